@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { versionIdSchema, type VersionId } from './ids';
+import { microsSchema } from './time';
+
+/**
+ * `stream-checkpoints`: who owns a partition of the stream, what was decided there, and from where to recover. All values
+ * are JSON; the partition of the topic is the source partition.
+ *
+ * The offset of a claim in this log is the claim's epoch. A message with an epoch lower than that of some claim before it
+ * in the log was written by a worker that had lost the partition, and is void. Keys carry the epoch, so that compaction
+ * can never let a void message replace a valid one.
+ */
+export const claimSchema = z.object({
+  type: z.literal('claim'),
+  partition: z.int().min(0),
+  /** Unique to the process; tells a worker its own claims from others'. */
+  worker: z.string(),
+});
+
+const decision = { partition: z.int().min(0), epoch: z.int().min(0) };
+
+/** With which past the devices of the partition began; logged before the first event is read. */
+export const historyDecisionSchema = z.object({
+  type: z.literal('history'),
+  ...decision,
+  /** `snapshot` of the chunks in `device-history`; null = there was none. */
+  snapshot: z.string().nullable(),
+});
+
+/** From which window on the partition scores a version; logged before any row under it. */
+export const activationSchema = z.object({
+  type: z.literal('activation'),
+  ...decision,
+  version: versionIdSchema,
+  /** null = the first window that the partition closes. */
+  from_window: microsSchema.nullable(),
+  /** Held-out residuals of the model in °C as known then. */
+  residual_stddev: z.number().nullable(),
+});
+
+export const deactivationSchema = z.object({
+  type: z.literal('deactivation'),
+  ...decision,
+  version: versionIdSchema,
+  /** First window without it; null = it was never scored. */
+  until_window: microsSchema.nullable(),
+});
+
+/** The partition had been quiet for the idle time-out: every window up to the largest event time seen was closed. */
+export const idleClosingSchema = z.object({
+  type: z.literal('idle'),
+  ...decision,
+  /** The next source offset to read when it was decided. */
+  offset: z.int().min(0),
+});
+
+export const decisionSchema = z.discriminatedUnion('type', [
+  historyDecisionSchema,
+  activationSchema,
+  deactivationSchema,
+  idleClosingSchema,
+]);
+export type Decision = z.infer<typeof decisionSchema>;
+
+/** A piece of a checkpoint; it holds when all pieces of its epoch and sequence are there. */
+export const checkpointPieceSchema = z.object({
+  type: z.literal('checkpoint'),
+  ...decision,
+  sequence: z.int().min(0),
+  index: z.int().min(0),
+  pieces: z.int().min(1),
+  data_base64: z.string(),
+});
+export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
+
+export const checkpointMessageSchema = z.discriminatedUnion('type', [
+  claimSchema,
+  historyDecisionSchema,
+  activationSchema,
+  deactivationSchema,
+  idleClosingSchema,
+  checkpointPieceSchema,
+]);
+export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
+
+/** Keys by kind. Two checkpoints of an epoch take turns, so that one is whole while the other is being replaced. */
+export const checkpointKeys = {
+  claim: (partition: number, worker: string, attempt: number): string =>
+    `claim/${partition}/${worker}/${attempt}`,
+  history: (partition: number, epoch: number): string => `history/${partition}/${epoch}`,
+  activation: (partition: number, version: VersionId, epoch: number): string =>
+    `activation/${partition}/${version}/${epoch}`,
+  deactivation: (partition: number, version: VersionId, epoch: number): string =>
+    `deactivation/${partition}/${version}/${epoch}`,
+  idle: (partition: number, offset: number, epoch: number): string => `idle/${partition}/${offset}/${epoch}`,
+  piece: (partition: number, epoch: number, sequence: number, index: number): string =>
+    `checkpoint/${partition}/${epoch}/${sequence % 2}/${index}`,
+} as const;

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { siteNameSchema } from './ids';
+import { durationSchema } from './settings';
+
+/** Environment variables that a process reads; everything has a default, so that a deployment is only environment variables. */
+export const environmentSchema = z.object({
+  KAFKA_BROKERS: z
+    .string()
+    .min(1)
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .optional(),
+  KAFKA_TLS: z.enum(['true', 'false']).default('false'),
+  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
+  /** Put before every topic and group name, so that several deployments can share a broker. */
+  FEDLOOP_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]{0,100}$/)
+    .default(''),
+  FEDLOOP_PARTITIONS: z.coerce.number().int().min(1).max(10_000).default(4),
+  FEDLOOP_SITE: siteNameSchema.default(siteNameSchema.parse('main')),
+  /** Devices of this site: those whose id starts with one of these, comma-separated; empty = all. */
+  FEDLOOP_SITE_PREFIXES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((prefix) => prefix.trim())
+        .filter((prefix) => prefix !== ''),
+    ),
+  FEDLOOP_WAREHOUSE: z.string().min(1).default('.fedloop/warehouse.duckdb'),
+  /** How long rows of windows and forecasts are kept, by event time; what was counted of them stays. */
+  FEDLOOP_RETENTION: durationSchema.prefault('30d'),
+  FEDLOOP_PROCESSED: z.string().min(1).default('processed'),
+  FEDLOOP_MODELS: z.string().min(1).default('models/global'),
+  /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
+  FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  FEDLOOP_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  FEDLOOP_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Threads of onnxruntime and of training activities; 0 = one a core. */
+  FEDLOOP_THREADS: z.coerce.number().int().min(0).max(1_024).default(0),
+});
+export type Environment = z.infer<typeof environmentSchema>;

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { microsSchema } from './time';
+import { roundNumberSchema, versionIdSchema } from './ids';
+import { streamSettingsSchema } from './settings';
+
+/**
+ * Stage of a version. `candidate`, `champion` and `shadow` are in force: stream workers evaluate them side by side.
+ * `shadow` is the champion's predecessor, kept beside it so that a rollback has figures to go by.
+ */
+export const STAGES = ['candidate', 'champion', 'shadow', 'retired', 'rejected', 'rolled-back'] as const;
+export const stageSchema = z.enum(STAGES);
+export type Stage = z.infer<typeof stageSchema>;
+
+export function isInForce(stage: Stage): boolean {
+  return stage === 'candidate' || stage === 'champion' || stage === 'shadow';
+}
+
+export const CANDIDATE_ROLES = ['steady', 'responsive'] as const;
+export const candidateRoleSchema = z.enum(CANDIDATE_ROLES);
+export type CandidateRole = z.infer<typeof candidateRoleSchema>;
+
+export const lineageSchema = z.object({
+  round: z.int().min(0),
+  parents: z.array(versionIdSchema),
+  strategy: z.string(),
+  role: candidateRoleSchema.nullable(),
+  seed: z.int(),
+  /** Devices whose updates went in. */
+  devices: z.int().min(0),
+  /** Event time of the training data: from the first lag to `trainUntil`. */
+  data_from: microsSchema.nullable(),
+  data_until: microsSchema.nullable(),
+  /** What feedback changed in the making of this version, in words and numbers. */
+  feedback_used: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+export type Lineage = z.infer<typeof lineageSchema>;
+
+/** Key `model/<version>`. */
+export const modelMessageSchema = z.object({
+  type: z.literal('model'),
+  version: versionIdSchema,
+  onnx_base64: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  lineage: lineageSchema,
+  created_at: z.iso.datetime(),
+});
+export type ModelMessage = z.infer<typeof modelMessageSchema>;
+
+/** Key `stage/<version>`: the latest one holds. */
+export const stageMessageSchema = z.object({
+  type: z.literal('stage'),
+  version: versionIdSchema,
+  stage: stageSchema,
+  round: z.union([z.literal(0), roundNumberSchema]),
+  /** Event time before which the version scores nothing, whatever a worker has read; null = no such bound. */
+  not_before: microsSchema.nullable(),
+  reason: z.string(),
+  at: z.iso.datetime(),
+});
+export type StageMessage = z.infer<typeof stageMessageSchema>;
+
+/** Key `settings`: what every process of the deployment must agree on. */
+export const settingsMessageSchema = z.object({
+  type: z.literal('settings'),
+  settings: streamSettingsSchema,
+});
+export type SettingsMessage = z.infer<typeof settingsMessageSchema>;
+
+/**
+ * Key `server-state/pending` while a round is open, `server-state/current` once it was decided: what a strategy remembers from
+ * round to round (core/federation/server-state.ts writes and reads the text).
+ */
+export const serverStateMessageSchema = z.object({
+  type: z.literal('server-state'),
+  kind: z.enum(['pending', 'current']),
+  round: roundNumberSchema,
+  state: z.string(),
+});
+export type ServerStateMessage = z.infer<typeof serverStateMessageSchema>;
+
+export const deploymentMessageSchema = z.discriminatedUnion('type', [
+  modelMessageSchema,
+  stageMessageSchema,
+  settingsMessageSchema,
+  serverStateMessageSchema,
+]);
+export type DeploymentMessage = z.infer<typeof deploymentMessageSchema>;

@@ -1,0 +1,57 @@
+/**
+ * Every failure that Fedloop raises on purpose has one of these codes. The set is closed: a caller can switch over it.
+ * `exit` is the status the command line ends with.
+ */
+export const ERROR_CODES = {
+  InvalidInput: { exit: 2, retryable: false },
+  InvalidConfig: { exit: 2, retryable: false },
+  InvalidData: { exit: 2, retryable: false },
+  NotFound: { exit: 2, retryable: false },
+  PortInUse: { exit: 2, retryable: false },
+  ServerUnavailable: { exit: 2, retryable: true },
+  KafkaUnavailable: { exit: 2, retryable: true },
+  WarehouseBusy: { exit: 2, retryable: true },
+  WarehouseFailed: { exit: 1, retryable: true },
+  InvalidModel: { exit: 1, retryable: false },
+  TooFewUpdates: { exit: 1, retryable: false },
+  TooFewWindows: { exit: 1, retryable: false },
+  RoundInProgress: { exit: 1, retryable: false },
+  Interrupted: { exit: 130, retryable: false },
+  Internal: { exit: 1, retryable: true },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface FedloopErrorOptions {
+  /** What the reader can do about it; printed after the message. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An error with a code, one sentence and, where it helps, what to do. Its message never holds a secret. */
+export class FedloopError extends Error {
+  override readonly name = 'FedloopError';
+  readonly hint: string | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: FedloopErrorOptions = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.hint = options.hint;
+  }
+
+  get exitCode(): number {
+    return ERROR_CODES[this.code].exit;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** Text of whatever was thrown, for a message that goes on with it. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { microsSchema } from './time';
+import { versionIdSchema } from './ids';
+
+const accuracyOf = z.object({ n: z.int(), n_correct: z.int(), accuracy: z.number().nullable() });
+
+export const TENDENCIES = [
+  'overpredicts anomalies, underpredicts normal',
+  'underpredicts anomalies, overpredicts normal',
+  'balanced',
+  'unknown',
+] as const;
+
+/** Real accuracy and error patterns of one version over a stretch of closed windows, counted from rows. */
+export const feedbackSchema = z.object({
+  type: z.literal('feedback'),
+  /** `window`: after each closed window. `round`: the verdict of a round over all of its windows. */
+  scope: z.enum(['window', 'round']),
+  round: z.int().nullable(),
+  model_version: versionIdSchema,
+  window_start: microsSchema,
+  window_end: microsSchema,
+  n: z.int(),
+  n_correct: z.int(),
+  accuracy: z.number(),
+  /** 1 − MAE / MAE of persistence. */
+  skill: z.number().nullable(),
+  mae: z.number(),
+  rmse: z.number(),
+  /** Mean of prediction − actual in °C. */
+  bias: z.number(),
+  /** Expected calibration error over ten equal bins of confidence. */
+  calibration: z.number(),
+  persistence_accuracy: z.number(),
+  tolerance: z.number(),
+  by_regime: z.object({
+    normal: accuracyOf,
+    anomalous: accuracyOf,
+    rising: accuracyOf,
+    falling: accuracyOf,
+    steady: accuracyOf,
+  }),
+  anomalies: z.object({
+    true_positive: z.int(),
+    false_positive: z.int(),
+    false_negative: z.int(),
+    true_negative: z.int(),
+    tendency: z.enum(TENDENCIES),
+  }),
+  worst_devices: z.array(
+    z.object({ device_id: z.string(), n: z.int(), accuracy: z.number(), mae: z.number(), bias: z.number() }),
+  ),
+});
+export type Feedback = z.infer<typeof feedbackSchema>;
+
+/** Per-device accuracy of a version over the windows of a round, at most 1,000 devices a message. */
+export const deviceFeedbackSchema = z.object({
+  type: z.literal('device-feedback'),
+  round: z.int(),
+  model_version: versionIdSchema,
+  chunk: z.int(),
+  last: z.boolean(),
+  device_id: z.array(z.string()),
+  n: z.array(z.int()),
+  n_correct: z.array(z.int()),
+  mae: z.array(z.number()),
+  bias: z.array(z.number()),
+});
+export type DeviceFeedback = z.infer<typeof deviceFeedbackSchema>;
+
+export const feedbackMessageSchema = z.discriminatedUnion('type', [feedbackSchema, deviceFeedbackSchema]);
+export type FeedbackMessage = z.infer<typeof feedbackMessageSchema>;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/**
+ * Identifiers that must not be mixed up. They are branded strings: free to create through the functions here,
+ * which check them, and impossible to swap by accident afterwards.
+ */
+
+/** A sensor's own name, as it stands in its events. Comes from outside: never a path, SQL text or metric label. */
+export const deviceIdSchema = z.string().min(1).max(256).brand<'DeviceId'>();
+export type DeviceId = z.infer<typeof deviceIdSchema>;
+
+/** A version of the global model: `v0`, `v1`, …; the candidate that was not elected adds its role: `v3-steady`. */
+export const versionIdSchema = z
+  .string()
+  .regex(/^v\d{1,9}(-(steady|responsive))?$/, 'a version is named v0, v1, … or v3-steady, v3-responsive')
+  .brand<'VersionId'>();
+export type VersionId = z.infer<typeof versionIdSchema>;
+
+/** A trainer process with its own devices and task queue. */
+export const siteNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,38}$/, 'a site name has 1 to 39 of a-z, 0-9 and -')
+  .brand<'SiteName'>();
+export type SiteName = z.infer<typeof siteNameSchema>;
+
+/** Rounds count from 1; version `v<round>` is what round `<round>` made. */
+export const roundNumberSchema = z.int().min(1).max(999_999_999);
+
+/** Name of the version that serves from a round on. */
+export function versionOfRound(round: number): VersionId {
+  return versionIdSchema.parse(`v${round}`);
+}
+
+/** The untrained network: the first round's champion. */
+export const FIRST_VERSION: VersionId = versionIdSchema.parse('v0');

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { candidateRoleSchema } from './deployments';
+import { siteNameSchema, versionIdSchema } from './ids';
+import { microsSchema } from './time';
+
+/** Strategies by the name a user types; `fedloop strategies` lists them. */
+export const STRATEGY_NAMES = [
+  'closed-loop',
+  'open-loop',
+  'fedavg',
+  'fedprox',
+  'fedadam',
+  'fedyogi',
+  'fedadagrad',
+  'q-ffl',
+  'median',
+  'trimmed-mean',
+  'multi-krum',
+] as const;
+export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
+  error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
+});
+export type StrategyName = z.infer<typeof strategyNameSchema>;
+
+/** Local training. Defaults are the recipe's: a fortnight of hourly windows, five passes. */
+export const trainingSettingsSchema = z.strictObject({
+  windows: z.int().min(8).max(100_000).default(336),
+  epochs: z.int().min(1).max(1_000).default(5),
+  learningRate: z.number().positive().max(10).default(0.05),
+  batchSize: z.int().min(1).max(4_096).default(32),
+});
+export type TrainingSettings = z.infer<typeof trainingSettingsSchema>;
+
+/** Parts of the loop; each can be switched off so that its worth can be measured. */
+export const loopPartsSchema = z.strictObject({
+  /** Train most on samples near the edge between right and wrong, as wide as the champion's live errors say. */
+  edgeWeights: z.boolean(),
+  /** Clip every update to 1.5 × the median norm. */
+  clipping: z.boolean(),
+  /** Weight local models by their real accuracy on panels. */
+  realWeights: z.boolean(),
+  /** Refit the output layer from the panels' sums. */
+  refit: z.boolean(),
+  /** Let the evidence of past rounds elect between the steady and the responsive candidate. */
+  evidenceRule: z.boolean(),
+  /** Keep the champion when the responsive proposal is worse on panel C. */
+  panelGate: z.boolean(),
+});
+export type LoopParts = z.infer<typeof loopPartsSchema>;
+
+/** Parts as a round's input names them; what is left out follows the strategy. */
+export const partsInputSchema = loopPartsSchema.partial();
+
+/** `closed-loop` has all of its parts by default; every other strategy is what its paper says unless a part is asked for. */
+export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
+  const on = strategy === 'closed-loop';
+  return {
+    edgeWeights: given.edgeWeights ?? on,
+    clipping: given.clipping ?? on,
+    realWeights: given.realWeights ?? on,
+    refit: given.refit ?? on,
+    evidenceRule: given.evidenceRule ?? on,
+    panelGate: given.panelGate ?? on,
+  };
+}
+
+/** When a candidate is promoted: paired with the champion on the same live windows. */
+export const gateSettingsSchema = z.strictObject({
+  /** Accuracy (0 to 1) by which the candidate may be worse before it is rejected, beyond what chance explains. */
+  margin: z.number().min(0).max(1).default(0.002),
+  minWindows: z.int().min(1).max(1_000).default(3),
+  /** Two-sided confidence of the paired interval. */
+  confidence: z.number().gt(0.5).lt(1).default(0.95),
+});
+export type GateSettings = z.infer<typeof gateSettingsSchema>;
+
+/** Differential privacy: Gaussian noise on the clipped mean (mean-based strategies alone). */
+export const privacySettingsSchema = z.strictObject({
+  noiseMultiplier: z.number().positive(),
+  clipNorm: z.number().positive(),
+  delta: z.number().gt(0).lt(1).default(1e-5),
+});
+export type PrivacySettings = z.infer<typeof privacySettingsSchema>;
+
+const PARTICIPANTS_RULE = 'must be "all" or a whole number of at least 1';
+
+export const federatedRoundInputSchema = z.strictObject({
+  /** How many devices train; `all` = everyone off the panels. */
+  participants: z
+    .union([z.literal('all'), z.int(PARTICIPANTS_RULE).min(1, PARTICIPANTS_RULE)], PARTICIPANTS_RULE)
+    .default('all'),
+  strategy: strategyNameSchema.default('closed-loop'),
+  /** Numbers a strategy takes beside its defaults, such as {"eta": 0.1}; the strategy refuses names it doesn't know. */
+  strategySettings: z.record(z.string(), z.number()).default({}),
+  parts: partsInputSchema.prefault({}),
+  training: trainingSettingsSchema.prefault({}),
+  gate: gateSettingsSchema.prefault({}),
+  privacy: privacySettingsSchema.optional(),
+  /** Live windows to judge the candidate on. */
+  windows: z.int().min(1).max(1_000).default(6),
+  /** How long to wait for those windows before judging on what came. */
+  windowsTimeout: z
+    .string()
+    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration is a number with ms, s, m, h or d, such as 30s')
+    .default('1h'),
+  /** Fewer good updates than this fail the round; the champion stays. */
+  minUpdates: z.int().min(1).default(2),
+  /** What to do while another round runs: wait for it, or fail at once. */
+  ifBusy: z.enum(['wait', 'refuse']).default('wait'),
+  sites: z
+    .array(siteNameSchema)
+    .min(1)
+    .default(() => [siteNameSchema.parse('main')]),
+  /** Decides selection, panels, shuffles and v0's weights. */
+  seed: z.int().min(0).max(0x7fffffff).default(1),
+});
+export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
+
+export const federatedTrainingInputSchema = z.strictObject({
+  rounds: z.int().min(1).max(100_000).default(5),
+  round: federatedRoundInputSchema.prefault({}),
+});
+export type FederatedTrainingInput = z.infer<typeof federatedTrainingInputSchema>;
+
+export const batchAnalyticsInputSchema = z.strictObject({
+  /** Folder of `*.csv` and `*.parquet`; the deployment's `processed/` when left out. Must lie in the analytics worker's data folder. */
+  directory: z.string().min(1).optional(),
+});
+export type BatchAnalyticsInput = z.infer<typeof batchAnalyticsInputSchema>;
+
+export const DECISIONS = ['promoted', 'rejected', 'kept'] as const;
+export const decisionSchema = z.enum(DECISIONS);
+export type Decision = z.infer<typeof decisionSchema>;
+
+/** A mean with its interval; `null` where too little was measured. */
+export const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() });
+export type Interval = z.infer<typeof intervalSchema>;
+
+/** One version over the judged windows of a round, counted from rows. */
+export const versionScoreSchema = z.object({
+  version: versionIdSchema,
+  evaluations: z.int(),
+  correct: z.int(),
+  accuracy: z.number(),
+  accuracyCi95: z.tuple([z.number(), z.number()]),
+  bias: z.number(),
+  mae: z.number(),
+  skill: z.number().nullable(),
+  persistenceAccuracy: z.number(),
+});
+export type VersionScore = z.infer<typeof versionScoreSchema>;
+
+export const federatedRoundResultSchema = z.object({
+  round: z.int(),
+  version: versionIdSchema,
+  champion: versionIdSchema,
+  decision: decisionSchema,
+  reason: z.string(),
+  strategy: strategyNameSchema,
+  role: candidateRoleSchema.nullable(),
+  windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
+  candidate: versionScoreSchema,
+  previousChampion: versionScoreSchema,
+  /** Candidate minus champion on the same device-windows, clustered by time slot. */
+  pairedChange: intervalSchema,
+  selfReportedAccuracy: z.number().nullable(),
+  /** Mean real accuracy of the local models on panels. */
+  localRealAccuracy: z.number().nullable(),
+  updates: z.object({ trained: z.int(), used: z.int(), leftOut: z.record(z.string(), z.int()) }),
+  /** What was done because of feedback. */
+  feedbackUsed: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+export type FederatedRoundResult = z.infer<typeof federatedRoundResultSchema>;

@@ -1,0 +1,29 @@
+/**
+ * The data plane. Names of topics are names of tables, metrics and documents too: one name for one thing.
+ * `perSource` topics have as many partitions as the stream, and a block goes to the number its events came from.
+ */
+export const TOPICS = {
+  stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete' },
+  rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete' },
+  analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete' },
+  evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete' },
+  checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact' },
+  /** Lags of every device from before its first live window: what `processed/` knew, logged so that a replay agrees. */
+  history: { name: 'device-history', partitions: 'perSource', cleanup: 'compact' },
+  updates: { name: 'model-updates', partitions: 1, cleanup: 'delete' },
+  deployments: { name: 'model-deployments', partitions: 1, cleanup: 'compact' },
+  feedback: { name: 'model-feedback', partitions: 1, cleanup: 'delete' },
+  /** A round asks for live windows here. A simulated fleet is paced by it; a real one sends anyway and need not listen. */
+  windowRequests: { name: 'window-requests', partitions: 1, cleanup: 'delete' },
+} as const;
+
+export type TopicRole = keyof typeof TOPICS;
+
+/** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
+export const STREAM_GROUP = 'fedloop-stream';
+
+/** Rows in a block of results: about 30 KB of JSON, small enough to retry, large enough to be cheap. */
+export const ROWS_PER_BLOCK = 256;
+
+/** A record batch over 1 MB is refused by a default broker; half of that leaves room for headers and base64. */
+export const MAX_UPDATE_BYTES = 512 * 1024;

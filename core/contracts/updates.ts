@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { microsSchema } from './time';
+import { roundNumberSchema, siteNameSchema, versionIdSchema } from './ids';
+
+/**
+ * Messages of `model-updates`, told apart by their key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
+ * `uint32 LE length of the JSON header | JSON header | Float32 LE weights`, see core/platform/frames.ts.
+ */
+export const UPDATE_KINDS = ['selection', 'update', 'score', 'candidate', 'outcome'] as const;
+export type UpdateKind = (typeof UPDATE_KINDS)[number];
+
+/** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind tells how to read the value. */
+export function updateKey(kind: UpdateKind, round: number, ...parts: readonly (string | number)[]): string {
+  return [kind, round, ...parts].join('/');
+}
+
+const roundKey = { round: roundNumberSchema, attempt: z.string() };
+
+/** Why a device's update took no part; the set is closed so that it can be a metric's label. */
+export const LEFT_OUT_REASONS = [
+  'too-few-rows',
+  'constant-data',
+  'not-finite',
+  'wrong-shape',
+  'not-selected',
+  'wrong-round',
+  'sent-twice',
+  'worse-than-median',
+  'not-chosen',
+] as const;
+export const leftOutReasonSchema = z.enum(LEFT_OUT_REASONS);
+export type LeftOutReason = z.infer<typeof leftOutReasonSchema>;
+
+/** Whom a site chose to train, before it trains them: an update of anybody else does not count. */
+export const selectionMessageSchema = z.object({
+  type: z.literal('selection'),
+  ...roundKey,
+  site: siteNameSchema,
+  device_id: z.array(z.string()),
+});
+export type SelectionMessage = z.infer<typeof selectionMessageSchema>;
+
+/** Header of a chunk of local updates: device i's delta is row i of the frame's weights, `parameters` numbers long. */
+export const updateHeaderSchema = z.object({
+  type: z.literal('update'),
+  ...roundKey,
+  site: siteNameSchema,
+  chunk: z.int().min(0),
+  base_version: versionIdSchema,
+  parameters: z.int().min(1),
+  devices: z.array(
+    z.object({
+      device_id: z.string(),
+      /** Training rows (targets) of the device. */
+      rows: z.int().min(0),
+      /** What the local model says of itself: on its own training rows. */
+      self_reported_accuracy: z.number(),
+      self_reported_loss: z.number(),
+      /** Loss of the incoming global model on the same rows (q-FFL needs it). */
+      base_loss: z.number(),
+    }),
+  ),
+  /** Devices of this chunk that sent no update, and why. */
+  left_out: z.array(z.object({ device_id: z.string(), reason: leftOutReasonSchema })),
+});
+export type UpdateHeader = z.infer<typeof updateHeaderSchema>;
+
+/**
+ * Real accuracy of local models, counted by one site on its panel devices: over the last 6 and the last 24 closed windows.
+ * Counts of several sites add up.
+ */
+export const scoreMessageSchema = z.object({
+  type: z.literal('score'),
+  ...roundKey,
+  site: siteNameSchema,
+  /** Which update chunk of which site was scored. */
+  scored_site: siteNameSchema,
+  scored_chunk: z.int().min(0),
+  rows_recent: z.int().min(0),
+  rows_long: z.int().min(0),
+  device_id: z.array(z.string()),
+  correct_recent: z.array(z.int().min(0)),
+  correct_long: z.array(z.int().min(0)),
+});
+export type ScoreMessage = z.infer<typeof scoreMessageSchema>;
+
+/** A candidate on its way through refit and acceptance: flat weights in the frame. `step` numbers the proposals of a round. */
+export const candidateHeaderSchema = z.object({
+  type: z.literal('candidate'),
+  ...roundKey,
+  name: z.string(),
+  parameters: z.int().min(1),
+});
+export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
+
+/** What became of each local update of a round: written by the aggregator, kept in `local_models`. */
+export const outcomeMessageSchema = z.object({
+  type: z.literal('outcome'),
+  ...roundKey,
+  version: versionIdSchema,
+  device_id: z.array(z.string()),
+  site: z.array(siteNameSchema),
+  rows: z.array(z.int().min(0)),
+  self_reported_accuracy: z.array(z.number().nullable()),
+  /** On panels of devices that did not train; null where nothing could be scored. */
+  real_accuracy: z.array(z.number().nullable()),
+  weight: z.array(z.number()),
+  left_out: z.array(leftOutReasonSchema.nullable()),
+});
+export type OutcomeMessage = z.infer<typeof outcomeMessageSchema>;
+
+/** What the round asks of whoever paces the windows: `windows` scored windows that start at or after `from_window`. */
+export const windowRequestSchema = z.object({
+  type: z.literal('window-request'),
+  id: z.string(),
+  windows: z.int().min(1),
+  /** First window that counts; null when the stream has not begun. */
+  from_window: microsSchema.nullable(),
+});
+export type WindowRequest = z.infer<typeof windowRequestSchema>;
