@@ -1,0 +1,127 @@
+import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import { type Environment } from '../../contracts/config';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { type Logger } from '../log';
+import { consumeGroup } from './group-consumer';
+import { createProducer } from './producer';
+import { tailTopic } from './tail';
+import { type Kafka, type PartitionOffsets, type Position, type Topic } from './types';
+
+/** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
+const CONNECTION_TIMEOUT_MS = 5_000;
+/** About a minute of attempts: a broker that restarts is waited for. */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as const;
+
+/**
+ * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
+ */
+export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
+  const client = new KafkaJs(clientConfig(env, clientId, log));
+  const admin = client.admin();
+  try {
+    await admin.connect();
+  } catch (cause) {
+    throw new FedloopError(
+      'KafkaUnavailable',
+      `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`,
+      {
+        hint: 'Check KAFKA_BROKERS and that the broker runs.',
+        cause,
+      },
+    );
+  }
+  const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
+  return {
+    topic,
+    createTopics: (topics) =>
+      createTopics(
+        admin,
+        topics.map((spec) => ({ ...spec, name: topic(spec.name) })),
+      ),
+    offsets: (name) => offsetsOf(admin, topic(name)),
+    committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
+    producer: () => createProducer(client, topic),
+    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }),
+    consume: (options) =>
+      consumeGroup(
+        client,
+        { ...options, groupId: topic(options.groupId), topics: options.topics.map(topic) },
+        env.FEDLOOP_TOPIC_PREFIX,
+      ),
+    disconnect: () => admin.disconnect(),
+  };
+}
+
+function clientConfig(env: Environment, clientId: string, log: Logger): KafkaConfig {
+  if (env.KAFKA_BROKERS === undefined) {
+    throw new FedloopError('InvalidConfig', 'KAFKA_BROKERS is not set', {
+      hint: 'Set it to host:port of one or more brokers, or run `fedloop demo`, which starts one.',
+    });
+  }
+  const sasl = saslOptions(env);
+  return {
+    clientId,
+    brokers: [...env.KAFKA_BROKERS],
+    ssl: env.KAFKA_TLS === 'true',
+    ...(sasl === undefined ? {} : { sasl }),
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    retry: RETRY,
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => {
+      // The library reports every reconnect as an error; its own retries deal with them, so they are details here.
+      log.debug({ kafka: entry.namespace }, entry.log.message);
+    },
+  };
+}
+
+function saslOptions(env: Environment): SASLOptions | undefined {
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  } = env;
+  if (mechanism === undefined) return undefined;
+  if (username === undefined || password === undefined) {
+    throw new FedloopError(
+      'InvalidConfig',
+      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well',
+    );
+  }
+  if (mechanism === 'plain') return { mechanism, username, password };
+  return mechanism === 'scram-sha-256'
+    ? { mechanism, username, password }
+    : { mechanism, username, password };
+}
+
+async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const missing = topics.filter((spec) => !existing.has(spec.name));
+  if (missing.length === 0) return;
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map((spec) => ({
+      topic: spec.name,
+      numPartitions: spec.partitions,
+      configEntries: [
+        { name: 'cleanup.policy', value: spec.cleanup },
+        // Simulated events carry a fixed past: retention by time would delete them at once, and a strict
+        // time-stamp check would refuse them.
+        { name: 'retention.ms', value: '-1' },
+        { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
+      ],
+    })),
+  });
+}
+
+async function offsetsOf(admin: Admin, topic: string): Promise<readonly PartitionOffsets[]> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
+}
+
+async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
+  const groups = await admin.fetchOffsets({ groupId, topics: [topic] });
+  return groups
+    .flatMap(({ partitions }) => partitions)
+    .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
+    .filter(({ offset }) => offset >= 0);
+}

@@ -1,0 +1,92 @@
+import { type Kafka as KafkaJs } from 'kafkajs';
+import { type GroupConsumer, type GroupConsumerOptions } from './types';
+
+/** Below the broker's own default of 45 s: a dead member's partitions move within ten seconds. */
+const SESSION_TIMEOUT_MS = 10_000;
+const HEARTBEAT_INTERVAL_MS = 1_000;
+const MAX_WAIT_MS = 100;
+const MAX_BYTES_PER_PARTITION = 1_048_576;
+
+/**
+ * Join a consumer group. Offsets are committed by the caller alone, and a batch's work is the caller's to fence: the
+ * library goes on with a batch whose partition was taken away.
+ */
+export async function consumeGroup(
+  client: KafkaJs,
+  options: GroupConsumerOptions,
+  prefix: string,
+): Promise<GroupConsumer> {
+  const bare = (topic: string): string => topic.slice(prefix.length);
+  let assigned: Promise<void> = Promise.resolve();
+  let assignment = new Map<string, readonly number[]>();
+  const consumer = client.consumer({
+    groupId: options.groupId,
+    sessionTimeout: options.sessionTimeoutMillis ?? SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+    maxWaitTimeInMs: options.maxWaitMillis ?? MAX_WAIT_MS,
+    maxBytesPerPartition: options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
+    allowAutoTopicCreation: false,
+  });
+  const control: GroupConsumer = {
+    seek(topic, partition, offset) {
+      consumer.seek({ topic: prefix + topic, partition, offset: String(offset) });
+    },
+    pause(topic, partitions) {
+      consumer.pause([{ topic: prefix + topic, partitions: [...partitions] }]);
+    },
+    resume(topic, partitions) {
+      consumer.resume([{ topic: prefix + topic, partitions: [...partitions] }]);
+    },
+    async commit(positions) {
+      await consumer.commitOffsets(
+        positions.map(({ topic, partition, offset }) => ({
+          topic: prefix + topic,
+          partition,
+          offset: String(offset),
+        })),
+      );
+    },
+    stop: () => consumer.disconnect(),
+  };
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    assignment = new Map(
+      Object.entries(payload.memberAssignment).map(([topic, partitions]) => [bare(topic), [...partitions]]),
+    );
+    const current = assignment;
+    assigned = assigned.then(() => options.onAssigned(current, control));
+    assigned.catch((cause: unknown) => {
+      options.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
+    });
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) options.onFailure(payload.error);
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: options.concurrency ?? 1,
+    eachBatch: async (payload) => {
+      const { batch } = payload;
+      await assigned;
+      const topic = bare(batch.topic);
+      await options.onBatch({
+        topic,
+        partition: batch.partition,
+        records: batch.messages,
+        highWatermark: Number(batch.highWatermark),
+        heartbeat: () => payload.heartbeat(),
+        isCurrent: () =>
+          payload.isRunning() &&
+          !payload.isStale() &&
+          (assignment.get(topic)?.includes(batch.partition) ?? false),
+        resolve: (offset) => {
+          payload.resolveOffset(offset);
+        },
+      });
+      await payload.heartbeat();
+    },
+  });
+  return control;
+}

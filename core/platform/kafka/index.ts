@@ -1,0 +1,3 @@
+export { connectKafka } from './connect';
+export { partitionOf } from './partition';
+export * from './types';

@@ -1,0 +1,74 @@
+import { CompressionTypes, Partitioners, type Kafka as KafkaJs, type Message } from 'kafkajs';
+import { type OutgoingMessage, type Position, type Producer } from './types';
+
+/** A default broker refuses a record batch over 1 MB; the client makes one batch per partition and call. */
+const MAX_BATCH_BYTES = 900_000;
+/** Offsets, lengths and key framing of one record, rounded up. */
+const RECORD_OVERHEAD_BYTES = 64;
+const ACKS_FROM_ALL = -1;
+
+export async function createProducer(
+  client: KafkaJs,
+  topicName: (name: string) => string,
+): Promise<Producer> {
+  const producer = client.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  });
+  await producer.connect();
+  return {
+    async send(topic, messages) {
+      const positions = new Map<number, number>();
+      for (const batch of splitBySize(messages)) {
+        const written = await producer.send({
+          topic: topicName(topic),
+          messages: batch.map(toKafka),
+          acks: ACKS_FROM_ALL,
+          compression: CompressionTypes.None,
+        });
+        for (const { partition, baseOffset } of written) positions.set(partition, Number(baseOffset ?? 0));
+      }
+      return [...positions].map(([partition, offset]): Position => ({ partition, offset }));
+    },
+    disconnect: () => producer.disconnect(),
+  };
+}
+
+/** Cut a list of messages so that no piece can exceed the broker's limit, whatever partitions its messages go to. */
+export function splitBySize(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
+  const batches: OutgoingMessage[][] = [];
+  let current: OutgoingMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = sizeOf(message);
+    if (current.length > 0 && bytes + size > MAX_BATCH_BYTES) {
+      batches.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(message);
+    bytes += size;
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}
+
+function sizeOf(message: OutgoingMessage): number {
+  const { key, value } = message;
+  const valueBytes = value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+  const headerBytes = Object.entries(message.headers ?? {}).reduce(
+    (sum, [name, text]) => sum + name.length + Buffer.byteLength(text),
+    0,
+  );
+  return RECORD_OVERHEAD_BYTES + (key === null ? 0 : Buffer.byteLength(key)) + valueBytes + headerBytes;
+}
+
+function toKafka(message: OutgoingMessage): Message {
+  return {
+    key: message.key,
+    value: message.value,
+    ...(message.partition === undefined ? {} : { partition: message.partition }),
+    ...(message.timestampMillis === undefined ? {} : { timestamp: String(message.timestampMillis) }),
+    ...(message.headers === undefined ? {} : { headers: { ...message.headers } }),
+  };
+}

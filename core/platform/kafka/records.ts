@@ -1,0 +1,18 @@
+import { type IncomingRecord, type RawRecord } from './types';
+
+/** The convenient form of a record, for topics that are not on the hot path. */
+export function toIncoming(partition: number, raw: RawRecord): IncomingRecord {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(raw.headers ?? {})) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers[name] = first.toString();
+  }
+  return {
+    partition,
+    offset: Number(raw.offset),
+    timestampMillis: Number(raw.timestamp),
+    key: raw.key,
+    value: raw.value,
+    headers,
+  };
+}

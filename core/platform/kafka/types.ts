@@ -1,0 +1,136 @@
+/**
+ * The data plane behind a small interface, so that another client library could take kafkajs' place.
+ * Offsets are numbers: exact to 2^53, a few hundred years at a million records a second.
+ */
+
+export interface OutgoingMessage {
+  readonly key: string | null;
+  readonly value: Buffer | string | null;
+  /** Left out: chosen by key as Java's client does (murmur2). */
+  readonly partition?: number;
+  /** Milliseconds since 1970; left out: now. */
+  readonly timestampMillis?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Topic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly cleanup: 'delete' | 'compact';
+}
+
+export interface Position {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface Producer {
+  /**
+   * Append messages to a topic, acknowledged by all in-sync replicas. Large batches are split below the broker's limit.
+   * @returns per partition written to, the offset of the first message of its last batch.
+   */
+  send(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly Position[]>;
+  disconnect(): Promise<void>;
+}
+
+export interface IncomingRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestampMillis: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface TailOptions {
+  readonly topic: string;
+  /** `start`: the whole log. `end`: only what is appended from now on. */
+  readonly from: 'start' | 'end';
+  /** Records of one partition, in log order. Called again for the same partition only after it has resolved. */
+  readonly onRecords: (records: readonly IncomingRecord[]) => Promise<void> | void;
+}
+
+export interface Tail {
+  /** Resolves when everything that was in the log at the start has gone through `onRecords`. */
+  readonly caughtUp: Promise<void>;
+  /** Resolves when everything that is in the log now has gone through `onRecords`: reads one's own and others' writes. */
+  sync(): Promise<void>;
+  /** Resolves when the record at this offset has gone through `onRecords`. */
+  reached(partition: number, offset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A batch as it came from the broker; `records` are the library's own objects, untouched, for the hot path. */
+export interface RawBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly RawRecord[];
+  /** Offset after the last record that the partition holds now. */
+  readonly highWatermark: number;
+  /** Keep the membership alive during long work; at most one call every heartbeat interval does anything. */
+  readonly heartbeat: () => Promise<void>;
+  /** False once the partition was taken away or the consumer seeks or stops: drop the work. */
+  readonly isCurrent: () => boolean;
+  /** Everything up to and including this offset is dealt with; the next fetch goes on behind it. */
+  readonly resolve: (offset: string) => void;
+}
+
+export interface RawRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+}
+
+export interface GroupConsumerOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /**
+   * Before the first batch of a new assignment; partitions of the first topic that this member now has. `consumer` is the
+   * one that `consume` is about to resolve with: the first assignment may come before.
+   */
+  readonly onAssigned: (
+    assignment: ReadonlyMap<string, readonly number[]>,
+    consumer: GroupConsumer,
+  ) => Promise<void> | void;
+  readonly onBatch: (batch: RawBatch) => Promise<void>;
+  /** The consumer gave up for good (not a mere reconnect). */
+  readonly onFailure: (cause: Error) => void;
+  readonly maxBytesPerPartition?: number;
+  readonly maxWaitMillis?: number;
+  /** Partitions worked on at once. */
+  readonly concurrency?: number;
+  readonly sessionTimeoutMillis?: number;
+}
+
+export interface GroupConsumer {
+  seek(topic: string, partition: number, offset: number): void;
+  pause(topic: string, partitions: readonly number[]): void;
+  resume(topic: string, partitions: readonly number[]): void;
+  /** Commit the next offset to read. */
+  commit(
+    positions: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[],
+  ): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface Kafka {
+  /** Make the topics that are missing; existing ones are left as they are. */
+  createTopics(topics: readonly Topic[]): Promise<void>;
+  offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
+  committed(groupId: string, topic: string): Promise<readonly Position[]>;
+  producer(): Promise<Producer>;
+  tail(options: TailOptions): Promise<Tail>;
+  consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
+  /** Topic name with the deployment's prefix. */
+  topic(name: string): string;
+  disconnect(): Promise<void>;
+}
