@@ -1,0 +1,241 @@
+import { type InferenceSession } from 'onnxruntime-node';
+import { FedloopError } from '../contracts/errors';
+import { ACTIVATIONS_PER_RUN, MODELS_PER_TILE, SAMPLES_PER_TILE } from './limits';
+import { weightOffsets } from './network';
+import { forwardGraph, versionsGraph } from './prediction-graphs';
+import { floatData, floats, openSession } from './session';
+import { parameterCount, type FlatWeights, type GlobalModel, type NetworkShape } from './types';
+
+export interface PredictorOptions {
+  readonly shape: NetworkShape;
+  /** Threads of one run; 0 = one a core. */
+  readonly threads: number;
+}
+
+/**
+ * Every one of M models on the same S samples: local models on a panel. Computed in tiles of models × samples, so that
+ * memory beside inputs and result is bounded and each run is over in some milliseconds.
+ */
+export class ModelsOnSamples {
+  private constructor(
+    private readonly shape: NetworkShape,
+    private readonly session: InferenceSession,
+  ) {}
+
+  static async create({ shape, threads }: PredictorOptions): Promise<ModelsOnSamples> {
+    return new ModelsOnSamples(shape, await openSession(forwardGraph(shape, 'shared'), threads));
+  }
+
+  /**
+   * Outputs [M, S] in units of tolerance, for weights [M, P] and scaled features x [S, inputs].
+   * @throws FedloopError `InvalidData` when an array holds no whole number of rows.
+   */
+  async predict(weights: Float32Array, x: Float32Array): Promise<Float32Array> {
+    const models = rowsIn(weights, parameterCount(this.shape), 'weights');
+    const samples = rowsIn(x, this.shape.inputs, 'features');
+    const outputs = new Float32Array(models * samples);
+    for (const [firstSample, untilSample] of pieces(samples, SAMPLES_PER_TILE)) {
+      const tile = rowsOf(x, this.shape.inputs, firstSample, untilSample);
+      for (const [firstModel, untilModel] of pieces(models, MODELS_PER_TILE)) {
+        const result = await this.predictTile(
+          rowsOf(weights, parameterCount(this.shape), firstModel, untilModel),
+          tile,
+        );
+        const width = untilSample - firstSample;
+        for (let model = firstModel; model < untilModel; model += 1) {
+          const at = (model - firstModel) * width;
+          outputs.set(result.subarray(at, at + width), model * samples + firstSample);
+        }
+      }
+    }
+    return outputs;
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  private async predictTile(weights: Float32Array, x: Float32Array): Promise<Float32Array> {
+    const { outputs } = await this.session.run({
+      weights: stackOf(weights, parameterCount(this.shape)),
+      x: stackOf(x, this.shape.inputs),
+    });
+    return floatData(outputs);
+  }
+}
+
+/** Each of D models on n samples of its own: what local models say of themselves, and the incoming model's losses. */
+export class OwnSamplesPredictor {
+  private constructor(
+    private readonly shape: NetworkShape,
+    private readonly session: InferenceSession,
+  ) {}
+
+  static async create({ shape, threads }: PredictorOptions): Promise<OwnSamplesPredictor> {
+    return new OwnSamplesPredictor(shape, await openSession(forwardGraph(shape, 'own'), threads));
+  }
+
+  /**
+   * Outputs [D, rows] in units of tolerance, for scaled features x [D, rows, inputs] and weights [D, P], or [P] for one
+   * model on everybody's samples. Memory beside inputs and result is bounded.
+   * @throws FedloopError `InvalidData` when the sizes do not fit together.
+   */
+  async predict(weights: Float32Array, x: Float32Array, rows: number): Promise<Float32Array> {
+    const { inputs, hidden } = this.shape;
+    const parameters = parameterCount(this.shape);
+    const devices = rowsIn(x, rows * inputs, 'features');
+    const models = rowsIn(weights, parameters, 'weights');
+    if (models !== devices && models !== 1) {
+      throw new FedloopError('InvalidData', `${models} models do not fit the samples of ${devices} devices`);
+    }
+    const outputs = new Float32Array(devices * rows);
+    for (const [first, until] of pieces(
+      devices,
+      Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (rows * hidden))),
+    )) {
+      const result = await this.session.run({
+        weights: stackOf(models === 1 ? weights : rowsOf(weights, parameters, first, until), parameters),
+        x: floats(rowsOf(x, rows * inputs, first, until), until - first, rows, inputs),
+      });
+      outputs.set(floatData(result['outputs']), first * rows);
+    }
+    return outputs;
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+/**
+ * Forecasts of several versions for the same devices: all in one run (of up to some thousand devices). Versions may come
+ * and go between calls; they need one shape, and each brings its own scaling and tolerance.
+ */
+export class VersionPredictor {
+  private constructor(
+    private readonly shape: NetworkShape,
+    private readonly session: InferenceSession,
+  ) {}
+
+  static async create({ shape, threads }: PredictorOptions): Promise<VersionPredictor> {
+    return new VersionPredictor(shape, await openSession(versionsGraph(shape), threads));
+  }
+
+  /**
+   * Forecast changes in °C [V, S] for raw features [S, inputs], NaN where missing.
+   * @throws FedloopError `InvalidModel` for a version of another shape, `InvalidData` when the features hold no whole
+   *   number of rows.
+   */
+  async predict(versions: readonly GlobalModel[], features: Float32Array): Promise<Float32Array> {
+    const { inputs, hidden } = this.shape;
+    const samples = rowsIn(features, inputs, 'features');
+    const changes = new Float32Array(versions.length * samples);
+    if (changes.length === 0) return changes;
+    const fixed = this.feedsOf(versions);
+    const perRun = Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (versions.length * hidden)));
+    for (const [first, until] of pieces(samples, perRun)) {
+      const run = await this.session.run({
+        ...fixed,
+        features: stackOf(rowsOf(features, inputs, first, until), inputs),
+      });
+      const result = floatData(run['change_celsius']);
+      const width = until - first;
+      for (let version = 0; version < versions.length; version += 1) {
+        changes.set(result.subarray(version * width, (version + 1) * width), version * samples + first);
+      }
+    }
+    return changes;
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  private feedsOf(versions: readonly GlobalModel[]): InferenceSession.FeedsType {
+    const { inputs, hidden } = this.shape;
+    const count = versions.length;
+    const stack = (width: number, rowOf: (model: GlobalModel) => ArrayLike<number>): Float32Array => {
+      const rows = new Float32Array(count * width);
+      versions.forEach((model, at) => {
+        rows.set(rowOf(model), at * width);
+      });
+      return rows;
+    };
+    for (const { metadata } of versions) {
+      if (metadata.shape.inputs !== inputs || metadata.shape.hidden !== hidden) {
+        throw new FedloopError(
+          'InvalidModel',
+          `${metadata.version} has ${metadata.shape.inputs} inputs and ${metadata.shape.hidden} hidden units, ` +
+            `not ${inputs} and ${hidden}`,
+        );
+      }
+    }
+    const parameters = parameterCount(this.shape);
+    return {
+      weights: floats(
+        stack(parameters, ({ weights }) => weights),
+        count,
+        parameters,
+      ),
+      mean: floats(
+        stack(inputs, ({ metadata }) => metadata.scaling.mean),
+        count,
+        1,
+        inputs,
+      ),
+      scale: floats(
+        stack(inputs, ({ metadata }) => metadata.scaling.scale),
+        count,
+        1,
+        inputs,
+      ),
+      tolerance: floats(
+        stack(1, ({ metadata }) => [metadata.toleranceCelsius]),
+        count,
+        1,
+        1,
+      ),
+    };
+  }
+}
+
+/** Hidden activations [S, hidden] of one model for scaled features x [S, inputs]: what the output layer is refitted on. */
+export function hiddenActivations(shape: NetworkShape, weights: FlatWeights, x: Float32Array): Float32Array {
+  const { inputs, hidden } = shape;
+  const { b1, w2 } = weightOffsets(shape);
+  const samples = rowsIn(x, inputs, 'features');
+  const bias = weights.subarray(b1, w2);
+  const activations = new Float32Array(samples * hidden);
+  const sums = new Float64Array(hidden);
+  for (let sample = 0; sample < samples; sample += 1) {
+    sums.set(bias);
+    for (let input = 0; input < inputs; input += 1) {
+      const value = x[sample * inputs + input] ?? NaN;
+      for (let unit = 0; unit < hidden; unit += 1) {
+        sums[unit] = (sums[unit] ?? NaN) + value * (weights[input * hidden + unit] ?? NaN);
+      }
+    }
+    for (let unit = 0; unit < hidden; unit += 1)
+      activations[sample * hidden + unit] = Math.max(sums[unit] ?? NaN, 0);
+  }
+  return activations;
+}
+
+function rowsIn(values: Float32Array, width: number, what: string): number {
+  const rows = values.length / width;
+  if (Number.isInteger(rows)) return rows;
+  throw new FedloopError('InvalidData', `${values.length} numbers are no ${what} in rows of ${width}`);
+}
+
+function rowsOf(values: Float32Array, width: number, first: number, until: number): Float32Array {
+  return values.subarray(first * width, until * width);
+}
+
+function stackOf(values: Float32Array, width: number): ReturnType<typeof floats> {
+  return floats(values, values.length / width, width);
+}
+
+/** Bounds of pieces of at most `size` out of `count`. */
+function* pieces(count: number, size: number): Generator<readonly [first: number, until: number]> {
+  for (let first = 0; first < count; first += size) yield [first, Math.min(first + size, count)];
+}

@@ -1,0 +1,122 @@
+import { FEATURE_CLIP, FEATURES, LAGS, MIN_LAGS, type DeviceSeries, type FeatureScaling } from './types';
+
+/** Where each feature stands in its row, after the 24 differences of the means (newest first). */
+const HUMIDITY = LAGS;
+const HUMIDITY_CHANGE = LAGS + 1;
+const PRESSURE = LAGS + 2;
+const PRESSURE_CHANGE = LAGS + 3;
+const LEVEL = LAGS + 4;
+
+/** Features that lie around a value of their own; all others are differences and lie around 0. */
+const LEVELS: ReadonlySet<number> = new Set([HUMIDITY, PRESSURE, LEVEL]);
+
+/**
+ * Write the raw features known at the close of window `latest` into `out[at … at + FEATURES)`.
+ * Units are the series' own (°C, %, hPa); what is missing is NaN. Nothing after `latest` is read.
+ *
+ * @returns false, with nothing written, when there can be no forecast: the latest mean is missing, or fewer than
+ *   `MIN_LAGS` of the last `LAGS` means are there.
+ */
+export function writeFeatures(series: DeviceSeries, latest: number, out: Float32Array, at: number): boolean {
+  const { avg, humidity, pressure } = series;
+  if (!canForecast(avg, latest)) return false;
+  for (let lag = 0; lag < LAGS; lag += 1) out[at + lag] = changeAt(avg, latest - lag);
+  out[at + HUMIDITY] = valueAt(humidity, latest);
+  out[at + HUMIDITY_CHANGE] = changeAt(humidity, latest);
+  out[at + PRESSURE] = valueAt(pressure, latest);
+  out[at + PRESSURE_CHANGE] = changeAt(pressure, latest);
+  out[at + LEVEL] = valueAt(avg, latest);
+  return true;
+}
+
+function canForecast(avg: Float64Array, latest: number): boolean {
+  if (Number.isNaN(valueAt(avg, latest))) return false;
+  let present = 0;
+  for (let lag = 0; lag < LAGS; lag += 1) {
+    if (!Number.isNaN(valueAt(avg, latest - lag))) present += 1;
+  }
+  return present >= MIN_LAGS;
+}
+
+function valueAt(series: Float64Array, index: number): number {
+  return series[index] ?? NaN;
+}
+
+function changeAt(series: Float64Array, index: number): number {
+  return valueAt(series, index) - valueAt(series, index - 1);
+}
+
+/**
+ * Scale rows of raw features `x[0 … rows · inputs)` in place: clip((raw − mean) / scale, ±4), and 0 where the value is
+ * missing. The model file's graph does the same in ONNX.
+ */
+export function scaleFeatures(x: Float32Array, rows: number, scaling: FeatureScaling): void {
+  const inputs = scaling.mean.length;
+  const mean = Float32Array.from(scaling.mean);
+  const scale = Float32Array.from(scaling.scale);
+  let at = 0;
+  for (let row = 0; row < rows; row += 1) {
+    for (let feature = 0; feature < inputs; feature += 1, at += 1) {
+      const scaled = ((x[at] ?? NaN) - (mean[feature] ?? NaN)) / (scale[feature] ?? NaN);
+      x[at] = Number.isNaN(scaled) ? 0 : Math.min(Math.max(scaled, -FEATURE_CLIP), FEATURE_CLIP);
+    }
+  }
+}
+
+/** Sums over raw features from which the scaling follows; those of several sites add up. Plain JSON. */
+export interface FeatureSums {
+  /** Per feature: how many values were there, their sum and the sum of their squares. */
+  readonly count: number[];
+  readonly sum: number[];
+  readonly sumOfSquares: number[];
+}
+
+export function emptyFeatureSums(inputs = FEATURES): FeatureSums {
+  const zeros = (): number[] => new Array<number>(inputs).fill(0);
+  return { count: zeros(), sum: zeros(), sumOfSquares: zeros() };
+}
+
+/** Add the row of raw features at `x[at …]`; missing and infinite values count for nothing. */
+export function addRow(sums: FeatureSums, x: Float32Array, at: number): void {
+  for (let feature = 0; feature < sums.count.length; feature += 1) {
+    const value = x[at + feature] ?? NaN;
+    if (!Number.isFinite(value)) continue;
+    sums.count[feature] = (sums.count[feature] ?? 0) + 1;
+    sums.sum[feature] = (sums.sum[feature] ?? 0) + value;
+    sums.sumOfSquares[feature] = (sums.sumOfSquares[feature] ?? 0) + value * value;
+  }
+}
+
+/** The sums of both together, as new sums. */
+export function mergeFeatureSums(one: FeatureSums, other: FeatureSums): FeatureSums {
+  const plus = (a: readonly number[], b: readonly number[]): number[] =>
+    a.map((value, i) => value + (b[i] ?? 0));
+  return {
+    count: plus(one.count, other.count),
+    sum: plus(one.sum, other.sum),
+    sumOfSquares: plus(one.sumOfSquares, other.sumOfSquares),
+  };
+}
+
+/**
+ * Scaling from sums: levels (humidity, pressure, temperature) by mean and standard deviation, differences by 0 and
+ * root mean square, so that "no change" stays 0. A feature that never varies, or never came, has scale 1.
+ */
+export function scalingOf(sums: FeatureSums): FeatureScaling {
+  const mean: number[] = [];
+  const scale: number[] = [];
+  sums.count.forEach((count, feature) => {
+    const average = count === 0 ? 0 : (sums.sum[feature] ?? 0) / count;
+    const centre = LEVELS.has(feature) ? average : 0;
+    const meanSquare = count === 0 ? 0 : (sums.sumOfSquares[feature] ?? 0) / count;
+    const variance = meanSquare - centre * centre;
+    // What is left of a constant level after subtraction is rounding, not spread.
+    const spreads = variance > VARIANCE_FLOOR * meanSquare;
+    mean.push(centre);
+    scale.push(spreads ? Math.sqrt(variance) : 1);
+  });
+  return { mean, scale };
+}
+
+/** Doubles keep 16 digits; a variance of less than this share of the mean square cannot be told from rounding. */
+const VARIANCE_FLOOR = 1e-12;

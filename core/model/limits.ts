@@ -1,0 +1,25 @@
+/** Bounds of this room, each with its reason. */
+
+/** A model file of a broken or hostile sender must not make us allocate without end; the product's has 29 and 32. */
+export const MAX_INPUTS = 4_096;
+export const MAX_HIDDEN = 4_096;
+
+/** The largest network above would have 64 MB of weights; ours has 4 KB. Kafka's messages end at 1 MB anyway. */
+export const MAX_MODEL_FILE_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Devices trained in one run of the graph. Measured with 32 to 2,407 on 2 cores: below, the hand-over between operators
+ * costs more than it should; above, a step's tensors (0.5 MB each) fall out of the cache. The event loop waits for about
+ * 10 ms.
+ */
+export const DEVICES_PER_TRAINING_RUN = 128;
+
+/**
+ * Models × samples of one run when every model is scored on the same samples: 128 × 512 × 32 activations are 8 MB, about
+ * what two cores' caches hold, and a run takes about 2 ms.
+ */
+export const MODELS_PER_TILE = 128;
+export const SAMPLES_PER_TILE = 512;
+
+/** Hidden activations of one run elsewhere: 2 M floats are 8 MB, and the run is over in some milliseconds. */
+export const ACTIVATIONS_PER_RUN = 2 * 1024 * 1024;
