@@ -1,0 +1,221 @@
+import normalCdf from '@stdlib/stats-base-dists-normal-cdf';
+import { Recalibration, type SavedRecalibration } from './recalibration';
+
+/**
+ * How sure a version may be of a forecast: the probability that |error| ≤ tolerance, from the errors that it and the
+ * device have shown so far.
+ *
+ * An error's size is modelled as `factor · u`. The factor says how much harder than others the forecast is: by how the
+ * device has been so far, and by how large a change is forecast. The distribution of u is not assumed but kept, version by
+ * version, as a histogram of what was seen, so that heavy tails (and stuck sensors, whose errors are 0) count as they are.
+ * Everything starts from a prior worth a few observations and forgets slowly.
+ */
+
+/** Errors beyond so many tolerances count as this many: a miss is a miss, and one wild sensor must not set the scale. */
+const LARGEST_ERROR_IN_TOLERANCES = 4;
+
+/** What the held-out residuals are worth, in live observations. */
+const PRIOR_WEIGHT = 30;
+
+/** Share of the past that stays when a window has been compared. */
+const MEMORY = 0.9;
+
+/** What it is worth, in windows, that a device's own steps are large or small beside others'. */
+const DEVICE_PRIOR_WEIGHT = 3;
+const SMALLEST_FACTOR = 0.05;
+const LARGEST_FACTOR = 20;
+
+/** What it is worth, in observations, that a class of forecasts is no harder than others. */
+const CHANGE_PRIOR_WEIGHT = 20;
+
+/** Mean of |x| of a standard normal variable. */
+const MEAN_ABS_NORMAL = Math.sqrt(2 / Math.PI);
+
+/** Histogram of u in tolerances: bins equal in log₂ u, eight to an octave, from 2^−8 to 2^6; the ends take what lies outside. */
+const BINS_PER_OCTAVE = 8;
+const LOWEST_OCTAVE = -8;
+const OCTAVES = 14;
+const U_BINS = OCTAVES * BINS_PER_OCTAVE;
+
+/** Upper edges, in tolerances, of the classes that forecasts fall in by the size of the change they tell of. */
+const CHANGE_EDGES = [0.1, 0.25, 0.5, 1, 2];
+const CHANGE_CLASSES = CHANGE_EDGES.length + 1;
+
+/** Errors of one version, as a checkpoint keeps them. */
+export interface SavedErrors {
+  readonly weight: number;
+  readonly absoluteSum: number;
+  readonly squareSum: number;
+  readonly histogram: number[];
+  /** By class of forecast change: sum and weight of errors relative to the version's mean error. */
+  readonly changeSum: number[];
+  readonly changeWeight: number[];
+  readonly recalibration: SavedRecalibration;
+}
+
+/** One forecast and what came of it, as a version learns from it. */
+export interface Outcome {
+  /** prediction − actual in °C. */
+  readonly error: number;
+  /** Forecast change of the mean in °C. */
+  readonly change: number;
+  /** `deviceFactor` when it was made. */
+  readonly device: number;
+  /** All factors of the forecast together. */
+  readonly factor: number;
+  /** Raw probability of being correct that was given for it. */
+  readonly raw: number;
+}
+
+export class VersionErrors {
+  private weight = 0;
+  private absoluteSum = 0;
+  private squareSum = 0;
+  private histogram = new Float64Array(U_BINS);
+  private changeSum = new Float64Array(CHANGE_CLASSES);
+  private changeWeight = new Float64Array(CHANGE_CLASSES);
+  private readonly recalibration = new Recalibration();
+
+  /** @param residualStddev held-out residuals of the model in °C; null when there are none. */
+  constructor(
+    private readonly residualStddev: number | null,
+    private readonly toleranceCelsius: number,
+  ) {}
+
+  /** Standard deviation of residuals in °C: held-out ones first, live ones as they come; NaN while nothing is known. */
+  stddev(): number {
+    if (this.residualStddev === null) return this.weight > 0 ? Math.sqrt(this.squareSum / this.weight) : NaN;
+    const prior = this.residualStddev * this.residualStddev;
+    return Math.sqrt((PRIOR_WEIGHT * prior + this.squareSum) / (PRIOR_WEIGHT + this.weight));
+  }
+
+  /** How much larger than usual errors are where a change of this size is forecast. */
+  changeFactor(change: number): number {
+    const place = this.classOf(change);
+    const seen = this.changeWeight[place] ?? 0;
+    return ((this.changeSum[place] ?? 0) + CHANGE_PRIOR_WEIGHT) / (seen + CHANGE_PRIOR_WEIGHT);
+  }
+
+  /**
+   * Raw probability that |error| is at most the tolerance, for a forecast with this factor; `stated` makes it honest.
+   * @param fallback mean absolute error in °C to start from when the model has no held-out residuals; NaN = unknown.
+   * @returns NaN while nothing is known.
+   */
+  rawProbability(factor: number, fallback: number): number {
+    const prior = this.residualStddev ?? fallback / MEAN_ABS_NORMAL;
+    const priorWeight = prior >= 0 ? PRIOR_WEIGHT : 0;
+    if (priorWeight + this.weight === 0) return NaN;
+    const priorShare = priorWeight === 0 ? 0 : normalWithin(this.toleranceCelsius / (factor * prior));
+    return (priorWeight * priorShare + this.weightWithin(1 / factor)) / (priorWeight + this.weight);
+  }
+
+  /** The probability to state in place of a raw one, by how earlier ones came out. */
+  stated(raw: number): number {
+    return this.recalibration.stated(raw);
+  }
+
+  /**
+   * Learn from the forecasts of one window.
+   * @returns the size of each error beside the version's mean one, these included; so factors stay round 1, however wrong
+   *   the held-out residuals were.
+   */
+  learn(outcomes: readonly Outcome[]): readonly number[] {
+    if (outcomes.length === 0) return [];
+    const fromPriorAlone = this.weight === 0;
+    this.fade();
+    const sizes = outcomes.map(({ error }) =>
+      Math.min(Math.abs(error), LARGEST_ERROR_IN_TOLERANCES * this.toleranceCelsius),
+    );
+    for (const size of sizes) {
+      this.weight += 1;
+      this.absoluteSum += size;
+      this.squareSum += size * size;
+    }
+    const mean = this.absoluteSum / this.weight;
+    const relative = sizes.map((size) => (mean > 0 ? size / mean : 1));
+    outcomes.forEach(({ error, change, device, factor }, i) => {
+      const u = Math.abs(error) / (factor * this.toleranceCelsius);
+      const bin = Math.min(U_BINS - 1, Math.floor(placeOf(u)));
+      this.histogram[bin] = (this.histogram[bin] ?? 0) + 1;
+      const place = this.classOf(change);
+      this.changeSum[place] = (this.changeSum[place] ?? 0) + (relative[i] ?? 1) / device;
+      this.changeWeight[place] = (this.changeWeight[place] ?? 0) + 1;
+    });
+    // What the prior got wrong is put right by what was seen; putting it right here as well would overshoot.
+    if (fromPriorAlone) return relative;
+    this.recalibration.learn(
+      outcomes.map(({ error, raw }) => ({ raw, correct: Math.abs(error) <= this.toleranceCelsius })),
+    );
+    return relative;
+  }
+
+  save(): SavedErrors {
+    return {
+      weight: this.weight,
+      absoluteSum: this.absoluteSum,
+      squareSum: this.squareSum,
+      histogram: [...this.histogram],
+      changeSum: [...this.changeSum],
+      changeWeight: [...this.changeWeight],
+      recalibration: this.recalibration.save(),
+    };
+  }
+
+  restore(saved: SavedErrors): void {
+    this.weight = saved.weight;
+    this.absoluteSum = saved.absoluteSum;
+    this.squareSum = saved.squareSum;
+    this.histogram = Float64Array.from(saved.histogram);
+    this.changeSum = Float64Array.from(saved.changeSum);
+    this.changeWeight = Float64Array.from(saved.changeWeight);
+    this.recalibration.restore(saved.recalibration);
+  }
+
+  private fade(): void {
+    this.weight *= MEMORY;
+    this.absoluteSum *= MEMORY;
+    this.squareSum *= MEMORY;
+    this.histogram = this.histogram.map((weight) => weight * MEMORY);
+    this.changeSum = this.changeSum.map((sum) => sum * MEMORY);
+    this.changeWeight = this.changeWeight.map((weight) => weight * MEMORY);
+  }
+
+  /** Weight of what was seen at or below u, the bin that u lies in taken as evenly filled. */
+  private weightWithin(u: number): number {
+    const place = placeOf(u);
+    const whole = Math.floor(place);
+    let below = (this.histogram[whole] ?? 0) * (place - whole);
+    for (let bin = 0; bin < whole; bin += 1) below += this.histogram[bin] ?? 0;
+    return below;
+  }
+
+  private classOf(change: number): number {
+    const inTolerances = Math.abs(change) / this.toleranceCelsius;
+    const place = CHANGE_EDGES.findIndex((edge) => inTolerances <= edge);
+    return place < 0 ? CHANGE_EDGES.length : place;
+  }
+}
+
+/**
+ * How much larger than usual the errors for a device are: what was seen of it, drawn towards what its own steps from
+ * window to window let expect.
+ * @param relativeStep the device's mean step ÷ that of all devices; NaN when unknown.
+ */
+export function deviceFactor(
+  errors: { readonly sum: number; readonly weight: number },
+  relativeStep: number,
+): number {
+  const prior = Number.isNaN(relativeStep) ? 1 : relativeStep;
+  const factor = (DEVICE_PRIOR_WEIGHT * prior + errors.sum) / (DEVICE_PRIOR_WEIGHT + errors.weight);
+  return Math.min(Math.max(factor, SMALLEST_FACTOR), LARGEST_FACTOR);
+}
+
+function placeOf(u: number): number {
+  const place = (Math.log2(u) - LOWEST_OCTAVE) * BINS_PER_OCTAVE;
+  return Math.min(Math.max(place, 0), U_BINS);
+}
+
+/** P(|x| ≤ limit) of a standard normal variable. */
+function normalWithin(limit: number): number {
+  return 2 * normalCdf(limit, 0, 1) - 1;
+}

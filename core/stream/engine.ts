@@ -1,0 +1,349 @@
+import { type Verdict } from '../contracts/blocks';
+import { type VersionId } from '../contracts/ids';
+import { type StreamSettings } from '../contracts/settings';
+import { type Micros, windowStartOf } from '../contracts/time';
+import { VersionErrors } from './confidence';
+import { DeviceHistory, type DeviceNumbers, type DevicePast } from './device-history';
+import { DeviceTable } from './device-table';
+import { emptyEvent, hashOfId, type MalformedDetail } from './event';
+import {
+  evaluateForecasts,
+  type OutstandingForecasts,
+  planForecasts,
+  type PlannedForecasts,
+  stateForecasts,
+} from './forecasts';
+import { type ForecastRequest } from './forecaster';
+import { HISTORY_WINDOWS, MAX_EMPTY_WINDOWS_WRITTEN } from './limits';
+import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './open-windows';
+import { parseEvent } from './parse';
+import { type ClosedWindow, emptyAnalysis, emptyEvaluations, type EvaluationColumns } from './rows';
+import { type DeviceSummary, pushAnalysisRow, summariseCell, usualVarianceOf } from './summary';
+import { type ActiveVersion, scores } from './versions';
+
+/** How many events of a partition got which verdict: `read` is always the sum of the five others. */
+export type Counts = Record<'read' | Verdict, number> & {
+  /** Devices in closed windows that some version should have forecast, and none could. */
+  no_forecast: number;
+};
+
+/**
+ * The stream path of one partition as a machine of values: events in, in log order, rows out. No clock, no Kafka, no
+ * model: the same events and decisions (versions coming and going, idle closings) always give the same rows.
+ *
+ * How to drive it: `ingest` each event; while `isDue()` afterwards, close the due windows with `closeDueWindows`
+ * (closing.ts) before the next event is judged.
+ */
+export class PartitionEngine {
+  readonly counts: Counts = {
+    read: 0,
+    windowed: 0,
+    late: 0,
+    duplicate: 0,
+    future: 0,
+    malformed: 0,
+    no_forecast: 0,
+  };
+  /** Why the event before was `malformed`. */
+  detail: MalformedDetail | undefined;
+  /** Largest event time in a window so far; −Infinity before the first. */
+  latestEvent: Micros = -Infinity;
+  /** Every window that ends here or before is closed; −Infinity before the first closing. */
+  closedUntil: Micros = -Infinity;
+
+  readonly devices = new DeviceTable();
+  readonly history: DeviceHistory;
+  readonly open: OpenWindows;
+  /** Versions in force here, in the order in which they came. */
+  versions: ActiveVersion[] = [];
+  outstanding: OutstandingForecasts | undefined;
+
+  private readonly event = emptyEvent();
+  /** End of the next window to close. */
+  private nextEnd: Micros = Infinity;
+  /** Forecasts of the first window were looked at: from then on each closing makes those of the next. */
+  private opened = false;
+
+  constructor(
+    readonly partition: number,
+    readonly settings: StreamSettings,
+    limits?: OpenWindowLimits,
+  ) {
+    this.open = new OpenWindows(settings.windowMicros, limits);
+    this.history = new DeviceHistory(settings.windowMicros);
+  }
+
+  /** Everything before it is behind the partition: its windows close when this reaches their end. */
+  get watermark(): Micros {
+    return this.latestEvent - this.settings.watermarkMicros;
+  }
+
+  /**
+   * Judge one event and, when it is good, put it into its window.
+   * @param recordMicros Kafka's timestamp of the record; NaN = take the event's own `record_timestamp`, if it has one.
+   */
+  ingest(bytes: Uint8Array | null, recordMicros: number, offset: number): Verdict {
+    const verdict = this.judge(bytes, recordMicros, offset);
+    this.counts.read += 1;
+    if (verdict === 'windowed') {
+      this.counts.windowed += 1;
+      this.moveOn(this.event.micros);
+    } else {
+      this.counts[verdict] += 1;
+    }
+    return verdict;
+  }
+
+  /**
+   * After a crash: put an event that was read before the checkpoint into its window again, if that one is still open.
+   * Nothing is counted and nothing closes; the checkpoint has all of that already.
+   */
+  rebuild(bytes: Uint8Array | null, recordMicros: number, offset: number): void {
+    if (this.judge(bytes, recordMicros, offset) === 'windowed') this.noteFirstWindow(this.event.micros);
+  }
+
+  /** The id of the event before, for routing and messages. */
+  lastDeviceId(): string {
+    const { idBytes, idStart, idEnd } = this.event;
+    return new TextDecoder().decode(idBytes.subarray(idStart, idEnd));
+  }
+
+  /** Whether a window has to be closed before the next event may be judged. */
+  isDue(): boolean {
+    return this.watermark >= this.nextEnd;
+  }
+
+  /** Whether `closeNext` has anything to close up to `limit`. */
+  isDueAt(limit: Micros): boolean {
+    return limit >= this.nextEnd;
+  }
+
+  /** Lowest offset that has to be read again to rebuild the open windows; `next` when none is open. */
+  rewindOffset(next: number): number {
+    return this.open.inOrder().reduce((lowest, window) => Math.min(lowest, window.firstOffset), next);
+  }
+
+  /** First window that a version coming into force now can be scored on: all of its events are yet to be read. */
+  firstUnseenWindow(notBefore: Micros | null): Micros | null {
+    const { windowMicros } = this.settings;
+    const bounds = [this.latestEvent, this.closedUntil + windowMicros, notBefore ?? -Infinity].filter(
+      Number.isFinite,
+    );
+    if (bounds.length === 0) return null;
+    return Math.max(...bounds.map((bound) => Math.ceil(bound / windowMicros) * windowMicros));
+  }
+
+  /** First window whose forecasts have not been made: the earliest that a version can leave at. */
+  firstUnforecastWindow(): Micros | null {
+    if (Number.isFinite(this.closedUntil)) return this.closedUntil + this.settings.windowMicros;
+    return Number.isFinite(this.latestEvent)
+      ? windowStartOf(this.latestEvent, this.settings.windowMicros)
+      : null;
+  }
+
+  /** Score `version` on every window that starts at `from` or later (null: on all). Does nothing when it is in force. */
+  activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
+    if (this.versions.some((active) => active.version === version && active.until === Infinity)) return;
+    this.versions.push({
+      version,
+      residualStddev,
+      from: from ?? -Infinity,
+      until: Infinity,
+      errors: new VersionErrors(residualStddev, this.settings.toleranceCelsius),
+    });
+  }
+
+  /** Score `version` on no window that starts at `until` or later (null: on none at all). */
+  deactivate(version: VersionId, until: Micros | null): void {
+    if (until === null)
+      this.versions = this.versions.filter(
+        (active) => active.version !== version || active.until !== Infinity,
+      );
+    for (const active of this.versions) {
+      if (active.version === version && active.until === Infinity) active.until = until ?? Infinity;
+    }
+  }
+
+  /** Give a device its past; only before the first event, from the logged snapshot. */
+  seed(deviceId: string, lastStart: Micros, past: DevicePast): void {
+    this.history.seed(this.deviceOf(deviceId), lastStart, past);
+  }
+
+  /** Give a device the history that a checkpoint has of it. @returns its number. */
+  restoreDevice(deviceId: string, numbers: DeviceNumbers): number {
+    const device = this.deviceOf(deviceId);
+    this.history.restore(device, numbers);
+    return device;
+  }
+
+  /**
+   * Forecasts of the very first window to close, from a seeded past; every later window's are asked for by the closing
+   * of the one before it. Answer with `acceptForecasts`.
+   */
+  planOpening(): PlannedForecasts | undefined {
+    if (this.opened) return undefined;
+    this.opened = true;
+    return this.plan(this.nextEnd - this.settings.windowMicros);
+  }
+
+  acceptForecasts(plan: PlannedForecasts, changes: Float32Array): void {
+    const versions = this.versionsOf(plan.request);
+    this.outstanding = stateForecasts(plan, changes, this.history, versions, this.settings.toleranceCelsius);
+  }
+
+  /** Close the next window that ends at or before `limit`; its rows, and the forecasts to ask for. */
+  closeNext(limit: Micros): { readonly closed: ClosedWindow; readonly plan: PlannedForecasts | undefined } {
+    const start = this.nextStart(limit);
+    const window = this.open.inOrder().find((candidate) => candidate.start === start);
+    const closed = this.rowsOf(start, window);
+    if (window !== undefined) this.open.release(window);
+    this.closedUntil = closed.end;
+    this.nextEnd = closed.end + this.settings.windowMicros;
+    this.outstanding = undefined;
+    this.versions = this.versions.filter(({ until }) => until > closed.end);
+    this.forgetVanished();
+    return { closed, plan: this.plan(closed.end) };
+  }
+
+  /** Put back what a checkpoint held. */
+  resume(state: {
+    readonly counts: Counts;
+    readonly latestEvent: Micros;
+    readonly closedUntil: Micros;
+    readonly opened: boolean;
+  }): void {
+    Object.assign(this.counts, state.counts);
+    this.latestEvent = state.latestEvent;
+    this.closedUntil = state.closedUntil;
+    this.opened = state.opened;
+    if (Number.isFinite(state.closedUntil)) this.nextEnd = state.closedUntil + this.settings.windowMicros;
+  }
+
+  get hasOpened(): boolean {
+    return this.opened;
+  }
+
+  private deviceOf(deviceId: string): number {
+    const bytes = new TextEncoder().encode(deviceId);
+    const hash = hashOfId(bytes, 0, bytes.length);
+    const known = this.devices.find(bytes, 0, bytes.length, hash);
+    return known >= 0 ? known : this.devices.add(bytes, 0, bytes.length, hash);
+  }
+
+  private judge(bytes: Uint8Array | null, recordMicros: number, offset: number): Verdict {
+    const { event } = this;
+    this.detail = bytes === null ? 'empty' : parseEvent(bytes, event);
+    if (this.detail !== undefined) return 'malformed';
+    const { micros } = event;
+    const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
+    if (micros > stamped + this.settings.futureMicros) return 'future';
+    const start = this.open.startOf(micros);
+    if (start < this.closedUntil) return 'late';
+    const added = this.addToWindow(start, offset);
+    if (added !== 'over-limit') return added;
+    this.detail = 'over-limit';
+    return 'malformed';
+  }
+
+  private addToWindow(start: Micros, offset: number): 'windowed' | 'duplicate' | 'over-limit' {
+    const { idBytes, idStart, idEnd, idHash } = this.event;
+    let device = this.devices.find(idBytes, idStart, idEnd, idHash);
+    if (device < 0) {
+      // A device that cannot enter the window must not take up a number either.
+      if (!this.open.hasRoomForDevice(start)) return 'over-limit';
+      device = this.devices.add(idBytes, idStart, idEnd, idHash);
+    }
+    return this.open.add(device, start, this.event, offset);
+  }
+
+  private moveOn(micros: Micros): void {
+    if (micros > this.latestEvent) this.latestEvent = micros;
+    this.noteFirstWindow(micros);
+  }
+
+  /** Before anything has closed, the oldest open window is the next to close. */
+  private noteFirstWindow(micros: Micros): void {
+    if (this.closedUntil === -Infinity) {
+      const end = this.open.startOf(micros) + this.settings.windowMicros;
+      if (end < this.nextEnd) this.nextEnd = end;
+    }
+  }
+
+  /** Start of the next window to close; a long run of empty ones is passed over up to its last. */
+  private nextStart(limit: Micros): Micros {
+    const { windowMicros } = this.settings;
+    const next = this.nextEnd - windowMicros;
+    const oldestOpen = this.open.inOrder()[0]?.start ?? Infinity;
+    const emptyUntil = Math.min(oldestOpen, windowStartOf(limit, windowMicros));
+    return (emptyUntil - next) / windowMicros > MAX_EMPTY_WINDOWS_WRITTEN ? emptyUntil - windowMicros : next;
+  }
+
+  private plan(window: Micros): PlannedForecasts | undefined {
+    const versions = this.versions.filter((version) => scores(version, window));
+    return planForecasts(window, this.settings.windowMicros, this.devices.inOrder(), this.history, versions);
+  }
+
+  private versionsOf(request: ForecastRequest): ActiveVersion[] {
+    return this.versions.filter(
+      (version) => scores(version, request.window) && request.versions.includes(version.version),
+    );
+  }
+
+  private rowsOf(start: Micros, window: OpenWindow | undefined): ClosedWindow {
+    const analysis = emptyAnalysis();
+    const evaluations = emptyEvaluations();
+    const summaries = new Map<number, DeviceSummary>();
+    for (const device of window === undefined ? [] : this.devices.inOrder()) {
+      const cell = this.open.cellOf(device, start);
+      if (cell < 0) continue;
+      const summary = summariseCell(this.open, cell);
+      summaries.set(device, summary);
+      pushAnalysisRow(analysis, this.devices.idOf(device), summary);
+    }
+    this.evaluate(start, summaries, evaluations);
+    for (const [device, summary] of summaries) {
+      const { mean: avg, humidity, pressure } = summary;
+      this.history.record(device, start, { avg, humidity, pressure, variance: usualVarianceOf(summary) });
+    }
+    return {
+      partition: this.partition,
+      start,
+      end: start + this.settings.windowMicros,
+      analysis,
+      evaluations,
+    };
+  }
+
+  private evaluate(
+    start: Micros,
+    summaries: ReadonlyMap<number, DeviceSummary>,
+    out: EvaluationColumns,
+  ): void {
+    if (!this.versions.some((version) => scores(version, start))) return;
+    const forecasts = this.outstanding?.window === start ? this.outstanding : undefined;
+    const compared = forecasts?.devices.filter((device) => summaries.has(device)).length ?? 0;
+    this.counts.no_forecast += summaries.size - compared;
+    if (forecasts === undefined) return;
+    evaluateForecasts({
+      forecasts,
+      actualOf: (device) => summaries.get(device),
+      idOf: (device) => this.devices.idOf(device),
+      history: this.history,
+      versionOf: (name) => this.versions.find((active) => active.version === name && scores(active, start)),
+      toleranceCelsius: this.settings.toleranceCelsius,
+      out,
+    });
+  }
+
+  /** Devices whose last window has fallen out of the lags leave nothing that a row could depend on. */
+  private forgetVanished(): void {
+    const oldestLag = this.closedUntil - this.settings.windowMicros * HISTORY_WINDOWS;
+    const vanished: number[] = [];
+    for (const device of this.devices.inOrder()) {
+      if (this.history.newest(device) >= oldestLag || this.open.hasCells(device)) continue;
+      this.history.forget(device);
+      vanished.push(device);
+    }
+    this.devices.forget(vanished);
+  }
+}

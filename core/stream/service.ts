@@ -1,0 +1,292 @@
+import { type Environment } from '../contracts/config';
+import { FedloopError } from '../contracts/errors';
+import { type StreamSettings } from '../contracts/settings';
+import { STREAM_GROUP, TOPICS } from '../contracts/topics';
+import { type Deployments } from '../model/deployments';
+import { type GroupConsumer, type Kafka, type RawBatch } from '../platform/kafka';
+import { type Logger } from '../platform/log';
+import { type Registry } from '../platform/metrics';
+import { openClaims } from './claims';
+import { followDevicePasts } from './device-past';
+import { type Counts } from './engine';
+import {
+  CHECKPOINT_INTERVAL_MS,
+  MAX_OPEN_WINDOWS,
+  OUTBOX_CAPACITY_BYTES,
+  RECLAIM_AFTER_MS,
+  TICK_MS,
+} from './limits';
+import { streamMetrics } from './metrics';
+import { modelForecaster } from './model-forecaster';
+import { Outbox } from './outbox';
+import { PartitionOwner } from './partition-owner';
+
+export interface StreamServiceOptions {
+  readonly kafka: Kafka;
+  readonly env: Environment;
+  readonly settings: StreamSettings;
+  readonly deployments: Deployments;
+  readonly log: Logger;
+  readonly registry: Registry;
+}
+
+export interface PartitionStatus {
+  readonly partition: number;
+  readonly epoch: number;
+  /** Next source offset to take in, and records behind it that the partition is known to hold. */
+  readonly offset: number;
+  readonly lag: number;
+  /** Event time in microseconds; null before the first event. */
+  readonly watermark: number | null;
+  readonly openWindows: number;
+  readonly versions: readonly string[];
+  readonly counts: Readonly<Counts>;
+}
+
+export interface StreamStatus {
+  readonly partitions: readonly PartitionStatus[];
+}
+
+export interface StreamService {
+  /** Drain, write checkpoints, leave the group. */
+  stop(): Promise<void>;
+  /** Rejects when the service cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+  status(): StreamStatus;
+}
+
+/** Everything the worker knows of one partition beside its owner. */
+interface Held {
+  readonly owner: PartitionOwner;
+  lastRecordAt: number;
+  lastCheckpointAt: number;
+}
+
+/**
+ * Join the group of stream workers and turn the events of this worker's partitions into rows, exactly once.
+ * @throws FedloopError `InvalidConfig` for settings under which too many windows would be open at once.
+ */
+export async function startStreamService(options: StreamServiceOptions): Promise<StreamService> {
+  const { kafka, settings, deployments, log } = options;
+  assertAffordable(settings);
+  let fail: (cause: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever holds the service waits on `failed`; until they do, a failure must not count as unhandled.
+  failed.catch(() => undefined);
+  let halted = false;
+  const isHalted = (): boolean => halted;
+  /** An engine that was interrupted half-way must not be fed any further: the process ends, and recovery starts afresh. */
+  const giveUp = (thrown: unknown): void => {
+    halted = true;
+    fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
+  };
+
+  const held = new Map<number, Held>();
+  const producer = await kafka.producer();
+  const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp);
+  const metrics = streamMetrics(
+    options.registry,
+    () => [...held.values()].map(({ owner }) => owner),
+    () => outbox.pendingBytes,
+  );
+  const claims = await openClaims(kafka, producer, settings, log);
+  const pasts = await followDevicePasts(kafka);
+  const models = modelForecaster((version) => deployments.find(version)?.model);
+  let consumer: GroupConsumer | undefined;
+
+  const take = async (partition: number): Promise<Held> => {
+    const { epoch, log: partitionLog, engine, start } = await claims.claim(partition);
+    metrics.claim();
+    const owner = new PartitionOwner(
+      {
+        partition,
+        epoch,
+        engine,
+        log: partitionLog,
+        outbox,
+        forecaster: models.forecast,
+        inForce: () => deployments.inForce(),
+        append: (key, message) => claims.append(partition, key, message),
+        seedHistory: (seeded, snapshot) => {
+          pasts.seed(seeded, snapshot);
+        },
+        latestSnapshot: () => pasts.latest(partition),
+        onMalformed(detail) {
+          metrics.malformed(detail);
+        },
+        onClosed(window) {
+          metrics.rows('analysis', window.analysis.device_id.length);
+          metrics.rows('evaluation', window.evaluations.device_id.length);
+        },
+        logger: log,
+      },
+      start,
+    );
+    return { owner, lastRecordAt: Date.now(), lastCheckpointAt: Date.now() };
+  };
+
+  const followVersions = ({ owner }: Held): Promise<void> => owner.run(() => owner.followVersions());
+
+  const onAssigned = async (
+    assignment: ReadonlyMap<string, readonly number[]>,
+    group: GroupConsumer,
+  ): Promise<void> => {
+    consumer = group;
+    const partitions = assignment.get(TOPICS.stream.name) ?? [];
+    for (const [partition, { owner }] of held) {
+      if (partitions.includes(partition)) continue;
+      owner.drop();
+      held.delete(partition);
+    }
+    await claims.catchUp();
+    await Promise.all(
+      partitions.map(async (partition) => {
+        const before = held.get(partition);
+        // Nobody claimed it since: the engine in memory is the partition's true state, and reading goes on where it was.
+        if (before?.owner.isOwner !== true) before?.owner.drop();
+        const kept = before?.owner.isOwner === true ? before : await take(partition);
+        held.set(partition, kept);
+        group.seek(TOPICS.stream.name, partition, kept.owner.next);
+        followVersions(kept).catch(giveUp);
+      }),
+    );
+  };
+
+  const onBatch = async (batch: RawBatch): Promise<void> => {
+    const mine = held.get(batch.partition);
+    const last = batch.records.at(-1);
+    if (mine === undefined || last === undefined || isHalted() || !batch.isCurrent()) return;
+    mine.owner.highWatermark = batch.highWatermark;
+    mine.lastRecordAt = Date.now();
+    await takeIn(mine, batch).catch(giveUp);
+    if (isHalted()) return;
+    if (!mine.owner.isOwner) return reclaim(batch);
+    batch.resolve(last.offset);
+    while (outbox.isFull) {
+      // The broker is behind: nothing more is fetched until it has caught up, and the membership is kept meanwhile.
+      await Promise.race([outbox.whenRoom(), sleep(TICK_MS)]);
+      await batch.heartbeat();
+    }
+  };
+
+  const takeIn = async (mine: Held, batch: RawBatch): Promise<void> => {
+    await mine.owner.run(() => mine.owner.ingest(batch.records));
+    await followVersions(mine);
+    await checkpointIfDue(mine);
+  };
+
+  /**
+   * A claim that was made late, by a worker that was frozen meanwhile, can stand above the rightful one. The broker knows
+   * whose the partition is: when it still answers our heartbeat, the partition is ours, and is claimed again.
+   */
+  const reclaim = async (batch: RawBatch): Promise<void> => {
+    await sleep(RECLAIM_AFTER_MS);
+    await batch.heartbeat();
+    if (!batch.isCurrent()) return;
+    const taken = await take(batch.partition);
+    held.set(batch.partition, taken);
+    consumer?.seek(TOPICS.stream.name, batch.partition, taken.owner.next);
+  };
+
+  const checkpointIfDue = async (mine: Held): Promise<void> => {
+    if (!mine.owner.checkpointDue || Date.now() - mine.lastCheckpointAt < CHECKPOINT_INTERVAL_MS) return;
+    await writeCheckpoint(mine);
+  };
+
+  const writeCheckpoint = async (mine: Held): Promise<void> => {
+    mine.lastCheckpointAt = Date.now();
+    await mine.owner.run(async () => {
+      const offset = await mine.owner.checkpoint();
+      metrics.checkpoint();
+      // The group's offset only tells people about lag; recovery goes by the checkpoint. A rebalance may refuse it.
+      await consumer
+        ?.commit([{ topic: TOPICS.stream.name, partition: mine.owner.partition, offset }])
+        .catch((cause: unknown) => {
+          log.debug({ err: cause }, 'the group offset was not committed');
+        });
+    });
+  };
+
+  const tick = async (): Promise<void> => {
+    for (const mine of held.values()) {
+      if (Date.now() - mine.lastRecordAt >= settings.idleMillis && !outbox.isFull)
+        await mine.owner.run(() => mine.owner.closeIdle());
+      await checkpointIfDue(mine);
+    }
+  };
+  let ticking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    if (ticking !== undefined || isHalted()) return;
+    ticking = tick()
+      .catch(giveUp)
+      .finally(() => {
+        ticking = undefined;
+      });
+  }, TICK_MS);
+
+  const stopFollowing = deployments.onChange(() => {
+    for (const mine of held.values()) followVersions(mine).catch(giveUp);
+  });
+
+  await kafka.consume({
+    groupId: STREAM_GROUP,
+    topics: [TOPICS.stream.name],
+    onAssigned,
+    onBatch,
+    onFailure: giveUp,
+  });
+
+  return {
+    failed,
+    status: () => ({ partitions: [...held.values()].map(({ owner }) => statusOf(owner)) }),
+    async stop() {
+      halted = true;
+      clearInterval(timer);
+      stopFollowing();
+      await ticking;
+      for (const mine of held.values())
+        if (mine.owner.checkpointDue) await writeCheckpoint(mine).catch(logAndGoOn);
+      await consumer?.stop();
+      await outbox.settled().catch(logAndGoOn);
+      await Promise.all([claims.close(), pasts.close(), models.release()]);
+      await producer.disconnect();
+    },
+  };
+
+  /** A stop in the middle of trouble must not hide the trouble: recovery deals with whatever was not written. */
+  function logAndGoOn(cause: unknown): void {
+    log.warn({ err: cause }, 'not everything could be written while stopping');
+  }
+}
+
+function statusOf(owner: PartitionOwner): PartitionStatus {
+  const { engine } = owner;
+  return {
+    partition: owner.partition,
+    epoch: owner.epoch,
+    offset: owner.next,
+    lag: Math.max(0, owner.highWatermark - owner.next),
+    watermark: Number.isFinite(engine.watermark) ? engine.watermark : null,
+    openWindows: engine.open.size,
+    versions: engine.versions.map(({ version }) => version),
+    counts: { ...engine.counts },
+  };
+}
+
+function assertAffordable({ windowMicros, watermarkMicros }: StreamSettings): void {
+  const open = Math.ceil(watermarkMicros / windowMicros) + 2;
+  if (open <= MAX_OPEN_WINDOWS) return;
+  throw new FedloopError(
+    'InvalidConfig',
+    `the watermark would keep ${open} windows open at once; at most ${MAX_OPEN_WINDOWS} are allowed`,
+    {
+      hint: 'Use larger windows or a shorter watermark.',
+    },
+  );
+}
+
+function sleep(millis: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}
