@@ -1,0 +1,81 @@
+/**
+ * Every number of the loop, each with its reason. "Recipe" is docs of the prototype that found it: 800 devices, nine
+ * scenarios, eight seeds; none of them was chosen for one data set.
+ * Errors and residuals are in units of the tolerance, so that 1 is the edge between right and wrong.
+ */
+
+/**
+ * Windows that a site remembers of each device: 336 targets (a fortnight of hours) and the 25 means before the first, which
+ * make 361, and room for those that arrive while a round still trains up to its fixed last window.
+ */
+export const RING_WINDOWS = 400;
+
+/** Panels that judge local models and candidates; 250 devices each: 100 are nearly as good, 25 halve the effect (recipe). */
+export const PANEL_DEVICES = 250;
+/** With a small fleet a panel is a tenth of it, so that seven tenths and more can train. */
+export const PANEL_SHARE = 0.1;
+/** Share of the groups that panels may spread over while the rest has room for all participants: varied weather on both sides. */
+export const PANEL_GROUP_SHARE = 0.5;
+
+/** The freshest closed windows: what the responsive candidate follows. */
+export const RECENT_WINDOWS = 6;
+/** A day of hourly windows: what the steady candidate filters by. */
+export const LONG_WINDOWS = 24;
+
+/** Residuals beyond twice the tolerance pull no harder than that: a broken reading must not decide a step. */
+export const RESIDUAL_CLIP = 2;
+
+/** A device with fewer targets than one mini-batch of the default size has nothing to teach. */
+export const MIN_TRAINING_ROWS = 32;
+/** Targets whose largest and smallest value lie closer than this (in tolerances) are a stuck sensor's. */
+export const CONSTANT_SPREAD = 1e-6;
+
+/** No sample is forgotten: the floor under the edge weights (recipe). */
+export const EDGE_FLOOR = 0.3;
+/**
+ * The edge band is as wide as the champion's mean absolute error in tolerances, measured live: that far its forecasts can be moved.
+ * The recipe's champion erred by about 0.6 and its width was 0.6. Narrower than 0.3, a handful of samples would decide.
+ */
+export const LEAST_EDGE_WIDTH = 0.3;
+/** A champion that errs by more than this is far from every edge: its errors say nothing of where effort pays. */
+export const MOST_EDGE_WIDTH = 1.5;
+
+/** Updates are clipped to this many times the median norm: scaled attackers lose their scale, honest ones keep theirs. */
+export const CLIP_TO_MEDIAN = 1.5;
+
+/** The steady candidate drops local models whose real accuracy is more than 6 points under the median (recipe). */
+export const STEADY_SLACK = 0.06;
+
+/** Temperature of the responsive candidate's softmax: one point of accuracy is a factor e (recipe). */
+export const SOFTMAX_TEMPERATURE = 0.01;
+
+/** Ridge of the refit, a sample: strong enough that six windows cannot bend the output layer far (recipe). */
+export const REFIT_RIDGE = 0.03;
+/** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */
+export const REFIT_ROBUST_SCALE = 1.5;
+
+/** Width of the soft step that stands for "correct" in acceptance: accuracy itself is too coarse for small changes. */
+export const SOFT_EDGE = 0.25;
+
+/** The panel gate forgives what chance explains (2 standard errors) and a fifth of a point (recipe). */
+export const PANEL_GATE_ERRORS = 2;
+export const PANEL_GATE_MARGIN = 0.002;
+
+/** Rounds that count as evidence between the two candidates: long enough to average weather, short enough to notice change. */
+export const EVIDENCE_ROUNDS = 4;
+/** One round is an anecdote. */
+export const EVIDENCE_MIN_ROUNDS = 2;
+/** Single rounds count at most twice the median |E|, so that one storm does not elect anybody. */
+export const EVIDENCE_WINSOR = 2;
+/** Keeps the winsor bound above zero when every E is zero. */
+export const EVIDENCE_WINSOR_FLOOR = 1e-4;
+/** A tenth of a point added to the standard error: tiny gains are not evidence however steady they are. */
+export const EVIDENCE_SLACK = 0.001;
+/** The responsive candidate serves when mean/(standard error + slack) exceeds this (recipe). */
+export const EVIDENCE_THRESHOLD = 1;
+
+/** Multi-Krum compares every pair: beyond this many updates a round would take minutes. */
+export const MAX_KRUM_UPDATES = 5_000;
+
+/** Numbers that a device's row of counts may hold at once in memory while scoring; 16 M outputs are 64 MB. */
+export const MAX_SCORE_OUTPUTS = 16_000_000;

@@ -1,0 +1,25 @@
+import { PANEL_GATE_ERRORS, PANEL_GATE_MARGIN } from './constants';
+import { type PanelTally } from './panel-tally';
+
+export interface PanelGateVerdict {
+  readonly pass: boolean;
+  /** Mean difference of accuracy, proposal − champion, and its standard error over devices. */
+  readonly difference: number;
+  readonly standardError: number;
+}
+
+/**
+ * The champion stays when the proposal's paired difference on panel C lies below −2 standard errors − 0.2 points.
+ * Insurance: it changes nothing but under attack. Nothing measured: passes, the live gate comes after it.
+ */
+export function panelGate({ devices, difference: sum, squaredDifference }: PanelTally): PanelGateVerdict {
+  if (devices === 0) return { pass: true, difference: 0, standardError: 0 };
+  const difference = sum / devices;
+  const variance = Math.max(0, squaredDifference / devices - difference * difference);
+  const standardError = Math.sqrt(variance / devices);
+  return {
+    pass: difference >= -PANEL_GATE_ERRORS * standardError - PANEL_GATE_MARGIN,
+    difference,
+    standardError,
+  };
+}

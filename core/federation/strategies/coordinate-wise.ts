@@ -1,0 +1,40 @@
+import { type FlatWeights } from '../../model/types';
+import { type LocalUpdate } from './strategy';
+
+export interface CoordinateWise {
+  /** [P] */
+  readonly delta: FlatWeights;
+  /** Share of all kept coordinates that came from each update, adding up to 1: a robust rule has no other weights. */
+  readonly weights: Float64Array;
+}
+
+/** Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n. */
+export function meanOfMiddle(
+  updates: readonly LocalUpdate[],
+  parameters: number,
+  trim: number,
+): CoordinateWise {
+  const count = updates.length;
+  const kept = count - 2 * trim;
+  const delta = new Float32Array(parameters);
+  const weights = new Float64Array(count);
+  const column = new Float64Array(count);
+  for (let at = 0; at < parameters; at += 1) {
+    updates.forEach((update, index) => (column[index] = update.delta[at] ?? NaN));
+    const sorted = column.slice().sort();
+    let sum = 0;
+    for (let place = trim; place < count - trim; place += 1) sum += sorted[place] ?? NaN;
+    delta[at] = sum / kept;
+    shareOut(column, sorted[trim] ?? NaN, sorted[count - trim - 1] ?? NaN, weights);
+  }
+  return { delta, weights: weights.map((weight) => weight / parameters) };
+}
+
+/** One coordinate's weight, split evenly over the updates whose value lies between the smallest and largest kept. */
+function shareOut(column: Float64Array, smallest: number, largest: number, weights: Float64Array): void {
+  const isKept = (value: number): boolean => value >= smallest && value <= largest;
+  const share = 1 / column.filter(isKept).length;
+  column.forEach((value, index) => {
+    if (isKept(value)) weights[index] = (weights[index] ?? 0) + share;
+  });
+}

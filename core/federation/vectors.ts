@@ -1,0 +1,88 @@
+import { type FlatWeights } from '../model/types';
+
+/**
+ * Arithmetic on flat weights. All vectors of one call have the same length P; sums run in double precision.
+ * A "row" is one device's vector.
+ */
+
+/** Euclidean norm. */
+export function norm(vector: FlatWeights): number {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  return Math.sqrt(sum);
+}
+
+/** Squared Euclidean distance. */
+export function squaredDistance(one: FlatWeights, other: FlatWeights): number {
+  let sum = 0;
+  for (let at = 0; at < one.length; at += 1) {
+    const difference = (one[at] ?? NaN) - (other[at] ?? NaN);
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+/** one + other, as a new vector. */
+export function plus(one: FlatWeights, other: FlatWeights): FlatWeights {
+  return one.map((value, at) => value + (other[at] ?? NaN));
+}
+
+/** one − other, as a new vector. */
+export function minus(one: FlatWeights, other: FlatWeights): FlatWeights {
+  return one.map((value, at) => value - (other[at] ?? NaN));
+}
+
+/** factor · vector, as a new vector. */
+export function times(vector: FlatWeights, factor: number): FlatWeights {
+  return vector.map((value) => value * factor);
+}
+
+/** Σ weights[i] · rows[i] [P]; rows of weight 0 are not touched, whatever they hold. */
+export function weightedSum(
+  rows: readonly FlatWeights[],
+  weights: ArrayLike<number>,
+  parameters: number,
+): FlatWeights {
+  const sum = new Float64Array(parameters);
+  rows.forEach((row, index) => {
+    addScaled(sum, row, weights[index] ?? 0);
+  });
+  return Float32Array.from(sum);
+}
+
+/** sum += factor · row, in place; the building block of means that are taken chunk by chunk. */
+export function addScaled(sum: Float64Array, row: FlatWeights, factor: number): void {
+  if (factor === 0) return;
+  for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? NaN) + factor * (row[at] ?? NaN);
+}
+
+export function isFiniteVector(vector: readonly number[] | Float32Array | Float64Array): boolean {
+  for (const value of vector) if (!Number.isFinite(value)) return false;
+  return true;
+}
+
+/** Non-negative weights that add up to 1; all zero gives equal weights. */
+export function normalised(weights: ArrayLike<number>): Float64Array {
+  const result = Float64Array.from(weights);
+  let total = 0;
+  for (const weight of result) total += weight;
+  return total > 0 ? result.map((weight) => weight / total) : result.fill(1 / Math.max(result.length, 1));
+}
+
+/** exp(value / temperature), normalised; shifted by the maximum so that nothing overflows. */
+export function softmax(values: readonly number[], temperature: number): Float64Array {
+  const largest = values.reduce((best, value) => Math.max(best, value), Number.NEGATIVE_INFINITY);
+  return normalised(values.map((value) => Math.exp((value - largest) / temperature)));
+}
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Middle value, or the mean of the two middle ones; NaN of nothing. */
+export function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+}
