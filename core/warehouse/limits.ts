@@ -1,0 +1,79 @@
+/** Numbers of this room, each with its reason. */
+
+/** DuckDB's own share of memory: all Node processes together stay under 2 GB, and what does not fit spills to disk. */
+export const MEMORY_LIMIT = '512MB';
+
+/** Counting 20 million rows groups into a few megabytes; the rest is read buffers of two threads. */
+export const BATCH_MEMORY_LIMIT = '768MB';
+
+/** DuckDB's vector: a data chunk holds at most so many rows. */
+export const ROWS_PER_CHUNK = 2_048;
+
+/** Raw bytes kept of a rejected event or row: enough to see what is wrong, too little for a megabyte message to hurt. */
+export const MAX_RAW_BYTES = 1_000;
+
+/** Broken rows of one file that are kept with their line; the count of all of them is kept anyway. */
+export const MAX_REJECTED_DETAILS_PER_FILE = 10_000;
+
+/** Rows of a file that tell which of its columns are numeric. */
+export const SENSOR_SAMPLE_ROWS = 10_000;
+
+/** A column is a sensor when at least this share of its filled cells in the sample are numbers. */
+export const SENSOR_NUMERIC_SHARE = 0.5;
+
+/** More columns than this is not a file of readings. */
+export const MAX_COLUMNS = 1_000;
+
+/** A header line longer than this is not one. */
+export const MAX_HEADER_BYTES = 1_048_576;
+
+/** Devices named in a feedback: a person reads them. */
+export const WORST_DEVICES = 10;
+
+/** Devices in one `device-feedback` message, as the contract says. */
+export const DEVICES_PER_FEEDBACK = 1_000;
+
+/** Versions that have metrics: those in force and the latest others, so that labels don't grow for ever. */
+export const VERSIONS_WITH_METRICS = 12;
+
+/** Rows that a question from outside gets back unless it asks for fewer. */
+export const MAX_SQL_ROWS = 100_000;
+
+/** How long a question from outside may think. */
+export const SQL_TIMEOUT_MS = 30_000;
+
+/** A question longer than this is not one. */
+export const MAX_SQL_BYTES = 100_000;
+
+/** Winsorising and electing look back on so many rounds; asking for more costs little. */
+export const EVIDENCE_ROUNDS = 4;
+
+/** Bytes of records that go into one transaction: about 100,000 rows of blocks. */
+export const MAX_BYTES_PER_TRANSACTION = 12_000_000;
+
+/** Partitions worked on at once, so that many blocks share a transaction. */
+export const INTAKE_CONCURRENCY = 16;
+
+/** A broker answers a fetch after so long at the latest: the floor of the latency from block to row. */
+export const INTAKE_MAX_WAIT_MS = 50;
+
+/** Scrapes that come closer together than this share their look into the tables. */
+export const METRICS_MIN_INTERVAL_MS = 1_000;
+
+/** No sensor reads more than this; squares of larger numbers leave the range of a double and would spoil a whole day. */
+export const MAX_READING = 1e100;
+
+/** Longest device id, as the contract says. */
+export const MAX_DEVICE_ID_LENGTH = 256;
+
+/** Longest line of a CSV file that is looked at; DuckDB's own default. */
+export const MAX_LINE_BYTES = 2_000_000;
+
+/** Files whose counts go into one transaction: one commit for a folder of many small files. */
+export const FILES_PER_TRANSACTION = 64;
+
+/** A partition that has events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
+export const LATE_STARTER_HOLD_MS = 45_000;
+
+/** Old rows go in steps of an hour of event time: deleting costs the same for one window as for a hundred. */
+export const RETENTION_STEP_MICROS = 3_600_000_000;

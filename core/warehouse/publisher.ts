@@ -1,0 +1,71 @@
+import { type DeviceFeedback, type Feedback, type FeedbackMessage } from '../contracts/feedback';
+import { type VersionId } from '../contracts/ids';
+import { type Micros } from '../contracts/time';
+import { TOPICS } from '../contracts/topics';
+import { type Producer } from '../platform/kafka';
+import { type SerialConnection } from './connection';
+import { deviceFeedbackOfRange, feedbackOfRange, type WindowRange } from './feedback-queries';
+import { storeFeedback } from './feedback-store';
+import { evaluatedWindows, latestPublishedWindow } from './windows';
+
+/** Says on `model-feedback` what the rows say; the only one who writes there. */
+export class FeedbackPublisher {
+  constructor(
+    private readonly producer: Producer,
+    private readonly connection: SerialConnection,
+    private readonly tolerance: () => Promise<number>,
+  ) {}
+
+  /**
+   * Feedback on every version in each window that is complete and was not spoken of yet. Kafka hears it before the tables
+   * keep it, so a crash in between says it twice, never not at all.
+   * @returns the windows.
+   */
+  async publishWindows(before: Micros): Promise<Micros[]> {
+    const published = await latestPublishedWindow(this.connection);
+    const from = published === null ? null : published + 1;
+    const windows = await evaluatedWindows(this.connection, { from, before });
+    for (const window of windows) {
+      const feedback = await feedbackOfRange(this.connection, {
+        scope: 'window',
+        round: null,
+        from: window,
+        until: window,
+        tolerance: await this.tolerance(),
+      });
+      await this.say(feedback);
+      await storeFeedback(this.connection, feedback);
+    }
+    return windows;
+  }
+
+  /** A round's verdict on its versions, with each version's accuracy by device. */
+  async publishRound(
+    input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
+  ): Promise<Feedback[]> {
+    const feedback = await feedbackOfRange(this.connection, {
+      scope: 'round',
+      round: input.round,
+      from: input.from,
+      until: input.until,
+      versions: input.versions,
+      tolerance: await this.tolerance(),
+    });
+    const devices: DeviceFeedback[] = [];
+    for (const version of input.versions) {
+      devices.push(...(await deviceFeedbackOfRange(this.connection, { ...input, version })));
+    }
+    // Devices first: whoever reads the verdict finds its details already there.
+    await this.say([...devices, ...feedback]);
+    await storeFeedback(this.connection, feedback);
+    return feedback;
+  }
+
+  private async say(messages: readonly FeedbackMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    await this.producer.send(
+      TOPICS.feedback.name,
+      messages.map((message) => ({ key: message.model_version, value: JSON.stringify(message) })),
+    );
+  }
+}

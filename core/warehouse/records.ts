@@ -1,0 +1,25 @@
+/** A record of any topic as the sink takes it. */
+export interface SinkRecord {
+  readonly offset: number;
+  readonly timestampMillis: number;
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Records of one partition in log order. `topic` is the contract's name, without a deployment's prefix. */
+export interface SinkRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly SinkRecord[];
+}
+
+/** @returns the parsed JSON, or undefined where the bytes are none. */
+export function parseJson(value: Buffer | null): unknown {
+  if (value === null) return undefined;
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

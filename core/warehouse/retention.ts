@@ -1,0 +1,49 @@
+import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
+import { type SerialConnection } from './connection';
+import { RETENTION_STEP_MICROS } from './limits';
+import { addFinishedDays } from './stream-days';
+import { sumsOf } from './sums';
+import { timestamp } from './values';
+
+/**
+ * Let detail rows of windows that start before `before` go, by event time. What was counted of them stays: accuracy of every
+ * version and window in `evaluation_rollups`, and the stream's days in the partials of the batch path (days that are not
+ * there yet keep their rows).
+ */
+export function expireRows(connection: SerialConnection, before: Micros): Promise<void> {
+  const bound = { before: timestamp(before) };
+  return connection.transaction(async (inside) => {
+    await inside.run(
+      `INSERT INTO evaluation_rollups
+       SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+       FROM evaluation_rows WHERE window_start < $before GROUP BY model_version, window_start`,
+      bound,
+    );
+    await inside.run('DELETE FROM evaluation_rows WHERE window_start < $before', bound);
+    await inside.run(
+      `DELETE FROM stream_analysis_results
+       WHERE window_start < $before
+         AND 'stream/' || strftime(window_start, '%Y-%m-%d') IN (SELECT file FROM batch_files)`,
+      bound,
+    );
+  });
+}
+
+/** Lets rows go as event time moves on, a step at a time. */
+export class Retention {
+  private expired: Micros = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly connection: SerialConnection,
+    private readonly keepMillis: number,
+  ) {}
+
+  /** Call with the bound of complete windows; does nothing most of the time. */
+  async keepUp(completeBefore: Micros): Promise<void> {
+    const bound = completeBefore - this.keepMillis * MICROS_PER_MILLI;
+    if (!Number.isFinite(bound) || bound < this.expired + RETENTION_STEP_MICROS) return;
+    await addFinishedDays(this.connection, completeBefore);
+    await expireRows(this.connection, bound);
+    this.expired = bound;
+  }
+}
