@@ -1,0 +1,45 @@
+import { type Feedback } from '../core/contracts/feedback';
+import { type AskResult } from '../core/contracts/steps';
+import { type Deployments } from '../core/model/deployments';
+import { type FeedbackLog } from './shared/feedback-log';
+
+/** Step 0: who is champion, what the live stream says of it, and which number the next round has. */
+export async function ask(deployments: Deployments, feedback: FeedbackLog): Promise<AskResult> {
+  await deployments.sync();
+  const champion = deployments.champion()?.version ?? null;
+  return {
+    round: 1 + Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round)),
+    champion,
+    feedback: champion === null ? null : await feedback.latest(champion),
+    evidence: evidenceOf(await feedback.roundVerdicts(), deployments),
+  };
+}
+
+/**
+ * Responsive minus steady accuracy of each past round that tried both, on the windows that judged them. Where the panel gate
+ * put the champion in the responsive one's place, the champion's accuracy on the same windows counts.
+ */
+export function evidenceOf(
+  verdicts: readonly Feedback[],
+  deployments: Pick<Deployments, 'versions'>,
+): number[] {
+  const byRound = new Map<number, Feedback[]>();
+  for (const verdict of verdicts) {
+    if (verdict.round === null) continue;
+    byRound.set(verdict.round, [...(byRound.get(verdict.round) ?? []), verdict]);
+  }
+  return [...byRound]
+    .sort(([one], [other]) => one - other)
+    .flatMap(([round, said]) => {
+      const made = deployments.versions().filter(({ message }) => message.lineage.round === round);
+      const accuracyOf = (role: 'steady' | 'responsive'): number | undefined => {
+        const version = made.find(({ message }) => message.lineage.role === role)?.version;
+        return said.find((verdict) => verdict.model_version === version)?.accuracy;
+      };
+      const ownVersions = new Set(made.map(({ version }) => version));
+      const championAccuracy = said.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;
+      const steady = accuracyOf('steady');
+      const responsive = accuracyOf('responsive') ?? championAccuracy;
+      return steady === undefined || responsive === undefined ? [] : [responsive - steady];
+    });
+}

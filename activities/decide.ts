@@ -1,0 +1,84 @@
+import { type Stage } from '../core/contracts/deployments';
+import { FedloopError } from '../core/contracts/errors';
+import { type VersionId } from '../core/contracts/ids';
+import { type DecideInput, type DecideResult, type RoundRef } from '../core/contracts/steps';
+import { decodeState, encodeState, withoutMomentum } from '../core/federation/server-state';
+import { logDeployment, type Deployments } from '../core/model/deployments';
+import { type Producer } from '../core/platform/kafka';
+import { publishLatestModel } from './shared/latest-model';
+import { deployModels, type StageChange } from './shared/registry';
+
+export interface DecideDependencies {
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly modelsFolder: string;
+}
+
+/**
+ * Step 7: carry out the gate's verdict: promote the elected candidate, or keep the champion. The
+ * champion it replaces stays in shadow, so that a rollback has figures to go by; the shadow before retires.
+ */
+export async function decide(dependencies: DecideDependencies, input: DecideInput): Promise<DecideResult> {
+  const { deployments, producer, modelsFolder } = dependencies;
+  const { round, champion, elected, candidates, evaluation } = input;
+  const { verdict } = evaluation;
+  const promoted = verdict.decision === 'promoted';
+
+  const others = candidates.filter((version) => version !== elected);
+  const changes: StageChange[] = others.map((version) => stage(version, 'retired', `${elected} was elected`));
+  if (promoted) {
+    const shadows = deployments
+      .versions()
+      .filter((known) => known.stage.stage === 'shadow' && known.version !== champion);
+    changes.push(
+      ...shadows.map(({ version }) => stage(version, 'retired', `${champion} is the predecessor now`)),
+      stage(champion, 'shadow', `${elected} took its place`),
+      stage(elected, 'champion', verdict.reason),
+    );
+  } else {
+    changes.push(stage(elected, 'rejected', verdict.reason));
+  }
+  await deployModels(producer, deployments, [], changes);
+  await closeServerState(dependencies, promoted);
+  if (promoted) {
+    const known = deployments.find(elected);
+    if (known === undefined) throw new FedloopError('NotFound', `${elected} is not in model-deployments`);
+    const accuracy = evaluation.scores.find((score) => score.version === elected)?.accuracy ?? null;
+    await publishLatestModel(modelsFolder, known.model, known.message.lineage, accuracy);
+  }
+  return verdict;
+
+  function stage(version: VersionId, next: Stage, reason: string): StageChange {
+    return { version, stage: next, round, reason };
+  }
+}
+
+/** A round that ends early leaves no candidate in force. Champion and tables are as they were. */
+export async function withdraw(
+  { producer, deployments }: DecideDependencies,
+  {
+    round,
+    candidates,
+    reason,
+  }: RoundRef & { readonly candidates: readonly VersionId[]; readonly reason: string },
+): Promise<void> {
+  await deployments.sync();
+  const open = candidates.filter((version) => deployments.find(version)?.stage.stage === 'candidate');
+  await deployModels(
+    producer,
+    deployments,
+    [],
+    open.map((version) => ({ version, stage: 'retired', round, reason })),
+  );
+}
+
+/** What the strategy remembers becomes current with the promotion; after a rejection its momentum starts from standstill. */
+async function closeServerState(
+  { producer, deployments }: DecideDependencies,
+  promoted: boolean,
+): Promise<void> {
+  const pending = deployments.serverState('pending');
+  if (pending === undefined) return;
+  const state = promoted ? pending.state : encodeState(withoutMomentum(decodeState(pending.state)));
+  await logDeployment(producer, [{ ...pending, kind: 'current', state }]);
+}

@@ -1,0 +1,135 @@
+import { Context } from '@temporalio/activity';
+import { FedloopError } from '../core/contracts/errors';
+import { type VersionId } from '../core/contracts/ids';
+import { type VersionScore } from '../core/contracts/rounds';
+import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
+import { type Micros } from '../core/contracts/time';
+import { decidePromotion } from '../core/federation/gate';
+import { accuracyInterval, type AccuracyCluster } from '../core/federation/paired';
+import { type RoundComparison } from '../core/warehouse/comparison';
+import { type WarehouseService } from '../core/warehouse/service';
+import { withHeartbeat } from './shared/heartbeat';
+
+/** Well within the heartbeat time-out, so that one that is late costs nothing. */
+const HEARTBEAT_MS = 5_000;
+/** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
+const ACTIVATION_TIMEOUT_MS = 120_000;
+const CONFIDENCE = 0.95;
+
+/**
+ * Step 6: wait until the stream has judged the candidates on the live windows asked for, all of which start after the last event
+ * that had been read when they were deployed, and compare them with the champion on the very same device-windows.
+ * @throws FedloopError `TooFewWindows` when not one window came in time.
+ */
+export async function evaluate(service: WarehouseService, input: EvaluateInput): Promise<EvaluateResult> {
+  const { champion, elected, candidates, round, attempt, windows: wanted } = input;
+  const signal = Context.current().cancellationSignal;
+  const windows = await withHeartbeat(HEARTBEAT_MS, async () => {
+    const starts = await Promise.all(
+      candidates.map(async (version) => {
+        const { fromWindow } = await service.waitForActivation(version, {
+          signal,
+          timeoutMillis: ACTIVATION_TIMEOUT_MS,
+        });
+        return fromWindow;
+      }),
+    );
+    const fromWindow = latest(starts);
+    await service.requestWindows({ id: `${round}/${attempt}`, windows: wanted, from_window: fromWindow });
+    return service.waitForWindows({
+      version: elected,
+      fromWindow,
+      count: wanted,
+      signal,
+      timeoutMillis: input.windowsTimeoutMillis,
+      onProgress: (seen) => {
+        Context.current().heartbeat({ windows: seen.length });
+      },
+    });
+  });
+  const comparison = await compareOn(service, windows, input);
+  const own = comparison.candidates[candidates.indexOf(elected)];
+  if (own === undefined) throw new FedloopError('Internal', `${elected} is not among the candidates`);
+  const { change, decision, reason } = decidePromotion(own.clusters, input.gate);
+  return {
+    windows: {
+      count: comparison.windows.length,
+      from: comparison.windows[0] ?? 0,
+      until: comparison.windows.at(-1) ?? 0,
+    },
+    scores: scoresOf(comparison, champion),
+    pairedChange: change,
+    verdict: { decision, reason },
+  };
+}
+
+async function compareOn(
+  service: WarehouseService,
+  windows: readonly Micros[],
+  { champion, candidates, round }: EvaluateInput,
+): Promise<RoundComparison> {
+  const from = windows[0];
+  const until = windows.at(-1);
+  const comparison =
+    from === undefined || until === undefined
+      ? null
+      : await service.compare({ from, until, champion, candidates });
+  if (comparison === null) {
+    throw new FedloopError('TooFewWindows', `no live window of round ${round} was evaluated in time`, {
+      hint: 'Check that the fleet sends and a stream worker runs, or give the round a longer windowsTimeout.',
+    });
+  }
+  return comparison;
+}
+
+/** Champion and candidates on the device-windows that all of them forecast. */
+function scoresOf(
+  { champion: championCounts, candidates }: RoundComparison,
+  champion: VersionId,
+): readonly VersionScore[] {
+  const [first] = candidates;
+  const championClusters = first?.clusters.map(
+    ({ slot, windowStart, n, championCorrect: correct }): AccuracyCluster => ({
+      slot,
+      windowStart,
+      n,
+      correct,
+    }),
+  );
+  return [
+    scoreOf({ ...championCounts, version: champion }, championClusters ?? []),
+    ...candidates.map(({ counts, clusters }) =>
+      scoreOf(
+        counts,
+        clusters.map(({ slot, windowStart, n, candidateCorrect: correct }) => ({
+          slot,
+          windowStart,
+          n,
+          correct,
+        })),
+      ),
+    ),
+  ];
+}
+
+function scoreOf(counts: RoundComparison['champion'], clusters: readonly AccuracyCluster[]): VersionScore {
+  const { low, high } = accuracyInterval(clusters, CONFIDENCE);
+  const { version, evaluations, correct, accuracy, bias, mae, skill, persistenceAccuracy } = counts;
+  return {
+    version,
+    evaluations,
+    correct,
+    accuracy,
+    accuracyCi95: [low, high],
+    bias,
+    mae,
+    skill,
+    persistenceAccuracy,
+  };
+}
+
+/** The latest of the first windows; null where no partition has read anything yet. */
+function latest(starts: readonly (Micros | null)[]): Micros | null {
+  const known = starts.filter((start) => start !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}

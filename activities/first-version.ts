@@ -1,0 +1,62 @@
+import { FedloopError } from '../core/contracts/errors';
+import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
+import { type FeatureSums, type SiteDescription } from '../core/contracts/steps';
+import { type Deployments } from '../core/model/deployments';
+import { emptyFeatureSums, mergeFeatureSums, scalingOf } from '../core/model/features';
+import { initialWeights } from '../core/model/network';
+import { PRODUCT_SHAPE } from '../core/model/types';
+import { type Producer } from '../core/platform/kafka';
+import { deployModels } from './shared/registry';
+
+/**
+ * Before the first round: v0, the untrained network with weights from the seed and the feature scaling that the sites'
+ * sums give. It is the first round's champion, so that the first trained version has something honest to beat.
+ */
+export async function deployFirstVersion(
+  { producer, deployments }: { readonly producer: Producer; readonly deployments: Deployments },
+  { descriptions, seed }: { readonly descriptions: readonly SiteDescription[]; readonly seed: number },
+): Promise<VersionId> {
+  const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [copyOf(featureSums)]));
+  if (sums.length === 0)
+    throw new FedloopError('Internal', 'no site sent feature sums for the first version');
+  const scaling = scalingOf(sums.reduce(mergeFeatureSums, emptyFeatureSums()));
+  const model = {
+    metadata: {
+      version: FIRST_VERSION,
+      shape: PRODUCT_SHAPE,
+      scaling,
+      toleranceCelsius: deployments.settings().toleranceCelsius,
+      residualStddev: null,
+    },
+    weights: initialWeights(PRODUCT_SHAPE, seed),
+  };
+  const lineage = {
+    round: 0,
+    parents: [],
+    strategy: 'none',
+    role: null,
+    seed,
+    devices: 0,
+    data_from: null,
+    data_until: null,
+    feedback_used: {},
+  };
+  await deployModels(
+    producer,
+    deployments,
+    [{ model, lineage }],
+    [
+      {
+        version: FIRST_VERSION,
+        stage: 'champion',
+        round: 0,
+        reason: 'the untrained network, the first round’s champion',
+      },
+    ],
+  );
+  return FIRST_VERSION;
+}
+
+function copyOf({ count, sum, sumOfSquares }: FeatureSums): Parameters<typeof scalingOf>[0] {
+  return { count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] };
+}

@@ -1,0 +1,79 @@
+import { type VersionId } from '../core/contracts/ids';
+import {
+  type AggregateResult,
+  type AskResult,
+  type DecideInput,
+  type DecideResult,
+  type MessageRange,
+  type PanelScore,
+  type PanelSums,
+  type RoundPlan,
+  type RoundRef,
+  type Selection,
+  type SettleResult,
+  type SiteDescription,
+  type TrainResult,
+} from '../core/contracts/steps';
+import { type Deployments } from '../core/model/deployments';
+import { type Producer } from '../core/platform/kafka';
+import { aggregate } from './aggregate';
+import { ask } from './ask';
+import { decide, withdraw } from './decide';
+import { deploy } from './deploy';
+import { deployFirstVersion } from './first-version';
+import { refit } from './refit';
+import { select, type SelectInput } from './select';
+import { withFailureCodes } from './shared/failures';
+import { type FeedbackLog } from './shared/feedback-log';
+import { type UpdateInbox } from './shared/update-inbox';
+
+export interface RoundsDependencies {
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly inbox: UpdateInbox;
+  readonly feedback: FeedbackLog;
+  /** Folder that `latest_model/` is kept in. */
+  readonly modelsFolder: string;
+}
+
+/** What the rounds worker does: everything of a round that needs neither readings nor tables. */
+export interface RoundsActivities {
+  ask(): Promise<AskResult>;
+  deployFirstVersion(input: {
+    readonly descriptions: readonly SiteDescription[];
+    readonly seed: number;
+  }): Promise<VersionId>;
+  select(input: SelectInput): Promise<Selection>;
+  aggregate(
+    plan: RoundPlan,
+    trained: readonly TrainResult[],
+    scored: readonly MessageRange[],
+    evidence: readonly number[],
+  ): Promise<AggregateResult>;
+  refit(plan: RoundPlan, sums: readonly PanelSums[]): Promise<readonly string[]>;
+  deploy(
+    plan: RoundPlan,
+    aggregated: AggregateResult,
+    panelScores: readonly PanelScore[],
+    evidence: readonly number[],
+  ): Promise<SettleResult>;
+  decide(input: DecideInput): Promise<DecideResult>;
+  withdraw(
+    input: RoundRef & { readonly candidates: readonly VersionId[]; readonly reason: string },
+  ): Promise<void>;
+}
+
+export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
+  const { deployments, feedback } = dependencies;
+  return withFailureCodes<RoundsActivities>({
+    ask: () => ask(deployments, feedback),
+    deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
+    select: (input) => Promise.resolve(input).then(select),
+    aggregate: (plan, trained, scored, evidence) => aggregate(dependencies, plan, trained, scored, evidence),
+    refit: (plan, sums) => refit(dependencies, plan, sums),
+    deploy: (plan, aggregated, panelScores, evidence) =>
+      deploy(dependencies, plan, aggregated, panelScores, evidence),
+    decide: (input) => decide(dependencies, input),
+    withdraw: (input) => withdraw(dependencies, input),
+  });
+}

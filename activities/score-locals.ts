@@ -1,0 +1,51 @@
+import { Context } from '@temporalio/activity';
+import { type MessageRange, type RoundPlan, type TrainResult } from '../core/contracts/steps';
+import { TOPICS } from '../core/contracts/topics';
+import { updateKey, type ScoreMessage } from '../core/contracts/updates';
+import { scoreLocalModels } from '../core/federation/local-scoring';
+import { type Site } from './shared/site';
+
+/**
+ * Step 3: score every local model, of all sites, on this site's panel A: devices that did not train, windows that training never saw. Only
+ * counts leave the site. Strategies that don't weigh by real accuracy are scored all the same, so that what local models claim can be
+ * held against what they are worth.
+ */
+export async function scoreLocals(
+  site: Site,
+  plan: RoundPlan,
+  trained: readonly TrainResult[],
+): Promise<MessageRange> {
+  const { dependencies } = site;
+  const champion = site.champion(plan);
+  const samples = site.panelSamples(plan, 'A', 'long');
+  const predictor = await site.modelsOnSamples();
+  const chunks = await dependencies.inbox.updates(
+    plan,
+    trained.map(({ last }) => last),
+  );
+
+  let range: MessageRange = { site: dependencies.site, first: -1, last: -1, count: 0 };
+  for (const { header, deltas } of chunks) {
+    Context.current().cancellationSignal.throwIfAborted();
+    const message: ScoreMessage = {
+      type: 'score',
+      round: plan.round,
+      attempt: plan.attempt,
+      site: dependencies.site,
+      scored_site: header.site,
+      scored_chunk: header.chunk,
+      device_id: header.devices.map(({ device_id }) => device_id),
+      ...(await scoreLocalModels(predictor, champion.model.weights, deltas, samples)),
+    };
+    const [position] = await dependencies.producer.send(TOPICS.updates.name, [
+      {
+        key: updateKey('score', plan.round, dependencies.site, header.site, header.chunk),
+        value: JSON.stringify(message),
+      },
+    ]);
+    const offset = position?.offset ?? -1;
+    range = { ...range, first: range.first < 0 ? offset : range.first, last: offset, count: range.count + 1 };
+    Context.current().heartbeat();
+  }
+  return range;
+}

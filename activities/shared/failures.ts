@@ -1,0 +1,32 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { FedloopError } from '../../core/contracts/errors';
+
+type Activity = (...args: never[]) => Promise<unknown>;
+
+/**
+ * Hand every FedloopError to Temporal under its code, so that retry policies and callers can tell them apart; whatever
+ * else is thrown stays a failure that is tried again.
+ */
+export function withFailureCodes<Activities extends { readonly [Name in keyof Activities]: Activity }>(
+  activities: Activities,
+): Activities & Record<string, Activity> {
+  return Object.fromEntries(
+    Object.entries<Activity>(activities).map(([name, activity]) => [
+      name,
+      async (...args: never[]) => {
+        try {
+          return await activity(...args);
+        } catch (thrown) {
+          if (!(thrown instanceof FedloopError)) throw thrown;
+          const advice = thrown.hint === undefined ? '' : ` ${thrown.hint}`;
+          throw ApplicationFailure.create({
+            type: thrown.code,
+            message: `${thrown.message}${advice}`,
+            nonRetryable: !thrown.retryable,
+            cause: thrown,
+          });
+        }
+      },
+    ]),
+  ) as Activities & Record<string, Activity>;
+}

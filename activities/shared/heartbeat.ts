@@ -1,0 +1,22 @@
+import { Context } from '@temporalio/activity';
+import { type z } from 'zod';
+
+/** What an earlier try of this activity said in its last heartbeat; undefined on the first try, or when it said something else. */
+export function heartbeatProgress<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> | undefined {
+  return schema.safeParse(Context.current().info.heartbeatDetails).data;
+}
+
+/** Say "still alive" on a timer while `work` runs that has no chunks of its own to report. */
+export async function withHeartbeat<Result>(
+  everyMillis: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const timer = setInterval(() => {
+    Context.current().heartbeat();
+  }, everyMillis);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,43 @@
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Lineage } from '../../core/contracts/deployments';
+import { encodeModel, sha256Of } from '../../core/model/model-file';
+import { type GlobalModel } from '../../core/model/types';
+
+/** Folder under the models folder that always holds the champion. */
+const LATEST = 'latest_model';
+
+/**
+ * Leave the champion in `<folder>/latest_model/` (`model.onnx`, `metadata.json`) for any program that just wants it. The
+ * folder is a link that is swapped in one step, so a reader sees the old pair or the new one, never half of each.
+ */
+export async function publishLatestModel(
+  folder: string,
+  model: GlobalModel,
+  lineage: Lineage,
+  realAccuracy: number | null,
+): Promise<void> {
+  const { version } = model.metadata;
+  const own = join(folder, 'versions', version);
+  await mkdir(own, { recursive: true });
+  const bytes = encodeModel(model);
+  await writeFile(join(own, 'model.onnx'), bytes);
+  const metadata = {
+    version,
+    real_accuracy: realAccuracy,
+    sha256: sha256Of(bytes),
+    ...describe(model),
+    lineage,
+  };
+  await writeFile(join(own, 'metadata.json'), `${JSON.stringify(metadata, null, 2)}\n`);
+
+  const next = join(folder, `.${LATEST}-${process.pid}`);
+  await rm(next, { force: true });
+  await symlink(join('versions', version), next);
+  await rename(next, join(folder, LATEST));
+}
+
+function describe(model: GlobalModel): Readonly<Record<string, unknown>> {
+  const { shape, toleranceCelsius, residualStddev } = model.metadata;
+  return { shape, tolerance_celsius: toleranceCelsius, residual_stddev: residualStddev };
+}

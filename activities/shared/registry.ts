@@ -1,0 +1,57 @@
+import {
+  type Lineage,
+  type ModelMessage,
+  type Stage,
+  type StageMessage,
+} from '../../core/contracts/deployments';
+import { type VersionId } from '../../core/contracts/ids';
+import { encodeModel, sha256Of } from '../../core/model/model-file';
+import { logDeployment, type Deployments } from '../../core/model/deployments';
+import { type GlobalModel } from '../../core/model/types';
+import { type Producer } from '../../core/platform/kafka';
+
+/** How long a process waits to read back what it has just written; the log is followed within tens of milliseconds. */
+const READ_BACK_TIMEOUT_MS = 30_000;
+
+export interface StageChange {
+  readonly version: VersionId;
+  readonly stage: Stage;
+  readonly round: number;
+  readonly reason: string;
+}
+
+/**
+ * Write models and stages to `model-deployments`, and return once this process's own view shows them. Writing the same again
+ * (a retry) changes nothing: the topic is compacted by version.
+ */
+export async function deployModels(
+  producer: Producer,
+  deployments: Deployments,
+  models: readonly { readonly model: GlobalModel; readonly lineage: Lineage }[],
+  changes: readonly StageChange[],
+): Promise<void> {
+  const at = new Date().toISOString();
+  const modelMessages = models.map(({ model, lineage }): ModelMessage => {
+    const bytes = encodeModel(model);
+    return {
+      type: 'model',
+      version: model.metadata.version,
+      onnx_base64: Buffer.from(bytes).toString('base64'),
+      sha256: sha256Of(bytes),
+      lineage,
+      created_at: at,
+    };
+  });
+  const stageMessages = changes.map(({ version, stage, round, reason }): StageMessage => ({
+    type: 'stage',
+    version,
+    stage,
+    round,
+    not_before: null,
+    reason,
+    at,
+  }));
+  await logDeployment(producer, [...modelMessages, ...stageMessages]);
+  const signal = AbortSignal.timeout(READ_BACK_TIMEOUT_MS);
+  await Promise.all(changes.map(({ version, stage }) => deployments.whenStaged(version, stage, signal)));
+}

@@ -1,0 +1,146 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { type RoundPlan, type TrainResult } from '../core/contracts/steps';
+import { MAX_UPDATE_BYTES, TOPICS } from '../core/contracts/topics';
+import {
+  leftOutReasonSchema,
+  updateKey,
+  type SelectionMessage,
+  type UpdateHeader,
+} from '../core/contracts/updates';
+import { effectsOfFeedback } from '../core/federation/feedback-rules';
+import { LocalTrainer } from '../core/federation/local-training';
+import { settingsFor, strategyByName } from '../core/federation/strategies';
+import { parameterCount } from '../core/model/types';
+import { encodeFrame } from '../core/platform/frames';
+import { seededRandom } from '../core/platform/random';
+import { heartbeatProgress } from './shared/heartbeat';
+import { unitsOf, type Site } from './shared/site';
+
+/** What the header says of one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
+const HEADER_BYTES_PER_DEVICE = 400;
+/** Devices named in one message of the selection. */
+const SELECTION_PER_MESSAGE = 5_000;
+
+/** Chunks that were sent before this attempt at the activity: kept in its heartbeat, so that a retry goes on behind them. */
+const sentSchema = z.object({
+  chunks: z.int(),
+  first: z.int(),
+  last: z.int(),
+  trained: z.int(),
+  leftOut: z.partialRecord(leftOutReasonSchema, z.int()),
+});
+type Sent = z.infer<typeof sentSchema>;
+
+/**
+ * Step 2: train a local model on every participant's own windows, all in one batched graph, and send their updates in chunks. What
+ * the live stream said of the champion decides where training puts its effort.
+ */
+export async function trainLocals(site: Site, plan: RoundPlan): Promise<TrainResult> {
+  const { dependencies } = site;
+  const started = performance.now();
+  await dependencies.deployments.sync();
+  const champion = site.champion(plan);
+  const { participants } = site.planOf(plan);
+  const strategy = strategyByName(plan.strategy);
+  const effects = effectsOfFeedback(await dependencies.feedback.latest(plan.champion), plan.parts);
+  const { shape } = champion.model.metadata;
+  const parameters = parameterCount(shape);
+  const perChunk = Math.max(
+    1,
+    Math.floor(MAX_UPDATE_BYTES / (parameters * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE)),
+  );
+
+  let sent: Sent = heartbeatProgress(sentSchema) ?? {
+    chunks: 0,
+    first: -1,
+    last: -1,
+    trained: 0,
+    leftOut: {},
+  };
+  if (sent.chunks === 0) await publishSelection(site, plan, participants);
+  const trainer = await LocalTrainer.create({
+    shape,
+    settings: plan.training,
+    proximal: strategy.proximal(settingsFor(strategy, plan.strategySettings)),
+    threads: dependencies.threads,
+  });
+  try {
+    for (let chunk = sent.chunks; chunk * perChunk < participants.length; chunk += 1) {
+      Context.current().cancellationSignal.throwIfAborted();
+      const { devices, leftOut, deltas } = await trainer.train({
+        ring: dependencies.store.ring,
+        deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
+        until: plan.trainUntil,
+        units: unitsOf(champion.model),
+        base: champion.model.weights,
+        edgeWidth: effects.edgeWidth,
+        random: seededRandom(plan.seed, 'local-training', plan.round, dependencies.site, chunk),
+      });
+      const header: UpdateHeader = {
+        type: 'update',
+        round: plan.round,
+        attempt: plan.attempt,
+        site: dependencies.site,
+        chunk,
+        base_version: plan.champion,
+        parameters,
+        devices,
+        left_out: leftOut,
+      };
+      const [position] = await dependencies.producer.send(TOPICS.updates.name, [
+        {
+          key: updateKey('update', plan.round, dependencies.site, chunk),
+          value: encodeFrame(header, deltas),
+        },
+      ]);
+      const offset = position?.offset ?? -1;
+      sent = {
+        chunks: chunk + 1,
+        first: sent.first < 0 ? offset : sent.first,
+        last: offset,
+        trained: sent.trained + devices.length,
+        leftOut: addReasons(sent.leftOut, leftOut),
+      };
+      Context.current().heartbeat(sent);
+    }
+  } finally {
+    await trainer.release();
+  }
+  return {
+    site: dependencies.site,
+    first: sent.first,
+    last: sent.last,
+    count: sent.chunks,
+    trained: sent.trained,
+    leftOut: sent.leftOut,
+    seconds: (performance.now() - started) / 1_000,
+    feedbackUsed: effects.used,
+  };
+}
+
+async function publishSelection(site: Site, plan: RoundPlan, participants: readonly string[]): Promise<void> {
+  const messages: SelectionMessage[] = [];
+  for (let first = 0; first < participants.length; first += SELECTION_PER_MESSAGE) {
+    messages.push({
+      type: 'selection',
+      round: plan.round,
+      attempt: plan.attempt,
+      site: site.dependencies.site,
+      device_id: participants.slice(first, first + SELECTION_PER_MESSAGE),
+    });
+  }
+  await site.dependencies.producer.send(
+    TOPICS.updates.name,
+    messages.map((message, index) => ({
+      key: updateKey('selection', plan.round, message.site, index),
+      value: JSON.stringify(message),
+    })),
+  );
+}
+
+function addReasons(counts: Sent['leftOut'], leftOut: UpdateHeader['left_out']): Sent['leftOut'] {
+  const sum = { ...counts };
+  for (const { reason } of leftOut) sum[reason] = (sum[reason] ?? 0) + 1;
+  return sum;
+}

@@ -1,0 +1,32 @@
+import { createAnalyticsActivities } from '../activities/analytics';
+import { ANALYTICS_QUEUE } from '../core/contracts/queues';
+import { startWarehouseService } from '../core/warehouse/service';
+import { type Role } from './role';
+import { runTemporalWorker } from './temporal';
+
+/** Waiting for windows and counting files take turns with everything else: a few steps may wait at once. */
+const CONCURRENT_STEPS = 8;
+
+/** Owns DuckDB: stores every row, says feedback, judges rounds, runs the batch path, answers SQL. */
+export const analyticsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+  const service = await startWarehouseService({
+    kafka,
+    env,
+    settings: deployments.settings(),
+    log,
+    registry,
+  });
+  const worker = await runTemporalWorker(log, {
+    taskQueue: ANALYTICS_QUEUE,
+    activities: createAnalyticsActivities({ service, deployments, processed: env.FEDLOOP_PROCESSED }),
+    maxConcurrentActivityTaskExecutions: CONCURRENT_STEPS,
+  });
+  return {
+    routes: service.routes,
+    failed: Promise.race([worker.failed, service.failed]),
+    async stop() {
+      await worker.stop();
+      await service.stop();
+    },
+  };
+};

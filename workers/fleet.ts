@@ -1,0 +1,14 @@
+import { startFleetService } from '../core/fleet/service';
+import { fleetSettingsFrom } from '../core/fleet/settings';
+import { type Role } from './role';
+
+/** A simulated fleet that replays recorded series as device events; `FEDLOOP_FLEET` holds its settings as JSON. */
+export const fleetRole: Role = async ({ env, log, kafka, deployments, registry }) =>
+  startFleetService({
+    kafka,
+    env,
+    settings: fleetSettingsFrom(process.env),
+    stream: deployments.settings(),
+    log,
+    registry,
+  });

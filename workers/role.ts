@@ -1,0 +1,98 @@
+import { type Environment } from '../core/contracts/config';
+import { FedloopError, messageOf } from '../core/contracts/errors';
+import { TOPICS } from '../core/contracts/topics';
+import { followDeployments, type Deployments } from '../core/model/deployments';
+import { readEnvironment } from '../core/platform/config';
+import { connectKafka, type Kafka } from '../core/platform/kafka';
+import { createLogger, type Logger } from '../core/platform/log';
+import { createMetrics, serveHttp, type Registry, type RouteHandler } from '../core/platform/metrics';
+
+/** What every role is given: its surroundings, connected and checked. */
+export interface RoleContext {
+  readonly role: string;
+  readonly env: Environment;
+  readonly log: Logger;
+  readonly kafka: Kafka;
+  readonly deployments: Deployments;
+  readonly registry: Registry;
+}
+
+export interface RunningRole {
+  /** Drain and stop; called once. */
+  stop(): Promise<void>;
+  /** Rejects when the role cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+  readonly routes?: Readonly<Record<string, RouteHandler>>;
+}
+
+export type Role = (context: RoleContext) => Promise<RunningRole>;
+
+/** Longest that a worker may take to drain before it is ended: a chunk of training and a sink's transaction fit well within. */
+const STOP_TIMEOUT_MS = 20_000;
+
+/**
+ * Run a role as this process: connect, start, say so on stdout, and stop cleanly on SIGINT or SIGTERM.
+ * @returns the exit code.
+ */
+export async function runRole(name: string, role: Role): Promise<number> {
+  const env = readEnvironment();
+  const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
+  const stopAsked = stopSignal();
+  const kafka = await connectKafka(env, `fedloop-${name}`, log);
+  await ensureTopics(kafka, env);
+  const deployments = await followDeployments(kafka, log);
+  const registry = createMetrics(name);
+  const running = await role({ role: name, env, log, kafka, deployments, registry });
+  const http = await serveHttp({
+    host: env.FEDLOOP_HTTP_HOST,
+    port: env.FEDLOOP_HTTP_PORT,
+    registry,
+    ...(running.routes === undefined ? {} : { routes: running.routes }),
+  });
+  // The one line on stdout is for whoever started the process; everything else it has to say goes to stderr.
+  process.stdout.write(`${JSON.stringify({ ready: true, role: name, url: http.url })}\n`);
+  log.info({ url: http.url }, 'ready');
+
+  const failure = await Promise.race([
+    stopAsked.then(() => undefined),
+    running.failed.catch((cause: unknown) => cause),
+  ]);
+  if (failure !== undefined) log.fatal({ err: failure }, 'the worker cannot go on');
+  const timer = setTimeout(() => {
+    log.error('the worker did not stop in time and is ended');
+    process.exit(1);
+  }, STOP_TIMEOUT_MS);
+  await running.stop();
+  await http.close();
+  await deployments.close();
+  await kafka.disconnect();
+  clearTimeout(timer);
+  return failure === undefined ? 0 : failure instanceof FedloopError ? failure.exitCode : 1;
+}
+
+/** Topics that are missing are made; on a managed cluster they may have been made by hand before. */
+export async function ensureTopics(kafka: Kafka, env: Environment): Promise<void> {
+  await kafka.createTopics(
+    Object.values(TOPICS).map(({ name, partitions, cleanup }) => ({
+      name,
+      cleanup,
+      partitions: partitions === 'perSource' ? env.FEDLOOP_PARTITIONS : partitions,
+    })),
+  );
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        resolve();
+      });
+    }
+  });
+}
+
+/** For the entry point: what went wrong before the role ran, in one sentence. */
+export function describeFailure(thrown: unknown): string {
+  const hint = thrown instanceof FedloopError && thrown.hint !== undefined ? ` ${thrown.hint}` : '';
+  return `${messageOf(thrown)}${hint}`;
+}

@@ -1,0 +1,39 @@
+import { createSiteActivities } from '../activities/site';
+import { openFeedbackLog } from '../activities/shared/feedback-log';
+import { openUpdateInbox } from '../activities/shared/update-inbox';
+import { siteQueue } from '../core/contracts/queues';
+import { openSiteStore } from '../activities/shared/site-store';
+import { type Role } from './role';
+import { cpuSlots, runTemporalWorker } from './temporal';
+
+/** Trains and scores on one site's devices; their readings stay here. */
+export const siteRole: Role = async ({ env, log, kafka, deployments }) => {
+  const producer = await kafka.producer();
+  const inbox = await openUpdateInbox(kafka, log);
+  const feedback = await openFeedbackLog(kafka, log);
+  const store = await openSiteStore({ env, kafka, log, settings: deployments.settings() });
+  const worker = await runTemporalWorker(log, {
+    taskQueue: siteQueue(env.FEDLOOP_SITE),
+    activities: createSiteActivities({
+      site: env.FEDLOOP_SITE,
+      threads: cpuSlots(env),
+      producer,
+      inbox,
+      feedback,
+      deployments,
+      store,
+    }),
+    // One training graph already uses every core.
+    maxConcurrentActivityTaskExecutions: 1,
+  });
+  return {
+    failed: worker.failed,
+    async stop() {
+      await worker.stop();
+      await store.close();
+      await inbox.close();
+      await feedback.close();
+      await producer.disconnect();
+    },
+  };
+};
