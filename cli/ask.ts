@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { FedloopError } from '../core/contracts/errors';
+import { LIMITS } from './limits';
+
+/** Ask the tables with one SELECT; every row is checked against `row`. */
+export type Ask = <Row extends z.ZodType>(row: Row, sql: string) => Promise<readonly z.infer<Row>[]>;
+
+/** An answer as the analytics worker gives it. */
+export const tableSchema = z.object({
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  rows: z.array(z.record(z.string(), z.unknown())),
+  /** More rows than one answer holds. */
+  truncated: z.boolean(),
+});
+export type AnswerTable = z.infer<typeof tableSchema>;
+
+const faultSchema = z.object({ error: z.string() });
+
+/**
+ * One question to the analytics worker of a running system.
+ * @throws FedloopError `InvalidInput` for SQL that it refuses, `ServerUnavailable` when it does not answer.
+ */
+export async function askTable(analyticsUrl: string, sql: string): Promise<AnswerTable> {
+  let response: Response;
+  try {
+    response = await fetch(`${analyticsUrl}/sql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ sql }),
+      signal: AbortSignal.timeout(LIMITS.questionMillis),
+    });
+  } catch (cause) {
+    throw new FedloopError('ServerUnavailable', 'the analytics worker does not answer', {
+      hint: 'Look at `fedloop status`.',
+      cause,
+    });
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return tableSchema.parse(body);
+  const fault = faultSchema.safeParse(body);
+  throw new FedloopError(
+    'InvalidInput',
+    fault.success ? fault.data.error : `the analytics worker refused the question (${response.status})`,
+  );
+}
+
+/** Ask the analytics worker, row by row checked. */
+export function askWorker(analyticsUrl: string): Ask {
+  return async (row, sql) => z.array(row).parse((await askTable(analyticsUrl, sql)).rows);
+}

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** What `batchAnalytics` returns (`BatchResult`), checked on its way in. */
+export const batchResultSchema = z.object({
+  files: z.object({ counted: z.number(), unchanged: z.number(), removed: z.number() }),
+  rows: z.number(),
+  rejectedRows: z.number(),
+  results: z.number(),
+  seconds: z.number(),
+});
+export type BatchFigures = z.infer<typeof batchResultSchema>;
+
+/** `7 files, 868,927 rows → 65,000 daily figures; 3 broken rows (see rejected_rows)`. */
+export function describeBatch(batch: BatchFigures): string {
+  const number = (value: number): string => value.toLocaleString('en');
+  const files = `${number(batch.files.counted)} files counted, ${number(batch.files.unchanged)} unchanged`;
+  const broken =
+    batch.rejectedRows === 0 ? '' : `; ${number(batch.rejectedRows)} broken rows are listed in rejected_rows`;
+  return `${files}, ${number(batch.rows)} rows, ${number(batch.results)} daily figures${broken}`;
+}

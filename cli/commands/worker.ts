@@ -1,0 +1,23 @@
+import { Argument, type Command } from 'commander';
+import { requireBuilt, workerProgram, WORKER_ROLES, type WorkerRole } from '../worker-process';
+
+/** `fedloop worker <role>`: one process of a deployment. */
+export function registerWorker(program: Command): void {
+  program
+    .command('worker')
+    .summary('run one process of a deployment')
+    .description(
+      'Run a worker in this process until SIGTERM or Ctrl-C. Everything is set by environment variables:\n' +
+        'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see docs/architecture.md).',
+    )
+    .addArgument(new Argument('<role>', 'what it does').choices(WORKER_ROLES))
+    .action(runWorker);
+}
+
+/** The worker takes this process over: signals, standard output and exit code are its own. */
+async function runWorker(role: WorkerRole): Promise<never> {
+  await requireBuilt();
+  process.argv.splice(2, process.argv.length, role);
+  await import(workerProgram());
+  return new Promise<never>(() => undefined);
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { streamSettingsSchema } from '../../core/contracts/settings';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { loadFleet } from '../../core/fleet/service';
+import { fleetSettingsSchema } from '../../core/fleet/settings';
+import { silentLogger } from '../../core/platform/log';
+import { describeFault, FLEET_VARIABLE, type CheckedFleet } from './check-fleet';
+
+/** The process that `checkFleet` starts: one line on stdout, whatever happens. */
+async function check(): Promise<CheckedFleet> {
+  const settings: unknown = JSON.parse(process.env[FLEET_VARIABLE] ?? 'null');
+  const { fleet, stream } = parseOrThrow(
+    z.object({ fleet: fleetSettingsSchema, stream: streamSettingsSchema }),
+    settings,
+    FLEET_VARIABLE,
+  );
+  const { plan } = await loadFleet(fleet, stream, silentLogger());
+  return { devices: plan.devices.length };
+}
+
+void check()
+  .catch(describeFault)
+  .then((checked) => {
+    process.stdout.write(`${JSON.stringify(checked)}\n`);
+  });

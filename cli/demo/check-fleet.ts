@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { packageFile } from '../package-root';
+import { type Processes } from '../processes/processes';
+import { runTool } from '../servers/tool';
+import { type DemoSettings } from './settings';
+
+/** Variable that carries the fleet's settings to its worker, and to the check. */
+export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
+
+const isCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_CODES, text);
+
+/** The one line that the check says on stdout. */
+export const checkedFleetSchema = z.union([
+  z.object({ devices: z.int() }),
+  z.object({
+    code: z.string().refine(isCode),
+    message: z.string(),
+    hint: z.string().optional(),
+    stack: z.string().optional(),
+  }),
+]);
+export type CheckedFleet = z.infer<typeof checkedFleetSchema>;
+
+/**
+ * Plan the fleet once, so that data that cannot be used is told before anything takes long. In a process of its own: reading years of
+ * series takes seconds of computing, which would hold up everything else here, and memory that this process would keep.
+ * @returns the number of devices.
+ * @throws FedloopError as `loadFleet`
+ */
+export async function checkFleet(
+  processes: Processes,
+  settings: DemoSettings,
+  logFile: string,
+): Promise<number> {
+  const lines = await runTool({
+    processes,
+    name: 'planning the fleet',
+    program: process.execPath,
+    args: [packageFile('dist', 'cli', 'demo', 'check-fleet-process.js')],
+    env: {
+      ...process.env,
+      [FLEET_VARIABLE]: JSON.stringify({ fleet: settings.fleet, stream: settings.stream }),
+    },
+    logFile,
+  });
+  const checked = checkedFleetSchema.parse(JSON.parse(lines.at(-1) ?? 'null'));
+  if ('devices' in checked) return checked.devices;
+  throw new FedloopError(checked.code, checked.message, {
+    ...(checked.hint === undefined ? {} : { hint: checked.hint }),
+    cause: new Error(checked.stack),
+  });
+}
+
+/** What the check says of an error. */
+export function describeFault(thrown: unknown): CheckedFleet {
+  if (!(thrown instanceof FedloopError)) return { code: 'Internal', message: messageOf(thrown) };
+  return {
+    code: thrown.code,
+    message: thrown.message,
+    ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+    ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
+  };
+}

@@ -1,0 +1,33 @@
+import { errorColours as pc } from '../colours';
+import { ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { type System } from '../system';
+
+/** Page of Temporal's UI that starts a round by hand, with queue and type filled in. */
+export function startRoundLink(uiUrl: string, namespace: string): string {
+  const query = new URLSearchParams({ taskQueue: ROUNDS_QUEUE, workflowType: 'federatedRound' });
+  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?${query.toString()}`;
+}
+
+/** Where to look while a system stays up. */
+export function renderLinks(system: System): string {
+  const { temporal } = system.servers;
+  const lines = [
+    ...(temporal.uiUrl === undefined
+      ? [['Temporal', temporal.address ?? 'as configured']]
+      : [
+          ['Temporal UI', `${temporal.uiUrl}/namespaces/${encodeURIComponent(temporal.namespace)}/workflows`],
+          ['Start a round', startRoundLink(temporal.uiUrl, temporal.namespace)],
+        ]),
+    ...(system.prometheus === undefined ? [] : [['Prometheus', system.prometheus.url]]),
+    ...system.workers.map(({ role, url }) => [`${role} metrics`, `${url}/metrics`]),
+    ['Kafka', system.servers.kafka.brokers],
+    ['This run', system.run.path],
+  ];
+  const width = Math.max(...lines.map(([name = '']) => name.length));
+  return [
+    pc.bold('Everything stays up until Ctrl-C.'),
+    ...lines.map(([name = '', where = '']) => `  ${name.padEnd(width)}  ${pc.cyan(where)}`),
+    `  In another terminal: fedloop sql "SELECT * FROM model_scoreboard" · fedloop round start --wait · fedloop status`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,163 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
+import { askWorker } from '../ask';
+import { type BatchFigures } from '../batch-result';
+import { packageFile } from '../package-root';
+import { type Processes } from '../processes/processes';
+import { createRunFolder, runId, type RunFolder } from '../run-folder';
+import { withTemporal } from '../servers/temporal-client';
+import { type Session } from '../session';
+import { startSystem, type System } from '../system';
+import { unlessAborted } from '../wait';
+import { WORKER_ROLES, requireBuilt } from '../worker-process';
+import { checkFleet, FLEET_VARIABLE } from './check-fleet';
+import { collectEvidence } from './collect';
+import { renderLinks } from './links';
+import { publishChampion } from './publish-champion';
+import { resultsOf, type Results } from './summary';
+import { demoSettings, type DemoOptions, type DemoSettings } from './settings';
+import { renderResults } from './table';
+import { countProcessed, trainRounds } from './train';
+
+/** `runs/<id>/summary.json`. */
+interface Summary extends Results {
+  readonly run: string;
+  readonly seed: number;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly devices: { readonly all: number; readonly healthy: number };
+  readonly settings: DemoSettings & { readonly data: string };
+  readonly batch: BatchFigures;
+}
+
+/**
+ * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay.
+ * @throws FedloopError
+ */
+export async function runDemo(session: Session, options: DemoOptions): Promise<void> {
+  const startedAt = new Date();
+  const began = performance.now();
+  await requireBuilt();
+  const settings = demoSettings({ ...options, data: await dataFolder(session.folder, options.data) });
+  const run = await createRunFolder(session.folder, runId(startedAt, process.pid));
+  const system = await startSystem({
+    session,
+    run,
+    roles: WORKER_ROLES,
+    settings: settings.stream,
+    ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
+    prepare: (processes) => planFleet(session, processes, settings, run),
+  });
+  try {
+    const signal = AbortSignal.any([session.signal, abortedBy(system.failed)]);
+    const measured = await unlessAborted(measure({ ...session, signal }, system, settings), signal);
+    const summary: Summary = {
+      run: run.id,
+      seed: options.seed,
+      startedAt: startedAt.toISOString(),
+      seconds: Math.round((performance.now() - began) / 100) / 10,
+      ...measured.results,
+      devices: measured.devices,
+      settings: { ...settings, data: options.data },
+      batch: measured.batch,
+    };
+    await writeFile(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
+    await publishChampion(run, join(session.folder, 'models', 'global'));
+    session.progress.stop();
+    session.out(
+      options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderResults(summary)}`,
+    );
+    session.progress.note(
+      `Everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,
+    );
+    if (options.stay === true) {
+      session.progress.note(`\n${renderLinks(system)}`);
+      await unlessAborted(system.failed, session.signal);
+    }
+  } finally {
+    await stopVisibly(session, system);
+  }
+}
+
+interface Measured {
+  readonly results: Results;
+  readonly batch: BatchFigures;
+  readonly devices: { readonly all: number; readonly healthy: number };
+}
+
+async function measure(session: Session, system: System, settings: DemoSettings): Promise<Measured> {
+  const batch = await withTemporal(system.env, async (client) => {
+    await trainRounds(session, client, settings.training);
+    return countProcessed(session, client);
+  });
+  const step = session.progress.step('Reading the results from the tables');
+  const faults = await faultsOf(system.run);
+  const evidence = await collectEvidence(askWorker(system.urlOf('analytics')), faults.faulty);
+  step.done();
+  return {
+    results: resultsOf(evidence),
+    batch,
+    devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
+  };
+}
+
+/** A signal that is aborted with the reason that a promise is rejected with. */
+function abortedBy(failure: Promise<never>): AbortSignal {
+  const controller = new AbortController();
+  failure.catch((cause: unknown) => {
+    controller.abort(cause);
+  });
+  return controller.signal;
+}
+
+/** The fleet's worker plans the same fleet for itself, from the same settings. */
+async function planFleet(
+  session: Session,
+  processes: Processes,
+  settings: DemoSettings,
+  run: RunFolder,
+): Promise<NodeJS.ProcessEnv> {
+  const step = session.progress.step('Planning the fleet');
+  try {
+    const devices = await checkFleet(processes, settings, join(run.logs, 'fleet-plan.log'));
+    step.done(`${devices.toLocaleString('en')} devices`);
+  } catch (cause) {
+    step.fail();
+    throw cause;
+  }
+  return { [FLEET_VARIABLE]: JSON.stringify(settings.fleet) };
+}
+
+/** The folder as given; the sample data ships with the package and is found from any working folder. */
+async function dataFolder(folder: string, data: string): Promise<string> {
+  for (const path of [join(folder, data), packageFile(data)]) {
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return path;
+  }
+  if ((await stat(data).catch(() => undefined)) !== undefined) return data;
+  throw new FedloopError('InvalidData', `there is no data folder ${data}`, {
+    hint: 'Give --data a folder of CSV or Parquet files with device_id, timestamp and temperature.',
+  });
+}
+
+/** Devices by the fleet's own truth, which only reports and tests may read. */
+async function faultsOf(
+  run: RunFolder,
+): Promise<{ readonly all: number; readonly faulty: readonly string[] }> {
+  const truth = parseOrThrow(
+    fleetTruthSchema,
+    JSON.parse(await readFile(join(run.processed, TRUTH_FILE), 'utf8')),
+    TRUTH_FILE,
+    'InvalidData',
+  );
+  const faulty = truth.devices.filter(({ fault }) => fault !== 'none').map(({ device_id }) => device_id);
+  return { all: truth.devices.length, faulty };
+}
+
+async function stopVisibly(session: Session, system: System): Promise<void> {
+  const step = session.progress.step('Stopping');
+  await system.stop();
+  step.done();
+}

@@ -1,0 +1,73 @@
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
+import { federatedTrainingInputSchema, type FederatedTrainingInput } from '../../core/contracts/rounds';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { fleetSettingsSchema, type Clock, type FleetSettings } from '../../core/fleet/settings';
+
+/** The demo's options, as the command line hands them over. */
+export interface DemoOptions {
+  readonly rounds: number;
+  readonly devices: number;
+  readonly data: string;
+  readonly labelColumn?: string;
+  readonly seed: number;
+  readonly speed: number | 'max';
+  readonly clock: Clock;
+  readonly participants: number | 'all';
+  readonly strategy: string;
+  readonly tolerance: number;
+  readonly windows: number;
+  readonly stay?: boolean;
+  readonly json?: boolean;
+  readonly kafkaPort?: number;
+  readonly temporalPort?: number;
+  readonly uiPort?: number;
+}
+
+/** What every part of the system is told; all of it goes into the summary. */
+export interface DemoSettings {
+  readonly stream: StreamSettings;
+  readonly fleet: FleetSettings;
+  readonly training: FederatedTrainingInput;
+}
+
+/**
+ * Live windows that a round uses beside those it is judged on: the one that runs when its candidate is deployed, and those that
+ * the watermark (two windows) leaves open behind the last judged one.
+ */
+const WINDOWS_BESIDE = 4;
+/** Rounds that somebody may start by hand while the system stays up. */
+const ROUNDS_BY_HAND = 10;
+
+/** @throws FedloopError `InvalidInput` naming what is wrong. */
+export function demoSettings(options: DemoOptions): DemoSettings {
+  const rounds = options.rounds + (options.stay === true ? ROUNDS_BY_HAND : 0);
+  const training = parseOrThrow(
+    federatedTrainingInputSchema,
+    {
+      rounds: options.rounds,
+      round: {
+        participants: options.participants,
+        strategy: options.strategy,
+        windows: options.windows,
+        seed: options.seed,
+        // Fewer windows than the gate usually wants are better than a demo that can't promote anything.
+        gate: { minWindows: Math.min(3, options.windows) },
+      },
+    },
+    'the options',
+  );
+  const fleet = parseOrThrow(
+    fleetSettingsSchema,
+    {
+      data: options.data,
+      devices: options.devices,
+      seed: options.seed,
+      clock: options.clock,
+      speed: options.speed,
+      liveWindows: rounds * (options.windows + WINDOWS_BESIDE) + WINDOWS_BESIDE,
+      ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
+    },
+    'the options',
+  );
+  return { stream: { ...DEFAULT_STREAM_SETTINGS, toleranceCelsius: options.tolerance }, fleet, training };
+}

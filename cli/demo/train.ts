@@ -1,0 +1,130 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { z } from 'zod';
+import { FedloopError } from '../../core/contracts/errors';
+import { BATCH_WORKFLOW_ID, ROUNDS_QUEUE, TRAINING_WORKFLOW_ID } from '../../core/contracts/queues';
+import {
+  federatedRoundResultSchema,
+  type FederatedRoundResult,
+  type FederatedTrainingInput,
+} from '../../core/contracts/rounds';
+import { batchResultSchema, describeBatch, type BatchFigures } from '../batch-result';
+import { LIMITS } from '../limits';
+import { type Step } from '../progress';
+import {
+  askRoundProgress,
+  describeResult,
+  describeStep,
+  fractionOf,
+  terminateTraining,
+} from '../rounds-progress';
+import { type Session } from '../session';
+import { poll } from '../wait';
+import { workflowFailure } from '../workflow-failure';
+
+const trainingProgress = z.object({ finished: z.array(federatedRoundResultSchema) });
+
+/**
+ * Run the rounds, showing each as it goes. What the session's signal breaks off is terminated, so that a server that lives on does not keep it.
+ * @throws FedloopError with the code that a step failed with.
+ */
+export async function trainRounds(
+  session: Session,
+  client: Client,
+  input: FederatedTrainingInput,
+): Promise<void> {
+  const handle = await start(client, 'federatedTraining', TRAINING_WORKFLOW_ID, input);
+  let ended = false;
+  const result = handle.result().finally(() => {
+    ended = true;
+  });
+  result.catch(() => undefined);
+  const terminate = (): void => {
+    // Our own server may be gone already, and the workflow with it.
+    terminateTraining(client, TRAINING_WORKFLOW_ID, 'the demo was broken off').catch(() => undefined);
+  };
+  session.signal.addEventListener('abort', terminate, { once: true });
+
+  const shown = new Set<number>();
+  let step: Step | undefined;
+  const show = (finished: readonly FederatedRoundResult[]): void => {
+    for (const round of finished) {
+      if (shown.has(round.round)) continue;
+      step ??= session.progress.step(roundTitle(shown.size, input.rounds));
+      step.done(describeResult(round));
+      step = undefined;
+      shown.add(round.round);
+    }
+  };
+  try {
+    await poll(
+      async () => {
+        show(await finishedRounds(handle));
+        if (ended) return true;
+        step ??= session.progress.step(roundTitle(shown.size, input.rounds));
+        const progress = await askRoundProgress(client, TRAINING_WORKFLOW_ID);
+        if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress.step));
+        return undefined;
+      },
+      {
+        everyMillis: LIMITS.progressPollMillis,
+        timeoutMillis: Number.POSITIVE_INFINITY,
+        signal: session.signal,
+      },
+    );
+    await result;
+    step?.done();
+  } catch (thrown) {
+    step?.fail();
+    throw workflowFailure(thrown, 'training');
+  } finally {
+    session.signal.removeEventListener('abort', terminate);
+  }
+}
+
+/** Count the processed files once. @throws FedloopError */
+export async function countProcessed(session: Session, client: Client): Promise<BatchFigures> {
+  const step = session.progress.step('Counting the processed files');
+  try {
+    const handle = await start(client, 'batchAnalytics', BATCH_WORKFLOW_ID, {});
+    const batch = batchResultSchema.parse(await handle.result());
+    step.done(describeBatch(batch));
+    return batch;
+  } catch (thrown) {
+    step.fail();
+    throw workflowFailure(thrown, 'the batch run');
+  }
+}
+
+interface Handle {
+  result(): Promise<unknown>;
+  query(name: string): Promise<unknown>;
+}
+
+async function start(client: Client, workflow: string, workflowId: string, input: unknown): Promise<Handle> {
+  try {
+    return await client.workflow.start(workflow, { taskQueue: ROUNDS_QUEUE, workflowId, args: [input] });
+  } catch (cause) {
+    if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
+    throw new FedloopError(
+      'RoundInProgress',
+      `the workflow ${workflowId} is running on this Temporal server already`,
+      {
+        hint: 'Wait for it or cancel it in Temporal’s UI, or unset TEMPORAL_ADDRESS to use a server of your own.',
+        cause,
+      },
+    );
+  }
+}
+
+/** Rounds that are over; a worker that is busy answers the next time. */
+async function finishedRounds(handle: Handle): Promise<readonly FederatedRoundResult[]> {
+  try {
+    return trainingProgress.parse(await handle.query('progress')).finished;
+  } catch {
+    return [];
+  }
+}
+
+function roundTitle(done: number, rounds: number): string {
+  return `Round ${done + 1} of ${rounds}`;
+}

@@ -1,0 +1,170 @@
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { FedloopError, messageOf } from '../core/contracts/errors';
+import { readEnvironment } from '../core/platform/config';
+import { cacheFolder } from './servers/cache';
+import { findJava } from './servers/java';
+import { requireBroker } from './servers/start-kafka';
+import { connectTemporal, namesTemporal } from './servers/temporal-client';
+import { onPath } from './servers/tool';
+import { requireBuilt } from './worker-process';
+import { type Session } from './session';
+
+/** `hint`: works without, or worse. */
+export interface Finding {
+  readonly state: 'fine' | 'hint' | 'missing';
+  readonly name: string;
+  readonly text: string;
+  readonly advice?: string;
+}
+
+const OLDEST_NODE = [20, 3] as const;
+/** Kafka and Temporal's server in the cache (0.3 GB), a build of the latter (2 GB), and a run. */
+const DISK_BYTES = 4e9;
+/** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
+const MEMORY_BYTES = 3e9;
+
+/** Look at everything that a demo needs. Changes nothing and starts nothing. */
+export async function examine(session: Session): Promise<readonly Finding[]> {
+  const cache = cacheFolder(session.env);
+  return [
+    node(),
+    await built(),
+    ...(await kafka(session, cache)),
+    ...(await temporal(session, cache)),
+    await prometheus(session),
+    await disk(session.folder),
+    memory(),
+  ];
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const recent = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const text = process.versions.node;
+  return recent
+    ? fine('Node', text)
+    : missing('Node', text, `Install Node ${OLDEST_NODE.join('.')} or later.`);
+}
+
+async function built(): Promise<Finding> {
+  try {
+    await requireBuilt();
+    return fine('build', 'workers and workflows are built');
+  } catch (cause) {
+    return failed('build', cause);
+  }
+}
+
+async function kafka(session: Session, cache: string): Promise<readonly Finding[]> {
+  try {
+    const named = readEnvironment(session.env).KAFKA_BROKERS;
+    if (named !== undefined) {
+      await requireBroker(named);
+      return [fine('Kafka', `answers at ${named.join(', ')}`)];
+    }
+  } catch (cause) {
+    return [failed('Kafka', cause)];
+  }
+  const java = await findJava(session.env).then(
+    (path) => fine('Java', path),
+    (cause: unknown) => failed('Java', cause),
+  );
+  const names = await readdir(cache).catch(() => []);
+  const cached = names.find((name) => /^kafka-[\d.]+$/.test(name));
+  if (cached !== undefined) return [java, fine('Kafka', join(cache, cached))];
+  const maven = await onPath('mvn', session.env);
+  if (maven !== undefined) return [java, fine('Maven', `${maven}; Kafka is fetched on first use`)];
+  return [
+    java,
+    missing('Maven', 'not found', 'Install Maven (Debian: `apt-get install maven`), or set KAFKA_BROKERS.'),
+  ];
+}
+
+async function temporal(session: Session, cache: string): Promise<readonly Finding[]> {
+  if (namesTemporal(session.env)) {
+    try {
+      const connection = await connectTemporal(session.env);
+      await connection.close();
+      return [fine('Temporal', 'answers as the environment says')];
+    } catch (cause) {
+      return [failed('Temporal', cause)];
+    }
+  }
+  const there = (await onPath('temporal', session.env)) ?? (await existing(join(cache, 'bin', 'temporal')));
+  if (there !== undefined) return [fine('Temporal', there)];
+  const go = await onPath('go', session.env);
+  return [
+    go === undefined
+      ? {
+          state: 'hint',
+          name: 'Temporal',
+          text: 'is downloaded on first use',
+          advice: 'Without a way to download it: install `temporal` or Go, or set TEMPORAL_ADDRESS.',
+        }
+      : fine('Temporal', `is downloaded, or built with ${go}, on first use`),
+  ];
+}
+
+async function prometheus(session: Session): Promise<Finding> {
+  const program = await onPath('prometheus', session.env);
+  if (program !== undefined) return fine('Prometheus', program);
+  return {
+    state: 'hint',
+    name: 'Prometheus',
+    text: 'not found: metrics are served, but not collected',
+    advice: 'Debian: `apt-get install prometheus`.',
+  };
+}
+
+async function disk(folder: string): Promise<Finding> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const text = `${gigabytes(free)} free in ${folder}`;
+  return free >= DISK_BYTES
+    ? fine('disk', text)
+    : {
+        state: 'hint',
+        name: 'disk',
+        text,
+        advice: `Obtaining the servers takes up to ${gigabytes(DISK_BYTES)}.`,
+      };
+}
+
+function memory(): Finding {
+  const free = freemem();
+  const text = `${gigabytes(free)} free`;
+  return free >= MEMORY_BYTES
+    ? fine('memory', text)
+    : {
+        state: 'hint',
+        name: 'memory',
+        text,
+        advice: `A demo takes about ${gigabytes(MEMORY_BYTES)}; give it fewer --devices.`,
+      };
+}
+
+async function existing(path: string): Promise<string | undefined> {
+  return stat(path).then(
+    () => path,
+    () => undefined,
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+function fine(name: string, text: string): Finding {
+  return { state: 'fine', name, text };
+}
+
+function missing(name: string, text: string, advice: string): Finding {
+  return { state: 'missing', name, text, advice };
+}
+
+function failed(name: string, cause: unknown): Finding {
+  const advice = cause instanceof FedloopError ? cause.hint : undefined;
+  return { state: 'missing', name, text: messageOf(cause), ...(advice === undefined ? {} : { advice }) };
+}

@@ -1,0 +1,41 @@
+/** Time-outs and sizes of the command line, each with its reason. */
+export const LIMITS = {
+  /**
+   * A process that fails ends and is noticed at once; these are for one that hangs. Usual are 6 s for Kafka's JVM, 2 s for Temporal, 5 s for
+   * a worker, and twenty times that where two cores have forty things to do.
+   */
+  kafkaReadyMillis: 180_000,
+  temporalReadyMillis: 180_000,
+  prometheusReadyMillis: 180_000,
+  workerReadyMillis: 300_000,
+  /** An address that somebody typed is wrong or reachable at once. */
+  externalConnectMillis: 5_000,
+  readyPollMillis: 100,
+
+  /** Time a worker has to finish its batch and close its files. */
+  workerGraceMillis: 15_000,
+  /** After Ctrl-C nobody wants to wait; state survives a kill anyway. */
+  interruptedGraceMillis: 4_000,
+  serverGraceMillis: 5_000,
+  /** What the guardian grants after the command's own death. */
+  guardianGraceMillis: 5_000,
+
+  /** The SDK's download is given up when no byte has come for so long. */
+  downloadSilenceMillis: 20_000,
+  /** The lock of an obtaining command that was killed is taken over after this. */
+  lockStaleMillis: 20_000,
+  /** Building Temporal's server from nothing takes about 5 minutes on 2 cores. */
+  lockWaitMillis: 20 * 60_000,
+
+  /** Another process may take a free port between our look and the server's start. */
+  portAttempts: 3,
+  /** Lines of a log that a failure shows with --verbose: a stack fits in. */
+  tailLines: 40,
+  /** Read from the end of a log for that tail. */
+  tailBytes: 16_384,
+
+  /** Progress of a workflow is asked for this often: fast enough to look live, slow enough to cost nothing. */
+  progressPollMillis: 500,
+  /** A question to a running system. */
+  questionMillis: 60_000,
+} as const;

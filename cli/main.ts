@@ -1,0 +1,84 @@
+import { Command } from 'commander';
+import { errorColours as pc } from './colours';
+import { registerBatch } from './commands/batch';
+import { registerDemo } from './commands/demo';
+import { registerDoctor } from './commands/doctor';
+import { registerReplay } from './commands/replay';
+import { registerRound } from './commands/round';
+import { registerSql } from './commands/sql';
+import { registerStatus } from './commands/status';
+import { registerStrategies } from './commands/strategies';
+import { registerWorker } from './commands/worker';
+import { describeFailure, EXIT_CODES } from './fail';
+import { packageVersion } from './package-root';
+
+const EXAMPLES = `
+Examples:
+  $ fedloop demo                                   five measured rounds with a fleet of 2,407 devices
+  $ fedloop demo --devices 200 --rounds 2 --stay   a small one that stays up
+  $ fedloop round start --wait --input '{"participants": 20}'
+  $ fedloop sql "SELECT * FROM model_scoreboard"   of the running system, else of the latest run
+`;
+
+/** The whole command, ready to parse. */
+export function createProgram(): Command {
+  const program = new Command('fedloop')
+    .description(
+      'Closed-loop federated learning for sensor fleets: every model version is measured on readings it had not seen.',
+    )
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('--verbose', 'show stack traces and causes of errors')
+    .configureOutput({
+      outputError: (text, write) => {
+        write(text.replace(/^error:/, pc.red('error:')));
+      },
+    })
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', `Exit codes:\n${exitCodes()}\n`);
+  program.commandsGroup('See it work:');
+  registerDemo(program);
+  program.commandsGroup('Train and count:');
+  registerRound(program);
+  registerBatch(program);
+  registerStrategies(program);
+  program.commandsGroup('Look:');
+  registerStatus(program);
+  registerSql(program);
+  registerReplay(program);
+  registerDoctor(program);
+  program.addHelpCommand(
+    new Command('help').argument('[command]').summary('print the help of a command').helpGroup('Look:'),
+  );
+  program.commandsGroup('Deploy:');
+  registerWorker(program);
+  return program;
+}
+
+function exitCodes(): string {
+  return Object.entries(EXIT_CODES)
+    .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
+    .join('\n');
+}
+
+/** Run the command that this process was started with, and end the process with its exit code. */
+export async function run(): Promise<never> {
+  // A reader who has seen enough (`fedloop sql … | head`) is no error.
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => process.exit(cause.code === 'EPIPE' ? 0 : 1));
+  const program = createProgram();
+  const fail = (thrown: unknown): never => {
+    const failure = describeFailure(thrown, program.opts<{ verbose?: boolean }>().verbose === true);
+    process.stderr.write(failure.text);
+    process.exit(failure.exitCode);
+  };
+  process.on('uncaughtException', fail);
+  try {
+    await program.parseAsync();
+  } catch (thrown) {
+    fail(thrown);
+  }
+  // Whatever still runs unheard is not waited for: the guardian sees to processes.
+  process.exit(0);
+}

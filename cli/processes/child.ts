@@ -1,0 +1,125 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+import { tailOfFile } from './tail';
+
+export interface ChildOptions {
+  /** What a person calls it: `kafka`, `stream worker`. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** stderr goes here, and stdout too unless `onLine` reads it. */
+  readonly logFile: string;
+  /** Each line of stdout as it comes. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A process in a group of its own, which is stopped as a whole. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  readonly running: boolean;
+  /** Resolves once it has ended, in whatever way. */
+  readonly ended: Promise<Exit>;
+  /** The last lines of its log. */
+  tail(): Promise<string>;
+  /** Ask it to stop, kill the group after `graceMillis`; resolves when it has ended. */
+  stop(graceMillis: number): Promise<Exit>;
+}
+
+/**
+ * The shell waits for one line before it becomes the command: nothing runs before the guardian knows its process group, so
+ * there is no moment in which our own death could leave it behind. Our death while it waits ends its input, and it ends.
+ */
+const GATE = 'read -r go && exec "$@" </dev/null';
+
+/**
+ * Start a process, in a group of its own, that lives no longer than this one.
+ * @param admit called with the group before the command itself runs; its rejection keeps the command from running.
+ * @throws FedloopError `NotFound` when there is no such command.
+ */
+export async function startChild(
+  options: ChildOptions,
+  admit: (group: number) => Promise<void>,
+): Promise<Child> {
+  await mkdir(dirname(options.logFile), { recursive: true });
+  const log = openSync(options.logFile, 'a');
+  const readsOutput = options.onLine !== undefined;
+  let process: ChildProcess;
+  try {
+    process = spawn('/bin/sh', ['-c', GATE, options.name, options.command, ...options.args], {
+      detached: true,
+      stdio: ['pipe', readsOutput ? 'pipe' : log, log],
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  } finally {
+    closeSync(log);
+  }
+  const ended = new Promise<Exit>((resolve) => {
+    process.once('exit', (code, signal) => {
+      resolve({ code, signal });
+    });
+    process.once('error', () => {
+      resolve({ code: 127, signal: null });
+    });
+  });
+  const { pid } = process;
+  if (pid === undefined)
+    throw new FedloopError('NotFound', `${options.name} could not be started: there is no /bin/sh`);
+  if (options.onLine !== undefined && process.stdout !== null) {
+    createInterface({ input: process.stdout }).on('line', options.onLine);
+  }
+  process.stdin?.on('error', () => undefined);
+  try {
+    await admit(pid);
+  } catch (cause) {
+    process.stdin?.end();
+    throw cause;
+  }
+  process.stdin?.end('go\n');
+
+  const running = (): boolean => process.exitCode === null && process.signalCode === null;
+  return {
+    name: options.name,
+    pid,
+    logFile: options.logFile,
+    get running() {
+      return running();
+    },
+    ended,
+    tail: () => tailOfFile(options.logFile, LIMITS.tailLines),
+    async stop(graceMillis) {
+      signalGroup(pid, 'SIGTERM');
+      const timer = setTimeout(() => {
+        signalGroup(pid, 'SIGKILL');
+      }, graceMillis);
+      const exit = await ended;
+      clearTimeout(timer);
+      // What the command itself had started and left in its group.
+      signalGroup(pid, 'SIGKILL');
+      return exit;
+    },
+  };
+}
+
+/** Signal every process of a group; a group that is gone is no error. */
+export function signalGroup(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // No such group: it has ended, which is what the caller is after.
+  }
+}

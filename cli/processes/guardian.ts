@@ -1,0 +1,72 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { Socket } from 'node:net';
+import { createInterface, type Interface } from 'node:readline';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+import { packageFile } from '../package-root';
+
+/**
+ * The command's end of `bin/guardian.js`: a process of its own that kills every group on its list when this process is gone.
+ * It never keeps this process alive.
+ */
+export class Guardian {
+  private readonly waiting: (() => void)[] = [];
+
+  private constructor(
+    private readonly process: ChildProcessWithoutNullStreams,
+    private readonly answers: Interface,
+  ) {
+    this.answers.on('line', () => this.waiting.shift()?.());
+    // A guardian that is gone answers nobody; those who wait would wait for ever.
+    this.answers.on('close', () => {
+      for (const answered of this.waiting.splice(0)) answered();
+    });
+    this.process.stdin.on('error', () => undefined);
+  }
+
+  static start(): Guardian {
+    const child = spawn(
+      process.execPath,
+      [packageFile('bin', 'guardian.js'), String(LIMITS.guardianGraceMillis)],
+      {
+        // A session of its own: what the terminal sends to the command's group must not reach it.
+        detached: true,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      },
+    );
+    child.unref();
+    for (const stream of [child.stdin, child.stdout, child.stderr]) unref(stream);
+    return new Guardian(child, createInterface({ input: child.stdout }));
+  }
+
+  get alive(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null;
+  }
+
+  /**
+   * Watch over the process group; resolves once the guardian knows it.
+   * @throws FedloopError `Internal` when the guardian is gone: starting anything then could leave it behind.
+   */
+  async watch(group: number): Promise<void> {
+    await this.say(`+${group}`);
+    if (!this.alive)
+      throw new FedloopError('Internal', 'the process that guards the started servers was killed');
+  }
+
+  async forget(group: number): Promise<void> {
+    await this.say(`-${group}`);
+  }
+
+  private async say(line: string): Promise<void> {
+    if (!this.alive) return;
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      this.process.stdin.write(`${line}\n`);
+    });
+  }
+}
+
+/** The streams of a spawned process are sockets, which Node's types don't say. */
+function unref(stream: unknown): void {
+  if (stream instanceof Socket) stream.unref();
+}

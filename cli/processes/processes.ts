@@ -1,0 +1,43 @@
+import { startChild, type Child, type ChildOptions } from './child';
+import { interrupted } from '../wait';
+import { Guardian } from './guardian';
+
+/** Every process that one command has started, under one guardian. */
+export class Processes {
+  private readonly children = new Set<Child>();
+  private closed = false;
+
+  private constructor(private readonly guardian: Guardian) {}
+
+  static start(): Processes {
+    return new Processes(Guardian.start());
+  }
+
+  /** Start a process that lives no longer than this one, even when this one is killed outright. */
+  async spawn(options: ChildOptions): Promise<Child> {
+    const child = await startChild(options, async (group) => {
+      this.throwIfStopping();
+      await this.guardian.watch(group);
+    });
+    this.children.add(child);
+    void child.ended.then(async () => {
+      this.children.delete(child);
+      await this.guardian.forget(child.pid);
+    });
+    return child;
+  }
+
+  /**
+   * Work that goes on unheard after a Ctrl-C or a failure elsewhere must not start anything any more.
+   * @throws FedloopError `Interrupted`
+   */
+  throwIfStopping(): void {
+    if (this.closed) throw interrupted();
+  }
+
+  /** Stop all that still run, side by side, and start nothing more. */
+  async stopAll(graceMillis: number): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.children].map((child) => child.stop(graceMillis)));
+  }
+}

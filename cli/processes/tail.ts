@@ -1,0 +1,25 @@
+import { open } from 'node:fs/promises';
+import { LIMITS } from '../limits';
+
+/** The last `lines` lines of a text, without blank ones. */
+export function lastLines(text: string, lines: number): string {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-lines)
+    .join('\n');
+}
+
+/** The last lines of a file; empty when there is none. Reads its end alone, since logs grow. */
+export async function tailOfFile(path: string, lines: number): Promise<string> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, LIMITS.tailBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return lastLines(buffer.toString('utf8', 0, bytesRead), lines);
+  } finally {
+    await file.close();
+  }
+}

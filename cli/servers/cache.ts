@@ -1,0 +1,62 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { lock } from 'proper-lockfile';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+
+/** Where obtained servers are kept: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const named = env['FEDLOOP_CACHE'];
+  return resolve(named === undefined || named === '' ? '.fedloop' : named);
+}
+
+/**
+ * Obtain something once, however many commands want it at the same time: the first gets it, the others wait and find it.
+ * A lock whose holder was killed is taken over.
+ * @param find what is there already, or undefined.
+ */
+export async function obtainOnce<Found>(options: {
+  readonly cache: string;
+  readonly name: string;
+  readonly find: () => Promise<Found | undefined>;
+  readonly obtain: () => Promise<Found>;
+  readonly onWait: () => void;
+}): Promise<Found> {
+  const there = await options.find();
+  if (there !== undefined) return there;
+  await mkdir(options.cache, { recursive: true });
+  const release = await acquire(join(options.cache, options.name), options.onWait);
+  try {
+    return (await options.find()) ?? (await options.obtain());
+  } finally {
+    // A lock that somebody took over meanwhile is no longer ours to give back.
+    await release().catch(() => undefined);
+  }
+}
+
+async function acquire(path: string, onWait: () => void): Promise<() => Promise<void>> {
+  const settings = { realpath: false, stale: LIMITS.lockStaleMillis, onCompromised: () => undefined };
+  try {
+    return await lock(path, settings);
+  } catch {
+    onWait();
+  }
+  const retries = {
+    retries: Math.ceil(LIMITS.lockWaitMillis / 1_000),
+    factor: 1,
+    minTimeout: 1_000,
+    maxTimeout: 1_000,
+  };
+  try {
+    return await lock(path, { ...settings, retries });
+  } catch (cause) {
+    throw new FedloopError(
+      'ServerUnavailable',
+      `another fedloop command has held ${path}.lock for too long`,
+      {
+        hint: 'Stop the other command, or delete the lock if there is none.',
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,99 @@
+import { readFile, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { packageFile } from '../package-root';
+import { lastWords } from '../processes/last-words';
+import { type Processes } from '../processes/processes';
+import { type Progress } from '../progress';
+import { obtainOnce } from './cache';
+import { onPath, runTool } from './tool';
+
+/** Jars that the pom leads to; for the progress bar alone. */
+const EXPECTED_JARS = 46;
+
+/**
+ * The class path of Apache Kafka, copied from Maven's repository into the cache where it isn't there yet (43 MB, some 5 s).
+ * @throws FedloopError `ServerUnavailable` when Maven is missing or can't fetch the jars.
+ */
+export async function obtainKafka(cache: string, processes: Processes, progress: Progress): Promise<string> {
+  const pom = packageFile('cli', 'servers', 'kafka', 'pom.xml');
+  const version = kafkaVersion(await readFile(pom, 'utf8'));
+  const folder = join(cache, `kafka-${version}`);
+  const classPath = join(folder, '*');
+  return obtainOnce({
+    cache,
+    name: `kafka-${version}`,
+    find: async () => ((await hasJars(folder)) ? classPath : undefined),
+    onWait: () => {
+      progress.note('Another fedloop is fetching Kafka; waiting for it.');
+    },
+    obtain: async () => {
+      await fetchJars(pom, version, folder, processes, progress);
+      return classPath;
+    },
+  });
+}
+
+/** @throws FedloopError `Internal` when the pom names no version. */
+export function kafkaVersion(pom: string): string {
+  const version = /<kafka\.version>([\d.]+)<\/kafka\.version>/.exec(pom)?.[1];
+  if (version === undefined)
+    throw new FedloopError('Internal', 'cli/servers/kafka/pom.xml names no kafka.version');
+  return version;
+}
+
+async function fetchJars(
+  pom: string,
+  version: string,
+  folder: string,
+  processes: Processes,
+  progress: Progress,
+): Promise<void> {
+  const maven = await onPath('mvn');
+  if (maven === undefined) {
+    throw new FedloopError('ServerUnavailable', 'Maven is missing, which fetches Kafka the first time', {
+      hint: 'Install Maven (Debian: `apt-get install maven`), or set KAFKA_BROKERS to a running broker.',
+    });
+  }
+  const step = progress.step(`Fetching Apache Kafka ${version} from Maven`);
+  // Moved into place whole, so that a fetch that was cut short is never taken for Kafka.
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  let jars = 0;
+  try {
+    await runTool({
+      processes,
+      name: 'Maven',
+      program: maven,
+      args: [
+        '--batch-mode',
+        '--file',
+        pom,
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${partial}`,
+      ],
+      logFile: `${folder}.log`,
+      onLine: (line) => {
+        if (!/Download(ed|ing) from .*\.jar|Copying .*\.jar/.test(line)) return;
+        if (line.includes('Downloaded')) jars += 1;
+        step.update(line.replace(/^.*\/([^/\s]+\.jar).*$/, '$1'), Math.min(1, jars / EXPECTED_JARS));
+      },
+    });
+    await rm(folder, { recursive: true, force: true });
+    await rename(partial, folder);
+  } catch (cause) {
+    step.fail();
+    const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
+    throw new FedloopError('ServerUnavailable', `Kafka could not be fetched from Maven: ${lastWords(said)}`, {
+      hint: 'Check the network or Maven’s settings (a mirror may be needed), or set KAFKA_BROKERS to a running broker.',
+      cause,
+    });
+  }
+  step.done();
+}
+
+async function hasJars(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => name.startsWith('kafka_2.13-'));
+}

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { connectKafka } from '../../core/platform/kafka';
+import { readEnvironment } from '../../core/platform/config';
+import { silentLogger } from '../../core/platform/log';
+import { LIMITS } from '../limits';
+import { packageFile } from '../package-root';
+import { type Child } from '../processes/child';
+import { type Processes } from '../processes/processes';
+import { tailOfFile } from '../processes/tail';
+import { poll } from '../wait';
+import { kafkaProperties } from './kafka-properties';
+import { answers, freePorts } from './ports';
+import { runTool } from './tool';
+
+export interface KafkaServer {
+  /** `host:port`. */
+  readonly broker: string;
+  readonly child: Child;
+}
+
+export interface KafkaStart {
+  readonly processes: Processes;
+  readonly java: string;
+  readonly classPath: string;
+  /** The broker's log and configuration; a folder that a broker has used before is gone on with. */
+  readonly folder: string;
+  readonly logFolder: string;
+  /** A port that was checked to be free, or any. */
+  readonly port?: number | undefined;
+}
+
+/** Enough for a fleet of 2,407 devices at full speed; the page cache does the real work. */
+const HEAP = ['-Xms128m', '-Xmx512m'];
+
+/**
+ * Start a broker and wait until it answers.
+ * @throws FedloopError `ServerUnavailable` when it ends or doesn't answer in time.
+ */
+export async function startKafka(start: KafkaStart): Promise<KafkaServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const [free, controllerPort] = await freePorts(2);
+    const brokerPort = start.port ?? free;
+    if (brokerPort === undefined || controllerPort === undefined)
+      throw new FedloopError('Internal', 'no free ports');
+    const child = await launch(start, brokerPort, controllerPort);
+    const broker = `127.0.0.1:${brokerPort}`;
+    const ready = await whenReady(child, broker);
+    if (ready) return { broker, child };
+    await child.stop(0);
+    const log = [await child.tail(), await tailOfFile(serverLog(start), LIMITS.tailLines)].join('\n');
+    if (
+      /BindException|Address already in use/.test(log) &&
+      start.port === undefined &&
+      attempt < LIMITS.portAttempts
+    )
+      continue;
+    throw new FedloopError('ServerUnavailable', 'Kafka was started but did not become ready', {
+      hint: `Its log is in ${start.logFolder}.`,
+      cause: new Error(log),
+    });
+  }
+}
+
+async function launch(start: KafkaStart, brokerPort: number, controllerPort: number): Promise<Child> {
+  const dataFolder = join(start.folder, 'data');
+  const properties = join(start.folder, 'server.properties');
+  await mkdir(start.folder, { recursive: true });
+  await writeFile(properties, kafkaProperties({ brokerPort, controllerPort, dataFolder }));
+  const logging = [
+    `-Dlog4j2.configurationFile=${packageFile('cli', 'servers', 'kafka', 'log4j2.xml')}`,
+    `-Dfedloop.kafka.log=${serverLog(start)}`,
+  ];
+  if (!(await isFormatted(dataFolder))) {
+    await runTool({
+      processes: start.processes,
+      name: 'Kafka’s StorageTool',
+      program: start.java,
+      // A JVM that lives for a second should not spend it on optimising.
+      args: [
+        '-XX:TieredStopAtLevel=1',
+        ...logging,
+        '-cp',
+        start.classPath,
+        'kafka.tools.StorageTool',
+        'format',
+        `--cluster-id=${clusterId()}`,
+        `--config=${properties}`,
+      ],
+      logFile: join(start.logFolder, 'kafka-format.log'),
+    });
+  }
+  return start.processes.spawn({
+    name: 'Kafka',
+    command: start.java,
+    args: [
+      '-server',
+      ...HEAP,
+      '-Djava.awt.headless=true',
+      ...logging,
+      '-cp',
+      start.classPath,
+      'kafka.Kafka',
+      properties,
+    ],
+    cwd: start.folder,
+    logFile: join(start.logFolder, 'kafka-console.log'),
+  });
+}
+
+/** 128 random bits as Kafka writes them: base64url, and never with a dash in front, which its tools take for an option. */
+export function clusterId(): string {
+  return randomBytes(16).toString('base64url').replace(/^-/, '_');
+}
+
+/** True once a client gets an answer; false when the process has ended or time is up. */
+async function whenReady(child: Child, broker: string): Promise<boolean> {
+  const listens = await poll(
+    async () => {
+      if (!child.running) return false;
+      return (await answers(broker, LIMITS.externalConnectMillis)) ? true : undefined;
+    },
+    { everyMillis: LIMITS.readyPollMillis, timeoutMillis: LIMITS.kafkaReadyMillis },
+  );
+  if (listens !== true) return false;
+  const asked = requireBroker([broker]).then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([asked, child.ended.then(() => false)]);
+}
+
+/**
+ * Ask brokers for their cluster, through the same client that the workers use.
+ * @throws FedloopError `KafkaUnavailable` at once when nobody listens at any of the addresses.
+ */
+export async function requireBroker(brokers: readonly string[]): Promise<void> {
+  const listening = await Promise.all(brokers.map((broker) => answers(broker, LIMITS.externalConnectMillis)));
+  if (!listening.includes(true)) {
+    throw new FedloopError('KafkaUnavailable', `no Kafka broker answers at ${brokers.join(', ')}`, {
+      hint: 'Check KAFKA_BROKERS and that the broker runs, or unset it to let fedloop start one.',
+    });
+  }
+  const env = readEnvironment({ ...process.env, KAFKA_BROKERS: brokers.join(',') });
+  const kafka = await connectKafka(env, 'fedloop-cli', silentLogger());
+  await kafka.disconnect();
+}
+
+async function isFormatted(dataFolder: string): Promise<boolean> {
+  return stat(join(dataFolder, 'meta.properties')).then(
+    () => true,
+    () => false,
+  );
+}
+
+function serverLog(start: KafkaStart): string {
+  return join(start.logFolder, 'kafka.log');
+}

@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+import { type Child } from '../processes/child';
+import { type Processes } from '../processes/processes';
+import { poll } from '../wait';
+import { freePorts } from './ports';
+import { prometheusConfig, scrapeTargets, type Target } from './prometheus-config';
+
+export interface PrometheusServer {
+  readonly url: string;
+  readonly child: Child;
+}
+
+export interface PrometheusStart {
+  readonly processes: Processes;
+  readonly program: string;
+  readonly folder: string;
+  readonly logFolder: string;
+  readonly targets: readonly Target[];
+}
+
+/**
+ * Start Prometheus on the workers' metrics and wait until it answers.
+ * @throws FedloopError `ServerUnavailable`
+ */
+export async function startPrometheus(start: PrometheusStart): Promise<PrometheusServer> {
+  const targetsFile = join(start.folder, 'targets.json');
+  const configFile = join(start.folder, 'prometheus.yml');
+  await mkdir(start.folder, { recursive: true });
+  await writeFile(targetsFile, scrapeTargets(start.targets));
+  await writeFile(configFile, prometheusConfig(targetsFile));
+  const [port = 0] = await freePorts(1);
+  const url = `http://127.0.0.1:${port}`;
+  const child = await start.processes.spawn({
+    name: 'Prometheus',
+    command: start.program,
+    args: [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(start.folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    logFile: join(start.logFolder, 'prometheus.log'),
+  });
+  const ready = await poll(
+    async () => {
+      if (!child.running) return false;
+      const answer = await fetch(`${url}/-/ready`).catch(() => undefined);
+      return answer?.ok === true ? true : undefined;
+    },
+    { everyMillis: LIMITS.readyPollMillis, timeoutMillis: LIMITS.prometheusReadyMillis },
+  );
+  if (ready === true) return { url, child };
+  await child.stop(0);
+  throw new FedloopError('ServerUnavailable', 'Prometheus was started but did not become ready', {
+    hint: `Its log is ${child.logFile}.`,
+    cause: new Error(await child.tail()),
+  });
+}

@@ -1,0 +1,113 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+import { type Child } from '../processes/child';
+import { type Processes } from '../processes/processes';
+import { poll } from '../wait';
+import { answers, freePorts } from './ports';
+
+export interface TemporalServer {
+  /** `host:port` of the gRPC front end. */
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly metricsUrl: string;
+  readonly child: Child;
+}
+
+export interface TemporalStart {
+  readonly processes: Processes;
+  readonly program: string;
+  /** The SQLite file that keeps workflows over a restart. */
+  readonly database: string;
+  readonly logFolder: string;
+  /** Ports that were checked to be free, or any. */
+  readonly port?: number | undefined;
+  readonly uiPort?: number | undefined;
+}
+
+const HOST = '127.0.0.1';
+export const TEMPORAL_NAMESPACE = 'default';
+
+/**
+ * Start Temporal's development server and wait until it answers.
+ * @throws FedloopError `ServerUnavailable` when it ends or doesn't answer in time.
+ */
+export async function startTemporal(start: TemporalStart): Promise<TemporalServer> {
+  await mkdir(dirname(start.database), { recursive: true });
+  for (let attempt = 1; ; attempt += 1) {
+    const ports = await freePorts(4);
+    const [port = 0, uiPort = 0, httpPort = 0, metricsPort = 0] = [
+      start.port ?? ports[0],
+      start.uiPort ?? ports[1],
+      ports[2],
+      ports[3],
+    ];
+    const child = await start.processes.spawn({
+      name: 'Temporal',
+      command: start.program,
+      args: [
+        ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--ui-port', String(uiPort)],
+        ...[
+          '--http-port',
+          String(httpPort),
+          '--metrics-port',
+          String(metricsPort),
+          '--namespace',
+          TEMPORAL_NAMESPACE,
+        ],
+        ...['--db-filename', start.database, '--log-level', 'warn', '--log-format', 'json'],
+      ],
+      logFile: join(start.logFolder, 'temporal.log'),
+    });
+    const address = `${HOST}:${port}`;
+    if (await whenReady(child, address)) {
+      return {
+        address,
+        uiUrl: `http://${HOST}:${uiPort}`,
+        metricsUrl: `http://${HOST}:${metricsPort}/metrics`,
+        child,
+      };
+    }
+    await child.stop(0);
+    const log = await child.tail();
+    const anyPort = start.port === undefined && start.uiPort === undefined;
+    if (
+      /address already in use|can't set frontend port/i.test(log) &&
+      anyPort &&
+      attempt < LIMITS.portAttempts
+    )
+      continue;
+    throw new FedloopError('ServerUnavailable', 'Temporal was started but did not become ready', {
+      hint: `Its log is ${child.logFile}.`,
+      cause: new Error(log),
+    });
+  }
+}
+
+async function whenReady(child: Child, address: string): Promise<boolean> {
+  const ready = await poll(
+    async () => {
+      if (!child.running) return false;
+      // A gRPC channel that was refused once waits a second before it tries again; a plain look first saves that.
+      if (!(await answers(address, LIMITS.externalConnectMillis))) return undefined;
+      return (await hasNamespace(address)) ? true : undefined;
+    },
+    { everyMillis: LIMITS.readyPollMillis, timeoutMillis: LIMITS.temporalReadyMillis },
+  );
+  return ready === true;
+}
+
+async function hasNamespace(address: string): Promise<boolean> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.connect({ address, connectTimeout: LIMITS.externalConnectMillis });
+    await connection.workflowService.describeNamespace({ namespace: TEMPORAL_NAMESPACE });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await connection?.close();
+  }
+}

@@ -1,0 +1,72 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { LIMITS } from '../limits';
+
+export interface TemporalClient {
+  readonly client: Client;
+  close(): Promise<void>;
+}
+
+/** Whether the environment names a Temporal server: by its address, or through a profile or file that the user chose. */
+export function namesTemporal(env: NodeJS.ProcessEnv): boolean {
+  return ['TEMPORAL_ADDRESS', 'TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE'].some(
+    (name) => (env[name] ?? '') !== '',
+  );
+}
+
+/**
+ * Connect to the server that an environment names (TEMPORAL_ADDRESS and its relatives, or a profile).
+ * @throws FedloopError `ServerUnavailable`
+ */
+export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalClient> {
+  const { connectionOptions, namespace = 'default' } = connectConfig(env);
+  const address = connectionOptions.address ?? 'the configured address';
+  const { tls, apiKey, metadata } = connectionOptions;
+  try {
+    const connection = await Connection.connect({
+      ...(connectionOptions.address === undefined ? {} : { address: connectionOptions.address }),
+      ...(tls === undefined || tls === null ? {} : { tls }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(metadata === undefined ? {} : { metadata }),
+      connectTimeout: LIMITS.externalConnectMillis,
+    });
+    return { client: new Client({ connection, namespace }), close: () => connection.close() };
+  } catch (cause) {
+    throw new FedloopError(
+      'ServerUnavailable',
+      `no Temporal server answers at ${address}: ${messageOf(cause)}`,
+      {
+        hint: 'Check TEMPORAL_ADDRESS and that the server runs, or unset it to let fedloop start one.',
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * Work with a client, and close its connection afterwards. After a failure it is left open: calls that nobody waits for any more may
+ * still be trying again, and the SDK throws from a timer when their connection has gone. The end of the process closes it.
+ */
+export async function withTemporal<Result>(
+  env: NodeJS.ProcessEnv,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const temporal = await connectTemporal(env);
+  const result = await work(temporal.client);
+  await temporal.close();
+  return result;
+}
+
+function connectConfig(env: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnectConfig> {
+  const set = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  try {
+    return loadClientConnectConfig({ overrideEnvVars: set });
+  } catch (cause) {
+    throw new FedloopError('InvalidConfig', `Temporal’s configuration can’t be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { lastLines } from '../processes/tail';
+import { type Processes } from '../processes/processes';
+import { LIMITS } from '../limits';
+
+/** Full path of a program on PATH, or undefined. */
+export async function onPath(
+  program: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
+    if (folder === '') continue;
+    const path = join(folder, program);
+    if (await isExecutable(path)) return path;
+  }
+  return undefined;
+}
+
+export async function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+export interface ToolRun {
+  readonly processes: Processes;
+  /** What a person calls it. */
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly logFile: string;
+  readonly onLine?: (line: string) => void;
+}
+
+/**
+ * Run a tool to its end.
+ * @returns its lines on stdout.
+ * @throws FedloopError `ServerUnavailable` with the tool's own last words when it fails.
+ */
+export async function runTool(run: ToolRun): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const child = await run.processes.spawn({
+    name: run.name,
+    command: run.program,
+    args: run.args,
+    logFile: run.logFile,
+    ...(run.env === undefined ? {} : { env: run.env }),
+    onLine: (line) => {
+      lines.push(line);
+      run.onLine?.(line);
+    },
+  });
+  const { code, signal } = await child.ended;
+  if (code === 0) return lines;
+  const said = [lastLines(lines.join('\n'), LIMITS.tailLines), await child.tail()]
+    .filter((text) => text !== '')
+    .join('\n');
+  throw new FedloopError(
+    'ServerUnavailable',
+    `${run.name} failed with ${signal ?? `exit code ${code ?? 'unknown'}`}`,
+    {
+      cause: new Error(said),
+    },
+  );
+}
