@@ -1,0 +1,117 @@
+import { testDeployment, type TestDeployment } from '../support/deployment';
+
+const TOPIC = 'letters';
+
+let deployment: TestDeployment;
+
+beforeAll(async () => {
+  deployment = await testDeployment();
+  await deployment.kafka.createTopics([{ name: TOPIC, partitions: 2, cleanup: 'delete' }]);
+});
+
+afterAll(async () => {
+  await deployment.kafka.disconnect();
+});
+
+describe('a tail of a topic', () => {
+  it('hands out everything from the start, then what comes, and knows when it has read all', async () => {
+    const { kafka } = deployment;
+    const producer = await kafka.producer();
+    await producer.send(
+      TOPIC,
+      ['a', 'b', 'c'].map((value, index) => ({ key: null, value, partition: index % 2 })),
+    );
+    const seen: string[] = [];
+    const tail = await kafka.tail({
+      topic: TOPIC,
+      from: 'start',
+      onRecords: (records) => {
+        for (const { value } of records) seen.push(value?.toString() ?? '');
+      },
+    });
+    await tail.caughtUp;
+    expect([...seen].sort()).toEqual(['a', 'b', 'c']);
+
+    await producer.send(TOPIC, [{ key: null, value: 'd', partition: 1 }]);
+    await tail.sync();
+    expect(seen).toContain('d');
+    await tail.close();
+    await producer.disconnect();
+  });
+
+  it('started at the end, hands out only what is appended afterwards', async () => {
+    const { kafka } = deployment;
+    const producer = await kafka.producer();
+    await producer.send(TOPIC, [{ key: null, value: 'before', partition: 0 }]);
+    const seen: string[] = [];
+    const tail = await kafka.tail({
+      topic: TOPIC,
+      from: 'end',
+      onRecords: (records) => {
+        for (const { value } of records) seen.push(value?.toString() ?? '');
+      },
+    });
+    await producer.send(TOPIC, [{ key: null, value: 'after', partition: 0 }]);
+    await tail.sync();
+    expect(seen).toEqual(['after']);
+    await tail.close();
+    await producer.disconnect();
+  });
+});
+
+describe('a group consumer', () => {
+  it('goes on where it committed, and reads on from where it is told to seek', async () => {
+    const { kafka } = deployment;
+    const topic = 'numbers';
+    await kafka.createTopics([{ name: topic, partitions: 1, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    await producer.send(
+      topic,
+      ['0', '1', '2'].map((value) => ({ key: null, value })),
+    );
+
+    const readUntil = async (last: string, seekTo?: number): Promise<string[]> => {
+      const seen: string[] = [];
+      let finish: () => void = () => undefined;
+      const done = new Promise<void>((resolve, reject) => {
+        finish = resolve;
+        void kafka
+          .consume({
+            groupId: 'readers',
+            topics: [topic],
+            onAssigned: () => undefined,
+            onFailure: reject,
+            onBatch: async (batch) => {
+              if (!batch.isCurrent()) return;
+              for (const record of batch.records) {
+                seen.push(record.value?.toString() ?? '');
+                batch.resolve(record.offset);
+              }
+              if (seen.at(-1) === last) finish();
+              await Promise.resolve();
+            },
+          })
+          .then(async (consumer) => {
+            if (seekTo !== undefined) consumer.seek(topic, 0, seekTo);
+            await done;
+            await consumer.commit([{ topic, partition: 0, offset: 3 }]);
+            await consumer.stop();
+            stopped();
+          }, reject);
+      });
+      let stopped: () => void = () => undefined;
+      const hasStopped = new Promise<void>((resolve) => {
+        stopped = resolve;
+      });
+      await done;
+      await hasStopped;
+      return seen;
+    };
+
+    expect(await readUntil('2')).toEqual(['0', '1', '2']);
+    await producer.send(topic, [{ key: null, value: '3' }]);
+    expect(await readUntil('3')).toEqual(['3']);
+    expect((await readUntil('3', 1)).slice(-3)).toEqual(['1', '2', '3']);
+    await producer.disconnect();
+  });
+});

@@ -1,0 +1,305 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import { z } from 'zod';
+import { ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { federatedRoundResultSchema } from '../../core/contracts/rounds';
+import { TOPICS } from '../../core/contracts/topics';
+import { testDeployment } from '../support/deployment';
+import { cacheFolder } from '../../cli/servers/cache';
+
+/**
+ * The whole system, small: one `fedloop demo --stay` with 60 devices and 2 rounds on servers of its own, looked at from
+ * outside as its users do.
+ */
+const FEDLOOP = resolve(__dirname, '../../bin/fedloop.js');
+const DATA = resolve(__dirname, '../../data/weather');
+const DEVICES = 60;
+const ROUNDS = 2;
+const DEMO_TIMEOUT_MS = 300_000;
+
+// Each question is a process of its own, and CI's two cores are busy with a whole system.
+jest.setTimeout(60_000);
+
+const roundSchema = z.object({
+  round: z.number(),
+  version: z.string(),
+  accuracy: z.number(),
+  accuracyCi95: z.tuple([z.number(), z.number()]),
+  pairedChange: z.number(),
+  selfReportedAccuracy: z.number().nullable(),
+  evaluations: z.number(),
+  decision: z.enum(['promoted', 'rejected', 'kept']),
+});
+const summarySchema = z.object({
+  run: z.string(),
+  seed: z.number(),
+  rounds: z.array(roundSchema),
+  persistence: z.object({ accuracy: z.number() }),
+});
+const runningSchema = z.object({
+  runFolder: z.string(),
+  kafka: z.object({ brokers: z.string(), topicPrefix: z.string() }),
+  temporal: z.object({ address: z.string(), namespace: z.string() }),
+});
+
+let folder: string;
+let env: NodeJS.ProcessEnv;
+let demo: ChildProcess;
+let said = '';
+let summary: z.infer<typeof summarySchema>;
+let temporal: Client;
+let connection: Connection;
+let brokers: string;
+let topicPrefix: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fedloop-loop-'));
+  // The shared servers of the test run are not for this one: it brings up its own, as a person's first command does.
+  env = { ...process.env, FEDLOOP_CACHE: cacheFolder() };
+  for (const name of ['KAFKA_BROKERS', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_CONFIG_FILE'])
+    Reflect.deleteProperty(env, name);
+  demo = spawn(
+    process.execPath,
+    [
+      FEDLOOP,
+      'demo',
+      '--stay',
+      '--json',
+      '--devices',
+      String(DEVICES),
+      '--rounds',
+      String(ROUNDS),
+      '--windows',
+      '3',
+      '--data',
+      DATA,
+    ],
+    { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let printed = '';
+  demo.stdout?.on('data', (text: Buffer) => (printed += text.toString()));
+  demo.stderr?.on('data', (text: Buffer) => (said += text.toString()));
+  const ended = new Promise<never>((_, reject) => {
+    demo.once('exit', (code) => {
+      reject(new Error(`the demo ended with ${code}:\n${said}`));
+    });
+  });
+  ended.catch(() => undefined);
+  const stays = (async () => {
+    while (!said.includes('stays up')) await new Promise((wake) => setTimeout(wake, 100));
+  })();
+  await Promise.race([stays, ended]);
+  summary = summarySchema.parse(JSON.parse(printed));
+  const running = runningSchema.parse(
+    JSON.parse(await readFile(join(folder, '.fedloop', 'running.json'), 'utf8')),
+  );
+  ({ brokers, topicPrefix } = running.kafka);
+  connection = await Connection.connect({ address: running.temporal.address });
+  temporal = new Client({ connection, namespace: running.temporal.namespace });
+}, DEMO_TIMEOUT_MS);
+
+afterAll(async () => {
+  await connection.close();
+  if (demo.exitCode === null) {
+    demo.kill('SIGINT');
+    await new Promise((done) => demo.once('exit', done));
+  }
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+/** What `fedloop sql` answers, as a user would ask it. */
+async function sql<Row extends z.ZodType>(row: Row, question: string): Promise<z.infer<Row>[]> {
+  const { code, out, err } = await fedloop('sql', question, '--json');
+  if (code !== 0) throw new Error(err);
+  return z.array(row).parse(JSON.parse(out));
+}
+
+function fedloop(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [FEDLOOP, ...words], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (err += text.toString()));
+  return new Promise((done) => {
+    child.once('close', (code) => {
+      done({ code, out, err });
+    });
+  });
+}
+
+describe('the loop', () => {
+  it('ends with a version a round, each judged on three live windows of the fleet', async () => {
+    expect(summary.rounds.map(({ version }) => version)).toEqual(['v1', 'v2']);
+    const windows = await sql(
+      z.object({ model_version: z.string(), windows: z.number(), rows: z.number() }),
+      `SELECT model_version, count(DISTINCT window_start)::INT AS windows, count(*)::INT AS rows
+       FROM model_evaluations WHERE model_version IN ('v1', 'v2') GROUP BY ALL ORDER BY ALL`,
+    );
+    for (const { windows: count, rows } of windows) {
+      expect(count).toBeGreaterThanOrEqual(3);
+      // A few devices have gaps in their recorded series; nearly all must be there.
+      expect(rows).toBeGreaterThan(0.9 * 3 * DEVICES);
+    }
+  });
+
+  it('reports exactly what the rows of each round say', async () => {
+    const counted = await sql(
+      z.object({ round: z.number(), evaluations: z.number(), accuracy: z.number(), paired: z.number() }),
+      `SELECT round, count(*)::INT AS evaluations,
+              count(*) FILTER (WHERE abs(own.prediction_result - own.actual_result) <= 1) / count(*) AS accuracy,
+              (count(*) FILTER (WHERE abs(own.prediction_result - own.actual_result) <= 1)
+               - count(*) FILTER (WHERE abs(other.prediction_result - other.actual_result) <= 1)) / count(*) AS paired
+       FROM federated_rounds AS rounds
+       JOIN model_evaluations AS own ON own.model_version = rounds.model_version
+            AND own.window_start BETWEEN rounds.window_from AND rounds.window_until
+       JOIN model_evaluations AS other ON other.model_version = rounds.champion
+            AND other.device_id = own.device_id AND other.window_start = own.window_start
+       GROUP BY round ORDER BY round`,
+    );
+    const rounds = await sql(
+      z.object({
+        round: z.number(),
+        evaluations: z.number(),
+        accuracy: z.number(),
+        paired_change: z.number(),
+      }),
+      'SELECT round, evaluations::INT AS evaluations, accuracy, paired_change FROM federated_rounds ORDER BY round',
+    );
+    expect(rounds.map(({ round, evaluations }) => ({ round, evaluations }))).toEqual(
+      counted.map(({ round, evaluations }) => ({ round, evaluations })),
+    );
+    rounds.forEach((round, index) => {
+      expect(round.accuracy).toBeCloseTo(counted[index]!.accuracy, 12);
+      expect(round.paired_change).toBeCloseTo(counted[index]!.paired, 12);
+    });
+  });
+
+  it('has in its summary what `fedloop sql` says', async () => {
+    for (const { version, accuracy, evaluations, accuracyCi95 } of summary.rounds) {
+      const [row] = await sql(
+        z.object({ evaluations: z.number(), accuracy: z.number() }),
+        `SELECT count(*)::INT AS evaluations, avg(is_correct::INT) AS accuracy FROM model_evaluations WHERE model_version = '${version}'`,
+      );
+      expect({ version, evaluations }).toEqual({ version, evaluations: row!.evaluations });
+      expect(accuracy).toBeCloseTo(row!.accuracy, 9);
+      expect(accuracyCi95[0]).toBeLessThanOrEqual(accuracy);
+      expect(accuracyCi95[1]).toBeGreaterThanOrEqual(accuracy);
+    }
+  });
+
+  it('scores no version on a window that began before its deployment was read', async () => {
+    const [row] = await sql(
+      z.object({ too_early: z.number() }),
+      `SELECT count(*)::INT AS too_early FROM model_evaluations AS rows
+       JOIN (SELECT model_version, min(from_window) AS from_window FROM stream_activations GROUP BY ALL) USING (model_version)
+       WHERE rows.window_start < from_window`,
+    );
+    expect(row).toEqual({ too_early: 0 });
+  });
+
+  it('records what feedback changed in the second round', async () => {
+    const [row] = await sql(
+      z.object({ feedback_used: z.string() }),
+      'SELECT feedback_used::VARCHAR AS feedback_used FROM federated_rounds WHERE round = 2',
+    );
+    const used = z.record(z.string(), z.unknown()).parse(JSON.parse(row!.feedback_used));
+    expect(used['champion']).toBe(summary.rounds[0]!.decision === 'promoted' ? 'v1' : 'v0');
+    expect(typeof used['champion_accuracy']).toBe('number');
+  });
+
+  it('keeps what local models say of themselves beside what they are worth', async () => {
+    const rows = await sql(
+      z.object({ device_id: z.string(), self_reported_accuracy: z.number(), real_accuracy: z.number() }),
+      `SELECT device_id, self_reported_accuracy, real_accuracy FROM local_models
+       WHERE round = 1 AND self_reported_accuracy IS NOT NULL AND real_accuracy IS NOT NULL`,
+    );
+    expect(rows.length).toBeGreaterThan(DEVICES / 2);
+  });
+
+  it('counted the processed files once for every device, day and sensor', async () => {
+    const [row] = await sql(
+      z.object({ devices: z.number(), least: z.number() }),
+      'SELECT count(DISTINCT device_id)::INT AS devices, min(count)::INT AS least FROM batch_analysis_results',
+    );
+    expect(row!.devices).toBe(DEVICES);
+    expect(row!.least).toBeGreaterThan(0);
+  });
+});
+
+describe('events that are none', () => {
+  const MALFORMED = [
+    '',
+    '{"device_id": "x"',
+    '{"device_id": "x", "timestamp": "yesterday", "temperature": 1}',
+  ];
+
+  it('are kept with their reason, and the stream goes on', async () => {
+    const { kafka } = await testDeployment({ KAFKA_BROKERS: brokers, FEDLOOP_TOPIC_PREFIX: topicPrefix });
+    const producer = await kafka.producer();
+    await producer.send(
+      TOPICS.stream.name,
+      MALFORMED.map((value) => ({ key: 'x', value })),
+    );
+    await producer.disconnect();
+    await kafka.disconnect();
+    const malformed = z.object({ n: z.number() });
+    const count = async (): Promise<number> =>
+      (await sql(malformed, "SELECT count(*)::INT AS n FROM rejected_rows WHERE reason = 'malformed'"))[0]
+        ?.n ?? 0;
+    // Asked until they are there: what matters is that nothing is lost, not how soon it is told.
+    while ((await count()) < MALFORMED.length) await new Promise((wake) => setTimeout(wake, 200));
+    expect(await count()).toBe(MALFORMED.length);
+  });
+});
+
+describe('a round started by hand', () => {
+  const start = (id: string, ...args: unknown[]): Promise<unknown> =>
+    temporal.workflow.execute('federatedRound', { workflowId: id, taskQueue: ROUNDS_QUEUE, args });
+
+  it(
+    'works from an empty box',
+    async () => {
+      const result = federatedRoundResultSchema.parse(await start('by-hand-empty'));
+      expect(result.round).toBe(ROUNDS + 1);
+      expect(result.candidate.evaluations).toBeGreaterThan(0);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+
+  it(
+    'trains as many devices as its input says',
+    async () => {
+      const result = federatedRoundResultSchema.parse(
+        await start('by-hand-twenty', { participants: 20, windows: 3 }),
+      );
+      const leftOut = Object.values(result.updates.leftOut).reduce((sum, count) => sum + count, 0);
+      expect(result.updates.used + leftOut).toBe(20);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+
+  it.each([
+    [{ participants: -3 }, 'participants: must be "all" or a whole number of at least 1'],
+    [{ participant: 20 }, 'unknown field "participant" (did you mean "participants"?)'],
+    [{ participants: 1_000 }, 'participants: 1000 asked for'],
+    [{ strategy: 'magic' }, 'unknown strategy "magic"'],
+    ['nonsense', 'the input is not valid'],
+  ])('fails at once on %j and names the field', async (input, message) => {
+    const failure = await start(`by-hand-${JSON.stringify(input)}`, input).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(failure).toBeInstanceOf(WorkflowFailedError);
+    const messages: string[] = [];
+    for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause)
+      messages.push(cause.message);
+    expect(messages.join(' | ')).toContain(message);
+  });
+});

@@ -1,0 +1,71 @@
+import { evidenceOf } from '../../../activities/ask';
+import { type CandidateRole } from '../../../core/contracts/deployments';
+import { feedbackSchema, type Feedback } from '../../../core/contracts/feedback';
+import { type DeployedVersion } from '../../../core/model/deployments';
+
+const none = { n: 0, n_correct: 0, accuracy: null };
+
+const verdict = (round: number, version: string, accuracy: number): Feedback =>
+  feedbackSchema.parse({
+    type: 'feedback',
+    scope: 'round',
+    round,
+    model_version: version,
+    window_start: 0,
+    window_end: 1,
+    n: 100,
+    n_correct: 100 * accuracy,
+    accuracy,
+    skill: null,
+    mae: 1,
+    rmse: 1,
+    bias: 0,
+    calibration: 0,
+    persistence_accuracy: 0.5,
+    tolerance: 1,
+    by_regime: { normal: none, anomalous: none, rising: none, falling: none, steady: none },
+    anomalies: {
+      true_positive: 0,
+      false_positive: 0,
+      false_negative: 0,
+      true_negative: 0,
+      tendency: 'unknown',
+    },
+    worst_devices: [],
+  });
+
+/** A log of deployments that says only what evidence asks of it: version, round and role. */
+const deployed = (...versions: readonly (readonly [string, number, CandidateRole | null])[]) => ({
+  versions: () =>
+    versions.map(
+      ([version, round, role]) =>
+        ({ version, message: { lineage: { round, role } } }) as unknown as DeployedVersion,
+    ),
+});
+
+describe('evidence between the responsive and the steady candidate', () => {
+  it('is the difference of their accuracies on the round’s windows, oldest first', () => {
+    const log = deployed(
+      ['v1', 1, 'steady'],
+      ['v1-responsive', 1, 'responsive'],
+      ['v2', 2, 'responsive'],
+      ['v2-steady', 2, 'steady'],
+    );
+    const said = [
+      verdict(2, 'v2', 0.8),
+      verdict(2, 'v2-steady', 0.75),
+      verdict(1, 'v1', 0.5),
+      verdict(1, 'v1-responsive', 0.25),
+    ];
+    expect(evidenceOf(said, log)).toEqual([-0.25, expect.closeTo(0.05)]);
+  });
+
+  it('lets the champion stand in for a responsive proposal that the panel gate held back', () => {
+    const log = deployed(['v1', 1, 'steady']);
+    expect(evidenceOf([verdict(1, 'v1', 0.75), verdict(1, 'v0', 0.5)], log)).toEqual([-0.25]);
+  });
+
+  it('is not there for strategies that make one candidate', () => {
+    expect(evidenceOf([verdict(1, 'v1', 0.8), verdict(1, 'v0', 0.7)], deployed(['v1', 1, null]))).toEqual([]);
+  });
+});

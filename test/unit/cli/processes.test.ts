@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageFile } from '../../../cli/package-root';
+import { Processes } from '../../../cli/processes/processes';
+import { lastWords } from '../../../cli/processes/last-words';
+import { isAlive } from '../../../cli/running';
+
+let folder: string;
+let processes: Processes;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fedloop-processes-'));
+  processes = Processes.start();
+});
+afterEach(async () => {
+  await processes.stopAll(0);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A shell that starts a child of its own, tells its id and waits. */
+const FAMILY = 'sleep 1000 & echo $!; wait';
+
+describe('a process that a command starts', () => {
+  it('has its output read line by line, its errors in a log, and its exit told', async () => {
+    const lines: string[] = [];
+    const child = await processes.spawn({
+      name: 'talker',
+      command: 'sh',
+      args: ['-c', 'echo one; echo two; echo "oh no" >&2; exit 3'],
+      logFile: join(folder, 'logs', 'talker.log'),
+      onLine: (line) => lines.push(line),
+    });
+    expect(await child.ended).toEqual({ code: 3, signal: null });
+    expect(await child.tail()).toBe('oh no');
+    expect(lines).toEqual(['one', 'two']);
+    expect(child.running).toBe(false);
+  });
+
+  it('is stopped together with what it started itself', async () => {
+    const grandchild = await new Promise<number>((resolve, reject) => {
+      processes
+        .spawn({
+          name: 'family',
+          command: 'sh',
+          args: ['-c', FAMILY],
+          logFile: join(folder, 'family.log'),
+          onLine: (line) => {
+            resolve(Number(line));
+          },
+        })
+        .catch(reject);
+    });
+    expect(isAlive(grandchild)).toBe(true);
+    await processes.stopAll(5_000);
+    await gone(grandchild);
+  });
+
+  it('is killed when it will not stop', async () => {
+    const started = new Promise<void>((resolve, reject) => {
+      processes
+        .spawn({
+          name: 'stubborn',
+          command: 'sh',
+          args: ['-c', 'trap "" TERM; echo ready; while :; do sleep 1000; done'],
+          logFile: join(folder, 'stubborn.log'),
+          onLine: () => {
+            resolve();
+          },
+        })
+        .catch(reject);
+    });
+    await started;
+    await processes.stopAll(50);
+  });
+
+  it('is not started any more once everything was stopped', async () => {
+    await processes.stopAll(0);
+    const late = processes.spawn({
+      name: 'late',
+      command: 'sh',
+      args: ['-c', 'echo too late >&2'],
+      logFile: join(folder, 'late.log'),
+    });
+    await expect(late).rejects.toMatchObject({ code: 'Interrupted' });
+    expect(await readFile(join(folder, 'late.log'), 'utf8')).toBe('');
+  });
+});
+
+describe('the guardian', () => {
+  it('kills every group on its list when the command is gone', async () => {
+    const guardian = spawn(process.execPath, [packageFile('bin', 'guardian.js'), '200'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const watched = spawn('sh', ['-c', 'trap "" TERM; while :; do sleep 1000; done'], {
+      detached: true,
+      stdio: 'ignore',
+    });
+    const released = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    guardian.stdin.write(`+${watched.pid!}\n+${released.pid!}\n-${released.pid!}\n`);
+    await once(guardian.stdout, 'data');
+
+    guardian.stdin.end();
+    const [, signal] = (await once(watched, 'exit')) as [number | null, string | null];
+    expect(signal).toBe('SIGKILL');
+    expect(isAlive(released.pid!)).toBe(true);
+    released.kill('SIGKILL');
+  });
+});
+
+describe('the last words of a program', () => {
+  it('are the last error of a structured log, with its cause', () => {
+    const log = [
+      '{"level":30,"msg":"ready"}',
+      '{"level":60,"msg":"the worker cannot go on","err":{"message":"no such topic"}}',
+      'Node.js v20.20.2',
+    ];
+    expect(lastWords(log.join('\n'))).toBe('the worker cannot go on: no such topic');
+  });
+
+  it('are the line that sounds like an error, else the last line', () => {
+    expect(lastWords('building\nERROR: no space left\nbye')).toBe('ERROR: no space left');
+    expect(lastWords('one\ntwo\n')).toBe('two');
+    expect(lastWords('')).toBe('');
+  });
+});
+
+/** Resolves when nobody has the process id any more; the system takes a moment to bury an orphan. */
+async function gone(pid: number): Promise<void> {
+  while (isAlive(pid) && !(await isZombie(pid))) await new Promise(setImmediate);
+}
+
+async function isZombie(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z');
+  return status.includes(') Z');
+}

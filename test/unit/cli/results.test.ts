@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import {
+  changeOf,
+  scoreOf,
+  subtractPairs,
+  subtractScores,
+  withoutDevices,
+  type ScoreCluster,
+} from '../../../cli/demo/scores';
+import { resultsOf, type Evidence } from '../../../cli/demo/summary';
+import { renderResults } from '../../../cli/demo/table';
+import { type RoundRow } from '../../../cli/demo/questions';
+
+const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
+  slot: 'a',
+  windowStart: 0,
+  n: 10,
+  correct: 8,
+  error: 1,
+  absoluteError: 5,
+  persistenceAbsoluteError: 10,
+  persistenceCorrect: 6,
+  ...given,
+});
+
+describe('a score', () => {
+  it('is counted from the rows behind it', () => {
+    const score = scoreOf([
+      cluster({}),
+      cluster({ windowStart: 30, correct: 6 }),
+      cluster({ slot: 'b', correct: 10 }),
+    ])!;
+    expect(score).toMatchObject({
+      evaluations: 30,
+      windows: 2,
+      accuracy: 0.8,
+      bias: 0.1,
+      mae: 0.5,
+      skill: 0.5,
+      persistenceAccuracy: 0.6,
+    });
+    expect(score.accuracyCi95[0]).toBeLessThan(0.8);
+    expect(score.accuracyCi95[1]).toBeGreaterThan(0.8);
+  });
+
+  it('is nothing without rows', () => {
+    expect(scoreOf([])).toBeNull();
+    expect(changeOf([])).toBeNull();
+  });
+
+  it('of the healthy devices is what is left when the faulty ones are taken out', () => {
+    const row = fc.record({
+      slot: fc.constantFrom('a', 'b', 'c'),
+      windowStart: fc.constantFrom(0, 30, 60),
+      correct: fc.boolean(),
+      faulty: fc.boolean(),
+    });
+    const sums = (
+      rows: readonly { slot: string; windowStart: number; correct: boolean }[],
+    ): ScoreCluster[] => {
+      const byKey = new Map<string, ScoreCluster>();
+      for (const { slot, windowStart, correct } of rows) {
+        const key = `${slot}/${windowStart}`;
+        const before = byKey.get(key) ?? cluster({ slot, windowStart, n: 0, correct: 0 });
+        byKey.set(key, { ...before, n: before.n + 1, correct: before.correct + Number(correct) });
+      }
+      return [...byKey.values()];
+    };
+    fc.assert(
+      fc.property(fc.array(row), (rows) => {
+        const left = withoutDevices(sums(rows), sums(rows.filter(({ faulty }) => faulty)), subtractScores);
+        const healthy = sums(rows.filter(({ faulty }) => !faulty));
+        const key = ({ slot, windowStart }: ScoreCluster): string => `${slot}/${windowStart}`;
+        expect(new Map(left.map((one) => [key(one), [one.n, one.correct]]))).toEqual(
+          new Map(healthy.map((one) => [key(one), [one.n, one.correct]])),
+        );
+      }),
+    );
+  });
+
+  it('pairs are taken out in the same way', () => {
+    const pair = { slot: 'a', windowStart: 0, n: 10, candidateCorrect: 8, championCorrect: 7 };
+    const faulty = { ...pair, n: 4, candidateCorrect: 1, championCorrect: 2 };
+    expect(withoutDevices([pair], [faulty], subtractPairs)).toEqual([
+      { ...pair, n: 6, candidateCorrect: 7, championCorrect: 5 },
+    ]);
+  });
+});
+
+describe('the results of a run', () => {
+  const v = (text: string): ReturnType<typeof versionIdSchema.parse> => versionIdSchema.parse(text);
+  const round = (given: Partial<RoundRow>): RoundRow => ({
+    round: 1,
+    model_version: v('v1'),
+    champion: v('v0'),
+    decision: 'promoted',
+    reason: 'better',
+    strategy: 'closed-loop',
+    role: 'responsive',
+    windows: 6,
+    evaluations: 60,
+    accuracy: 0.8,
+    champion_accuracy: 0.5,
+    paired_change: 0.3,
+    paired_change_low: 0.2,
+    paired_change_high: 0.4,
+    self_reported_accuracy: 0.95,
+    local_real_accuracy: 0.7,
+    updates_trained: 20,
+    updates_used: 19,
+    ...given,
+  });
+  const both = (n: number, correct: number): Evidence['persistence'] => ({
+    all: [cluster({ n, correct }), cluster({ slot: 'b', n, correct })],
+    faulty: [cluster({ n: 2, correct: 0 })],
+  });
+  const evidence: Evidence = {
+    rounds: [round({}), round({ round: 2, model_version: v('v2'), champion: v('v1'), decision: 'rejected' })],
+    scores: new Map([
+      [v('v0'), both(10, 5)],
+      [v('v1'), both(10, 8)],
+      [v('v2'), both(10, 6)],
+    ]),
+    pairs: new Map([
+      [
+        v('v1'),
+        {
+          all: ['a', 'b'].map((slot) => ({
+            slot,
+            windowStart: 0,
+            n: 10,
+            candidateCorrect: 8,
+            championCorrect: 5,
+          })),
+          faulty: [],
+        },
+      ],
+    ]),
+    persistence: both(10, 6),
+  };
+
+  it('have the shape that others read', () => {
+    const results = resultsOf(evidence);
+    expect(results.rounds[0]).toMatchObject({
+      round: 1,
+      version: 'v1',
+      accuracy: 0.8,
+      accuracyCi95: [expect.any(Number), expect.any(Number)] as unknown,
+      selfReportedAccuracy: 0.95,
+      evaluations: 20,
+      decision: 'promoted',
+    });
+    expect(results.rounds[0]!.pairedChange).toBeCloseTo(0.3);
+    expect(results.rounds[1]!.pairedChange).toBeNull();
+    expect(results.persistence.accuracy).toBe(0.6);
+    expect(results.firstVersion).toMatchObject({ version: 'v0', accuracy: 0.5 });
+  });
+
+  it('name the champion of the last decision', () => {
+    expect(resultsOf(evidence).champion).toBe('v1');
+  });
+
+  it('tell the healthy devices apart', () => {
+    const { healthy } = resultsOf(evidence).rounds[0]!;
+    expect(healthy).toMatchObject({ evaluations: 18, accuracy: 16 / 18 });
+  });
+
+  it('fit a terminal of 120 columns', () => {
+    const text = renderResults(resultsOf(evidence));
+    for (const told of ['v1', '80.0 %', '+30.00', 'promoted', 'persistence', 'Champion v1'])
+      expect(text).toContain(told);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(130);
+  });
+});

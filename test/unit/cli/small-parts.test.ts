@@ -1,0 +1,179 @@
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { renderCsv, renderJson, renderTable } from '../../../cli/answer';
+import { type AnswerTable } from '../../../cli/ask';
+import { startRoundLink } from '../../../cli/demo/links';
+import { formatSeconds } from '../../../cli/progress';
+import { plainProgress } from '../../../cli/progress/plain';
+import { liveLine } from '../../../cli/progress/terminal';
+import {
+  forgetRunning,
+  findRunning,
+  requireNoneRunning,
+  requireRunning,
+  writeRunning,
+  type RunningSystem,
+} from '../../../cli/running';
+import { latestRun, runId } from '../../../cli/run-folder';
+import { interrupted, poll, unlessAborted } from '../../../cli/wait';
+import { readyUrl } from '../../../cli/worker-process';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fedloop-cli-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('progress without a terminal', () => {
+  it('is a line at each beginning and end, and a sign of life between', () => {
+    const lines: string[] = [];
+    let now = 0;
+    const step = plainProgress(
+      (text) => lines.push(text),
+      () => now,
+    ).step('Building');
+    step.update('one', 0.1);
+    now = 12_000;
+    step.update('two', 0.5);
+    step.update('three', 0.6);
+    now = 65_000;
+    step.done();
+    expect(lines).toEqual(['Building …\n', 'Building: two (50 %)\n', 'Building: done (1 min 05 s)\n']);
+  });
+
+  it('writes times as people do', () => {
+    expect([400, 7_400, 60_000, 125_000].map(formatSeconds)).toEqual([
+      '0 s',
+      '7 s',
+      '1 min 00 s',
+      '2 min 05 s',
+    ]);
+  });
+});
+
+describe('progress on a terminal', () => {
+  it('never wraps, since a wrapped line would break the redraw', () => {
+    const payload = { title: 'Building', detail: 'x'.repeat(300), began: 0, bounded: true };
+    expect(liveLine(0.5, payload, 80, 1_000).length).toBeLessThanOrEqual(80);
+    expect(liveLine(0.5, payload, 80, 1_000)).toContain('50 %');
+  });
+});
+
+describe('the note on what runs in a folder', () => {
+  const system: RunningSystem = {
+    id: 'run-1',
+    pid: process.pid,
+    startedAt: '2026-01-02T03:04:05.000Z',
+    runFolder: '/runs/run-1',
+    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', pid: 1 },
+    temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null, pid: null },
+    prometheusUrl: null,
+    workers: [{ role: 'analytics', pid: 2, url: 'http://127.0.0.1:1', log: 'x.log' }],
+  };
+
+  it('is found by other commands, and keeps a second system away', async () => {
+    await writeRunning(folder, system);
+    expect(await findRunning(folder)).toEqual(system);
+    await expect(requireNoneRunning(folder)).rejects.toMatchObject({ code: 'ServerUnavailable' });
+    await forgetRunning(folder, process.pid);
+    await expect(requireNoneRunning(folder)).resolves.toBeUndefined();
+  });
+
+  it('counts for nothing when its command was killed, or when it is not one', async () => {
+    await writeRunning(folder, { ...system, pid: 0x7ffffffe });
+    await expect(requireRunning(folder)).rejects.toThrow('no system is running');
+    await writeFile(join(folder, '.fedloop', 'running.json'), '{"pid":');
+    expect(await findRunning(folder)).toBeUndefined();
+  });
+
+  it('is taken back only by the command that wrote it', async () => {
+    await writeRunning(folder, system);
+    await forgetRunning(folder, process.pid + 1);
+    expect(await findRunning(folder)).toEqual(system);
+  });
+});
+
+describe('runs', () => {
+  it('have names that sort by time', () => {
+    expect(runId(new Date('2026-01-02T03:04:05Z'), 0x1a2b)).toBe('20260102-030405-1a2b');
+  });
+
+  it('are found latest first, if they have a warehouse', async () => {
+    expect(await latestRun(folder)).toBeUndefined();
+    for (const id of ['20260101-000000-0001', '20260102-000000-0001', '20260103-000000-0001']) {
+      await mkdir(join(folder, 'runs', id), { recursive: true });
+      if (!id.startsWith('20260103')) await writeFile(join(folder, 'runs', id, 'warehouse.duckdb'), '');
+    }
+    expect((await latestRun(folder))?.id).toBe('20260102-000000-0001');
+  });
+});
+
+describe('an answer', () => {
+  const answer: AnswerTable = {
+    columns: [
+      { name: 'device', type: 'VARCHAR' },
+      { name: 'accuracy', type: 'DOUBLE' },
+    ],
+    rows: [
+      { accuracy: 0.123456789, device: 'a "b", c' },
+      { device: null, accuracy: 3 },
+    ],
+    truncated: false,
+  };
+
+  it('is a table for people', () => {
+    expect(renderTable(answer)).toContain('0.123457');
+    expect(renderTable(answer)).toContain('2 rows');
+  });
+
+  it('is CSV with quotes where they are needed', () => {
+    expect(renderCsv(answer)).toBe('device,accuracy\n"a ""b"", c",0.123456789\n,3\n');
+  });
+
+  it('is JSON, an object a row', () => {
+    expect(JSON.parse(renderJson(answer))).toEqual([
+      { device: 'a "b", c', accuracy: 0.123456789 },
+      { device: null, accuracy: 3 },
+    ]);
+  });
+});
+
+describe('waiting', () => {
+  it('ends with the answer, or undefined when time is up', async () => {
+    let asked = 0;
+    const ask = (): Promise<number | undefined> => {
+      asked += 1;
+      return Promise.resolve(asked === 3 ? asked : undefined);
+    };
+    expect(await poll(ask, { everyMillis: 0, timeoutMillis: 10_000 })).toBe(3);
+    const never = (): Promise<number | undefined> => Promise.resolve(undefined);
+    expect(await poll(never, { everyMillis: 0, timeoutMillis: 0 })).toBeUndefined();
+  });
+
+  it('is broken off by Ctrl-C', async () => {
+    const controller = new AbortController();
+    const waiting = unlessAborted(new Promise<never>(() => undefined), controller.signal);
+    controller.abort(interrupted());
+    await expect(waiting).rejects.toMatchObject({ code: 'Interrupted' });
+    await expect(unlessAborted(Promise.resolve(1), controller.signal)).rejects.toMatchObject({
+      code: 'Interrupted',
+    });
+  });
+});
+
+describe('small contracts', () => {
+  it('takes one line of a worker for the news that it is ready', () => {
+    expect(readyUrl('{"ready":true,"role":"site","url":"http://127.0.0.1:4711"}')).toBe(
+      'http://127.0.0.1:4711',
+    );
+    expect(readyUrl('{"ready":false}')).toBeUndefined();
+    expect(readyUrl('listening')).toBeUndefined();
+  });
+
+  it('links to the page that starts a round by hand', () => {
+    expect(startRoundLink('http://127.0.0.1:8233', 'default')).toBe(
+      'http://127.0.0.1:8233/namespaces/default/workflows/start-workflow?taskQueue=fedloop-rounds&workflowType=federatedRound',
+    );
+  });
+});

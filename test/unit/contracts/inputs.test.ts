@@ -1,0 +1,42 @@
+import { federatedRoundInputSchema } from '../../../core/contracts/rounds';
+import { durationMillis } from '../../../core/contracts/settings';
+import { parseOrThrow } from '../../../core/contracts/validation';
+
+const parse = (input: unknown): unknown => parseOrThrow(federatedRoundInputSchema, input, 'the input');
+
+describe('the input of a round', () => {
+  it('is complete when nothing is given', () => {
+    expect(parse({})).toMatchObject({
+      participants: 'all',
+      strategy: 'closed-loop',
+      windows: 6,
+      sites: ['main'],
+    });
+  });
+
+  it.each([
+    [{ participants: -3 }, 'participants: must be "all" or a whole number of at least 1'],
+    [{ participants: 2.5 }, 'participants: must be "all" or a whole number of at least 1'],
+    [{ windows: 'six' }, 'windows: '],
+    [{ strategy: 'magic' }, 'strategy: unknown strategy "magic"; there are closed-loop, open-loop'],
+    [{ participant: 20 }, 'unknown field "participant" (did you mean "participants"?)'],
+    [{ training: { epoch: 3 } }, 'unknown field "training.epoch" (did you mean "epochs"?)'],
+    [{ training: { epochs: 0 } }, 'training.epochs: '],
+    [{ sites: ['../x'] }, 'sites.0: a site name has'],
+    ['nonsense', 'expected object'],
+  ])('%j is refused with the field named', (input, message) => {
+    expect(() => parse(input)).toThrow(message);
+    expect(() => parse(input)).toThrow(expect.objectContaining({ code: 'InvalidInput' }) as Error);
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['1.5m', 90_000],
+    ['2d', 172_800_000],
+  ])('%s is %i ms', (text, millis) => {
+    expect(durationMillis(text)).toBe(millis);
+  });
+});

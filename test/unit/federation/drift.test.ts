@@ -1,0 +1,48 @@
+import { Adwin } from '../../../core/federation/drift/adwin';
+import { PageHinkley } from '../../../core/federation/drift/page-hinkley';
+import { DriftWatch } from '../../../core/federation/drift/watch';
+import { seededRandom } from '../../../core/platform/random';
+
+const everyFifth = Array.from({ length: 1000 }, (_, at) => (at % 5 === 0 ? 1 : 0));
+const everySecond = Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? 1 : 0));
+
+function alarms(detector: { update(value: number): boolean }, values: readonly number[]): number[] {
+  return values.flatMap((value, at) => (detector.update(value) ? [at] : []));
+}
+
+describe('drift detectors', () => {
+  it('find the change of River’s sequence where River 0.26 does', () => {
+    expect(alarms(new Adwin(), [...everyFifth, ...everySecond])).toEqual([1087]);
+    expect(alarms(new PageHinkley(), [...everyFifth, ...everySecond])).toEqual([1184]);
+  });
+
+  it('stay silent when nothing changes', () => {
+    expect(alarms(new Adwin(), [...everyFifth, ...everyFifth])).toEqual([]);
+    expect(alarms(new PageHinkley(), [...everyFifth, ...everyFifth])).toEqual([]);
+  });
+
+  it('find changes in both directions, more than once', () => {
+    const random = seededRandom(3, 'drift');
+    const around = (mean: number): number[] =>
+      Array.from({ length: 600 }, () => mean + 0.3 * random.normal());
+    const values = [...around(0), ...around(1), ...around(-0.5)];
+    const found = alarms(new Adwin(), values);
+    expect(found.some((at) => at >= 600 && at < 700)).toBe(true);
+    expect(found.some((at) => at >= 1200 && at < 1300)).toBe(true);
+  });
+
+  it('ADWIN keeps the mean of what it still holds', () => {
+    const detector = new Adwin();
+    for (const value of [1, 2, 3]) detector.update(value);
+    expect(detector.width).toBe(3);
+    expect(detector.estimation).toBe(2);
+  });
+
+  it('are watched together: which of them a value set off', () => {
+    const watch = new DriftWatch();
+    const found = [...everyFifth, ...everySecond].flatMap((value, at) =>
+      watch.update(value).map((detector) => `${detector} ${at}`),
+    );
+    expect(found).toEqual(['adwin 1087', 'page-hinkley 1184']);
+  });
+});

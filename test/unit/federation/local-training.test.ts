@@ -1,0 +1,174 @@
+import { type TrainingSettings } from '../../../core/contracts/rounds';
+import { LocalTrainer, type LocalTraining } from '../../../core/federation/local-training';
+import { scoreLocalModels } from '../../../core/federation/local-scoring';
+import { sumPanel, tallyProposals } from '../../../core/federation/panel-scoring';
+import { refitSums } from '../../../core/federation/refit';
+import { collectSamples, recentSamples } from '../../../core/federation/samples';
+import { WindowRing } from '../../../core/federation/site-data';
+import { hiddenActivations, ModelsOnSamples } from '../../../core/model/batch-predictor';
+import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
+import { forward, initialWeights } from '../../../core/model/network';
+import { FEATURES, parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
+import { seededRandom } from '../../../core/platform/random';
+
+const W = 30_000_000;
+const LAST = 361;
+const settings: TrainingSettings = { windows: 336, epochs: 3, learningRate: 0.05, batchSize: 32 };
+
+/** Devices whose temperature swings once in 24 windows, each at its own phase, and some that cannot train. */
+function site(): WindowRing {
+  const ring = new WindowRing({ windowMicros: W });
+  const random = seededRandom(2, 'site');
+  for (let device = 0; device < 8; device += 1) {
+    for (let window = 1; window <= LAST; window += 1) {
+      const avg = 15 + 8 * Math.sin((2 * Math.PI * (window + 3 * device)) / 24) + 0.2 * random.normal();
+      ring.put(`good-${device}`, window * W, avg, 50 + 10 * random.normal(), null);
+    }
+  }
+  for (let window = 1; window <= LAST; window += 1) {
+    ring.put('stuck', window * W, 20, 50, 1000);
+    ring.put('broken', window * W, window === 200 ? NaN : 20 + Math.sin(window), 50, 1000);
+    if (window > LAST - 40) ring.put('young', window * W, Math.sin(window), 50, 1000);
+  }
+  return ring;
+}
+
+const ring = site();
+const good = Array.from({ length: 6 }, (_, device) => `good-${device}`);
+const panel = ['good-6', 'good-7'];
+const units = { scaling: scalingOf(sums()), toleranceCelsius: 1 };
+const base = initialWeights(PRODUCT_SHAPE, 1);
+
+function sums(): ReturnType<typeof emptyFeatureSums> {
+  const total = emptyFeatureSums();
+  const row = new Float32Array(FEATURES);
+  for (const device of good) {
+    const series = ring.seriesUntil(device, LAST * W, LAST);
+    for (let latest = 24; latest < LAST; latest += 1)
+      if (writeFeatures(series, latest, row, 0)) addRow(total, row, 0);
+  }
+  return total;
+}
+
+async function train(deviceIds: readonly string[], edgeWidth: number | null = null): Promise<LocalTraining> {
+  const trainer = await LocalTrainer.create({ shape: PRODUCT_SHAPE, settings, proximal: 0, threads: 1 });
+  const trained = await trainer.train({
+    ring,
+    deviceIds,
+    until: LAST * W,
+    units,
+    base,
+    edgeWidth,
+    random: seededRandom(1, 'train'),
+  });
+  await trainer.release();
+  return trained;
+}
+
+describe('local training', () => {
+  it('makes one update a device that is better on its own data than what came in', async () => {
+    const { devices, deltas, leftOut } = await train(good);
+    expect(devices.map(({ device_id: id }) => id)).toEqual(good);
+    expect(leftOut).toEqual([]);
+    expect(deltas).toHaveLength(6 * parameterCount(PRODUCT_SHAPE));
+    for (const device of devices) {
+      expect(device.rows).toBe(336);
+      expect(device.self_reported_loss).toBeLessThan(device.base_loss / 2);
+      expect(device.self_reported_accuracy).toBeGreaterThan(0.7);
+    }
+  });
+
+  it('leaves out devices with constant data, too few rows or values that are no numbers', async () => {
+    const { devices, leftOut } = await train(['stuck', 'good-0', 'young', 'broken', 'nobody']);
+    expect(devices.map(({ device_id: id }) => id)).toEqual(['good-0']);
+    expect(leftOut).toEqual([
+      { device_id: 'stuck', reason: 'constant-data' },
+      { device_id: 'young', reason: 'too-few-rows' },
+      { device_id: 'broken', reason: 'not-finite' },
+      { device_id: 'nobody', reason: 'too-few-rows' },
+    ]);
+  });
+
+  it('has nothing to send when nobody can train', async () => {
+    expect(await train(['stuck'])).toMatchObject({ devices: [], deltas: new Float32Array(0) });
+  });
+
+  it('repeats itself, and edge weights change what is learned', async () => {
+    const [one, again, edged] = [await train(good), await train(good), await train(good, 0.6)];
+    expect(again.deltas).toEqual(one.deltas);
+    expect(edged.deltas).not.toEqual(one.deltas);
+    expect(edged.devices[0]!.base_loss).toBe(one.devices[0]!.base_loss);
+  });
+});
+
+describe('real accuracy on a panel', () => {
+  it('counts what the reference network gets right, over all windows and the recent ones', async () => {
+    const { deltas } = await train(good.slice(0, 2));
+    const samples = collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units);
+    expect(samples.count).toBe(48);
+    const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
+    const scores = await scoreLocalModels(predictor, base, deltas, samples);
+    const recent = recentSamples(samples, 6);
+    expect([scores.rows_long, scores.rows_recent, recent.count]).toEqual([48, 12, 12]);
+    const P = base.length;
+    for (const model of [0, 1]) {
+      const weights = base.map((value, at) => value + deltas[model * P + at]!);
+      const rights = (of: typeof samples): number =>
+        forward(PRODUCT_SHAPE, weights, of.x, of.count).reduce(
+          (sum, output, at) => sum + (Math.abs(output - of.y[at]!) <= 1 ? 1 : 0),
+          0,
+        );
+      expect(scores.correct_long[model]).toBe(rights(samples));
+      expect(scores.correct_recent[model]).toBe(rights(recent));
+    }
+    await predictor.release();
+  });
+
+  it('gives refit sums and tallies of proposals', async () => {
+    const samples = recentSamples(collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units), 6);
+    const outputs = forward(PRODUCT_SHAPE, base, samples.x, samples.count);
+    const sums = sumPanel(PRODUCT_SHAPE, base, samples);
+    const expected = refitSums(
+      PRODUCT_SHAPE,
+      hiddenActivations(PRODUCT_SHAPE, base, samples.x),
+      outputs,
+      samples.y,
+    );
+    sums.moment.forEach((value, at) => {
+      expect(value).toBeCloseTo(expected.moment[at]!, 4);
+    });
+    const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
+    const [same] = await tallyProposals(predictor, base, [base], samples);
+    expect(same).toMatchObject({ rows: 12, devices: 2, difference: 0, squaredDifference: 0 });
+    await predictor.release();
+  });
+});
+
+describe('samples', () => {
+  it('never look at the window they are about: changing it changes the target alone', () => {
+    const series = ring.seriesUntil('good-0', LAST * W, LAST);
+    const changed = new WindowRing({ windowMicros: W });
+    for (let window = 1; window <= LAST; window += 1)
+      changed.put(
+        'x',
+        window * W,
+        series.avg[window - 1]! + (window === LAST ? 5 : 0),
+        series.humidity[window - 1]!,
+        null,
+      );
+    const before = collectSamples(ring, ['good-0'], { until: LAST * W, windows: 1 }, units);
+    const after = collectSamples(changed, ['x'], { until: LAST * W, windows: 1 }, units);
+    expect(after.y[0]! - before.y[0]!).toBeCloseTo(5, 4);
+    expect([...after.x]).toEqual([...before.x]);
+  });
+
+  it('are there only where the target and 20 of 24 lags are', () => {
+    const gappy = new WindowRing({ windowMicros: W });
+    for (let window = 1; window <= 60; window += 1)
+      if (window !== 50) gappy.put('g', window * W, window, null, null);
+    const samples = collectSamples(gappy, ['g'], { until: 60 * W, windows: 12 }, units);
+    // Target 50 is missing, and target 51 lacks its latest mean.
+    expect([...samples.age]).toEqual([11, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    expect([...samples.x].every(Number.isFinite)).toBe(true);
+  });
+});

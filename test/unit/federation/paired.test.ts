@@ -1,0 +1,136 @@
+import { decidePromotion, decideRollback } from '../../../core/federation/gate';
+import { accuracyInterval, pairedChange, type PairedCluster } from '../../../core/federation/paired';
+
+const gate = { margin: 0.002, minWindows: 3, confidence: 0.95 };
+
+/** 10 slots × `windows`; the candidate's correct count is the champion's + `gain(slot, window)` of 100. */
+function clusters(windows: number, gain: (slot: number, window: number) => number): PairedCluster[] {
+  return Array.from({ length: 10 * windows }, (_, at) => {
+    const slot = at % 10;
+    const window = Math.floor(at / 10);
+    return {
+      slot: `s${slot}`,
+      windowStart: window * 30,
+      n: 100,
+      championCorrect: 80,
+      candidateCorrect: 80 + gain(slot, window),
+    };
+  });
+}
+
+describe('paired change', () => {
+  it('is the difference of accuracy on the same device-windows', () => {
+    const { mean, low, high } = pairedChange(
+      clusters(4, () => 2),
+      0.95,
+    );
+    for (const bound of [mean, low, high]) expect(bound).toBeCloseTo(0.02, 10);
+  });
+
+  it('has the t interval of cluster means when clusters are of one size', () => {
+    // Two windows with gains 0.01 and 0.03: mean 0.02, SE = 0.01, t(1 df, 97.5 %) = 12.706.
+    const interval = pairedChange(
+      clusters(2, (_, window) => (window === 0 ? 1 : 3)),
+      0.95,
+    );
+    expect(interval.high - interval.mean).toBeCloseTo(12.706 * 0.01, 4);
+  });
+
+  it('takes the wider of the intervals by slot and by window', () => {
+    const bySlot = pairedChange(
+      clusters(6, (slot) => slot - 4.5),
+      0.95,
+    );
+    const byWindow = pairedChange(
+      clusters(6, (_, window) => window - 2.5),
+      0.95,
+    );
+    // SE by slot: sd of 0 … 9 points over √10; by window: sd of 0 … 5 points over √6.
+    expect(bySlot.high - bySlot.mean).toBeCloseTo(2.2622 * (0.030277 / Math.sqrt(10)), 4);
+    expect(byWindow.high - byWindow.mean).toBeCloseTo(2.5706 * (0.018708 / Math.sqrt(6)), 4);
+  });
+
+  it('says that nothing is known where nothing is', () => {
+    expect(pairedChange([], 0.95)).toEqual({ mean: 0, low: -1, high: 1 });
+    expect(pairedChange(clusters(1, () => 1).slice(0, 1), 0.95)).toEqual({ mean: 0.01, low: -1, high: 1 });
+    expect(accuracyInterval([{ slot: 'a', windowStart: 0, n: 10, correct: 7 }], 0.95)).toEqual({
+      mean: 0.7,
+      low: 0,
+      high: 1,
+    });
+  });
+
+  it('gives one version’s accuracy with the same care', () => {
+    const rows = [70, 80, 90].map((correct, at) => ({ slot: `s${at}`, windowStart: at, n: 100, correct }));
+    const { mean, low, high } = accuracyInterval(rows, 0.95);
+    expect(mean).toBeCloseTo(0.8, 10);
+    expect(high).toBe(1);
+    expect(mean - low).toBeCloseTo(4.3027 * (0.1 / Math.sqrt(3)), 3);
+  });
+});
+
+describe('the gate', () => {
+  it('promotes what is better or as good', () => {
+    expect(
+      decidePromotion(
+        clusters(6, () => 1),
+        gate,
+      ).decision,
+    ).toBe('promoted');
+    expect(
+      decidePromotion(
+        clusters(6, () => 0),
+        gate,
+      ).decision,
+    ).toBe('promoted');
+  });
+
+  it('rejects what is worse beyond margin and chance, and says by how much', () => {
+    const verdict = decidePromotion(
+      clusters(6, (slot) => -3 + (slot % 2)),
+      gate,
+    );
+    expect(verdict.decision).toBe('rejected');
+    expect(verdict.reason).toMatch(/2\.50 points worse .* 6 live windows/);
+  });
+
+  it('forgives what chance explains', () => {
+    expect(
+      decidePromotion(
+        clusters(6, (slot, window) => (window % 2 === 0 ? 8 : -9) + slot - 4.5),
+        gate,
+      ).decision,
+    ).toBe('promoted');
+  });
+
+  it('rejects what was measured on too few windows', () => {
+    expect(
+      decidePromotion(
+        clusters(2, () => 5),
+        gate,
+      ),
+    ).toMatchObject({ decision: 'rejected', windows: 2 });
+  });
+});
+
+describe('rollback', () => {
+  const fine = clusters(4, () => 1);
+  const bad = clusters(4, (slot) => -5 + (slot % 2));
+  it('fires when the champion falls behind its predecessor, or behind persistence', () => {
+    expect(decideRollback(fine, fine, gate).rollBack).toBe(false);
+    expect(decideRollback(bad, fine, gate).reason).toContain('than its predecessor');
+    expect(decideRollback(bad, fine, gate).rollBack).toBe(true);
+    expect(decideRollback(fine, bad, gate).reason).toContain('than persistence');
+    expect(decideRollback(fine, bad, gate).rollBack).toBe(true);
+  });
+
+  it('waits for windows enough', () => {
+    expect(
+      decideRollback(
+        clusters(2, () => -9),
+        [],
+        gate,
+      ).rollBack,
+    ).toBe(false);
+  });
+});

@@ -1,0 +1,138 @@
+import {
+  type GroupConsumer,
+  type GroupConsumerOptions,
+  type IncomingRecord,
+  type Kafka,
+  type OutgoingMessage,
+  type PartitionOffsets,
+  type Position,
+  type Producer,
+  type Tail,
+  type TailOptions,
+  type Topic,
+} from '../../../core/platform/kafka';
+
+/** A broker in memory: as much of Kafka as a fleet needs, without time in it. */
+export class MemoryKafka implements Kafka {
+  private readonly logs = new Map<string, IncomingRecord[][]>();
+  private readonly tails = new Set<TailOptions>();
+
+  constructor(topics: Readonly<Record<string, number>>) {
+    for (const [name, partitions] of Object.entries(topics)) {
+      this.logs.set(
+        name,
+        Array.from({ length: partitions }, () => []),
+      );
+    }
+  }
+
+  /** Everything that was sent to a topic, by partition. */
+  records(name: string): readonly (readonly IncomingRecord[])[] {
+    return this.logs.get(name) ?? [];
+  }
+
+  append(name: string, messages: readonly OutgoingMessage[]): void {
+    for (const message of messages) {
+      const partition = message.partition ?? 0;
+      const log = this.logs.get(name)![partition]!;
+      const record: IncomingRecord = {
+        partition,
+        offset: log.length,
+        timestampMillis: message.timestampMillis ?? 0,
+        key: message.key === null ? null : Buffer.from(message.key),
+        value: message.value === null ? null : Buffer.from(message.value),
+        headers: {},
+      };
+      log.push(record);
+      for (const tail of this.tails) if (tail.topic === name) void tail.onRecords([record]);
+    }
+  }
+
+  offsets(name: string): Promise<readonly PartitionOffsets[]> {
+    return Promise.resolve(
+      this.records(name).map((log, partition) => ({ partition, low: 0, high: log.length })),
+    );
+  }
+
+  committed(): Promise<readonly Position[]> {
+    return Promise.resolve([]);
+  }
+
+  producer(): Promise<Producer> {
+    return Promise.resolve({
+      send: (name, messages) => {
+        this.append(name, messages);
+        return Promise.resolve([]);
+      },
+      disconnect: () => Promise.resolve(),
+    });
+  }
+
+  async tail(options: TailOptions): Promise<Tail> {
+    for (const log of this.records(options.topic)) if (log.length > 0) await options.onRecords(log);
+    this.tails.add(options);
+    return {
+      caughtUp: Promise.resolve(),
+      sync: () => Promise.resolve(),
+      reached: () => Promise.resolve(),
+      close: () => {
+        this.tails.delete(options);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  consume(options: GroupConsumerOptions): Promise<GroupConsumer> {
+    const topic = options.topics[0]!;
+    const from = new Map<number, number>();
+    const consumer: GroupConsumer = {
+      seek: (_, partition, offset) => void from.set(partition, offset),
+      pause: () => undefined,
+      resume: () => undefined,
+      commit: () => Promise.resolve(),
+      stop: () => Promise.resolve(),
+    };
+    const deliver = async (): Promise<void> => {
+      const assignment = new Map([[topic, this.records(topic).map((_, partition) => partition)]]);
+      await options.onAssigned(assignment, consumer);
+      for (const [partition, log] of this.records(topic).entries()) {
+        await options.onBatch({
+          topic,
+          partition,
+          highWatermark: log.length,
+          heartbeat: () => Promise.resolve(),
+          isCurrent: () => true,
+          resolve: () => undefined,
+          records: log.slice(from.get(partition) ?? 0).map(({ offset, timestampMillis, key, value }) => ({
+            offset: String(offset),
+            timestamp: String(timestampMillis),
+            key,
+            value,
+          })),
+        });
+      }
+    };
+    setImmediate(() => {
+      deliver().catch(options.onFailure);
+    });
+    return Promise.resolve(consumer);
+  }
+
+  createTopics(topics: readonly Topic[]): Promise<void> {
+    for (const { name, partitions } of topics) {
+      this.logs.set(
+        name,
+        Array.from({ length: partitions }, () => []),
+      );
+    }
+    return Promise.resolve();
+  }
+
+  topic(name: string): string {
+    return name;
+  }
+
+  disconnect(): Promise<void> {
+    return Promise.resolve();
+  }
+}

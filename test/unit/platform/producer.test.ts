@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { splitBySize } from '../../../core/platform/kafka/producer';
+import { partitionOf } from '../../../core/platform/kafka';
+
+describe('splitting what is produced below the broker’s batch limit', () => {
+  it('keeps every message in order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 600_000 }), { maxLength: 20 }), (sizes) => {
+        const messages = sizes.map((size, index) => ({ key: String(index), value: Buffer.alloc(size) }));
+        const batches = splitBySize(messages);
+        expect(batches.flat().map(({ key }) => key)).toEqual(messages.map(({ key }) => key));
+        for (const batch of batches) {
+          const bytes = batch.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+          expect(batch.length === 1 || bytes < 1_000_000).toBe(true);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('sends nothing for no messages', () => {
+    expect(splitBySize([])).toEqual([]);
+  });
+});
+
+describe('the partition of a key', () => {
+  // Values of Java's Utils.toPositive(Utils.murmur2(key)) % partitions, as the Java client computes them.
+  it.each([
+    ['', 4],
+    ['beijing-dongsi-0001', 4],
+  ])('is stable and in range for %j', (key, partitions) => {
+    const partition = partitionOf(key, partitions);
+    expect(partition).toBe(partitionOf(key, partitions));
+    expect(partition).toBeGreaterThanOrEqual(0);
+    expect(partition).toBeLessThan(partitions);
+  });
+
+  it('spreads devices evenly', () => {
+    const counts = [0, 0, 0, 0];
+    for (let device = 0; device < 4_000; device += 1) counts[partitionOf(`device-${device}`, 4)]! += 1;
+    for (const count of counts)
+      expect(Math.abs(count - 1_000)).toBeLessThan(5 * Math.sqrt(4_000 * 0.25 * 0.75));
+  });
+});

@@ -1,0 +1,221 @@
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { FEATURES, LAGS } from '../../../core/model/types';
+import { type ForecastRequest } from '../../../core/stream/forecaster';
+import { Driver, reading, SETTINGS, WINDOW } from './support';
+
+const V1 = versionIdSchema.parse('v1');
+const V2 = versionIdSchema.parse('v2');
+
+/** v1 forecasts +1 °C, v2 forecasts −1 °C; what was asked is kept. */
+function scripted(): { driver: Driver; requests: ForecastRequest[] } {
+  const requests: ForecastRequest[] = [];
+  const driver = new Driver(SETTINGS, (request) => {
+    requests.push({ ...request, features: request.features.slice() });
+    return Promise.resolve(
+      Float32Array.from(
+        request.versions.flatMap((version) => new Array<number>(request.rows).fill(version === V1 ? 1 : -1)),
+      ),
+    );
+  });
+  return { driver, requests };
+}
+
+function seed(
+  driver: Driver,
+  device: string,
+  newest = 10,
+  windows = LAGS,
+  stddev: number | null = null,
+): void {
+  driver.engine.seed(device, -WINDOW, {
+    avg: Array.from({ length: LAGS }, (_, back) => (back < windows ? newest - back * 0.5 : null)),
+    humidity: new Array<number>(LAGS).fill(50),
+    pressure: new Array<null>(LAGS).fill(null),
+    stddev,
+  });
+}
+
+/** Two readings of `device` in window `index`, round `mean`. */
+async function play(driver: Driver, device: string, index: number, mean: number): Promise<void> {
+  await driver.feedAll([
+    reading(device, index * 30 + 1, mean - 0.25),
+    reading(device, index * 30 + 2, mean + 0.25),
+  ]);
+}
+
+describe('the live evaluator', () => {
+  it('compares the forecast made at the close of a window with the next one, version by version', async () => {
+    const { driver } = scripted();
+    driver.engine.activate(V1, 0.5, null);
+    driver.engine.activate(V2, 0.5, null);
+    seed(driver, 'a', 10, LAGS, 0.3);
+    await play(driver, 'a', 0, 11.5);
+    await play(driver, 'a', 1, 11.25);
+    await driver.flush();
+    expect(driver.evaluations()).toMatchObject([
+      {
+        start: 0,
+        model_version: 'v1',
+        device_id: 'a',
+        prediction_result: 11,
+        actual_result: 11.5,
+        error: -0.5,
+        loss: 0.25,
+        is_correct: 1,
+        persistence_error: -1.5,
+        regime: 'rising',
+        // 2.5 · √(0.5² + 0.3²) = 1.46 °C round the forecast.
+        predicted_anomaly: 0,
+        actual_anomaly: null,
+      },
+      {
+        start: 0,
+        model_version: 'v2',
+        prediction_result: 9,
+        error: -2.5,
+        loss: 6.25,
+        is_correct: 0,
+        predicted_anomaly: 1,
+      },
+      {
+        start: WINDOW,
+        model_version: 'v1',
+        prediction_result: 12.5,
+        actual_result: 11.25,
+        error: 1.25,
+        is_correct: 0,
+        regime: 'steady',
+      },
+      {
+        start: WINDOW,
+        model_version: 'v2',
+        prediction_result: 10.5,
+        error: -0.75,
+        is_correct: 1,
+        persistence_error: 0.25,
+      },
+    ]);
+  });
+
+  it('counts an error of exactly the tolerance as correct', async () => {
+    const { driver } = scripted();
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'a', 10);
+    await play(driver, 'a', 0, 12);
+    await driver.flush();
+    expect(driver.evaluations()).toMatchObject([{ error: -1, is_correct: 1, regime: 'rising' }]);
+  });
+
+  it('asks once a window, for all devices and versions', async () => {
+    const { driver, requests } = scripted();
+    driver.engine.activate(V1, null, null);
+    driver.engine.activate(V2, null, null);
+    for (const device of ['c', 'a', 'b']) seed(driver, device);
+    for (const device of ['b', 'c', 'a']) await play(driver, device, 0, 10);
+    await play(driver, 'a', 3, 10);
+    expect(requests.map(({ window, versions, rows }) => [window, versions, rows])).toEqual([
+      [0, ['v1', 'v2'], 3],
+      [WINDOW, ['v1', 'v2'], 3],
+    ]);
+    expect(driver.evaluations().map(({ model_version, device_id }) => model_version + device_id)).toEqual([
+      'v1a',
+      'v1b',
+      'v1c',
+      'v2a',
+      'v2b',
+      'v2c',
+    ]);
+  });
+
+  it('hands the model raw features of the lags, missing ones as NaN', async () => {
+    const { driver, requests } = scripted();
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'a', 10, 22);
+    await play(driver, 'a', 0, 11);
+    await driver.flush();
+    const [opening, next] = requests.map(({ features }) => [...features]);
+    expect(opening).toHaveLength(FEATURES);
+    expect(opening!.slice(0, 21)).toEqual(new Array(21).fill(0.5));
+    expect(opening!.slice(21, 24)).toEqual([NaN, NaN, NaN]);
+    expect(opening!.slice(24)).toEqual([50, 0, NaN, NaN, 10]);
+    expect(next!.slice(0, 3)).toEqual([1, 0.5, 0.5]);
+    expect(next!.slice(24)).toEqual([NaN, NaN, NaN, NaN, 11]);
+  });
+
+  it('makes no forecast with fewer than 20 of 24 lags or without the latest, and counts that', async () => {
+    const { driver } = scripted();
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'enough', 10, 20);
+    seed(driver, 'too few', 10, 19);
+    for (const device of ['enough', 'too few', 'new']) await play(driver, device, 0, 10);
+    await play(driver, 'enough', 2, 10);
+    await driver.flush();
+    expect(driver.evaluations().map(({ device_id, start }) => [device_id, start])).toEqual([['enough', 0]]);
+    // 'too few' and 'new' in window 0; 'enough' in window 2, for it was silent in window 1.
+    expect(driver.engine.counts.no_forecast).toBe(3);
+  });
+
+  it('says nothing of devices that sent nothing', async () => {
+    const { driver } = scripted();
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'a');
+    seed(driver, 'silent');
+    await play(driver, 'a', 0, 10);
+    await driver.flush();
+    expect(driver.evaluations().map(({ device_id }) => device_id)).toEqual(['a']);
+  });
+
+  it('scores a version only from its first window on, and not from its last', async () => {
+    const { driver, requests } = scripted();
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'a');
+    for (let index = 0; index < 10; index += 1) {
+      await play(driver, 'a', index, 10);
+      if (index === 4) {
+        // 122 s have been read: the first window that starts later is the fifth.
+        const from = driver.engine.firstUnseenWindow(null);
+        expect(from).toBe(5 * WINDOW);
+        driver.engine.activate(V2, null, from);
+      }
+      if (index === 6) {
+        const until = driver.engine.firstUnforecastWindow();
+        expect(until).toBe(5 * WINDOW);
+        driver.engine.deactivate(V1, until);
+      }
+    }
+    await driver.flush();
+    const windowsOf = (version: string): number[] =>
+      driver
+        .evaluations()
+        .filter(({ model_version }) => model_version === version)
+        .map(({ start }) => start / WINDOW);
+    expect(windowsOf('v1')).toEqual([0, 1, 2, 3, 4]);
+    expect(windowsOf('v2')).toEqual([5, 6, 7, 8, 9]);
+    expect(requests.every(({ versions }) => versions.length === 1)).toBe(true);
+    expect(driver.engine.versions.map(({ version }) => version)).toEqual(['v2']);
+  });
+
+  it('lets a version in no earlier than its stage allows, and on no window that is forecast already', () => {
+    const { driver } = scripted();
+    const { engine } = driver;
+    expect(engine.firstUnseenWindow(null)).toBeNull();
+    expect(engine.firstUnseenWindow(WINDOW + 1)).toBe(2 * WINDOW);
+    engine.ingest(Buffer.from(JSON.stringify(reading('a', 90))), NaN, 0);
+    expect(engine.firstUnseenWindow(null)).toBe(3 * WINDOW);
+    expect(engine.firstUnseenWindow(10 * WINDOW)).toBe(10 * WINDOW);
+    engine.closeNext(engine.latestEvent);
+    engine.closeNext(engine.latestEvent);
+    // Windows to 90 s… the one that starts at 90 s was forecast when the last of them closed.
+    engine.closedUntil = 3 * WINDOW;
+    expect(engine.firstUnseenWindow(null)).toBe(4 * WINDOW);
+  });
+
+  it('passes over a forecast that is no number', async () => {
+    const driver = new Driver(SETTINGS, ({ rows }) => Promise.resolve(new Float32Array(rows).fill(NaN)));
+    driver.engine.activate(V1, null, null);
+    seed(driver, 'a');
+    await play(driver, 'a', 0, 10);
+    await driver.flush();
+    expect(driver.evaluations()).toEqual([]);
+  });
+});

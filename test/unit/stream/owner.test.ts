@@ -1,0 +1,349 @@
+import { type CheckpointMessage } from '../../../core/contracts/checkpoints';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { type DeployedVersion } from '../../../core/model/deployments';
+import { type OutgoingMessage, type RawRecord } from '../../../core/platform/kafka';
+import { silentLogger } from '../../../core/platform/log';
+import { PartitionLog } from '../../../core/stream/checkpoint-log';
+import { PartitionEngine } from '../../../core/stream/engine';
+import { Outbox } from '../../../core/stream/outbox';
+import { PartitionOwner } from '../../../core/stream/partition-owner';
+import { replayLog } from '../../../core/stream/replay-log';
+import { type ClosedWindow } from '../../../core/stream/rows';
+import { restoreState } from '../../../core/stream/state-codec';
+import { bytesOf, noChange, reading, SETTINGS, type TestEvent, WINDOW } from './support';
+
+const V1 = versionIdSchema.parse('v1');
+
+/** One partition's topics in memory, and owners that come and go. */
+class World {
+  readonly sent: { topic: string; message: OutgoingMessage }[] = [];
+  readonly checkpointLog: { key: string; value: Buffer | null }[] = [];
+  /** Everything that happened, in order. */
+  readonly history: string[] = [];
+  readonly source: RawRecord[] = [];
+  inForce: DeployedVersion[] = [];
+  private readonly logs: PartitionLog[] = [];
+
+  write(event: TestEvent | string): void {
+    this.source.push({
+      offset: String(this.source.length),
+      timestamp: '1000000',
+      key: null,
+      value: bytesOf(event),
+    });
+  }
+
+  append(key: string, message: CheckpointMessage | null): number {
+    const offset = this.checkpointLog.length;
+    const value = message === null ? null : Buffer.from(JSON.stringify(message));
+    this.checkpointLog.push({ key, value });
+    for (const log of this.logs) log.apply(offset, key, value);
+    this.history.push(message === null ? 'tombstone' : message.type);
+    return offset;
+  }
+
+  readLog(): PartitionLog {
+    const log = new PartitionLog();
+    this.checkpointLog.forEach(({ key, value }, offset) => {
+      log.apply(offset, key, value);
+    });
+    this.logs.push(log);
+    return log;
+  }
+
+  /** A worker takes the partition: claim, newest checkpoint, rewind. */
+  take(worker: string): PartitionOwner {
+    const hadOwner = this.checkpointLog.length > 0;
+    const epoch = this.append(`claim/0/${worker}/1`, { type: 'claim', partition: 0, worker });
+    const log = this.readLog();
+    const engine = new PartitionEngine(0, SETTINGS);
+    const stored = log.latestCheckpoint();
+    const position = stored === undefined ? undefined : restoreState(engine, stored.data);
+    return new PartitionOwner(
+      {
+        partition: 0,
+        epoch,
+        engine,
+        log,
+        outbox: new Outbox(
+          {
+            send: (topic, messages) => {
+              for (const message of messages) {
+                if (topic === 'stream-checkpoints') {
+                  const { key, value } = message;
+                  this.append(
+                    key ?? '',
+                    value === null ? null : (JSON.parse(value.toString()) as CheckpointMessage),
+                  );
+                } else {
+                  this.sent.push({ topic, message });
+                  this.history.push(topic);
+                }
+              }
+              return Promise.resolve([]);
+            },
+            disconnect: () => Promise.resolve(),
+          },
+          1e9,
+          () => undefined,
+        ),
+        forecaster: noChange,
+        inForce: () => this.inForce,
+        append: (key, message) => Promise.resolve(this.append(key, message)),
+        seedHistory: (seeded, snapshot) => {
+          if (snapshot === 'past') seedPast(seeded);
+        },
+        latestSnapshot: () => Promise.resolve('past'),
+        onClosed: () => undefined,
+        onMalformed: () => undefined,
+        logger: silentLogger(),
+      },
+      {
+        rewind: position?.rewind ?? 0,
+        next: position?.next ?? 0,
+        decisionsUntil: position?.decisions_until ?? 0,
+        decideFrom: hadOwner ? this.source.length : 0,
+        seeded: position !== undefined,
+      },
+    );
+  }
+
+  /** Rows as a sink keeps them: blocks of older epochs and places it has are dropped. */
+  stored(topic: string): string[] {
+    const rows: string[] = [];
+    let mark = { epoch: -1, start: -Infinity, ordinal: -1 };
+    for (const { message } of this.sent.filter((one) => one.topic === topic)) {
+      const block = JSON.parse(String(message.value)) as {
+        epoch: number;
+        window_start: number;
+        ordinal: number;
+        columns: Record<string, unknown[]>;
+      };
+      if (block.epoch < mark.epoch) continue;
+      const known =
+        block.window_start < mark.start ||
+        (block.window_start === mark.start && block.ordinal <= mark.ordinal);
+      mark = { ...mark, epoch: block.epoch };
+      if (known) continue;
+      mark = { epoch: block.epoch, start: block.window_start, ordinal: block.ordinal };
+      rows.push(...rowsOf(block.window_start, block.columns));
+    }
+    return rows;
+  }
+
+  /** The rows that event log and decisions alone lead to. */
+  async truth(): Promise<{ analysis: string[]; evaluations: string[] }> {
+    const closed: ClosedWindow[] = [];
+    const { source } = this;
+    const replay = replayLog({
+      engine: new PartitionEngine(0, SETTINGS),
+      decisions: this.readLog().decisions,
+      records: (async function* () {
+        await Promise.resolve();
+        yield source;
+      })(),
+      forecaster: noChange,
+      seedHistory: (engine, snapshot) => {
+        if (snapshot === 'past') seedPast(engine);
+      },
+    });
+    for await (const window of replay) closed.push(window);
+    return {
+      analysis: closed.flatMap(({ start, analysis }) => rowsOf(start, analysis)),
+      evaluations: closed.flatMap(({ start, evaluations }) => rowsOf(start, evaluations)),
+    };
+  }
+}
+
+function seedPast(engine: PartitionEngine): void {
+  const past = Array.from({ length: 24 }, (_, i) => i / 10);
+  for (const device of ['a', 'b'])
+    engine.seed(device, -WINDOW, { avg: past, humidity: past, pressure: past, stddev: null });
+}
+
+function rowsOf(start: number, columns: Record<string, unknown[]>): string[] {
+  return (columns['device_id'] ?? []).map((_, i) =>
+    JSON.stringify([start, ...Object.values(columns).map((column) => column[i])]),
+  );
+}
+
+function deployed(version: typeof V1): DeployedVersion {
+  // Only what an owner looks at.
+  return {
+    version,
+    model: { metadata: { residualStddev: 0.5 } },
+    stage: { not_before: null },
+  } as unknown as DeployedVersion;
+}
+
+/** Two devices, every five seconds, from second `from` to `until`. */
+function play(world: World, from: number, until: number): void {
+  for (let at = from; at < until; at += 5) {
+    world.write(reading('a', at, Math.sin(at)));
+    world.write(reading('b', at + 1, Math.cos(at)));
+  }
+}
+
+const takeIn = (owner: PartitionOwner, world: World, from = 0, until = Infinity): Promise<void> =>
+  owner.run(() => owner.ingest(world.source.slice(from, until)));
+
+describe('the owner of a partition', () => {
+  it('logs a version before it writes a row under it, and history before it reads an event', async () => {
+    const world = new World();
+    world.inForce = [deployed(V1)];
+    const owner = world.take('w1');
+    await owner.run(() => owner.followVersions());
+    play(world, 0, 200);
+    await takeIn(owner, world);
+    expect(world.history.slice(0, 3)).toEqual(['claim', 'activation', 'history']);
+    expect(world.history.indexOf('model-evaluations')).toBeGreaterThan(2);
+    const { analysis, evaluations } = await world.truth();
+    expect(world.stored('stream-analysis-results')).toEqual(analysis);
+    expect(world.stored('model-evaluations')).toEqual(evaluations);
+    expect(evaluations.length).toBeGreaterThan(6);
+  });
+
+  it('sends blocks out before the checkpoint that takes them as written', async () => {
+    const world = new World();
+    const owner = world.take('w1');
+    play(world, 0, 200);
+    await takeIn(owner, world);
+    expect(owner.checkpointDue).toBe(true);
+    await owner.run(async () => {
+      await owner.checkpoint();
+    });
+    expect(owner.checkpointDue).toBe(false);
+    expect(world.history.lastIndexOf('stream-analysis-results')).toBeLessThan(
+      world.history.indexOf('checkpoint'),
+    );
+  });
+
+  it('goes on where another left off, from its checkpoint, with the same rows', async () => {
+    const world = new World();
+    world.inForce = [deployed(V1)];
+    const first = world.take('w1');
+    await first.run(() => first.followVersions());
+    play(world, 0, 200);
+    await takeIn(first, world, 0, 50);
+    await first.run(async () => {
+      await first.checkpoint();
+    });
+    // These blocks are written, but the worker dies before its next checkpoint.
+    await takeIn(first, world, 50);
+    const second = world.take('w2');
+    expect(second.next).toBeLessThan(50);
+    await takeIn(second, world, second.next);
+    play(world, 200, 400);
+    await takeIn(second, world, 80);
+    const { analysis, evaluations } = await world.truth();
+    expect(world.stored('stream-analysis-results')).toEqual(analysis);
+    expect(world.stored('model-evaluations')).toEqual(evaluations);
+    expect(second.engine.counts.read).toBe(world.source.length);
+  });
+
+  it('goes on from the first event where there is no checkpoint, obeying what was decided', async () => {
+    const world = new World();
+    const first = world.take('w1');
+    play(world, 0, 100);
+    await takeIn(first, world);
+    world.inForce = [deployed(V1)];
+    await first.run(() => first.followVersions());
+    await first.run(() => first.closeIdle());
+    const second = world.take('w2');
+    play(world, 100, 300);
+    await takeIn(second, world);
+    const { analysis, evaluations } = await world.truth();
+    expect(world.stored('stream-analysis-results')).toEqual(analysis);
+    expect(world.stored('model-evaluations')).toEqual(evaluations);
+    expect(evaluations.length).toBeGreaterThan(2);
+  });
+
+  it('decides nothing new before it has read what its predecessor may have read', async () => {
+    const world = new World();
+    world.take('w1');
+    play(world, 0, 100);
+    const second = world.take('w2');
+    world.inForce = [deployed(V1)];
+    await takeIn(second, world, 0, 20);
+    await second.run(() => second.followVersions());
+    expect(world.history).not.toContain('activation');
+    await takeIn(second, world, 20);
+    await second.run(() => second.followVersions());
+    expect(world.history).toContain('activation');
+  });
+
+  it('closes idle windows only after logging it, once, and never while it lags', async () => {
+    const world = new World();
+    const owner = world.take('w1');
+    play(world, 0, 70);
+    await takeIn(owner, world);
+    owner.highWatermark = world.source.length + 1;
+    await owner.run(() => owner.closeIdle());
+    expect(world.history).not.toContain('idle');
+    owner.highWatermark = world.source.length;
+    await owner.run(() => owner.closeIdle());
+    await owner.run(() => owner.closeIdle());
+    await Promise.resolve();
+    expect(world.history.filter((one) => one === 'idle')).toHaveLength(1);
+    expect(world.history.indexOf('idle')).toBeLessThan(world.history.indexOf('stream-analysis-results'));
+  });
+
+  it('that was frozen and has lost the partition does no more work, and what it decides is void', async () => {
+    const world = new World();
+    const zombie = world.take('w1');
+    play(world, 0, 200);
+    await takeIn(zombie, world, 0, 20);
+    const owner = world.take('w2');
+    await takeIn(owner, world, 0, 60);
+
+    // The zombie's own view of the log lags behind: it still believes that it owns the partition.
+    const before = world.sent.length;
+    await takeIn(zombie, world, 20);
+    expect(zombie.isOwner).toBe(false);
+    expect(world.sent).toHaveLength(before);
+    await takeIn(owner, world, 60);
+    const { analysis } = await world.truth();
+    expect(world.stored('stream-analysis-results')).toEqual(analysis);
+  });
+
+  it('gives up the partition when a decision turns out to come after another claim', async () => {
+    const world = new World();
+    const zombie = world.take('w1');
+    play(world, 0, 100);
+    await takeIn(zombie, world);
+    world.inForce = [deployed(V1)];
+    await zombie.run(async () => {
+      // Between looking and writing, somebody else claims.
+      world.append('claim/0/w2/1', { type: 'claim', partition: 0, worker: 'w2' });
+      await zombie.followVersions();
+    });
+    expect(zombie.isOwner).toBe(false);
+    expect(zombie.engine.versions).toEqual([]);
+    expect(world.readLog().decisions.map(({ decision }) => decision.type)).toEqual(['history']);
+  });
+
+  it('rejects with reason, place and raw bytes, cut where they are huge', async () => {
+    const world = new World();
+    const owner = world.take('w1');
+    world.write('garbage');
+    world.write('x'.repeat(700_000));
+    await takeIn(owner, world);
+    await Promise.resolve();
+    await Promise.resolve();
+    const rejects = world.sent.map(({ message }) => message);
+    expect(rejects[0]).toMatchObject({
+      key: '0/0',
+      partition: 0,
+      headers: {
+        reason: 'malformed',
+        'source-partition': '0',
+        'source-offset': '0',
+        detail: 'not-json',
+        size: '7',
+      },
+    });
+    expect(String(rejects[0]!.value)).toBe('garbage');
+    expect(rejects[1]).toMatchObject({ headers: { detail: 'too-large', size: '700000' } });
+    expect(rejects[1]!.value).toHaveLength(512 * 1024);
+  });
+});

@@ -1,0 +1,302 @@
+import fc from 'fast-check';
+import { emptyEvent, type EventFields, hashOfId, type MalformedDetail } from '../../../core/stream/event';
+import { parseEvent } from '../../../core/stream/parse';
+import { parseCarefully } from '../../../core/stream/parse-carefully';
+import { scanEvent } from '../../../core/stream/scan-event';
+
+const AT = '2020-01-01T00:00:00Z';
+const MICROS = 1_577_836_800_000_000;
+
+function parse(input: string | Uint8Array): {
+  detail: MalformedDetail | undefined;
+  event: EventFields;
+  id: string;
+} {
+  const event = emptyEvent();
+  const detail = parseEvent(typeof input === 'string' ? Buffer.from(input) : input, event);
+  return { detail, event, id: Buffer.from(event.idBytes.subarray(event.idStart, event.idEnd)).toString() };
+}
+
+const good = (more: object = {}): string =>
+  JSON.stringify({ device_id: 'a', timestamp: AT, temperature: 21.5, ...more });
+
+describe('a good event', () => {
+  it('has a device, a time and a temperature; the rest may be missing', () => {
+    const { detail, event, id } = parse(good());
+    expect(detail).toBeUndefined();
+    expect(id).toBe('a');
+    expect(event).toMatchObject({
+      micros: MICROS,
+      temperature: 21.5,
+      humidity: NaN,
+      pressure: NaN,
+      label: -1,
+      recordMicros: NaN,
+    });
+  });
+
+  it('may have humidity, pressure, a label and a record timestamp', () => {
+    const { detail, event } = parse(
+      good({ humidity: 40, pressure: 1013.25, label: 1, record_timestamp: 1_577_836_801_000 }),
+    );
+    expect(detail).toBeUndefined();
+    expect(event).toMatchObject({
+      humidity: 40,
+      pressure: 1013.25,
+      label: 1,
+      recordMicros: MICROS + 1_000_000,
+    });
+  });
+
+  it('may call its temperature data', () => {
+    expect(parse(JSON.stringify({ device_id: 'a', timestamp: AT, data: -3 })).event.temperature).toBe(-3);
+  });
+
+  it('may leave a value out by null', () => {
+    const { detail, event } = parse(good({ humidity: null, pressure: null, label: null, data: null }));
+    expect(detail).toBeUndefined();
+    expect(event).toMatchObject({ humidity: NaN, pressure: NaN, label: -1 });
+  });
+
+  it('may have fields that an event does not have, and containers in them', () => {
+    expect(parse(good({ firmware: '1.2', place: { room: [1, 2, { x: ':' }] } })).detail).toBeUndefined();
+  });
+
+  it('may spell its strings with escapes and other scripts', () => {
+    expect(parse('{"device_id":"\\u0061\\n","timestamp":"2020\\u002d01-01","temperature":1}').id).toBe('a\n');
+    expect(parse(good({ device_id: 'датчик-7 🌡' })).id).toBe('датчик-7 🌡');
+  });
+
+  it.each([true, false, 0, 1])('may have the label %j', (label) => {
+    expect(parse(good({ label })).event.label).toBe(Number(label));
+  });
+
+  it('has an id of up to 256 characters', () => {
+    expect(parse(good({ device_id: 'x'.repeat(256) })).detail).toBeUndefined();
+    expect(parse(good({ device_id: 'ж'.repeat(256) })).detail).toBeUndefined();
+  });
+});
+
+describe('what is no event is one reject, with its reason', () => {
+  const deep = (levels: number): string => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  it.each<[string, string | Uint8Array, MalformedDetail]>([
+    ['an empty message', '', 'empty'],
+    ['a megabyte', good({ note: 'x'.repeat(1_000_000) }), 'too-large'],
+    [
+      'invalid UTF-8',
+      Buffer.concat([Buffer.from('{"device_id":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
+      'not-utf8',
+    ],
+    ['half a character', Buffer.from(good({ device_id: 'é' })).subarray(0, 15), 'not-utf8'],
+    ['text', 'hello', 'not-json'],
+    ['JSON that is cut short', good().slice(0, -1), 'not-json'],
+    ['something after the object', `${good()}{}`, 'not-json'],
+    ['a byte order mark', `\ufeff${good()}`, 'not-json'],
+    ['NaN', '{"device_id":"a","timestamp":0,"temperature":NaN}', 'not-json'],
+    ['Infinity', '{"device_id":"a","timestamp":0,"temperature":-Infinity}', 'not-json'],
+    [
+      'a number too large for a double',
+      '{"device_id":"a","timestamp":0,"temperature":1e999}',
+      'bad-temperature',
+    ],
+    ['a number whose square is', '{"device_id":"a","timestamp":0,"temperature":1e160}', 'bad-temperature'],
+    ['leading zeros', '{"device_id":"a","timestamp":0,"temperature":01}', 'not-json'],
+    ['a plus sign', '{"device_id":"a","timestamp":0,"temperature":+1}', 'not-json'],
+    ['a bare fraction', '{"device_id":"a","timestamp":0,"temperature":.5}', 'not-json'],
+    ['a trailing comma', '{"device_id":"a","timestamp":0,"temperature":1,}', 'not-json'],
+    ['deep nesting', deep(30_000), 'nested-too-deep'],
+    ['nesting that never closes', '['.repeat(60_000), 'nested-too-deep'],
+    ['an array', '[1,2]', 'not-an-object'],
+    ['null', 'null', 'not-an-object'],
+    ['a number', '7', 'not-an-object'],
+    ['a key twice', '{"device_id":"a","timestamp":0,"temperature":1,"temperature":2}', 'duplicate-key'],
+    [
+      'a key twice in two spellings',
+      '{"device_id":"a","timestamp":0,"temperature":1,"temp\\u0065rature":2}',
+      'duplicate-key',
+    ],
+    ['an unknown key twice', '{"device_id":"a","timestamp":0,"temperature":1,"x":1,"x":1}', 'duplicate-key'],
+    [
+      'a key twice further in',
+      '{"device_id":"a","timestamp":0,"temperature":1,"x":{"y":1,"y":2}}',
+      'duplicate-key',
+    ],
+    ['__proto__', '{"__proto__":{"x":1},"device_id":"a","timestamp":0,"temperature":1}', 'forbidden-key'],
+    [
+      '__proto__ further in',
+      '{"device_id":"a","timestamp":0,"temperature":1,"x":[{"__proto__":1}]}',
+      'forbidden-key',
+    ],
+    [
+      'constructor',
+      '{"constructor":{"prototype":{}},"device_id":"a","timestamp":0,"temperature":1}',
+      'forbidden-key',
+    ],
+    ['an empty object', '{}', 'missing-device-id'],
+    ['no id', JSON.stringify({ timestamp: AT, temperature: 1 }), 'missing-device-id'],
+    ['an empty id', good({ device_id: '' }), 'bad-device-id'],
+    ['an id of 10,000 characters', good({ device_id: 'x'.repeat(10_000) }), 'bad-device-id'],
+    ['an id that is a number', good({ device_id: 7 }), 'bad-device-id'],
+    [
+      'an id that is half a surrogate pair',
+      '{"device_id":"\\ud800","timestamp":0,"temperature":1}',
+      'bad-device-id',
+    ],
+    ['no time', JSON.stringify({ device_id: 'a', temperature: 1 }), 'missing-timestamp'],
+    ['a time that is none', good({ timestamp: 'noon' }), 'bad-timestamp'],
+    ['a time that is a number as a string', good({ timestamp: '1577836800000' }), 'bad-timestamp'],
+    ['a time beyond all bounds', good({ timestamp: 1e300 }), 'bad-timestamp'],
+    ['a time that is an object', good({ timestamp: {} }), 'bad-timestamp'],
+    ['a record time that is none', good({ record_timestamp: 'noon' }), 'bad-record-timestamp'],
+    ['no temperature', JSON.stringify({ device_id: 'a', timestamp: AT }), 'missing-temperature'],
+    ['a temperature that is null', good({ temperature: null }), 'missing-temperature'],
+    ['a temperature as a string', good({ temperature: '21.5' }), 'bad-temperature'],
+    ['data as a string', JSON.stringify({ device_id: 'a', timestamp: AT, data: '1' }), 'bad-temperature'],
+    ['a humidity as a string', good({ humidity: '40' }), 'bad-humidity'],
+    ['a pressure that is an array', good({ pressure: [1013] }), 'bad-pressure'],
+    ['a label of some other kind', good({ label: 'maybe' }), 'bad-label'],
+    ['a label of 2', good({ label: 2 }), 'bad-label'],
+  ])('%s', (_, input, detail) => {
+    expect(parse(input).detail).toBe(detail);
+  });
+
+  it('and nothing that came before leaks into it', () => {
+    const event = emptyEvent();
+    expect(
+      parseEvent(Buffer.from(good({ humidity: 40, pressure: 1000, label: 1, record_timestamp: 0 })), event),
+    ).toBeUndefined();
+    expect(parseEvent(Buffer.from(good()), event)).toBeUndefined();
+    expect(event).toMatchObject({ humidity: NaN, pressure: NaN, label: -1, recordMicros: NaN });
+  });
+
+  it('never pollutes a prototype', () => {
+    parse('{"__proto__":{"polluted":1},"device_id":"a","timestamp":0,"temperature":1}');
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+});
+
+describe('the fast scanner', () => {
+  /** JSON numbers in many spellings, some of them wrong. */
+  const numberText = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+    fc.integer().map(String),
+    fc
+      .tuple(fc.integer({ min: -9_999, max: 9_999 }), fc.nat(999))
+      .map(([whole, part]) => `${whole}.${String(part).padStart(3, '0')}`),
+    fc.stringMatching(/^-?\d{1,25}(\.\d{0,25})?([eE][+-]?\d{1,4})?$/),
+    fc.constantFrom('-0', '0', '-', '1e', '01', '1.', 'null', 'true', '"1"', '[]', '{}', 'NaN'),
+  );
+  const timeText = fc.oneof(
+    numberText,
+    fc.date({ noInvalidDate: true }).map((date) => JSON.stringify(date.toISOString())),
+    fc.constantFrom('"2020-01-01T00:00:00"', '"2020-01-01T00:00:00+01:00"', '"x"', 'null'),
+  );
+  const idText = fc.oneof(
+    fc.stringMatching(/^[a-z0-9-]{0,20}$/).map((id) => JSON.stringify(id)),
+    fc.string({ unit: 'binary' }).map((id) => JSON.stringify(id)),
+    fc.constantFrom('7', 'null', '"\\u0061"', '"a\u0001"'),
+  );
+  const labelText = fc.oneof(
+    fc.constantFrom('0', '1', 'true', 'false', 'null', '2', '"x"', '00', '1.0', '0.5'),
+    numberText,
+  );
+  const member = fc.oneof(
+    idText.map((text) => `"device_id":${text}`),
+    timeText.map((text) => `"timestamp":${text}`),
+    timeText.map((text) => `"record_timestamp":${text}`),
+    fc
+      .tuple(fc.constantFrom('temperature', 'data', 'humidity', 'pressure'), numberText)
+      .map(([key, text]) => `"${key}":${text}`),
+    labelText.map((text) => `"label":${text}`),
+    fc
+      .tuple(fc.constantFrom('x', 'device_ix', 'labem', '__proto__', 'temperaturf'), numberText)
+      .map(([key, text]) => `"${key}":${text}`),
+  );
+  const likelyId = fc.oneof(
+    { weight: 9, arbitrary: fc.stringMatching(/^[a-z0-9-]{1,20}$/).map((id) => JSON.stringify(id)) },
+    idText,
+  );
+  const likelyTime = fc.oneof(
+    {
+      weight: 9,
+      arbitrary: fc.constantFrom(
+        '"2020-01-01T00:00:00"',
+        '"1969-12-31T23:59:59.999999+01:00"',
+        '-5',
+        '1577836800000.25',
+      ),
+    },
+    timeText,
+  );
+  const usual = fc
+    .tuple(likelyId, likelyTime, numberText)
+    .map(([id, time, value]) => [`"device_id":${id}`, `"timestamp":${time}`, `"temperature":${value}`]);
+  const blank = fc.constantFrom('', ' ', '\n', '\t ', '\r\n');
+  const document = fc
+    .tuple(
+      usual,
+      fc.array(member, { maxLength: 4 }),
+      blank,
+      blank,
+      fc.constantFrom('', '', '', ',', '}', 'x'),
+    )
+    .map(
+      ([first, more, before, between, after]) =>
+        `${before}{${[...first, ...more].join(`${between},${between}`)}}${after}${before}`,
+    );
+
+  const comparable = (event: EventFields): unknown => ({
+    ...event,
+    idBytes: Buffer.from(event.idBytes.subarray(event.idStart, event.idEnd)).toString('hex'),
+    idStart: 0,
+    idEnd: 0,
+  });
+
+  it('agrees with the careful parser on everything it accepts', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(document, (text) => {
+        const bytes = Buffer.from(text);
+        const fast = emptyEvent();
+        const careful = emptyEvent();
+        if (!scanEvent(bytes, fast)) return;
+        accepted += 1;
+        expect(parseCarefully(bytes, careful)).toBeUndefined();
+        expect(comparable(fast)).toEqual(comparable(careful));
+        expect(fast.idHash).toBe(hashOfId(fast.idBytes, fast.idStart, fast.idEnd));
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(accepted).toBeGreaterThan(200);
+  });
+
+  it('reads every short decimal as the double nearest to it', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^-?(0|[1-9]\d{0,9})\.\d{1,8}$/), (text) => {
+        expect(parse(`{"device_id":"a","timestamp":0,"temperature":${text}}`).event.temperature).toBe(
+          Number(text) + 0,
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('takes the common forms itself, so that the careful parser is the exception', () => {
+    for (const text of [
+      good(),
+      good({ humidity: 40.25, pressure: 1013.1, label: 0 }),
+      JSON.stringify({ device_id: 'a', timestamp: 1_577_836_800_000, data: 1e-7 }),
+      ` ${JSON.stringify({ device_id: 'a', timestamp: AT, temperature: -1, humidity: null }, null, 2)}\n`,
+    ]) {
+      expect(scanEvent(Buffer.from(text), emptyEvent())).toBe(true);
+    }
+  });
+
+  it('survives any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        parseEvent(bytes, emptyEvent());
+      }),
+    );
+  });
+});

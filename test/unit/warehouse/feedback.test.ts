@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { calibrationOf, skillOf, tendencyOf } from '../../../core/warehouse/feedback';
+
+const counts = (
+  truePositive: number,
+  falsePositive: number,
+  falseNegative: number,
+  trueNegative: number,
+) => ({
+  truePositive,
+  falsePositive,
+  falseNegative,
+  trueNegative,
+});
+
+describe('what counts of anomalies say', () => {
+  it('is unknown without any', () => {
+    expect(tendencyOf(counts(0, 0, 0, 0))).toBe('unknown');
+  });
+
+  it('is balanced where chance explains the difference', () => {
+    expect(tendencyOf(counts(10, 3, 1, 90))).toBe('balanced');
+    expect(tendencyOf(counts(10, 0, 0, 90))).toBe('balanced');
+  });
+
+  it('names the mistake that is more frequent beyond chance', () => {
+    expect(tendencyOf(counts(10, 30, 5, 900))).toBe('overpredicts anomalies, underpredicts normal');
+    expect(tendencyOf(counts(10, 5, 30, 900))).toBe('underpredicts anomalies, overpredicts normal');
+  });
+});
+
+describe('figures from sums', () => {
+  it('skill is the share of persistence’s error that is gone', () => {
+    expect(skillOf({ sumAbsoluteError: 1, sumPersistenceAbsoluteError: 4 })).toBe(0.75);
+    expect(skillOf({ sumAbsoluteError: 1, sumPersistenceAbsoluteError: 0 })).toBeNull();
+  });
+
+  it('calibration is the mean distance of stated from real accuracy, by bin', () => {
+    expect(
+      calibrationOf([
+        { bin: 2, n: 10, correct: 2, sumConfidence: 2.5 },
+        { bin: 9, n: 10, correct: 10, sumConfidence: 9.5 },
+      ]),
+    ).toBeCloseTo(1 / 20, 12);
+    expect(calibrationOf([])).toBe(0);
+  });
+
+  it('calibration stays within 0 and 1', () => {
+    const bin = fc
+      .record({
+        n: fc.integer({ min: 1, max: 50 }),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+        stated: fc.double({ min: 0, max: 1, noNaN: true }),
+      })
+      .map(({ n, share, stated }) => ({
+        bin: 0,
+        n,
+        correct: Math.round(n * share),
+        sumConfidence: n * stated,
+      }));
+    fc.assert(
+      fc.property(fc.array(bin), (bins) => {
+        const error = calibrationOf(bins);
+        expect(error).toBeGreaterThanOrEqual(0);
+        expect(error).toBeLessThanOrEqual(1 + 1e-12);
+      }),
+    );
+  });
+});

@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openWarehouse } from '../../../core/warehouse/open';
+import { migrate } from '../../../core/warehouse/migrations';
+import { MIGRATIONS } from '../../../core/warehouse/schema';
+import { ask, temporaryFolder, withConnection } from './helpers';
+
+const folder = temporaryFolder();
+afterAll(() => {
+  folder.remove();
+});
+
+describe('a warehouse', () => {
+  it('keeps its identity and rows when it is opened again, and is not migrated twice', async () => {
+    const path = join(folder.path, 'deep', 'er', 'w.duckdb');
+    const first = await openWarehouse(path);
+    await withConnection(first, (connection) => connection.run("INSERT INTO devices VALUES ('d', 's', '1')"));
+    await first.close();
+    const second = await openWarehouse(path);
+    expect(second.id).toBe(first.id);
+    await withConnection(second, async (connection) => {
+      expect(await ask(connection, 'SELECT device_id FROM devices')).toEqual([{ device_id: 'd' }]);
+      await migrate(connection);
+      expect(await ask(connection, 'SELECT version FROM schema_migrations')).toEqual(
+        MIGRATIONS.map(({ version }) => ({ version })),
+      );
+    });
+    await second.close();
+  });
+
+  it('runs new migrations on an old file, each once', async () => {
+    const path = join(folder.path, 'old.duckdb');
+    const warehouse = await openWarehouse(path);
+    const added = [
+      ...MIGRATIONS,
+      { version: 1000, name: 'one more', sql: 'CREATE TABLE one_more (x INTEGER)' },
+    ];
+    await withConnection(warehouse, async (connection) => {
+      await migrate(connection, added);
+      await migrate(connection, added);
+      expect(await ask(connection, 'SELECT count(*) AS n FROM one_more')).toEqual([{ n: 0 }]);
+    });
+    await warehouse.close();
+    await expect(openWarehouse(path)).rejects.toMatchObject({
+      code: 'WarehouseFailed',
+      message: expect.stringContaining('schema 1000') as string,
+    });
+  });
+
+  it('leaves nothing of a migration that fails half-way', async () => {
+    const warehouse = await openWarehouse(':memory:');
+    const broken = [
+      ...MIGRATIONS,
+      { version: 1000, name: 'broken', sql: 'CREATE TABLE half (x INTEGER); SELECT * FROM nowhere' },
+    ];
+    await withConnection(warehouse, async (connection) => {
+      await expect(migrate(connection, broken)).rejects.toThrow();
+      expect(
+        await ask(connection, "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'half'"),
+      ).toEqual([{ n: 0 }]);
+    });
+    await warehouse.close();
+  });
+
+  it('says in one sentence that another process owns the file, and which', async () => {
+    const path = join(folder.path, 'busy.duckdb');
+    const warehouse = await openWarehouse(path);
+    const script = `require('@duckdb/node-api').DuckDBInstance.create(process.argv[1]).catch((e) => console.log(e.message))`;
+    const other = spawnSync(process.execPath, ['-e', script, path], { encoding: 'utf8' });
+    expect(other.stdout).toContain('Conflicting lock');
+    await expect(openWarehouse(path)).rejects.toMatchObject({ code: 'WarehouseBusy' });
+    await warehouse.close();
+
+    const holder = `require('@duckdb/node-api').DuckDBInstance.create(process.argv[1]).then(() => { console.log('open'); setInterval(() => {}, 1000); })`;
+    const child = spawn(process.execPath, ['-e', holder, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await expect(openWarehouse(path)).rejects.toMatchObject({
+      code: 'WarehouseBusy',
+      message: expect.stringContaining(`process ${child.pid}`) as string,
+    });
+    child.kill('SIGKILL');
+    // Two processes start in it.
+  }, 30_000);
+
+  it('shows UTC whatever the zone of the machine', async () => {
+    const warehouse = await openWarehouse(':memory:');
+    await withConnection(warehouse, async (connection) => {
+      expect(await ask(connection, "SELECT current_setting('TimeZone') AS zone")).toEqual([{ zone: 'UTC' }]);
+    });
+    await warehouse.close();
+  });
+
+  it('names a path that cannot hold it', async () => {
+    writeFileSync(join(folder.path, 'file'), '');
+    await expect(openWarehouse(join(folder.path, 'file', 'w.duckdb'))).rejects.toMatchObject({
+      code: 'WarehouseFailed',
+    });
+  });
+});
+
+describe('one connection', () => {
+  it('takes calls one after the other, and a transaction alone', async () => {
+    const warehouse = await openWarehouse(':memory:');
+    await withConnection(warehouse, async (connection) => {
+      await connection.run('CREATE TABLE t (x INTEGER)');
+      const inTransaction = connection.transaction(async (inside) => {
+        await inside.run('INSERT INTO t VALUES (1)');
+        await inside.run('INSERT INTO t VALUES (2)');
+      });
+      const asked = ask(connection, 'SELECT count(*) AS n FROM t');
+      await Promise.all([
+        inTransaction,
+        ...Array.from({ length: 50 }, () => connection.run('INSERT INTO t VALUES (3)')),
+      ]);
+      expect(await asked).toEqual([{ n: 2 }]);
+    });
+    await warehouse.close();
+  });
+
+  it('rolls back on any error and throws it on', async () => {
+    const warehouse = await openWarehouse(':memory:');
+    await withConnection(warehouse, async (connection) => {
+      await connection.run('CREATE TABLE t (x INTEGER PRIMARY KEY)');
+      await expect(
+        connection.transaction(async (inside) => {
+          await inside.run('INSERT INTO t VALUES (1)');
+          await inside.run('INSERT INTO t VALUES (1)');
+        }),
+      ).rejects.toThrow();
+      expect(await ask(connection, 'SELECT count(*) AS n FROM t')).toEqual([{ n: 0 }]);
+    });
+    await warehouse.close();
+  });
+});

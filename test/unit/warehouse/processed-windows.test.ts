@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  readDeviceSlots,
+  readProcessedWindows,
+  type ProcessedWindow,
+} from '../../../core/warehouse/processed-windows';
+import { T0, temporaryFolder, WINDOW } from './helpers';
+
+const folder = temporaryFolder();
+afterAll(() => {
+  folder.remove();
+});
+
+async function all(path: string): Promise<ProcessedWindow[]> {
+  const windows: ProcessedWindow[] = [];
+  for await (const part of readProcessedWindows(path, WINDOW)) windows.push(...part);
+  return windows;
+}
+
+describe('the past in a folder', () => {
+  it('comes as means by device and window, sorted, without what is broken', async () => {
+    writeFileSync(
+      join(folder.path, 'b.csv'),
+      'device_id,timestamp,temperature,humidity\n' +
+        'e,2020-01-01T00:00:30Z,5,\n' +
+        'd,2020-01-01T00:00:29.999Z,3,60\n' +
+        'd,2020-01-01T00:00:00Z,1,40\n' +
+        'd,2020-01-01T00:00:30Z,nan,40\n' +
+        'd,never,1,40\n' +
+        'd,1969-12-31T23:59:59Z,7,40\n',
+    );
+    writeFileSync(join(folder.path, 'c.csv'), 'device_id,timestamp,pressure\nd,2020-01-01,1\n');
+    writeFileSync(join(folder.path, 'd.csv'), 'nonsense');
+    writeFileSync(join(folder.path, 'e.csv.gz'), 'no gzip');
+    writeFileSync(join(folder.path, 'devices.csv'), 'device_id,series,slot\nd,s,4\n');
+    expect(await all(folder.path)).toEqual([
+      { deviceId: 'd', windowStart: -WINDOW, avg: 7, humidity: 40, pressure: null },
+      { deviceId: 'd', windowStart: T0, avg: 2, humidity: 50, pressure: null },
+      { deviceId: 'e', windowStart: T0 + WINDOW, avg: 5, humidity: null, pressure: null },
+    ]);
+    expect(await readDeviceSlots(folder.path)).toEqual(new Map([['d', '4']]));
+  });
+
+  it('is empty where there is no folder', async () => {
+    expect(await all(join(folder.path, 'nowhere'))).toEqual([]);
+    expect(await readDeviceSlots(join(folder.path, 'nowhere'))).toEqual(new Map());
+  });
+});

@@ -1,0 +1,413 @@
+import { VARCHAR } from '@duckdb/node-api';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { type FederatedRoundResult } from '../../../core/contracts/rounds';
+import { compareVersions, compareWithPersistence } from '../../../core/warehouse/comparison';
+import { type SerialConnection } from '../../../core/warehouse/connection';
+import { deviceFeedbackOfRange, feedbackOfRange } from '../../../core/warehouse/feedback-queries';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import {
+  championHistory,
+  evidenceOfRounds,
+  nextRound,
+  pastRounds,
+  saveRound,
+  scoreboard,
+  selfReports,
+} from '../../../core/warehouse/rounds';
+import { ensureSettings } from '../../../core/warehouse/settings';
+import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
+import { Sink } from '../../../core/warehouse/sink';
+import { list } from '../../../core/warehouse/values';
+import { batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from './helpers';
+
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let sink: Sink;
+let offset = 0;
+
+beforeEach(async () => {
+  warehouse = await openWarehouse(':memory:');
+  connection = await warehouse.connect();
+  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  sink = await Sink.open(connection);
+  offset = 0;
+});
+afterEach(async () => {
+  await warehouse.close();
+});
+
+const v = (name: string) => versionIdSchema.parse(name);
+async function evaluate(window: number, rows: readonly EvaluationRow[]): Promise<void> {
+  await sink.store([batch('evaluations', 0, [record(offset, evaluationBlock({ window }, rows))])]);
+  offset += 1;
+}
+const everything = { from: T0, until: T0 + 100 * WINDOW };
+
+describe('feedback on a range of windows', () => {
+  it('is counted from rows, by version', async () => {
+    await evaluate(0, [
+      {
+        version: 'v0',
+        device: 'a',
+        error: 0.5,
+        confidence: 0.9,
+        persistence: 1,
+        predicted: 1,
+        actual: 1,
+        regime: 'rising',
+      },
+      {
+        version: 'v0',
+        device: 'b',
+        error: -2,
+        confidence: 0.1,
+        persistence: 3,
+        predicted: 1,
+        actual: 0,
+        regime: 'falling',
+      },
+      { version: 'v1', device: 'a', error: 0, confidence: 1, persistence: 1, predicted: null, actual: null },
+    ]);
+    await evaluate(1, [
+      {
+        version: 'v0',
+        device: 'a',
+        error: 0.5,
+        confidence: 1,
+        persistence: 0.5,
+        predicted: 0,
+        actual: 1,
+        regime: 'rising',
+      },
+      {
+        version: 'v0',
+        device: 'b',
+        error: 3,
+        confidence: 0.95,
+        persistence: 1,
+        predicted: 0,
+        actual: 0,
+        regime: 'steady',
+      },
+    ]);
+    const [first, second] = await feedbackOfRange(connection, {
+      scope: 'round',
+      round: 3,
+      ...everything,
+      tolerance: 1,
+    });
+    expect(first).toEqual({
+      type: 'feedback',
+      scope: 'round',
+      round: 3,
+      model_version: 'v0',
+      window_start: T0,
+      window_end: T0 + 2 * WINDOW,
+      n: 4,
+      n_correct: 2,
+      accuracy: 0.5,
+      skill: 1 - 6 / 5.5,
+      mae: 1.5,
+      rmse: Math.sqrt((0.25 + 4 + 0.25 + 9) / 4),
+      bias: 0.5,
+      calibration: expect.closeTo((Math.abs(2 - 2.85) + 0.1) / 4, 12) as number,
+      persistence_accuracy: 0.75,
+      tolerance: 1,
+      by_regime: {
+        normal: { n: 2, n_correct: 0, accuracy: 0 },
+        anomalous: { n: 2, n_correct: 2, accuracy: 1 },
+        rising: { n: 2, n_correct: 2, accuracy: 1 },
+        falling: { n: 1, n_correct: 0, accuracy: 0 },
+        steady: { n: 1, n_correct: 0, accuracy: 0 },
+      },
+      anomalies: {
+        true_positive: 1,
+        false_positive: 1,
+        false_negative: 1,
+        true_negative: 1,
+        tendency: 'balanced',
+      },
+      worst_devices: [
+        { device_id: 'b', n: 2, accuracy: 0, mae: 2.5, bias: 0.5 },
+        { device_id: 'a', n: 2, accuracy: 1, mae: 0.5, bias: 0.5 },
+      ],
+    });
+    expect(second).toMatchObject({
+      model_version: 'v1',
+      n: 1,
+      accuracy: 1,
+      window_end: T0 + WINDOW,
+      skill: 1,
+      anomalies: { tendency: 'unknown' },
+    });
+  });
+
+  it('is nothing where nothing was measured', async () => {
+    expect(
+      await feedbackOfRange(connection, { scope: 'window', round: null, ...everything, tolerance: 1 }),
+    ).toEqual([]);
+  });
+
+  it('names at most ten of the worst devices, and says all of them in chunks of a thousand', async () => {
+    await evaluate(
+      0,
+      Array.from({ length: 2300 }, (_, index) => ({
+        version: 'v0',
+        device: `d${String(index).padStart(4, '0')}`,
+        error: index / 1000,
+      })),
+    );
+    const [said] = await feedbackOfRange(connection, {
+      scope: 'window',
+      round: null,
+      ...everything,
+      tolerance: 1,
+    });
+    expect(said!.worst_devices.map(({ device_id }) => device_id)).toEqual(
+      Array.from({ length: 10 }, (_, index) => `d${2299 - index}`),
+    );
+    const chunks = await deviceFeedbackOfRange(connection, { ...everything, round: 1, version: v('v0') });
+    expect(chunks.map(({ chunk, last, device_id }) => [chunk, last, device_id.length])).toEqual([
+      [0, false, 1000],
+      [1, false, 1000],
+      [2, true, 300],
+    ]);
+    expect(chunks.flatMap(({ n_correct }) => n_correct).reduce((sum, n) => sum + n, 0)).toBe(1001);
+  });
+});
+
+describe('comparing versions', () => {
+  it('uses the device-windows that all of them forecast, summed by slot and window', async () => {
+    await connection.run('INSERT INTO devices SELECT unnest($d), $series, unnest($s)', {
+      d: list(['a', 'b'], VARCHAR),
+      s: list(['7', '7'], VARCHAR),
+      series: 'weather',
+    });
+    const row = (version: string, device: string, error: number) => ({ version, device, error });
+    await evaluate(0, [
+      row('v0', 'a', 2),
+      row('v1', 'a', 0),
+      row('v0', 'b', 0),
+      row('v1', 'b', 0),
+      row('v0', 'c', 0),
+      row('v1', 'c', 2),
+    ]);
+    await evaluate(1, [row('v0', 'a', 2), row('v0', 'b', 0), row('v1', 'b', 0), row('v1', 'z', 0)]);
+    const comparison = await compareVersions(connection, {
+      ...everything,
+      champion: v('v0'),
+      candidates: [v('v1')],
+      tolerance: 1,
+    });
+    expect(comparison).toMatchObject({
+      windows: [T0, T0 + WINDOW],
+      devices: 3,
+      champion: {
+        version: 'v0',
+        evaluations: 4,
+        correct: 3,
+        accuracy: 0.75,
+        bias: 0.5,
+        mae: 0.5,
+        persistenceAccuracy: 0,
+      },
+      candidates: [
+        {
+          counts: { version: 'v1', evaluations: 4, correct: 3 },
+          clusters: [
+            { slot: 'device c', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
+            { slot: 'slot 7', windowStart: T0, n: 2, candidateCorrect: 2, championCorrect: 1 },
+            { slot: 'slot 7', windowStart: T0 + WINDOW, n: 1, candidateCorrect: 1, championCorrect: 1 },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('sets a version beside persistence on its own device-windows', async () => {
+    await evaluate(0, [
+      { version: 'v0', device: 'a', error: 0, persistence: 2 },
+      { version: 'v0', device: 'b', error: 2, persistence: 0.5 },
+      { version: 'v1', device: 'b', error: 0 },
+    ]);
+    expect(
+      await compareWithPersistence(connection, { ...everything, version: v('v0'), tolerance: 1 }),
+    ).toEqual([
+      { slot: 'device a', windowStart: T0, n: 1, candidateCorrect: 1, championCorrect: 0 },
+      { slot: 'device b', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
+    ]);
+  });
+
+  it('can be limited to some devices, such as the healthy ones', async () => {
+    await evaluate(0, [
+      { version: 'v0', device: 'a', error: 2 },
+      { version: 'v1', device: 'a', error: 0 },
+      { version: 'v0', device: "o'b", error: 0 },
+      { version: 'v1', device: "o'b", error: 2 },
+    ]);
+    const ask = (devices: readonly string[]) =>
+      compareVersions(connection, {
+        ...everything,
+        champion: v('v0'),
+        candidates: [v('v1')],
+        tolerance: 1,
+        devices,
+      });
+    expect((await ask(["o'b"]))?.candidates[0]?.counts.accuracy).toBe(0);
+    expect(await ask([])).toBeNull();
+  });
+});
+
+describe('rounds', () => {
+  const score = (version: string, accuracy: number) => ({
+    version: v(version),
+    evaluations: 10,
+    correct: accuracy * 10,
+    accuracy,
+    accuracyCi95: [accuracy - 0.1, accuracy + 0.1] as [number, number],
+    bias: 0,
+    mae: 1,
+    skill: 0.1,
+    persistenceAccuracy: 0.3,
+  });
+  const result = (round: number): FederatedRoundResult => ({
+    round,
+    version: v(`v${round}`),
+    champion: v(`v${round - 1}`),
+    decision: 'promoted',
+    reason: 'better',
+    strategy: 'closed-loop',
+    role: 'steady',
+    windows: { count: 1, from: T0 + round * WINDOW, until: T0 + round * WINDOW },
+    candidate: score(`v${round}`, 0.8),
+    previousChampion: score(`v${round - 1}`, 0.7),
+    pairedChange: { mean: 0.1, low: 0.05, high: 0.15 },
+    selfReportedAccuracy: 0.9,
+    localRealAccuracy: 0.7,
+    updates: { trained: 20, used: 18, leftOut: { 'not-finite': 2 } },
+    feedbackUsed: { weights: 'real accuracy' },
+  });
+  const model = (version: string, round: number, role: string | null) => ({
+    type: 'model',
+    version,
+    onnx_base64: '',
+    sha256: '0'.repeat(64),
+    created_at: '2020-01-01T00:00:00Z',
+    lineage: {
+      round,
+      parents: [],
+      strategy: 'closed-loop',
+      role,
+      seed: 1,
+      devices: 2,
+      data_from: null,
+      data_until: null,
+      feedback_used: {},
+    },
+  });
+
+  it('are kept once and come back as they were', async () => {
+    await saveRound(connection, result(2));
+    await saveRound(connection, result(1));
+    await saveRound(connection, result(1));
+    expect(await pastRounds(connection)).toEqual([result(1), result(2)]);
+    expect(await pastRounds(connection, 1)).toEqual([result(2)]);
+  });
+
+  it('are numbered after everything that left a result or a version', async () => {
+    expect(await nextRound(connection)).toBe(1);
+    await saveRound(connection, result(1));
+    expect(await nextRound(connection)).toBe(2);
+    await sink.store([batch('deployments', 0, [record(0, model('v4-steady', 4, 'steady'))])]);
+    expect(await nextRound(connection)).toBe(5);
+  });
+
+  it('leave evidence of steady against responsive on the windows that judged them', async () => {
+    await sink.store([
+      batch('deployments', 0, [
+        record(0, model('v1', 1, 'steady')),
+        record(1, model('v1-responsive', 1, 'responsive')),
+        record(2, model('v2', 2, null)),
+      ]),
+    ]);
+    await evaluate(1, [
+      { version: 'v1', device: 'a', error: 0 },
+      { version: 'v1', device: 'b', error: 2 },
+      { version: 'v1-responsive', device: 'a', error: 0 },
+      { version: 'v1-responsive', device: 'b', error: 0 },
+      { version: 'v1-responsive', device: 'c', error: 2 },
+    ]);
+    await evaluate(2, [
+      { version: 'v1', device: 'a', error: 2 },
+      { version: 'v1-responsive', device: 'a', error: 0 },
+    ]);
+    await saveRound(connection, result(1));
+    await saveRound(connection, result(2));
+    expect(await evidenceOfRounds(connection, 4)).toEqual([
+      {
+        round: 1,
+        steady: 'v1',
+        responsive: 'v1-responsive',
+        evaluations: 2,
+        steadyAccuracy: 0.5,
+        responsiveAccuracy: 1,
+      },
+    ]);
+  });
+
+  it('have a scoreboard, self-reports and a history of champions', async () => {
+    await evaluate(0, [
+      { version: 'v0', device: 'a', error: 0 },
+      { version: 'v0', device: 'b', error: 2, persistence: 0.5 },
+    ]);
+    await evaluate(1, [{ version: 'v0', device: 'a', error: 0 }]);
+    const stage = (name: string, second: number) => ({
+      type: 'stage',
+      version: 'v0',
+      stage: name,
+      round: 0,
+      not_before: null,
+      reason: name,
+      at: `2020-01-01T00:00:0${second}Z`,
+    });
+    const outcome = {
+      type: 'outcome',
+      round: 1,
+      attempt: 'x',
+      version: 'v1',
+      device_id: ['a', 'b'],
+      site: ['main', 'main'],
+      rows: [1, 1],
+      self_reported_accuracy: [0.9, 1],
+      real_accuracy: [0.5, 0.7],
+      weight: [0.5, 0.5],
+      left_out: [null, null],
+    };
+    await sink.store([
+      batch('deployments', 0, [record(0, stage('candidate', 1)), record(1, stage('champion', 2))]),
+      batch('updates', 0, [record(0, outcome, { key: 'outcome/1' })]),
+    ]);
+    expect(await scoreboard(connection)).toEqual([
+      expect.objectContaining({
+        version: 'v0',
+        stage: 'champion',
+        windows: 2,
+        evaluations: 3,
+        accuracy: 2 / 3,
+        persistenceAccuracy: 1 / 3,
+      }),
+    ]);
+    expect(await selfReports(connection)).toEqual([
+      { round: 1, locals: 2, selfReportedAccuracy: 0.95, realAccuracy: expect.closeTo(0.6, 12) as number },
+    ]);
+    expect(await championHistory(connection)).toEqual([
+      {
+        version: 'v0',
+        stage: 'champion',
+        round: 0,
+        reason: 'champion',
+        at: Date.UTC(2020, 0, 1, 0, 0, 2) * 1000,
+      },
+    ]);
+  });
+});

@@ -1,0 +1,109 @@
+import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
+import { type SerialConnection } from '../../../core/warehouse/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { expireRows, Retention } from '../../../core/warehouse/retention';
+import { scoreboard } from '../../../core/warehouse/rounds';
+import { ensureSettings } from '../../../core/warehouse/settings';
+import { Sink } from '../../../core/warehouse/sink';
+import { addFinishedDays } from '../../../core/warehouse/stream-days';
+import { analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
+
+const DAY = 86_400_000_000;
+const WINDOWS_PER_DAY = DAY / WINDOW;
+
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let sink: Sink;
+
+beforeEach(async () => {
+  warehouse = await openWarehouse(':memory:');
+  connection = await warehouse.connect();
+  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  sink = await Sink.open(connection);
+  await sink.store([
+    batch('analysis', 0, [
+      record(0, analysisBlock({ window: 0 }, ['a', 'b'])),
+      record(1, analysisBlock({ window: 1 }, ['b'])),
+      record(2, analysisBlock({ window: WINDOWS_PER_DAY }, ['a'])),
+    ]),
+    batch('evaluations', 0, [
+      record(
+        0,
+        evaluationBlock({ window: 0 }, [
+          { version: 'v0', device: 'a', error: 0 },
+          { version: 'v0', device: 'b', error: 2 },
+        ]),
+      ),
+      record(1, evaluationBlock({ window: 1 }, [{ version: 'v0', device: 'b', error: 2 }])),
+      record(2, evaluationBlock({ window: WINDOWS_PER_DAY }, [{ version: 'v0', device: 'a', error: 0 }])),
+    ]),
+  ]);
+});
+afterEach(async () => {
+  await warehouse.close();
+});
+
+const days = () =>
+  ask(
+    connection,
+    'SELECT device_id, day, sensor, avg, min, max, stddev, count FROM batch_analysis_results ORDER BY ALL',
+  );
+
+describe('finished days of the stream', () => {
+  it('come into the batch results with the figures of their readings, once', async () => {
+    expect(await addFinishedDays(connection, T0 + DAY - 1)).toEqual([]);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual(['2020-01-01']);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
+    // b: 12 readings around 21 and 12 around 20, each with a deviation of 0.5.
+    const ofB = Math.sqrt((2 * 11 * 0.25 + 24 * 0.25) / 23);
+    expect(await days()).toEqual([
+      {
+        device_id: 'a',
+        day: '2020-01-01',
+        sensor: 'temperature',
+        avg: 20,
+        min: 19,
+        max: 22,
+        stddev: 0.5,
+        count: 12,
+      },
+      {
+        device_id: 'b',
+        day: '2020-01-01',
+        sensor: 'temperature',
+        avg: 20.5,
+        min: 19,
+        max: 22,
+        stddev: expect.closeTo(ofB, 12) as number,
+        count: 24,
+      },
+    ]);
+  });
+});
+
+describe('rows that are too old', () => {
+  it('go, and what was counted of them stays', async () => {
+    const before = await scoreboard(connection);
+    await addFinishedDays(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY);
+    expect(await scoreboard(connection)).toEqual(before);
+    expect(await ask(connection, 'SELECT window_start, model_accuracy FROM model_evaluations')).toEqual([
+      { window_start: T0 + DAY, model_accuracy: 0.5 },
+    ]);
+    expect(await ask(connection, 'SELECT window_start FROM stream_analysis_results')).toEqual([
+      { window_start: T0 + DAY },
+    ]);
+    expect(await days()).toHaveLength(2);
+  });
+
+  it('go as event time moves on, not before', async () => {
+    const retention = new Retention(connection, DAY / 1000);
+    await retention.keepUp(Number.NEGATIVE_INFINITY);
+    await retention.keepUp(T0 + DAY);
+    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+    await retention.keepUp(T0 + DAY + WINDOW);
+    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+    await retention.keepUp(T0 + 2 * DAY);
+    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 1 }]);
+  });
+});

@@ -1,0 +1,441 @@
+import { join } from 'node:path';
+import { TOPICS } from '../../../core/contracts/topics';
+import { type SerialConnection } from '../../../core/warehouse/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { Sink } from '../../../core/warehouse/sink';
+import {
+  analysisBlock,
+  ask,
+  batch,
+  evaluationBlock,
+  frame,
+  record,
+  T0,
+  temporaryFolder,
+  WINDOW,
+} from './helpers';
+
+const folder = temporaryFolder();
+let files = 0;
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let sink: Sink;
+
+beforeEach(async () => {
+  files += 1;
+  warehouse = await openWarehouse(join(folder.path, `${files}.duckdb`));
+  connection = await warehouse.connect();
+  sink = await Sink.open(connection);
+});
+afterEach(async () => {
+  await warehouse.close();
+});
+afterAll(() => {
+  folder.remove();
+});
+
+const lineage = {
+  round: 1,
+  parents: ['v0'],
+  strategy: 'closed-loop',
+  role: 'steady',
+  seed: 7,
+  devices: 20,
+  data_from: T0 - 100 * WINDOW,
+  data_until: T0,
+  feedback_used: { 'left out as worse than the median': 2 },
+};
+const model = {
+  type: 'model',
+  version: 'v1',
+  onnx_base64: Buffer.from('onnx').toString('base64'),
+  sha256: 'a'.repeat(64),
+  lineage,
+  created_at: '2020-01-01T00:00:00Z',
+};
+const stage = (name: string, at: string) => ({
+  type: 'stage',
+  version: 'v1',
+  stage: name,
+  round: 1,
+  not_before: null,
+  reason: `because ${name}`,
+  at,
+});
+
+describe('blocks of the stream', () => {
+  it('become rows with every column of the design', async () => {
+    const report = await sink.store([
+      batch('analysis', 0, [record(0, analysisBlock({ window: 0 }, ['a', 'b']))]),
+      batch('evaluations', 0, [
+        record(
+          0,
+          evaluationBlock({ window: 0 }, [
+            { version: 'v0', device: 'a', error: 0.5, predicted: 1, actual: 0, regime: 'rising' },
+          ]),
+        ),
+      ]),
+    ]);
+    expect(report.rows).toEqual({ analysis: 2, evaluations: 1, rejects: 0 });
+    expect(await ask(connection, 'SELECT * FROM stream_analysis_results ORDER BY device_id')).toEqual([
+      expect.objectContaining({
+        device_id: 'a',
+        window_start: T0,
+        window_end: T0 + WINDOW,
+        count: 12,
+        avg: 20,
+        is_anomaly: false,
+        actual_anomaly: null,
+      }),
+      expect.objectContaining({
+        device_id: 'b',
+        is_anomaly: true,
+        confidence: 2.9,
+        pressure_avg: 1010,
+        humidity_avg: null,
+        actual_anomaly: true,
+      }),
+    ]);
+    expect(await ask(connection, 'SELECT * FROM model_evaluations')).toEqual([
+      {
+        model_version: 'v0',
+        device_id: 'a',
+        window_start: T0,
+        window_end: T0 + WINDOW,
+        prediction_result: 20.5,
+        actual_result: 20,
+        error: 0.5,
+        loss: 0.25,
+        is_correct: true,
+        confidence: 0.75,
+        model_accuracy: 1,
+        persistence_error: 1.5,
+        predicted_anomaly: true,
+        actual_anomaly: false,
+        regime: 'rising',
+        evaluation_timestamp: 1_600_000_000_000_000,
+      },
+    ]);
+  });
+
+  it('show the accuracy of their version up to and including their window', async () => {
+    const rows = (errors: readonly number[]) =>
+      errors.map((error, index) => ({ version: 'v0', device: `d${index}`, error }));
+    await sink.store([
+      batch('evaluations', 0, [
+        record(0, evaluationBlock({ window: 0 }, rows([0, 0]))),
+        record(1, evaluationBlock({ window: 1 }, rows([5, 5]))),
+        record(2, evaluationBlock({ window: 2 }, rows([0, 5, 5, 5]))),
+      ]),
+    ]);
+    expect(
+      await ask(
+        connection,
+        'SELECT DISTINCT window_start, model_accuracy FROM model_evaluations ORDER BY window_start',
+      ),
+    ).toEqual([
+      { window_start: T0, model_accuracy: 1 },
+      { window_start: T0 + WINDOW, model_accuracy: 0.5 },
+      { window_start: T0 + 2 * WINDOW, model_accuracy: 3 / 8 },
+    ]);
+  });
+
+  it('are stored once when Kafka delivers them again, also to a sink that has just started', async () => {
+    const records = [0, 1, 2].map((window) => record(window, analysisBlock({ window }, ['a', 'b', 'c'])));
+    await sink.store([batch('analysis', 0, records)]);
+    await sink.store([batch('analysis', 0, records)]);
+    const restarted = await Sink.open(connection);
+    expect(restarted.nextOffset(TOPICS.analysis.name, 0)).toBe(3);
+    await restarted.store([batch('analysis', 0, records)]);
+    expect(await ask(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 9 }]);
+  });
+
+  it('are stored once when a new epoch emits them again at later offsets', async () => {
+    const report = await sink.store([
+      batch('analysis', 0, [
+        record(0, analysisBlock({ window: 0, epoch: 1 }, ['a'])),
+        record(1, analysisBlock({ window: 0, epoch: 2 }, ['a'])),
+        record(2, analysisBlock({ window: 1, epoch: 1 }, ['zombie'])),
+        record(3, analysisBlock({ window: 1, epoch: 2 }, ['a'])),
+        record(4, { type: 'fence', partition: 0, epoch: 3 }),
+        record(5, analysisBlock({ window: 2, epoch: 2 }, ['zombie'])),
+      ]),
+    ]);
+    expect(report.blocks).toEqual({ stored: 2, storedBefore: 1, olderEpoch: 2, gaps: 0 });
+    expect(
+      await ask(connection, 'SELECT device_id, epoch FROM stream_analysis_results ORDER BY window_start'),
+    ).toEqual([
+      { device_id: 'a', epoch: 1 },
+      { device_id: 'a', epoch: 2 },
+    ]);
+  });
+
+  it('that cannot be understood are counted and passed over', async () => {
+    const ragged = analysisBlock({ window: 0 }, ['a', 'b']);
+    ragged.columns.avg.pop();
+    const report = await sink.store([
+      batch('analysis', 0, [
+        record(0, Buffer.from('{')),
+        record(1, { type: 'analysis' }),
+        record(2, ragged),
+        record(3, analysisBlock({ window: 0, partition: 3 }, ['a'])),
+        record(4, analysisBlock({ window: 0 }, ['a'])),
+      ]),
+    ]);
+    expect(report.invalid.count).toBe(4);
+    expect(report.rows.analysis).toBe(1);
+  });
+
+  it('leave nothing behind when the transaction fails, and go in when it is tried again', async () => {
+    await sink.store([batch('analysis', 0, [record(0, analysisBlock({ window: 0 }, ['a']))])]);
+    const both = [
+      batch('analysis', 0, [record(1, analysisBlock({ window: 1 }, ['b']))]),
+      batch('rejects', 0, [
+        record(0, Buffer.from('x'), {
+          headers: { reason: 'late', 'source-partition': '0', 'source-offset': '1' },
+        }),
+      ]),
+    ];
+    await connection.run('DROP TABLE rejected_rows');
+    await expect(sink.store(both)).rejects.toMatchObject({ code: 'WarehouseFailed' });
+    expect(await ask(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 1 }]);
+    expect(sink.nextOffset(TOPICS.analysis.name, 0)).toBe(1);
+    await connection.run(
+      'CREATE TABLE rejected_rows (source VARCHAR, reason VARCHAR, detail VARCHAR, source_partition INTEGER, source_offset BIGINT, file VARCHAR, line BIGINT, raw VARCHAR, rejected_at TIMESTAMP)',
+    );
+    await sink.store(both);
+    expect(
+      await ask(connection, 'SELECT device_id FROM stream_analysis_results ORDER BY window_start'),
+    ).toEqual([{ device_id: 'a' }, { device_id: 'b' }]);
+  });
+
+  it('fill large batches chunk by chunk', async () => {
+    const devices = Array.from({ length: 5000 }, (_, index) => `device-${index}`);
+    await sink.store([batch('analysis', 0, [record(0, analysisBlock({ window: 0 }, devices))])]);
+    expect(
+      await ask(
+        connection,
+        'SELECT count(DISTINCT device_id) AS n, sum(avg) AS total FROM stream_analysis_results',
+      ),
+    ).toEqual([{ n: 5000, total: 5000 * 20 + (4999 * 5000) / 2 }]);
+  });
+});
+
+describe('complete windows', () => {
+  it('wait for every partition and both topics', async () => {
+    await sink.store([
+      batch('analysis', 0, [
+        record(0, analysisBlock({ window: 0 }, ['a'])),
+        record(1, analysisBlock({ window: 1 }, ['a'])),
+      ]),
+      batch('evaluations', 0, [
+        record(0, evaluationBlock({ window: 0 }, [])),
+        record(1, evaluationBlock({ window: 1 }, [])),
+      ]),
+      batch('analysis', 1, [record(0, analysisBlock({ window: 0, partition: 1 }, ['b']))]),
+    ]);
+    expect(sink.evaluationsCompleteBefore()).toBe(Number.NEGATIVE_INFINITY);
+    await sink.store([
+      batch('evaluations', 1, [record(0, evaluationBlock({ window: 0, partition: 1, last: false }, []))]),
+    ]);
+    expect(sink.evaluationsCompleteBefore()).toBe(T0);
+    await sink.store([
+      batch('evaluations', 1, [record(1, evaluationBlock({ window: 0, partition: 1, ordinal: 1 }, []))]),
+    ]);
+    expect(sink.evaluationsCompleteBefore()).toBe(T0 + 1);
+    expect(sink.evaluationsCompleteBefore([2])).toBe(Number.NEGATIVE_INFINITY);
+  });
+});
+
+describe('other topics', () => {
+  it('keep rejected events once, with the reason and the first bytes of any content', async () => {
+    const headers = { reason: 'malformed', 'source-partition': '2', 'source-offset': '17', detail: 'no id' };
+    const raw = Buffer.concat([Buffer.from([0xff, 0x00]), Buffer.alloc(5000, 'x')]);
+    await sink.store([batch('rejects', 0, [record(0, raw, { headers }), record(1, raw, { headers })])]);
+    await sink.store([batch('rejects', 0, [record(2, raw, { headers })])]);
+    const rows = await ask(connection, 'SELECT * FROM rejected_rows');
+    expect(rows).toEqual([
+      expect.objectContaining({
+        source: 'stream',
+        reason: 'malformed',
+        detail: 'no id',
+        source_partition: 2,
+        source_offset: 17,
+      }),
+    ]);
+    expect(String(rows[0]!['raw']).length).toBeLessThanOrEqual(1000);
+  });
+
+  it('keep versions with their file, and every change of stage', async () => {
+    await sink.store([
+      batch('deployments', 0, [
+        record(0, {
+          type: 'settings',
+          settings: {
+            windowMicros: WINDOW,
+            watermarkMicros: 1,
+            futureMicros: 1,
+            toleranceCelsius: 2,
+            idleMillis: 1,
+          },
+        }),
+        record(1, stage('candidate', '2020-01-01T00:00:01Z')),
+        record(2, model),
+        record(3, stage('champion', '2020-01-01T00:00:02Z')),
+        record(4, model),
+        record(5, { type: 'unknown' }),
+      ]),
+    ]);
+    await sink.store([
+      batch('deployments', 0, [record(6, model), record(7, stage('shadow', '2020-01-01T00:00:03Z'))]),
+    ]);
+    expect(
+      await ask(
+        connection,
+        'SELECT model_version, round, role, parents, devices, stage, data_until FROM model_versions',
+      ),
+    ).toEqual([
+      {
+        model_version: 'v1',
+        round: 1,
+        role: 'steady',
+        parents: ['v0'],
+        devices: 20,
+        stage: 'shadow',
+        data_until: T0,
+      },
+    ]);
+    expect(await ask(connection, 'SELECT stage FROM model_stages ORDER BY log_offset')).toEqual([
+      { stage: 'candidate' },
+      { stage: 'champion' },
+      { stage: 'shadow' },
+    ]);
+    expect(await ask(connection, 'SELECT tolerance_celsius FROM stream_settings')).toEqual([
+      { tolerance_celsius: 2 },
+    ]);
+    expect(await ask(connection, 'SELECT decode(onnx) AS onnx FROM model_files')).toEqual([{ onnx: 'onnx' }]);
+  });
+
+  it('set what local models say of themselves beside what became of them, and keep no weights', async () => {
+    const update = {
+      type: 'update',
+      round: 1,
+      attempt: 'run',
+      site: 'main',
+      chunk: 0,
+      base_version: 'v0',
+      parameters: 3,
+      devices: [
+        { device_id: 'a', rows: 300, self_reported_accuracy: 0.9, self_reported_loss: 0.1, base_loss: 0.2 },
+        { device_id: 'b', rows: 200, self_reported_accuracy: 0.99, self_reported_loss: 0.01, base_loss: 0.3 },
+      ],
+      left_out: [{ device_id: 'c', reason: 'too-few-rows' }],
+    };
+    const outcome = {
+      type: 'outcome',
+      round: 1,
+      attempt: 'run',
+      version: 'v1',
+      device_id: ['a', 'b', 'd'],
+      site: ['main', 'main', 'main'],
+      rows: [300, 200, 100],
+      self_reported_accuracy: [0.9, 0.99, null],
+      real_accuracy: [0.8, 0.4, null],
+      weight: [1, 0, 0],
+      left_out: [null, 'worse-than-median', 'not-selected'],
+    };
+    await sink.store([
+      batch('updates', 0, [
+        record(0, frame(update), { key: 'update/1/main/0' }),
+        record(1, frame(update), { key: 'update/1/main/0' }),
+        record(2, { type: 'score', anything: true }, { key: 'score/1/main' }),
+        record(3, frame({ type: 'candidate' }), { key: 'candidate/1/steady' }),
+        record(4, outcome, { key: 'outcome/1' }),
+        record(5, Buffer.from('nonsense'), { key: 'update/1/main/1' }),
+      ]),
+    ]);
+    expect(
+      await ask(
+        connection,
+        'SELECT device_id, model_version, training_rows, self_reported_accuracy, real_accuracy, weight, left_out FROM local_models ORDER BY device_id',
+      ),
+    ).toEqual([
+      {
+        device_id: 'a',
+        model_version: 'v1',
+        training_rows: 300,
+        self_reported_accuracy: 0.9,
+        real_accuracy: 0.8,
+        weight: 1,
+        left_out: null,
+      },
+      {
+        device_id: 'b',
+        model_version: 'v1',
+        training_rows: 200,
+        self_reported_accuracy: 0.99,
+        real_accuracy: 0.4,
+        weight: 0,
+        left_out: 'worse-than-median',
+      },
+      {
+        device_id: 'c',
+        model_version: null,
+        training_rows: null,
+        self_reported_accuracy: null,
+        real_accuracy: null,
+        weight: null,
+        left_out: 'too-few-rows',
+      },
+      {
+        device_id: 'd',
+        model_version: 'v1',
+        training_rows: 100,
+        self_reported_accuracy: null,
+        real_accuracy: null,
+        weight: 0,
+        left_out: 'not-selected',
+      },
+    ]);
+  });
+
+  it('keep from which window on each partition evaluates a version; who lost the partition has no say', async () => {
+    const activation = (epoch: number, from_window: number | null) => ({
+      type: 'activation',
+      partition: 0,
+      epoch,
+      version: 'v1',
+      from_window,
+      residual_stddev: null,
+    });
+    const until = (epoch: number, until_window: number) => ({
+      type: 'deactivation',
+      partition: 0,
+      epoch,
+      version: 'v1',
+      until_window,
+    });
+    const claim = { type: 'claim', partition: 0, worker: 'w' };
+    await sink.store([
+      batch('checkpoints', 0, [
+        record(3, claim, { key: 'claim/0/w/1' }),
+        record(4, activation(3, null), { key: 'activation/0/v1/3' }),
+        record(5, claim, { key: 'claim/0/w/2' }),
+        record(6, activation(5, T0), { key: 'activation/0/v1/5' }),
+        record(7, activation(3, T0 - WINDOW), { key: 'activation/0/v1/3' }),
+        record(8, until(3, T0 + WINDOW), { key: 'deactivation/0/v1/3' }),
+        record(9, { type: 'checkpoint', nothing: 'of ours' }, { key: 'checkpoint/0/5/0/0' }),
+      ]),
+    ]);
+    const row = { model_version: 'v1', source_partition: 0, epoch: 5, from_window: T0 };
+    expect(await ask(connection, 'SELECT * FROM stream_activations')).toEqual([
+      { ...row, until_window: null },
+    ]);
+    await sink.store([
+      batch('checkpoints', 0, [record(10, until(5, T0 + 2 * WINDOW), { key: 'deactivation/0/v1/5' })]),
+    ]);
+    expect(await ask(connection, 'SELECT * FROM stream_activations')).toEqual([
+      { ...row, until_window: T0 + 2 * WINDOW },
+    ]);
+  });
+});

@@ -1,0 +1,187 @@
+import { join } from 'node:path';
+import { createMetrics, serveHttp, type HttpServer } from '../../../core/platform/metrics';
+import { type SerialConnection } from '../../../core/warehouse/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/sql';
+import { ask, temporaryFolder } from './helpers';
+
+const folder = temporaryFolder();
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let http: HttpServer;
+
+beforeAll(async () => {
+  warehouse = await openWarehouse(join(folder.path, 'w.duckdb'));
+  connection = await warehouse.connect();
+  await connection.run("INSERT INTO devices VALUES ('d', 's', '1')");
+  http = await serveHttp({
+    host: '127.0.0.1',
+    port: 0,
+    registry: createMetrics('test'),
+    routes: { '/sql': sqlRoute(warehouse) },
+  });
+});
+afterAll(async () => {
+  await http.close();
+  await warehouse.close();
+  folder.remove();
+});
+
+describe('a question', () => {
+  it('is answered with columns, types and rows', async () => {
+    expect(
+      await answerSql(
+        connection,
+        `SELECT 1 AS whole, 1.5 AS decimal, 9007199254740993 AS large, TIMESTAMP '2020-01-01 00:00:00.00025' AS at,
+                DATE '2020-01-01' AS day, [1, NULL] AS list, {'a': 1} AS struct, NULL AS nothing, true AS yes, 1 AS whole`,
+      ),
+    ).toEqual({
+      columns: [
+        { name: 'whole', type: 'INTEGER' },
+        { name: 'decimal', type: 'DECIMAL(2,1)' },
+        { name: 'large', type: 'BIGINT' },
+        { name: 'at', type: 'TIMESTAMP' },
+        { name: 'day', type: 'DATE' },
+        { name: 'list', type: 'INTEGER[]' },
+        { name: 'struct', type: 'STRUCT("a" INTEGER)' },
+        { name: 'nothing', type: expect.any(String) as string },
+        { name: 'yes', type: 'BOOLEAN' },
+        { name: 'whole:1', type: 'INTEGER' },
+      ],
+      rows: [
+        {
+          whole: 1,
+          decimal: 1.5,
+          large: 9007199254740993n,
+          at: '2020-01-01T00:00:00.000250Z',
+          day: '2020-01-01',
+          list: [1, null],
+          struct: { a: 1 },
+          nothing: null,
+          yes: true,
+          'whole:1': 1,
+        },
+      ],
+      truncated: false,
+    });
+  });
+
+  it('becomes JSON whatever it holds', async () => {
+    const answer = await answerSql(
+      connection,
+      "SELECT 'nan'::DOUBLE AS n, 9007199254740993 AS l, '\\xFF'::BLOB AS b, TIMESTAMP 'infinity' AS i",
+    );
+    expect(JSON.parse(answerToJson(answer))).toMatchObject({
+      rows: [{ n: 'NaN', l: '9007199254740993', b: '\\xFF', i: 'infinity' }],
+    });
+  });
+
+  it('gets no more rows than asked for, and is told so', async () => {
+    const answer = await answerSql(connection, 'SELECT * FROM range(10000)', { maxRows: 3 });
+    expect(answer.rows).toHaveLength(3);
+    expect(answer.truncated).toBe(true);
+    expect((await answerSql(connection, 'SELECT * FROM range(3)', { maxRows: 3 })).truncated).toBe(false);
+  });
+
+  it.each([
+    'FROM devices',
+    'DESCRIBE devices',
+    'SHOW TABLES',
+    'SUMMARIZE devices',
+    'EXPLAIN SELECT 1',
+    'VALUES (1)',
+    'WITH x AS (SELECT 1) FROM x;',
+  ])('may be %s', async (sql) => {
+    await expect(answerSql(connection, sql)).resolves.toBeDefined();
+  });
+
+  it.each([
+    "INSERT INTO devices VALUES ('x', 'y', 'z')",
+    'DELETE FROM devices',
+    'DROP TABLE devices',
+    'CREATE TEMP TABLE t AS SELECT 1',
+    'CREATE MACRO m() AS 1',
+    'SELECT 1; DROP TABLE devices',
+    'EXPLAIN ANALYZE DELETE FROM devices',
+    "COPY devices TO '/tmp/fedloop-must-not-be.csv'",
+    "ATTACH '/tmp/fedloop-must-not-be.duckdb'",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM parquet_metadata('/etc/passwd')",
+    "EXPORT DATABASE '/tmp/fedloop-must-not-be'",
+    'SET threads = 1',
+    'SET GLOBAL enable_external_access = true',
+    'RESET lock_configuration',
+    'PRAGMA threads = 1',
+    'PRAGMA enable_profiling',
+    'LOAD json',
+    'INSTALL httpfs',
+    'CALL force_checkpoint()',
+    'FROM force_checkpoint()',
+    'CHECKPOINT',
+    'BEGIN',
+    'COMMIT',
+    'USE memory',
+    'VACUUM',
+    'PREPARE p AS SELECT 1',
+    'SELECT $1',
+    '',
+    'SELEC 1',
+    'SELECT * FROM nowhere',
+  ])('is refused as %s', async (sql) => {
+    await expect(answerSql(connection, sql)).rejects.toMatchObject({ code: 'InvalidInput' });
+    expect(await ask(connection, 'SELECT count(*) AS n FROM devices')).toEqual([{ n: 1 }]);
+    expect(await ask(connection, "SELECT current_setting('enable_external_access') AS access")).toEqual([
+      { access: false },
+    ]);
+  });
+
+  it('that thinks too long is broken off, and the next one is answered', async () => {
+    await expect(
+      answerSql(
+        connection,
+        'SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3',
+        { timeoutMillis: 100 },
+      ),
+    ).rejects.toMatchObject({ code: 'InvalidInput', message: expect.stringContaining('too long') as string });
+    await expect(answerSql(connection, 'SELECT 1 AS one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
+  });
+});
+
+describe('POST /sql', () => {
+  const post = (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
+    fetch(`${http.url}/sql`, { method: 'POST', body, headers });
+
+  it('answers in JSON', async () => {
+    const response = await post(JSON.stringify({ sql: 'SELECT slot FROM devices', maxRows: 5 }));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      columns: [{ name: 'slot', type: 'VARCHAR' }],
+      rows: [{ slot: '1' }],
+      truncated: false,
+    });
+  });
+
+  it('says what is wrong in one sentence', async () => {
+    const wrong = [
+      [JSON.stringify({ sql: 'DROP TABLE devices' }), 'only SELECT is answered here; this is DROP'],
+      [JSON.stringify({ sq: 'SELECT 1' }), 'sql'],
+      ['{', 'the question is not JSON'],
+    ] as const;
+    for (const [body, message] of wrong) {
+      const response = await post(body);
+      expect(response.status).toBe(400);
+      expect(((await response.json()) as { error: string }).error).toContain(message);
+    }
+  });
+
+  it('takes nothing that a web page could send unasked', async () => {
+    expect((await post(JSON.stringify({ sql: 'SELECT 1' }), { 'content-type': 'text/plain' })).status).toBe(
+      400,
+    );
+    expect((await fetch(`${http.url}/sql`)).status).toBe(405);
+  });
+});
