@@ -59,12 +59,16 @@ export class DeviceHistory {
     return slot === NONE ? -Infinity : (this.numbers[slot * NUMBERS_OF_DEVICE + NEWEST] ?? -Infinity);
   }
 
-  /** Take in the means of a closed window; false when there is no room for another device. */
+  /**
+   * Take in the means of a closed window; false when there is no room for another device. A window that the seeded past
+   * covers already changes nothing: first write wins, as everywhere.
+   */
   record(device: number, start: Micros, means: WindowMeans): boolean {
     const slot = this.slotFor(device);
     if (slot === NONE) return false;
     const at = slot * NUMBERS_OF_DEVICE;
     const newest = this.numbers[at + NEWEST] ?? -Infinity;
+    if (start <= newest) return true;
     this.shift(at, Math.min(HISTORY_WINDOWS, (start - newest) / this.windowMicros));
     this.numbers[at + NEWEST] = start;
     this.numbers[at + AVG + HISTORY_WINDOWS - 1] = means.avg;

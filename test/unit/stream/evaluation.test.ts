@@ -155,6 +155,25 @@ describe('the live evaluator', () => {
     expect(driver.engine.counts.no_forecast).toBe(3);
   });
 
+  it('keeps the snapshot’s past of a window that the stream sends again, and of every other device', async () => {
+    const rowsOf = async (events: Parameters<Driver['feedAll']>[0]): Promise<unknown[]> => {
+      const { driver } = scripted();
+      for (const device of ['a', 'b']) seed(driver, device);
+      driver.engine.activate(V1, 0.5, null);
+      await driver.feedAll(events);
+      await driver.flush();
+      return driver.evaluations();
+    };
+    const live = ['a', 'b'].flatMap((device) => [
+      reading(device, 1),
+      reading(device, 31),
+      reading(device, 61),
+    ]);
+    const once = await rowsOf(live);
+    expect(await rowsOf([reading('a', -100), reading('a', -1), ...live])).toEqual(once);
+    expect(once).toHaveLength(6);
+  });
+
   it('says nothing of devices that sent nothing', async () => {
     const { driver } = scripted();
     driver.engine.activate(V1, null, null);
