@@ -156,7 +156,7 @@ async function startWorkers(
       const options = { env, logFolder: run.logs, cwd: session.folder };
       workers.push(...(await Promise.all(wave.map((role) => startWorker(processes, role, options)))));
     } catch (cause) {
-      step.fail();
+      step.fail(processes.failure);
       throw cause;
     }
     step.done();

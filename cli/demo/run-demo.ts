@@ -125,7 +125,7 @@ async function planFleet(
     const devices = await checkFleet(processes, settings, join(run.logs, 'fleet-plan.log'));
     step.done(`${devices.toLocaleString('en')} devices`);
   } catch (cause) {
-    step.fail();
+    step.fail(processes.failure);
     throw cause;
   }
   return { [FLEET_VARIABLE]: JSON.stringify(settings.fleet) };

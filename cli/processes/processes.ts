@@ -1,4 +1,5 @@
 import { startChild, type Child, type ChildOptions } from './child';
+import { type StepFailure } from '../progress';
 import { interrupted } from '../wait';
 import { Guardian } from './guardian';
 
@@ -33,6 +34,11 @@ export class Processes {
    */
   throwIfStopping(): void {
     if (this.closed) throw interrupted();
+  }
+
+  /** Why a step that ends now did not get done: by its own fault, or because everything is being stopped. */
+  get failure(): StepFailure {
+    return this.closed ? 'stopped' : 'failed';
   }
 
   /** Stop all that still run, side by side, and start nothing more. */

@@ -30,8 +30,8 @@ function plainStep(title: string, write: (text: string) => void, now: () => numb
     done(result) {
       write(`${title}: ${result ?? 'done'} (${formatSeconds(now() - began)})\n`);
     },
-    fail() {
-      write(`${title}: failed\n`);
+    fail(why = 'failed') {
+      write(`${title}: ${why}\n`);
     },
   };
 }

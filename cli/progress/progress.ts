@@ -8,11 +8,14 @@ export interface Progress {
   stop(): void;
 }
 
+export type StepFailure = 'failed' | 'stopped';
+
 export interface Step {
   /** What it is doing now; `fraction` (0 to 1) where the end is known. */
   update(detail: string, fraction?: number): void;
   done(result?: string): void;
-  fail(): void;
+  /** `stopped` when it was broken off because of something else, whose own failure is told. */
+  fail(why?: StepFailure): void;
 }
 
 /** `7 s`, `2 min 05 s`. */

@@ -78,8 +78,8 @@ function liveStep(bar: SingleBar, payload: Payload, end: (line: string) => void)
       const took = pc.dim(`(${formatSeconds(performance.now() - payload.began)})`);
       end(`${pc.green('✓')} ${payload.title}${result === undefined ? '' : `: ${result}`} ${took}`);
     },
-    fail() {
-      end(`${pc.red('✗')} ${payload.title}`);
+    fail(why = 'failed') {
+      end(why === 'failed' ? `${pc.red('✗')} ${payload.title}` : pc.dim(`∙ ${payload.title}: ${why}`));
     },
   };
 }

@@ -83,7 +83,7 @@ async function fetchJars(
     await rm(folder, { recursive: true, force: true });
     await rename(partial, folder);
   } catch (cause) {
-    step.fail();
+    step.fail(processes.failure);
     const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
     throw new FedloopError('ServerUnavailable', `Kafka could not be fetched from Maven: ${lastWords(said)}`, {
       hint: 'Check the network or Maven’s settings (a mirror may be needed), or set KAFKA_BROKERS to a running broker.',

@@ -136,7 +136,7 @@ async function build(
     await rename(join(folder, 'temporal'), target);
     await rm(folder, { recursive: true, force: true });
   } catch (cause) {
-    step.fail();
+    step.fail(processes.failure);
     const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
     throw new FedloopError(
       'ServerUnavailable',

@@ -94,7 +94,7 @@ async function ownKafka(start: ServersStart): Promise<Had<Servers['kafka']>> {
     const env = { KAFKA_BROKERS: broker, KAFKA_TLS: undefined, KAFKA_SASL_MECHANISM: undefined };
     return { server: { brokers: broker, child }, env };
   } catch (cause) {
-    step.fail();
+    step.fail(start.processes.failure);
     throw cause;
   }
 }
@@ -135,7 +135,7 @@ async function ownTemporal(start: ServersStart): Promise<Had<Servers['temporal']
       env: { ...without(start.env, 'TEMPORAL_'), ...env },
     };
   } catch (cause) {
-    step.fail();
+    step.fail(start.processes.failure);
     throw cause;
   }
 }

@@ -42,6 +42,20 @@ describe('progress without a terminal', () => {
     expect(lines).toEqual(['Building …\n', 'Building: two (50 %)\n', 'Building: done (1 min 05 s)\n']);
   });
 
+  it('tells what failed from what was broken off because of it', () => {
+    const lines: string[] = [];
+    const progress = plainProgress(
+      (text) => lines.push(text),
+      () => 0,
+    );
+    progress.step('Planning').fail();
+    progress.step('Starting').fail('stopped');
+    expect(lines.filter((line) => !line.includes('…'))).toEqual([
+      'Planning: failed\n',
+      'Starting: stopped\n',
+    ]);
+  });
+
   it('writes times as people do', () => {
     expect([400, 7_400, 60_000, 125_000].map(formatSeconds)).toEqual([
       '0 s',
