@@ -1,3 +1,4 @@
+import { type CheckChampionInput, type CheckChampionResult } from '../core/contracts/live-checks';
 import { type BatchAnalyticsInput } from '../core/contracts/rounds';
 import {
   type BatchResult,
@@ -7,6 +8,7 @@ import {
 } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { type WarehouseService } from '../core/warehouse/service';
+import { ChampionChecks } from './check-champion';
 import { evaluate } from './evaluate';
 import { feedBack } from './feed-back';
 import { runBatch } from './run-batch';
@@ -24,6 +26,8 @@ export interface AnalyticsActivities {
   evaluate(input: EvaluateInput): Promise<EvaluateResult>;
   feedBack(input: FeedBackInput): Promise<void>;
   runBatch(input: BatchAnalyticsInput): Promise<BatchResult>;
+  /** Between rounds: is the champion still better than its predecessor and than persistence, and have its errors changed? */
+  checkChampion(input: CheckChampionInput): Promise<CheckChampionResult>;
 }
 
 export function createAnalyticsActivities({
@@ -31,9 +35,11 @@ export function createAnalyticsActivities({
   deployments,
   processed,
 }: AnalyticsDependencies): AnalyticsActivities {
+  const checks = new ChampionChecks(service, deployments);
   return withFailureCodes<AnalyticsActivities>({
     evaluate: (input) => evaluate(service, input),
     feedBack: (input) => feedBack(service, deployments, input),
     runBatch: (input) => runBatch(service, processed, input),
+    checkChampion: (input) => checks.check(input),
   });
 }

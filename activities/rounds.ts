@@ -1,4 +1,5 @@
 import { type VersionId } from '../core/contracts/ids';
+import { type ChampionChange, type PromoteInput, type RollbackInput } from '../core/contracts/live-checks';
 import {
   type AggregateResult,
   type AskResult,
@@ -18,6 +19,7 @@ import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { aggregate } from './aggregate';
 import { ask } from './ask';
+import { promote, rollback } from './change-champion';
 import { decide, withdraw } from './decide';
 import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
@@ -61,6 +63,10 @@ export interface RoundsActivities {
   withdraw(
     input: RoundRef & { readonly candidates: readonly VersionId[]; readonly reason: string },
   ): Promise<void>;
+  /** Take the champion out of service; its predecessor serves again. */
+  rollback(input: RollbackInput): Promise<ChampionChange>;
+  /** Make a version champion at a person's word. */
+  promote(input: PromoteInput): Promise<ChampionChange>;
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
@@ -75,5 +81,7 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
       deploy(dependencies, plan, aggregated, panelScores, evidence),
     decide: (input) => decide(dependencies, input),
     withdraw: (input) => withdraw(dependencies, input),
+    rollback: (input) => rollback(dependencies, input),
+    promote: (input) => promote(dependencies, input),
   });
 }

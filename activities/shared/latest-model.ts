@@ -21,7 +21,7 @@ export async function publishLatestModel(
   const own = join(folder, 'versions', version);
   await mkdir(own, { recursive: true });
   const bytes = encodeModel(model);
-  await writeFile(join(own, 'model.onnx'), bytes);
+  await replaceFile(join(own, 'model.onnx'), bytes);
   const metadata = {
     version,
     real_accuracy: realAccuracy,
@@ -29,12 +29,19 @@ export async function publishLatestModel(
     ...describe(model),
     lineage,
   };
-  await writeFile(join(own, 'metadata.json'), `${JSON.stringify(metadata, null, 2)}\n`);
+  await replaceFile(join(own, 'metadata.json'), `${JSON.stringify(metadata, null, 2)}\n`);
 
   const next = join(folder, `.${LATEST}-${process.pid}`);
   await rm(next, { force: true });
   await symlink(join('versions', version), next);
   await rename(next, join(folder, LATEST));
+}
+
+/** A version that serves again has its files there already, and somebody may be reading them. */
+async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, content);
+  await rename(draft, path);
 }
 
 function describe(model: GlobalModel): Readonly<Record<string, unknown>> {

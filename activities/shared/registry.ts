@@ -5,6 +5,7 @@ import {
   type StageMessage,
 } from '../../core/contracts/deployments';
 import { type VersionId } from '../../core/contracts/ids';
+import { FEDLOOP } from '../../core/contracts/live-checks';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
 import { logDeployment, type Deployments } from '../../core/model/deployments';
 import { type GlobalModel } from '../../core/model/types';
@@ -18,6 +19,8 @@ export interface StageChange {
   readonly stage: Stage;
   readonly round: number;
   readonly reason: string;
+  /** A person by name; left out: Fedloop itself. */
+  readonly by?: string;
 }
 
 /**
@@ -42,13 +45,14 @@ export async function deployModels(
       created_at: at,
     };
   });
-  const stageMessages = changes.map(({ version, stage, round, reason }): StageMessage => ({
+  const stageMessages = changes.map(({ version, stage, round, reason, by = FEDLOOP }): StageMessage => ({
     type: 'stage',
     version,
     stage,
     round,
     not_before: null,
     reason,
+    by,
     at,
   }));
   await logDeployment(producer, [...modelMessages, ...stageMessages]);

@@ -55,6 +55,8 @@ export const stageMessageSchema = z.object({
   /** Event time before which the version scores nothing, whatever a worker has read; null = no such bound. */
   not_before: microsSchema.nullable(),
   reason: z.string(),
+  /** Who asked for it: Fedloop itself, or a person by name. */
+  by: z.string().default('fedloop'),
   at: z.iso.datetime(),
 });
 export type StageMessage = z.infer<typeof stageMessageSchema>;

@@ -68,5 +68,21 @@ export const deviceFeedbackSchema = z.object({
 });
 export type DeviceFeedback = z.infer<typeof deviceFeedbackSchema>;
 
-export const feedbackMessageSchema = z.discriminatedUnion('type', [feedbackSchema, deviceFeedbackSchema]);
+/** A version was taken out of service on what the live stream said of it, or by a person. */
+export const rollbackFeedbackSchema = z.object({
+  type: z.literal('rollback'),
+  model_version: versionIdSchema,
+  /** Who serves instead; null when it was not to be seen in the log. */
+  champion: versionIdSchema.nullable(),
+  reason: z.string(),
+  by: z.string(),
+  at: z.iso.datetime(),
+});
+export type RollbackFeedback = z.infer<typeof rollbackFeedbackSchema>;
+
+export const feedbackMessageSchema = z.discriminatedUnion('type', [
+  feedbackSchema,
+  deviceFeedbackSchema,
+  rollbackFeedbackSchema,
+]);
 export type FeedbackMessage = z.infer<typeof feedbackMessageSchema>;

@@ -35,42 +35,13 @@ export function decidePromotion(
   };
 }
 
-export interface RollbackVerdict {
-  readonly rollBack: boolean;
-  readonly reason: string;
-}
-
-/**
- * Whether a champion must go: it is worse by more than the margin, beyond chance, than its predecessor in shadow, or than persistence, on the same
- * live windows. In both lists the champion stands as `candidateCorrect`, what it is held against as `championCorrect`.
- */
-export function decideRollback(
-  againstPredecessor: readonly PairedCluster[],
-  againstPersistence: readonly PairedCluster[],
-  { margin, minWindows, confidence }: GateSettings,
-): RollbackVerdict {
-  const rivals = [
-    { name: 'its predecessor', clusters: againstPredecessor },
-    { name: 'persistence', clusters: againstPersistence },
-  ];
-  for (const { name, clusters } of rivals) {
-    const windows = countWindows(clusters);
-    if (windows < minWindows) continue;
-    const change = pairedChange(clusters, confidence);
-    if (change.high < -margin)
-      return {
-        rollBack: true,
-        reason: `${describeChange(change)} than ${name} on the same ${windows} live windows`,
-      };
-  }
-  return { rollBack: false, reason: 'not worse than its predecessor or persistence beyond chance' };
-}
-
-function countWindows(clusters: readonly PairedCluster[]): number {
+/** Windows that have at least one pair. */
+export function countWindows(clusters: readonly PairedCluster[]): number {
   return new Set(clusters.filter(({ n }) => n > 0).map(({ windowStart }) => windowStart)).size;
 }
 
-function describeChange({ mean, low, high }: Interval): string {
+/** In words: `1.20 points worse (-2.00 to -0.40)`. */
+export function describeChange({ mean, low, high }: Interval): string {
   return `${points(Math.abs(mean))} points ${mean < 0 ? 'worse' : 'better'} (${points(low)} to ${points(high)})`;
 }
 

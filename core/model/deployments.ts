@@ -69,6 +69,8 @@ export class DeploymentState {
         this.serverStates.set(message.data.kind, message.data);
         return;
       case 'stage':
+        // Kept in the order of the log, so that the latest to be made champion is known.
+        this.stages.delete(message.data.version);
         this.stages.set(message.data.version, message.data);
         return;
       case 'model': {
@@ -91,6 +93,14 @@ export class DeploymentState {
 
   serverState(kind: ServerStateMessage['kind']): ServerStateMessage | undefined {
     return this.serverStates.get(kind);
+  }
+
+  /** The version that was made champion last, of those that still are. */
+  champion(): DeployedVersion | undefined {
+    const latest = [...this.stages.values()].findLast(
+      ({ stage, version }) => stage === 'champion' && this.models.has(version),
+    );
+    return this.versions().find(({ version }) => version === latest?.version);
   }
 
   versions(): readonly DeployedVersion[] {
@@ -124,7 +134,7 @@ export async function followDeployments(kafka: Kafka, log: Logger): Promise<Depl
     settings: () => state.settings() ?? DEFAULT_STREAM_SETTINGS,
     versions: () => state.versions(),
     find,
-    champion: () => state.versions().findLast(({ stage }) => stage.stage === 'champion'),
+    champion: () => state.champion(),
     inForce: () => state.versions().filter(({ stage }) => isInForce(stage.stage)),
     serverState: (kind) => state.serverState(kind),
     sync: () => tail.sync(),

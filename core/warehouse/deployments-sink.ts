@@ -82,7 +82,8 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
 async function storeStage(inside: Statements, message: StageMessage, offset: number): Promise<void> {
   const at = timestamp(microsOfIso(message.at));
   await inside.run(
-    'INSERT OR IGNORE INTO model_stages VALUES ($offset, $version, $stage, $round, $notBefore, $reason, $at)',
+    `INSERT OR IGNORE INTO model_stages (log_offset, model_version, stage, round, not_before, reason, staged_at, changed_by)
+     VALUES ($offset, $version, $stage, $round, $notBefore, $reason, $at, $by)`,
     {
       offset: BigInt(offset),
       version: message.version,
@@ -91,8 +92,15 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
       notBefore: timestampOrNull(message.not_before),
       reason: message.reason,
       at,
+      by: message.by,
     },
   );
+  if (message.stage === 'rolled-back') {
+    await inside.run(
+      'UPDATE federated_rounds SET rolled_back_at = $at, rollback_reason = $reason WHERE model_version = $version',
+      { version: message.version, reason: message.reason, at },
+    );
+  }
   // A stage may stand in the log before its model: compaction keeps the latest of each key, in the order of writing.
   await inside.run(
     `INSERT INTO model_versions (model_version, stage, stage_reason, stage_at) VALUES ($version, $stage, $reason, $at)

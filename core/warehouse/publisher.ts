@@ -6,6 +6,7 @@ import { type Producer } from '../platform/kafka';
 import { type SerialConnection } from './connection';
 import { deviceFeedbackOfRange, feedbackOfRange, type WindowRange } from './feedback-queries';
 import { storeFeedback } from './feedback-store';
+import { markRollbackSaid, unsaidRollbacks } from './rollbacks';
 import { evaluatedWindows, latestPublishedWindow } from './windows';
 
 /** Says on `model-feedback` what the rows say; the only one who writes there. */
@@ -59,6 +60,16 @@ export class FeedbackPublisher {
     await this.say([...devices, ...feedback]);
     await storeFeedback(this.connection, feedback);
     return feedback;
+  }
+
+  /** Rollbacks that were not spoken of yet; said before they are marked, so a crash in between says one twice, never not at all. */
+  async publishRollbacks(): Promise<number> {
+    const rollbacks = await unsaidRollbacks(this.connection);
+    for (const { logOffset, message } of rollbacks) {
+      await this.say([message]);
+      await markRollbackSaid(this.connection, logOffset);
+    }
+    return rollbacks.length;
   }
 
   private async say(messages: readonly FeedbackMessage[]): Promise<void> {

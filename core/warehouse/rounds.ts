@@ -11,7 +11,9 @@ export function saveRound(connection: SerialConnection, result: FederatedRoundRe
   return connection.run(
     `INSERT OR REPLACE INTO federated_rounds VALUES ($round, $version, $champion, $decision, $reason, $strategy, $role,
        $windows, $from, $until, $evaluations, $accuracy, $low, $high, $championAccuracy, $persistenceAccuracy,
-       $change, $changeLow, $changeHigh, $selfReported, $localReal, $trained, $used, $feedback, $result)`,
+       $change, $changeLow, $changeHigh, $selfReported, $localReal, $trained, $used, $feedback, $result,
+       (SELECT max_by(staged_at, log_offset) FROM model_stages WHERE model_version = $version AND stage = 'rolled-back'),
+       (SELECT max_by(reason, log_offset) FROM model_stages WHERE model_version = $version AND stage = 'rolled-back'))`,
     {
       round: result.round,
       version: result.version,

@@ -263,6 +263,36 @@ CREATE VIEW model_scoreboard AS
   GROUP BY windows.model_version;
 `;
 
+/** What becomes of champions between rounds: checks on the live stream, rollbacks, and who asked for a change of stage. */
+const CHAMPION_TABLES = `
+ALTER TABLE model_stages ADD COLUMN changed_by VARCHAR DEFAULT 'fedloop';
+ALTER TABLE federated_rounds ADD COLUMN rolled_back_at TIMESTAMP;
+ALTER TABLE federated_rounds ADD COLUMN rollback_reason VARCHAR;
+CREATE TABLE champion_checks (
+  model_version VARCHAR NOT NULL,
+  predecessor VARCHAR,
+  windows INTEGER NOT NULL,
+  window_from TIMESTAMP NOT NULL,
+  window_until TIMESTAMP NOT NULL,
+  accuracy DOUBLE NOT NULL,
+  persistence_accuracy DOUBLE NOT NULL,
+  predecessor_accuracy DOUBLE,
+  change DOUBLE,
+  change_low DOUBLE,
+  change_high DOUBLE,
+  persistence_change DOUBLE NOT NULL,
+  persistence_change_low DOUBLE NOT NULL,
+  persistence_change_high DOUBLE NOT NULL,
+  action VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  drift VARCHAR[] NOT NULL,
+  result JSON NOT NULL,
+  PRIMARY KEY (model_version, window_until)
+);
+CREATE TABLE rollback_feedback (log_offset BIGINT PRIMARY KEY);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
+  { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
 ];

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Environment } from '../contracts/config';
 import { FedloopError } from '../contracts/errors';
 import { type Feedback } from '../contracts/feedback';
+import { type ChampionCheck } from '../contracts/live-checks';
 import { type VersionId } from '../contracts/ids';
 import { type FederatedRoundResult } from '../contracts/rounds';
 import { type StreamSettings } from '../contracts/settings';
@@ -13,6 +14,7 @@ import { type Kafka } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry, type RouteHandler } from '../platform/metrics';
 import { runBatch, type BatchOptions } from './batch';
+import { latestCheck, saveCheck, windowsInService } from './champion-checks';
 import { Changes, type WaitOptions } from './changes';
 import { Completeness } from './completeness';
 import {
@@ -95,6 +97,16 @@ export interface WarehouseService {
   compare(input: Omit<CompareInput, 'tolerance'>): Promise<RoundComparison | null>;
   /** The version (as candidate) beside persistence (as champion) on its own device-windows. */
   compareWithPersistence(version: VersionId, range: WindowRange): Promise<readonly ClusterSums[]>;
+  /** The latest complete windows that a champion was measured on in service, oldest first. */
+  windowsInService(version: VersionId, limit: number): Promise<readonly Micros[]>;
+  /** Complete windows from `from` on that have evaluations of the version, oldest first, at most `limit`. */
+  completeWindows(input: {
+    readonly version: VersionId;
+    readonly from: Micros | null;
+    readonly limit: number;
+  }): Promise<readonly Micros[]>;
+  latestCheck(version: VersionId): Promise<ChampionCheck | undefined>;
+  saveCheck(check: ChampionCheck): Promise<void>;
   /** Feedback over a range of windows; null where the version was not measured. */
   feedbackFor(version: VersionId, range: WindowRange): Promise<Feedback | null>;
   publishRoundFeedback(
@@ -223,6 +235,12 @@ export async function startWarehouseService(options: WarehouseServiceOptions): P
     compare: async (input) => compareVersions(asking, { ...input, tolerance: await readTolerance(asking) }),
     compareWithPersistence: async (version, range) =>
       compareWithPersistence(asking, { ...range, version, tolerance: await readTolerance(asking) }),
+    windowsInService: async (version, limit) =>
+      windowsInService(asking, { version, limit, before: await completeness.before() }),
+    completeWindows: async (input) =>
+      evaluatedWindows(asking, { ...input, before: await completeness.before() }),
+    latestCheck: (version) => latestCheck(asking, version),
+    saveCheck: (check) => saveCheck(asking, check),
     async feedbackFor(version, range) {
       const tolerance = await readTolerance(asking);
       const said = await feedbackOfRange(asking, {
@@ -278,6 +296,7 @@ class WindowSpeaker {
         const before = await this.completeBefore();
         const windows = await this.publisher.publishWindows(before);
         if (windows.length > 0) this.changes.announce();
+        await this.publisher.publishRollbacks();
         await this.retention.keepUp(before);
       }
     } catch (cause) {

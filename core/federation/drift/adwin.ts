@@ -1,3 +1,5 @@
+import { type MeanChange } from './mean-change';
+
 /** Settings of the detector; the defaults are River's. */
 export interface AdwinOptions {
   /** Probability of a false alarm at any one check. */
@@ -36,6 +38,7 @@ export class Adwin {
   private variance = 0;
   private ticks = 0;
   private alarmed = false;
+  private direction: MeanChange | null = null;
 
   constructor({
     delta = 0.002,
@@ -58,6 +61,11 @@ export class Adwin {
     this.ticks += 1;
     this.alarmed = this.ticks % this.clock === 0 && this.length > this.gracePeriod && this.dropOldPart();
     return this.alarmed;
+  }
+
+  /** Which way the mean went at the latest alarm; null before the first. */
+  get change(): MeanChange | null {
+    return this.direction;
   }
 
   /** Values in the window. */
@@ -111,11 +119,14 @@ export class Adwin {
 
   /** Drop the oldest bucket as long as some cut parts the window into two unlike halves. */
   private dropOldPart(): boolean {
+    const before = this.estimation;
     let changed = false;
     while (this.findCut()) {
       changed = true;
       this.dropOldestBucket();
     }
+    // What is left is the new part: its mean has moved away from that of both together.
+    if (changed) this.direction = this.estimation > before ? 'rise' : 'fall';
     return changed;
   }
 

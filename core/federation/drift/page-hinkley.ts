@@ -1,3 +1,5 @@
+import { type MeanChange } from './mean-change';
+
 /** Settings of the test; the defaults are River's. */
 export interface PageHinkleyOptions {
   /** Values before the first alarm is possible. */
@@ -27,6 +29,7 @@ export class PageHinkley {
   private leastUp = Number.POSITIVE_INFINITY;
   private mostDown = -1;
   private alarmed = false;
+  private direction: MeanChange | null = null;
 
   constructor({
     minInstances = 30,
@@ -50,10 +53,16 @@ export class PageHinkley {
     this.down = this.alpha * this.down + deviation + this.delta;
     this.leastUp = Math.min(this.leastUp, this.up);
     this.mostDown = Math.max(this.mostDown, this.down);
-    this.alarmed =
-      this.count >= this.minInstances &&
-      (this.up - this.leastUp > this.threshold || this.mostDown - this.down > this.threshold);
+    const rose = this.up - this.leastUp > this.threshold;
+    const fell = this.mostDown - this.down > this.threshold;
+    this.alarmed = this.count >= this.minInstances && (rose || fell);
+    if (this.alarmed) this.direction = rose ? 'rise' : 'fall';
     return this.alarmed;
+  }
+
+  /** Which way the mean went at the latest alarm; null before the first. */
+  get change(): MeanChange | null {
+    return this.direction;
   }
 
   private reset(): void {

@@ -41,8 +41,35 @@ describe('drift detectors', () => {
   it('are watched together: which of them a value set off', () => {
     const watch = new DriftWatch();
     const found = [...everyFifth, ...everySecond].flatMap((value, at) =>
-      watch.update(value).map((detector) => `${detector} ${at}`),
+      watch.update(value).map(({ detector, change }) => `${detector} ${at} ${change}`),
     );
-    expect(found).toEqual(['adwin 1087', 'page-hinkley 1184']);
+    expect(found).toEqual(['adwin 1087 worse', 'page-hinkley 1184 worse']);
+  });
+
+  it('tell a change for the better from one for the worse', () => {
+    const watch = new DriftWatch();
+    const found = [...everySecond, ...everyFifth].flatMap((value) => watch.update(value));
+    expect(found).toEqual([
+      { detector: 'adwin', change: 'better' },
+      { detector: 'page-hinkley', change: 'better' },
+    ]);
+  });
+
+  it('follow one value a stretch and window: the share of errors beyond persistence’s', () => {
+    const cluster = (window: number, wrong: number) => ({
+      slot: 's',
+      windowStart: window,
+      n: 10,
+      candidateCorrect: 10 - wrong,
+      championCorrect: 10,
+    });
+    const values = [...everyFifth, ...everySecond].map((value, at) => cluster(at, 10 * value));
+    expect(new DriftWatch().follow(values)).toEqual([
+      { detector: 'adwin', window: 1087, change: 'worse' },
+      { detector: 'page-hinkley', window: 1184, change: 'worse' },
+    ]);
+    // Followed in parts, as windows come, it finds the same.
+    const watch = new DriftWatch();
+    expect([...watch.follow(values.slice(0, 900)), ...watch.follow(values.slice(900))]).toHaveLength(2);
   });
 });

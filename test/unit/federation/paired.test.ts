@@ -1,4 +1,4 @@
-import { decidePromotion, decideRollback } from '../../../core/federation/gate';
+import { decidePromotion } from '../../../core/federation/gate';
 import { accuracyInterval, pairedChange, type PairedCluster } from '../../../core/federation/paired';
 
 const gate = { margin: 0.002, minWindows: 3, confidence: 0.95 };
@@ -110,27 +110,5 @@ describe('the gate', () => {
         gate,
       ),
     ).toMatchObject({ decision: 'rejected', windows: 2 });
-  });
-});
-
-describe('rollback', () => {
-  const fine = clusters(4, () => 1);
-  const bad = clusters(4, (slot) => -5 + (slot % 2));
-  it('fires when the champion falls behind its predecessor, or behind persistence', () => {
-    expect(decideRollback(fine, fine, gate).rollBack).toBe(false);
-    expect(decideRollback(bad, fine, gate).reason).toContain('than its predecessor');
-    expect(decideRollback(bad, fine, gate).rollBack).toBe(true);
-    expect(decideRollback(fine, bad, gate).reason).toContain('than persistence');
-    expect(decideRollback(fine, bad, gate).rollBack).toBe(true);
-  });
-
-  it('waits for windows enough', () => {
-    expect(
-      decideRollback(
-        clusters(2, () => -9),
-        [],
-        gate,
-      ).rollBack,
-    ).toBe(false);
   });
 });

@@ -109,6 +109,62 @@ describe('the warehouse service', () => {
     expect(kafka.committed.get(`0/${TOPICS.evaluations.name}`)).toBe(1);
   });
 
+  it('tells model-feedback of a rollback once, also over a restart, and the round shows it', async () => {
+    const stage = (version: string, name: string, reason: string) => ({
+      type: 'stage',
+      version,
+      stage: name,
+      round: 1,
+      not_before: null,
+      reason,
+      by: 'ada',
+      at: '2020-01-01T00:00:00Z',
+    });
+    await withConnection(service.warehouse, (connection) =>
+      connection.run(
+        `INSERT INTO federated_rounds SELECT 1, 'v1', 'v0', 'promoted', '', 'closed-loop', NULL, 6, now()::TIMESTAMP,
+           now()::TIMESTAMP, 1, 1, 1, 1, 1, 1, 1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL`,
+      ),
+    );
+    kafka.append(TOPICS.deployments.name, 0, stage('v0', 'champion', 'v1 was rolled back: worse'));
+    kafka.append(TOPICS.deployments.name, 0, stage('v1', 'rolled-back', 'worse'));
+    await kafka.deliver();
+    await published(1);
+    await service.stop();
+    service = await start();
+    closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
+    closeWindow(0, 1, [{ version: 'v0', device: 'b', error: 0 }]);
+    await kafka.deliver();
+    await published(2);
+    const [first, second] = kafka.sent(TOPICS.feedback.name).map(({ value }) => value);
+    expect(first).toEqual({
+      type: 'rollback',
+      model_version: 'v1',
+      champion: 'v0',
+      reason: 'worse',
+      by: 'ada',
+      at: '2020-01-01T00:00:00Z',
+    });
+    expect(second).toMatchObject({ type: 'feedback', scope: 'window' });
+    await withConnection(service.warehouse, async (connection) => {
+      expect(
+        await ask(connection, 'SELECT decision, rolled_back_at, rollback_reason FROM federated_rounds'),
+      ).toEqual([
+        {
+          decision: 'promoted',
+          rolled_back_at: Date.UTC(2020, 0, 1) * 1000,
+          rollback_reason: 'worse',
+        },
+      ]);
+      expect(
+        await ask(connection, 'SELECT model_version, changed_by FROM model_stages ORDER BY log_offset'),
+      ).toEqual([
+        { model_version: 'v0', changed_by: 'ada' },
+        { model_version: 'v1', changed_by: 'ada' },
+      ]);
+    });
+  });
+
   it('goes on from its file after a restart, says nothing twice and keeps its curves', async () => {
     kafka.append(TOPICS.deployments.name, 0, {
       type: 'stage',

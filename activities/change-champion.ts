@@ -1,0 +1,156 @@
+import { FedloopError } from '../core/contracts/errors';
+import { type VersionId } from '../core/contracts/ids';
+import {
+  promoteInputSchema,
+  rollbackInputSchema,
+  type ChampionChange,
+  type PromoteInput,
+  type RollbackInput,
+} from '../core/contracts/live-checks';
+import { parseOrThrow } from '../core/contracts/validation';
+import { decodeState, encodeState, withoutMomentum } from '../core/federation/server-state';
+import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
+import { type Producer } from '../core/platform/kafka';
+import { type FeedbackLog } from './shared/feedback-log';
+import { publishLatestModel } from './shared/latest-model';
+import { deployModels, type StageChange } from './shared/registry';
+
+export interface ChangeChampionDependencies {
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly feedback: Pick<FeedbackLog, 'latest'>;
+  readonly modelsFolder: string;
+}
+
+/**
+ * Take the champion out of service: it is `rolled-back`, and its predecessor serves again. Saying it again, or of a version that
+ * serves no longer, changes nothing.
+ * @throws FedloopError `NotFound` when there is nobody to go back to, `InvalidInput` when the version to go back to was itself
+ *   rolled back or rejected: only `promote`, a person's word, brings such a one into service.
+ */
+export async function rollback(
+  dependencies: ChangeChampionDependencies,
+  input: RollbackInput,
+): Promise<ChampionChange> {
+  const { version, to, reason, by } = parseOrThrow(rollbackInputSchema, input, 'the rollback');
+  const { deployments } = dependencies;
+  await deployments.sync();
+  const serving = championOf(deployments);
+  if (version !== serving.version) {
+    // Whoever asks again after a crash finds it done; the files may not have followed yet.
+    await publish(dependencies, serving);
+    return {
+      champion: serving.version,
+      previous: null,
+      changed: false,
+      reason: `${version} does not serve any more`,
+    };
+  }
+  const next = targetOf(deployments, serving, to);
+  await carryOut(dependencies, next, [
+    change(next, 'champion', `${serving.version} was rolled back: ${reason}`, by),
+    change(serving, 'rolled-back', reason, by),
+  ]);
+  return { champion: next.version, previous: serving.version, changed: true, reason };
+}
+
+/**
+ * Make a version champion, whatever its past; the one that serves stays beside it in shadow. Saying it again changes nothing.
+ * @throws FedloopError `NotFound` for a version that is not in the registry.
+ */
+export async function promote(
+  dependencies: ChangeChampionDependencies,
+  input: PromoteInput,
+): Promise<ChampionChange> {
+  const { version, reason, by } = parseOrThrow(promoteInputSchema, input, 'the promotion');
+  const { deployments } = dependencies;
+  await deployments.sync();
+  const serving = championOf(deployments);
+  if (serving.version === version) {
+    await publish(dependencies, serving);
+    return { champion: version, previous: null, changed: false, reason: `${version} serves already` };
+  }
+  const next = deployedOf(deployments, version);
+  const shadows = deployments
+    .versions()
+    .filter(({ stage, version: known }) => stage.stage === 'shadow' && known !== version);
+  await carryOut(dependencies, next, [
+    ...shadows.map((shadow) => change(shadow, 'retired', `${serving.version} is the predecessor now`, by)),
+    change(next, 'champion', reason, by),
+    change(serving, 'shadow', `${version} took its place`, by),
+  ]);
+  return { champion: version, previous: serving.version, changed: true, reason };
+}
+
+/** The new champion comes first in the log, so that at no point there is none. */
+async function carryOut(
+  dependencies: ChangeChampionDependencies,
+  next: DeployedVersion,
+  changes: readonly StageChange[],
+): Promise<void> {
+  const { producer, deployments } = dependencies;
+  await deployModels(producer, deployments, [], changes);
+  // Momentum points away from the version that served: the strategy starts from standstill, as after a rejection.
+  const current = deployments.serverState('current');
+  if (current !== undefined) {
+    const state = encodeState(withoutMomentum(decodeState(current.state)));
+    await logDeployment(producer, [{ ...current, state }]);
+  }
+  await publish(dependencies, next);
+}
+
+async function publish(
+  { feedback, modelsFolder }: ChangeChampionDependencies,
+  { version, model, message }: DeployedVersion,
+): Promise<void> {
+  const accuracy = (await feedback.latest(version))?.accuracy ?? null;
+  await publishLatestModel(modelsFolder, model, message.lineage, accuracy);
+}
+
+/** The version asked for, else the one in shadow, else the one that the champion was made from. */
+function targetOf(
+  deployments: Deployments,
+  serving: DeployedVersion,
+  asked: VersionId | undefined,
+): DeployedVersion {
+  const shadow = deployments.inForce().find(({ stage }) => stage.stage === 'shadow')?.version;
+  const wanted = asked ?? shadow ?? serving.message.lineage.parents[0];
+  if (wanted === undefined)
+    throw new FedloopError(
+      'NotFound',
+      `nobody served before ${serving.version}, so there is nobody to go back to`,
+    );
+  if (wanted === serving.version)
+    throw new FedloopError('InvalidInput', `${wanted} serves: it cannot take its own place`);
+  const known = deployedOf(deployments, wanted);
+  const { stage } = known.stage;
+  if (stage === 'rolled-back' || stage === 'rejected') {
+    throw new FedloopError('InvalidInput', `${wanted} is ${stage} and does not come back by a rollback`, {
+      hint: `Name another version, or promote it: fedloop models promote ${wanted} --reason "…".`,
+    });
+  }
+  return known;
+}
+
+function championOf(deployments: Deployments): DeployedVersion {
+  const champion = deployments.champion();
+  if (champion !== undefined) return champion;
+  throw new FedloopError('NotFound', 'there is no champion yet', { hint: 'Run a round first.' });
+}
+
+function deployedOf(deployments: Deployments, version: VersionId): DeployedVersion {
+  const known = deployments.find(version);
+  if (known !== undefined) return known;
+  throw new FedloopError('NotFound', `there is no version ${version}`, {
+    hint: '`fedloop models list` names them.',
+  });
+}
+
+function change(
+  { version, message }: DeployedVersion,
+  stage: StageChange['stage'],
+  reason: string,
+  by: string,
+): StageChange {
+  return { version, stage, round: message.lineage.round, reason, by };
+}

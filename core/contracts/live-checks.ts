@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { versionIdSchema, type VersionId } from './ids';
+import { gateSettingsSchema, intervalSchema } from './rounds';
+import { microsSchema, type Micros } from './time';
+
+/**
+ * How the champion is held against its predecessor and against persistence between rounds. The same windows are looked at again and again as
+ * new ones come, so a check asks for more windows and more confidence than the gate of a round, which looks once.
+ */
+export const liveCheckSettingsSchema = z.strictObject({
+  /** The latest complete windows that count; older ones tell of another season. */
+  windows: z.int().min(1).max(10_000).default(24),
+  margin: gateSettingsSchema.shape.margin.unwrap().default(0.002),
+  minWindows: gateSettingsSchema.shape.minWindows.unwrap().default(6),
+  confidence: gateSettingsSchema.shape.confidence.unwrap().default(0.99),
+});
+export type LiveCheckSettings = z.infer<typeof liveCheckSettingsSchema>;
+
+export const DRIFT_DETECTORS = ['adwin', 'page-hinkley'] as const;
+export const driftDetectorSchema = z.enum(DRIFT_DETECTORS);
+export type DriftDetector = z.infer<typeof driftDetectorSchema>;
+
+/** A change that a detector found in the champion's errors beside those of persistence. */
+export const driftAlarmSchema = z.object({
+  detector: driftDetectorSchema,
+  /** Window whose errors set it off. */
+  window: microsSchema,
+  /** `worse`: the champion errs more beside persistence than it did. */
+  change: z.enum(['worse', 'better']),
+});
+export type DriftAlarm = z.infer<typeof driftAlarmSchema>;
+
+export const championVerdictSchema = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('keep'), reason: z.string() }),
+  z.object({ action: z.literal('rollback'), to: versionIdSchema, reason: z.string() }),
+]);
+export type ChampionVerdict = z.infer<typeof championVerdictSchema>;
+
+/** One look at the champion: what is kept in `champion_checks`, and what a workflow is told. */
+export const championCheckSchema = z.object({
+  champion: versionIdSchema,
+  /** The version in shadow; null when nobody served before the champion, or nobody is kept. */
+  predecessor: versionIdSchema.nullable(),
+  settings: liveCheckSettingsSchema,
+  windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
+  accuracy: z.number(),
+  persistenceAccuracy: z.number(),
+  /** On the device-windows that both forecast; null while there are none. */
+  predecessorAccuracy: z.number().nullable(),
+  /** Champion − predecessor, paired; null while there are no common device-windows. */
+  againstPredecessor: intervalSchema.nullable(),
+  againstPersistence: intervalSchema,
+  verdict: championVerdictSchema,
+  /** Alarms of the windows since the check before this one. */
+  drift: z.array(driftAlarmSchema),
+});
+export type ChampionCheck = z.infer<typeof championCheckSchema>;
+
+export interface CheckChampionInput {
+  /** Defaults where left out. */
+  readonly settings?: z.input<typeof liveCheckSettingsSchema>;
+  /** `windows.until` of the last check that the caller has dealt with: what was said there is not said again as news. */
+  readonly dealtWith?: Micros | null;
+}
+
+export type CheckChampionResult =
+  /** There is no champion yet, or no complete window since its promotion. */
+  | { readonly outcome: 'nothing-to-judge'; readonly champion: VersionId | null }
+  /** No window has become complete since the check that the caller has dealt with. */
+  | { readonly outcome: 'no-news'; readonly champion: VersionId }
+  | {
+      readonly outcome: 'judged';
+      readonly check: ChampionCheck;
+      /** Why a round should be held at once: drift to the worse; null when there is no reason. */
+      readonly asksForRound: string | null;
+    };
+
+/** Who asked for a change of champion: `fedloop` itself, or a person by name. */
+export const FEDLOOP = 'fedloop';
+
+export const rollbackInputSchema = z.strictObject({
+  /** The champion that is to go. Named, so that a rollback that is tried again never rolls back the next one too. */
+  version: versionIdSchema,
+  /** The version that is to serve instead; the champion's predecessor when left out. */
+  to: versionIdSchema.optional(),
+  reason: z.string().min(1).max(500),
+  by: z.string().min(1).max(100),
+});
+export type RollbackInput = z.infer<typeof rollbackInputSchema>;
+
+export const promoteInputSchema = z.strictObject({
+  version: versionIdSchema,
+  reason: z.string().min(1).max(500),
+  by: z.string().min(1).max(100),
+});
+export type PromoteInput = z.infer<typeof promoteInputSchema>;
+
+/** What a change of champion came to. */
+export const championChangeSchema = z.object({
+  champion: versionIdSchema,
+  /** Who served before; null when the champion was the champion already. */
+  previous: versionIdSchema.nullable(),
+  /** False when there was nothing to do: it was done before, or the version named no longer serves. */
+  changed: z.boolean(),
+  reason: z.string(),
+});
+export type ChampionChange = z.infer<typeof championChangeSchema>;

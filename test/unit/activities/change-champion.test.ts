@@ -1,0 +1,189 @@
+import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promote, rollback, type ChangeChampionDependencies } from '../../../activities/change-champion';
+import { deployModels } from '../../../activities/shared/registry';
+import { type Stage } from '../../../core/contracts/deployments';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { TOPICS } from '../../../core/contracts/topics';
+import { decodeState, encodeState, emptyState } from '../../../core/federation/server-state';
+import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
+import { initialWeights } from '../../../core/model/network';
+import { PRODUCT_SHAPE } from '../../../core/model/types';
+import { type Producer } from '../../../core/platform/kafka';
+import { silentLogger } from '../../../core/platform/log';
+import { MemoryKafka } from '../fleet/memory-kafka';
+
+const v = (name: string) => versionIdSchema.parse(name);
+let folder: string;
+let kafka: MemoryKafka;
+let producer: Producer;
+let deployments: Deployments;
+let dependencies: ChangeChampionDependencies;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fedloop-champion-'));
+  kafka = new MemoryKafka({ [TOPICS.deployments.name]: 1 });
+  producer = await kafka.producer();
+  deployments = await followDeployments(kafka, silentLogger());
+  dependencies = {
+    producer,
+    deployments,
+    feedback: { latest: () => Promise.resolve(null) },
+    modelsFolder: folder,
+  };
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function deploy(version: string, round: number, stage: Stage, parent?: string): Promise<void> {
+  const scaling = {
+    mean: Array.from({ length: PRODUCT_SHAPE.inputs }, () => 0),
+    scale: Array.from({ length: PRODUCT_SHAPE.inputs }, () => 1),
+  };
+  await deployModels(
+    producer,
+    deployments,
+    [
+      {
+        model: {
+          metadata: {
+            version: v(version),
+            shape: PRODUCT_SHAPE,
+            scaling,
+            toleranceCelsius: 1,
+            residualStddev: null,
+          },
+          weights: initialWeights(PRODUCT_SHAPE, round),
+        },
+        lineage: {
+          round,
+          parents: parent === undefined ? [] : [v(parent)],
+          strategy: 'closed-loop',
+          role: null,
+          seed: 1,
+          devices: 3,
+          data_from: null,
+          data_until: null,
+          feedback_used: {},
+        },
+      },
+    ],
+    [{ version: v(version), stage, round, reason: 'as the test has it' }],
+  );
+}
+
+const stages = (): Record<string, string> =>
+  Object.fromEntries(deployments.versions().map(({ version, stage }) => [version, stage.stage]));
+const written = (): number => kafka.records(TOPICS.deployments.name)[0]!.length;
+const asked = { reason: 'worse than persistence', by: 'fedloop' };
+
+describe('a rollback', () => {
+  beforeEach(async () => {
+    await deploy('v1', 1, 'retired', 'v0');
+    await deploy('v2', 2, 'shadow', 'v1');
+    await deploy('v3', 3, 'champion', 'v2');
+  });
+
+  it('brings the predecessor back and takes the champion out, with reason and name', async () => {
+    expect(await rollback(dependencies, { version: v('v3'), ...asked })).toEqual({
+      champion: 'v2',
+      previous: 'v3',
+      changed: true,
+      reason: asked.reason,
+    });
+    expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
+    expect(deployments.find(v('v3'))?.stage).toMatchObject({ reason: asked.reason, by: 'fedloop' });
+    expect(deployments.champion()?.version).toBe('v2');
+  });
+
+  it('leaves the predecessor as the model that programs find', async () => {
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    expect(await readlink(join(folder, 'latest_model'))).toBe(join('versions', 'v2'));
+    const metadata: unknown = JSON.parse(
+      await readFile(join(folder, 'latest_model', 'metadata.json'), 'utf8'),
+    );
+    expect(metadata).toMatchObject({ version: 'v2', sha256: deployments.find(v('v2'))?.message.sha256 });
+  });
+
+  it('that is tried again does not roll back the next one too', async () => {
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    const before = written();
+    expect(await rollback(dependencies, { version: v('v3'), ...asked })).toMatchObject({
+      champion: 'v2',
+      changed: false,
+    });
+    expect(written()).toBe(before);
+    expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
+  });
+
+  it('goes to the version that is named', async () => {
+    await rollback(dependencies, { version: v('v3'), to: v('v1'), ...asked });
+    expect(stages()).toEqual({ v1: 'champion', v2: 'shadow', v3: 'rolled-back' });
+  });
+
+  it('never goes to a version that was itself rolled back, and says how it could come back', async () => {
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    await expect(rollback(dependencies, { version: v('v2'), to: v('v3'), ...asked })).rejects.toMatchObject({
+      code: 'InvalidInput',
+      hint: expect.stringContaining('fedloop models promote v3') as string,
+    });
+  });
+
+  it('takes the strategy’s momentum away, and keeps what it knows otherwise', async () => {
+    const state = {
+      ...emptyState('fedadam'),
+      steps: 7,
+      vectors: { m: new Float32Array([1, 2]) },
+      evidence: [0.5],
+    };
+    await logDeployment(producer, [
+      { type: 'server-state', kind: 'current', round: 3, state: encodeState(state) },
+    ]);
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    expect(decodeState(deployments.serverState('current')!.state)).toMatchObject({
+      steps: 0,
+      vectors: {},
+      evidence: [0.5],
+    });
+  });
+});
+
+describe('a rollback with nobody to go back to', () => {
+  it('fails and leaves the champion', async () => {
+    await deploy('v0', 0, 'champion');
+    await expect(rollback(dependencies, { version: v('v0'), ...asked })).rejects.toMatchObject({
+      code: 'NotFound',
+    });
+    expect(stages()).toEqual({ v0: 'champion' });
+  });
+});
+
+describe('a promotion by a person', () => {
+  it('brings back even what was rolled back, and keeps the one that served in shadow', async () => {
+    await deploy('v1', 1, 'shadow');
+    await deploy('v2', 2, 'champion', 'v1');
+    await rollback(dependencies, { version: v('v2'), ...asked });
+    await promote(dependencies, { version: v('v2'), reason: 'the sensors were at fault', by: 'ada' });
+    expect(stages()).toEqual({ v1: 'shadow', v2: 'champion' });
+    expect(deployments.find(v('v2'))?.stage).toMatchObject({
+      reason: 'the sensors were at fault',
+      by: 'ada',
+    });
+  });
+
+  it('changes nothing when the version serves already', async () => {
+    await deploy('v1', 1, 'champion');
+    const before = written();
+    expect(await promote(dependencies, { version: v('v1'), reason: 'again', by: 'ada' })).toMatchObject({
+      changed: false,
+    });
+    expect(written()).toBe(before);
+  });
+
+  it('knows the versions that there are', async () => {
+    await deploy('v1', 1, 'champion');
+    await expect(
+      promote(dependencies, { version: v('v9'), reason: 'why not', by: 'ada' }),
+    ).rejects.toMatchObject({ code: 'NotFound', message: 'there is no version v9' });
+  });
+});

@@ -1,0 +1,95 @@
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { judgeChampion } from '../../../core/federation/live-check';
+import { type PairedCluster } from '../../../core/federation/paired';
+
+const settings = { margin: 0.002, minWindows: 3, confidence: 0.95 };
+const predecessor = versionIdSchema.parse('v3');
+
+/** 10 stretches × `windows`; of 100 forecasts each the champion has `gain(stretch, window)` more right than what it is held against. */
+function beside(windows: number, gain: (stretch: number, window: number) => number): PairedCluster[] {
+  return Array.from({ length: 10 * windows }, (_, at) => {
+    const stretch = at % 10;
+    const window = Math.floor(at / 10);
+    return {
+      slot: `s${stretch}`,
+      windowStart: window * 30,
+      n: 100,
+      championCorrect: 70,
+      candidateCorrect: 70 + gain(stretch, window),
+    };
+  });
+}
+
+const good = beside(4, () => 2);
+const bad = beside(4, (stretch) => -5 + (stretch % 2));
+
+describe('judging the champion', () => {
+  it('keeps one that is as good as its predecessor and persistence', () => {
+    const as = beside(4, () => 0);
+    expect(
+      judgeChampion({ predecessor, againstPredecessor: as, againstPersistence: as }, settings).action,
+    ).toBe('keep');
+  });
+
+  it('rolls one back that is worse than its predecessor beyond margin and chance, and says by how much', () => {
+    expect(
+      judgeChampion({ predecessor, againstPredecessor: bad, againstPersistence: good }, settings),
+    ).toEqual({
+      action: 'rollback',
+      to: predecessor,
+      reason: expect.stringMatching(
+        /^4\.50 points worse \(.*\) than its predecessor v3 on the same 4 live windows$/,
+      ) as string,
+    });
+  });
+
+  it('rolls one back that is worse than persistence', () => {
+    expect(
+      judgeChampion(
+        { predecessor, againstPredecessor: beside(4, () => 0), againstPersistence: bad },
+        settings,
+      ),
+    ).toMatchObject({
+      action: 'rollback',
+      to: predecessor,
+      reason: expect.stringContaining('than persistence') as string,
+    });
+  });
+
+  it('forgives what chance explains', () => {
+    const swinging = beside(4, (stretch, window) => (window % 2 === 0 ? 8 : -9) + stretch - 4.5);
+    expect(
+      judgeChampion({ predecessor, againstPredecessor: swinging, againstPersistence: swinging }, settings)
+        .action,
+    ).toBe('keep');
+  });
+
+  it('forgives what the margin allows', () => {
+    const slightly = beside(4, (stretch) => (stretch === 0 ? -1 : 0));
+    expect(
+      judgeChampion(
+        { predecessor, againstPredecessor: slightly, againstPersistence: good },
+        { ...settings, margin: 0.01 },
+      ).action,
+    ).toBe('keep');
+  });
+
+  it('waits for windows enough', () => {
+    const short = beside(2, () => -9);
+    expect(
+      judgeChampion({ predecessor, againstPredecessor: short, againstPersistence: short }, settings),
+    ).toEqual({ action: 'keep', reason: 'only 2 of 3 live windows were measured' });
+  });
+
+  it('keeps one that nobody came before, however bad it is', () => {
+    expect(
+      judgeChampion({ predecessor: null, againstPredecessor: [], againstPersistence: bad }, settings),
+    ).toMatchObject({ action: 'keep', reason: expect.stringContaining('no predecessor') as string });
+  });
+
+  it('keeps one that is worse than persistence while its predecessor is worse still', () => {
+    expect(
+      judgeChampion({ predecessor, againstPredecessor: good, againstPersistence: bad }, settings),
+    ).toMatchObject({ action: 'keep', reason: expect.stringContaining('worse still') as string });
+  });
+});
