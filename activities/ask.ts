@@ -1,18 +1,50 @@
 import { type Feedback } from '../core/contracts/feedback';
 import { type AskResult } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
+import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';
+import { deployModels } from './shared/registry';
+
+export interface AskDependencies {
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly feedback: FeedbackLog;
+  readonly searchAttributes: boolean;
+}
 
 /** Step 0: who is champion, what the live stream says of it, and which number the next round has. */
-export async function ask(deployments: Deployments, feedback: FeedbackLog): Promise<AskResult> {
+export async function ask({
+  producer,
+  deployments,
+  feedback,
+  searchAttributes,
+}: AskDependencies): Promise<AskResult> {
   await deployments.sync();
+  await retireLeftovers(producer, deployments);
   const champion = deployments.champion()?.version ?? null;
   return {
     round: 1 + Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round)),
     champion,
     feedback: champion === null ? null : await feedback.latest(champion),
     evidence: evidenceOf(await feedback.roundVerdicts(), deployments),
+    searchAttributes,
   };
+}
+
+/** Rounds never overlap: candidates that are in force when one begins belong to one that was terminated and could not tidy up. */
+async function retireLeftovers(producer: Producer, deployments: Deployments): Promise<void> {
+  const left = deployments.versions().filter(({ stage }) => stage.stage === 'candidate');
+  await deployModels(
+    producer,
+    deployments,
+    [],
+    left.map(({ version, stage: { round } }) => ({
+      version,
+      stage: 'retired',
+      round,
+      reason: 'its round was broken off',
+    })),
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type Stage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { type VersionId } from '../core/contracts/ids';
-import { type DecideInput, type DecideResult, type RoundRef } from '../core/contracts/steps';
+import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
@@ -21,7 +21,8 @@ export interface DecideDependencies {
 export async function decide(dependencies: DecideDependencies, input: DecideInput): Promise<DecideResult> {
   const { deployments, producer, modelsFolder } = dependencies;
   const { round, champion, elected, candidates, evaluation } = input;
-  const { verdict } = evaluation;
+  await deployments.sync();
+  const verdict = stillTrue(evaluation.verdict, deployments, input);
   const promoted = verdict.decision === 'promoted';
 
   const others = candidates.filter((version) => version !== elected);
@@ -53,22 +54,38 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
   }
 }
 
-/** A round that ends early leaves no candidate in force. Champion and tables are as they were. */
+/**
+ * A candidate was compared with the champion of its round. When another one serves by now (a rollback came in between), the
+ * comparison says nothing any more, and the champion is kept.
+ */
+function stillTrue(
+  verdict: DecideResult,
+  deployments: Deployments,
+  { champion, elected }: DecideInput,
+): DecideResult {
+  const serving = deployments.champion()?.version;
+  // A retry may find its own promotion carried out already.
+  if (serving === champion || serving === elected) return verdict;
+  return {
+    decision: 'kept',
+    reason: `${serving ?? 'nobody'} became champion while the round compared its candidate with ${champion}`,
+  };
+}
+
+/** A round that ends early leaves no candidate of its own in force. Champion and tables are as they were. */
 export async function withdraw(
-  { producer, deployments }: DecideDependencies,
-  {
-    round,
-    candidates,
-    reason,
-  }: RoundRef & { readonly candidates: readonly VersionId[]; readonly reason: string },
+  { producer, deployments }: Pick<DecideDependencies, 'producer' | 'deployments'>,
+  { round, reason }: WithdrawInput,
 ): Promise<void> {
   await deployments.sync();
-  const open = candidates.filter((version) => deployments.find(version)?.stage.stage === 'candidate');
+  const open = deployments
+    .versions()
+    .filter(({ message, stage }) => message.lineage.round === round && stage.stage === 'candidate');
   await deployModels(
     producer,
     deployments,
     [],
-    open.map((version) => ({ version, stage: 'retired', round, reason })),
+    open.map(({ version }) => ({ version, stage: 'retired', round, reason })),
   );
 }
 

@@ -9,11 +9,11 @@ import {
   type PanelScore,
   type PanelSums,
   type RoundPlan,
-  type RoundRef,
   type Selection,
   type SettleResult,
   type SiteDescription,
   type TrainResult,
+  type WithdrawInput,
 } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
@@ -25,6 +25,7 @@ import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
 import { refit } from './refit';
 import { select, type SelectInput } from './select';
+import { waitForTurn } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -36,6 +37,8 @@ export interface RoundsDependencies {
   readonly feedback: FeedbackLog;
   /** Folder that `latest_model/` is kept in. */
   readonly modelsFolder: string;
+  /** Whether the namespace knows Fedloop's search attributes. */
+  readonly searchAttributes: boolean;
 }
 
 /** What the rounds worker does: everything of a round that needs neither readings nor tables. */
@@ -60,19 +63,17 @@ export interface RoundsActivities {
     evidence: readonly number[],
   ): Promise<SettleResult>;
   decide(input: DecideInput): Promise<DecideResult>;
-  withdraw(
-    input: RoundRef & { readonly candidates: readonly VersionId[]; readonly reason: string },
-  ): Promise<void>;
+  withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. */
   rollback(input: RollbackInput): Promise<ChampionChange>;
   /** Make a version champion at a person's word. */
   promote(input: PromoteInput): Promise<ChampionChange>;
+  waitForTurn(): Promise<void>;
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
-  const { deployments, feedback } = dependencies;
   return withFailureCodes<RoundsActivities>({
-    ask: () => ask(deployments, feedback),
+    ask: () => ask(dependencies),
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
     select: (input) => Promise.resolve(input).then(select),
     aggregate: (plan, trained, scored, evidence) => aggregate(dependencies, plan, trained, scored, evidence),
@@ -83,5 +84,6 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     withdraw: (input) => withdraw(dependencies, input),
     rollback: (input) => rollback(dependencies, input),
     promote: (input) => promote(dependencies, input),
+    waitForTurn,
   });
 }

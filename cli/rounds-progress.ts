@@ -45,6 +45,7 @@ async function runningRound(client: Client, rootId: string): Promise<WorkflowHan
 /** Share of a round's work that lies behind it at each step; the wait for live windows is the longest. */
 const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   waiting: 0,
+  playing: 0,
   ask: 0,
   select: 0.02,
   'train locals': 0.05,
@@ -52,6 +53,7 @@ const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   aggregate: 0.35,
   deploy: 0.4,
   evaluate: 0.45,
+  approve: 0.9,
   decide: 0.95,
   'feed back': 0.97,
   done: 1,

@@ -2,7 +2,7 @@ import { createAnalyticsActivities } from '../activities/analytics';
 import { ANALYTICS_QUEUE } from '../core/contracts/queues';
 import { startWarehouseService } from '../core/warehouse/service';
 import { type Role } from './role';
-import { runTemporalWorker } from './temporal';
+import { startTemporalWorker } from './temporal';
 
 /** Waiting for windows and counting files take turns with everything else: a few steps may wait at once. */
 const CONCURRENT_STEPS = 8;
@@ -16,7 +16,7 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
     log,
     registry,
   });
-  const worker = await runTemporalWorker(log, {
+  const worker = await startTemporalWorker(log, {
     taskQueue: ANALYTICS_QUEUE,
     activities: createAnalyticsActivities({ service, deployments, processed: env.FEDLOOP_PROCESSED }),
     maxConcurrentActivityTaskExecutions: CONCURRENT_STEPS,

@@ -4,14 +4,17 @@ import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { ROUNDS_QUEUE } from '../core/contracts/queues';
 import { WORKFLOW_BUNDLE } from './bundle';
 import { type Role } from './role';
-import { cpuSlots, runTemporalWorker } from './temporal';
+import { registerSearchAttributes } from './search-attributes';
+import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './temporal';
 
 /** Runs the workflows, aggregates, deploys and decides. */
 export const roundsRole: Role = async ({ env, log, kafka, deployments }) => {
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
-  const worker = await runTemporalWorker(log, {
+  const temporal = await connectToTemporal(log);
+  const worker = await pollQueue(temporal, {
+    ...workflowOptions(env),
     taskQueue: ROUNDS_QUEUE,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
     activities: createRoundsActivities({
@@ -20,6 +23,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments }) => {
       feedback,
       deployments,
       modelsFolder: env.FEDLOOP_MODELS,
+      searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
     }),
     maxConcurrentActivityTaskExecutions: cpuSlots(env),
   });

@@ -4,7 +4,7 @@ import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { siteQueue } from '../core/contracts/queues';
 import { openSiteStore } from '../activities/shared/site-store';
 import { type Role } from './role';
-import { cpuSlots, runTemporalWorker } from './temporal';
+import { cpuSlots, startTemporalWorker } from './temporal';
 
 /** Trains and scores on one site's devices; their readings stay here. */
 export const siteRole: Role = async ({ env, log, kafka, deployments }) => {
@@ -12,7 +12,7 @@ export const siteRole: Role = async ({ env, log, kafka, deployments }) => {
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
   const store = await openSiteStore({ env, kafka, log, settings: deployments.settings() });
-  const worker = await runTemporalWorker(log, {
+  const worker = await startTemporalWorker(log, {
     taskQueue: siteQueue(env.FEDLOOP_SITE),
     activities: createSiteActivities({
       site: env.FEDLOOP_SITE,

@@ -6,8 +6,13 @@ import { type Environment } from '../core/contracts/config';
 import { type Logger } from '../core/platform/log';
 import { type RunningRole } from './role';
 
-/** How long running activities get to notice the end of their worker before they are given up. */
+/** How long running activities get to notice the end of their worker before they are cancelled. */
 const SHUTDOWN_GRACE = '10s';
+/** And how long before it ends without them, when Temporal is away and takes no results any more. */
+const SHUTDOWN_FORCE = '15s';
+
+/** Names under which Temporal knows the versions of the workers that run workflows. */
+const DEPLOYMENT_NAME = 'fedloop';
 
 /** One core's worth of work a slot for training; DuckDB has one owner, whose steps must not overlap its sink. */
 export function cpuSlots(env: Environment): number {
@@ -15,17 +20,47 @@ export function cpuSlots(env: Environment): number {
 }
 
 /**
- * Poll one task queue until told to stop. Address, namespace, API key and TLS come from Temporal's own environment
- * variables and profile file.
- * @throws FedloopError `ServerUnavailable` when no Temporal server answers.
+ * Options of a worker that runs workflows. A slip in workflow code fails the run with its message instead of trying for
+ * ever; code that does not fit a history (a release gone wrong) does not: such runs go on once the right code is back.
  */
-export async function runTemporalWorker(
-  log: Logger,
-  options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'>,
-): Promise<RunningRole> {
+export function workflowOptions(
+  env: Environment,
+): Pick<WorkerOptions, 'workflowFailureErrorTypes' | 'workerDeploymentOptions'> {
+  return {
+    workflowFailureErrorTypes: { '*': ['TypeError', 'RangeError', 'ReferenceError', 'FedloopError'] },
+    ...(env.FEDLOOP_BUILD_ID === undefined
+      ? {}
+      : {
+          workerDeploymentOptions: {
+            useWorkerVersioning: true,
+            version: { deploymentName: DEPLOYMENT_NAME, buildId: env.FEDLOOP_BUILD_ID },
+            // A run stays with the release that it began on; runs that never end move on when they continue as new.
+            defaultVersioningBehavior: 'PINNED',
+          },
+        }),
+  };
+}
+
+export interface TemporalWorker extends RunningRole {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+}
+
+/** A connection to Temporal, and the namespace that is meant. */
+export interface TemporalConnection {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+}
+
+/**
+ * Address, namespace, API key and TLS come from Temporal's own environment variables and profile file.
+ * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace.
+ */
+export async function connectToTemporal(log: Logger): Promise<TemporalConnection> {
   installRuntime(log);
   const config = loadClientConnectConfig();
   const address = config.connectionOptions.address ?? 'localhost:7233';
+  const namespace = config.namespace ?? 'default';
   let connection: NativeConnection;
   try {
     connection = await NativeConnection.connect(config.connectionOptions);
@@ -39,15 +74,60 @@ export async function runTemporalWorker(
       },
     );
   }
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } catch (cause) {
+    // A key that may not look at the namespace may still work in it.
+    if (isNotFound(cause)) {
+      await connection.close();
+      throw new FedloopError(
+        'InvalidConfig',
+        `the Temporal server at ${address} has no namespace ${namespace}`,
+        {
+          hint: 'Check TEMPORAL_NAMESPACE, or create it: temporal operator namespace create.',
+          cause,
+        },
+      );
+    }
+  }
+  return { connection, namespace };
+}
+
+/** gRPC's status 5. */
+function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 5;
+}
+
+type OwnOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'>;
+
+/**
+ * Poll one task queue until told to stop.
+ * @throws FedloopError as `connectToTemporal` does.
+ */
+export async function startTemporalWorker(log: Logger, options: OwnOptions): Promise<TemporalWorker> {
+  return pollQueue(await connectToTemporal(log), options);
+}
+
+/** Poll one task queue over a connection that is closed with it. */
+export async function pollQueue(
+  { connection, namespace }: TemporalConnection,
+  options: OwnOptions,
+): Promise<TemporalWorker> {
   const worker = await Worker.create({
     connection,
-    namespace: config.namespace ?? 'default',
+    namespace,
     shutdownGraceTime: SHUTDOWN_GRACE,
+    shutdownForceTime: SHUTDOWN_FORCE,
     ...options,
   });
   const ended = worker.run();
+  const failed = ended.then(() => new Promise<never>(() => undefined));
+  // Whoever holds the worker waits on `failed`; until they do, a failure must not count as unhandled.
+  failed.catch(() => undefined);
   return {
-    failed: ended.then(() => new Promise<never>(() => undefined)),
+    connection,
+    namespace,
+    failed,
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended.catch(() => undefined);

@@ -1,17 +1,86 @@
+import { type FederatedRoundResult } from '../core/contracts/rounds';
 import { type RoundProgress } from '../core/contracts/steps';
+import { ROUNDS_SHOWN } from './limits';
 
 /** What Temporal's UI shows of a running round: a small Markdown table. */
 export function describeProgress(progress: RoundProgress): string {
-  const rows: readonly (readonly [string, string | number | null])[] = [
-    ['Step', progress.step],
-    ['Round', progress.round],
-    ['Champion', progress.champion],
-    ['Candidate', progress.candidate],
-    ['Devices trained', progress.devicesTrained],
-  ];
+  const { step, paused, round, champion, candidate, devicesTrained, leftOut, accuracy, change, decision } =
+    progress;
+  const rejects = Object.entries(leftOut).filter(([, count]) => count > 0);
+  return table(
+    ['', ''],
+    [
+      ['Step', paused === null ? step : `held before its next step, after ${step}: ${paused}`],
+      ['Round', round],
+      ['Version', candidate === null ? null : `${candidate} beside champion ${champion ?? 'none'}`],
+      ['Champion', candidate === null ? champion : null],
+      ['Accuracy', accuracy === null ? null : percent(accuracy)],
+      ['Change', change === null ? null : points(change)],
+      ['Devices trained', devicesTrained],
+      [
+        'Updates that do not count',
+        devicesTrained === null
+          ? null
+          : rejects.length === 0
+            ? 'none'
+            : rejects.map(([reason, count]) => `${reason}: ${count}`).join(', '),
+      ],
+      ['Decision', decision],
+    ],
+  );
+}
+
+/** The rounds of a training run, the latest first. */
+export function describeRounds(
+  finished: readonly FederatedRoundResult[],
+  heading: string,
+  paused: string | null,
+): string {
+  const shown = finished.slice(-ROUNDS_SHOWN).reverse();
+  const lines = [paused === null ? heading : `Held before the next round: ${paused}`];
+  if (shown.length > 0) {
+    lines.push(
+      '',
+      table(
+        ['Round', 'Version', 'Accuracy', 'Change', 'Devices', 'Do not count', 'Decision'],
+        shown.map((round) => [
+          round.round,
+          round.version,
+          percent(round.candidate.accuracy),
+          points(round.pairedChange.mean),
+          round.updates.trained,
+          Object.values(round.updates.leftOut).reduce((sum, count) => sum + count, 0),
+          round.decision,
+        ]),
+      ),
+    );
+  }
+  return lines.join('\n');
+}
+
+type Cell = string | number | null;
+
+/** A Markdown table; rows whose last cell is null are left out. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const line = (cells: readonly Cell[]): string => `| ${cells.map(escape).join(' | ')} |`;
   return [
-    '| | |',
-    '| --- | --- |',
-    ...rows.filter(([, value]) => value !== null).map(([name, value]) => `| ${name} | ${value ?? ''} |`),
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.filter((row) => row.at(-1) !== null).map((row) => line(row)),
   ].join('\n');
+}
+
+/** People's own words must not break the table. */
+function escape(cell: Cell): string {
+  return String(cell ?? '')
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', ' ');
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+export function points(share: number): string {
+  return `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(2)} points`;
 }

@@ -1,22 +1,16 @@
 import {
   ApplicationFailure,
   CancellationScope,
-  defineQuery,
-  executeChild,
   isCancellation,
   ParentClosePolicy,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
-  sleep,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { type AnalyticsActivities } from '../activities/analytics';
-import { type RoundsActivities } from '../activities/rounds';
-import { type SiteActivities } from '../activities/site';
 import { type VersionId } from '../core/contracts/ids';
-import { ANALYTICS_QUEUE, ROUND_WORKFLOW_ID, ROUNDS_QUEUE, siteQueue } from '../core/contracts/queues';
+import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import {
   federatedRoundInputSchema,
   partsFor,
@@ -25,30 +19,18 @@ import {
   type VersionScore,
 } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
-import { type PanelScore, type RoundPlan, type RoundProgress, type RoundStep } from '../core/contracts/steps';
-import { describeProgress } from './details';
-import { parseInput } from './input';
 import {
-  AGGREGATION,
-  BUSY_POLL,
-  EVALUATION_HEARTBEAT,
-  EVALUATION_SLACK_MS,
-  QUICK_STEP,
-  SITE_WORK,
-} from './limits';
-
-export const progressQuery = defineQuery<RoundProgress>('progress');
-
-const rounds = proxyActivities<RoundsActivities>({ ...QUICK_STEP, taskQueue: ROUNDS_QUEUE });
-const aggregation = proxyActivities<RoundsActivities>({ ...AGGREGATION, taskQueue: ROUNDS_QUEUE });
-const analytics = proxyActivities<AnalyticsActivities>({ ...QUICK_STEP, taskQueue: ANALYTICS_QUEUE });
-
-/** Activities of every site at once, in the order of the round's sites. */
-function atSites(input: FederatedRoundInput): readonly SiteActivities[] {
-  return input.sites.map((site) =>
-    proxyActivities<SiteActivities>({ ...SITE_WORK, taskQueue: siteQueue(site) }),
-  );
-}
+  type AggregateResult,
+  type AskResult,
+  type EvaluateResult,
+  type PanelScore,
+  type RoundPlan,
+  type SettleResult,
+} from '../core/contracts/steps';
+import { parseInput } from './input';
+import { BEFORE_ALL, openDesk, progressQuery, scoreboardQuery, type RoundDesk } from './round-desk';
+import { roundSteps, turnSteps, type RoundSteps } from './steps';
+import { rememberResult, visibility } from './visibility';
 
 /**
  * One federated round: ask, select, train locals, score locals, aggregate, deploy, evaluate, decide, feed back.
@@ -61,21 +43,24 @@ export async function federatedRound(rawInput?: unknown): Promise<FederatedRound
 
 /** Run the round as a child under the fixed id; while another holds it, wait or refuse as the input says. */
 async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  setHandler(progressQuery, () => ({
-    round: null,
-    step: 'waiting',
-    champion: null,
-    candidate: null,
-    devicesTrained: null,
-  }));
+  let playing = false;
+  setHandler(progressQuery, () => ({ ...BEFORE_ALL, step: playing ? 'playing' : 'waiting' }));
+  setHandler(scoreboardQuery, () => []);
   for (;;) {
     try {
-      return await executeChild(federatedRound, {
+      const round = await startChild(federatedRound, {
         workflowId: ROUND_WORKFLOW_ID,
         args: [input],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `round by ${workflowInfo().workflowId}`,
       });
+      playing = true;
+      setCurrentDetails(
+        `The round runs as workflow \`${ROUND_WORKFLOW_ID}\`: look there for its steps, and pause or approve it there.`,
+      );
+      const result = await round.result();
+      rememberResult(result);
+      return result;
     } catch (thrown) {
       if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
       if (input.ifBusy === 'refuse') {
@@ -86,126 +71,28 @@ async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResul
         });
       }
       setCurrentDetails('Another round is running; this one waits for its turn.');
-      await sleep(BUSY_POLL);
+      await turnSteps().waitForTurn();
     }
   }
 }
 
 async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  let progress: RoundProgress = {
-    round: null,
-    step: 'ask',
-    champion: null,
-    candidate: null,
-    devicesTrained: null,
-  };
-  const enter = (step: RoundStep, known: Partial<RoundProgress> = {}): void => {
-    progress = { ...progress, ...known, step };
-    setCurrentDetails(describeProgress(progress));
-  };
-  setHandler(progressQuery, () => progress);
+  const desk = openDesk(input);
+  const steps = roundSteps(input);
   const attempt = workflowInfo().runId;
-  const sites = atSites(input);
 
-  enter('ask');
-  const asked = await rounds.ask();
+  await desk.enter('ask');
+  const asked = await steps.rounds.ask();
   const { round } = asked;
-
-  enter('select', { round });
-  const descriptions = await Promise.all(
-    sites.map((site) => site.describeSite({ withFeatureSums: asked.champion === null })),
-  );
-  const champion = asked.champion ?? (await rounds.deployFirstVersion({ descriptions, seed: input.seed }));
-  const selection = await rounds.select({
-    descriptions,
-    participants: input.participants,
-    sites: input.sites,
-  });
-  const plan: RoundPlan = {
-    round,
-    attempt,
-    champion,
-    ...selection,
-    seed: input.seed,
-    strategy: input.strategy,
-    strategySettings: input.strategySettings,
-    parts: partsFor(input.strategy, input.parts),
-    training: input.training,
-    privacy: input.privacy ?? null,
-    minUpdates: input.minUpdates,
-  };
-
-  enter('train locals', { champion });
-  const trained = await Promise.all(sites.map((site) => site.trainLocals(plan)));
-  const devicesTrained = trained.reduce((sum, { trained: count }) => sum + count, 0);
-
-  enter('score locals', { devicesTrained });
-  const scored = await Promise.all(sites.map((site) => site.scoreLocals(plan, trained)));
-
-  enter('aggregate');
-  const aggregated = await aggregation.aggregate(plan, trained, scored, asked.evidence);
-  const panelScores = aggregated.wantsPanels ? await judgeOnPanels(plan, sites, aggregated.proposals) : [];
-
-  enter('deploy');
-  const settled = await rounds.deploy(plan, aggregated, panelScores, asked.evidence);
-  const deployed: readonly VersionId[] = settled.candidates;
-
   try {
-    enter('evaluate', { candidate: settled.elected.version });
-    const evaluation = await waitForWindows(input).evaluate({
-      round,
-      attempt,
-      champion,
-      elected: settled.elected.version,
-      candidates: deployed,
-      windows: input.windows,
-      windowsTimeoutMillis: durationMillis(input.windowsTimeout),
-      gate: input.gate,
-    });
-
-    enter('decide');
-    const { decision, reason } = await rounds.decide({
-      round,
-      attempt,
-      champion,
-      elected: settled.elected.version,
-      candidates: deployed,
-      evaluation,
-    });
-
-    enter('feed back');
-    const scoreOf = (version: VersionId): VersionScore => {
-      const score = evaluation.scores.find((known) => known.version === version);
-      if (score === undefined) throw ApplicationFailure.nonRetryable(`${version} has no score`, 'Internal');
-      return score;
-    };
-    const result: FederatedRoundResult = {
-      round,
-      version: settled.elected.version,
-      champion,
-      decision,
-      reason,
-      strategy: input.strategy,
-      role: settled.elected.role,
-      windows: evaluation.windows,
-      candidate: scoreOf(settled.elected.version),
-      previousChampion: scoreOf(champion),
-      pairedChange: evaluation.pairedChange,
-      selfReportedAccuracy: aggregated.selfReportedAccuracy,
-      localRealAccuracy: aggregated.localRealAccuracy,
-      updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
-      feedbackUsed: settled.feedbackUsed,
-    };
-    await analytics.feedBack({ attempt, result, candidates: deployed });
-    enter('done');
-    return result;
+    const prepared = await trainAndAggregate(desk, steps, asked, attempt);
+    return await judge(desk, steps, prepared);
   } catch (thrown) {
-    // Whatever stops a round after its candidates went out, a cancellation too: the champion stays, they leave.
+    // Whatever stops a round, a cancellation too: the champion stays, candidates that went out leave.
     await CancellationScope.nonCancellable(() =>
-      rounds.withdraw({
+      steps.certain.withdraw({
         round,
         attempt,
-        candidates: deployed,
         reason: isCancellation(thrown) ? 'the round was cancelled' : 'the round failed',
       }),
     );
@@ -213,10 +100,68 @@ async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResu
   }
 }
 
+/** What the first half of a round hands to the second. */
+interface Prepared {
+  readonly asked: AskResult;
+  readonly plan: RoundPlan;
+  readonly aggregated: AggregateResult;
+  readonly panelScores: readonly PanelScore[];
+}
+
+/** Select, train locals, score locals, aggregate: nothing that serves changes yet. */
+async function trainAndAggregate(
+  desk: RoundDesk,
+  { rounds, sites }: RoundSteps,
+  asked: AskResult,
+  attempt: string,
+): Promise<Prepared> {
+  await desk.enter('select', { round: asked.round, champion: asked.champion });
+  const { settings } = desk;
+  const descriptions = await Promise.all(
+    sites.map((site) => site.describeSite({ withFeatureSums: asked.champion === null })),
+  );
+  const selection = await rounds.select({
+    descriptions: descriptions.map((description) => ({ ...description, featureSums: null })),
+    participants: settings.participants,
+    sites: settings.sites,
+  });
+  const champion = asked.champion ?? (await rounds.deployFirstVersion({ descriptions, seed: settings.seed }));
+
+  await desk.enter('train locals', { champion });
+  const plan: RoundPlan = {
+    round: asked.round,
+    attempt,
+    champion,
+    ...selection,
+    seed: settings.seed,
+    strategy: settings.strategy,
+    strategySettings: settings.strategySettings,
+    parts: partsFor(settings.strategy, settings.parts),
+    training: settings.training,
+    privacy: settings.privacy ?? null,
+    minUpdates: desk.settings.minUpdates,
+  };
+  const trained = await Promise.all(sites.map((site) => site.trainLocals(plan)));
+
+  await desk.enter('score locals', {
+    devicesTrained: trained.reduce((sum, { trained: count }) => sum + count, 0),
+    leftOut: addReasons(trained.map(({ leftOut }) => leftOut)),
+  });
+  const scored = await Promise.all(sites.map((site) => site.scoreLocals(plan, trained)));
+
+  await desk.enter('aggregate');
+  const aggregated = await rounds.aggregate(plan, trained, scored, asked.evidence);
+  desk.tell({ leftOut: aggregated.leftOut });
+  const panelScores = aggregated.wantsPanels
+    ? await judgeOnPanels(plan, { rounds, sites }, aggregated.proposals)
+    : [];
+  return { asked, plan, aggregated, panelScores };
+}
+
 /** Sites send additive sums of their panel A; the refitted proposal joins the others, and panels B and C judge them all. */
 async function judgeOnPanels(
   plan: RoundPlan,
-  sites: readonly SiteActivities[],
+  { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
   proposals: readonly string[],
 ): Promise<readonly PanelScore[]> {
   const refitted = plan.parts.refit
@@ -228,12 +173,89 @@ async function judgeOnPanels(
   return scores.flat();
 }
 
-/** The wait for live windows has the round's own time-out. */
-function waitForWindows(input: FederatedRoundInput): Pick<AnalyticsActivities, 'evaluate'> {
-  return proxyActivities<AnalyticsActivities>({
-    ...QUICK_STEP,
-    taskQueue: ANALYTICS_QUEUE,
-    startToCloseTimeout: durationMillis(input.windowsTimeout) + EVALUATION_SLACK_MS,
-    heartbeatTimeout: EVALUATION_HEARTBEAT,
+/** Deploy, evaluate on live windows, decide, feed back. */
+async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Promise<FederatedRoundResult> {
+  const { asked, plan, aggregated, panelScores } = prepared;
+  const { round, attempt, champion } = plan;
+  const seen = visibility(asked.searchAttributes);
+
+  await desk.enter('deploy');
+  const settled = await steps.rounds.deploy(plan, aggregated, panelScores, asked.evidence);
+  const elected = settled.elected.version;
+  seen.candidate(elected);
+
+  await desk.enter('evaluate', { candidate: elected });
+  const { settings } = desk;
+  const candidates = settled.candidates;
+  const evaluation = await steps.evaluation(settings.windowsTimeout).evaluate({
+    round,
+    attempt,
+    champion,
+    elected,
+    candidates,
+    windows: settings.windows,
+    windowsTimeoutMillis: durationMillis(settings.windowsTimeout),
+    gate: settings.gate,
   });
+  desk.measured(evaluation, champion, elected);
+  const verdict = await desk.approved(evaluation.verdict);
+
+  await desk.enter('decide');
+  const decided = await steps.rounds.decide({
+    round,
+    attempt,
+    champion,
+    elected,
+    candidates,
+    evaluation: { ...evaluation, verdict },
+  });
+
+  // From here on the decision stands: a cancellation that comes now is too late, and what was decided is told to the end.
+  return CancellationScope.nonCancellable(async () => {
+    desk.tell({ step: 'feed back', decision: decided.decision });
+    const result: FederatedRoundResult = {
+      ...resultOf(plan, aggregated, settled, evaluation),
+      ...decided,
+    };
+    await steps.certain.feedBack({ attempt, result, candidates });
+    seen.decided(elected, result.decision, result.candidate.accuracy);
+    rememberResult(result);
+    desk.tell({ step: 'done' });
+    return result;
+  });
+}
+
+function resultOf(
+  plan: RoundPlan,
+  aggregated: AggregateResult,
+  settled: SettleResult,
+  evaluation: EvaluateResult,
+): Omit<FederatedRoundResult, 'decision' | 'reason'> {
+  const scoreOf = (version: VersionId): VersionScore => {
+    const score = evaluation.scores.find((known) => known.version === version);
+    if (score === undefined) throw ApplicationFailure.nonRetryable(`${version} has no score`, 'Internal');
+    return score;
+  };
+  return {
+    round: plan.round,
+    version: settled.elected.version,
+    champion: plan.champion,
+    strategy: plan.strategy,
+    role: settled.elected.role,
+    windows: evaluation.windows,
+    candidate: scoreOf(settled.elected.version),
+    previousChampion: scoreOf(plan.champion),
+    pairedChange: evaluation.pairedChange,
+    selfReportedAccuracy: aggregated.selfReportedAccuracy,
+    localRealAccuracy: aggregated.localRealAccuracy,
+    updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
+    feedbackUsed: settled.feedbackUsed,
+  };
+}
+
+function addReasons(parts: readonly Readonly<Partial<Record<string, number>>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const part of parts)
+    for (const [reason, count] of Object.entries(part)) sum[reason] = (sum[reason] ?? 0) + (count ?? 0);
+  return sum;
 }

@@ -12,6 +12,11 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
     return parseOrThrow(schema, input ?? {}, 'the input');
   } catch (thrown) {
     if (!(thrown instanceof FedloopError)) throw thrown;
-    throw ApplicationFailure.create({ type: thrown.code, message: thrown.message, nonRetryable: true });
+    throw refuse(thrown.message);
   }
+}
+
+/** What somebody asked for cannot be: the failure of a workflow or the answer to an update. */
+export function refuse(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'InvalidInput', message, nonRetryable: true });
 }

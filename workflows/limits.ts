@@ -1,8 +1,8 @@
-import { type ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
 
 /**
  * Every limit and time-out of the workflows, each with its reason. Activities fall into classes by what can go wrong
- * with them; a class is one set of options.
+ * with them; a class is one set of options. How long a task may wait for a worker is the round's own `workerTimeout`.
  */
 
 /** Errors that trying again cannot mend; their names are the closed codes of core/contracts/errors.ts. */
@@ -16,13 +16,9 @@ const HOPELESS = [
   'TooFewWindows',
 ];
 
-/** A worker that is there takes a task at once; five minutes without one means nobody listens on that queue. */
-const NOBODY_LISTENS = '5m';
-
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
   startToCloseTimeout: '1m',
-  scheduleToStartTimeout: NOBODY_LISTENS,
   retry: {
     initialInterval: '200ms',
     backoffCoefficient: 2,
@@ -32,13 +28,24 @@ export const QUICK_STEP: ActivityOptions = {
 };
 
 /**
+ * Deploying and deciding change what serves. A cancellation waits until such a step has ended, one way or the other, so that
+ * what is tidied up afterwards is what it really did.
+ */
+export const CHANGE_OF_MODELS: ActivityOptions = {
+  ...QUICK_STEP,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+};
+
+/** What must happen whatever else does: it waits for a worker as long as it takes. */
+export const CERTAIN_STEP: ActivityOptions = { ...QUICK_STEP };
+
+/**
  * Training and scoring: minutes for a quarter of a million devices. Each chunk heartbeats, so a dead worker costs the
  * heartbeat time-out and not the whole step; a retry goes on behind the last chunk that was sent.
  */
 export const SITE_WORK: ActivityOptions = {
   startToCloseTimeout: '1h',
   heartbeatTimeout: '20s',
-  scheduleToStartTimeout: NOBODY_LISTENS,
   retry: {
     initialInterval: '500ms',
     maximumInterval: '10s',
@@ -55,11 +62,19 @@ export const EVALUATION_HEARTBEAT = '20s';
 /** Beyond `windowsTimeout`: activation before the wait and counting after it. */
 export const EVALUATION_SLACK_MS = 5 * 60_000;
 
+/** A round that waits for its turn holds one activity that watches the other round; it looks anew every hour. */
+export const WAIT_FOR_TURN: ActivityOptions = {
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '1s', maximumInterval: '10s' },
+};
+
 /** A batch run reads whole folders; DuckDB reports progress per file. */
 export const BATCH_WORK: ActivityOptions = {
   startToCloseTimeout: '6h',
   heartbeatTimeout: '2m',
-  scheduleToStartTimeout: NOBODY_LISTENS,
+  // A worker that is there takes a task at once; five minutes without one means nobody listens on that queue.
+  scheduleToStartTimeout: '5m',
   retry: {
     initialInterval: '1s',
     maximumInterval: '1m',
@@ -68,8 +83,8 @@ export const BATCH_WORK: ActivityOptions = {
   },
 };
 
-/** How often a round that waits for its turn looks again; a round takes seconds to hours. */
-export const BUSY_POLL = '5s';
+/** Rounds a training run holds in one history before it continues as new: about 1,000 of Temporal's 51,200 events. */
+export const ROUNDS_PER_RUN = 50;
 
-/** Rounds a training run holds in one history before it continues as new: well under Temporal's 51,200 events. */
-export const ROUNDS_PER_RUN = 200;
+/** Rounds that the live view of a training run lists: what fits on a screen. */
+export const ROUNDS_SHOWN = 12;

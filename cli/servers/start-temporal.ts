@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
+import { SEARCH_ATTRIBUTES } from '../../core/contracts/search-attributes';
 import { LIMITS } from '../limits';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
@@ -28,6 +29,8 @@ export interface TemporalStart {
 }
 
 const HOST = '127.0.0.1';
+/** The server's own words for the types of search attributes. */
+const SERVER_TYPES = { KEYWORD: 'Keyword', DOUBLE: 'Double' } as const;
 export const TEMPORAL_NAMESPACE = 'default';
 
 /**
@@ -57,6 +60,10 @@ export async function startTemporal(start: TemporalStart): Promise<TemporalServe
           '--namespace',
           TEMPORAL_NAMESPACE,
         ],
+        ...Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
+          '--search-attribute',
+          `${name}=${SERVER_TYPES[type]}`,
+        ]),
         ...['--db-filename', start.database, '--log-level', 'warn', '--log-format', 'json'],
       ],
       logFile: join(start.logFolder, 'temporal.log'),

@@ -38,6 +38,11 @@ export const environmentSchema = z.object({
   /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
   FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   FEDLOOP_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  /** Release of the code that runs workflows: turns Temporal's worker versioning on. */
+  FEDLOOP_BUILD_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a build id has 1 to 100 letters, digits, ., _ and -')
+    .optional(),
   FEDLOOP_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Threads of onnxruntime and of training activities; 0 = one a core. */
   FEDLOOP_THREADS: z.coerce.number().int().min(0).max(1_024).default(0),

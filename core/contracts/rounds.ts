@@ -64,6 +64,11 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
   };
 }
 
+/** `30s`, `10m`, `24h` as a person writes it; kept as text, so that a round's input reads as it was given. */
+export const durationTextSchema = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration is a number with ms, s, m, h or d, such as 30s');
+
 /** When a candidate is promoted: paired with the champion on the same live windows. */
 export const gateSettingsSchema = z.strictObject({
   /** Accuracy (0 to 1) by which the candidate may be worse before it is rejected, beyond what chance explains. */
@@ -99,14 +104,18 @@ export const federatedRoundInputSchema = z.strictObject({
   /** Live windows to judge the candidate on. */
   windows: z.int().min(1).max(1_000).default(6),
   /** How long to wait for those windows before judging on what came. */
-  windowsTimeout: z
-    .string()
-    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration is a number with ms, s, m, h or d, such as 30s')
-    .default('1h'),
+  windowsTimeout: durationTextSchema.default('1h'),
+  /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
+  approval: z.enum(['automatic', 'manual']).default('automatic'),
+  /** How long to wait for that person, and what holds when nobody has answered by then. */
+  approvalTimeout: durationTextSchema.default('24h'),
+  approvalDefault: z.enum(['approve', 'reject']).default('reject'),
   /** Fewer good updates than this fail the round; the champion stays. */
   minUpdates: z.int().min(1).default(2),
   /** What to do while another round runs: wait for it, or fail at once. */
   ifBusy: z.enum(['wait', 'refuse']).default('wait'),
+  /** How long a step waits for a worker that takes it before the round fails: a worker that is there takes it at once. */
+  workerTimeout: durationTextSchema.default('5m'),
   sites: z
     .array(siteNameSchema)
     .min(1)
@@ -116,11 +125,32 @@ export const federatedRoundInputSchema = z.strictObject({
 });
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 
+export const plateauSchema = z.strictObject({
+  /** Rounds in a row over which the gain is added up. */
+  rounds: z.int().min(1).max(1_000).default(5),
+  /** Gain in accuracy (0 to 1) that they must have brought together; promoted changes count, paired on the same device-windows. */
+  gain: z.number().min(0).max(1).default(0.002),
+});
+
 export const federatedTrainingInputSchema = z.strictObject({
+  /** At most so many rounds. */
   rounds: z.int().min(1).max(100_000).default(5),
+  /** Stop once the champion's real accuracy in its round reaches this (0 to 1). */
+  targetAccuracy: z.number().gt(0).max(1).optional(),
+  /** Stop once a run of rounds has brought too little; left out: never. */
+  plateau: plateauSchema.optional(),
   round: federatedRoundInputSchema.prefault({}),
 });
 export type FederatedTrainingInput = z.infer<typeof federatedTrainingInputSchema>;
+
+/** How a training run ended, compact; the rounds themselves are in `federated_rounds` and in the query `progress`. */
+export interface FederatedTrainingResult {
+  readonly rounds: number;
+  readonly stopped: 'all rounds' | 'target accuracy' | 'plateau';
+  readonly champion: string | null;
+  /** Real accuracy of the champion on the live windows of the last round. */
+  readonly accuracy: number | null;
+}
 
 export const batchAnalyticsInputSchema = z.strictObject({
   /** Folder of `*.csv` and `*.parquet`; the deployment's `processed/` when left out. Must lie in the analytics worker's data folder. */

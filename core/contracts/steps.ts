@@ -36,6 +36,8 @@ export interface AskResult {
   readonly feedback: Feedback | null;
   /** Responsive minus steady accuracy (0 to 1) on the judged windows of past rounds, oldest first. */
   readonly evidence: readonly number[];
+  /** Whether the namespace knows Fedloop's search attributes: a workflow that sets unknown ones gets stuck. */
+  readonly searchAttributes: boolean;
 }
 
 // --- 1. select
@@ -194,6 +196,11 @@ export interface DecideResult {
   readonly reason: string;
 }
 
+/** A round that ended early. */
+export interface WithdrawInput extends RoundRef {
+  readonly reason: string;
+}
+
 // --- 8. feed back
 
 export interface FeedBackInput {
@@ -215,6 +222,7 @@ export interface BatchResult {
 /** What a running round tells of itself (query `progress`). */
 export const ROUND_STEPS = [
   'waiting',
+  'playing',
   'ask',
   'select',
   'train locals',
@@ -222,6 +230,7 @@ export const ROUND_STEPS = [
   'aggregate',
   'deploy',
   'evaluate',
+  'approve',
   'decide',
   'feed back',
   'done',
@@ -230,13 +239,35 @@ export type RoundStep = (typeof ROUND_STEPS)[number];
 
 export interface RoundProgress {
   readonly round: number | null;
+  /** `waiting` for its turn, `playing` under the fixed id, or the step that runs. */
   readonly step: RoundStep;
+  /** Why it waits before its next step; null while it runs. */
+  readonly paused: string | null;
   readonly champion: VersionId | null;
   readonly candidate: VersionId | null;
   readonly devicesTrained: number | null;
+  /** Updates that did not count, by reason. */
+  readonly leftOut: Readonly<Record<string, number>>;
+  /** Real accuracy (0 to 1) of the candidate, and its change from the champion on the same device-windows. */
+  readonly accuracy: number | null;
+  readonly change: number | null;
+  readonly decision: Decision | null;
+}
+
+/** Answer to the query `scoreboard`: versions as they were measured live, beside one another. */
+export interface ScoreboardEntry {
+  readonly round: number | null;
+  readonly version: VersionId;
+  readonly accuracy: number;
+  /** From the champion of that round; null for the champion itself. */
+  readonly change: number | null;
+  readonly evaluations: number;
+  readonly decision: Decision | 'champion';
 }
 
 export interface TrainingProgress {
   readonly rounds: number;
+  readonly paused: string | null;
+  /** Rounds of this run of the workflow; a run that continues as new starts with none. */
   readonly finished: readonly FederatedRoundResult[];
 }

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { durationTextSchema, federatedRoundInputSchema, gateSettingsSchema, plateauSchema } from './rounds';
+
+/**
+ * What people may tell a running workflow: one optional object each, as Temporal's UI sends it. `by` and `reason` are
+ * for those who read it later.
+ */
+
+const remark = z.string().max(500).optional();
+
+export const pauseInputSchema = z.strictObject({ reason: remark });
+export type PauseInput = z.infer<typeof pauseInputSchema>;
+
+export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
+export type AnswerInput = z.infer<typeof answerInputSchema>;
+
+/** Settings of a round that a step yet to come goes by. */
+export const roundSettingsSchema = z
+  .strictObject({
+    windows: federatedRoundInputSchema.shape.windows.unwrap(),
+    windowsTimeout: durationTextSchema,
+    gate: gateSettingsSchema,
+    minUpdates: federatedRoundInputSchema.shape.minUpdates.unwrap(),
+    approval: federatedRoundInputSchema.shape.approval.unwrap(),
+    approvalTimeout: durationTextSchema,
+    approvalDefault: federatedRoundInputSchema.shape.approvalDefault.unwrap(),
+  })
+  .partial();
+export type RoundSettings = z.infer<typeof roundSettingsSchema>;
+
+/** Settings of a training run that hold from its next round on. */
+export const trainingSettingsChangeSchema = z
+  .strictObject({
+    rounds: z.int().min(1).max(100_000),
+    targetAccuracy: z.number().gt(0).max(1).nullable(),
+    plateau: plateauSchema.nullable(),
+    round: federatedRoundInputSchema,
+  })
+  .partial();
+export type TrainingSettingsChange = z.infer<typeof trainingSettingsChangeSchema>;

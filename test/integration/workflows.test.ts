@@ -1,0 +1,475 @@
+import { type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
+import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
+import {
+  CANDIDATE,
+  evaluationOf,
+  failureOf,
+  record,
+  startWorkflowWorld,
+  type MockActivities,
+  type WorkflowWorld,
+} from '../support/workflow-world';
+
+jest.setTimeout(60_000);
+
+let world: WorkflowWorld;
+beforeAll(async () => {
+  world = await startWorkflowWorld();
+});
+afterAll(() => world.close());
+beforeEach(() => {
+  world.reset();
+});
+
+let started = 0;
+function start(workflow: string, workflowId: string, ...args: unknown[]): Promise<WorkflowHandle> {
+  return world.client.workflow.start(workflow, { taskQueue: ROUNDS_QUEUE, workflowId, args });
+}
+/** A round under the fixed id: the one that plays. */
+const startRound = (...args: unknown[]): Promise<WorkflowHandle> =>
+  start('federatedRound', ROUND_WORKFLOW_ID, ...args);
+/** A workflow as people start it, under an id of its own. */
+const startByHand = (workflow: string, ...args: unknown[]): Promise<WorkflowHandle> =>
+  start(workflow, `by-hand-${(started += 1)}-${Date.now()}`, ...args);
+const progressOf = (handle: WorkflowHandle): Promise<RoundProgress> =>
+  handle.query<RoundProgress>('progress');
+const callsOf = (name: keyof MockActivities): number => world.calls.filter((call) => call === name).length;
+
+/** Ask until the round says what is awaited; it says so within milliseconds. */
+async function until(handle: WorkflowHandle, is: (progress: RoundProgress) => boolean): Promise<void> {
+  while (!is(await progressOf(handle))) await new Promise((wake) => setTimeout(wake, 20));
+}
+
+describe('a round', () => {
+  it('goes through its steps in order and promotes a candidate that the gate lets through', async () => {
+    const round = await startRound();
+    const result = (await round.result()) as FederatedRoundResult;
+    expect(result).toMatchObject({ round: 3, version: CANDIDATE, decision: 'promoted', champion: 'v2' });
+    expect(world.calls).toEqual([
+      'ask',
+      'describeSite',
+      'select',
+      'trainLocals',
+      'scoreLocals',
+      'aggregate',
+      'sumPanels',
+      'refit',
+      'scoreProposals',
+      'deploy',
+      'evaluate',
+      'decide',
+      'feedBack',
+    ]);
+    await record('round-promoted', round);
+  });
+
+  it('rejects a candidate that the gate does not let through, and feeds that back', async () => {
+    world.script({ evaluate: () => Promise.resolve(evaluationOf('rejected', 'worse')) });
+    const round = await startRound();
+    expect(await round.result()).toMatchObject({ decision: 'rejected', reason: 'worse' });
+    expect(callsOf('feedBack')).toBe(1);
+    await record('round-rejected', round);
+  });
+
+  it('makes v0 first where nobody has', async () => {
+    world.script({
+      ask: () =>
+        Promise.resolve({ round: 1, champion: null, feedback: null, evidence: [], searchAttributes: false }),
+      evaluate: () => {
+        const evaluation = evaluationOf('promoted');
+        const [first, ...rest] = evaluation.scores;
+        return Promise.resolve({ ...evaluation, scores: [{ ...first!, version: 'v0' as never }, ...rest] });
+      },
+    });
+    const round = await startRound();
+    expect(await round.result()).toMatchObject({ champion: 'v0', decision: 'promoted' });
+    expect(world.argumentsOf('describeSite')).toEqual([{ withFeatureSums: true }]);
+    await record('round-first', round);
+  });
+
+  it('asks no panels for a strategy that makes one proposal', async () => {
+    world.script({
+      aggregate: () =>
+        Promise.resolve({
+          proposals: ['sole'],
+          trained: 42,
+          used: 42,
+          leftOut: {},
+          selfReportedAccuracy: 0.9,
+          localRealAccuracy: 0.8,
+          feedbackUsed: {},
+          wantsPanels: false,
+        }),
+    });
+    const round = await startRound({ strategy: 'fedavg' });
+    await round.result();
+    expect(world.calls).not.toContain('sumPanels');
+    await record('round-fedavg', round);
+  });
+
+  it('fails with too few updates, and leaves no candidate in force', async () => {
+    const tooFew = ApplicationFailure.create({
+      type: 'TooFewUpdates',
+      message: 'only 1 of 2 updates is good',
+      nonRetryable: true,
+    });
+    world.script({ aggregate: () => Promise.reject(tooFew) });
+    const round = await startRound();
+    expect(await failureOf(round)).toContain('only 1 of 2 updates is good');
+    expect(world.calls.slice(-2)).toEqual(['aggregate', 'withdraw']);
+    await record('round-too-few-updates', round);
+  });
+
+  it('tries a failing site again, and fails with its message when that does not help', async () => {
+    world.script({
+      trainLocals: () =>
+        Promise.reject(
+          ApplicationFailure.create({ type: 'InvalidData', message: 'main: its readings are unreadable' }),
+        ),
+    });
+    const round = await startRound();
+    expect(await failureOf(round)).toContain('its readings are unreadable');
+    await record('round-failing-site', round);
+  });
+
+  it('gets over a step that fails for a while', async () => {
+    let failures = 2;
+    world.script({
+      trainLocals: (plan) => {
+        if ((failures -= 1) >= 0) return Promise.reject(new Error('the broker is away'));
+        return Promise.resolve({
+          site: plan.quotas[0]!.site,
+          first: 0,
+          last: 1,
+          count: 2,
+          trained: 42,
+          leftOut: {},
+          seconds: 0.1,
+          feedbackUsed: {},
+        });
+      },
+    });
+    expect(await (await startRound()).result()).toMatchObject({ decision: 'promoted' });
+    expect(callsOf('trainLocals')).toBe(3);
+  });
+
+  it('says which worker is missing when a site’s queue has none', async () => {
+    const round = await startRound({ sites: ['nowhere'], workerTimeout: '1s' });
+    const failure = await failureOf(round);
+    expect(failure).toContain('no worker took a step from the task queue fedloop-site-nowhere in time');
+    expect(failure).toContain('FEDLOOP_SITE=nowhere');
+    await record('round-no-site-worker', round);
+  });
+
+  it.each([
+    [{ participants: -3 }, 'participants: must be "all" or a whole number of at least 1'],
+    [{ windowsTimout: '1h' }, 'unknown field "windowsTimout" (did you mean "windowsTimeout"?)'],
+    [{ gate: { margins: 1 } }, 'unknown field "gate.margins" (did you mean "margin"?)'],
+    [{ approval: 'perhaps' }, 'approval: '],
+    [[1, 2], 'the input is not valid'],
+  ])('refuses %j at once and names the field', async (input, message) => {
+    const round = await startByHand('federatedRound', input);
+    expect(await failureOf(round)).toContain(message);
+    expect(world.calls).toEqual([]);
+  });
+});
+
+describe('the live view of a round', () => {
+  it('tells the step, the versions and what was measured, and how it ended to Temporal’s list', async () => {
+    const held = world.hold('evaluate');
+    const round = await startRound();
+    await held.reached;
+    expect(await progressOf(round)).toMatchObject({
+      round: 3,
+      step: 'evaluate',
+      champion: 'v2',
+      candidate: 'v3',
+      devicesTrained: 42,
+      leftOut: { 'constant-data': 2 },
+      accuracy: null,
+    });
+    const metadata = await round.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    expect(metadata.currentDetails).toContain('| Step | evaluate |');
+    expect(metadata.currentDetails).toContain('| Version | v3 beside champion v2 |');
+    held.release();
+    await round.result();
+    expect(await progressOf(round)).toMatchObject({ step: 'done', accuracy: 0.84, change: 0.02 });
+    const scoreboard = await round.query<readonly ScoreboardEntry[]>('scoreboard');
+    expect(scoreboard).toMatchObject([
+      { version: 'v2', decision: 'champion', change: null },
+      { version: 'v3', decision: 'promoted', change: 0.02 },
+    ]);
+    const description = await round.describe();
+    const indexed = Object.fromEntries(
+      description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
+    expect(indexed).toMatchObject({ FedloopVersion: 'v3', FedloopStage: 'champion', FedloopAccuracy: 0.84 });
+    expect(description.memo).toMatchObject({ version: 'v3', decision: 'promoted' });
+  });
+
+  it('gives every step of the history a summary', async () => {
+    const round = await startRound();
+    await round.result();
+    const history = await round.fetchHistory();
+    const scheduled = (history.events ?? []).filter((event) => event.activityTaskScheduledEventAttributes);
+    expect(scheduled.length).toBe(13);
+    for (const event of scheduled) expect(event.userMetadata?.summary?.data?.length ?? 0).toBeGreaterThan(2);
+  });
+});
+
+describe('a round that people speak to', () => {
+  it('is held before its next step by pause, and goes on with resume', async () => {
+    const held = world.hold('trainLocals');
+    const round = await startRound();
+    await held.reached;
+    await round.executeUpdate('pause', { args: [{ reason: 'maintenance' }] });
+    held.release();
+    await until(round, ({ devicesTrained }) => devicesTrained !== null);
+    expect(await progressOf(round)).toMatchObject({ step: 'train locals', paused: 'maintenance' });
+    expect(world.calls).not.toContain('scoreLocals');
+    await round.executeUpdate('resume');
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+    await record('round-paused', round);
+  });
+
+  it('refuses updates that make no sense where it is', async () => {
+    const held = world.hold('trainLocals');
+    const round = await startRound();
+    await held.reached;
+    const refusal = (name: string, input?: unknown): Promise<unknown> =>
+      round.executeUpdate(name, { args: [input] }).then(
+        () => 'accepted',
+        (thrown: unknown) => String(thrown instanceof Error ? thrown.cause : thrown),
+      );
+    expect(await refusal('resume')).toContain('it is not paused');
+    expect(await refusal('approve')).toContain('nobody is asked: the round is at "train locals"');
+    expect(await refusal('pause', { reasons: 'x' })).toContain('did you mean "reason"?');
+    expect(await refusal('changeSettings', {})).toContain('name a setting');
+    expect(await refusal('changeSettings', { window: 2 })).toContain('did you mean "windows"?');
+    expect(await refusal('changeSettings', { minUpdates: 5 })).toContain('minUpdates: too late');
+    held.release();
+    await round.result();
+  });
+
+  it('goes by settings that were changed before their step', async () => {
+    const held = world.hold('trainLocals');
+    const round = await startRound();
+    await held.reached;
+    expect(await round.executeUpdate('changeSettings', { args: [{ windows: 2 }] })).toEqual({ windows: 2 });
+    held.release();
+    await round.result();
+    expect(world.argumentsOf('evaluate')[0]).toMatchObject({ windows: 2 });
+    await record('round-settings-changed', round);
+  });
+
+  it.each([
+    ['approve', 'promoted', 'approved by Ada (looks good); the gate: better'],
+    ['reject', 'rejected', 'rejected by a person by Ada (looks good); the gate: better'],
+  ])('waits for a person with approval "manual", and does what %s says', async (update, decision, reason) => {
+    const round = await startRound({ approval: 'manual' });
+    await until(round, ({ step }) => step === 'approve');
+    expect(world.calls).not.toContain('decide');
+    await round.executeUpdate(update, { args: [{ by: 'Ada', reason: 'looks good' }] });
+    const result = (await round.result()) as FederatedRoundResult;
+    expect(result.decision).toBe(decision);
+    expect(result.reason).toContain(reason);
+    await record(`round-${update}`, round);
+  });
+
+  it.each([
+    ['reject', 'rejected'],
+    ['approve', 'promoted'],
+  ])('does by default to %s when nobody answers in time', async (approvalDefault, decision) => {
+    const round = await startRound({ approval: 'manual', approvalTimeout: '200ms', approvalDefault });
+    const result = (await round.result()) as FederatedRoundResult;
+    expect(result.decision).toBe(decision);
+    expect(result.reason).toContain('nobody answered within 200ms');
+    await record(`round-unanswered-${approvalDefault}`, round);
+  });
+
+  it('asks nobody about a candidate that the gate rejects', async () => {
+    world.script({ evaluate: () => Promise.resolve(evaluationOf('rejected', 'worse')) });
+    const round = await startRound({ approval: 'manual' });
+    expect(await round.result()).toMatchObject({ decision: 'rejected', reason: 'worse' });
+  });
+});
+
+describe('a round that is cancelled', () => {
+  it.each([
+    ['describeSite'],
+    ['select'],
+    ['trainLocals'],
+    ['scoreLocals'],
+    ['aggregate'],
+    ['sumPanels'],
+    ['refit'],
+    ['scoreProposals'],
+    ['deploy'],
+    ['evaluate'],
+  ] as const)('at %s withdraws its candidates and decides nothing', async (step) => {
+    const held = world.hold(step);
+    const round = await startRound();
+    await held.reached;
+    await round.cancel();
+    // Deploying is waited for: only then is it known what there is to withdraw.
+    if (step === 'deploy') {
+      await new Promise((wake) => setTimeout(wake, 200));
+      expect(world.calls).not.toContain('withdraw');
+      held.release();
+    }
+    expect(await failureOf(round)).toContain('CancelledFailure');
+    held.release();
+    expect(world.argumentsOf('withdraw')).toMatchObject([{ round: 3, reason: 'the round was cancelled' }]);
+    expect(world.calls).not.toContain('decide');
+    expect(world.calls).not.toContain('feedBack');
+    await record(`round-cancelled-at-${step}`, round);
+  });
+
+  it('before it knows its number touches nothing', async () => {
+    const held = world.hold('ask');
+    const round = await startRound();
+    await held.reached;
+    await round.cancel();
+    expect(await failureOf(round)).toContain('CancelledFailure');
+    held.release();
+    expect(world.calls).toEqual(['ask']);
+  });
+
+  it('while a person is asked withdraws its candidates', async () => {
+    const round = await startRound({ approval: 'manual' });
+    await until(round, ({ step }) => step === 'approve');
+    await round.cancel();
+    await failureOf(round);
+    expect(world.calls.slice(-2)).toEqual(['evaluate', 'withdraw']);
+    await record('round-cancelled-at-approve', round);
+  });
+
+  it('while it is paused withdraws its candidates', async () => {
+    const held = world.hold('deploy');
+    const round = await startRound();
+    await held.reached;
+    await round.executeUpdate('pause');
+    held.release();
+    await until(round, ({ paused }) => paused !== null);
+    await round.cancel();
+    await failureOf(round);
+    expect(world.calls.slice(-2)).toEqual(['deploy', 'withdraw']);
+  });
+
+  it('when the decision is being carried out ends as decided, wholly', async () => {
+    const held = world.hold('decide');
+    const round = await startRound();
+    await held.reached;
+    await round.cancel();
+    held.release();
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+    expect(world.calls.slice(-2)).toEqual(['decide', 'feedBack']);
+    expect(world.calls).not.toContain('withdraw');
+    await record('round-cancelled-at-decide', round);
+  });
+});
+
+describe('rounds that meet', () => {
+  it('take turns: one that is started meanwhile waits for the other', async () => {
+    const held = world.hold('trainLocals');
+    const first = await startByHand('federatedRound');
+    await held.reached;
+    const turn = world.hold('waitForTurn');
+    const second = await startByHand('federatedRound');
+    await turn.reached;
+    expect(await progressOf(first)).toMatchObject({ step: 'playing' });
+    expect(await progressOf(second)).toMatchObject({ step: 'waiting' });
+    held.release();
+    await first.result();
+    turn.release();
+    expect(await second.result()).toMatchObject({ decision: 'promoted' });
+    await record('round-took-turns', second);
+  });
+
+  it('refuse one another when the input says so', async () => {
+    const held = world.hold('trainLocals');
+    const first = await startByHand('federatedRound');
+    await held.reached;
+    const second = await startByHand('federatedRound', { ifBusy: 'refuse' });
+    expect(await failureOf(second)).toContain('another round is running');
+    held.release();
+    await first.result();
+    await record('round-refused', second);
+  });
+
+  it('are cancelled together with whoever started them', async () => {
+    const held = world.hold('evaluate');
+    const byHand = await startByHand('federatedRound');
+    await held.reached;
+    await byHand.cancel();
+    expect(await failureOf(byHand)).toContain('CancelledFailure');
+    expect(await failureOf(world.client.workflow.getHandle(ROUND_WORKFLOW_ID))).toContain('CancelledFailure');
+    held.release();
+    expect(world.calls).toContain('withdraw');
+  });
+});
+
+describe('a training run', () => {
+  it('plays the rounds asked for, one after the other', async () => {
+    const training = await startByHand('federatedTraining', { rounds: 3 });
+    const result = (await training.result()) as FederatedTrainingResult;
+    expect(result).toEqual({ rounds: 3, stopped: 'all rounds', champion: 'v3', accuracy: 0.84 });
+    expect(callsOf('decide')).toBe(3);
+    await record('training', training);
+  });
+
+  it('stops once the champion is as accurate as asked for', async () => {
+    const training = await startByHand('federatedTraining', { rounds: 9, targetAccuracy: 0.83 });
+    expect(await training.result()).toMatchObject({ rounds: 1, stopped: 'target accuracy' });
+    await record('training-target', training);
+  });
+
+  it('stops when rounds bring no more', async () => {
+    world.script({ evaluate: () => Promise.resolve(evaluationOf('rejected', 'worse')) });
+    const training = await startByHand('federatedTraining', {
+      rounds: 9,
+      plateau: { rounds: 2, gain: 0.001 },
+    });
+    expect(await training.result()).toMatchObject({ rounds: 2, stopped: 'plateau', champion: 'v2' });
+    await record('training-plateau', training);
+  });
+
+  it('is held between two rounds by pause, and takes new settings for the next', async () => {
+    const held = world.hold('evaluate');
+    const training = await startByHand('federatedTraining', { rounds: 9 });
+    await held.reached;
+    await training.executeUpdate('pause');
+    await training.executeUpdate('changeSettings', { args: [{ rounds: 2, round: { windows: 2 } }] });
+    held.release();
+    while ((await training.query<{ finished: unknown[] }>('progress')).finished.length === 0);
+    expect(callsOf('ask')).toBe(1);
+    await training.executeUpdate('resume');
+    expect(await training.result()).toMatchObject({ rounds: 2, stopped: 'all rounds' });
+    expect(world.argumentsOf('evaluate')[0]).toMatchObject({ windows: 2 });
+    await record('training-paused', training);
+  });
+
+  it('stops with the round that fails', async () => {
+    world.script({ select: () => Promise.reject(ApplicationFailure.nonRetryable('no site', 'NotFound')) });
+    const training = await startByHand('federatedTraining', { rounds: 3 });
+    expect(await failureOf(training)).toContain('no site');
+    expect(callsOf('ask')).toBe(1);
+  });
+});
+
+describe('a batch run', () => {
+  it('counts the folder that its input names', async () => {
+    const batch = await startByHand('batchAnalytics', { directory: 'march' });
+    expect(await batch.result()).toMatchObject({ files: { counted: 2 } });
+    expect(world.argumentsOf('runBatch')).toEqual([{ directory: 'march' }]);
+    await record('batch', batch);
+  });
+
+  it('refuses an unknown field and suggests the known one', async () => {
+    const batch = await startByHand('batchAnalytics', { dir: 'march' });
+    expect(await failureOf(batch)).toContain('unknown field "dir" (did you mean "directory"?)');
+  });
+});

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { runFromText } from '../support/histories';
+
+/**
+ * Histories of every workflow on every path, replayed on the code as it is: what fails here would break runs in flight. A change that is meant
+ * is made with `patched`, or recorded anew (`npm run record:histories`) when no run of the old code can be left.
+ */
+const HISTORIES = readdirSync(__dirname).filter((name) => name.endsWith('.json'));
+const BUNDLE = join(__dirname, '../../dist/workflow-bundle.js');
+
+function replay(text: string): Promise<void> {
+  const { workflowId, history } = runFromText(text);
+  const workflowBundle = { code: readFileSync(BUNDLE, 'utf8') };
+  return Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+}
+
+beforeAll(() => {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  });
+});
+
+it.each(HISTORIES)('replays %s', async (name) => {
+  await replay(readFileSync(join(__dirname, name), 'utf8'));
+});
+
+it('fails on a history that the code does not follow', async () => {
+  const text = readFileSync(join(__dirname, 'round-promoted.json'), 'utf8');
+  await expect(replay(text.replaceAll('"trainLocals"', '"teachLocals"'))).rejects.toThrow(
+    /[Nn]ondeterminism/,
+  );
+});
+
+it.each(['federatedRound', 'federatedTraining', 'batchAnalytics'])('has histories of %s', (workflow) => {
+  const recorded = HISTORIES.map((name) => readFileSync(join(__dirname, name), 'utf8'));
+  expect(recorded.some((text) => text.includes(`"name": "${workflow}"`))).toBe(true);
+});

@@ -1,0 +1,194 @@
+import { condition, defineQuery, defineUpdate, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { answerInputSchema, roundSettingsSchema, type RoundSettings } from '../core/contracts/control';
+import { type FederatedRoundInput } from '../core/contracts/rounds';
+import { durationMillis } from '../core/contracts/settings';
+import {
+  ROUND_STEPS,
+  type DecideResult,
+  type EvaluateResult,
+  type RoundProgress,
+  type RoundStep,
+  type ScoreboardEntry,
+} from '../core/contracts/steps';
+import { type VersionId } from '../core/contracts/ids';
+import { describeProgress } from './details';
+import { parseInput, refuse } from './input';
+import { acceptPauses } from './pausing';
+
+export const progressQuery = defineQuery<RoundProgress>('progress');
+export const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
+export const approveUpdate = defineUpdate<string, [unknown?]>('approve');
+export const rejectUpdate = defineUpdate<string, [unknown?]>('reject');
+export const changeSettingsUpdate = defineUpdate<RoundSettings, [unknown?]>('changeSettings');
+
+/** The last step that each setting can still be changed before. */
+const USED_IN: Readonly<Record<keyof RoundSettings, RoundStep>> = {
+  minUpdates: 'train locals',
+  windows: 'evaluate',
+  windowsTimeout: 'evaluate',
+  gate: 'evaluate',
+  approval: 'decide',
+  approvalTimeout: 'approve',
+  approvalDefault: 'decide',
+};
+
+/** Nothing known yet. */
+export const BEFORE_ALL: RoundProgress = {
+  round: null,
+  step: 'waiting',
+  paused: null,
+  champion: null,
+  candidate: null,
+  devicesTrained: null,
+  leftOut: {},
+  accuracy: null,
+  change: null,
+  decision: null,
+};
+
+interface Answer {
+  readonly approved: boolean;
+  readonly reason: string;
+}
+
+/** Where people see a round and speak to it: progress and scoreboard, pause, approval, settings. */
+export interface RoundDesk {
+  /** Settings as they are by now. */
+  readonly settings: FederatedRoundInput;
+  /** Begin a step, after a pause if there is one, and tell what is known by now. */
+  enter(step: RoundStep, known?: Partial<RoundProgress>): Promise<void>;
+  tell(known: Partial<RoundProgress>): void;
+  /** What the live windows said: the query `scoreboard`. */
+  measured(evaluation: EvaluateResult, champion: VersionId, elected: VersionId): void;
+  /** The gate's verdict, or a person's where one is asked. */
+  approved(verdict: DecideResult): Promise<DecideResult>;
+}
+
+export function openDesk(input: FederatedRoundInput): RoundDesk {
+  let settings = input;
+  let progress: RoundProgress = { ...BEFORE_ALL, step: 'ask' };
+  let scoreboard: readonly ScoreboardEntry[] = [];
+  let answer: Answer | null = null;
+  const show = (): void => {
+    progress = { ...progress, paused: pausing.reason() };
+    setCurrentDetails(describeProgress(progress));
+  };
+  const pausing = acceptPauses(show);
+  const tell = (known: Partial<RoundProgress>): void => {
+    progress = { ...progress, ...known };
+    show();
+  };
+  setHandler(progressQuery, () => progress, { description: 'The step that runs and what is known by now.' });
+  setHandler(scoreboardQuery, () => scoreboard, {
+    description: 'Champion and candidates on the round’s live windows.',
+  });
+
+  const awaited = (raw?: unknown): void => {
+    parseInput(answerInputSchema, raw);
+    if (progress.step !== 'approve') throw refuse(`nobody is asked: the round is at "${progress.step}"`);
+    if (answer !== null) throw refuse('it has been answered already');
+  };
+  setHandler(
+    approveUpdate,
+    (raw?: unknown) => {
+      answer = { approved: true, reason: `approved${remarks(raw)}` };
+      return 'Approved: the candidate is promoted.';
+    },
+    { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator: awaited },
+  );
+  setHandler(
+    rejectUpdate,
+    (raw?: unknown) => {
+      answer = { approved: false, reason: `rejected by a person${remarks(raw)}` };
+      return 'Rejected: the champion stays.';
+    },
+    { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator: awaited },
+  );
+  setHandler(
+    changeSettingsUpdate,
+    (raw?: unknown) => {
+      const changes = parseInput(roundSettingsSchema, raw);
+      settings = { ...settings, ...defined(changes) };
+      return changes;
+    },
+    {
+      description: `Change what later steps go by: ${Object.keys(USED_IN).join(', ')}.`,
+      validator: (raw?: unknown) => {
+        const changes = parseInput(roundSettingsSchema, raw);
+        const names = settingNames(changes);
+        if (names.length === 0) throw refuse(`name a setting: ${Object.keys(USED_IN).join(', ')}`);
+        for (const name of names) {
+          if (ROUND_STEPS.indexOf(progress.step) >= ROUND_STEPS.indexOf(USED_IN[name]))
+            throw refuse(`${name}: too late, the round is at "${progress.step}"`);
+        }
+      },
+    },
+  );
+
+  return {
+    get settings() {
+      return settings;
+    },
+    async enter(step, known = {}) {
+      tell(known);
+      await pausing.whenRunning();
+      tell({ step });
+    },
+    tell,
+    measured({ scores, pairedChange, verdict }, champion, elected) {
+      scoreboard = scores.map(({ version, accuracy, evaluations }) => ({
+        round: progress.round,
+        version,
+        accuracy,
+        change: version === champion ? null : version === elected ? pairedChange.mean : null,
+        evaluations,
+        decision: version === champion ? 'champion' : version === elected ? verdict.decision : 'kept',
+      }));
+      tell({
+        accuracy: scores.find(({ version }) => version === elected)?.accuracy ?? null,
+        change: pairedChange.mean,
+      });
+    },
+    async approved(verdict) {
+      const asked = (): boolean => settings.approval === 'manual' && answer === null;
+      if (verdict.decision !== 'promoted' || !asked()) return verdict;
+      await this.enter('approve');
+      const { approvalTimeout } = settings;
+      const inTime = await condition(() => !asked(), durationMillis(approvalTimeout), {
+        summary: `wait for approve or reject, at most ${approvalTimeout}`,
+      });
+      return inTime ? answered(verdict, answer) : answered(verdict, silence(settings));
+    },
+  };
+}
+
+/** Nobody spoke in time: what the round's input says of that holds. */
+function silence({ approvalTimeout, approvalDefault }: FederatedRoundInput): Answer {
+  return {
+    approved: approvalDefault === 'approve',
+    reason: `nobody answered within ${approvalTimeout}, and the default is to ${approvalDefault}`,
+  };
+}
+
+/** Without an answer, because nobody is asked any more, the gate's word holds. */
+function answered(verdict: DecideResult, answer: Answer | null): DecideResult {
+  if (answer === null) return verdict;
+  return {
+    decision: answer.approved ? verdict.decision : 'rejected',
+    reason: `${answer.reason}; the gate: ${verdict.reason}`,
+  };
+}
+
+function remarks(raw: unknown): string {
+  const { by, reason } = parseInput(answerInputSchema, raw);
+  return `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : ` (${reason})`}`;
+}
+
+function settingNames(changes: RoundSettings): readonly (keyof RoundSettings)[] {
+  return roundSettingsSchema.keyof().options.filter((name) => changes[name] !== undefined);
+}
+
+/** Only what was named: an absent setting must not overwrite one. */
+function defined(changes: RoundSettings): Partial<FederatedRoundInput> {
+  return Object.fromEntries(settingNames(changes).map((name) => [name, changes[name]]));
+}

@@ -1,0 +1,53 @@
+import {
+  type FederatedRoundResult,
+  type FederatedTrainingInput,
+  type FederatedTrainingResult,
+} from '../core/contracts/rounds';
+
+/** What a training run remembers over all of its rounds; small, for it goes along when the run continues as new. */
+export interface TrainingState {
+  readonly rounds: number;
+  /** Gain of each of the latest rounds: the paired change of a promoted version, 0 of any other. */
+  readonly gains: readonly number[];
+  readonly last: Pick<FederatedTrainingResult, 'champion' | 'accuracy'>;
+}
+
+export const startOfTraining: TrainingState = {
+  rounds: 0,
+  gains: [],
+  last: { champion: null, accuracy: null },
+};
+
+/** Gains are kept so far back; a plateau asked for later, or a longer one, can look at these. */
+const GAINS_KEPT = 1_000;
+
+export function withRound(
+  state: TrainingState,
+  { decision, version, champion, candidate, previousChampion, pairedChange }: FederatedRoundResult,
+): TrainingState {
+  const promoted = decision === 'promoted';
+  return {
+    rounds: state.rounds + 1,
+    gains: [...state.gains, promoted ? pairedChange.mean : 0].slice(-GAINS_KEPT),
+    last: promoted
+      ? { champion: version, accuracy: candidate.accuracy }
+      : { champion, accuracy: previousChampion.accuracy },
+  };
+}
+
+/**
+ * Whether training is over, and why. The plateau goes by changes paired on the same device-windows: raw accuracy follows the
+ * weather, and would stop training on a storm.
+ */
+export function reasonToStop(
+  { rounds, gains, last }: TrainingState,
+  { rounds: atMost, targetAccuracy, plateau }: FederatedTrainingInput,
+): FederatedTrainingResult['stopped'] | null {
+  if (targetAccuracy !== undefined && last.accuracy !== null && last.accuracy >= targetAccuracy)
+    return 'target accuracy';
+  if (plateau !== undefined && gains.length >= plateau.rounds) {
+    const gained = gains.slice(-plateau.rounds).reduce((sum, gain) => sum + gain, 0);
+    if (gained < plateau.gain) return 'plateau';
+  }
+  return rounds >= atMost ? 'all rounds' : null;
+}
