@@ -1,0 +1,112 @@
+import Table from 'cli-table3';
+import { median } from '../support/results';
+import { type FedloopRun, type ProcessFigures, type ProcessName } from './fedloop';
+import { type PeerMeasurement, type PeerName } from './peer';
+import { type RealtimeRun } from './realtime';
+import { type Workload } from './workload';
+
+interface Measured {
+  readonly workload: Workload;
+  readonly fedloop: readonly FedloopRun[];
+  readonly peers: Readonly<Partial<Record<PeerName, readonly PeerMeasurement[]>>>;
+}
+
+const PROCESSES: readonly ProcessName[] = ['stream', 'analytics', 'broker'];
+
+/** Medians of the runs, a line a contender and size of the fleet. */
+export function tableOf(results: readonly Measured[]): string {
+  const table = new Table({
+    head: [
+      'contender',
+      'devices',
+      'events/s',
+      'of fedloop',
+      's',
+      'set-up s',
+      'CPU µs/event',
+      'rows',
+      'close → row p50 s',
+      'p99 s',
+    ],
+    style: { head: [], border: [] },
+  });
+  for (const { workload, fedloop, peers } of results) {
+    const rate = median(fedloop.map(({ eventsPerSecond }) => eventsPerSecond));
+    table.push([
+      'fedloop',
+      whole(workload.devices),
+      whole(rate),
+      '1.00',
+      of(fedloop, ({ seconds }) => seconds).toFixed(1),
+      of(fedloop, ({ setupSeconds }) => setupSeconds).toFixed(1),
+      microsPerEvent(
+        of(fedloop, ({ processes }) => processes.stream?.cpuSeconds ?? NaN),
+        workload.events,
+      ),
+      whole(of(fedloop, ({ rows }) => rows.analysis + rows.evaluations)),
+      of(fedloop, ({ closeToRow }) => closeToRow.p50).toFixed(2),
+      of(fedloop, ({ closeToRow }) => closeToRow.p99).toFixed(2),
+    ]);
+    for (const [name, runs] of Object.entries(peers)) {
+      const peerRate = median(runs.map(({ events, seconds }) => events / seconds));
+      table.push([
+        name,
+        whole(workload.devices),
+        whole(peerRate),
+        (peerRate / rate).toFixed(2),
+        of(runs, ({ seconds }) => seconds).toFixed(1),
+        of(runs, ({ setupSeconds }) => setupSeconds).toFixed(1),
+        microsPerEvent(
+          of(runs, ({ cpuSeconds }) => cpuSeconds ?? NaN),
+          workload.events,
+        ),
+        whole(of(runs, ({ rows }) => rows)),
+        '',
+        '',
+      ]);
+    }
+  }
+  const ratios = results.flatMap(({ workload, fedloop, peers }) =>
+    Object.entries(peers).map(([name, runs]) => {
+      const ratio =
+        of(fedloop, ({ eventsPerSecond }) => eventsPerSecond) /
+        of(runs, ({ events, seconds }) => events / seconds);
+      return `${whole(workload.devices)} devices: fedloop does ${ratio.toFixed(2)} × what ${name} does (medians)`;
+    }),
+  );
+  const usage = results.map(
+    ({ workload, fedloop }) =>
+      `${whole(workload.devices)} devices, fedloop: ${usageText((name, figure) =>
+        of(fedloop, ({ processes }) => processes[name]?.[figure] ?? NaN),
+      )}`,
+  );
+  return [table.toString(), ...ratios, ...usage].join('\n');
+}
+
+export function realtimeText(run: RealtimeRun): string {
+  const { p50, p99, max } = run.closeToRow;
+  return [
+    `${whole(run.eventsPerSecond)} events/s by the clock for ${run.seconds.toFixed(0)} s`,
+    `close → row: p50 ${p50.toFixed(2)} s, p99 ${p99.toFixed(2)} s, slowest ${max.toFixed(2)} s (${whole(run.rows)} rows of ${run.windows} windows)`,
+    usageText((name, figure) => run.processes[name]?.[figure] ?? NaN),
+  ].join('\n');
+}
+
+function usageText(figure: (name: ProcessName, figure: keyof ProcessFigures) => number): string {
+  return PROCESSES.map(
+    (name) =>
+      `${name} ${figure(name, 'cores').toFixed(2)} cores, peak ${whole(figure(name, 'peakMegabytes'))} MB`,
+  ).join('; ');
+}
+
+function of<Run>(runs: readonly Run[], figure: (run: Run) => number): number {
+  return median(runs.map(figure));
+}
+
+function microsPerEvent(cpuSeconds: number, events: number): string {
+  return ((cpuSeconds / events) * 1e6).toFixed(2);
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
