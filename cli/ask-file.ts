@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { type Ask } from '../core/warehouse/ask';
+import { type SerialConnection } from '../core/warehouse/connection';
 import { openWarehouse } from '../core/warehouse/open';
 import { answerSql, answerToJson } from '../core/warehouse/sql';
 import { tableSchema, type AnswerTable } from './ask';
@@ -14,4 +17,25 @@ export async function askFile(path: string, sql: string): Promise<AnswerTable> {
   } finally {
     await warehouse.close();
   }
+}
+
+/**
+ * Many questions to a warehouse that no system has open.
+ * @throws FedloopError as `askFile`
+ */
+export async function withFile<Result>(path: string, work: (ask: Ask) => Promise<Result>): Promise<Result> {
+  const warehouse = await openWarehouse(path);
+  try {
+    return await work(askConnection(await warehouse.connect()));
+  } finally {
+    await warehouse.close();
+  }
+}
+
+/** Questions to a warehouse of this process, answered as the analytics worker would. */
+export function askConnection(connection: SerialConnection): Ask {
+  return async (row, sql) => {
+    const answer = tableSchema.parse(JSON.parse(answerToJson(await answerSql(connection, sql))));
+    return z.array(row).parse(answer.rows);
+  };
 }

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
+import { type Ask } from '../core/warehouse/ask';
 import { LIMITS } from './limits';
-
-/** Ask the tables with one SELECT; every row is checked against `row`. */
-export type Ask = <Row extends z.ZodType>(row: Row, sql: string) => Promise<readonly z.infer<Row>[]>;
 
 /** An answer as the analytics worker gives it. */
 export const tableSchema = z.object({

@@ -4,6 +4,7 @@ import { registerBatch } from './commands/batch';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerReplay } from './commands/replay';
+import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
@@ -46,6 +47,7 @@ export function createProgram(): Command {
   registerStrategies(program);
   program.commandsGroup('Look:');
   registerStatus(program);
+  registerReport(program);
   registerSql(program);
   registerReplay(program);
   registerDoctor(program);

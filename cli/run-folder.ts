@@ -12,6 +12,7 @@ export interface RunFolder {
   readonly processed: string;
   readonly models: string;
   readonly summary: string;
+  readonly report: string;
 }
 
 /** `20260102-030405-1a2b`: sorts by time, and two runs of one second stay apart. */
@@ -31,6 +32,7 @@ export function runFolder(folder: string, id: string): RunFolder {
     processed: join(path, 'processed'),
     models: join(path, 'models'),
     summary: join(path, 'summary.json'),
+    report: join(path, 'report.html'),
   };
 }
 

@@ -1,13 +1,16 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/paired';
-import { type Ask } from '../ask';
+import { type Ask } from '../../core/warehouse/ask';
 import { askPairs, askPersistence, askRounds, askScores } from './questions';
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
-/** Ask the tables for everything that the report needs. `faulty`: ids of the devices that have a fault. */
-export async function collectEvidence(ask: Ask, faulty: readonly string[]): Promise<Evidence> {
-  const rounds = await askRounds(ask);
+/**
+ * Ask the tables for the scores of all versions. `faulty`: ids of the devices that have a fault. `last`: that many of the latest
+ * rounds instead of all.
+ */
+export async function collectEvidence(ask: Ask, faulty: readonly string[], last?: number): Promise<Evidence> {
+  const rounds = await askRounds(ask, last);
   const scores = new Map<VersionId, WithFaulty<ScoreCluster>>();
   const pairs = new Map<VersionId, WithFaulty<PairedCluster>>();
   for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version]))) {

@@ -3,7 +3,7 @@ import { type PairedCluster } from '../../core/federation/paired';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema } from '../../core/contracts/rounds';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
-import { type Ask } from '../ask';
+import { quoted, type Ask } from '../../core/warehouse/ask';
 import { type ScoreCluster } from './scores';
 
 /** What the report asks of the tables. Every number that it shows comes from here. */
@@ -35,15 +35,16 @@ const roundRow = z.object({
 });
 export type RoundRow = z.infer<typeof roundRow>;
 
-/** Every round that was decided, oldest first. */
-export async function askRounds(ask: Ask): Promise<readonly RoundRow[]> {
-  return ask(
+/** Every round that was decided, or the latest `last` of them; oldest first. */
+export async function askRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
+  const rounds = await ask(
     roundRow,
     `SELECT round, model_version, champion, decision, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
             champion_accuracy, paired_change, paired_change_low, paired_change_high, self_reported_accuracy, local_real_accuracy,
             updates_trained, updates_used
-     FROM federated_rounds ORDER BY round`,
+     FROM federated_rounds ORDER BY round DESC ${last === undefined ? '' : `LIMIT ${last}`}`,
   );
+  return [...rounds].reverse();
 }
 
 const scoreRow = z.object({
@@ -201,9 +202,4 @@ function toScoreCluster(row: z.infer<typeof scoreRow>): ScoreCluster {
     persistenceAbsoluteError: row.persistence_absolute_error,
     persistenceCorrect: row.persistence_correct,
   };
-}
-
-/** SQL text of a string; device ids come from outside. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

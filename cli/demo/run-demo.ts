@@ -9,6 +9,8 @@ import { packageFile } from '../package-root';
 import { type Processes } from '../processes/processes';
 import { createRunFolder, runId, type RunFolder } from '../run-folder';
 import { withTemporal } from '../servers/temporal-client';
+import { collectReport } from '../report/collect';
+import { REPORT_ROUNDS, writeReport } from '../report/write';
 import { type Session } from '../session';
 import { startSystem, type System } from '../system';
 import { unlessAborted } from '../wait';
@@ -65,13 +67,14 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
       batch: measured.batch,
     };
     await writeFile(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
+    await drawReport(session, system);
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
       options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderResults(summary)}`,
     );
     session.progress.note(
-      `Everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,
+      `The report is ${relative(session.folder, run.report)}; everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,
     );
     if (options.stay === true) {
       session.progress.note(`\n${renderLinks(system)}`);
@@ -102,6 +105,14 @@ async function measure(session: Session, system: System, settings: DemoSettings)
     batch,
     devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
   };
+}
+
+/** The page of the run; its summary must be written. */
+async function drawReport(session: Session, system: System): Promise<void> {
+  const step = session.progress.step('Drawing the report');
+  const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, REPORT_ROUNDS);
+  await writeReport(data, system.run.report);
+  step.done();
 }
 
 /** A signal that is aborted with the reason that a promise is rejected with. */

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { outColours as pc } from '../colours';
+import { percent, points, range, signed } from '../format';
 import { type PersistenceSummary, type Results, type RoundSummary, type VersionFigures } from './summary';
 import { PLAIN_TABLE } from '../table-style';
 
@@ -59,16 +60,16 @@ function roundCells(round: RoundSummary, isChampion: boolean): string[] {
 function cells(figures: VersionFigures): string[] {
   return [
     percent(figures.accuracy),
-    range(figures.accuracyCi95, percent),
-    points(figures.pairedChange),
-    range(figures.pairedChangeCi95, plainPoints),
+    range(figures.accuracyCi95, (share) => percent(share)),
+    paintedPoints(figures.pairedChange),
+    range(figures.pairedChangeCi95, points),
     figures.bias === null ? '' : signed(figures.bias, 2),
     figures.skill === null ? '' : signed(figures.skill, 2),
   ];
 }
 
 function healthyCells(figures: VersionFigures): string[] {
-  return [percent(figures.accuracy), points(figures.pairedChange)];
+  return [percent(figures.accuracy), paintedPoints(figures.pairedChange)];
 }
 
 function persistenceCells(
@@ -78,7 +79,7 @@ function persistenceCells(
   return [
     'persistence',
     percent(accuracy),
-    range(accuracyCi95, percent),
+    range(accuracyCi95, (share) => percent(share)),
     '',
     '',
     '',
@@ -112,7 +113,7 @@ function legend(results: Results): string {
     pc.dim('before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.'),
   ];
   if (best?.accuracy !== undefined && best.accuracy !== null && persistence.accuracy !== null) {
-    const ahead = plainPoints(best.accuracy - persistence.accuracy);
+    const ahead = points(best.accuracy - persistence.accuracy);
     lines.push(
       `Champion ${pc.bold(best.version)}: ${percent(best.accuracy)} real accuracy, ${ahead} points from persistence.`,
     );
@@ -120,28 +121,8 @@ function legend(results: Results): string {
   return lines.join('\n');
 }
 
-function percent(share: number | null): string {
-  return share === null ? '' : `${(100 * share).toFixed(1)} %`;
-}
-
-function points(change: number | null): string {
+function paintedPoints(change: number | null): string {
   if (change === null) return '';
-  const text = plainPoints(change);
+  const text = points(change);
   return change > 0 ? pc.green(text) : change < 0 ? pc.red(text) : text;
-}
-
-function plainPoints(change: number): string {
-  return signed(100 * change, 2);
-}
-
-function signed(value: number, decimals: number): string {
-  const text = Math.abs(value).toFixed(decimals);
-  // A zero has no sign, also one that rounding has made.
-  return Number(text) === 0 ? text : `${value < 0 ? '−' : '+'}${text}`;
-}
-
-function range(interval: readonly [number, number] | null, format: (value: number) => string): string {
-  return interval === null
-    ? ''
-    : `${format(interval[0]).replace(' %', '')} … ${format(interval[1]).replace(' %', '')}`;
 }

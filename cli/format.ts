@@ -1,0 +1,40 @@
+/** Numbers as people read them: real minus signs, a unit where there is one, nothing for what was not measured. */
+
+export function percent(share: number | null, decimals = 1): string {
+  return share === null ? '' : `${(100 * share).toFixed(decimals)} %`;
+}
+
+/** A difference of shares in percentage points, with its sign. */
+export function points(change: number): string {
+  return signed(100 * change, 2);
+}
+
+export function signed(value: number, decimals: number): string {
+  const text = Math.abs(value).toFixed(decimals);
+  // A zero has no sign, also one that rounding has made.
+  return Number(text) === 0 ? text : `${value < 0 ? '−' : '+'}${text}`;
+}
+
+/** `81.4 … 84.8`: both ends without the unit, which stands in the heading. */
+export function range(interval: readonly [number, number] | null, format: (value: number) => string): string {
+  return interval === null
+    ? ''
+    : `${format(interval[0]).replace(' %', '')} … ${format(interval[1]).replace(' %', '')}`;
+}
+
+export function whole(count: number): string {
+  return Math.round(count).toLocaleString('en');
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** `38.3 MB`: decimal units, as disks and files are sold. */
+export function bytes(size: number): string {
+  const step = size < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(size) / 3));
+  return `${(size / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${UNITS[step] ?? 'B'}`;
+}
+
+/** `1 window`, `6 windows`. */
+export function counted(count: number, noun: string): string {
+  return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,76 @@
+import { formatSeconds } from '../../progress';
+import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
+
+/** A stretch of a round, in seconds since the first one began. */
+export interface Stretch {
+  readonly from: number;
+  readonly until: number;
+  readonly kind: 'making' | 'measuring';
+}
+
+export interface TimelineLine {
+  readonly name: string;
+  readonly stretches: readonly Stretch[];
+  readonly outcome: string;
+}
+
+export const COLOUR_OF_STRETCH: Readonly<Record<Stretch['kind'], string>> = {
+  making: COLOURS.quiet,
+  measuring: COLOURS.accent,
+};
+
+/** Rounds as bars over wall-clock time. */
+export function timelineChart(lines: readonly TimelineLine[], layout: Layout): Chart {
+  const stretches = lines.flatMap((line, index) => line.stretches.map((stretch) => ({ ...stretch, index })));
+  const narrow = layout === 'narrow';
+  return {
+    height: lines.length * 36 + 60,
+    option: {
+      grid: { top: 4, bottom: 26, left: 8, right: narrow ? 74 : 90, containLabel: true },
+      xAxis: {
+        ...valueAxis('since the first round began', (value) => formatSeconds(1000 * value)),
+        min: 0,
+        ...(narrow ? { splitNumber: 3 } : {}),
+      },
+      yAxis: { ...categoryAxis(lines.map(({ name }) => name)), inverse: true },
+      series: (['making', 'measuring'] as const).map((kind) => ({
+        type: 'custom' as const,
+        silent: true,
+        encode: { x: [1, 2], y: 0 },
+        data: stretches
+          .filter((stretch) => stretch.kind === kind)
+          .map(({ index, from, until }) => [index, from, until]),
+        renderItem: bar(COLOUR_OF_STRETCH[kind], kind === 'measuring' ? lines : []),
+      })),
+    },
+  };
+}
+
+function bar(colour: string, labelled: readonly TimelineLine[]): RenderItem {
+  return (_, api) => {
+    const row = Number(api.value(0));
+    const [left = 0, y = 0] = api.coord([api.value(1), row]);
+    const [right = 0] = api.coord([api.value(2), row]);
+    const rectangle = {
+      type: 'rect',
+      shape: { x: left, y: y - 9, width: Math.max(1, right - left), height: 18, r: 3 },
+      style: { fill: colour },
+    };
+    const outcome = labelled[row]?.outcome;
+    const label = {
+      type: 'text',
+      style: {
+        text: outcome ?? '',
+        x: right + 8,
+        y,
+        fill: COLOURS.ink,
+        fontSize: 13,
+        verticalAlign: 'middle',
+      },
+    };
+    return {
+      type: 'group',
+      children: outcome === undefined ? [rectangle] : [rectangle, label],
+    } as ReturnType<RenderItem>;
+  };
+}

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FedloopError } from '../../core/contracts/errors';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
+import { type Ask } from '../../core/warehouse/ask';
+import {
+  askActions,
+  askCounts,
+  askExpired,
+  askFeedbackUsed,
+  askLineage,
+  askLocals,
+  askRegimes,
+  askReliability,
+  askSeries,
+  askSettings,
+  askTimeline,
+  askWindows,
+  askWorstDevices,
+} from '../../core/warehouse/report-questions';
+import { collectEvidence } from '../demo/collect';
+import { resultsOf } from '../demo/summary';
+import { packageVersion } from '../package-root';
+import { type RunFolder } from '../run-folder';
+import { type FleetKnowledge, type ReportData } from './data';
+
+/** Devices whose series a report shows: a page, not a catalogue. */
+export const WORST_SHOWN = 6;
+
+/**
+ * Ask the tables of a run for everything that its report says.
+ * @param rounds how many of the latest rounds to show.
+ * @throws FedloopError `NotFound` when no round has been decided yet.
+ */
+export async function collectReport(
+  ask: Ask,
+  run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
+  rounds: number,
+): Promise<ReportData> {
+  const truth = await truthOf(run.processed);
+  const faulty = [...(truth?.faults.keys() ?? [])];
+  const evidence = await collectEvidence(ask, faulty, rounds);
+  const results = resultsOf(evidence);
+  const { champion } = results;
+  if (champion === null) {
+    throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
+      hint: 'Start one with `fedloop round start --wait`, and ask for the report then.',
+    });
+  }
+  const versions = [
+    ...(results.firstVersion === null ? [] : [results.firstVersion.version]),
+    ...results.rounds.map(({ version }) => version),
+  ];
+  const numbers = results.rounds.map(({ round }) => round);
+  const worst = await askWorstDevices(ask, champion, WORST_SHOWN);
+  return {
+    run: run.id,
+    madeAt: new Date().toISOString(),
+    software: packageVersion(),
+    results,
+    versions,
+    champion,
+    truth,
+    counts: await askCounts(ask, versions),
+    expired: await askExpired(ask),
+    earlierRounds: (numbers[0] ?? 1) - 1,
+    windows: await askWindows(ask, versions),
+    locals: await askLocals(ask, numbers),
+    feedbackUsed: await askFeedbackUsed(ask, numbers),
+    actions: await askActions(ask, numbers),
+    reliability: await askReliability(ask, champion),
+    regimes: await askRegimes(ask, champion),
+    worst,
+    series: await askSeries(
+      ask,
+      worst.rows.map(({ device_id }) => device_id),
+      versions,
+    ),
+    timeline: await askTimeline(ask, numbers),
+    settings: await askSettings(ask),
+    lineage: await askLineage(ask, versions),
+    given: await givenOf(run.summary),
+  };
+}
+
+/** The fleet's own truth; a fleet of real sensors has none. */
+async function truthOf(processed: string): Promise<FleetKnowledge | null> {
+  const text = await readFile(join(processed, TRUTH_FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return null;
+  const truth = parseOrThrow(fleetTruthSchema, JSON.parse(text), TRUTH_FILE, 'InvalidData');
+  const faulty = truth.devices.filter(({ fault }) => fault !== 'none');
+  return {
+    devices: truth.devices.length,
+    faults: new Map(faulty.map(({ device_id, fault }) => [device_id, fault])),
+  };
+}
+
+const summarySchema = z.object({
+  seed: z.number(),
+  startedAt: z.string(),
+  seconds: z.number(),
+  settings: z.record(z.string(), z.unknown()),
+});
+
+/** Every setting of the run by its dotted name, as the summary has it. */
+async function givenOf(path: string): Promise<ReportData['given']> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return [];
+  const { settings, ...rest } = parseOrThrow(summarySchema, JSON.parse(text), path, 'InvalidData');
+  return [...flattened(rest), ...flattened(settings)];
+}
+
+export function flattened(value: unknown, name = ''): readonly (readonly [string, string])[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    flattened(inner, name === '' ? key : `${name}.${key}`),
+  );
+}

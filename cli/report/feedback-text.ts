@@ -1,0 +1,92 @@
+import { type FeedbackUsedRow } from '../../core/warehouse/report-questions';
+import { counted, percent, points, signed } from '../format';
+
+type Used = FeedbackUsedRow['feedback_used'];
+
+/** What a round was told and what it did, as sentences; what we have no sentence for is said as it stands. */
+export interface ActionText {
+  readonly said: readonly string[];
+  readonly done: readonly string[];
+}
+
+interface Phrase {
+  readonly kind: keyof ActionText;
+  readonly say: (value: string | number | boolean, used: Used) => string | null;
+}
+
+const number = (value: string | number | boolean, format: (value: number) => string): string =>
+  typeof value === 'number' ? format(value) : String(value);
+
+/** In the order in which they are read. */
+const PHRASES: Readonly<Record<string, Phrase>> = {
+  champion: { kind: 'said', say: () => null },
+  champion_accuracy: {
+    kind: 'said',
+    say: (value, { champion }) =>
+      `${String(champion)} was right in ${number(value, (share) => percent(share))} of its forecasts`,
+  },
+  champion_error_in_tolerances: {
+    kind: 'said',
+    say: (value) => `it erred by ${number(value, (error) => error.toFixed(2))} tolerances on average`,
+  },
+  champion_bias: {
+    kind: 'said',
+    say: (value) => `its bias was ${number(value, (bias) => signed(bias, 2))} °C`,
+  },
+  tendency: { kind: 'said', say: (value) => `anomalies: ${String(value)}` },
+  weakest_regime: { kind: 'said', say: (value) => `it was weakest in: ${String(value)}` },
+  emphasis: {
+    kind: 'done',
+    say: (value, { edge_width: width }) =>
+      `training weighed ${String(value)}${typeof width === 'number' ? `, in a band ${width.toFixed(2)} tolerances wide` : ''}`,
+  },
+  edge_width: { kind: 'done', say: () => null },
+  real_weights: {
+    kind: 'done',
+    say: (value, { effective_local_models: equal }) =>
+      value === true
+        ? `local models were weighed by their real accuracy on panels${typeof equal === 'number' ? `, which amounts to ${counted(equal, 'equal model')}` : ''}`
+        : 'local models were not weighed by their real accuracy',
+  },
+  effective_local_models: { kind: 'done', say: () => null },
+  local_models_dropped: {
+    kind: 'done',
+    say: (value) =>
+      `${number(value, (count) => counted(count, 'local model'))} left out, worse on panels than the median model`,
+  },
+  updates_clipped: {
+    kind: 'done',
+    say: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
+  },
+  refit: { kind: 'done', say: (value) => `the refit of the output layer was ${String(value)}` },
+  panel_gate: {
+    kind: 'done',
+    say: (value, { panel_difference: difference }) =>
+      `panel gate before deployment: ${String(value)}${typeof difference === 'number' ? ` (${points(difference)} points)` : ''}`,
+  },
+  panel_difference: { kind: 'done', say: () => null },
+  elected_by: {
+    kind: 'done',
+    say: (value) => `steady or responsive, by evidence: ${String(value).replace(/-(?=\d)/g, '−')}`,
+  },
+};
+
+export function describeAction(used: Used): ActionText {
+  const said: string[] = [];
+  const done: string[] = [];
+  const lists = { said, done };
+  const order = Object.keys(PHRASES);
+  const known = order.filter((name) => name in used);
+  const unknown = Object.keys(used).filter((name) => !(name in PHRASES));
+  for (const name of [...known, ...unknown]) {
+    const value = used[name];
+    if (value === null || value === undefined) continue;
+    const phrase = PHRASES[name];
+    if (phrase === undefined) done.push(`${name.replaceAll('_', ' ')}: ${String(value)}`);
+    else {
+      const sentence = phrase.say(value, used);
+      if (sentence !== null) lists[phrase.kind].push(sentence);
+    }
+  }
+  return { said, done };
+}

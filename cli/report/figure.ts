@@ -1,0 +1,97 @@
+import { type RoundSummary } from '../demo/summary';
+import { percent } from '../format';
+import { draw, WIDTHS, type Chart, type Layout } from './charts/draw';
+import { html, type Html, type HtmlPart } from './html';
+
+export interface Column {
+  readonly name: string;
+  readonly numeric?: boolean;
+}
+
+/** A table of figures. The first column names the row. */
+export function table(columns: readonly Column[], rows: readonly (readonly HtmlPart[])[]): Html {
+  const classOf = (index: number): string => (columns[index]?.numeric === false ? 'text' : 'number');
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          ${columns.map(({ name }, index) => html`<th scope="col" class="${classOf(index)}">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells.map((cell, index) =>
+                index === 0
+                  ? html`<th scope="row" class="text">${cell}</th>`
+                  : html`<td class="${classOf(index)}">${cell}</td>`,
+              )}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** Column heads: the first is text, the others are numbers unless they say otherwise. */
+export function columns(first: string, ...others: readonly (string | Column)[]): readonly Column[] {
+  return [
+    { name: first, numeric: false },
+    ...others.map((other) => (typeof other === 'string' ? { name: other } : other)),
+  ];
+}
+
+export function text(name: string): Column {
+  return { name, numeric: false };
+}
+
+/** The same picture for screens and paper, and for telephones. */
+export function picture(chart: (layout: Layout) => Chart, label: string): Html {
+  return html`<div class="wide">${draw(chart('wide'), WIDTHS.wide, label)}</div>
+    <div class="narrow">${draw(chart('narrow'), WIDTHS.narrow, label)}</div>`;
+}
+
+/** The figures behind a picture, and the SQL that gives them. */
+export function behind(figures: Html | null, sql: readonly string[]): Html {
+  return html`<details>
+    <summary>Figures and how to ask for them</summary>
+    ${figures}${sql.map((one) => html`<pre>${one}</pre>`)}
+  </details>`;
+}
+
+export function section(id: string, title: string, lead: HtmlPart, ...content: readonly HtmlPart[]): Html {
+  return html` <section aria-labelledby="${id}">
+    <h2 id="${id}">${title}</h2>
+    <p class="lead">${lead}</p>
+    ${content}
+  </section>`;
+}
+
+/** What the colours of a picture mean. Beside the picture, where the page's own font sets it. */
+export function legend(
+  kinds: readonly { readonly name: string; readonly colour: string; readonly filled: boolean }[],
+): Html {
+  return html`<ul class="legend">
+    ${kinds.map(
+      ({ name, colour, filled }) =>
+        html`<li>
+          <span
+            class="swatch"
+            style="border-color: ${colour}; background: ${filled ? colour : 'transparent'}"
+          ></span
+          >${name}
+        </li>`,
+    )}
+  </ul>`;
+}
+
+/** What became of a round. */
+export function badge(decision: RoundSummary['decision']): Html {
+  return html`<span class="badge ${decision}">${decision}</span>`;
+}
+
+/** Ticks of an axis of shares. */
+export function share(value: number): string {
+  return percent(value, 0);
+}

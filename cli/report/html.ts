@@ -1,0 +1,33 @@
+/** HTML that is known to be whole: text gets in escaped, or it does not get in. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+export type HtmlPart = Html | string | number | readonly HtmlPart[] | null;
+
+/** Fill a template: every string is escaped, `Html` is taken as it is, lists are joined, null is nothing. */
+export function html(pieces: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
+  return new Html(
+    pieces.map((piece, index) => piece + (index < parts.length ? textOf(parts[index] ?? null) : '')).join(''),
+  );
+}
+
+function textOf(part: HtmlPart): string {
+  if (part === null) return '';
+  if (part instanceof Html) return part.text;
+  if (typeof part === 'object') return part.map(textOf).join('');
+  return (
+    String(part)
+      .replace(/[&<>"']/g, (sign) => ESCAPES[sign] ?? '')
+      // A number and its unit stay on one line.
+      .replace(/(\d) (?=%|°C)/g, '$1\u00a0')
+  );
+}

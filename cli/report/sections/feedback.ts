@@ -1,0 +1,144 @@
+import { percent, signed, whole } from '../../format';
+import { COLOURS, draw, SMALL } from '../charts/draw';
+import { dumbbellChart } from '../charts/dumbbells';
+import { REGIMES, type ReportData } from '../data';
+import { describeAction } from '../feedback-text';
+import { badge, behind, columns, legend, picture, section, share, table } from '../figure';
+import { html, type Html } from '../html';
+
+/** What local models claim, and what is true. */
+export function claimsSection({ results, locals }: ReportData): Html {
+  const localsOf = new Map(locals.rows.map((row) => [row.round, row]));
+  const rows = results.rounds.map(({ round, version, accuracy }) => {
+    const row = localsOf.get(round);
+    return {
+      name: `round ${round}: ${version}`,
+      values: [row?.self_reported ?? null, row?.panel ?? null, accuracy],
+    };
+  });
+  const kinds = [
+    { name: 'local models, by their own account', colour: COLOURS.claim, filled: false },
+    { name: 'local models, on other devices (panels)', colour: COLOURS.quiet, filled: true },
+    { name: 'the version they made, live', colour: COLOURS.accent, filled: true },
+  ];
+  const gaps = locals.rows.flatMap(({ self_reported, panel }) =>
+    self_reported === null || panel === null ? [] : [self_reported - panel],
+  );
+  const gap = gaps.length === 0 ? null : gaps.reduce((sum, value) => sum + value, 0) / gaps.length;
+  return section(
+    'claims',
+    'What is claimed, and what is real?',
+    html`A usual server averages what local models say of themselves on the data they trained
+    on.${gap === null ? '' : ` Measured on devices that took no part, they were right ${Math.abs(100 * gap).toFixed(1)} points ${gap > 0 ? 'less' : 'more'} often than they claimed.`}
+    Only the blue figure comes from readings that arrived after the forecast.`,
+    legend(kinds),
+    picture(
+      () => dumbbellChart(rows, kinds, { axis: 'accuracy', tick: share }),
+      'Accuracy by round: self-reported, on panels, and real',
+    ),
+    behind(
+      table(
+        columns('round', 'local models', 'self-reported', 'on panels', 'live'),
+        results.rounds.map(({ round, version, accuracy }) => {
+          const row = localsOf.get(round);
+          return [
+            `${round}: ${version}`,
+            whole(row?.locals ?? 0),
+            percent(row?.self_reported ?? null),
+            percent(row?.panel ?? null),
+            percent(accuracy),
+          ];
+        }),
+      ),
+      [locals.sql],
+    ),
+  );
+}
+
+/** For each round: what it was told, what it did, what came of it. */
+export function feedbackSection({ results, feedbackUsed, actions }: ReportData): Html {
+  const cards = results.rounds.map(({ round, version, championBefore, decision }) => {
+    const { said, done } = describeAction(
+      feedbackUsed.rows.find((row) => row.round === round)?.feedback_used ?? {},
+    );
+    const own = actions.rows.filter((row) => row.round === round);
+    const all = own.find(({ regime }) => regime === 'all');
+    const rows = ['all', ...REGIMES].flatMap((regime) => {
+      const row = own.find((known) => known.regime === regime);
+      return row === undefined
+        ? []
+        : [{ name: regime, values: [row.accuracy_before, row.accuracy_after], n: row.n }];
+    });
+    const kinds = [
+      { name: `${championBefore}, before`, colour: COLOURS.quiet, filled: false },
+      { name: `${version}, after`, colour: COLOURS.accent, filled: true },
+    ];
+    const list = (items: readonly string[]): Html =>
+      items.length === 0
+        ? html`<p>Nothing had been measured yet.</p>`
+        : html`<ul>
+            ${items.map((item) => html`<li>${item}</li>`)}
+          </ul>`;
+    return html`<article class="action">
+      <h3>Round ${round}: ${championBefore} → ${version} ${badge(decision)}</h3>
+      <div class="columns">
+        <div>
+          <h4>The live stream said</h4>
+          ${list(said)}
+          <h4>So the round did</h4>
+          ${list(done)}
+        </div>
+        <div>
+          <h4>What came of it</h4>
+          ${
+            all === undefined
+              ? html`<p>No device-window was forecast by both.</p>`
+              : html`<p>
+                    On ${whole(all.n)} device-windows: accuracy ${percent(all.accuracy_before)} →
+                    <b>${percent(all.accuracy_after)}</b>, mean error ${all.mae_before.toFixed(2)} →
+                    <b>${all.mae_after.toFixed(2)} °C</b>, bias ${signed(all.bias_before, 2)} →
+                    <b>${signed(all.bias_after, 2)} °C</b>.
+                  </p>
+                  ${legend(kinds)}
+                  ${draw(
+                    dumbbellChart(rows, kinds, { axis: 'accuracy on the same device-windows', tick: share }),
+                    SMALL,
+                    `Accuracy before and after round ${round}: ${rows.map(({ name, values }) => `${name} ${values.map((value) => percent(value)).join(' to ')}`).join(', ')}`,
+                  )}`
+          }
+        </div>
+      </div>
+    </article>`;
+  });
+  return section(
+    'feedback',
+    'What did feedback change?',
+    'Each round hears what the live stream says of the champion, does something about it, and is measured against it: before and after, on the same device-windows.',
+    cards,
+    behind(
+      table(
+        columns(
+          'round, regime',
+          'device-windows',
+          'accuracy before',
+          'after',
+          'MAE before',
+          'after',
+          'bias before',
+          'after',
+        ),
+        actions.rows.map((row) => [
+          `${row.round}, ${row.regime}`,
+          whole(row.n),
+          percent(row.accuracy_before),
+          percent(row.accuracy_after),
+          row.mae_before.toFixed(2),
+          row.mae_after.toFixed(2),
+          signed(row.bias_before, 2),
+          signed(row.bias_after, 2),
+        ]),
+      ),
+      [actions.sql, feedbackUsed.sql],
+    ),
+  );
+}

@@ -1,0 +1,169 @@
+import { percent, points, range, signed, whole } from '../../format';
+import { COLOURS } from '../charts/draw';
+import { intervalChart } from '../charts/intervals';
+import { colourOfLine, measuredOf, windowsChart } from '../charts/windows';
+import { linesOf, type ReportData } from '../data';
+import { badge, behind, columns, legend, picture, section, share, table, text } from '../figure';
+import { html, type Html } from '../html';
+
+const asPercent = (value: number): string => percent(value);
+
+/** How right each version was, with its interval. */
+export function accuracySection(data: ReportData): Html {
+  const { results, champion, counts } = data;
+  const { persistence } = results;
+  const lines = linesOf(results);
+  const measured = lines.flatMap((line) => {
+    const { version, accuracy, accuracyCi95 } = line;
+    if (accuracy === null || accuracyCi95 === null) return [];
+    const strong = version === champion;
+    return [
+      {
+        name: version,
+        mean: accuracy,
+        low: accuracyCi95[0],
+        high: accuracyCi95[1],
+        colour: strong ? COLOURS.accent : COLOURS.quiet,
+        strong,
+      },
+    ];
+  });
+  const countOf = new Map<string, (typeof counts.rows)[number]>(
+    counts.rows.map((row) => [row.model_version, row]),
+  );
+  return section(
+    'accuracy',
+    'How right is each version?',
+    html`Share of forecasts of live windows that came within the tolerance, with 95 % intervals that know that
+    devices of one recorded stretch, and of one window, see the same weather. Versions were live at different
+    times, so compare them with each other in the next picture.`,
+    picture(
+      (layout) =>
+        intervalChart(
+          measured,
+          {
+            axis: 'real accuracy',
+            format: asPercent,
+            tick: share,
+            reference: {
+              value: persistence.accuracy ?? 0,
+              name: `persistence ${percent(persistence.accuracy)}`,
+            },
+          },
+          layout,
+        ),
+      `Real accuracy by version: ${measured.map(({ name, mean }) => `${name} ${percent(mean)}`).join(', ')}`,
+    ),
+    behind(
+      table(
+        columns(
+          'version',
+          'windows',
+          'forecasts',
+          'correct',
+          'accuracy',
+          '95 %',
+          'bias °C',
+          'MAE °C',
+          'skill',
+          ...(data.truth === null ? [] : ['healthy devices']),
+          text('decision'),
+        ),
+        lines.map((line) => {
+          const count = countOf.get(line.version);
+          return [
+            line.version,
+            whole(count?.windows ?? 0),
+            whole(count?.evaluations ?? 0),
+            whole(count?.correct ?? 0),
+            percent(line.accuracy),
+            range(line.accuracyCi95, asPercent),
+            line.bias === null ? '' : signed(line.bias, 2),
+            line.mae === null ? '' : line.mae.toFixed(2),
+            line.skill === null ? '' : signed(line.skill, 2),
+            ...(data.truth === null ? [] : [percent(line.healthy.accuracy)]),
+            'decision' in line ? line.decision : '',
+          ];
+        }),
+      ),
+      [counts.sql],
+    ),
+  );
+}
+
+/** What each round gained, pair by pair. */
+export function changeSection({ results }: ReportData): Html {
+  const lines = results.rounds.flatMap((round) => {
+    const { version, championBefore, pairedChange, pairedChangeCi95 } = round;
+    if (pairedChange === null || pairedChangeCi95 === null) return [];
+    const [low, high] = pairedChangeCi95;
+    const colour = low > 0 ? COLOURS.good : high < 0 ? COLOURS.bad : COLOURS.quiet;
+    return [{ name: `${version} − ${championBefore}`, mean: pairedChange, low, high, colour, strong: false }];
+  });
+  return section(
+    'change',
+    'What did each round gain?',
+    html`Each version against the champion before it, on the device-windows that both of them forecast: the
+    same weather, the same devices. Green lies above zero with its whole interval.`,
+    picture(
+      (layout) =>
+        intervalChart(
+          lines,
+          {
+            axis: 'change of real accuracy, percentage points',
+            format: points,
+            tick: (value) => signed(100 * value, 0),
+            reference: { value: 0, name: 'no change' },
+          },
+          layout,
+        ),
+      `Paired change by round: ${lines.map(({ name, mean }) => `${name} ${points(mean)} points`).join(', ')}`,
+    ),
+    html`<h3>What the gate saw</h3>`,
+    table(
+      columns('round', 'windows', 'champion', 'candidate', 'change', '95 %', text('decision')),
+      results.rounds.map(({ round, judged, decision, version }) => [
+        `${round}: ${version}`,
+        whole(judged.windows),
+        percent(judged.championAccuracy),
+        percent(judged.accuracy),
+        points(judged.pairedChange),
+        range(judged.pairedChangeCi95, points),
+        badge(decision),
+      ]),
+    ),
+    html`<p class="note">
+      The gate decides on the windows of its own round; the picture goes on counting while both versions stay
+      live.
+    </p>`,
+    behind(null, [
+      'SELECT round, model_version, champion, windows, champion_accuracy, accuracy, paired_change, paired_change_low, paired_change_high, decision, reason\nFROM federated_rounds ORDER BY round',
+      'SELECT candidate.model_version, count(*) AS pairs, avg(candidate.is_correct::INT) - avg(champion.is_correct::INT) AS change\nFROM federated_rounds AS rounds\nJOIN model_evaluations AS candidate ON candidate.model_version = rounds.model_version\nJOIN model_evaluations AS champion ON champion.model_version = rounds.champion\n AND champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start\nGROUP BY candidate.model_version ORDER BY candidate.model_version',
+    ]),
+  );
+}
+
+/** Versions side by side on the windows themselves. */
+export function windowsSection(data: ReportData): Html {
+  const { windows, versions, champion } = data;
+  return section(
+    'windows',
+    'On the live stream',
+    html`Accuracy in every live window. Where lines run over one another, versions forecast the same devices
+    in the same window; when the weather turns hard, all of them fall together, and so does persistence
+    (“nothing changes”).`,
+    legend([
+      { name: 'persistence', colour: COLOURS.muted, filled: false },
+      ...measuredOf(windows.rows, versions).map((version, index) => ({
+        name: version,
+        colour: colourOfLine(index),
+        filled: true,
+      })),
+    ]),
+    picture(
+      (layout) => windowsChart(windows.rows, versions, champion, layout),
+      'Accuracy of each version by live window, with persistence',
+    ),
+    behind(null, [windows.sql]),
+  );
+}

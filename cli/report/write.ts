@@ -1,0 +1,26 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { type ReportData } from './data';
+import { renderReport } from './page';
+
+/** Rounds that fit on a page that somebody reads. */
+export const REPORT_ROUNDS = 12;
+
+/**
+ * Draw the report into a file, which appears as a whole or not at all.
+ * @throws FedloopError `InvalidInput` where nothing can be written.
+ */
+export async function writeReport(data: ReportData, path: string): Promise<void> {
+  const page = renderReport(data);
+  const draft = `${path}.${process.pid}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(draft, page);
+    await rename(draft, path);
+  } catch (cause) {
+    throw new FedloopError('InvalidInput', `the report cannot be written to ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
