@@ -6,6 +6,7 @@ import { registerDoctor } from './commands/doctor';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
+import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStrategies } from './commands/strategies';
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   registerDemo(program);
   program.commandsGroup('Train and count:');
   registerRound(program);
+  registerSchedule(program);
   registerBatch(program);
   registerStrategies(program);
   program.commandsGroup('Look:');

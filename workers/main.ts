@@ -1,4 +1,5 @@
 import { FedloopError } from '../core/contracts/errors';
+import { runAllRoles } from './all';
 import { analyticsRole } from './analytics';
 import { fleetRole } from './fleet';
 import { describeFailure, runRole, type Role } from './role';
@@ -17,11 +18,12 @@ const ROLES: Readonly<Record<string, Role>> = {
 
 async function main(): Promise<number> {
   const name = process.argv[2] ?? '';
+  if (name === 'all') return runAllRoles(__filename);
   const role = ROLES[name];
   if (role === undefined) {
     throw new FedloopError(
       'InvalidInput',
-      `there is no worker role "${name}"; there are ${Object.keys(ROLES).join(', ')}`,
+      `there is no worker role "${name}"; there are ${Object.keys(ROLES).join(', ')} and all`,
     );
   }
   return runRole(name, role);

@@ -11,6 +11,9 @@ const SHUTDOWN_GRACE = '10s';
 /** And how long before it ends without them, when Temporal is away and takes no results any more. */
 const SHUTDOWN_FORCE = '15s';
 
+/** By default a heartbeat may be held back for most of its time-out, and with it the progress that a retry goes on from, and the news of a cancellation. */
+const HEARTBEAT_AT_LEAST_EVERY = '5s';
+
 /** Names under which Temporal knows the versions of the workers that run workflows. */
 const DEPLOYMENT_NAME = 'fedloop';
 
@@ -118,6 +121,7 @@ export async function pollQueue(
     namespace,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
+    maxHeartbeatThrottleInterval: HEARTBEAT_AT_LEAST_EVERY,
     ...options,
   });
   const ended = worker.run();

@@ -1,3 +1,4 @@
+import { type EvaluationProgress } from '../core/contracts/evaluation';
 import { type FederatedRoundResult } from '../core/contracts/rounds';
 import { type RoundProgress } from '../core/contracts/steps';
 import { ROUNDS_SHOWN } from './limits';
@@ -56,6 +57,26 @@ export function describeRounds(
     );
   }
   return lines.join('\n');
+}
+
+/** The live evaluation: who evaluates, how the champion does, what happened. */
+export function describeEvaluation(progress: EvaluationProgress): string {
+  const { workers, champion, accuracy, predecessorAccuracy, persistenceAccuracy, paused, news } = progress;
+  const facts = table(
+    ['', ''],
+    [
+      ['Stream workers', workers.length === 0 ? 'none holds a lease' : workers.join(', ')],
+      ['Champion', champion],
+      ['Accuracy', accuracy === null ? null : percent(accuracy)],
+      ['Its predecessor', predecessorAccuracy === null ? null : percent(predecessorAccuracy)],
+      ['Persistence', persistenceAccuracy === null ? null : percent(persistenceAccuracy)],
+      ['Live checks', paused === null ? progress.checks : `held: ${paused}`],
+      ['Rollbacks', progress.rollbacks],
+      ['Rounds that drift asked for', progress.roundsAskedFor],
+    ],
+  );
+  const happened = [...news].reverse().map(({ at, what }) => [at, what]);
+  return happened.length === 0 ? facts : `${facts}\n\n${table(['When', 'What'], happened)}`;
 }
 
 type Cell = string | number | null;

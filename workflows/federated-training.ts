@@ -19,7 +19,7 @@ import { describeRounds } from './details';
 import { federatedRound } from './federated-round';
 import { parseInput, refuse } from './input';
 import { ROUNDS_PER_RUN } from './limits';
-import { acceptPauses } from './pausing';
+import { Pausing } from './pausing';
 import { reasonToStop, startOfTraining, withRound, type TrainingState } from './training-state';
 
 export const trainingProgressQuery = defineQuery<TrainingProgress>('progress');
@@ -41,7 +41,8 @@ export async function federatedTraining(
     const next = `Round ${state.rounds + 1} of at most ${input.rounds}.`;
     setCurrentDetails(describeRounds(finished, next, pausing.reason()));
   };
-  const pausing = acceptPauses(show);
+  const pausing = new Pausing(show);
+  pausing.accept();
   setHandler(trainingProgressQuery, () => ({ rounds: input.rounds, paused: pausing.reason(), finished }));
   setHandler(trainingScoreboardQuery, () => finished.map(entryOf));
   setHandler(

@@ -88,3 +88,30 @@ export const ROUNDS_PER_RUN = 50;
 
 /** Rounds that the live view of a training run lists: what fits on a screen. */
 export const ROUNDS_SHOWN = 12;
+
+/** A lease of the evaluation is renewed every hour, so that its history shows who evaluated when. */
+export const LEASE_MILLIS = 60 * 60_000;
+
+/**
+ * A worker that is there takes its lease at once, and reports every five seconds; one that is missed joins again by itself, so
+ * nothing is tried twice. Whoever cancels waits until the worker has drained.
+ */
+export const LEASE: ActivityOptions = {
+  startToCloseTimeout: LEASE_MILLIS + 5 * 60_000,
+  scheduleToStartTimeout: '1m',
+  heartbeatTimeout: '30s',
+  retry: { maximumAttempts: 1 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+};
+
+/** A live check reads the tables; one that nobody takes or that takes longer is left to the next. */
+export const LIVE_CHECK: ActivityOptions = {
+  ...QUICK_STEP,
+  scheduleToCloseTimeout: '2m',
+};
+
+/** Events of one run of the evaluation before it continues as new: a day of checks by the minute is about 16,000. */
+export const EVENTS_PER_RUN = 4_000;
+
+/** Things that happened which the live view and the query `progress` tell of: what fits on a screen. */
+export const NEWS_KEPT = 20;

@@ -13,7 +13,7 @@ import {
 import { type VersionId } from '../core/contracts/ids';
 import { describeProgress } from './details';
 import { parseInput, refuse } from './input';
-import { acceptPauses } from './pausing';
+import { Pausing } from './pausing';
 
 export const progressQuery = defineQuery<RoundProgress>('progress');
 export const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
@@ -73,11 +73,12 @@ export function openDesk(input: FederatedRoundInput): RoundDesk {
     progress = { ...progress, paused: pausing.reason() };
     setCurrentDetails(describeProgress(progress));
   };
-  const pausing = acceptPauses(show);
+  const pausing = new Pausing(show);
   const tell = (known: Partial<RoundProgress>): void => {
     progress = { ...progress, ...known };
     show();
   };
+  pausing.accept();
   setHandler(progressQuery, () => progress, { description: 'The step that runs and what is known by now.' });
   setHandler(scoreboardQuery, () => scoreboard, {
     description: 'Champion and candidates on the round’s live windows.',

@@ -19,6 +19,7 @@ import {
   CHANGE_OF_MODELS,
   EVALUATION_HEARTBEAT,
   EVALUATION_SLACK_MS,
+  LIVE_CHECK,
   QUICK_STEP,
   SITE_WORK,
   WAIT_FOR_TURN,
@@ -162,4 +163,18 @@ export function turnSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitFo
   return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(AT_ROUNDS, WAIT_FOR_TURN, {
     waitForTurn: 'wait until the round that runs has ended',
   });
+}
+
+type EvaluationSteps = Pick<AnalyticsActivities, 'checkChampion'> & Pick<RoundsActivities, 'rollback'>;
+
+/** What the evaluation does between rounds. */
+export function evaluationSteps(): ActivityInterfaceFor<EvaluationSteps> {
+  return {
+    ...stepsAt<Pick<AnalyticsActivities, 'checkChampion'>>(AT_ANALYTICS, LIVE_CHECK, {
+      checkChampion: 'champion beside its predecessor and persistence',
+    }),
+    ...stepsAt<Pick<RoundsActivities, 'rollback'>>(AT_ROUNDS, CHANGE_OF_MODELS, {
+      rollback: 'take the champion out of service',
+    }),
+  };
 }

@@ -8,14 +8,15 @@ export function registerWorker(program: Command): void {
     .summary('run one process of a deployment')
     .description(
       'Run a worker in this process until SIGTERM or Ctrl-C. Everything is set by environment variables:\n' +
-        'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see docs/architecture.md).',
+        'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see README.md). One role is one process;\n' +
+        'all = rounds, site, stream and analytics as four processes under this one.',
     )
-    .addArgument(new Argument('<role>', 'what it does').choices(WORKER_ROLES))
+    .addArgument(new Argument('<role>', 'what it does').choices([...WORKER_ROLES, 'all']))
     .action(runWorker);
 }
 
 /** The worker takes this process over: signals, standard output and exit code are its own. */
-async function runWorker(role: WorkerRole): Promise<never> {
+async function runWorker(role: WorkerRole | 'all'): Promise<never> {
   await requireBuilt();
   process.argv.splice(2, process.argv.length, role);
   await import(workerProgram());

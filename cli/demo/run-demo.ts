@@ -139,7 +139,11 @@ async function planFleet(
     step.fail(processes.failure);
     throw cause;
   }
-  return { [FLEET_VARIABLE]: JSON.stringify(settings.fleet) };
+  return {
+    [FLEET_VARIABLE]: JSON.stringify(settings.fleet),
+    // The rounds that were asked for are what is measured: nothing else may change the champion, at a moment that the wall clock decides.
+    FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
+  };
 }
 
 /** The folder as given; the sample data ships with the package and is found from any working folder. */

@@ -38,6 +38,8 @@ export const environmentSchema = z.object({
   /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
   FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   FEDLOOP_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  /** Input (JSON) that the first stream worker starts `continuousEvaluation` with. */
+  FEDLOOP_EVALUATION: z.string().optional(),
   /** Release of the code that runs workflows: turns Temporal's worker versioning on. */
   FEDLOOP_BUILD_ID: z
     .string()

@@ -44,6 +44,8 @@ export interface PartitionStatus {
 }
 
 export interface StreamStatus {
+  /** Told to take in nothing for the time being. */
+  readonly resting: boolean;
   readonly partitions: readonly PartitionStatus[];
 }
 
@@ -53,6 +55,10 @@ export interface StreamService {
   /** Rejects when the service cannot go on; never resolves. */
   readonly failed: Promise<never>;
   status(): StreamStatus;
+  /** Drain and take in nothing more: state and results are with the broker when this resolves. Partitions are kept. */
+  rest(): Promise<void>;
+  /** Go on where `rest` has stopped. */
+  goOn(): void;
 }
 
 /** Everything the worker knows of one partition beside its owner. */
@@ -76,6 +82,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   // Whoever holds the service waits on `failed`; until they do, a failure must not count as unhandled.
   failed.catch(() => undefined);
   let halted = false;
+  let resting = false;
   const isHalted = (): boolean => halted;
   /** An engine that was interrupted half-way must not be fed any further: the process ends, and recovery starts afresh. */
   const giveUp = (thrown: unknown): void => {
@@ -155,6 +162,10 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   };
 
   const onBatch = async (batch: RawBatch): Promise<void> => {
+    while (resting && !isHalted() && batch.isCurrent()) {
+      await sleep(TICK_MS);
+      await batch.heartbeat();
+    }
     const mine = held.get(batch.partition);
     const last = batch.records.at(-1);
     if (mine === undefined || last === undefined || isHalted() || !batch.isCurrent()) return;
@@ -210,6 +221,8 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   };
 
   const tick = async (): Promise<void> => {
+    // Silence that was asked for is no partition gone quiet.
+    if (resting) return;
     for (const mine of held.values()) {
       if (Date.now() - mine.lastRecordAt >= settings.idleMillis && !outbox.isFull)
         await mine.owner.run(() => mine.owner.closeIdle());
@@ -240,7 +253,17 @@ export async function startStreamService(options: StreamServiceOptions): Promise
 
   return {
     failed,
-    status: () => ({ partitions: [...held.values()].map(({ owner }) => statusOf(owner)) }),
+    status: () => ({ resting, partitions: [...held.values()].map(({ owner }) => statusOf(owner)) }),
+    async rest() {
+      resting = true;
+      await ticking;
+      for (const mine of held.values()) if (mine.owner.checkpointDue) await writeCheckpoint(mine);
+      await outbox.settled();
+    },
+    goOn() {
+      for (const mine of held.values()) mine.lastRecordAt = Date.now();
+      resting = false;
+    },
     async stop() {
       halted = true;
       clearInterval(timer);

@@ -235,6 +235,14 @@ describe('a round that people speak to', () => {
     await record('round-paused', round);
   });
 
+  it('takes a word that comes with its very start', async () => {
+    const round = await startRound();
+    await round.executeUpdate('pause');
+    expect((await progressOf(round)).paused).toBe('paused by hand');
+    await round.executeUpdate('resume');
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+  });
+
   it('refuses updates that make no sense where it is', async () => {
     const held = world.hold('trainLocals');
     const round = await startRound();

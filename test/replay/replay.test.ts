@@ -34,7 +34,10 @@ it('fails on a history that the code does not follow', async () => {
   );
 });
 
-it.each(['federatedRound', 'federatedTraining', 'batchAnalytics'])('has histories of %s', (workflow) => {
-  const recorded = HISTORIES.map((name) => readFileSync(join(__dirname, name), 'utf8'));
-  expect(recorded.some((text) => text.includes(`"name": "${workflow}"`))).toBe(true);
-});
+it.each(['federatedRound', 'federatedTraining', 'continuousEvaluation', 'batchAnalytics'])(
+  'has histories of %s',
+  (workflow) => {
+    const recorded = HISTORIES.map((name) => readFileSync(join(__dirname, name), 'utf8'));
+    expect(recorded.some((text) => text.includes(`"name": "${workflow}"`))).toBe(true);
+  },
+);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import { Client, type WorkflowHandle, WorkflowFailedError } from '@temporalio/client';
 import {
   DefaultLogger,
@@ -12,8 +13,9 @@ import {
 import { type AnalyticsActivities } from '../../activities/analytics';
 import { type RoundsActivities } from '../../activities/rounds';
 import { type SiteActivities } from '../../activities/site';
+import { type StreamActivities } from '../../activities/stream';
 import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
-import { ANALYTICS_QUEUE, ROUNDS_QUEUE, siteQueue } from '../../core/contracts/queues';
+import { ANALYTICS_QUEUE, ROUNDS_QUEUE, siteQueue, streamQueue } from '../../core/contracts/queues';
 import { type VersionScore } from '../../core/contracts/rounds';
 import { type EvaluateResult, type RoundPlan } from '../../core/contracts/steps';
 import { silentLogger } from '../../core/platform/log';
@@ -27,11 +29,13 @@ import { readEnvironment } from '../../core/platform/config';
  * anything. Real activities have tests of their own.
  */
 
-export type MockActivities = RoundsActivities & SiteActivities & AnalyticsActivities;
+export type MockActivities = RoundsActivities & SiteActivities & AnalyticsActivities & StreamActivities;
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
 const BUNDLE = join(__dirname, '../../dist/workflow-bundle.js');
+/** The one stream worker there is. */
+export const STREAM_WORKER = 'stream-1';
 const SITE = siteNameSchema.parse('main');
 export const CHAMPION = versionIdSchema.parse('v2');
 export const CANDIDATE = versionIdSchema.parse('v3');
@@ -86,13 +90,14 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
     ]),
   );
   const workers = await Promise.all(
-    [ROUNDS_QUEUE, ANALYTICS_QUEUE, siteQueue(SITE)].map((taskQueue) =>
+    [ROUNDS_QUEUE, ANALYTICS_QUEUE, siteQueue(SITE), streamQueue(STREAM_WORKER)].map((taskQueue) =>
       Worker.create({
         connection,
         namespace,
         taskQueue,
         activities,
         shutdownGraceTime: 0,
+        maxHeartbeatThrottleInterval: '100ms',
         ...(taskQueue === ROUNDS_QUEUE
           ? {
               workflowBundle: { code: readFileSync(BUNDLE, 'utf8') },
@@ -243,6 +248,17 @@ const smoothRound: MockActivities = {
   scoreProposals: () => Promise.resolve([]),
   evaluate: () => Promise.resolve(evaluationOf('promoted')),
   feedBack: () => Promise.resolve(),
+  async evaluateStream() {
+    const context = Context.current();
+    const timer = setInterval(() => {
+      context.heartbeat({ partitions: [] });
+    }, 50);
+    try {
+      return await context.cancelled;
+    } finally {
+      clearInterval(timer);
+    }
+  },
   runBatch: () =>
     Promise.resolve({
       files: { counted: 2, unchanged: 0, removed: 0 },

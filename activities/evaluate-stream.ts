@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { type LeaseInput, type LeaseReport, type LeaseResult } from '../core/contracts/evaluation';
+import { type StreamService, type StreamStatus } from '../core/stream/service';
+import { type Lease } from './shared/lease';
+
+/** Well within the heartbeat time-out of a lease. */
+const HEARTBEAT_MS = 5_000;
+
+export interface EvaluateStreamDependencies {
+  readonly service: Pick<StreamService, 'status' | 'rest' | 'goOn'>;
+  readonly lease: Lease;
+}
+
+/**
+ * Hold the lease of this process's stream evaluation. The work itself is the process's own and goes on without a lease; this says in
+ * heartbeats how far it is, and lets people stop it: a cancellation drains it, and it rests until the next lease.
+ */
+export async function evaluateStream(
+  { service, lease }: EvaluateStreamDependencies,
+  { leaseMillis }: LeaseInput,
+): Promise<LeaseResult> {
+  const context = Context.current();
+  const beat = (): void => {
+    context.heartbeat(reportOf(service.status()));
+  };
+  const over = new AbortController();
+  const timer = setInterval(beat, HEARTBEAT_MS);
+  lease.begin();
+  service.goOn();
+  try {
+    beat();
+    const ended = await Promise.race([
+      context.cancelled,
+      lease.leaving.then(() => 'worker leaves' as const),
+      sleep(leaseMillis, 'run out' as const, { signal: over.signal }),
+    ]);
+    return { ended, ...reportOf(service.status()) };
+  } catch (thrown) {
+    // Only a person's word stops the evaluation; a lost connection, or a workflow that continues as new, does not.
+    if (context.cancellationDetails?.cancelRequested === true) {
+      lease.drained();
+      await service.rest();
+    }
+    throw thrown;
+  } finally {
+    clearInterval(timer);
+    over.abort();
+    lease.end();
+  }
+}
+
+function reportOf({ partitions }: StreamStatus): LeaseReport {
+  return { partitions: partitions.map(({ partition, offset, lag }) => ({ partition, offset, lag })) };
+}

@@ -1,0 +1,14 @@
+import { type LeaseInput, type LeaseResult } from '../core/contracts/evaluation';
+import { evaluateStream, type EvaluateStreamDependencies } from './evaluate-stream';
+import { withFailureCodes } from './shared/failures';
+
+/** What a stream worker does for workflows, on a queue of its own. */
+export interface StreamActivities {
+  evaluateStream(input: LeaseInput): Promise<LeaseResult>;
+}
+
+export function createStreamActivities(dependencies: EvaluateStreamDependencies): StreamActivities {
+  return withFailureCodes<StreamActivities>({
+    evaluateStream: (input) => evaluateStream(dependencies, input),
+  });
+}

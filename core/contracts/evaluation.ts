@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { versionIdSchema, type VersionId } from './ids';
+import { liveCheckSettingsSchema } from './live-checks';
+import { durationTextSchema, federatedRoundInputSchema } from './rounds';
+import { type Micros } from './time';
+
+const fields = {
+  /** How often live accuracy is checked. */
+  checkEvery: durationTextSchema,
+  /** What a check goes by. */
+  check: liveCheckSettingsSchema,
+  /** A champion that falls behind its predecessor or persistence: roll it back, or only say so. */
+  rollback: z.enum(['automatic', 'off']),
+  /** Drift of the champion's live errors: ask for a round, or only say so. */
+  onDrift: z.enum(['round', 'off']),
+  /** Rounds that drift asks for begin at least so far apart: a version needs live windows before it can be judged. */
+  driftPause: durationTextSchema,
+  /** Input of those rounds. */
+  round: federatedRoundInputSchema,
+};
+
+/** Input of `continuousEvaluation`: how the champion is watched between rounds. */
+export const continuousEvaluationInputSchema = z.strictObject({
+  checkEvery: fields.checkEvery.default('1m'),
+  check: fields.check.prefault({}),
+  rollback: fields.rollback.default('automatic'),
+  onDrift: fields.onDrift.default('round'),
+  driftPause: fields.driftPause.default('30m'),
+  round: fields.round.prefault({}),
+});
+export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInputSchema>;
+
+/** What its update `changeSettings` takes: any of the fields, from the next check on. */
+export const evaluationSettingsSchema = z.strictObject(fields).partial();
+export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>;
+
+/** What its update `rollback` takes. */
+export const askedRollbackSchema = z.strictObject({
+  /** The champion that is to go; the one that the last check saw when left out. */
+  version: versionIdSchema.optional(),
+  /** The version that is to serve; the champion's predecessor when left out. */
+  to: versionIdSchema.optional(),
+  reason: z.string().min(1).max(500).default('asked for by hand'),
+  by: z.string().min(1).max(100).default('somebody'),
+});
+
+/** Name of a stream worker process: its queue carries it. */
+export const workerNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a worker’s name has 1 to 100 of a-z, 0-9, - and .');
+
+/** Signal `join`: a stream worker is there and can hold a lease. */
+export const joinSchema = z.strictObject({ worker: workerNameSchema });
+export type Join = z.infer<typeof joinSchema>;
+
+/** Input of the activity `evaluateStream`. */
+export interface LeaseInput {
+  readonly leaseMillis: number;
+}
+
+/** Where a stream worker stands; heartbeats of its lease carry it. */
+export interface LeaseReport {
+  readonly partitions: readonly {
+    readonly partition: number;
+    /** Next source offset to take in. */
+    readonly offset: number;
+    readonly lag: number;
+  }[];
+}
+
+/** How a lease ended that was not broken off: it can be renewed, or the worker leaves. */
+export interface LeaseResult extends LeaseReport {
+  readonly ended: 'run out' | 'worker leaves';
+}
+
+/** One thing that the evaluation did or noticed. */
+export interface EvaluationNews {
+  readonly at: string;
+  readonly what: string;
+}
+
+/** What the evaluation remembers; it goes along when the workflow continues as new. */
+export interface EvaluationState {
+  /** Stream workers that hold a lease. */
+  readonly workers: readonly string[];
+  readonly champion: VersionId | null;
+  /** Real accuracy (0 to 1) of the champion, of its predecessor and of persistence on the windows of the last check. */
+  readonly accuracy: number | null;
+  readonly predecessorAccuracy: number | null;
+  readonly persistenceAccuracy: number | null;
+  readonly checks: number;
+  readonly rollbacks: number;
+  readonly roundsAskedFor: number;
+  /** The latest last. */
+  readonly news: readonly EvaluationNews[];
+  /** Start of the last window that a check has dealt with. */
+  readonly dealtWith: Micros | null;
+  /** When drift last asked for a round, in milliseconds since 1970. */
+  readonly roundAskedAt: number | null;
+}
+
+/** Answer to the query `progress`. */
+export interface EvaluationProgress extends EvaluationState {
+  readonly paused: string | null;
+}

@@ -1,0 +1,282 @@
+import { type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { type EvaluationProgress } from '../../core/contracts/evaluation';
+import { type ChampionCheck } from '../../core/contracts/live-checks';
+import { EVALUATION_WORKFLOW_ID, ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
+import {
+  CANDIDATE,
+  CHAMPION,
+  failureOf,
+  record,
+  startWorkflowWorld,
+  STREAM_WORKER,
+  type MockActivities,
+  type WorkflowWorld,
+} from '../support/workflow-world';
+
+jest.setTimeout(60_000);
+
+let world: WorkflowWorld;
+let evaluation: WorkflowHandle;
+beforeAll(async () => {
+  world = await startWorkflowWorld();
+});
+afterAll(() => world.close());
+beforeEach(() => {
+  world.reset();
+});
+afterEach(async () => {
+  await evaluation.terminate().catch(() => undefined);
+});
+
+/** Start it as a stream worker does. */
+async function join(input: object = {}): Promise<WorkflowHandle> {
+  evaluation = await world.client.workflow.signalWithStart('continuousEvaluation', {
+    workflowId: EVALUATION_WORKFLOW_ID,
+    taskQueue: ROUNDS_QUEUE,
+    args: [{ checkEvery: '100ms', ...input }],
+    signal: 'join',
+    signalArgs: [{ worker: STREAM_WORKER }],
+  });
+  return evaluation;
+}
+
+const progressOf = (): Promise<EvaluationProgress> => evaluation.query<EvaluationProgress>('progress');
+const callsOf = (name: keyof MockActivities): number => world.calls.filter((call) => call === name).length;
+const pause = (): Promise<unknown> => new Promise((wake) => setTimeout(wake, 30));
+async function until(is: (progress: EvaluationProgress) => boolean): Promise<EvaluationProgress> {
+  for (;;) {
+    const progress = await progressOf();
+    if (is(progress)) return progress;
+    await pause();
+  }
+}
+/** Cancel, and wait until it has ended. */
+async function finish(name?: string): Promise<void> {
+  await evaluation.cancel();
+  await failureOf(evaluation);
+  if (name !== undefined) await record(name, evaluation);
+}
+
+const change = { mean: -0.05, low: -0.07, high: -0.03 };
+/** A check of the candidate as champion, its predecessor beside it. */
+function checkOf(verdict: ChampionCheck['verdict'], until = 90): ChampionCheck {
+  return {
+    champion: CANDIDATE,
+    predecessor: CHAMPION,
+    settings: { windows: 24, margin: 0.002, minWindows: 6, confidence: 0.99 },
+    windows: { count: 6, from: 0, until },
+    accuracy: 0.7,
+    persistenceAccuracy: 0.66,
+    predecessorAccuracy: 0.75,
+    againstPredecessor: change,
+    againstPersistence: { mean: 0.04, low: 0.02, high: 0.06 },
+    verdict,
+    drift: [],
+  };
+}
+const keep = { action: 'keep', reason: 'not worse' } as const;
+const goBack = { action: 'rollback', to: CHAMPION, reason: '5 points worse than v2' } as const;
+
+describe('the leases of stream workers', () => {
+  it('are granted to whoever joins, and renewed when they run out', async () => {
+    let first = true;
+    const held = world.hold('evaluateStream');
+    await join();
+    await held.reached;
+    world.script({
+      evaluateStream: () => {
+        if (!first) return Promise.resolve({ ended: 'worker leaves', partitions: [] });
+        first = false;
+        return Promise.resolve({ ended: 'run out', partitions: [] });
+      },
+    });
+    expect((await progressOf()).workers).toEqual([STREAM_WORKER]);
+    held.release();
+    const progress = await until(({ workers }) => workers.length === 0);
+    expect(callsOf('evaluateStream')).toBe(2);
+    expect(progress.news.at(-1)?.what).toBe(`${STREAM_WORKER} left`);
+    await finish('evaluation-lease-renewed');
+  });
+
+  it('are not doubled by a worker that joins twice', async () => {
+    await join();
+    await join();
+    await until(({ workers }) => workers.length === 1);
+    await pause();
+    expect(callsOf('evaluateStream')).toBe(1);
+    await finish();
+  });
+
+  it('end with a worker that is gone, and are granted anew when it comes back', async () => {
+    world.script({ evaluateStream: () => Promise.reject(new Error('killed')) });
+    await join();
+    await until(({ news }) => news.at(-1)?.what === `${STREAM_WORKER} is gone without a word`);
+    world.reset();
+    await join();
+    await until(({ workers }) => workers.length === 1);
+    await finish('evaluation-worker-gone');
+  });
+
+  it('are cancelled with the workflow, which waits until the workers have drained', async () => {
+    const drained: string[] = [];
+    const smooth = (await import('@temporalio/activity')).Context;
+    world.script({
+      async evaluateStream() {
+        const context = smooth.current();
+        const timer = setInterval(() => {
+          context.heartbeat();
+        }, 50);
+        try {
+          return await context.cancelled;
+        } finally {
+          clearInterval(timer);
+          await new Promise((wake) => setTimeout(wake, 300));
+          drained.push(context.cancellationDetails?.cancelRequested === true ? 'drained' : 'dropped');
+        }
+      },
+    });
+    await join();
+    await until(() => world.calls.includes('evaluateStream'));
+    await finish('evaluation-cancelled');
+    expect(drained).toEqual(['drained']);
+  });
+
+  it('go along when the workflow continues as new', async () => {
+    evaluation = await world.client.workflow.start('continuousEvaluation', {
+      workflowId: EVALUATION_WORKFLOW_ID,
+      taskQueue: ROUNDS_QUEUE,
+      args: [
+        { checkEvery: '100ms' },
+        { ...(await emptyState()), workers: [STREAM_WORKER], checks: 7, rollbacks: 1 },
+      ],
+    });
+    const progress = await until(({ checks }) => checks > 7);
+    expect(progress).toMatchObject({ workers: [STREAM_WORKER], rollbacks: 1 });
+    await finish('evaluation-carried-on');
+  });
+
+  async function emptyState(): Promise<EvaluationProgress> {
+    await join();
+    const state = await progressOf();
+    await finish();
+    return state;
+  }
+});
+
+describe('live checks', () => {
+  it('roll back a champion that has fallen behind its predecessor, once', async () => {
+    let serving: ChampionCheck['verdict'] = goBack;
+    world.script({
+      checkChampion: () =>
+        Promise.resolve({ outcome: 'judged', check: checkOf(serving), asksForRound: null }),
+      rollback: ({ version, reason }) => {
+        serving = keep;
+        return Promise.resolve({ champion: CHAMPION, previous: version, changed: true, reason });
+      },
+    });
+    await join();
+    const progress = await until(({ rollbacks }) => rollbacks === 1);
+    expect(progress.news.at(-1)?.what).toBe('rolled back v3 to v2: 5 points worse than v2');
+    await until(({ checks }) => checks > progress.checks + 1);
+    expect(callsOf('rollback')).toBe(1);
+    expect(world.argumentsOf('rollback')).toEqual([
+      { version: CANDIDATE, to: CHAMPION, reason: '5 points worse than v2', by: 'fedloop' },
+    ]);
+    expect(world.argumentsOf('checkChampion')[0]).toMatchObject({ dealtWith: 90 });
+    await finish('evaluation-rollback');
+  });
+
+  it('only say so where rollback and rounds on drift are off', async () => {
+    world.script({
+      checkChampion: () =>
+        Promise.resolve({ outcome: 'judged', check: checkOf(goBack), asksForRound: 'adwin found drift' }),
+    });
+    await join({ rollback: 'off', onDrift: 'off' });
+    const progress = await until(({ checks }) => checks >= 3);
+    expect(progress.news.map(({ what }) => what)).toEqual(
+      expect.arrayContaining([
+        'v3 should go: 5 points worse than v2 (rollback is off)',
+        'drift: adwin found drift (rounds on drift are off)',
+      ]),
+    );
+    expect(world.calls).not.toContain('rollback');
+    expect(world.calls).not.toContain('ask');
+    await finish('evaluation-watches-only');
+  });
+
+  it('ask for one round when the champion drifts, and not for another soon after', async () => {
+    world.script({
+      checkChampion: () =>
+        Promise.resolve({ outcome: 'judged', check: checkOf(keep), asksForRound: 'adwin found drift' }),
+    });
+    await join();
+    await until(({ roundsAskedFor }) => roundsAskedFor === 1);
+    expect(await world.client.workflow.getHandle(ROUND_WORKFLOW_ID).result()).toMatchObject({ round: 3 });
+    const progress = await until(({ checks }) => checks >= 4);
+    expect(progress.roundsAskedFor).toBe(1);
+    expect(progress.news.at(-1)?.what).toContain('began less than 30m ago');
+    await finish('evaluation-drift');
+  });
+
+  it('go on after one that fails', async () => {
+    let failed = false;
+    world.script({
+      checkChampion: () => {
+        if (failed) return Promise.resolve({ outcome: 'no-news', champion: CHAMPION });
+        failed = true;
+        return Promise.reject(ApplicationFailure.nonRetryable('the tables are away', 'NotFound'));
+      },
+    });
+    await join();
+    const progress = await until(({ champion }) => champion === CHAMPION);
+    expect(progress.news.map(({ what }) => what)).toContain('a check failed: the tables are away');
+    await finish('evaluation-check-failed');
+  });
+
+  it('are held by pause and go by changed settings', async () => {
+    await join({ checkEvery: '1h' });
+    await evaluation.executeUpdate('pause');
+    await evaluation.executeUpdate('changeSettings', { args: [{ checkEvery: '50ms' }] });
+    await new Promise((wake) => setTimeout(wake, 300));
+    expect((await progressOf()).checks).toBe(0);
+    await evaluation.executeUpdate('resume');
+    await until(({ checks }) => checks > 0);
+    await finish('evaluation-paused');
+  });
+});
+
+describe('a rollback by hand', () => {
+  const refusal = (input?: unknown): Promise<string> =>
+    evaluation.executeUpdate('rollback', { args: [input] }).then(
+      () => 'accepted',
+      (thrown: unknown) => String(thrown instanceof Error ? thrown.cause : thrown),
+    );
+
+  it('takes out of service the champion that the last check has seen', async () => {
+    world.script({ checkChampion: () => Promise.resolve({ outcome: 'no-news', champion: CANDIDATE }) });
+    await join();
+    await until(({ champion }) => champion === CANDIDATE);
+    await evaluation.executeUpdate('rollback', { args: [{ by: 'Ada', reason: 'looks wrong' }] });
+    expect(world.argumentsOf('rollback')).toEqual([{ version: CANDIDATE, by: 'Ada', reason: 'looks wrong' }]);
+    expect((await progressOf()).rollbacks).toBe(1);
+    await finish('evaluation-rollback-by-hand');
+  });
+
+  it('is refused for what is no version, and while nobody knows the champion', async () => {
+    await join({ checkEvery: '1h' });
+    expect(await refusal({ to: 'the last one' })).toContain('a version is named');
+    expect(await refusal({ reasons: 'x' })).toContain('did you mean "reason"?');
+    expect(await refusal()).toContain('no check has seen a champion yet');
+    await finish();
+  });
+});
+
+it('an evaluation under another id is refused: a deployment has one', async () => {
+  evaluation = await world.client.workflow.start('continuousEvaluation', {
+    workflowId: 'by-hand',
+    taskQueue: ROUNDS_QUEUE,
+    args: [],
+  });
+  expect(await failureOf(evaluation)).toContain('start it under the workflow id fedloop-evaluation');
+});

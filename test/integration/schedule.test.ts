@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import {
+  deleteSchedule,
+  listSchedules,
+  pauseSchedule,
+  resumeSchedule,
+  setSchedule,
+  triggerSchedule,
+  type Timing,
+} from '../../cli/schedules';
+import { connectTemporal } from '../../cli/servers/temporal-client';
+import { SCHEDULES } from '../../core/contracts/queues';
+
+jest.setTimeout(60_000);
+
+const EVERY_HOUR: Timing = { every: '1h', jitter: '5s', catchUp: '10m', pauseOnFailure: true };
+
+let connection: Connection;
+let client: Client;
+beforeAll(async () => {
+  connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '' });
+  client = new Client({ connection, namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default' });
+});
+afterEach(async () => {
+  for (const name of ['rounds', 'batch'] as const) await deleteSchedule(client, name).catch(() => undefined);
+  for await (const { workflowId, status } of client.workflow.list())
+    if (status.name === 'RUNNING' && workflowId.includes('scheduled'))
+      await client.workflow.getHandle(workflowId).terminate();
+});
+afterAll(() => connection.close());
+
+const described = (
+  name: 'rounds' | 'batch',
+): ReturnType<ReturnType<Client['schedule']['getHandle']>['describe']> =>
+  client.schedule.getHandle(SCHEDULES[name]).describe();
+
+describe('a schedule', () => {
+  it('starts rounds under a stable id, skips overlaps, and pauses on failure', async () => {
+    expect(await setSchedule(client, 'rounds', EVERY_HOUR, { participants: 20 })).toBe('made');
+    const { action, policies, spec, state } = await described('rounds');
+    expect(action).toMatchObject({
+      workflowType: 'federatedRound',
+      taskQueue: 'fedloop-rounds',
+      args: [{ participants: 20 }],
+    });
+    expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: true });
+    expect(spec.intervals).toMatchObject([{ every: 3_600_000 }]);
+    expect(Number(spec.jitter)).toBe(5_000);
+    expect(state.note).toBe('every 1h, set by fedloop schedule');
+  });
+
+  it('that exists is changed in place and stays paused', async () => {
+    await setSchedule(client, 'rounds', EVERY_HOUR, undefined);
+    expect(await pauseSchedule(client, 'rounds', 'maintenance')).toBe(true);
+    const changed = { ...EVERY_HOUR, every: '2h', note: 'less often' };
+    expect(await setSchedule(client, 'rounds', changed, undefined)).toBe('changed');
+    const { spec, state } = await described('rounds');
+    expect(spec.intervals).toMatchObject([{ every: 7_200_000 }]);
+    expect(state).toMatchObject({ paused: true, note: 'less often' });
+  });
+
+  it('is listed with its next start, held, let go, started at once and deleted', async () => {
+    await setSchedule(
+      client,
+      'batch',
+      { ...EVERY_HOUR, every: undefined as never, cron: '0 3 * * *' },
+      undefined,
+    );
+    const [line] = await listSchedules(client);
+    expect(line).toMatchObject({ name: 'batch', paused: false, started: 0 });
+    expect(line?.next).toMatch(/T03:00:0/);
+    expect(await pauseSchedule(client, 'batch', 'why')).toBe(true);
+    expect(await pauseSchedule(client, 'batch', 'why')).toBe(false);
+    expect((await listSchedules(client))[0]).toMatchObject({ paused: true, next: null, note: 'why' });
+    expect(await resumeSchedule(client, 'batch', 'because')).toBe(true);
+    expect(await resumeSchedule(client, 'batch', 'because')).toBe(false);
+    await triggerSchedule(client, 'batch');
+    while ((await listSchedules(client))[0]?.started !== 1);
+    await deleteSchedule(client, 'batch');
+    expect(await listSchedules(client)).toEqual([]);
+  });
+
+  it.each([
+    [{ ...EVERY_HOUR, cron: '* * * * *' }, {}, 'give --every or --cron'],
+    [{ ...EVERY_HOUR, every: '10ms' }, {}, '--every must be at least a second'],
+    [EVERY_HOUR, { participant: 1 }, 'did you mean "participants"?'],
+    [
+      { jitter: '0s', catchUp: '1m', pauseOnFailure: true, cron: 'at noon' },
+      {},
+      'Temporal refuses the schedule',
+    ],
+  ])('%j with %j is refused and says why', async (timing, input, message) => {
+    await expect(setSchedule(client, 'rounds', timing, input)).rejects.toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringContaining(message) as string,
+    });
+    expect(await listSchedules(client)).toEqual([]);
+  });
+
+  it.each([
+    ['paused', () => pauseSchedule(client, 'rounds', '')],
+    ['resumed', () => resumeSchedule(client, 'rounds', '')],
+    ['triggered', () => triggerSchedule(client, 'rounds')],
+    ['deleted', () => deleteSchedule(client, 'rounds')],
+  ])('that is not there cannot be %s, and the error says how to make one', async (_, work) => {
+    await expect(work()).rejects.toMatchObject({
+      code: 'NotFound',
+      hint: expect.stringContaining('fedloop schedule set rounds') as string,
+    });
+  });
+});
+
+it('a namespace that is not there is named', async () => {
+  const namespace = `nowhere-${randomUUID().slice(0, 8)}`;
+  await expect(connectTemporal({ ...process.env, TEMPORAL_NAMESPACE: namespace })).rejects.toMatchObject({
+    code: 'InvalidConfig',
+    message: expect.stringContaining(`has no namespace ${namespace}`) as string,
+  });
+});

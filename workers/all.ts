@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { readEnvironment } from '../core/platform/config';
+
+/** The roles of a deployment on one machine. A simulated fleet is not one of them. */
+const ALL_ROLES = ['rounds', 'site', 'stream', 'analytics'] as const;
+
+/** A role's own time to stop is 20 s; whatever is still there then is killed. */
+const KILL_AFTER_MS = 25_000;
+
+const readyLine = z.object({ ready: z.literal(true), role: z.string(), url: z.url() });
+
+/**
+ * Every role in a process of its own under this one, so that training never holds up the stream. They stop together: when told to, and when
+ * one of them ends. Each serves its metrics on a port of its own: FEDLOOP_HTTP_PORT and the three after it, or any free ones.
+ * @returns the exit code.
+ */
+export async function runAllRoles(program: string): Promise<number> {
+  const { FEDLOOP_HTTP_PORT: firstPort } = readEnvironment();
+  const children = ALL_ROLES.map((role, index) =>
+    spawn(process.execPath, ['--enable-source-maps', program, role], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        ...(firstPort === 0 ? {} : { FEDLOOP_HTTP_PORT: String(firstPort + index) }),
+      },
+    }),
+  );
+  let stopping = false;
+  const isStopping = (): boolean => stopping;
+  const stop = (): void => {
+    stopping = true;
+    for (const child of children) child.kill('SIGTERM');
+    setTimeout(() => {
+      for (const child of children) child.kill('SIGKILL');
+    }, KILL_AFTER_MS).unref();
+  };
+  let asked = false;
+  const wasAsked = (): boolean => asked;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      asked = true;
+      stop();
+    });
+  }
+  announce(children);
+  const codes = await Promise.all(
+    children.map(async (child, index) => {
+      const [code] = (await once(child, 'exit')) as [number | null];
+      if (!isStopping()) {
+        process.stderr.write(`the ${ALL_ROLES[index] ?? ''} worker has ended; the others are stopped\n`);
+        stop();
+      }
+      return code ?? 1;
+    }),
+  );
+  return wasAsked() ? Math.max(...codes) : Math.max(1, ...codes);
+}
+
+/** One line on stdout when all are ready, as each of them says it for itself. */
+function announce(children: readonly ChildProcess[]): void {
+  const urls: Record<string, string> = {};
+  for (const { stdout } of children) {
+    if (stdout === null) continue;
+    createInterface({ input: stdout }).on('line', (line) => {
+      const ready = readyLine.safeParse(parseJson(line));
+      if (!ready.success) return;
+      urls[ready.data.role] = ready.data.url;
+      if (Object.keys(urls).length === ALL_ROLES.length)
+        process.stdout.write(`${JSON.stringify({ ready: true, role: 'all', urls })}\n`);
+    });
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
+import { type NativeConnection } from '@temporalio/worker';
+import { Lease } from '../activities/shared/lease';
+import { createStreamActivities } from '../activities/stream';
+import { messageOf } from '../core/contracts/errors';
+import {
+  continuousEvaluationInputSchema,
+  type ContinuousEvaluationInput,
+  type Join,
+} from '../core/contracts/evaluation';
+import { EVALUATION_WORKFLOW_ID, ROUNDS_QUEUE, streamQueue } from '../core/contracts/queues';
+import { parseOrThrow } from '../core/contracts/validation';
+import { type Logger } from '../core/platform/log';
+import { type StreamService } from '../core/stream/service';
+import { startTemporalWorker } from './temporal';
+
+/** A join that is answered is answered within a second; one that is not, for want of a rounds worker, is repeated ever more rarely. */
+const FIRST_JOIN_PAUSE_MS = 10_000;
+const LONGEST_JOIN_PAUSE_MS = 300_000;
+/** Temporal is away: the evaluation goes on, and the next try must not come so late that nobody sees the worker. */
+const FIRST_CONNECT_PAUSE_MS = 1_000;
+const LONGEST_CONNECT_PAUSE_MS = 30_000;
+/** The old lease of a workflow that continued as new may still be ending. */
+const LEASES_AT_ONCE = 2;
+
+export interface EvaluationLease {
+  /** Give the lease back; resolves when this worker polls no more. */
+  stop(): Promise<void>;
+}
+
+/** What the workflow is started with by the first worker that comes: JSON in `FEDLOOP_EVALUATION`. @throws FedloopError `InvalidConfig` */
+export function evaluationInput(text: string | undefined): ContinuousEvaluationInput {
+  let value: unknown = {};
+  try {
+    if (text !== undefined && text !== '') value = JSON.parse(text);
+  } catch {
+    value = text;
+  }
+  return parseOrThrow(continuousEvaluationInputSchema, value, 'FEDLOOP_EVALUATION', 'InvalidConfig');
+}
+
+/**
+ * Keep this stream worker under Temporal's eye: join `continuousEvaluation`, starting it where nobody has, and hold its lease. All of it happens beside
+ * the stream, which goes on whatever becomes of Temporal.
+ */
+export function keepEvaluationLease(
+  service: StreamService,
+  input: ContinuousEvaluationInput,
+  log: Logger,
+): EvaluationLease {
+  const worker = `${hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]/g, '-')
+    .replace(/^[^a-z0-9]+/, '')}-${process.pid}`;
+  const lease = new Lease();
+  const stopping = new AbortController();
+  const pause = (millis: number): Promise<unknown> =>
+    sleep(millis, undefined, { signal: stopping.signal }).catch(() => undefined);
+
+  const hold = async (): Promise<void> => {
+    const temporal = await startTemporalWorker(log, {
+      taskQueue: streamQueue(worker),
+      activities: createStreamActivities({ service, lease }),
+      maxConcurrentActivityTaskExecutions: LEASES_AT_ONCE,
+    });
+    try {
+      await Promise.race([temporal.failed, seek(temporal.connection, temporal.namespace)]);
+    } finally {
+      await temporal.stop();
+    }
+  };
+
+  /** Join whenever no lease is held. */
+  const seek = async (connection: NativeConnection, namespace: string): Promise<void> => {
+    const client = new Client({ connection, namespace });
+    let wait = FIRST_JOIN_PAUSE_MS;
+    while (!stopping.signal.aborted) {
+      if (lease.isHeld) {
+        wait = FIRST_JOIN_PAUSE_MS;
+      } else {
+        await join(client, worker, input, lease.wasDrained).catch((cause: unknown) => {
+          log.warn({ err: cause }, 'the evaluation could not be joined; it goes on without a lease');
+        });
+        wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, LONGEST_JOIN_PAUSE_MS);
+      }
+      await pause(lease.isHeld ? FIRST_JOIN_PAUSE_MS : wait);
+    }
+  };
+
+  const running = (async () => {
+    let wait = FIRST_CONNECT_PAUSE_MS;
+    while (!stopping.signal.aborted) {
+      const began = Date.now();
+      try {
+        await hold();
+      } catch (cause) {
+        log.warn({ reason: messageOf(cause) }, 'Temporal is away; the evaluation goes on without a lease');
+      }
+      wait = Date.now() - began > LONGEST_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
+      await pause(Math.min(wait, LONGEST_CONNECT_PAUSE_MS));
+    }
+  })();
+
+  return {
+    async stop() {
+      stopping.abort();
+      lease.giveUp();
+      await running;
+    },
+  };
+}
+
+/** A worker that was told to rest joins an evaluation that runs, and starts none. */
+async function join(
+  client: Client,
+  worker: string,
+  input: ContinuousEvaluationInput,
+  onlyRunning: boolean,
+): Promise<void> {
+  const joining: Join = { worker };
+  if (onlyRunning) {
+    const handle = client.workflow.getHandle(EVALUATION_WORKFLOW_ID);
+    if ((await handle.describe()).status.name === 'RUNNING') await handle.signal('join', joining);
+    return;
+  }
+  await client.workflow.signalWithStart('continuousEvaluation', {
+    workflowId: EVALUATION_WORKFLOW_ID,
+    taskQueue: ROUNDS_QUEUE,
+    args: [input],
+    signal: 'join',
+    signalArgs: [joining],
+    staticSummary: 'the live evaluation of this deployment',
+  });
+}
