@@ -103,7 +103,7 @@ async function main(session: Session): Promise<void> {
       });
       const bench: Bench = { options, session, processes, servers, folder };
       const figures = options.realtime
-        ? { benchmark: 'stream-realtime', realtime: await measureRealtime(bench) }
+        ? { benchmark: 'stream-realtime', ...(await measureRealtime(bench)) }
         : { benchmark: 'stream', results: await measureSizes(bench, peers) };
       const report = { ...figures, machine, settings: SETTINGS, leftOut: LEFT_OUT };
       const path = await writeResults(report.benchmark, report, new Date());
@@ -174,7 +174,9 @@ async function measureSize(bench: Bench, peers: readonly Peer[], devices: number
   return { workload, topicMegabytes: filled.bytes / 1e6, fedloop, peers: Object.fromEntries(measured) };
 }
 
-async function measureRealtime(bench: Bench): Promise<RealtimeRun> {
+async function measureRealtime(
+  bench: Bench,
+): Promise<{ readonly workload: Omit<Workload, 'events'>; readonly realtime: RealtimeRun }> {
   const { options, session, processes, servers, folder } = bench;
   const [devices = REFERENCE_DEVICES] = options.devices;
   const env = environmentOf(bench, devices);
@@ -189,9 +191,10 @@ async function measureRealtime(bench: Bench): Promise<RealtimeRun> {
     broker: servers.kafka.brokers,
     topic: `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`,
   };
-  const run = await runRealtime(place, workload, options.seconds);
+  const realtime = await runRealtime(place, workload, options.seconds);
   step.done();
-  return run;
+  const { rate, partitions, startMillis } = workload;
+  return { workload: { devices, rate, partitions, startMillis }, realtime };
 }
 
 function workloadOf(

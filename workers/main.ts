@@ -1,32 +1,30 @@
 import { FedloopError } from '../core/contracts/errors';
 import { runAllRoles } from './all';
-import { analyticsRole } from './analytics';
-import { fleetRole } from './fleet';
 import { describeFailure, runRole, type Role } from './role';
-import { roundsRole } from './rounds';
-import { siteRole } from './site';
-import { streamRole } from './stream';
 
-/** Roles by the name they are started with. */
-const ROLES: Readonly<Record<string, Role>> = {
-  rounds: roundsRole,
-  site: siteRole,
-  stream: streamRole,
-  analytics: analyticsRole,
-  fleet: fleetRole,
+/**
+ * Roles by the name they are started with. Each is loaded alone: a stream worker, say, has no use for DuckDB, which costs
+ * memory and time to start.
+ */
+const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
+  rounds: async () => (await import('./rounds.js')).roundsRole,
+  site: async () => (await import('./site.js')).siteRole,
+  stream: async () => (await import('./stream.js')).streamRole,
+  analytics: async () => (await import('./analytics.js')).analyticsRole,
+  fleet: async () => (await import('./fleet.js')).fleetRole,
 };
 
 async function main(): Promise<number> {
   const name = process.argv[2] ?? '';
   if (name === 'all') return runAllRoles(__filename);
-  const role = ROLES[name];
-  if (role === undefined) {
+  const load = ROLES[name];
+  if (load === undefined) {
     throw new FedloopError(
       'InvalidInput',
       `there is no worker role "${name}"; there are ${Object.keys(ROLES).join(', ')} and all`,
     );
   }
-  return runRole(name, role);
+  return runRole(name, await load());
 }
 
 main()

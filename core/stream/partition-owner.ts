@@ -329,7 +329,7 @@ export class PartitionOwner {
       headers: {
         [REJECT_HEADERS.reason]: reason,
         [REJECT_HEADERS.partition]: String(partition),
-        [REJECT_HEADERS.offset]: record.offset,
+        [REJECT_HEADERS.offset]: String(record.offset),
         [REJECT_HEADERS.detail]: engine.detail ?? '',
         [REJECT_HEADERS.size]: String(value.length),
       },

@@ -8,8 +8,8 @@ import { type ClosedWindow } from './rows';
 
 /** A record of the source topic as far as the engine looks at it. */
 export interface SourceRecord {
-  readonly offset: string;
-  readonly timestamp: string;
+  readonly offset: string | number;
+  readonly timestamp: string | number;
   readonly value: Uint8Array | null;
 }
 

@@ -2,6 +2,7 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOpti
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
+import { useFastFetch } from './fast-fetch';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { tailTopic } from './tail';
@@ -16,6 +17,7 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as con
  * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
+  useFastFetch();
   const client = new KafkaJs(clientConfig(env, clientId, log));
   const admin = client.admin();
   try {

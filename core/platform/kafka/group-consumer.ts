@@ -82,7 +82,7 @@ export async function consumeGroup(
           !payload.isStale() &&
           (assignment.get(topic)?.includes(batch.partition) ?? false),
         resolve: (offset) => {
-          payload.resolveOffset(offset);
+          payload.resolveOffset(String(offset));
         },
       });
       await payload.heartbeat();

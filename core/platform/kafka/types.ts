@@ -72,12 +72,13 @@ export interface RawBatch {
   /** False once the partition was taken away or the consumer seeks or stops: drop the work. */
   readonly isCurrent: () => boolean;
   /** Everything up to and including this offset is dealt with; the next fetch goes on behind it. */
-  readonly resolve: (offset: string) => void;
+  readonly resolve: (offset: RawRecord['offset']) => void;
 }
 
+/** Offset and timestamp are numbers, or texts of numbers where the library itself read the response. */
 export interface RawRecord {
-  readonly offset: string;
-  readonly timestamp: string;
+  readonly offset: string | number;
+  readonly timestamp: string | number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
