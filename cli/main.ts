@@ -10,6 +10,7 @@ import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStrategies } from './commands/strategies';
+import { registerVerify } from './commands/verify';
 import { registerWorker } from './commands/worker';
 import { describeFailure, EXIT_CODES } from './fail';
 import { packageVersion } from './package-root';
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   registerReport(program);
   registerSql(program);
   registerReplay(program);
+  registerVerify(program);
   registerDoctor(program);
   program.addHelpCommand(
     new Command('help').argument('[command]').summary('print the help of a command').helpGroup('Look:'),
