@@ -62,6 +62,7 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           role: null,
           seed: 1,
           devices: 3,
+          devices_sha256: null,
           data_from: null,
           data_until: null,
           feedback_used: {},
