@@ -31,11 +31,10 @@ interface AttemptMessages {
 }
 
 /** An update that nobody waits for; its weights are not kept, so that a sender gone astray costs little. */
-interface Stray {
-  readonly offset: number;
-  /** Its key where it could not be read. */
-  readonly update: UpdateChunk | string;
-}
+type Stray =
+  | UpdateChunk
+  /** Its key, where it could not be read. */
+  | string;
 
 /** Strays of one attempt that are counted: a flood of them must not fill the memory. */
 const STRAYS_KEPT = 1_000;
@@ -50,7 +49,7 @@ export interface UpdateInbox {
    * attempts or rounds without their weights.
    */
   updates(ref: RoundRef, last: readonly number[]): Promise<readonly UpdateChunk[]>;
-  /** Keys of the updates that came in the same stretch of the log and could not be read. */
+  /** Keys of the updates that came meanwhile and could not be read. */
   unreadable(ref: RoundRef, last: readonly number[]): Promise<readonly string[]>;
   /** Whom each site chose, as far as the updates asked for have been read. */
   selected(ref: RoundRef): ReadonlyMap<SiteName, ReadonlySet<string>>;
@@ -83,12 +82,9 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     if (running !== undefined && running.messages.strays.length < STRAYS_KEPT)
       running.messages.strays.push(stray);
   };
-  const straysOf = async (ref: RoundRef, last: readonly number[]): Promise<readonly Stray['update'][]> => {
+  const straysOf = async (ref: RoundRef, last: readonly number[]): Promise<readonly Stray[]> => {
     await readTo(tail, last);
-    const end = Math.max(...last);
-    return of(ref.attempt)
-      .strays.filter(({ offset }) => offset <= end)
-      .map(({ update }) => update);
+    return of(ref.attempt).strays;
   };
   const tail = await kafka.tail({
     topic: TOPICS.updates.name,
@@ -100,10 +96,10 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
           const filed = file(record, of);
           if (filed?.type === 'selection') running = { attempt: filed.attempt, messages: of(filed.attempt) };
           if (filed?.type === 'update' && filed.attempt !== running?.attempt)
-            remember({ offset, update: { header: filed, deltas: new Float32Array() } });
+            remember({ header: filed, deltas: new Float32Array() });
         } catch (cause) {
           log.warn({ offset, err: cause }, 'passed over a message of model-updates');
-          if (kindOf(record) === 'update') remember({ offset, update: keyOf(record) });
+          if (kindOf(record) === 'update') remember(keyOf(record));
         }
       }
     },
