@@ -1,18 +1,18 @@
 import { FedloopError } from '../core/contracts/errors';
-import { versionOfRound } from '../core/contracts/ids';
+import { siteNameSchema, versionOfRound } from '../core/contracts/ids';
 import {
   type AggregateResult,
+  type Contributors,
   type MessageRange,
   type RoundPlan,
   type TrainResult,
 } from '../core/contracts/steps';
-import { TOPICS } from '../core/contracts/topics';
-import { updateKey, type OutcomeMessage } from '../core/contracts/updates';
 import { aggregateRound } from '../core/federation/aggregate';
 import { realAccuracies } from '../core/federation/local-scoring';
+import { selfReportGap } from '../core/federation/self-reports';
 import { decodeState, encodeState } from '../core/federation/server-state';
 import { strategyByName } from '../core/federation/strategies';
-import { type Proposal, type RealAccuracy } from '../core/federation/strategies/strategy';
+import { type Proposal } from '../core/federation/strategies/strategy';
 import {
   checkUpdates,
   countReasons,
@@ -22,14 +22,15 @@ import {
 } from '../core/federation/update-checks';
 import { mean, plus } from '../core/federation/vectors';
 import { logDeployment, type Deployments } from '../core/model/deployments';
+import { sha256Of } from '../core/model/model-file';
 import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { seededRandom } from '../core/platform/random';
+import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
 import { type UpdateInbox } from './shared/update-inbox';
 
-/** Devices in one message of outcomes: about 100 bytes each, well below a record's limit. */
-const OUTCOMES_PER_MESSAGE = 2_000;
+const UNKNOWN_SITE = siteNameSchema.parse('unknown');
 
 export interface AggregateDependencies {
   readonly producer: Producer;
@@ -54,23 +55,24 @@ export async function aggregate(
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
   const strategy = strategyByName(plan.strategy);
 
-  const chunks = await inbox.updates(
-    plan,
-    trained.map(({ last }) => last),
-  );
+  const last = trained.map((site) => site.last);
+  const chunks = await inbox.updates(plan, last);
   const selected = inbox.selected(plan);
-  const checked = checkUpdates(
-    chunks.map(({ header, deltas }) => ({ header, deltas })),
-    {
-      round: plan.round,
-      attempt: plan.attempt,
-      baseVersion: plan.champion,
-      parameters: parameterCount(base.model.metadata.shape),
-      isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
-    },
-  );
-  requireUpdates(checked, plan.minUpdates);
+  const checked = checkUpdates(chunks, {
+    round: plan.round,
+    attempt: plan.attempt,
+    baseVersion: plan.champion,
+    parameters: parameterCount(base.model.metadata.shape),
+    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
+  });
+  const notGood = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, last))];
   const updates = checked.good;
+  await publishLeftOut(producer, plan, notGood);
+  if (updates.length < plan.minUpdates) {
+    const nothing = { version: null, real: [], proposals: [] };
+    await publishOutcomes(producer, plan, { ...nothing, updates, leftOut: notGood });
+  }
+  requireUpdates({ good: updates, leftOut: notGood }, plan.minUpdates);
   const real = realAccuracies(
     await inbox.scores(
       plan,
@@ -103,7 +105,13 @@ export async function aggregate(
   await logDeployment(producer, [
     { type: 'server-state', kind: 'pending', round: plan.round, state: encodeState(aggregation.state) },
   ]);
-  await publishOutcomes(producer, plan, updates, real, checked.leftOut, aggregation.proposals);
+  await publishOutcomes(producer, plan, {
+    version: versionOfRound(plan.round),
+    updates,
+    real,
+    leftOut: notGood,
+    proposals: aggregation.proposals,
+  });
 
   const chosen = aggregation.proposals.find(({ role }) => role !== 'responsive') ?? aggregation.proposals[0];
   const dropped = updates.flatMap((_, index) => {
@@ -114,9 +122,17 @@ export async function aggregate(
     proposals: aggregation.proposals.map(({ role }) => role ?? PROPOSALS.sole),
     trained: updates.length,
     used: updates.length - dropped.length,
-    leftOut: countReasons([...checked.leftOut, ...dropped]),
+    leftOut: countReasons([...notGood, ...dropped]),
     selfReportedAccuracy: mean(updates.map(({ selfReportedAccuracy }) => selfReportedAccuracy)),
     localRealAccuracy: meanKnown(real.map(({ long }) => long)),
+    selfReportGap: selfReportGap(
+      updates.map(({ deviceId, selfReportedAccuracy }, index) => ({
+        deviceId,
+        selfReportedAccuracy,
+        realAccuracy: real[index]?.long ?? null,
+      })),
+    ),
+    contributors: aggregation.proposals.map((proposal) => contributorsOf(proposal, updates)),
     feedbackUsed: {
       ...trained[0]?.feedbackUsed,
       ...aggregation.feedbackUsed,
@@ -127,61 +143,24 @@ export async function aggregate(
   };
 }
 
-async function publishOutcomes(
-  producer: Producer,
-  plan: RoundPlan,
-  updates: readonly CheckedUpdate[],
-  real: readonly RealAccuracy[],
-  leftOut: readonly LeftOutDevice[],
-  proposals: readonly Proposal[],
-): Promise<void> {
-  // With two candidates the one that cannot leave anybody out tells the weights; the other's reasons stand beside them.
-  const weighing = proposals.find(({ role }) => role === 'responsive') ?? proposals[0];
-  const choosing = proposals.find(({ role }) => role === 'steady') ?? proposals[0];
-  const rows = [
-    ...updates.map((update, index) => ({
-      deviceId: update.deviceId,
-      site: update.site,
-      rows: update.rows,
-      selfReported: update.selfReportedAccuracy,
-      real: real[index]?.long ?? null,
-      weight: weighing?.weights[index] ?? 0,
-      leftOut: choosing?.leftOut[index] ?? null,
-    })),
-    ...leftOut.map(({ deviceId, site, reason }) => ({
-      deviceId,
-      site,
-      rows: 0,
-      selfReported: null,
-      real: null,
-      weight: 0,
-      leftOut: reason,
-    })),
-  ];
-  const messages: OutcomeMessage[] = [];
-  for (let first = 0; first < rows.length; first += OUTCOMES_PER_MESSAGE) {
-    const part = rows.slice(first, first + OUTCOMES_PER_MESSAGE);
-    messages.push({
-      type: 'outcome',
-      round: plan.round,
-      attempt: plan.attempt,
-      version: versionOfRound(plan.round),
-      device_id: part.map(({ deviceId }) => deviceId),
-      site: part.map(({ site }) => site),
-      rows: part.map((row) => row.rows),
-      self_reported_accuracy: part.map(({ selfReported }) => selfReported),
-      real_accuracy: part.map((row) => row.real),
-      weight: part.map(({ weight }) => weight),
-      left_out: part.map((row) => row.leftOut),
-    });
-  }
-  await producer.send(
-    TOPICS.updates.name,
-    messages.map((message, index) => ({
-      key: updateKey('outcome', plan.round, index),
-      value: JSON.stringify(message),
-    })),
-  );
+/** Of an update that cannot be read nobody knows the devices: it stands under its key, and under the site that the key names. */
+function unreadableDevices(keys: readonly string[]): LeftOutDevice[] {
+  return keys.map((key) => {
+    const site = siteNameSchema.safeParse(key.split('/')[2]);
+    return { deviceId: key, site: site.success ? site.data : UNKNOWN_SITE, reason: 'unreadable' };
+  });
+}
+
+/** Those with a share in the proposal. */
+function contributorsOf({ role, weights }: Proposal, updates: readonly CheckedUpdate[]): Contributors {
+  const ids = updates
+    .flatMap(({ deviceId }, index) => ((weights[index] ?? 0) === 0 ? [] : [deviceId]))
+    .sort();
+  return {
+    proposal: role ?? PROPOSALS.sole,
+    devices: ids.length,
+    sha256: sha256Of(Buffer.from(ids.join('\n'), 'utf8')),
+  };
 }
 
 function meanKnown(values: readonly (number | null)[]): number | null {

@@ -22,6 +22,8 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
   const { deployments, producer, modelsFolder } = dependencies;
   const { round, champion, elected, candidates, evaluation } = input;
   await deployments.sync();
+  // A retry that comes after its own promotion and a rollback: only a person brings such a version back.
+  if (deployments.find(elected)?.stage.stage === 'rolled-back') return evaluation.verdict;
   const verdict = stillTrue(evaluation.verdict, deployments, input);
   const promoted = verdict.decision === 'promoted';
 

@@ -7,7 +7,9 @@ import {
   type RoundPlan,
   type SettleResult,
 } from '../core/contracts/steps';
+import { type Micros } from '../core/contracts/time';
 import { addTallies } from '../core/federation/panel-tally';
+import { WINDOWS_BEFORE_TARGETS } from '../core/federation/samples';
 import { settleRound, type JudgedProposal } from '../core/federation/settle';
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
@@ -55,7 +57,11 @@ export async function deploy(
         },
         weights: await inbox.proposal(plan, proposal),
       };
-      return { model, lineage: lineageOf(plan, role, aggregated, feedbackUsed) };
+      const { windowMicros } = deployments.settings();
+      return {
+        model,
+        lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, windowMicros }),
+      };
     }),
   );
   await deployModels(
@@ -142,18 +148,25 @@ function residualStddev(scores: readonly PanelScore[], proposal: string, base: G
 
 function lineageOf(
   plan: RoundPlan,
-  role: CandidateRole | null,
-  aggregated: AggregateResult,
-  feedbackUsed: Lineage['feedback_used'],
+  { role, proposal }: Pick<Candidate, 'role' | 'proposal'>,
+  { contributors }: AggregateResult,
+  {
+    feedbackUsed,
+    windowMicros,
+  }: { readonly feedbackUsed: Lineage['feedback_used']; readonly windowMicros: Micros },
 ): Lineage {
+  // The refit changes the output layer of the responsive proposal; whose updates are in it stays.
+  const made = proposal === PROPOSALS.refitted ? PROPOSALS.responsive : proposal;
+  const whose = contributors.find((known) => known.proposal === made);
   return {
     round: plan.round,
     parents: [plan.champion],
     strategy: plan.strategy,
     role,
     seed: plan.seed,
-    devices: aggregated.used,
-    data_from: null,
+    devices: whose?.devices ?? 0,
+    devices_sha256: whose?.sha256 ?? null,
+    data_from: plan.trainUntil - (plan.training.windows - 1 + WINDOWS_BEFORE_TARGETS) * windowMicros,
     data_until: plan.trainUntil,
     feedback_used: feedbackUsed,
   };

@@ -37,6 +37,7 @@ export async function deployFirstVersion(
     role: null,
     seed,
     devices: 0,
+    devices_sha256: null,
     data_from: null,
     data_until: null,
     feedback_used: {},

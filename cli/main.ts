@@ -4,6 +4,7 @@ import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
+import { registerModels } from './commands/models';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
@@ -21,6 +22,7 @@ Examples:
   $ fedloop demo                                   five measured rounds with a fleet of 2,407 devices
   $ fedloop demo --devices 200 --rounds 2 --stay   a small one that stays up
   $ fedloop round start --wait --input '{"participants": 20}'
+  $ fedloop models list                            versions, their stages and their real accuracy
   $ fedloop sql "SELECT * FROM model_scoreboard"   of the running system, else of the latest run
 `;
 
@@ -51,6 +53,7 @@ export function createProgram(): Command {
   registerStrategies(program);
   program.commandsGroup('Look:');
   registerStatus(program);
+  registerModels(program);
   registerReport(program);
   registerSql(program);
   registerReplay(program);

@@ -249,6 +249,7 @@ function resultOf(
     pairedChange: evaluation.pairedChange,
     selfReportedAccuracy: aggregated.selfReportedAccuracy,
     localRealAccuracy: aggregated.localRealAccuracy,
+    selfReportGap: aggregated.selfReportGap,
     updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
     feedbackUsed: settled.feedbackUsed,
   };

@@ -36,6 +36,9 @@ export const CHANGE_OF_MODELS: ActivityOptions = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 };
 
+/** A person waits for it, and is told soon when nobody listens. */
+export const CHANGE_BY_HAND: ActivityOptions = { ...CHANGE_OF_MODELS, scheduleToStartTimeout: '1m' };
+
 /** What must happen whatever else does: it waits for a worker as long as it takes. */
 export const CERTAIN_STEP: ActivityOptions = { ...QUICK_STEP };
 

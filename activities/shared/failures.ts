@@ -18,7 +18,7 @@ export function withFailureCodes<Activities extends { readonly [Name in keyof Ac
           return await activity(...args);
         } catch (thrown) {
           if (!(thrown instanceof FedloopError)) throw thrown;
-          const advice = thrown.hint === undefined ? '' : ` ${thrown.hint}`;
+          const advice = thrown.hint === undefined ? '' : `. ${thrown.hint}`;
           throw ApplicationFailure.create({
             type: thrown.code,
             message: `${thrown.message}${advice}`,

@@ -8,6 +8,7 @@ import {
   selectionMessageSchema,
   updateHeaderSchema,
   type ScoreMessage,
+  type SelectionMessage,
   type UpdateHeader,
 } from '../../core/contracts/updates';
 import { decodeFrame } from '../../core/platform/frames';
@@ -23,17 +24,33 @@ export interface UpdateChunk {
 interface AttemptMessages {
   readonly selected: Map<SiteName, Set<string>>;
   readonly updates: UpdateChunk[];
+  /** What came while this attempt ran and is of another one, or of none that can be told. */
+  readonly strays: Stray[];
   readonly scores: ScoreMessage[];
   readonly proposals: Map<string, Float32Array>;
 }
+
+/** An update that nobody waits for; its weights are not kept, so that a sender gone astray costs little. */
+type Stray =
+  | UpdateChunk
+  /** Its key, where it could not be read. */
+  | string;
+
+/** Strays of one attempt that are counted: a flood of them must not fill the memory. */
+const STRAYS_KEPT = 1_000;
 
 /** Attempts whose messages are kept: the running one, and one that may still be finishing. */
 const ATTEMPTS_KEPT = 2;
 
 /** What `model-updates` has brought for the rounds of late; one per process. */
 export interface UpdateInbox {
-  /** Updates of an attempt, once everything that the offsets point at has been read. */
+  /**
+   * Updates that came while an attempt ran, once everything that the offsets point at has been read: its own, and those of other
+   * attempts or rounds without their weights.
+   */
   updates(ref: RoundRef, last: readonly number[]): Promise<readonly UpdateChunk[]>;
+  /** Keys of the updates that came meanwhile and could not be read. */
+  unreadable(ref: RoundRef, last: readonly number[]): Promise<readonly string[]>;
   /** Whom each site chose, as far as the updates asked for have been read. */
   selected(ref: RoundRef): ReadonlyMap<SiteName, ReadonlySet<string>>;
   scores(ref: RoundRef, last: readonly number[]): Promise<readonly ScoreMessage[]>;
@@ -44,32 +61,56 @@ export interface UpdateInbox {
 
 export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<UpdateInbox> {
   const attempts = new Map<string, AttemptMessages>();
+  /** Rounds never overlap: the attempt that began last is the one that runs. */
+  let running: { readonly attempt: string; readonly messages: AttemptMessages } | undefined;
   const of = (attempt: string): AttemptMessages => {
     const known = attempts.get(attempt);
     if (known !== undefined) return known;
-    const made: AttemptMessages = { selected: new Map(), updates: [], scores: [], proposals: new Map() };
+    const made: AttemptMessages = {
+      selected: new Map(),
+      updates: [],
+      strays: [],
+      scores: [],
+      proposals: new Map(),
+    };
     attempts.set(attempt, made);
     const oldest = attempts.keys().next();
     if (attempts.size > ATTEMPTS_KEPT && oldest.done !== true) attempts.delete(oldest.value);
     return made;
+  };
+  const remember = (stray: Stray): void => {
+    if (running !== undefined && running.messages.strays.length < STRAYS_KEPT)
+      running.messages.strays.push(stray);
+  };
+  const straysOf = async (ref: RoundRef, last: readonly number[]): Promise<readonly Stray[]> => {
+    await readTo(tail, last);
+    return of(ref.attempt).strays;
   };
   const tail = await kafka.tail({
     topic: TOPICS.updates.name,
     from: 'start',
     onRecords(records) {
       for (const record of records) {
+        const { offset } = record;
         try {
-          file(record, of);
+          const filed = file(record, of);
+          if (filed?.type === 'selection') running = { attempt: filed.attempt, messages: of(filed.attempt) };
+          if (filed?.type === 'update' && filed.attempt !== running?.attempt)
+            remember({ header: filed, deltas: new Float32Array() });
         } catch (cause) {
-          log.warn({ offset: record.offset, err: cause }, 'passed over a message of model-updates');
+          log.warn({ offset, err: cause }, 'passed over a message of model-updates');
+          if (kindOf(record) === 'update') remember(keyOf(record));
         }
       }
     },
   });
   return {
     async updates(ref, last) {
-      await readTo(tail, last);
-      return of(ref.attempt).updates;
+      const strays = await straysOf(ref, last);
+      return [...of(ref.attempt).updates, ...strays.filter((stray) => typeof stray !== 'string')];
+    },
+    async unreadable(ref, last) {
+      return (await straysOf(ref, last)).filter((stray) => typeof stray === 'string');
     },
     selected: (ref) => of(ref.attempt).selected,
     async scores(ref, last) {
@@ -91,36 +132,46 @@ async function readTo(tail: Tail, last: readonly number[]): Promise<void> {
   await Promise.all(last.filter((offset) => offset >= 0).map((offset) => tail.reached(0, offset)));
 }
 
-function file(record: IncomingRecord, of: (attempt: string) => AttemptMessages): void {
-  if (record.value === null) return;
-  switch (record.key?.toString('utf8').split('/')[0] ?? '') {
+function keyOf(record: IncomingRecord): string {
+  return record.key?.toString('utf8') ?? '';
+}
+
+function kindOf(record: IncomingRecord): string {
+  return keyOf(record).split('/')[0] ?? '';
+}
+
+/** @returns the message where it says who runs or who sends. */
+function file(
+  record: IncomingRecord,
+  of: (attempt: string) => AttemptMessages,
+): UpdateHeader | SelectionMessage | undefined {
+  if (record.value === null) return undefined;
+  switch (kindOf(record)) {
     case 'update': {
       const { header, numbers } = decodeFrame(record.value);
       const known = updateHeaderSchema.parse(header);
       of(known.attempt).updates.push({ header: known, deltas: numbers });
-      return;
+      return known;
     }
     case 'candidate': {
       const { header, numbers } = decodeFrame(record.value);
       const known = candidateHeaderSchema.parse(header);
       of(known.attempt).proposals.set(known.name, numbers);
-      return;
+      return undefined;
     }
     case 'selection': {
-      const { attempt, site, device_id } = selectionMessageSchema.parse(
-        JSON.parse(record.value.toString('utf8')),
-      );
-      const { selected } = of(attempt);
-      selected.set(site, new Set([...(selected.get(site) ?? []), ...device_id]));
-      return;
+      const message = selectionMessageSchema.parse(JSON.parse(record.value.toString('utf8')));
+      const { selected } = of(message.attempt);
+      selected.set(message.site, new Set([...(selected.get(message.site) ?? []), ...message.device_id]));
+      return message;
     }
     case 'score': {
       const score = scoreMessageSchema.parse(JSON.parse(record.value.toString('utf8')));
       of(score.attempt).scores.push(score);
-      return;
+      return undefined;
     }
     default:
       // Outcomes are the warehouse's; other keys are not ours.
-      return;
+      return undefined;
   }
 }

@@ -48,6 +48,7 @@ export async function prepareDeployment(env: NodeJS.ProcessEnv, workload: Worklo
       role: null,
       seed: 1,
       devices: 0,
+      devices_sha256: null,
       data_from: null,
       data_until: null,
       feedback_used: {},

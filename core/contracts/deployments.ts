@@ -27,6 +27,12 @@ export const lineageSchema = z.object({
   seed: z.int(),
   /** Devices whose updates went in. */
   devices: z.int().min(0),
+  /** SHA-256 of their ids in order, one a line: whom `local_models` names can be checked by it. */
+  devices_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable()
+    .default(null),
   /** Event time of the training data: from the first lag to `trainUntil`. */
   data_from: microsSchema.nullable(),
   data_until: microsSchema.nullable(),

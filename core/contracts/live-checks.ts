@@ -95,6 +95,13 @@ export const promoteInputSchema = z.strictObject({
 });
 export type PromoteInput = z.infer<typeof promoteInputSchema>;
 
+/** Input of the workflow `changeChampion`: a person's word. */
+export const changeChampionInputSchema = z.discriminatedUnion('action', [
+  z.strictObject({ action: z.literal('promote'), ...promoteInputSchema.shape }),
+  z.strictObject({ action: z.literal('rollback'), ...rollbackInputSchema.shape }),
+]);
+export type ChangeChampionInput = z.infer<typeof changeChampionInputSchema>;
+
 /** What a change of champion came to. */
 export const championChangeSchema = z.object({
   champion: versionIdSchema,

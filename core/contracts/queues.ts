@@ -19,6 +19,8 @@ export const TRAINING_WORKFLOW_ID = 'fedloop-training';
 export const BATCH_WORKFLOW_ID = 'fedloop-batch';
 /** The one evaluation of a deployment, which every stream worker joins. */
 export const EVALUATION_WORKFLOW_ID = 'fedloop-evaluation';
+/** One change of champion by hand at a time. */
+export const CHAMPION_WORKFLOW_ID = 'fedloop-champion';
 
 /** Ids of the schedules by what they start. Stable: setting one again changes it in place. */
 export const SCHEDULES = { rounds: 'fedloop-rounds', batch: 'fedloop-batch' } as const;

@@ -201,6 +201,20 @@ export const versionScoreSchema = z.object({
 });
 export type VersionScore = z.infer<typeof versionScoreSchema>;
 
+/** What local models said of themselves beside what they are worth on panels, over those of which both are known. */
+export const selfReportGapSchema = z.object({
+  count: z.int(),
+  selfReportedAccuracy: z.number(),
+  realAccuracy: z.number(),
+  /** Mean of self-reported − real: above 0, they claim too much. */
+  gap: z.number(),
+  /** Those that claim most beyond what they are worth. */
+  worst: z.array(
+    z.object({ deviceId: z.string(), selfReportedAccuracy: z.number(), realAccuracy: z.number() }),
+  ),
+});
+export type SelfReportGap = z.infer<typeof selfReportGapSchema>;
+
 export const federatedRoundResultSchema = z.object({
   round: z.int(),
   version: versionIdSchema,
@@ -217,6 +231,7 @@ export const federatedRoundResultSchema = z.object({
   selfReportedAccuracy: z.number().nullable(),
   /** Mean real accuracy of the local models on panels. */
   localRealAccuracy: z.number().nullable(),
+  selfReportGap: selfReportGapSchema.nullable().default(null),
   updates: z.object({ trained: z.int(), used: z.int(), leftOut: z.record(z.string(), z.int()) }),
   /** What was done because of feedback. */
   feedbackUsed: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),

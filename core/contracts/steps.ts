@@ -8,6 +8,7 @@ import {
   type Interval,
   type LoopParts,
   type PrivacySettings,
+  type SelfReportGap,
   type StrategyName,
   type TrainingSettings,
   type VersionScore,
@@ -109,6 +110,13 @@ export interface TrainResult extends MessageRange {
 
 // --- 4. aggregate
 
+/** How many devices' updates went into a proposal, and the hash of their ids (see `Lineage`). */
+export interface Contributors {
+  readonly proposal: string;
+  readonly devices: number;
+  readonly sha256: string;
+}
+
 export interface AggregateResult {
   /** Names of the proposals published in `model-updates`. */
   readonly proposals: readonly string[];
@@ -117,6 +125,9 @@ export interface AggregateResult {
   readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
   readonly selfReportedAccuracy: number | null;
   readonly localRealAccuracy: number | null;
+  readonly selfReportGap: SelfReportGap | null;
+  /** Whose updates are in each proposal. */
+  readonly contributors: readonly Contributors[];
   readonly feedbackUsed: Lineage['feedback_used'];
   /** Whether panels decide over the proposals: refit, acceptance and gate. */
   readonly wantsPanels: boolean;

@@ -6,7 +6,7 @@ import { roundNumberSchema, siteNameSchema, versionIdSchema } from './ids';
  * Messages of `model-updates`, told apart by their key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
  * `uint32 LE length of the JSON header | JSON header | Float32 LE weights`, see core/platform/frames.ts.
  */
-export const UPDATE_KINDS = ['selection', 'update', 'score', 'candidate', 'outcome'] as const;
+export const UPDATE_KINDS = ['selection', 'update', 'score', 'candidate', 'outcome', 'left-out'] as const;
 export type UpdateKind = (typeof UPDATE_KINDS)[number];
 
 /** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind tells how to read the value. */
@@ -18,6 +18,7 @@ const roundKey = { round: roundNumberSchema, attempt: z.string() };
 
 /** Why a device's update took no part; the set is closed so that it can be a metric's label. */
 export const LEFT_OUT_REASONS = [
+  'unreadable',
   'too-few-rows',
   'constant-data',
   'not-finite',
@@ -40,6 +41,11 @@ export const selectionMessageSchema = z.object({
 });
 export type SelectionMessage = z.infer<typeof selectionMessageSchema>;
 
+/** JSON writes what is not finite as null: a device that claims such a thing is left out, and its chunk is read all the same. */
+const claimSchema = z
+  .custom<number | null>((value) => typeof value === 'number' || value === null, 'must be a number')
+  .transform((value) => value ?? Number.NaN);
+
 /** Header of a chunk of local updates: device i's delta is row i of the frame's weights, `parameters` numbers long. */
 export const updateHeaderSchema = z.object({
   type: z.literal('update'),
@@ -52,12 +58,12 @@ export const updateHeaderSchema = z.object({
     z.object({
       device_id: z.string(),
       /** Training rows (targets) of the device. */
-      rows: z.int().min(0),
+      rows: z.int().min(0).max(0x7fffffff),
       /** What the local model says of itself: on its own training rows. */
-      self_reported_accuracy: z.number(),
-      self_reported_loss: z.number(),
+      self_reported_accuracy: claimSchema,
+      self_reported_loss: claimSchema,
       /** Loss of the incoming global model on the same rows (q-FFL needs it). */
-      base_loss: z.number(),
+      base_loss: claimSchema,
     }),
   ),
   /** Devices of this chunk that sent no update, and why. */
@@ -93,11 +99,15 @@ export const candidateHeaderSchema = z.object({
 });
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
 
-/** What became of each local update of a round: written by the aggregator, kept in `local_models`. */
+/**
+ * What became of each device of a round: written by the aggregator, kept in `local_models`. A device of which one update was good and
+ * another was not stands here with the good one.
+ */
 export const outcomeMessageSchema = z.object({
   type: z.literal('outcome'),
   ...roundKey,
-  version: versionIdSchema,
+  /** What was made of them; null when the round failed for too few. */
+  version: versionIdSchema.nullable(),
   device_id: z.array(z.string()),
   site: z.array(siteNameSchema),
   rows: z.array(z.int().min(0)),
@@ -108,6 +118,17 @@ export const outcomeMessageSchema = z.object({
   left_out: z.array(leftOutReasonSchema.nullable()),
 });
 export type OutcomeMessage = z.infer<typeof outcomeMessageSchema>;
+
+/** Every update that did not pass the checks, `copies` of each kind: written by the aggregator, kept in `left_out_updates`. */
+export const leftOutMessageSchema = z.object({
+  type: z.literal('left-out'),
+  ...roundKey,
+  device_id: z.array(z.string()),
+  site: z.array(siteNameSchema),
+  reason: z.array(leftOutReasonSchema),
+  copies: z.array(z.int().min(1)),
+});
+export type LeftOutMessage = z.infer<typeof leftOutMessageSchema>;
 
 /** What the round asks of whoever paces the windows: `windows` scored windows that start at or after `from_window`. */
 export const windowRequestSchema = z.object({

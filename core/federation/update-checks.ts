@@ -46,6 +46,7 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
   const good: CheckedUpdate[] = [];
   const leftOut: LeftOutDevice[] = [];
   const seen = new Set<string>();
+  const excused = new Set<string>();
   for (const { header, deltas } of chunks) {
     const { site, chunk, parameters } = header;
     header.devices.forEach((device, place) => {
@@ -57,20 +58,17 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
         device.self_reported_loss,
         device.base_loss,
       ];
-      const reason: LeftOutReason | null =
-        header.round !== expected.round ||
-        header.attempt !== expected.attempt ||
-        header.base_version !== expected.baseVersion
-          ? 'wrong-round'
-          : parameters !== expected.parameters || deltas.length !== parameters * header.devices.length
-            ? 'wrong-shape'
-            : !expected.isSelected(site, deviceId)
-              ? 'not-selected'
-              : !isFiniteVector(delta) || !isFiniteVector(claims)
-                ? 'not-finite'
-                : seen.has(deviceId)
-                  ? 'sent-twice'
-                  : null;
+      const reason: LeftOutReason | null = !isOfRound(header, expected)
+        ? 'wrong-round'
+        : parameters !== expected.parameters || deltas.length !== parameters * header.devices.length
+          ? 'wrong-shape'
+          : !expected.isSelected(site, deviceId)
+            ? 'not-selected'
+            : !isFiniteVector(delta) || !isFiniteVector(claims)
+              ? 'not-finite'
+              : seen.has(deviceId)
+                ? 'sent-twice'
+                : null;
       if (reason !== null) {
         leftOut.push({ deviceId, site, reason });
         return;
@@ -88,9 +86,17 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
         baseLoss: device.base_loss,
       });
     });
-    for (const { device_id: deviceId, reason } of header.left_out) leftOut.push({ deviceId, site, reason });
+    // What a site says of its own devices it may say twice, when it tries again.
+    for (const { device_id: deviceId, reason } of isOfRound(header, expected) ? header.left_out : []) {
+      if (!excused.has(deviceId)) leftOut.push({ deviceId, site, reason });
+      excused.add(deviceId);
+    }
   }
   return { good, leftOut };
+}
+
+function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {
+  return header.round === round && header.attempt === attempt && header.base_version === baseVersion;
 }
 
 /** Number of left-out devices by reason. */

@@ -51,12 +51,12 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
   const { lineage } = message;
   await inside.run(
     `INSERT INTO model_versions (model_version, round, role, strategy, parents, seed, devices, data_from, data_until,
-                                 feedback_used, sha256, created_at)
-     VALUES ($version, $round, $role, $strategy, $parents, $seed, $devices, $from, $until, $feedback, $sha256, $created)
+                                 feedback_used, sha256, created_at, devices_sha256)
+     VALUES ($version, $round, $role, $strategy, $parents, $seed, $devices, $from, $until, $feedback, $sha256, $created, $devicesSha256)
      ON CONFLICT DO UPDATE SET round = excluded.round, role = excluded.role, strategy = excluded.strategy,
        parents = excluded.parents, seed = excluded.seed, devices = excluded.devices, data_from = excluded.data_from,
        data_until = excluded.data_until, feedback_used = excluded.feedback_used, sha256 = excluded.sha256,
-       created_at = excluded.created_at`,
+       created_at = excluded.created_at, devices_sha256 = excluded.devices_sha256`,
     {
       version: message.version,
       round: lineage.round,
@@ -70,6 +70,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
       feedback: JSON.stringify(lineage.feedback_used),
       sha256: message.sha256,
       created: timestamp(microsOfIso(message.created_at)),
+      devicesSha256: lineage.devices_sha256,
     },
   );
   await inside.run('INSERT OR REPLACE INTO model_files VALUES ($version, $sha256, $onnx)', {

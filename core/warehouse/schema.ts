@@ -292,6 +292,26 @@ CREATE TABLE champion_checks (
 CREATE TABLE rollback_feedback (log_offset BIGINT PRIMARY KEY);
 `;
 
+/** Whom a version was made of, and which updates did not count. */
+const LINEAGE_TABLES = `
+ALTER TABLE model_versions ADD COLUMN devices_sha256 VARCHAR;
+CREATE TABLE left_out_updates (
+  round INTEGER NOT NULL,
+  attempt VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  site VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  copies INTEGER NOT NULL,
+  PRIMARY KEY (round, attempt, device_id, site, reason)
+);
+CREATE VIEW self_reports AS
+  SELECT round, count(*) AS locals, avg(self_reported_accuracy) AS self_reported_accuracy, avg(real_accuracy) AS real_accuracy,
+         avg(self_reported_accuracy - real_accuracy) AS gap
+  FROM local_models
+  WHERE model_version IS NOT NULL AND self_reported_accuracy IS NOT NULL AND real_accuracy IS NOT NULL
+  GROUP BY round;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -300,4 +320,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'up to where rows were let go for their age: one row, or none while all are there',
     sql: 'CREATE TABLE expired_rows (before TIMESTAMP NOT NULL);',
   },
+  { version: 4, name: 'lineage by device, updates left out', sql: LINEAGE_TABLES },
 ];

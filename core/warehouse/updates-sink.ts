@@ -1,7 +1,9 @@
 import { DOUBLE, INTEGER, VARCHAR } from '@duckdb/node-api';
 import {
+  leftOutMessageSchema,
   outcomeMessageSchema,
   updateHeaderSchema,
+  type LeftOutMessage,
   type OutcomeMessage,
   type UpdateHeader,
 } from '../contracts/updates';
@@ -11,7 +13,7 @@ import { parseJson, type SinkRecord } from './records';
 import { list } from './values';
 
 /** What the warehouse keeps of `model-updates`: what locals say of themselves and what became of them, never weights. */
-export type UpdateMessage = UpdateHeader | OutcomeMessage;
+export type UpdateMessage = UpdateHeader | OutcomeMessage | LeftOutMessage;
 
 /** @returns undefined for the messages that are the round's own business; a text for what should be ours and is not valid. */
 export function parseUpdate(record: SinkRecord): UpdateMessage | undefined | string {
@@ -22,6 +24,10 @@ export function parseUpdate(record: SinkRecord): UpdateMessage | undefined | str
   }
   if (kind === 'outcome') {
     const parsed = outcomeMessageSchema.safeParse(parseJson(record.value));
+    return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
+  }
+  if (kind === 'left-out') {
+    const parsed = leftOutMessageSchema.safeParse(parseJson(record.value));
     return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
   }
   return undefined;
@@ -36,7 +42,35 @@ function headerOf(value: Buffer | null): unknown {
 }
 
 export function storeUpdate(inside: Statements, message: UpdateMessage): Promise<void> {
-  return message.type === 'update' ? storeHeader(inside, message) : storeOutcome(inside, message);
+  switch (message.type) {
+    case 'update':
+      return storeHeader(inside, message);
+    case 'outcome':
+      return storeOutcome(inside, message);
+    case 'left-out':
+      return storeLeftOut(inside, message);
+  }
+}
+
+/** Said again after a retry, it is the same again. */
+function storeLeftOut(inside: Statements, message: LeftOutMessage): Promise<void> {
+  return inside.run(
+    `INSERT OR REPLACE INTO left_out_updates
+     SELECT $round, $attempt, unnest($device), unnest($site), unnest($reason), unnest($copies)`,
+    {
+      round: message.round,
+      attempt: message.attempt,
+      device: list(message.device_id, VARCHAR),
+      site: list(message.site, VARCHAR),
+      reason: list(message.reason, VARCHAR),
+      copies: list(message.copies, INTEGER),
+    },
+  );
+}
+
+/** An average over claims that are no numbers would be none. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 /** The first word of a device in a try counts; an update sent twice changes nothing here. */
@@ -62,15 +96,15 @@ async function storeHeader(inside: Statements, header: UpdateHeader): Promise<vo
         INTEGER,
       ),
       accuracy: list(
-        devices.map(({ self_reported_accuracy }) => self_reported_accuracy),
+        devices.map(({ self_reported_accuracy }) => finite(self_reported_accuracy)),
         DOUBLE,
       ),
       loss: list(
-        devices.map(({ self_reported_loss }) => self_reported_loss),
+        devices.map(({ self_reported_loss }) => finite(self_reported_loss)),
         DOUBLE,
       ),
       baseLoss: list(
-        devices.map(({ base_loss }) => base_loss),
+        devices.map(({ base_loss }) => finite(base_loss)),
         DOUBLE,
       ),
     },

@@ -6,8 +6,12 @@ import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { z } from 'zod';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
+import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { describeDashboards, type WatchedSystem } from '../support/dashboard-specs';
+import { selectionMessageSchema, updateKey, type UpdateHeader } from '../../core/contracts/updates';
+import { parameterCount, PRODUCT_SHAPE } from '../../core/model/types';
+import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
 import { cacheFolder } from '../../cli/servers/cache';
 
@@ -318,5 +322,172 @@ describe('a round started by hand', () => {
     for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause)
       messages.push(cause.message);
     expect(messages.join(' | ')).toContain(message);
+  });
+});
+
+/** The version that serves, as the tables have it. */
+async function champion(): Promise<string> {
+  const [row] = await sql(
+    z.object({ model_version: z.string() }),
+    "SELECT model_version FROM model_versions WHERE stage = 'champion'",
+  );
+  return row!.model_version;
+}
+
+describe('a round in which senders do everything wrong', () => {
+  const PARAMETERS = parameterCount(PRODUCT_SHAPE);
+  /** Long enough for the bad updates to come while the good ones are still being made. */
+  const SLOW_TRAINING = { epochs: 200 };
+
+  it(
+    'leaves each bad update out with its reason, and goes on with the good ones',
+    async () => {
+      const base_version = versionIdSchema.parse(await champion());
+      const { kafka } = await testDeployment({ KAFKA_BROKERS: brokers, FEDLOOP_TOPIC_PREFIX: topicPrefix });
+      const producer = await kafka.producer();
+      const misbehave = async (
+        round: number,
+        attempt: string,
+        [one = '', two = '', three = '', four = '']: readonly string[],
+      ): Promise<void> => {
+        const site = siteNameSchema.parse('main');
+        const bad = (device_id: string, numbers: Float32Array, about: Partial<UpdateHeader> = {}) => ({
+          key: updateKey('update', round, site, 999),
+          value: encodeFrame(
+            {
+              type: 'update',
+              round,
+              attempt,
+              site,
+              chunk: 999,
+              base_version,
+              parameters: PARAMETERS,
+              devices: [
+                { device_id, rows: 50, self_reported_accuracy: 1, self_reported_loss: 0, base_loss: 1 },
+              ],
+              left_out: [],
+              ...about,
+            } satisfies UpdateHeader,
+            numbers,
+          ),
+        });
+        const zeros = new Float32Array(PARAMETERS);
+        await producer.send(TOPICS.updates.name, [
+          bad('stranger', zeros),
+          bad(
+            one,
+            zeros.map(() => NaN),
+          ),
+          bad(two, zeros.subarray(1)),
+          bad(three, zeros, { round: round + 7 }),
+          bad(three, zeros, { attempt: 'another' }),
+          // The site's own update of this device comes as well: one of the two is one too many.
+          bad(four, zeros),
+          { key: updateKey('update', round, site, 999), value: Buffer.from('no frame') },
+        ]);
+      };
+      let misbehaved: Promise<void> | undefined;
+      const tail = await kafka.tail({
+        topic: TOPICS.updates.name,
+        from: 'end',
+        onRecords(records) {
+          for (const { key, value } of records) {
+            if (key?.toString().startsWith('selection/') !== true || misbehaved !== undefined) continue;
+            const { round, attempt, device_id } = selectionMessageSchema.parse(
+              JSON.parse(value?.toString() ?? ''),
+            );
+            misbehaved = misbehave(round, attempt, device_id);
+          }
+        },
+      });
+      await tail.caughtUp;
+      const result = federatedRoundResultSchema.parse(
+        await temporal.workflow.execute('federatedRound', {
+          workflowId: 'with-bad-senders',
+          taskQueue: ROUNDS_QUEUE,
+          args: [{ participants: 20, windows: 3, training: SLOW_TRAINING }],
+        }),
+      );
+      await misbehaved;
+      await tail.close();
+      await producer.disconnect();
+      await kafka.disconnect();
+      const expected = {
+        'not-finite': 1,
+        'not-selected': 1,
+        'sent-twice': 1,
+        unreadable: 1,
+        'wrong-round': 2,
+        'wrong-shape': 1,
+      };
+      expect(result.updates.leftOut).toMatchObject(expected);
+      // A device may have gaps in its own series; nobody falls out because of the others.
+      expect(result.updates.trained).toBeGreaterThanOrEqual(18);
+      const rows = await sql(
+        z.object({ reason: z.string(), copies: z.number() }),
+        `SELECT reason, sum(copies)::INT AS copies FROM left_out_updates WHERE round = ${result.round} GROUP BY reason`,
+      );
+      expect(Object.fromEntries(rows.map(({ reason, copies }) => [reason, copies]))).toMatchObject(expected);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+
+  it(
+    'fails when it has too few good ones, says so, and leaves the champion',
+    async () => {
+      const before = await champion();
+      const failure = await temporal.workflow
+        .execute('federatedRound', {
+          workflowId: 'with-too-few',
+          taskQueue: ROUNDS_QUEUE,
+          args: [{ participants: 20, minUpdates: 21 }],
+        })
+        .then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+      const messages: string[] = [];
+      for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause)
+        messages.push(cause.message);
+      expect(messages.join(' | ')).toContain('good updates but needs 21');
+      expect(await champion()).toBe(before);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+});
+
+describe('the registry', () => {
+  const changed = z.object({ champion: z.string(), previous: z.string() });
+
+  it('rolls the champion back at a person’s word, and brings it back at another', async () => {
+    const serving = await champion();
+    const back = await fedloop('models', 'rollback', '--reason', 'odd spikes', '--by', 'ada', '--json');
+    const { champion: predecessor, previous } = changed.parse(JSON.parse(back.out));
+    expect(previous).toBe(serving);
+    const latest = async (): Promise<string> => {
+      const { runFolder } = runningSchema.parse(
+        JSON.parse(await readFile(join(folder, '.fedloop', 'running.json'), 'utf8')),
+      );
+      const metadata = join(runFolder, 'models', 'global', 'latest_model', 'metadata.json');
+      return z.object({ version: z.string() }).parse(JSON.parse(await readFile(metadata, 'utf8'))).version;
+    };
+    expect(await latest()).toBe(predecessor);
+    const promoted = await fedloop(
+      'models',
+      'promote',
+      serving,
+      '--reason',
+      'the sensors were at fault',
+      '--json',
+    );
+    expect(changed.parse(JSON.parse(promoted.out))).toEqual({ champion: serving, previous: predecessor });
+    expect(await latest()).toBe(serving);
+    const shown = z
+      .object({ stages: z.array(z.object({ stage: z.string(), by: z.string(), reason: z.string() })) })
+      .parse(JSON.parse((await fedloop('models', 'show', serving, '--json')).out));
+    expect(shown.stages.slice(-2)).toMatchObject([
+      { stage: 'rolled-back', by: 'ada', reason: 'odd spikes' },
+      { stage: 'champion', reason: 'the sensors were at fault' },
+    ]);
   });
 });

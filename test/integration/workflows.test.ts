@@ -100,6 +100,8 @@ describe('a round', () => {
           leftOut: {},
           selfReportedAccuracy: 0.9,
           localRealAccuracy: 0.8,
+          selfReportGap: null,
+          contributors: [],
           feedbackUsed: {},
           wantsPanels: false,
         }),

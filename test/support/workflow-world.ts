@@ -215,6 +215,8 @@ const smoothRound: MockActivities = {
       leftOut: { 'constant-data': 2 },
       selfReportedAccuracy: 0.9,
       localRealAccuracy: 0.8,
+      selfReportGap: null,
+      contributors: [],
       feedbackUsed: {},
       wantsPanels: true,
     }),

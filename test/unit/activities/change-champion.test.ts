@@ -2,6 +2,7 @@ import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promote, rollback, type ChangeChampionDependencies } from '../../../activities/change-champion';
+import { decide } from '../../../activities/decide';
 import { deployModels } from '../../../activities/shared/registry';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
@@ -62,6 +63,7 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           role: null,
           seed: 1,
           devices: 3,
+          devices_sha256: null,
           data_from: null,
           data_until: null,
           feedback_used: {},
@@ -145,6 +147,41 @@ describe('a rollback', () => {
       vectors: {},
       evidence: [0.5],
     });
+  });
+});
+
+describe('a decision that is tried again', () => {
+  it('does not bring back what was rolled back in the meantime', async () => {
+    await deploy('v1', 1, 'champion');
+    await deploy('v2', 2, 'candidate', 'v1');
+    const score = {
+      evaluations: 1,
+      correct: 1,
+      accuracy: 1,
+      accuracyCi95: [1, 1] as [number, number],
+      bias: 0,
+      mae: 0,
+      skill: null,
+      persistenceAccuracy: 0,
+    };
+    const decision = {
+      round: 2,
+      attempt: 'a',
+      champion: v('v1'),
+      elected: v('v2'),
+      candidates: [v('v2')],
+      evaluation: {
+        windows: { count: 6, from: 0, until: 1 },
+        scores: [{ version: v('v2'), ...score }],
+        pairedChange: { mean: 0, low: 0, high: 0 },
+        verdict: { decision: 'promoted' as const, reason: 'better' },
+      },
+    };
+    await decide(dependencies, decision);
+    expect(stages()).toEqual({ v1: 'shadow', v2: 'champion' });
+    await rollback(dependencies, { version: v('v2'), ...asked });
+    await decide(dependencies, decision);
+    expect(stages()).toEqual({ v1: 'champion', v2: 'rolled-back' });
   });
 });
 

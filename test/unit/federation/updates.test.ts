@@ -87,6 +87,27 @@ describe('updates that must not count', () => {
     expect(good).toHaveLength(1);
   });
 
+  it('are not counted twice where a site says of its own devices a second time why they cannot train', () => {
+    const own = { left_out: [{ device_id: 'stuck', reason: 'constant-data' as const }] };
+    const { leftOut } = checkUpdates(
+      [chunk([], [], own), chunk([], [], own), chunk(['old'], [1, 1], { ...own, attempt: 'b' })],
+      expected,
+    );
+    expect(leftOut.map(({ deviceId, reason }) => `${deviceId}: ${reason}`)).toEqual([
+      'stuck: constant-data',
+      'old: wrong-round',
+    ]);
+  });
+
+  it('are those that claim what is no number', () => {
+    const { header, deltas } = chunk(['a'], [1, 2]);
+    const [device] = header.devices;
+    const boast = { ...header, devices: [{ ...device!, self_reported_accuracy: Number.NaN }] };
+    expect(checkUpdates([{ header: boast, deltas }], expected).leftOut).toMatchObject([
+      { reason: 'not-finite' },
+    ]);
+  });
+
   it('fail the round when too few are left, saying why', () => {
     const checked = checkUpdates([chunk(['a', 'stranger'], [1, 2, 3, 4])], expected);
     expect(() => {

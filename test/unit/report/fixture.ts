@@ -52,6 +52,7 @@ function roundResult(round: number, decision: FederatedRoundResult['decision']):
     pairedChange: { mean: 0.125, low: 0.05, high: 0.2 },
     selfReportedAccuracy: 0.9,
     localRealAccuracy: 0.7,
+    selfReportGap: null,
     updates: { trained: 10, used: 9, leftOut: { 'worse-than-median': 1 } },
     feedbackUsed:
       round === 1

@@ -284,6 +284,13 @@ describe('rounds', () => {
     pairedChange: { mean: 0.1, low: 0.05, high: 0.15 },
     selfReportedAccuracy: 0.9,
     localRealAccuracy: 0.7,
+    selfReportGap: {
+      count: 18,
+      selfReportedAccuracy: 0.9,
+      realAccuracy: 0.7,
+      gap: 0.2,
+      worst: [{ deviceId: 'boaster', selfReportedAccuracy: 1, realAccuracy: 0.1 }],
+    },
     updates: { trained: 20, used: 18, leftOut: { 'not-finite': 2 } },
     feedbackUsed: { weights: 'real accuracy' },
   });

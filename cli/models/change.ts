@@ -1,0 +1,49 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { FedloopError } from '../../core/contracts/errors';
+import {
+  championChangeSchema,
+  type ChampionChange,
+  type ChangeChampionInput,
+} from '../../core/contracts/live-checks';
+import { CHAMPION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { deploymentEnvironment } from '../deployment';
+import { withTemporal } from '../servers/temporal-client';
+import { type Session } from '../session';
+import { unlessAborted } from '../wait';
+import { workflowFailure } from '../workflow-failure';
+
+/**
+ * Change the champion of the system that runs here, or of the one that TEMPORAL_ADDRESS names.
+ * @throws FedloopError with the code that the step failed with.
+ */
+export async function changeChampion(session: Session, input: ChangeChampionInput): Promise<ChampionChange> {
+  const title = input.action === 'promote' ? `Promoting ${input.version}` : `Rolling ${input.version} back`;
+  return withTemporal(await deploymentEnvironment(session), async (client) => {
+    const step = session.progress.step(title);
+    try {
+      const done = championChangeSchema.parse(await unlessAborted(start(client, input), session.signal));
+      step.done(done.changed ? `${done.champion} serves` : done.reason);
+      return done;
+    } catch (thrown) {
+      step.fail();
+      throw workflowFailure(thrown, 'the change of champion');
+    }
+  });
+}
+
+async function start(client: Client, input: ChangeChampionInput): Promise<unknown> {
+  try {
+    return await client.workflow.execute('changeChampion', {
+      taskQueue: ROUNDS_QUEUE,
+      workflowId: CHAMPION_WORKFLOW_ID,
+      args: [input],
+      staticSummary: `${input.action} ${input.version}, by ${input.by}`,
+    });
+  } catch (cause) {
+    if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
+    throw new FedloopError('RoundInProgress', 'another change of champion is being carried out', {
+      hint: 'Try again when it is done.',
+      cause,
+    });
+  }
+}

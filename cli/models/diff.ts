@@ -1,0 +1,78 @@
+import { type VersionId } from '../../core/contracts/ids';
+import { type Interval } from '../../core/contracts/rounds';
+import { pairedChange } from '../../core/federation/paired';
+import { type Ask } from '../../core/warehouse/ask';
+import { askFileOf, askPairs, askVersion, type ModelVersion, type VersionName } from './questions';
+import { weightDistance, type WeightDistance } from './weights';
+
+const CONFIDENCE = 0.95;
+
+export interface DifferentField {
+  readonly name: string;
+  readonly one: unknown;
+  readonly other: unknown;
+}
+
+/** What tells two versions apart. */
+export interface ModelDiff {
+  readonly one: VersionId;
+  readonly other: VersionId;
+  /** Fields of the lineage that differ. */
+  readonly fields: readonly DifferentField[];
+  readonly feedback: readonly DifferentField[];
+  /** Null for networks of different shapes. */
+  readonly weights: WeightDistance | null;
+  /** Accuracy of the first minus the second, paired; null where they share no device-window. */
+  readonly live: {
+    readonly change: Interval;
+    readonly windows: number;
+    readonly evaluations: number;
+  } | null;
+}
+
+const COMPARED: readonly (readonly [string, (version: ModelVersion) => unknown])[] = [
+  ['stage', ({ stage }) => stage],
+  ['round', ({ round }) => round],
+  ['strategy', ({ strategy }) => strategy],
+  ['role', ({ role }) => role],
+  ['parents', ({ parents }) => (parents ?? []).join(', ')],
+  ['devices', ({ devices }) => devices],
+  ['data from', ({ dataFrom }) => dataFrom],
+  ['data until', ({ dataUntil }) => dataUntil],
+  ['seed', ({ seed }) => seed],
+];
+
+export async function diffOf(ask: Ask, first: VersionName, second: VersionName): Promise<ModelDiff> {
+  const one = await askVersion(ask, first);
+  const other = await askVersion(ask, second);
+  const pairs = await askPairs(ask, one.version, other.version);
+  const { model } = await askFileOf(ask, one.version);
+  const { model: otherModel } = await askFileOf(ask, other.version);
+  const used = one.feedbackUsed ?? {};
+  const otherUsed = other.feedbackUsed ?? {};
+  return {
+    one: one.version,
+    other: other.version,
+    fields: different(COMPARED.map(([name, of]) => ({ name, one: of(one), other: of(other) }))),
+    feedback: different(
+      [...new Set([...Object.keys(used), ...Object.keys(otherUsed)])].map((name) => ({
+        name,
+        one: used[name] ?? null,
+        other: otherUsed[name] ?? null,
+      })),
+    ),
+    weights: weightDistance(model, otherModel),
+    live:
+      pairs.length === 0
+        ? null
+        : {
+            change: pairedChange(pairs, CONFIDENCE),
+            windows: new Set(pairs.map(({ windowStart }) => windowStart)).size,
+            evaluations: pairs.reduce((sum, { n }) => sum + n, 0),
+          },
+  };
+}
+
+function different(fields: readonly DifferentField[]): DifferentField[] {
+  return fields.filter(({ one, other }) => one !== other);
+}

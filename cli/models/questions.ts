@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { candidateRoleSchema, stageSchema } from '../../core/contracts/deployments';
+import { FedloopError } from '../../core/contracts/errors';
+import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
+import { type PairedCluster } from '../../core/federation/paired';
+import { decodeModel, sha256Of } from '../../core/model/model-file';
+import { type GlobalModel } from '../../core/model/types';
+import { type Ask } from '../../core/warehouse/ask';
+
+/** What `fedloop models` asks of the tables. Version ids have a pattern without quotes, so they can stand in the SQL. */
+
+const versionRow = z.object({
+  version: versionIdSchema,
+  stage: stageSchema.nullable(),
+  stageReason: z.string().nullable(),
+  stageAt: z.string().nullable(),
+  round: z.number().nullable(),
+  role: candidateRoleSchema.nullable(),
+  strategy: z.string().nullable(),
+  parents: z.array(versionIdSchema).nullable(),
+  seed: z.number().nullable(),
+  devices: z.number().nullable(),
+  devicesSha256: z.string().nullable(),
+  dataFrom: z.string().nullable(),
+  dataUntil: z.string().nullable(),
+  feedbackUsed: z
+    .string()
+    .nullable()
+    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
+    .pipe(z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).nullable()),
+  sha256: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  windows: z.number().nullable(),
+  evaluations: z.number().nullable(),
+  accuracy: z.number().nullable(),
+  persistenceAccuracy: z.number().nullable(),
+});
+export type ModelVersion = z.infer<typeof versionRow>;
+
+const VERSIONS = `
+  SELECT versions.model_version AS version, versions.stage, stage_reason AS "stageReason", stage_at AS "stageAt", versions.round,
+         versions.role, versions.strategy, parents, seed, devices, devices_sha256 AS "devicesSha256", data_from AS "dataFrom",
+         data_until AS "dataUntil", feedback_used::VARCHAR AS "feedbackUsed", sha256, created_at AS "createdAt",
+         windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy AS "persistenceAccuracy"
+  FROM model_versions AS versions LEFT JOIN model_scoreboard USING (model_version)`;
+
+/** The latest `limit` versions, oldest first. */
+export async function askVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
+  const rows = await ask(
+    versionRow,
+    `${VERSIONS} ORDER BY versions.round DESC NULLS LAST, versions.model_version DESC LIMIT ${limit}`,
+  );
+  return rows.toReversed();
+}
+
+/** `champion`, or a version by its name. */
+export type VersionName = VersionId | 'champion';
+
+/** @throws FedloopError `NotFound` for a version that was never deployed. */
+export async function askVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
+  const which = name === 'champion' ? "versions.stage = 'champion'" : `versions.model_version = '${name}'`;
+  const [row] = await ask(versionRow, `${VERSIONS} WHERE ${which} ORDER BY stage_at DESC LIMIT 1`);
+  if (row !== undefined) return row;
+  throw new FedloopError(
+    'NotFound',
+    name === 'champion' ? 'there is no champion yet' : `there is no version ${name}`,
+    {
+      hint: '`fedloop models list` names them.',
+    },
+  );
+}
+
+const stageRow = z.object({
+  at: z.string(),
+  stage: stageSchema,
+  round: z.number(),
+  by: z.string(),
+  reason: z.string(),
+});
+export type StageChange = z.infer<typeof stageRow>;
+
+/** Every change of a version's stage, oldest first. */
+export function askStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
+  return ask(
+    stageRow,
+    `SELECT staged_at AS at, stage, round, changed_by AS by, reason FROM model_stages
+     WHERE model_version = '${version}' ORDER BY log_offset`,
+  );
+}
+
+const leftOutRow = z.object({ reason: z.string(), updates: z.number() });
+
+/** Updates that have no part in what a round made, by reason. */
+export function askLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
+  return ask(
+    leftOutRow,
+    `WITH made AS (SELECT round, any_value(attempt) AS attempt FROM local_models WHERE model_version = '${version}' GROUP BY round),
+          refused AS (SELECT reason, sum(copies) AS updates FROM left_out_updates SEMI JOIN made USING (round, attempt) GROUP BY reason),
+          passed_over AS (SELECT left_out AS reason, count(*) AS updates FROM local_models SEMI JOIN made USING (round, attempt)
+                          WHERE left_out IS NOT NULL AND left_out NOT IN (SELECT reason FROM refused) GROUP BY left_out)
+     SELECT reason, updates::DOUBLE AS updates FROM (FROM refused UNION ALL FROM passed_over) ORDER BY updates DESC, reason`,
+  );
+}
+
+const fileRow = z.object({ sha256: z.string(), onnx: z.base64() });
+
+/** The ONNX bytes of a version, checked against the hash that they were deployed with. */
+export interface ModelFile {
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly model: GlobalModel;
+}
+
+/** @throws FedloopError `NotFound`, `InvalidModel` when the bytes are not those that were deployed. */
+export async function askFileOf(ask: Ask, version: VersionId): Promise<ModelFile> {
+  const [row] = await ask(
+    fileRow,
+    `SELECT sha256, base64(onnx) AS onnx FROM model_files WHERE model_version = '${version}'`,
+  );
+  if (row === undefined) throw new FedloopError('NotFound', `the tables have no model file of ${version}`);
+  const bytes = Buffer.from(row.onnx, 'base64');
+  if (sha256Of(bytes) !== row.sha256)
+    throw new FedloopError('InvalidModel', `the file of ${version} is not the one that was deployed`);
+  return { bytes, sha256: row.sha256, model: decodeModel(bytes) };
+}
+
+const pairRow = z.object({
+  slot: z.string(),
+  windowStart: z.number(),
+  n: z.number(),
+  candidateCorrect: z.number(),
+  championCorrect: z.number(),
+});
+
+/** Two versions on the device-windows that both forecast; the second stands as the champion. */
+export function askPairs(ask: Ask, version: VersionId, other: VersionId): Promise<readonly PairedCluster[]> {
+  return ask(
+    pairRow,
+    `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS slot,
+            epoch_us(one.window_start)::DOUBLE AS "windowStart", count(*)::DOUBLE AS n,
+            count(*) FILTER (WHERE one.is_correct)::DOUBLE AS "candidateCorrect",
+            count(*) FILTER (WHERE other.is_correct)::DOUBLE AS "championCorrect"
+     FROM evaluation_rows AS one
+     JOIN evaluation_rows AS other ON other.device_id = one.device_id AND other.window_start = one.window_start
+     LEFT JOIN devices ON devices.device_id = one.device_id
+     WHERE one.model_version = '${version}' AND other.model_version = '${other}'
+     GROUP BY ALL ORDER BY "windowStart", slot`,
+  );
+}

@@ -1,0 +1,143 @@
+import Table from 'cli-table3';
+import { type Interval } from '../../core/contracts/rounds';
+import { outColours as pc } from '../colours';
+import { PLAIN_TABLE } from '../table-style';
+import { type ModelDiff } from './diff';
+import { type ModelVersion, type StageChange } from './questions';
+import { type ModelDetails } from './show';
+
+/** Results of `fedloop models` for people. */
+
+export function renderList(versions: readonly ModelVersion[]): string {
+  const head = [
+    'version',
+    'stage',
+    'accuracy',
+    'windows',
+    'round',
+    'strategy',
+    'role',
+    'devices',
+    'since',
+    'reason',
+  ];
+  const table = new Table({
+    head: head.map((name) => pc.bold(name)),
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'left', 'left', 'right', 'left', 'left'],
+    ...PLAIN_TABLE,
+  });
+  for (const version of versions) {
+    table.push([
+      version.stage === 'champion' ? pc.green(version.version) : version.version,
+      version.stage ?? '',
+      percent(version.accuracy),
+      whole(version.windows),
+      whole(version.round),
+      version.strategy ?? '',
+      version.role ?? '',
+      whole(version.devices),
+      time(version.stageAt),
+      version.stageReason ?? '',
+    ]);
+  }
+  return `${table.toString()}\n${pc.dim('accuracy: over all live windows that a version was measured on; versions were not measured on the same ones')}\n`;
+}
+
+export function renderDetails({ version, stages, leftOut }: ModelDetails): string {
+  const lines: [string, string][] = [
+    ['stage', version.stage ?? 'unknown'],
+    ['accuracy', measured(version)],
+    ['made in', version.round === null ? 'unknown' : `round ${version.round}, ${time(version.createdAt)}`],
+    ['strategy', [version.strategy, version.role].filter((part) => part !== null).join(', ') || 'unknown'],
+    ['parents', (version.parents ?? []).join(', ') || 'none'],
+    [
+      'devices',
+      `${whole(version.devices) || '0'}${version.devicesSha256 === null ? '' : pc.dim(` (ids: sha256 ${version.devicesSha256})`)}`,
+    ],
+    ...(leftOut.length === 0
+      ? []
+      : ([['left out', leftOut.map(({ reason, updates }) => `${updates} ${reason}`).join(', ')]] as [
+          string,
+          string,
+        ][])),
+    ['data', version.dataUntil === null ? 'none' : `${time(version.dataFrom)} to ${time(version.dataUntil)}`],
+    ['seed', whole(version.seed)],
+    ['file', version.sha256 === null ? 'none' : `sha256 ${version.sha256}`],
+  ];
+  const feedback = Object.entries(version.feedbackUsed ?? {}).map(([name, value]): [string, string] => [
+    name,
+    shown(value),
+  ]);
+  return [
+    pc.bold(version.version),
+    block(lines),
+    ...(feedback.length === 0 ? [] : [pc.bold('feedback used'), block(feedback)]),
+    pc.bold('stages'),
+    renderStages(stages),
+  ].join('\n');
+}
+
+export function renderDiff({ one, other, fields, feedback, weights, live }: ModelDiff): string {
+  const table = new Table({ head: ['', pc.bold(one), pc.bold(other)], ...PLAIN_TABLE });
+  for (const { name, one: left, other: right } of [...fields, ...feedback])
+    table.push([name, shown(left), shown(right)]);
+  const distance =
+    weights === null
+      ? 'the networks have different shapes'
+      : `${percent(weights.all)} of ${other}’s norm (hidden layer ${percent(weights.hiddenLayer)}, output layer ${percent(weights.outputLayer)})`;
+  return [
+    fields.length + feedback.length === 0 ? 'the lineage is the same' : table.toString(),
+    '',
+    block([
+      ['weights', distance],
+      [
+        'live',
+        live === null
+          ? 'no device-window that both forecast'
+          : `${one} is ${points(live.change)} points from ${other}, on the same ${whole(live.evaluations)} device-windows of ${whole(live.windows)} windows`,
+      ],
+    ]),
+  ].join('\n');
+}
+
+function renderStages(stages: readonly StageChange[]): string {
+  const table = new Table({ ...PLAIN_TABLE });
+  for (const { at, stage, by, reason } of stages) table.push([time(at), stage, `by ${by}`, reason]);
+  return `${table.toString()}\n`;
+}
+
+function block(lines: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return `${lines.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`).join('\n')}\n`;
+}
+
+function measured({ accuracy, windows, evaluations, persistenceAccuracy }: ModelVersion): string {
+  if (accuracy === null) return 'not measured yet';
+  return `${percent(accuracy)} on ${whole(evaluations)} forecasts of ${whole(windows)} live windows (persistence ${percent(persistenceAccuracy)})`;
+}
+
+function percent(share: number | null): string {
+  return share === null ? '' : `${(100 * share).toFixed(1)} %`;
+}
+
+function points({ mean, low, high }: Interval): string {
+  const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(2)}`;
+  return `${signed(mean)} (${signed(low)} to ${signed(high)})`;
+}
+
+function whole(value: number | null): string {
+  return value === null ? '' : value.toLocaleString('en');
+}
+
+/** To the second: `2020-01-01 00:00:00`. */
+function time(iso: string | null): string {
+  return iso === null ? '' : iso.slice(0, 19).replace('T', ' ');
+}
+
+const DIGITS = 4;
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return pc.dim('none');
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(DIGITS)));
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
