@@ -5,6 +5,7 @@ import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerModels } from './commands/models';
+import { registerDown } from './commands/down';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
@@ -13,6 +14,9 @@ import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStrategies } from './commands/strategies';
 import { registerVerify } from './commands/verify';
+import { registerUp } from './commands/up';
+import { registerWarehouse } from './commands/warehouse';
+import { registerWatch } from './commands/watch';
 import { registerWorker } from './commands/worker';
 import { describeFailure, EXIT_CODES } from './fail';
 import { packageVersion } from './package-root';
@@ -21,6 +25,7 @@ const EXAMPLES = `
 Examples:
   $ fedloop demo                                   five measured rounds with a fleet of 2,407 devices
   $ fedloop demo --devices 200 --rounds 2 --stay   a small one that stays up
+  $ fedloop up --fleet && fedloop round start --wait && fedloop report && fedloop down
   $ fedloop round start --wait --input '{"participants": 20}'
   $ fedloop models list                            versions, their stages and their real accuracy
   $ fedloop sql "SELECT * FROM model_scoreboard"   of the running system, else of the latest run
@@ -46,6 +51,8 @@ export function createProgram(): Command {
     .addHelpText('after', `Exit codes:\n${exitCodes()}\n`);
   program.commandsGroup('See it work:');
   registerDemo(program);
+  registerUp(program);
+  registerDown(program);
   program.commandsGroup('Train and count:');
   registerRound(program);
   registerSchedule(program);
@@ -54,8 +61,10 @@ export function createProgram(): Command {
   program.commandsGroup('Look:');
   registerStatus(program);
   registerModels(program);
+  registerWatch(program);
   registerReport(program);
   registerSql(program);
+  registerWarehouse(program);
   registerReplay(program);
   registerDashboard(program);
   registerVerify(program);
