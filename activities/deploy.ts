@@ -14,7 +14,7 @@ import { settleRound, type JudgedProposal } from '../core/federation/settle';
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
-import { PROPOSALS } from './shared/proposals';
+import { PROPOSALS, REFITS } from './shared/proposals';
 import { deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -155,8 +155,8 @@ function lineageOf(
     windowMicros,
   }: { readonly feedbackUsed: Lineage['feedback_used']; readonly windowMicros: Micros },
 ): Lineage {
-  // The refit changes the output layer of the responsive proposal; whose updates are in it stays.
-  const made = proposal === PROPOSALS.refitted ? PROPOSALS.responsive : proposal;
+  // A refit changes the output layer of a proposal; whose updates are in it stays.
+  const made = REFITS.find(({ into }) => into === proposal)?.of ?? proposal;
   const whose = contributors.find((known) => known.proposal === made);
   return {
     round: plan.round,

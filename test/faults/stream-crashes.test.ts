@@ -191,10 +191,10 @@ interface Sending {
 }
 
 function startSending(): Sending {
-  let stopped = false;
+  const ended = new AbortController();
   let pausedUntil = 0;
   const done = (async () => {
-    while (!stopped) {
+    while (!ended.signal.aborted) {
       if (performance.now() >= pausedUntil) {
         const messages = feed.step();
         await producer.send(TOPICS.stream.name, messages);
@@ -210,7 +210,7 @@ function startSending(): Sending {
       await sleep(millis);
     },
     async stop() {
-      stopped = true;
+      ended.abort();
       await done;
     },
   };

@@ -241,7 +241,7 @@ describe('the owner of a partition', () => {
     const third = world.take('w3');
     play(world, 300, 400);
     await takeIn(third, world, third.next);
-    for (const _ of ['one', 'another']) {
+    for (let again = 0; again < 2; again += 1) {
       await third.run(async () => {
         await third.checkpoint();
       });
