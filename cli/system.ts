@@ -4,6 +4,7 @@ import { type StreamSettings } from '../core/contracts/settings';
 import { readEnvironment } from '../core/platform/config';
 import { LIMITS } from './limits';
 import { logSettings } from './log-settings';
+import { packageRoot } from './package-root';
 import { type Child } from './processes/child';
 import { Processes } from './processes/processes';
 import { type RunFolder } from './run-folder';
@@ -211,9 +212,13 @@ async function maybePrometheus(
     program,
     folder: join(run.servers, 'prometheus'),
     logFolder: run.logs,
+    rules: join(packageRoot(), 'dashboards', 'rules.yml'),
     targets: [
-      ...workers.map(({ role, url }) => ({ job: `fedloop-${role}`, url: `${url}/metrics` })),
-      ...(temporal === undefined ? [] : [{ job: 'temporal', url: temporal }]),
+      ...workers.flatMap(({ role, url }) => [
+        { job: 'fedloop', instance: role, url: `${url}/metrics` },
+        { job: 'temporal-sdk', instance: role, url: `${url}/metrics/temporal` },
+      ]),
+      ...(temporal === undefined ? [] : [{ job: 'temporal', instance: 'temporal', url: temporal }]),
     ],
   });
   step.done(server.url);

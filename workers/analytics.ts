@@ -1,6 +1,7 @@
 import { createAnalyticsActivities } from '../activities/analytics';
 import { ANALYTICS_QUEUE } from '../core/contracts/queues';
 import { startWarehouseService } from '../core/warehouse/service';
+import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
 import { startTemporalWorker } from './temporal';
 
@@ -16,9 +17,11 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
     log,
     registry,
   });
+  const activities = createAnalyticsActivities({ service, deployments, processed: env.FEDLOOP_PROCESSED });
   const worker = await startTemporalWorker(log, {
     taskQueue: ANALYTICS_QUEUE,
-    activities: createAnalyticsActivities({ service, deployments, processed: env.FEDLOOP_PROCESSED }),
+    activities,
+    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: CONCURRENT_STEPS,
   });
   return {

@@ -6,6 +6,7 @@ import { readEnvironment } from '../core/platform/config';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
 import { createLogger, type Logger } from '../core/platform/log';
 import { createMetrics, serveHttp, type Registry, type RouteHandler } from '../core/platform/metrics';
+import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
 
 /** What every role is given: its surroundings, connected and checked. */
 export interface RoleContext {
@@ -42,12 +43,13 @@ export async function runRole(name: string, role: Role): Promise<number> {
   await ensureTopics(kafka, env);
   const deployments = await followDeployments(kafka, log);
   const registry = createMetrics(name);
+  await reserveSdkMetrics();
   const running = await role({ role: name, env, log, kafka, deployments, registry });
   const http = await serveHttp({
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
     registry,
-    ...(running.routes === undefined ? {} : { routes: running.routes }),
+    routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
   // The one line on stdout is for whoever started the process; everything else it has to say goes to stderr.
   process.stdout.write(`${JSON.stringify({ ready: true, role: name, url: http.url })}\n`);

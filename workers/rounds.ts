@@ -2,29 +2,32 @@ import { createRoundsActivities } from '../activities/rounds';
 import { openFeedbackLog } from '../activities/shared/feedback-log';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { ROUNDS_QUEUE } from '../core/contracts/queues';
+import { activityMetrics } from './activity-metrics';
 import { WORKFLOW_BUNDLE } from './bundle';
 import { type Role } from './role';
 import { registerSearchAttributes } from './search-attributes';
 import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './temporal';
 
 /** Runs the workflows, aggregates, deploys and decides. */
-export const roundsRole: Role = async ({ env, log, kafka, deployments }) => {
+export const roundsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
   const temporal = await connectToTemporal(log);
+  const activities = createRoundsActivities({
+    producer,
+    inbox,
+    feedback,
+    deployments,
+    modelsFolder: env.FEDLOOP_MODELS,
+    searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
+  });
   const worker = await pollQueue(temporal, {
     ...workflowOptions(env),
     taskQueue: ROUNDS_QUEUE,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
-    activities: createRoundsActivities({
-      producer,
-      inbox,
-      feedback,
-      deployments,
-      modelsFolder: env.FEDLOOP_MODELS,
-      searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
-    }),
+    activities,
+    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: cpuSlots(env),
   });
   return {

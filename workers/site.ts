@@ -3,26 +3,29 @@ import { openFeedbackLog } from '../activities/shared/feedback-log';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { siteQueue } from '../core/contracts/queues';
 import { openSiteStore } from '../activities/shared/site-store';
+import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
 import { cpuSlots, startTemporalWorker } from './temporal';
 
 /** Trains and scores on one site's devices; their readings stay here. */
-export const siteRole: Role = async ({ env, log, kafka, deployments }) => {
+export const siteRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
   const store = await openSiteStore({ env, kafka, log, settings: deployments.settings() });
+  const activities = createSiteActivities({
+    site: env.FEDLOOP_SITE,
+    threads: cpuSlots(env),
+    producer,
+    inbox,
+    feedback,
+    deployments,
+    store,
+  });
   const worker = await startTemporalWorker(log, {
     taskQueue: siteQueue(env.FEDLOOP_SITE),
-    activities: createSiteActivities({
-      site: env.FEDLOOP_SITE,
-      threads: cpuSlots(env),
-      producer,
-      inbox,
-      feedback,
-      deployments,
-      store,
-    }),
+    activities,
+    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     // One training graph already uses every core.
     maxConcurrentActivityTaskExecutions: 1,
   });

@@ -5,6 +5,7 @@ import { FedloopError, messageOf } from '../core/contracts/errors';
 import { type Environment } from '../core/contracts/config';
 import { type Logger } from '../core/platform/log';
 import { type RunningRole } from './role';
+import { sdkTelemetry } from './sdk-metrics';
 
 /** How long running activities get to notice the end of their worker before they are cancelled. */
 const SHUTDOWN_GRACE = '10s';
@@ -148,6 +149,7 @@ function installRuntime(log: Logger): void {
   Runtime.install({
     // Signals are handled once, for the whole process.
     shutdownSignals: [],
+    telemetryOptions: sdkTelemetry(),
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       const fields = { temporal: meta };
       if (level === 'ERROR') log.error(fields, message);

@@ -19,6 +19,8 @@ export interface PrometheusStart {
   readonly folder: string;
   readonly logFolder: string;
   readonly targets: readonly Target[];
+  /** File of recording and alert rules. */
+  readonly rules: string;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function startPrometheus(start: PrometheusStart): Promise<Prometheu
   const configFile = join(start.folder, 'prometheus.yml');
   await mkdir(start.folder, { recursive: true });
   await writeFile(targetsFile, scrapeTargets(start.targets));
-  await writeFile(configFile, prometheusConfig(targetsFile));
+  await writeFile(configFile, prometheusConfig({ targets: targetsFile, rules: start.rules }));
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const child = await start.processes.spawn({

@@ -60,6 +60,18 @@ export const INTAKE_MAX_WAIT_MS = 50;
 /** Scrapes that come closer together than this share their look into the tables. */
 export const METRICS_MIN_INTERVAL_MS = 1_000;
 
+/** After a look the tables have so many times its duration to themselves: metrics take 5 % of DuckDB's time at most. */
+export const METRICS_REST_FACTOR = 20;
+
+/** Rounds that have metrics of their own: what fits on one screen. */
+export const ROUNDS_WITH_METRICS = 20;
+
+/** Windows over which single devices are compared: one would say only right or wrong of each. */
+export const DEVICE_WINDOWS_WITH_METRICS = 24;
+
+/** Bands of equal width that devices are sorted into by their accuracy. */
+export const ACCURACY_BANDS = 5;
+
 /** No sensor reads more than this; squares of larger numbers leave the range of a double and would spoil a whole day. */
 export const MAX_READING = 1e100;
 

@@ -43,7 +43,7 @@ import { ensureSettings, readTolerance } from './settings';
 import { Sink } from './sink';
 import { sqlRoute } from './sql';
 import { addFinishedDays } from './stream-days';
-import { registerWarehouseMetrics } from './warehouse-metrics';
+import { registerWarehouseMetrics } from './metrics';
 import { activationsOf, evaluatedWindows } from './windows';
 
 export interface WarehouseServiceOptions {

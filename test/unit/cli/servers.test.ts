@@ -149,12 +149,17 @@ describe('ports', () => {
 });
 
 describe('Prometheus', () => {
-  it('scrapes every worker under its own job, from a file that it reads again', () => {
-    expect(prometheusConfig('/run/targets.json')).toContain('files: ["/run/targets.json"]');
+  it('scrapes every worker under a name that people know, from a file that it reads again', () => {
+    const config = prometheusConfig({ targets: '/run/targets.json', rules: '/fedloop/rules.yml' });
+    expect(config).toContain('files: ["/run/targets.json"]');
+    expect(config).toContain('rule_files: ["/fedloop/rules.yml"]');
     expect(
-      JSON.parse(scrapeTargets([{ job: 'fedloop-site', url: 'http://127.0.0.1:4711/metrics' }])),
+      JSON.parse(scrapeTargets([{ job: 'fedloop', instance: 'site', url: 'http://127.0.0.1:4711/metrics' }])),
     ).toEqual([
-      { targets: ['127.0.0.1:4711'], labels: { job: 'fedloop-site', __metrics_path__: '/metrics' } },
+      {
+        targets: ['127.0.0.1:4711'],
+        labels: { job: 'fedloop', instance: 'site', __metrics_path__: '/metrics' },
+      },
     ]);
   });
 });

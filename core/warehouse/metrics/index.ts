@@ -1,0 +1,80 @@
+import { Counter, Histogram, type Registry } from '../../platform/metrics';
+import { type SerialConnection } from '../connection';
+import { type SinkReport } from '../sink';
+import { deviceFigures } from './devices';
+import { modelFigures } from './models';
+import { roundFigures } from './rounds';
+import { storeFigures } from './stores';
+import { TableFigures } from './table-figures';
+
+/** Figures that are counted while the process runs. */
+export interface WarehouseMetrics {
+  stored(report: SinkReport, seconds: number, nowMillis: number): void;
+}
+
+/**
+ * Metrics of this room. What the models are worth is read from the tables at every scrape, so that a restart changes no
+ * curve; what the process does is counted as it goes.
+ */
+export function registerWarehouseMetrics(
+  registry: Registry,
+  connection: SerialConnection,
+  path: string,
+): WarehouseMetrics {
+  const figures = new TableFigures(registry);
+  modelFigures(figures, connection);
+  deviceFigures(figures, connection);
+  roundFigures(figures, connection);
+  storeFigures(figures, connection, path);
+  const registers = [registry];
+  const rows = new Counter({
+    name: 'fedloop_sink_rows_total',
+    help: 'Rows stored in DuckDB, by table.',
+    labelNames: ['table'],
+    registers,
+  });
+  const blocks = new Counter({
+    name: 'fedloop_sink_blocks_total',
+    help: 'Blocks of results by what became of them; a gap is a block that never came before a stored one.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const invalid = new Counter({
+    name: 'fedloop_sink_invalid_messages_total',
+    help: 'Messages that could not be understood and were passed over.',
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'fedloop_sink_transaction_seconds',
+    help: 'Time of one transaction of the sink.',
+    buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+    registers,
+  });
+  const size = new Histogram({
+    name: 'fedloop_sink_transaction_rows',
+    help: 'Rows in one transaction of the sink.',
+    buckets: [1, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000],
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'fedloop_sink_latency_seconds',
+    help: 'Time from a block in Kafka, written when its window closed, to its readable rows.',
+    buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+    registers,
+  });
+  return {
+    stored(report, took, nowMillis) {
+      rows.inc({ table: 'stream_analysis_results' }, report.rows.analysis);
+      rows.inc({ table: 'model_evaluations' }, report.rows.evaluations);
+      rows.inc({ table: 'rejected_rows' }, report.rows.rejects);
+      blocks.inc({ outcome: 'stored' }, report.blocks.stored);
+      blocks.inc({ outcome: 'stored-before' }, report.blocks.storedBefore);
+      blocks.inc({ outcome: 'older-epoch' }, report.blocks.olderEpoch);
+      blocks.inc({ outcome: 'gap' }, report.blocks.gaps);
+      invalid.inc(report.invalid.count);
+      seconds.observe(took);
+      size.observe(report.rows.analysis + report.rows.evaluations + report.rows.rejects);
+      for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);
+    },
+  };
+}

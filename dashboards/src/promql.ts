@@ -1,0 +1,38 @@
+/** A metric under the dashboard's variables; `matchers` as in PromQL: `stage="champion"`. */
+export function metric(name: string, ...matchers: readonly string[]): string {
+  return `${name}{${['job=~"$job"', 'instance=~"$instance"', ...matchers].join(',')}}`;
+}
+
+/** Change a second of a counter, added up over everything but `by`. */
+export function ratePer(by: readonly string[], name: string, ...matchers: readonly string[]): string {
+  return `sum${grouping(by)} (rate(${metric(name, ...matchers)}[$__rate_interval]))`;
+}
+
+/** A quantile (0 to 1) of a histogram over the time between two points. */
+export function quantileOf(
+  quantile: number,
+  histogram: string,
+  by: readonly string[] = [],
+  ...matchers: readonly string[]
+): string {
+  return `histogram_quantile(${quantile}, ${ratePer(['le', ...by], `${histogram}_bucket`, ...matchers)})`;
+}
+
+/** Several workers may show one figure while they hand over; the largest stands for all of them. */
+export function maxBy(by: readonly string[], name: string, ...matchers: readonly string[]): string {
+  return `max${grouping(by)} (${metric(name, ...matchers)})`;
+}
+
+export function sumBy(by: readonly string[], name: string, ...matchers: readonly string[]): string {
+  return `sum${grouping(by)} (${metric(name, ...matchers)})`;
+}
+
+function grouping(by: readonly string[]): string {
+  return by.length === 0 ? '' : ` by (${by.join(', ')})`;
+}
+
+/** A figure of the latest round that has a result: rounds are labels, the latest one's number is a value. */
+export function ofLatestRound(by: readonly string[], name: string, ...matchers: readonly string[]): string {
+  const latest = `count_values("round", ${maxBy([], 'fedloop_round_number')})`;
+  return `max${grouping(by)} (${metric(name, ...matchers)} and on (round) ${latest})`;
+}
