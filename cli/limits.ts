@@ -36,6 +36,12 @@ export const LIMITS = {
 
   /** Progress of a workflow is asked for this often: fast enough to look live, slow enough to cost nothing. */
   progressPollMillis: 500,
+  /** A dashboard's query: Prometheus itself gives up after two minutes, and nobody wants to wait as long. */
+  prometheusQueryMillis: 30_000,
+  /** What the preview of a Prometheus shows unless it is told: as Grafana does. */
+  previewSeconds: 3_600,
+  /** Points of a line in the preview: one for every few pixels. */
+  previewPoints: 240,
   /** A question to a running system. */
   questionMillis: 60_000,
 } as const;

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { errorColours as pc } from './colours';
 import { registerBatch } from './commands/batch';
+import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerReplay } from './commands/replay';
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   registerReport(program);
   registerSql(program);
   registerReplay(program);
+  registerDashboard(program);
   registerDoctor(program);
   program.addHelpCommand(
     new Command('help').argument('[command]').summary('print the help of a command').helpGroup('Look:'),

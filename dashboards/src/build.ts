@@ -9,6 +9,7 @@ import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as text from '@grafana/grafana-foundation-sdk/text';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import {
+  HIDDEN,
   type BarsPanel,
   type DashboardSpec,
   type GroupedBarsPanel,
@@ -26,6 +27,9 @@ const TAG = 'fedloop';
 
 /** Whatever Prometheus the viewer chose. */
 const DATASOURCE: common.DataSourceRef = { type: 'prometheus', uid: '${datasource}' };
+
+/* eslint-disable @typescript-eslint/no-deprecated -- The SDK prefers its second schema; files that Grafana 12 and 13 alike
+   provision unchanged are in the classic one. */
 
 /** Grafana's own JSON of a dashboard, ready to be provisioned. */
 export function buildDashboard(spec: DashboardSpec): dashboard.Dashboard {
@@ -48,6 +52,7 @@ export function buildDashboard(spec: DashboardSpec): dashboard.Dashboard {
   }
   return builder.build();
 }
+/* eslint-enable @typescript-eslint/no-deprecated */
 
 function variables(): Builder<dashboard.VariableModel>[] {
   const all = { text: 'All', value: '$__all' };
@@ -248,34 +253,40 @@ function barsPanel(panel: BarsPanel, id: number): Builder<dashboard.Panel> {
   return builder;
 }
 
-/** Columns that several tables share become one table: rows that agree in `by` are one row. */
+/** One table of all results: rows that agree in `by` are one row, with a column a query. */
 function joined(
   by: string,
   queries: readonly Query[],
   labels: readonly string[],
 ): dashboard.DataTransformerConfig[] {
-  const columns = queries.map(({ legend }, index): [string, string] => [`Value #${refId(index)}`, legend]);
-  const times = queries.flatMap((_, index) => [`Time ${index + 1}`, 'Time']);
+  const columns = queries.map(({ legend }, index) => ({ from: `Value #${refId(index)}`, legend }));
+  const shown = columns.filter(({ legend }) => legend !== HIDDEN);
+  const hidden = [
+    'Time',
+    ...columns.map((_, index) => `Time ${index + 1}`),
+    ...columns.filter(({ legend }) => legend === HIDDEN).map(({ from }) => from),
+  ];
+  const numbered = { conversions: [{ targetField: by, destinationType: 'number' }], fields: {} };
   return [
     { id: 'joinByField', options: { byField: by, mode: 'outer' } },
     {
       id: 'organize',
       options: {
-        excludeByName: Object.fromEntries([...new Set(times)].map((name) => [name, true])),
+        excludeByName: Object.fromEntries(hidden.map((name) => [name, true])),
         indexByName: Object.fromEntries(
-          [by, ...labels, ...columns.map(([from]) => from)].map((name, index) => [name, index]),
+          [by, ...labels, ...shown.map(({ from }) => from)].map((name, index) => [name, index]),
         ),
-        renameByName: Object.fromEntries(columns.length === 1 ? [['Value', columns[0]?.[1] ?? '']] : columns),
+        renameByName: Object.fromEntries(shown.map(({ from, legend }) => [from, legend])),
       },
     },
-    // Rounds and ranks are labels, so text: 10 must not come before 2.
-    {
-      id: 'convertFieldType',
-      options: { conversions: [{ targetField: by, destinationType: 'number' }], fields: {} },
-    },
+    // Rounds and ranks are labels, and so text: 10 must not come before 2.
+    ...(NUMBERS.includes(by) ? [{ id: 'convertFieldType', options: numbered }] : []),
     { id: 'sortBy', options: { fields: {}, sort: [{ field: by }] } },
-  ].filter(({ id }) => by !== 'version' || id === 'joinByField' || id === 'organize');
+  ];
 }
+
+/** Labels that hold numbers. */
+const NUMBERS: readonly string[] = ['round', 'rank'];
 
 function groupedBarsPanel(panel: GroupedBarsPanel, id: number): Builder<dashboard.Panel> {
   const builder = new barchart.PanelBuilder()

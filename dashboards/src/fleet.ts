@@ -1,5 +1,5 @@
 import { maxBy, metric, ofLatestRound, ratePer } from './promql';
-import { type DashboardSpec } from './spec';
+import { HIDDEN, type DashboardSpec } from './spec';
 
 const NOT_MEASURED = 'Nothing measured yet: a first round makes a champion, and live windows measure it.';
 const NO_ROUND = 'No round has a result yet: fedloop round start';
@@ -44,7 +44,7 @@ export const fleetDashboard: DashboardSpec = {
         },
         {
           kind: 'stat',
-          title: 'Latest candidate',
+          title: 'Latest change',
           description:
             'The latest round’s candidate minus the champion it was compared with, on the same device-windows. It is promoted, rejected or kept by this.',
           unit: 'percentunit',
@@ -192,7 +192,7 @@ export const fleetDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Champion against candidate',
           description:
-            'Live accuracy by stage. A candidate is judged beside the champion on the same windows; shadow is the champion’s predecessor, kept so that a rollback has figures to go by.',
+            'Live accuracy by stage; of two candidates, the better. A candidate is judged beside the champion on the same windows; shadow is the champion’s predecessor, kept so that a rollback has figures to go by.',
           unit: 'percentunit',
           decimals: 1,
           noData: 'No version is in force: a first round makes one.',
@@ -201,12 +201,12 @@ export const fleetDashboard: DashboardSpec = {
           queries: [
             {
               expr: maxBy(
-                ['stage', 'version'],
+                ['stage'],
                 'fedloop_model_accuracy_ratio',
                 'scope="window"',
                 'stage=~"champion|candidate|shadow"',
               ),
-              legend: '{{stage}} {{version}}',
+              legend: '{{stage}}',
             },
           ],
         },
@@ -395,7 +395,7 @@ export const fleetDashboard: DashboardSpec = {
           queries: [
             {
               expr: maxBy(['version', 'stage', 'strategy', 'candidate', 'round'], 'fedloop_model_info'),
-              legend: 'deployed',
+              legend: HIDDEN,
             },
             {
               expr: maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"'),

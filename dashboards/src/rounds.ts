@@ -1,5 +1,5 @@
 import { maxBy, metric, ofLatestRound } from './promql';
-import { type DashboardSpec } from './spec';
+import { HIDDEN, type DashboardSpec } from './spec';
 
 const NO_ROUND = 'No round has a result yet: fedloop round start';
 const ROUND_STEPS =
@@ -107,7 +107,7 @@ export const roundsDashboard: DashboardSpec = {
           queries: [
             {
               expr: maxBy(['round', 'version', 'champion', 'strategy', 'decision'], 'fedloop_round_info'),
-              legend: 'result',
+              legend: HIDDEN,
             },
             {
               expr: maxBy(['round'], 'fedloop_round_accuracy_ratio', 'measured="candidate"'),
@@ -228,11 +228,14 @@ export const roundsDashboard: DashboardSpec = {
             'Devices of the latest round whose update took no part. worse-than-median and not-chosen are the strategy’s choice; the others are faults of the update.',
           unit: 'none',
           min: 0,
-          noData: NO_ROUND,
+          noData: 'Nobody was left out of the latest round, or there is none yet.',
           width: 8,
           height: 8,
           queries: [
-            { expr: ofLatestRound(['reason'], 'fedloop_round_devices_left_out'), legend: '{{reason}}' },
+            {
+              expr: `${ofLatestRound(['reason'], 'fedloop_round_devices_left_out')} > 0`,
+              legend: '{{reason}}',
+            },
           ],
         },
         {

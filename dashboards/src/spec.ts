@@ -6,6 +6,9 @@ export interface Query {
   readonly legend: string;
 }
 
+/** Legend of a query whose labels are wanted in a table, but not its value: that of an info metric is always 1. */
+export const HIDDEN = '';
+
 interface Common {
   readonly title: string;
   /** For the person who asks "what is this, and what should I do when it looks odd?" */

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+/** What the preview reads of Grafana's JSON: enough for the panels that `dashboards/` is made of. */
+const targetSchema = z.object({
+  refId: z.string(),
+  expr: z.string(),
+  legendFormat: z.string().default(''),
+  /** One moment, or all of the time range. */
+  instant: z.boolean().default(false),
+});
+export type Target = z.infer<typeof targetSchema>;
+
+const thresholdSchema = z.object({ value: z.number().nullable(), color: z.string() });
+
+const panelSchema = z.object({
+  id: z.int(),
+  type: z.string(),
+  title: z.string(),
+  description: z.string().default(''),
+  gridPos: z.object({ x: z.int(), y: z.int(), w: z.int().min(1), h: z.int().min(1) }),
+  targets: z.array(targetSchema).default([]),
+  fieldConfig: z
+    .object({
+      defaults: z
+        .object({
+          unit: z.string().default('none'),
+          decimals: z.number().optional(),
+          min: z.number().optional(),
+          max: z.number().optional(),
+          noValue: z.string().default('No data'),
+          thresholds: z.object({ steps: z.array(thresholdSchema) }).optional(),
+          custom: z.object({ stacking: z.object({ mode: z.string() }).optional() }).optional(),
+        })
+        .prefault({}),
+      overrides: z
+        .array(
+          z.object({
+            matcher: z.object({ id: z.string(), options: z.unknown() }),
+            properties: z.array(z.object({ id: z.string(), value: z.unknown() })),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+  options: z
+    .object({
+      textMode: z.string().optional(),
+      colorMode: z.string().optional(),
+      xField: z.string().optional(),
+      stacking: z.string().optional(),
+      content: z.string().optional(),
+    })
+    .prefault({}),
+  transformations: z
+    .array(z.object({ id: z.string(), options: z.record(z.string(), z.unknown()) }))
+    .default([]),
+});
+export type DashboardPanel = z.infer<typeof panelSchema>;
+
+export const dashboardFileSchema = z.object({
+  uid: z.string(),
+  title: z.string(),
+  description: z.string().default(''),
+  panels: z.array(panelSchema),
+  annotations: z
+    .object({
+      list: z.array(
+        z.object({ name: z.string(), expr: z.string(), iconColor: z.string(), titleFormat: z.string() }),
+      ),
+    })
+    .prefault({ list: [] }),
+});
+export type DashboardFile = z.infer<typeof dashboardFileSchema>;

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { barChart, groupedBarChart, lineChart, type ColourOf, type Mark } from './charts';
+import { type DashboardPanel } from './dashboard-file';
+import { formatValue } from './format-value';
+import { escapeHtml } from './html';
+import { type Series } from './prometheus';
+import { rowsOf } from './rows';
+import { legendOf, type TimeRange } from './variables';
+
+/** What a panel is drawn from: one result for each of its queries. */
+export interface PanelInput {
+  readonly panel: DashboardPanel;
+  readonly results: readonly (readonly Series[])[];
+  readonly range: TimeRange;
+  readonly marks: readonly Mark[];
+  readonly colourOf: ColourOf;
+}
+
+/** Pixels of one of Grafana's 24 columns and of one of its rows, on a page of 1,440. */
+const COLUMN = 60;
+const ROW = 36;
+/** Of a panel's height that its title takes. */
+const TITLE = 44;
+
+/** The inside of a panel as HTML. */
+export function panelBody(input: PanelInput): string {
+  const { panel, results } = input;
+  if (panel.type === 'text') return `<pre class="markdown">${escapeHtml(panel.options.content ?? '')}</pre>`;
+  const filled = results.some((series) =>
+    series.some(({ samples }) => samples.some(({ value }) => Number.isFinite(value))),
+  );
+  if (!filled) return `<p class="none">${escapeHtml(panel.fieldConfig.defaults.noValue)}</p>`;
+  switch (panel.type) {
+    case 'stat':
+      return statBody(input);
+    case 'timeseries':
+      return timeSeriesBody(input);
+    case 'bargauge':
+      return barsBody(input);
+    case 'barchart':
+      return groupedBarsBody(input);
+    case 'table':
+      return tableBody(input);
+    default:
+      return `<p class="none">A panel of type ${escapeHtml(panel.type)} is shown by Grafana alone.</p>`;
+  }
+}
+
+function sizeOf({ gridPos }: DashboardPanel) {
+  return { width: gridPos.w * COLUMN - 32, height: gridPos.h * ROW - TITLE };
+}
+
+function scaleOf({ fieldConfig }: DashboardPanel) {
+  const { unit, decimals, min, max } = fieldConfig.defaults;
+  return { unit, decimals, min, max };
+}
+
+/** The latest value of each series, under its legend. */
+function latest({ panel, results }: PanelInput): { readonly name: string; readonly value: number }[] {
+  return panel.targets.flatMap(({ legendFormat }, index) =>
+    (results[index] ?? []).flatMap(({ labels, samples }) => {
+      const last = samples.at(-1);
+      return last === undefined || !Number.isFinite(last.value)
+        ? []
+        : [{ name: legendOf(legendFormat, labels), value: last.value }];
+    }),
+  );
+}
+
+function statBody(input: PanelInput): string {
+  const { unit, decimals, thresholds } = input.panel.fieldConfig.defaults;
+  return latest(input)
+    .map(({ name, value }) => {
+      const step = (thresholds?.steps ?? [])
+        .filter((known) => known.value === null || known.value <= value)
+        .at(-1);
+      const colour = input.panel.options.colorMode === 'none' ? 'text' : (step?.color ?? 'text');
+      const words = input.panel.options.textMode === 'name' ? name : formatValue(value, unit, decimals);
+      return `<p class="stat ${colour}">${escapeHtml(words)}</p>`;
+    })
+    .join('');
+}
+
+function timeSeriesBody({ panel, results, range, marks, colourOf }: PanelInput): string {
+  const lines = panel.targets.flatMap(({ legendFormat }, index) =>
+    (results[index] ?? []).map(({ labels, samples }) => ({
+      name: legendOf(legendFormat, labels),
+      points: withGaps(samples, range.step),
+    })),
+  );
+  return lineChart(lines, {
+    ...sizeOf(panel),
+    ...scaleOf(panel),
+    from: range.from,
+    to: range.to,
+    marks,
+    stacked: panel.fieldConfig.defaults.custom?.stacking?.mode === 'normal',
+    colourOf,
+  });
+}
+
+/** A line is broken where points are missing. */
+function withGaps(samples: Series['samples'], step: number): (readonly [number, number | null])[] {
+  return samples.flatMap(({ at, value }, index) => {
+    const before = samples[index - 1];
+    const point = [at, Number.isFinite(value) ? value : null] as const;
+    return before !== undefined && at - before.at > 1.5 * step
+      ? [[before.at + step, null] as const, point]
+      : [point];
+  });
+}
+
+function barsBody(input: PanelInput): string {
+  return barChart(latest(input), {
+    ...sizeOf(input.panel),
+    ...scaleOf(input.panel),
+    colourOf: input.colourOf,
+  });
+}
+
+function groupedBarsBody({ panel, results, colourOf }: PanelInput): string {
+  const { rows, columns } = rowsOf(panel, results);
+  const by = panel.options.xField ?? columns[0] ?? '';
+  return groupedBarChart(
+    rows.map((row) => String(row[by] ?? '')),
+    columns
+      .filter((name) => name !== by)
+      .map((name) => ({
+        name,
+        values: rows.map((row) => (typeof row[name] === 'number' ? row[name] : null)),
+      })),
+    { ...sizeOf(panel), ...scaleOf(panel), colourOf },
+  );
+}
+
+function tableBody({ panel, results }: PanelInput): string {
+  const { columns, rows } = rowsOf(panel, results);
+  const numeric = (name: string): boolean => rows.some((row) => typeof row[name] === 'number');
+  const cell = (name: string, value: string | number | undefined): string =>
+    typeof value === 'number'
+      ? `<td class="number">${escapeHtml(formatValue(value, ...unitOf(panel, name)))}</td>`
+      : `<td>${escapeHtml(value ?? '')}</td>`;
+  return `<table><thead><tr>${columns
+    .map((name) => `<th${numeric(name) ? ' class="number"' : ''}>${escapeHtml(name)}</th>`)
+    .join('')}</tr></thead><tbody>${rows
+    .map((row) => `<tr>${columns.map((name) => cell(name, row[name])).join('')}</tr>`)
+    .join('')}</tbody></table>`;
+}
+
+/** A column's own unit where it has one. */
+function unitOf({ fieldConfig }: DashboardPanel, name: string): [string, number | undefined] {
+  const own = fieldConfig.overrides.find(
+    ({ matcher }) => matcher.id === 'byName' && matcher.options === name,
+  )?.properties;
+  const find = (id: string): unknown => own?.find((property) => property.id === id)?.value;
+  const unit = z.string().safeParse(find('unit'));
+  const decimals = z.number().safeParse(find('decimals'));
+  return [unit.data ?? fieldConfig.defaults.unit, decimals.data ?? fieldConfig.defaults.decimals];
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { type DashboardPanel } from './dashboard-file';
+import { type Series } from './prometheus';
+
+/** A table as Grafana's transformations make it of one result a query. */
+export interface Rows {
+  readonly columns: readonly string[];
+  readonly rows: readonly Readonly<Record<string, string | number>>[];
+}
+
+const joinSchema = z.object({ byField: z.string() });
+const organizeSchema = z.object({
+  renameByName: z.record(z.string(), z.string()).default({}),
+  indexByName: z.record(z.string(), z.number()).default({}),
+});
+
+/**
+ * `joinByField` and `organize` (and the order that `sortBy` asks for) on instant results, each of which is a table with a
+ * column a label and one for the value.
+ */
+export function rowsOf(
+  panel: Pick<DashboardPanel, 'targets' | 'transformations'>,
+  results: readonly (readonly Series[])[],
+): Rows {
+  const optionsOf = (id: string): unknown =>
+    panel.transformations.find((transformation) => transformation.id === id)?.options ?? {};
+  const { byField: by } = joinSchema.parse(optionsOf('joinByField'));
+  const { renameByName, indexByName } = organizeSchema.parse(optionsOf('organize'));
+  const joined = new Map<string, Record<string, string | number>>();
+  panel.targets.forEach(({ refId }, index) => {
+    const value = `Value #${refId}`;
+    for (const { labels, samples } of results[index] ?? []) {
+      const key = labels[by];
+      const last = samples.at(-1);
+      if (key === undefined || last === undefined) continue;
+      joined.set(key, { ...joined.get(key), ...labels, [renameByName[value] ?? value]: last.value });
+    }
+  });
+  const columns = Object.entries(indexByName)
+    .sort(([, first], [, second]) => first - second)
+    .map(([name]) => renameByName[name] ?? name);
+  const rows = [...joined.entries()]
+    .sort(([first], [second]) => first.localeCompare(second, 'en', { numeric: true }))
+    .map(([, row]) => row);
+  return { columns, rows };
+}
