@@ -425,6 +425,45 @@ export const fleetDashboard: DashboardSpec = {
           height: 9,
           queries: [{ expr: ratePer(['version'], 'fedloop_model_evaluations_total'), legend: '{{version}}' }],
         },
+        {
+          kind: 'bars',
+          title: 'Drift and checks',
+          description:
+            'Between rounds the champion is held against its predecessor and persistence. Checks by what they came to, and changes that drift detectors found in its errors; worse asks for a round.',
+          unit: 'none',
+          min: 0,
+          noData: 'No analytics worker is scraped.',
+          width: 8,
+          height: 8,
+          queries: [
+            { expr: maxBy(['action'], 'fedloop_champion_checks_total'), legend: 'checks: {{action}}' },
+            {
+              expr: maxBy(['detector', 'change'], 'fedloop_drift_alarms_total'),
+              legend: '{{detector}}: {{change}}',
+            },
+          ],
+        },
+        {
+          kind: 'timeseries',
+          title: 'Beyond persistence over time',
+          description:
+            'The champion’s accuracy minus that of persistence on the same device-windows: what drift detection watches, because weather moves both alike.',
+          unit: 'percentunit',
+          decimals: 1,
+          noData: NOT_MEASURED,
+          width: 16,
+          height: 8,
+          queries: [
+            {
+              expr: maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="window"'),
+              legend: 'latest window',
+            },
+            {
+              expr: maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="lifetime"'),
+              legend: 'over its life',
+            },
+          ],
+        },
       ],
     },
   ],

@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from '../../platform/metrics';
 import { type SerialConnection } from '../connection';
 import { type SinkReport } from '../sink';
+import { checkFigures } from './checks';
 import { deviceFigures } from './devices';
 import { modelFigures } from './models';
 import { roundFigures } from './rounds';
@@ -25,6 +26,7 @@ export function registerWarehouseMetrics(
   modelFigures(figures, connection);
   deviceFigures(figures, connection);
   roundFigures(figures, connection);
+  checkFigures(figures, connection);
   storeFigures(figures, connection, path);
   const registers = [registry];
   const rows = new Counter({
