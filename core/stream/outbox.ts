@@ -11,11 +11,15 @@ export class Outbox {
   private failure: Error | undefined;
   private waiting: (() => void)[] = [];
 
-  /** @param capacity bytes under way at which `whenRoom` makes the caller wait. */
+  /**
+   * @param capacity bytes under way at which `whenRoom` makes the caller wait.
+   * @param onAcknowledged told after each request how many seconds its oldest message took, from hand-over to acknowledgement.
+   */
   constructor(
     private readonly producer: Producer,
     private readonly capacity: number,
     private readonly onFailure: (cause: Error) => void,
+    private readonly onAcknowledged: (topic: string, seconds: number) => void = () => undefined,
   ) {}
 
   /** Bytes handed in and not yet acknowledged. */
@@ -28,8 +32,9 @@ export class Outbox {
   }
 
   push(topic: string, message: OutgoingMessage): void {
-    const queue = this.queues.get(topic) ?? { messages: [], sending: false };
+    const queue = this.queues.get(topic) ?? { messages: [], sending: false, since: 0 };
     this.queues.set(topic, queue);
+    if (queue.messages.length === 0) queue.since = performance.now();
     queue.messages.push(message);
     this.bytes += sizeOf(message);
     if (!queue.sending) void this.drain(topic, queue);
@@ -52,9 +57,11 @@ export class Outbox {
     // Let the caller finish what it is at: the blocks of one window go out together.
     await Promise.resolve();
     while (queue.messages.length > 0 && this.failure === undefined) {
+      const { since } = queue;
       const messages = queue.messages.splice(0, MESSAGES_PER_SEND);
       try {
         await this.producer.send(topic, messages);
+        this.onAcknowledged(topic, (performance.now() - since) / 1_000);
         for (const message of messages) this.bytes -= sizeOf(message);
       } catch (cause) {
         this.failure = cause instanceof Error ? cause : new Error(String(cause));
@@ -83,6 +90,8 @@ export class Outbox {
 interface TopicQueue {
   readonly messages: OutgoingMessage[];
   sending: boolean;
+  /** When the oldest of the messages was handed in, on the process's clock in milliseconds. */
+  since: number;
 }
 
 /** Bounds the work of one request when a flood of rejects has piled up. */

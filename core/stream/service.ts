@@ -92,7 +92,10 @@ export async function startStreamService(options: StreamServiceOptions): Promise
 
   const held = new Map<number, Held>();
   const producer = await kafka.producer();
-  const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp);
+  const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp, (topic, seconds) => {
+    // Blocks are handed over the moment their window closes; rejects and checkpoints belong to no window.
+    if (topic === TOPICS.analysis.name || topic === TOPICS.evaluations.name) metrics.acknowledged(seconds);
+  });
   const metrics = streamMetrics(
     options.registry,
     () => [...held.values()].map(({ owner }) => owner),

@@ -41,6 +41,18 @@ async function settle(): Promise<void> {
 const message = (value: string): OutgoingMessage => ({ key: null, value });
 
 describe('the outbox', () => {
+  it('tells how long a topic waited once the broker has it, and not before', async () => {
+    const producer = new SlowProducer();
+    const told: [string, number][] = [];
+    const outbox = new Outbox(producer, 1_000, jest.fn(), (topic, seconds) => told.push([topic, seconds]));
+    outbox.push('results', message('a'));
+    await settle();
+    expect(told).toEqual([]);
+    await producer.acknowledge();
+    expect(told).toEqual([['results', expect.any(Number)]]);
+    expect(told[0]?.[1]).toBeGreaterThanOrEqual(0);
+  });
+
   it('sends in order, gathering what comes while a request is under way', async () => {
     const producer = new SlowProducer();
     const outbox = new Outbox(producer, 1_000, () => undefined);
