@@ -44,5 +44,10 @@ export async function askTable(analyticsUrl: string, sql: string): Promise<Answe
 
 /** Ask the analytics worker, row by row checked. */
 export function askWorker(analyticsUrl: string): Ask {
-  return async (row, sql) => z.array(row).parse((await askTable(analyticsUrl, sql)).rows);
+  return askRows((sql) => askTable(analyticsUrl, sql));
+}
+
+/** The same of any way to ask. */
+export function askRows(ask: (sql: string) => Promise<AnswerTable>): Ask {
+  return async (row, sql) => z.array(row).parse((await ask(sql)).rows);
 }

@@ -17,6 +17,20 @@ export async function deploymentEnvironment(session: Session): Promise<NodeJS.Pr
   );
 }
 
+/** The same for whoever needs the data plane alone. */
+export async function dataPlaneEnvironment(session: Session): Promise<NodeJS.ProcessEnv> {
+  const running = await findRunning(session.folder);
+  if (running !== undefined) return { ...session.env, ...environmentOf(running) };
+  if ((session.env['KAFKA_BROKERS'] ?? '') !== '') return session.env;
+  throw new FedloopError(
+    'ServerUnavailable',
+    'no system is running in this folder, and KAFKA_BROKERS names no broker',
+    {
+      hint: 'Start one in another terminal with `fedloop demo --stay`, or set KAFKA_BROKERS.',
+    },
+  );
+}
+
 function environmentOf({ kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
   return {
     KAFKA_BROKERS: kafka.brokers,

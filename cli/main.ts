@@ -11,6 +11,7 @@ import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStrategies } from './commands/strategies';
+import { registerVerify } from './commands/verify';
 import { registerWorker } from './commands/worker';
 import { describeFailure, EXIT_CODES } from './fail';
 import { packageVersion } from './package-root';
@@ -54,6 +55,7 @@ export function createProgram(): Command {
   registerSql(program);
   registerReplay(program);
   registerDashboard(program);
+  registerVerify(program);
   registerDoctor(program);
   program.addHelpCommand(
     new Command('help').argument('[command]').summary('print the help of a command').helpGroup('Look:'),

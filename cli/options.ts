@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
 import { STRATEGY_NAMES } from '../core/contracts/rounds';
+import { durationSchema } from '../core/contracts/settings';
 
 /** Parsers of option values. Commander puts the option's name before what they say. */
 
@@ -60,6 +61,14 @@ export function json(text: string): unknown {
       'It is not JSON. Quote it for the shell, such as \'{"participants": 20}\'.',
     );
   }
+}
+
+/** Milliseconds of `30s`, `5m`; `0s` is nothing. */
+export function duration(text: string): number {
+  const millis = durationSchema.safeParse(text);
+  if (!millis.success)
+    throw new InvalidArgumentError('It must be a number with ms, s, m, h or d, such as 30s.');
+  return millis.data;
 }
 
 export function port(text: string): number {

@@ -4,14 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { type Writable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { DEFAULT_STREAM_SETTINGS, durationSchema } from '../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { MICROS_PER_MILLI } from '../../core/contracts/time';
 import { decodeModel } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 import { linesOf } from '../../core/stream/lines';
 import { modelForecaster } from '../../core/stream/model-forecaster';
 import { replayLines } from '../../core/stream/replay';
-import { jsonOption, positiveNumber, wholeNumber } from '../options';
+import { duration, jsonOption, positiveNumber, wholeNumber } from '../options';
 import { jsonReport, tableReport, type Write } from './replay-output';
 
 interface ReplayCommandOptions {
@@ -56,7 +56,7 @@ export function registerReplay(program: Command): void {
     .option(
       '--watermark <duration>',
       'how long a window waits for late events',
-      duration,
+      micros,
       DEFAULT_STREAM_SETTINGS.watermarkMicros,
     )
     .option(
@@ -110,17 +110,14 @@ async function replay(file: string, options: ReplayCommandOptions): Promise<void
 }
 
 /** Shown as they were typed; carried as microseconds. */
-function duration(text: string): number {
-  const millis = durationSchema.safeParse(text);
-  if (!millis.success)
-    throw new InvalidArgumentError('It must be a number with ms, s, m, h or d, such as 30s.');
-  return Math.round(millis.data * MICROS_PER_MILLI);
+function micros(text: string): number {
+  return Math.round(duration(text) * MICROS_PER_MILLI);
 }
 
 function windowLength(text: string): number {
-  const micros = duration(text);
-  if (micros < 1) throw new InvalidArgumentError('It must be longer than nothing.');
-  return micros;
+  const length = micros(text);
+  if (length < 1) throw new InvalidArgumentError('It must be longer than nothing.');
+  return length;
 }
 
 async function readModel(path: string): Promise<GlobalModel> {

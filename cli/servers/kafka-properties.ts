@@ -30,6 +30,8 @@ export function kafkaProperties(place: BrokerPlace): string {
     'share.coordinator.state.topic.min.isr': 1,
     // A worker that joins gets its partitions at once.
     'group.initial.rebalance.delay.ms': 0,
+    // How long a silent worker keeps its partitions is the worker's own setting.
+    'group.min.session.timeout.ms': 1_000,
     // A misspelt topic is an error, not a new topic.
     'auto.create.topics.enable': 'false',
     // Simulated time lies in the past or, with a fast fleet, ahead of the clock: records of any time are welcome…

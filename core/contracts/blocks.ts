@@ -79,9 +79,10 @@ export const evaluationBlockSchema = z.object({
 export type EvaluationBlock = z.infer<typeof evaluationBlockSchema>;
 
 /**
- * First thing that a new owner of a partition writes to both result topics: from here on in the log, blocks of an older
- * epoch are void. It carries no rows and moves no mark; a sink only remembers the epoch (and so must ignore no fence for
- * lack of columns). Without it a worker that was frozen could still slip in blocks after its partition was taken over.
+ * First thing that a new owner of a partition writes to both result topics and to `edge-iiot-rejects`: from here on in the
+ * log, blocks and rejects of an older epoch are void. It carries no rows and moves no mark; a sink only remembers the epoch
+ * (and so must ignore no fence for lack of columns). Without it a worker that was frozen could still slip in what it makes of
+ * events after its partition was taken over.
  */
 export const fenceBlockSchema = z.object({
   type: z.literal('fence'),
@@ -101,6 +102,10 @@ export const REJECT_HEADERS = {
   offset: 'source-offset',
   detail: 'detail',
   size: 'size',
+  /** Which claim of the partition it was written under. */
+  epoch: 'epoch',
+  /** Only on a fence: its own epoch. */
+  fence: 'fence',
 } as const;
 
 /** One window of a device as the lags of the first forecasts need it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from './ids';
-import { microsSchema } from './time';
+import { type Micros, microsSchema } from './time';
 
 /**
  * `stream-checkpoints`: who owns a partition of the stream, what was decided there, and from where to recover. All values
@@ -83,15 +83,18 @@ export const checkpointMessageSchema = z.discriminatedUnion('type', [
 ]);
 export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
 
-/** Keys by kind. Two checkpoints of an epoch take turns, so that one is whole while the other is being replaced. */
+/**
+ * Keys by kind. No two decisions share one, so that compaction keeps them all: a version may come into force, leave and
+ * come back under one epoch. Two checkpoints of an epoch take turns, so that one is whole while the other is being replaced.
+ */
 export const checkpointKeys = {
   claim: (partition: number, worker: string, attempt: number): string =>
     `claim/${partition}/${worker}/${attempt}`,
   history: (partition: number, epoch: number): string => `history/${partition}/${epoch}`,
-  activation: (partition: number, version: VersionId, epoch: number): string =>
-    `activation/${partition}/${version}/${epoch}`,
-  deactivation: (partition: number, version: VersionId, epoch: number): string =>
-    `deactivation/${partition}/${version}/${epoch}`,
+  activation: (partition: number, version: VersionId, epoch: number, from: Micros | null): string =>
+    `activation/${partition}/${version}/${epoch}/${from ?? 'first'}`,
+  deactivation: (partition: number, version: VersionId, epoch: number, until: Micros | null): string =>
+    `deactivation/${partition}/${version}/${epoch}/${until ?? 'never'}`,
   idle: (partition: number, offset: number, epoch: number): string => `idle/${partition}/${offset}/${epoch}`,
   piece: (partition: number, epoch: number, sequence: number, index: number): string =>
     `checkpoint/${partition}/${epoch}/${sequence % 2}/${index}`,

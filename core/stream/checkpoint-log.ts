@@ -20,6 +20,12 @@ export interface StoredCheckpoint {
   readonly data: Buffer;
 }
 
+interface PieceInLog {
+  readonly key: string;
+  readonly logOffset: number;
+  readonly piece: CheckpointPiece;
+}
+
 /**
  * `stream-checkpoints` of one partition folded into what holds: pure, in log order. Void messages (see the contract) and
  * such as cannot be understood change nothing.
@@ -27,10 +33,7 @@ export interface StoredCheckpoint {
 export class PartitionLog {
   private claim: { readonly epoch: number; readonly worker: string } | undefined;
   private readonly valid: LoggedDecision[] = [];
-  private readonly pieces = new Map<
-    string,
-    { readonly key: string; readonly logOffset: number; readonly piece: CheckpointPiece }
-  >();
+  private readonly pieces = new Map<string, PieceInLog>();
   private claims = 0;
 
   /** Epoch of the highest claim; −1 before the first. */
@@ -63,20 +66,28 @@ export class PartitionLog {
 
   /** The newest checkpoint that is whole. */
   latestCheckpoint(): StoredCheckpoint | undefined {
-    const groups = new Map<string, { readonly logOffset: number; readonly piece: CheckpointPiece }[]>();
-    for (const entry of this.pieces.values()) {
-      const name = `${entry.piece.epoch}/${entry.piece.sequence}`;
-      groups.set(name, [...(groups.get(name) ?? []), entry]);
-    }
-    return [...groups.values()]
-      .filter((group) => group.length === group[0]?.piece.pieces)
+    return this.wholeCheckpoints()
       .map((group) => stored(group))
       .sort((a, b) => b.epoch - a.epoch || b.sequence - a.sequence)[0];
+  }
+
+  /** Whether a checkpoint that `epoch` wrote is whole. */
+  hasCheckpointOf(epoch: number): boolean {
+    return this.wholeCheckpoints().some(([first]) => first?.piece.epoch === epoch);
   }
 
   /** Keys of pieces that an epoch before `epoch` wrote: of no use once the new owner has a checkpoint of its own. */
   keysOfPiecesBefore(epoch: number): readonly string[] {
     return [...this.pieces.values()].filter(({ piece }) => piece.epoch < epoch).map(({ key }) => key);
+  }
+
+  private wholeCheckpoints(): (readonly PieceInLog[])[] {
+    const groups = new Map<string, PieceInLog[]>();
+    for (const entry of this.pieces.values()) {
+      const name = `${entry.piece.epoch}/${entry.piece.sequence}`;
+      groups.set(name, [...(groups.get(name) ?? []), entry]);
+    }
+    return [...groups.values()].filter((group) => group.length === group[0]?.piece.pieces);
   }
 
   private applyMessage(logOffset: number, key: string, message: CheckpointMessage): void {
@@ -91,9 +102,7 @@ export class PartitionLog {
   }
 }
 
-function stored(
-  group: readonly { readonly logOffset: number; readonly piece: CheckpointPiece }[],
-): StoredCheckpoint {
+function stored(group: readonly PieceInLog[]): StoredCheckpoint {
   const inOrder = [...group].sort((a, b) => a.piece.index - b.piece.index);
   return {
     epoch: inOrder[0]?.piece.epoch ?? -1,

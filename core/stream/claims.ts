@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { checkpointKeys, type CheckpointMessage } from '../contracts/checkpoints';
 import { FedloopError, messageOf } from '../contracts/errors';
-import { type FenceBlock } from '../contracts/blocks';
+import { type FenceBlock, REJECT_HEADERS } from '../contracts/blocks';
 import { type StreamSettings } from '../contracts/settings';
 import { TOPICS } from '../contracts/topics';
 import { type Kafka, type Producer } from '../platform/kafka';
@@ -78,9 +78,11 @@ export async function openClaims(
     });
     const log = logOf(partition);
     const fence = JSON.stringify({ type: 'fence', partition, epoch } satisfies FenceBlock);
-    for (const topic of [TOPICS.analysis.name, TOPICS.evaluations.name]) {
-      await producer.send(topic, [{ key: String(partition), partition, value: fence }]);
-    }
+    const key = String(partition);
+    for (const topic of [TOPICS.analysis.name, TOPICS.evaluations.name])
+      await producer.send(topic, [{ key, partition, value: fence }]);
+    const headers = { [REJECT_HEADERS.fence]: String(epoch) };
+    await producer.send(TOPICS.rejects.name, [{ key, partition, value: fence, headers }]);
     const source = (await kafka.offsets(TOPICS.stream.name)).find(
       (offsets) => offsets.partition === partition,
     );

@@ -8,8 +8,10 @@ import { parseJson } from './json';
 export interface DevicePasts {
   /** Hash of the newest snapshot of the partition, null without one; everything logged by the time of the call counts. */
   latest(partition: number): Promise<string | null>;
-  /** Give the devices of the partition the past that the snapshot has of them. */
-  seed(engine: PartitionEngine, snapshot: string | null): void;
+  /** Read everything that has been logged by now. */
+  sync(): Promise<void>;
+  /** Give the devices of the partition the past that the snapshot has of them; false when the log does not have it. */
+  seed(engine: PartitionEngine, snapshot: string | null): boolean;
   close(): Promise<void>;
 }
 
@@ -42,10 +44,13 @@ export async function followDevicePasts(kafka: Kafka): Promise<DevicePasts> {
       return kept.sort((a, b) => a.offset - b.offset).at(-1)?.chunk.snapshot ?? null;
     },
     seed(engine, snapshot) {
-      for (const { chunk } of partitions.get(engine.partition)?.values() ?? []) {
-        if (chunk.snapshot === snapshot) seedFromChunk(engine, chunk);
-      }
+      const chunks = [...(partitions.get(engine.partition)?.values() ?? [])].filter(
+        ({ chunk }) => chunk.snapshot === snapshot,
+      );
+      for (const { chunk } of chunks) seedFromChunk(engine, chunk);
+      return snapshot === null || chunks.length > 0;
     },
+    sync: () => tail.sync(),
     close: () => tail.close(),
   };
 }

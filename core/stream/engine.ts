@@ -126,11 +126,13 @@ export class PartitionEngine {
   /** First window that a version coming into force now can be scored on: all of its events are yet to be read. */
   firstUnseenWindow(notBefore: Micros | null): Micros | null {
     const { windowMicros } = this.settings;
-    const bounds = [this.latestEvent, this.closedUntil + windowMicros, notBefore ?? -Infinity].filter(
-      Number.isFinite,
-    );
-    if (bounds.length === 0) return null;
-    return Math.max(...bounds.map((bound) => Math.ceil(bound / windowMicros) * windowMicros));
+    const bounds = [
+      // An event right on a window's start has been read: that window is not unseen any more.
+      windowStartOf(this.latestEvent, windowMicros) + windowMicros,
+      this.closedUntil + windowMicros,
+      Math.ceil((notBefore ?? -Infinity) / windowMicros) * windowMicros,
+    ].filter(Number.isFinite);
+    return bounds.length === 0 ? null : Math.max(...bounds);
   }
 
   /** First window whose forecasts have not been made: the earliest that a version can leave at. */
@@ -238,7 +240,8 @@ export class PartitionEngine {
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
     if (micros > stamped + this.settings.futureMicros) return 'future';
     const start = this.open.startOf(micros);
-    if (start < this.closedUntil) return 'late';
+    // Before the first closing there may be none for the watermark to close; what lies behind it is late all the same.
+    if (start < this.closedUntil || start + this.settings.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);
     if (added !== 'over-limit') return added;
     this.detail = 'over-limit';

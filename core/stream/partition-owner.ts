@@ -111,6 +111,12 @@ export class PartitionOwner {
     return this.windowsSinceCheckpoint > 0 && this.next >= this.rebuildUntil;
   }
 
+  /** Whether there are windows that a quiet partition may close. */
+  get idleClosingDue(): boolean {
+    const { engine } = this.context;
+    return this.isCaughtUp && engine.isDueAt(engine.latestEvent);
+  }
+
   /** Give the partition up: work that is still queued does nothing any more. */
   drop(): void {
     this.dropped = true;
@@ -168,7 +174,7 @@ export class PartitionOwner {
       if (engine.versions.some((active) => active.version === version && active.until === Infinity)) continue;
       const from = engine.firstUnseenWindow(stage.not_before);
       const residual = model.metadata.residualStddev;
-      await this.decide(checkpointKeys.activation(partition, version, epoch), {
+      await this.decide(checkpointKeys.activation(partition, version, epoch, from), {
         type: 'activation',
         partition,
         epoch,
@@ -184,7 +190,7 @@ export class PartitionOwner {
     );
     for (const { version } of leaving) {
       const until = engine.firstUnforecastWindow();
-      await this.decide(checkpointKeys.deactivation(partition, version, epoch), {
+      await this.decide(checkpointKeys.deactivation(partition, version, epoch, until), {
         type: 'deactivation',
         partition,
         epoch,
@@ -199,7 +205,7 @@ export class PartitionOwner {
   /** The partition has been quiet for the time-out: close what the largest event time allows, logged first. */
   async closeIdle(): Promise<void> {
     const { engine, partition, epoch } = this.context;
-    if (!this.isCaughtUp || !engine.isDueAt(engine.latestEvent)) return;
+    if (!this.idleClosingDue) return;
     const offset = this.next;
     await this.decide(checkpointKeys.idle(partition, offset, epoch), {
       type: 'idle',
@@ -214,7 +220,9 @@ export class PartitionOwner {
   async checkpoint(): Promise<number> {
     const { engine, partition, epoch, log, outbox } = this.context;
     await outbox.settled();
-    const stale = this.sequence === 0 ? log.keysOfPiecesBefore(epoch) : [];
+    // Predecessors' pieces go once a checkpoint of ours is known to hold: were we frozen and replaced before that, they would
+    // be all that our successor has.
+    const stale = log.hasCheckpointOf(epoch) ? log.keysOfPiecesBefore(epoch) : [];
     const data = encodeState(engine, {
       next: this.next,
       rewind: engine.rewindOffset(this.next),
@@ -318,7 +326,7 @@ export class PartitionOwner {
   }
 
   private reject(record: RawRecord, reason: RejectReason): void {
-    const { engine, partition, outbox, onMalformed } = this.context;
+    const { engine, partition, epoch, outbox, onMalformed } = this.context;
     if (reason === 'malformed' && engine.detail !== undefined) onMalformed(engine.detail);
     const value = record.value ?? Buffer.alloc(0);
     outbox.push(TOPICS.rejects.name, {
@@ -332,6 +340,7 @@ export class PartitionOwner {
         [REJECT_HEADERS.offset]: String(record.offset),
         [REJECT_HEADERS.detail]: engine.detail ?? '',
         [REJECT_HEADERS.size]: String(value.length),
+        [REJECT_HEADERS.epoch]: String(epoch),
       },
     });
   }

@@ -8,57 +8,72 @@ import { type ClosedWindow } from './rows';
 
 /** A record of the source topic as far as the engine looks at it. */
 export interface SourceRecord {
-  readonly offset: string | number;
-  readonly timestamp: string | number;
+  readonly offset: number;
+  readonly timestampMillis: number;
   readonly value: Uint8Array | null;
 }
 
-export interface LogReplay {
+export interface LogReplayOptions {
   /** Fresh, of the partition in question. */
   readonly engine: PartitionEngine;
   /** The partition's valid decisions in log order, as `PartitionLog` has them. */
   readonly decisions: readonly LoggedDecision[];
-  /** The partition's events from the first on, in log order. */
-  readonly records: AsyncIterable<readonly SourceRecord[]>;
   readonly forecaster: Forecaster;
   /** Gives the devices the past that the snapshot has of them. */
   readonly seedHistory: (engine: PartitionEngine, snapshot: string | null) => void;
-  readonly onVerdict?: (offset: number, verdict: Verdict) => void;
+  /** After each event; `engine.detail` tells more of a malformed one. */
+  readonly onVerdict?: (record: SourceRecord, verdict: Verdict) => void;
 }
 
 /**
  * The rows of one partition once more, from the event log and the decisions alone: what stream workers wrote, however
- * often they died meanwhile, must be exactly this.
+ * often they died meanwhile, must be exactly this. `take` the partition's events from the first on, in log order, then
+ * `end`.
  */
-export async function* replayLog(replay: LogReplay): AsyncGenerator<ClosedWindow> {
-  const { engine, forecaster, onVerdict } = replay;
-  const idle: number[] = [];
-  for (const { decision } of replay.decisions) {
-    switch (decision.type) {
-      case 'history':
-        replay.seedHistory(engine, decision.snapshot);
-        break;
-      case 'activation':
-        engine.activate(decision.version, decision.residual_stddev, decision.from_window);
-        break;
-      case 'deactivation':
-        engine.deactivate(decision.version, decision.until_window);
-        break;
-      case 'idle':
-        idle.push(decision.offset);
-        break;
+export class LogReplay {
+  private readonly idle: number[] = [];
+  private next = 0;
+
+  constructor(private readonly options: LogReplayOptions) {
+    const { engine, seedHistory } = options;
+    let seeded = false;
+    for (const { decision } of options.decisions) {
+      switch (decision.type) {
+        case 'history':
+          if (!seeded) seedHistory(engine, decision.snapshot);
+          seeded = true;
+          break;
+        case 'activation':
+          engine.activate(decision.version, decision.residual_stddev, decision.from_window);
+          break;
+        case 'deactivation':
+          engine.deactivate(decision.version, decision.until_window);
+          break;
+        case 'idle':
+          this.idle.push(decision.offset);
+          break;
+      }
     }
   }
-  let next = 0;
-  for await (const records of replay.records) {
-    for (const { offset: text, timestamp, value } of records) {
-      const offset = Number(text);
-      for (; (idle[0] ?? Infinity) <= offset; idle.shift()) yield* closeIdleWindows(engine, forecaster);
-      const verdict = engine.ingest(value, Number(timestamp) * MICROS_PER_MILLI, offset);
-      next = offset + 1;
-      onVerdict?.(offset, verdict);
+
+  async *take(records: readonly SourceRecord[]): AsyncGenerator<ClosedWindow> {
+    const { engine, forecaster, onVerdict } = this.options;
+    for (const record of records) {
+      yield* this.closeIdleUpTo(record.offset);
+      const verdict = engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset);
+      this.next = record.offset + 1;
+      onVerdict?.(record, verdict);
       if (engine.isDue()) yield* closeDueWindows(engine, forecaster);
     }
   }
-  for (; (idle[0] ?? Infinity) <= next; idle.shift()) yield* closeIdleWindows(engine, forecaster);
+
+  /** What was decided behind the last event. */
+  async *end(): AsyncGenerator<ClosedWindow> {
+    yield* this.closeIdleUpTo(this.next);
+  }
+
+  private async *closeIdleUpTo(offset: number): AsyncGenerator<ClosedWindow> {
+    for (; (this.idle[0] ?? Infinity) <= offset; this.idle.shift())
+      yield* closeIdleWindows(this.options.engine, this.options.forecaster);
+  }
 }

@@ -1,21 +1,15 @@
 import { type Environment } from '../contracts/config';
-import { FedloopError } from '../contracts/errors';
 import { type StreamSettings } from '../contracts/settings';
 import { STREAM_GROUP, TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
+import { assertAffordable } from './affordable';
 import { openClaims } from './claims';
 import { followDevicePasts } from './device-past';
 import { type Counts } from './engine';
-import {
-  CHECKPOINT_INTERVAL_MS,
-  MAX_OPEN_WINDOWS,
-  OUTBOX_CAPACITY_BYTES,
-  RECLAIM_AFTER_MS,
-  TICK_MS,
-} from './limits';
+import { CHECKPOINT_INTERVAL_MS, OUTBOX_CAPACITY_BYTES, RECLAIM_AFTER_MS, TICK_MS } from './limits';
 import { streamMetrics } from './metrics';
 import { modelForecaster } from './model-forecaster';
 import { Outbox } from './outbox';
@@ -109,6 +103,8 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   const take = async (partition: number): Promise<Held> => {
     const { epoch, log: partitionLog, engine, start } = await claims.claim(partition);
     metrics.claim();
+    // What its log decided may name a version or a snapshot that has not come through to us yet.
+    await Promise.all([deployments.sync(), pasts.sync()]);
     const owner = new PartitionOwner(
       {
         partition,
@@ -120,7 +116,8 @@ export async function startStreamService(options: StreamServiceOptions): Promise
         inForce: () => deployments.inForce(),
         append: (key, message) => claims.append(partition, key, message),
         seedHistory: (seeded, snapshot) => {
-          pasts.seed(seeded, snapshot);
+          if (!pasts.seed(seeded, snapshot))
+            log.error({ partition, snapshot }, 'the snapshot that the devices began with is gone');
         },
         latestSnapshot: () => pasts.latest(partition),
         onMalformed(detail) {
@@ -226,11 +223,20 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   const tick = async (): Promise<void> => {
     // Silence that was asked for is no partition gone quiet.
     if (resting) return;
-    for (const mine of held.values()) {
-      if (Date.now() - mine.lastRecordAt >= settings.idleMillis && !outbox.isFull)
-        await mine.owner.run(() => mine.owner.closeIdle());
-      await checkpointIfDue(mine);
+    await closeIdle();
+    for (const mine of held.values()) await checkpointIfDue(mine);
+  };
+
+  const closeIdle = async (): Promise<void> => {
+    const isQuiet = ({ owner, lastRecordAt }: Held): boolean =>
+      Date.now() - lastRecordAt >= settings.idleMillis && owner.idleClosingDue;
+    if (outbox.isFull || ![...held.values()].some(isQuiet)) return;
+    // Nothing came: because nothing was sent, or because the broker was away? Windows close for the former alone.
+    for (const { partition, high } of await kafka.offsets(TOPICS.stream.name)) {
+      const owner = held.get(partition)?.owner;
+      if (owner !== undefined) owner.highWatermark = Math.max(owner.highWatermark, high);
     }
+    for (const mine of held.values()) if (isQuiet(mine)) await mine.owner.run(() => mine.owner.closeIdle());
   };
   let ticking: Promise<void> | undefined;
   const timer = setInterval(() => {
@@ -299,18 +305,6 @@ function statusOf(owner: PartitionOwner): PartitionStatus {
     versions: engine.versions.map(({ version }) => version),
     counts: { ...engine.counts },
   };
-}
-
-function assertAffordable({ windowMicros, watermarkMicros }: StreamSettings): void {
-  const open = Math.ceil(watermarkMicros / windowMicros) + 2;
-  if (open <= MAX_OPEN_WINDOWS) return;
-  throw new FedloopError(
-    'InvalidConfig',
-    `the watermark would keep ${open} windows open at once; at most ${MAX_OPEN_WINDOWS} are allowed`,
-    {
-      hint: 'Use larger windows or a shorter watermark.',
-    },
-  );
 }
 
 function sleep(millis: number): Promise<void> {

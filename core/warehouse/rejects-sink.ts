@@ -16,12 +16,21 @@ export interface RejectedEvent {
   readonly offset: number;
   readonly raw: string;
   readonly recordMillis: number;
+  /** Of its writer's claim; null in logs from before rejects told it. */
+  readonly epoch: number | null;
+}
+
+/** From here on in the log, rejects of older epochs are void. */
+export interface RejectsFence {
+  readonly fence: number;
 }
 
 const wholeNumber = z.coerce.number().int().min(0);
 
 /** @returns undefined when the record lacks the headers that say where the event came from. */
-export function parseReject(record: SinkRecord): RejectedEvent | undefined {
+export function parseReject(record: SinkRecord): RejectedEvent | RejectsFence | undefined {
+  const fence = wholeNumber.safeParse(record.headers[REJECT_HEADERS.fence]);
+  if (fence.success) return { fence: fence.data };
   const reason = record.headers[REJECT_HEADERS.reason];
   const partition = wholeNumber.safeParse(record.headers[REJECT_HEADERS.partition]);
   const offset = wholeNumber.safeParse(record.headers[REJECT_HEADERS.offset]);
@@ -33,11 +42,12 @@ export function parseReject(record: SinkRecord): RejectedEvent | undefined {
     offset: offset.data,
     raw: readableBytes(record.value),
     recordMillis: record.timestampMillis,
+    epoch: wholeNumber.safeParse(record.headers[REJECT_HEADERS.epoch]).data ?? null,
   };
 }
 
 /** The first bytes as text; what is no UTF-8 shows as replacement characters. */
-function readableBytes(value: Buffer | null): string {
+export function readableBytes(value: Buffer | null): string {
   return value === null ? '' : value.subarray(0, MAX_RAW_BYTES).toString('utf8');
 }
 

@@ -20,6 +20,11 @@ export function expireRows(connection: SerialConnection, before: Micros): Promis
       bound,
     );
     await inside.run('DELETE FROM evaluation_rows WHERE window_start < $before', bound);
+    await inside.run('DELETE FROM expired_rows WHERE before < $before', bound);
+    await inside.run(
+      'INSERT INTO expired_rows SELECT $before WHERE NOT EXISTS (SELECT 1 FROM expired_rows)',
+      bound,
+    );
     await inside.run(
       `DELETE FROM stream_analysis_results
        WHERE window_start < $before

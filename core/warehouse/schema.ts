@@ -295,4 +295,9 @@ CREATE TABLE rollback_feedback (log_offset BIGINT PRIMARY KEY);
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
+  {
+    version: 3,
+    name: 'up to where rows were let go for their age: one row, or none while all are there',
+    sql: 'CREATE TABLE expired_rows (before TIMESTAMP NOT NULL);',
+  },
 ];

@@ -155,12 +155,8 @@ class Staging {
         return this.takeBlock('analysis', partition, record, mark);
       case TOPICS.evaluations.name:
         return this.takeBlock('evaluation', partition, record, mark);
-      case TOPICS.rejects.name: {
-        const event = parseReject(record);
-        if (event === undefined) this.reject(topic, record, 'a reject without its headers');
-        else this.rejects.push(event);
-        return mark;
-      }
+      case TOPICS.rejects.name:
+        return this.takeReject(record, mark);
       case TOPICS.deployments.name: {
         const message = parseDeployment(record);
         if (message === undefined) {
@@ -221,6 +217,18 @@ class Staging {
         break;
     }
     return judged.mark;
+  }
+
+  private takeReject(record: SinkRecord, mark: Mark | undefined): Mark | undefined {
+    const event = parseReject(record);
+    if (event === undefined) {
+      this.reject(TOPICS.rejects.name, record, 'a reject without its headers');
+      return mark;
+    }
+    if ('fence' in event) return fence(mark, event.fence);
+    const isVoid = event.epoch !== null && mark !== undefined && event.epoch < mark.epoch;
+    if (!isVoid) this.rejects.push(event);
+    return mark;
   }
 
   private reject(topic: string, record: SinkRecord, why: string): void {

@@ -47,7 +47,12 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     consume: (options) =>
       consumeGroup(
         client,
-        { ...options, groupId: topic(options.groupId), topics: options.topics.map(topic) },
+        {
+          ...options,
+          groupId: topic(options.groupId),
+          topics: options.topics.map(topic),
+          sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT,
+        },
         env.FEDLOOP_TOPIC_PREFIX,
       ),
     disconnect: () => admin.disconnect(),

@@ -1,9 +1,9 @@
 import { type Kafka as KafkaJs } from 'kafkajs';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
-/** Below the broker's own default of 45 s: a dead member's partitions move within ten seconds. */
-const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_INTERVAL_MS = 1_000;
+/** A heartbeat or two may be lost before the broker takes a member for dead. */
+const HEARTBEATS_PER_SESSION = 3;
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 
@@ -13,7 +13,7 @@ const MAX_BYTES_PER_PARTITION = 1_048_576;
  */
 export async function consumeGroup(
   client: KafkaJs,
-  options: GroupConsumerOptions,
+  options: GroupConsumerOptions & { readonly sessionTimeoutMillis: number },
   prefix: string,
 ): Promise<GroupConsumer> {
   const bare = (topic: string): string => topic.slice(prefix.length);
@@ -21,8 +21,8 @@ export async function consumeGroup(
   let assignment = new Map<string, readonly number[]>();
   const consumer = client.consumer({
     groupId: options.groupId,
-    sessionTimeout: options.sessionTimeoutMillis ?? SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+    sessionTimeout: options.sessionTimeoutMillis,
+    heartbeatInterval: Math.min(HEARTBEAT_INTERVAL_MS, options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION),
     maxWaitTimeInMs: options.maxWaitMillis ?? MAX_WAIT_MS,
     maxBytesPerPartition: options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,

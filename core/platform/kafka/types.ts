@@ -102,7 +102,6 @@ export interface GroupConsumerOptions {
   readonly maxWaitMillis?: number;
   /** Partitions worked on at once. */
   readonly concurrency?: number;
-  readonly sessionTimeoutMillis?: number;
 }
 
 export interface GroupConsumer {

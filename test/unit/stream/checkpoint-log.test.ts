@@ -25,9 +25,9 @@ function keyOf(message: CheckpointMessage | string | null): string {
     case 'checkpoint':
       return checkpointKeys.piece(0, message.epoch, message.sequence, message.index);
     case 'activation':
-      return checkpointKeys.activation(0, message.version, message.epoch);
+      return checkpointKeys.activation(0, message.version, message.epoch, message.from_window);
     case 'deactivation':
-      return checkpointKeys.deactivation(0, message.version, message.epoch);
+      return checkpointKeys.deactivation(0, message.version, message.epoch, message.until_window);
     case 'idle':
       return checkpointKeys.idle(0, message.offset, message.epoch);
     case 'history':
@@ -124,6 +124,7 @@ describe('the log of a partition', () => {
     expect(log.latestCheckpoint()).toMatchObject({ epoch: 0 });
     log.apply(3, checkpointKeys.piece(0, 2, 0, 0), Buffer.from(JSON.stringify(piece(2, 0, 0, 1, 'new'))));
     expect(log.latestCheckpoint()).toMatchObject({ epoch: 2, sequence: 0 });
+    expect([0, 2, 3].map((epoch) => log.hasCheckpointOf(epoch))).toEqual([true, true, false]);
     const stale = log.keysOfPiecesBefore(2);
     expect(stale).toEqual(['checkpoint/0/0/1/0']);
     for (const key of stale) log.apply(4, key, null);

@@ -219,8 +219,11 @@ describe('the live evaluator', () => {
     const { engine } = driver;
     expect(engine.firstUnseenWindow(null)).toBeNull();
     expect(engine.firstUnseenWindow(WINDOW + 1)).toBe(2 * WINDOW);
-    engine.ingest(Buffer.from(JSON.stringify(reading('a', 90))), NaN, 0);
+    engine.ingest(Buffer.from(JSON.stringify(reading('a', 89.999))), NaN, 0);
     expect(engine.firstUnseenWindow(null)).toBe(3 * WINDOW);
+    // An event right on a window's start is an event of that window.
+    engine.ingest(Buffer.from(JSON.stringify(reading('a', 90))), NaN, 1);
+    expect(engine.firstUnseenWindow(null)).toBe(4 * WINDOW);
     expect(engine.firstUnseenWindow(10 * WINDOW)).toBe(10 * WINDOW);
     engine.closeNext(engine.latestEvent);
     engine.closeNext(engine.latestEvent);

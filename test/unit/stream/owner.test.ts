@@ -7,7 +7,7 @@ import { PartitionLog } from '../../../core/stream/checkpoint-log';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { Outbox } from '../../../core/stream/outbox';
 import { PartitionOwner } from '../../../core/stream/partition-owner';
-import { replayLog } from '../../../core/stream/replay-log';
+import { LogReplay } from '../../../core/stream/replay-log';
 import { type ClosedWindow } from '../../../core/stream/rows';
 import { restoreState } from '../../../core/stream/state-codec';
 import { bytesOf, noChange, reading, SETTINGS, type TestEvent, WINDOW } from './support';
@@ -134,20 +134,21 @@ class World {
   /** The rows that event log and decisions alone lead to. */
   async truth(): Promise<{ analysis: string[]; evaluations: string[] }> {
     const closed: ClosedWindow[] = [];
-    const { source } = this;
-    const replay = replayLog({
+    const replay = new LogReplay({
       engine: new PartitionEngine(0, SETTINGS),
       decisions: this.readLog().decisions,
-      records: (async function* () {
-        await Promise.resolve();
-        yield source;
-      })(),
       forecaster: noChange,
       seedHistory: (engine, snapshot) => {
         if (snapshot === 'past') seedPast(engine);
       },
     });
-    for await (const window of replay) closed.push(window);
+    const records = this.source.map(({ offset, timestamp, value }) => ({
+      offset: Number(offset),
+      timestampMillis: Number(timestamp),
+      value,
+    }));
+    for await (const window of replay.take(records)) closed.push(window);
+    for await (const window of replay.end()) closed.push(window);
     return {
       analysis: closed.flatMap(({ start, analysis }) => rowsOf(start, analysis)),
       evaluations: closed.flatMap(({ start, evaluations }) => rowsOf(start, evaluations)),
@@ -216,6 +217,36 @@ describe('the owner of a partition', () => {
     expect(world.history.lastIndexOf('stream-analysis-results')).toBeLessThan(
       world.history.indexOf('checkpoint'),
     );
+  });
+
+  it('leaves its predecessor’s checkpoint alone until its own is known to hold', async () => {
+    const world = new World();
+    const first = world.take('w1');
+    play(world, 0, 200);
+    await takeIn(first, world);
+    await first.run(async () => {
+      await first.checkpoint();
+    });
+    const frozen = world.take('w2');
+    play(world, 200, 300);
+    await takeIn(frozen, world, frozen.next);
+    // Its checkpoint comes too late: somebody else has claimed the partition while it was frozen.
+    const written = frozen.run(async () => {
+      world.append('claim/0/w3/1', { type: 'claim', partition: 0, worker: 'w3' });
+      await frozen.checkpoint();
+    });
+    await written;
+    expect(world.readLog().latestCheckpoint()).toMatchObject({ epoch: 0 });
+
+    const third = world.take('w3');
+    play(world, 300, 400);
+    await takeIn(third, world, third.next);
+    for (const _ of ['one', 'another']) {
+      await third.run(async () => {
+        await third.checkpoint();
+      });
+    }
+    expect(world.readLog().keysOfPiecesBefore(third.epoch)).toEqual([]);
   });
 
   it('goes on where another left off, from its checkpoint, with the same rows', async () => {

@@ -266,6 +266,24 @@ describe('other topics', () => {
     expect(String(rows[0]!['raw']).length).toBeLessThanOrEqual(1000);
   });
 
+  it('keep no rejects of a worker that had lost the partition', async () => {
+    const reject = (offset: number, reason: string, epoch: number) =>
+      record(offset, Buffer.from('x'), {
+        headers: { reason, 'source-partition': '0', 'source-offset': '7', epoch: String(epoch) },
+      });
+    await sink.store([
+      batch('rejects', 0, [
+        record(0, Buffer.from('{}'), { headers: { fence: '5' } }),
+        reject(1, 'duplicate', 3),
+        reject(2, 'late', 5),
+      ]),
+    ]);
+    expect(await ask(connection, 'SELECT reason FROM rejected_rows')).toEqual([{ reason: 'late' }]);
+    const restarted = await Sink.open(connection);
+    await restarted.store([batch('rejects', 0, [{ ...reject(3, 'late', 4), key: null }])]);
+    expect(await ask(connection, 'SELECT count(*) AS n FROM rejected_rows')).toEqual([{ n: 1 }]);
+  });
+
   it('keep versions with their file, and every change of stage', async () => {
     await sink.store([
       batch('deployments', 0, [

@@ -1,0 +1,112 @@
+import { historyChunkSchema, type HistoryChunk } from '../../core/contracts/blocks';
+import { type Stage, type DeploymentMessage } from '../../core/contracts/deployments';
+import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
+import { type StreamSettings } from '../../core/contracts/settings';
+import { type Micros } from '../../core/contracts/time';
+import { TOPICS } from '../../core/contracts/topics';
+import { logDeployment } from '../../core/model/deployments';
+import { encodeModel, sha256Of } from '../../core/model/model-file';
+import { initialWeights } from '../../core/model/network';
+import { FEATURES, PRODUCT_SHAPE } from '../../core/model/types';
+import { partitionOf, type Kafka, type Producer } from '../../core/platform/kafka';
+import { HISTORY_WINDOWS } from '../../core/stream/limits';
+
+export const version = (name: string): VersionId => versionIdSchema.parse(name);
+
+/** Topics as workers make them. */
+export async function createTopics(kafka: Kafka, partitions: number): Promise<void> {
+  await kafka.createTopics(
+    Object.values(TOPICS).map((topic) => ({
+      name: topic.name,
+      cleanup: topic.cleanup,
+      partitions: topic.partitions === 'perSource' ? partitions : topic.partitions,
+    })),
+  );
+}
+
+/** What every worker of the deployment is to agree on. */
+export async function logSettings(producer: Producer, settings: StreamSettings): Promise<void> {
+  await logDeployment(producer, [{ type: 'settings', settings }]);
+}
+
+/** A network with weights from the seed, deployed under this name; what it forecasts is nonsense, and always the same. */
+export async function deployModel(producer: Producer, name: string, seed: number): Promise<void> {
+  const bytes = Buffer.from(
+    encodeModel({
+      metadata: {
+        version: version(name),
+        shape: PRODUCT_SHAPE,
+        scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
+        toleranceCelsius: 1,
+        residualStddev: seed % 2 === 0 ? null : 0.7,
+      },
+      weights: initialWeights(PRODUCT_SHAPE, seed),
+    }),
+  );
+  const message: DeploymentMessage = {
+    type: 'model',
+    version: version(name),
+    onnx_base64: bytes.toString('base64'),
+    sha256: sha256Of(bytes),
+    lineage: {
+      round: 0,
+      parents: [],
+      strategy: 'none',
+      role: null,
+      seed,
+      devices: 0,
+      data_from: null,
+      data_until: null,
+      feedback_used: {},
+    },
+    created_at: '2020-01-01T00:00:00Z',
+  };
+  await logDeployment(producer, [message]);
+}
+
+export async function stageModel(producer: Producer, name: string, stage: Stage): Promise<void> {
+  await logDeployment(producer, [
+    {
+      type: 'stage',
+      version: version(name),
+      stage,
+      round: 0,
+      not_before: null,
+      reason: 'a test says so',
+      by: 'test',
+      at: '2020-01-01T00:00:00Z',
+    },
+  ]);
+}
+
+/** A past for every device, so that versions are scored from the first window on. */
+export async function logHistory(
+  producer: Producer,
+  devices: readonly string[],
+  liveStart: Micros,
+  settings: StreamSettings,
+  partitions: number,
+): Promise<void> {
+  const past = (level: number): number[] =>
+    Array.from({ length: HISTORY_WINDOWS }, (_, back) => level + Math.sin(back));
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const chunk: HistoryChunk = historyChunkSchema.parse({
+      type: 'history',
+      snapshot: 'the past',
+      last_window_start: liveStart - settings.windowMicros,
+      window_micros: settings.windowMicros,
+      devices: devices
+        .filter((device) => partitionOf(device, partitions) === partition)
+        .map((device_id) => ({
+          device_id,
+          avg: past(20),
+          humidity_avg: past(50),
+          pressure_avg: past(1_000),
+          stddev: null,
+        })),
+    });
+    await producer.send(TOPICS.history.name, [
+      { key: `history/${partition}/0`, partition, value: JSON.stringify(chunk) },
+    ]);
+  }
+}

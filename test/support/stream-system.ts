@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageFile } from '../../cli/package-root';
+import { signalGroup } from '../../cli/processes/child';
+import { Processes } from '../../cli/processes/processes';
+import { silentProgress } from '../../cli/progress/progress';
+import { cacheFolder } from '../../cli/servers/cache';
+import { findJava } from '../../cli/servers/java';
+import { obtainKafka } from '../../cli/servers/obtain-kafka';
+import { startKafka, type KafkaServer } from '../../cli/servers/start-kafka';
+import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/worker-process';
+import { readEnvironment } from '../../core/platform/config';
+import { connectKafka, type Kafka } from '../../core/platform/kafka';
+import { silentLogger } from '../../core/platform/log';
+
+/** What a command printed and ended with. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/**
+ * A broker of its own and workers as processes, all of which a test may kill, freeze and start again. Temporal is the test
+ * run's.
+ */
+export class StreamSystem {
+  private broker: KafkaServer | undefined;
+  private readonly port: number;
+  private workersStarted = 0;
+
+  private constructor(
+    readonly folder: string,
+    private readonly processes: Processes,
+    private readonly java: string,
+    private readonly classPath: string,
+    broker: KafkaServer,
+    private readonly variables: Readonly<Record<string, string>>,
+  ) {
+    this.broker = broker;
+    this.port = Number(broker.broker.split(':')[1]);
+  }
+
+  static async start(variables: Readonly<Record<string, string>> = {}): Promise<StreamSystem> {
+    const folder = await mkdtemp(join(tmpdir(), 'fedloop-stream-'));
+    const processes = Processes.start();
+    const java = await findJava();
+    const classPath = await obtainKafka(cacheFolder(), processes, silentProgress);
+    const broker = await startKafka({
+      processes,
+      java,
+      classPath,
+      folder: join(folder, 'kafka'),
+      logFolder: join(folder, 'logs'),
+    });
+    return new StreamSystem(folder, processes, java, classPath, broker, variables);
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return { ...process.env, KAFKA_BROKERS: `127.0.0.1:${this.port}`, ...this.variables };
+  }
+
+  get warehouse(): string {
+    return join(this.folder, 'warehouse.duckdb');
+  }
+
+  connect(): Promise<Kafka> {
+    return connectKafka(readEnvironment(this.env), 'fedloop-test', silentLogger());
+  }
+
+  /** Start a worker with nothing but where the servers are, and what `variables` say. */
+  startWorker(role: WorkerRole, variables: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+    this.workersStarted += 1;
+    return startWorker(this.processes, role, {
+      env: { ...this.env, ...variables },
+      // A log of its own: what a killed one said last is worth reading.
+      logFolder: join(this.folder, 'logs', `${role}-${this.workersStarted}`),
+      cwd: this.folder,
+    });
+  }
+
+  startAnalytics(): Promise<WorkerProcess> {
+    return this.startWorker('analytics', {
+      FEDLOOP_WAREHOUSE: this.warehouse,
+      FEDLOOP_PROCESSED: join(this.folder, 'processed'),
+    });
+  }
+
+  /** The broker dies or is stopped, and comes back with its log and its address. */
+  async restartBroker(how: 'killed' | 'stopped'): Promise<void> {
+    const { broker } = this;
+    if (broker === undefined) return;
+    if (how === 'killed') signalGroup(broker.child.pid, 'SIGKILL');
+    await broker.child.stop(STOP_MILLIS);
+    this.broker = await startKafka({
+      processes: this.processes,
+      java: this.java,
+      classPath: this.classPath,
+      folder: join(this.folder, 'kafka'),
+      logFolder: join(this.folder, 'logs'),
+      port: this.port,
+    });
+  }
+
+  /** A `fedloop` command beside the system, as a user would run it. */
+  command(...words: string[]): Promise<CommandResult> {
+    return this.commandWith({}, ...words);
+  }
+
+  commandWith(variables: Readonly<Record<string, string>>, ...words: string[]): Promise<CommandResult> {
+    const child = spawn(process.execPath, [packageFile('bin', 'fedloop.js'), ...words], {
+      cwd: this.folder,
+      env: { ...this.env, ...variables },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (err += text.toString()));
+    return new Promise((done) => {
+      child.once('close', (code) => {
+        done({ code, out, err });
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.processes.stopAll(STOP_MILLIS);
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const STOP_MILLIS = 5_000;

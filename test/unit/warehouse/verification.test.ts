@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { type RejectReason } from '../../../core/contracts/blocks';
+import { type SerialConnection } from '../../../core/warehouse/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { expireRows } from '../../../core/warehouse/retention';
+import { type WindowRows } from '../../../core/warehouse/row-differences';
+import { Sink } from '../../../core/warehouse/sink';
+import { answerSql, answerToJson } from '../../../core/warehouse/sql';
+import { type AskTables, storedBounds } from '../../../core/warehouse/stored-rows';
+import { Verification, type VerificationReport } from '../../../core/warehouse/verification';
+import { addFinishedDays } from '../../../core/warehouse/stream-days';
+import { ensureSettings } from '../../../core/warehouse/settings';
+import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
+import { analysisBlock, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
+
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let ask: AskTables;
+
+beforeEach(async () => {
+  warehouse = await openWarehouse(':memory:');
+  connection = await warehouse.connect();
+  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  const asking = await warehouse.connect();
+  // As the analytics worker's route answers: through JSON.
+  ask = async (row, sql) => {
+    const answer = z
+      .object({ rows: z.array(z.unknown()) })
+      .parse(JSON.parse(answerToJson(await answerSql(asking, sql))));
+    return z.array(row).parse(answer.rows);
+  };
+});
+afterEach(async () => {
+  await warehouse.close();
+});
+
+const VERSION = 'v0';
+const DEVICES = ['a', 'b'];
+
+/** Window `n` of partition 0 as the log leads to it. */
+function windowOf(n: number): WindowRows {
+  const analysis = analysisBlock({ window: n }, DEVICES);
+  const evaluations = evaluationBlock(
+    { window: n },
+    DEVICES.map((device) => ({ version: VERSION, device, error: 0.5 })),
+  );
+  return {
+    partition: 0,
+    start: T0 + n * WINDOW,
+    end: T0 + (n + 1) * WINDOW,
+    analysis: analysis.columns,
+    evaluations: evaluations.columns,
+  };
+}
+
+/** Store windows 0 … count − 1 and one reject, as the sink does. */
+async function store(count: number): Promise<void> {
+  const sink = await Sink.open(connection);
+  const windows = Array.from({ length: count }, (_, n) => n);
+  await sink.store([
+    batch(
+      'analysis',
+      0,
+      windows.map((n) => record(n, analysisBlock({ window: n }, DEVICES))),
+    ),
+    batch(
+      'evaluations',
+      0,
+      windows.map((n) =>
+        record(
+          n,
+          evaluationBlock(
+            { window: n },
+            DEVICES.map((device) => ({ version: VERSION, device, error: 0.5 })),
+          ),
+        ),
+      ),
+    ),
+    batch('rejects', 0, [
+      record(0, Buffer.from('junk'), {
+        headers: { reason: 'malformed', detail: 'not-json', 'source-partition': '0', 'source-offset': '3' },
+      }),
+    ]),
+  ]);
+}
+
+async function verify(
+  windows: number,
+  must: 'stored' | 'all' = 'all',
+  rejects: readonly (readonly [number, RejectReason])[] = [[3, 'malformed']],
+): Promise<VerificationReport> {
+  const bounds = await storedBounds(ask, WINDOW);
+  const verification = new Verification(ask, must === 'all' ? undefined : bounds, bounds.expiredBefore, 10);
+  let readings = 0;
+  for (let n = 0; n < windows; n += 1) {
+    const window = windowOf(n);
+    readings += window.analysis.count.reduce((sum, count) => sum + count, 0);
+    await verification.window(window);
+  }
+  for (const [offset, reason] of rejects)
+    await verification.reject(0, offset, reason, 'not-json', Buffer.from('junk'));
+  const read = readings + rejects.length + 5;
+  const counts = {
+    read,
+    windowed: readings + 5,
+    late: 0,
+    duplicate: 0,
+    future: 0,
+    malformed: rejects.length,
+  };
+  return verification.finish([{ partition: 0, counts, openReadings: 5, next: read }]);
+}
+
+describe('verification', () => {
+  it('finds no difference in what the sink stored, and the events add up', async () => {
+    await store(3);
+    const report = await verify(3);
+    expect(report.differences).toEqual({ count: 0, byTable: {}, first: [] });
+    expect(report.compared).toEqual({ stream_analysis_results: 6, model_evaluations: 6, rejected_rows: 1 });
+    expect(report.accounting).toMatchObject([{ partition: 0, addsUp: true, rejected: { malformed: 1 } }]);
+  });
+
+  it('names each row that differs, with the columns', async () => {
+    await store(2);
+    await connection.run("UPDATE evaluation_rows SET confidence = 0.25 WHERE device_id = 'b'");
+    await connection.run("UPDATE stream_analysis_results SET actual_anomaly = true WHERE device_id = 'a'");
+    const { differences } = await verify(2);
+    expect(differences.byTable).toEqual({
+      stream_analysis_results: { different: 2 },
+      model_evaluations: { different: 2 },
+    });
+    const told = differences.first.find(({ table }) => table === 'model_evaluations');
+    expect(told).toMatchObject({
+      kind: 'different',
+      partition: 0,
+      row: { window_start: T0, model_version: VERSION, device_id: 'b' },
+    });
+    expect(Object.keys(told?.columns ?? {})).toEqual(['confidence']);
+    expect(told?.columns?.['confidence']?.stored).toBe(0.25);
+  });
+
+  it('tells missing rows from unexpected and repeated ones', async () => {
+    await store(2);
+    await connection.run("DELETE FROM stream_analysis_results WHERE device_id = 'a'");
+    await connection.run("INSERT INTO evaluation_rows SELECT * FROM evaluation_rows WHERE device_id = 'a'");
+    await connection.run("UPDATE rejected_rows SET source_offset = 4 WHERE source = 'stream'");
+    const { differences, accounting } = await verify(2);
+    expect(differences.byTable).toEqual({
+      stream_analysis_results: { missing: 2 },
+      model_evaluations: { repeated: 2 },
+      rejected_rows: { missing: 1, unexpected: 1 },
+    });
+    expect(accounting.map(({ addsUp }) => addsUp)).toEqual([false]);
+  });
+
+  it('finds rejects behind the last one that there should be', async () => {
+    await store(1);
+    await connection.run('UPDATE rejected_rows SET source_offset = 7');
+    expect((await verify(1, 'all', [])).differences.byTable).toEqual({ rejected_rows: { unexpected: 1 } });
+    expect((await verify(1, 'stored', [])).differences.byTable).toEqual({ rejected_rows: { unexpected: 1 } });
+  });
+
+  it('passes over rows that are on their way, unless all must be there', async () => {
+    await store(2);
+    const report = await verify(4, 'stored', [
+      [3, 'malformed'],
+      [9, 'late'],
+    ]);
+    expect(report.differences.count).toBe(0);
+    expect(report.onTheirWay).toBe(2 * DEVICES.length * 2 + 1);
+    expect(report.accounting[0]).toMatchObject({ addsUp: true });
+    const late = await verify(4);
+    expect(late.differences.byTable).toEqual({
+      stream_analysis_results: { missing: 4 },
+      model_evaluations: { missing: 4 },
+    });
+  });
+
+  it('says which rows are past their retention instead of missing them', async () => {
+    const day = 86_400_000_000 / WINDOW;
+    await store(2);
+    const sink = await Sink.open(connection);
+    await sink.store([batch('analysis', 0, [record(2, analysisBlock({ window: day }, DEVICES))])]);
+    await addFinishedDays(connection, T0 + 86_400_000_000);
+    await expireRows(connection, T0 + WINDOW);
+    await expireRows(connection, T0 + 2 * WINDOW);
+    const report = await verify(2);
+    expect(report.differences.count).toBe(0);
+    expect(report.expired).toEqual({ rows: 8, before: T0 + 2 * WINDOW });
+    expect(report.accounting).toMatchObject([{ addsUp: true, inStoredWindows: 0 }]);
+  });
+});
