@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   InvalidModel: { exit: 1, retryable: false },
   TooFewUpdates: { exit: 1, retryable: false },
   TooFewWindows: { exit: 1, retryable: false },
+  RowsDiffer: { exit: 1, retryable: false },
   RoundInProgress: { exit: 1, retryable: false },
   Interrupted: { exit: 130, retryable: false },
   Internal: { exit: 1, retryable: true },
