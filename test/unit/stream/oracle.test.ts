@@ -219,8 +219,10 @@ describe('the engine and SQL over the same log', () => {
   );
 });
 
+/** By device, then window. */
 function compare(one: PrintedRow, other: PrintedRow): number {
-  const key = ({ device_id, window_start }: PrintedRow): string =>
-    `${String(device_id)} ${String(Date.parse(String(window_start)) + 1e13)}`;
-  return key(one) < key(other) ? -1 : 1;
+  const [a, b] = [one, other].map(({ device_id }) => String(device_id));
+  if (a !== b) return a! < b! ? -1 : 1;
+  const [from, to] = [one, other].map(({ window_start }) => Date.parse(String(window_start)));
+  return from! - to!;
 }
