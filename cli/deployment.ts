@@ -12,12 +12,13 @@ export async function deploymentEnvironment(session: Session): Promise<NodeJS.Pr
     'ServerUnavailable',
     'no system is running in this folder, and TEMPORAL_ADDRESS names none',
     {
-      hint: 'Start one in another terminal with `fedloop demo --stay`, or set TEMPORAL_ADDRESS.',
+      hint: 'Start one with `fedloop up`, or set TEMPORAL_ADDRESS.',
     },
   );
 }
 
-function environmentOf({ kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
+/** Variables that lead to a system that runs here. */
+export function environmentOf({ kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
   return {
     KAFKA_BROKERS: kafka.brokers,
     FEDLOOP_TOPIC_PREFIX: kafka.topicPrefix,

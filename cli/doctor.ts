@@ -3,8 +3,11 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { readEnvironment } from '../core/platform/config';
+import { LIMITS } from './limits';
+import { findRunning } from './running';
 import { cacheFolder } from './servers/cache';
-import { findJava } from './servers/java';
+import { findJava, OLDEST_JAVA } from './servers/java';
+import { freePorts } from './servers/ports';
 import { requireBroker } from './servers/start-kafka';
 import { connectTemporal, namesTemporal } from './servers/temporal-client';
 import { onPath } from './servers/tool';
@@ -22,6 +25,8 @@ export interface Finding {
 const OLDEST_NODE = [20, 3] as const;
 /** Kafka and Temporal's server in the cache (0.3 GB), a build of the latter (2 GB), and a run. */
 const DISK_BYTES = 4e9;
+/** Kafka (2), Temporal (4), Prometheus and five workers. */
+const PORTS = 12;
 /** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
 const MEMORY_BYTES = 3e9;
 
@@ -34,6 +39,8 @@ export async function examine(session: Session): Promise<readonly Finding[]> {
     ...(await kafka(session, cache)),
     ...(await temporal(session, cache)),
     await prometheus(session),
+    await ports(),
+    await runningHere(session),
     await disk(session.folder),
     memory(),
   ];
@@ -68,7 +75,7 @@ async function kafka(session: Session, cache: string): Promise<readonly Finding[
     return [failed('Kafka', cause)];
   }
   const java = await findJava(session.env).then(
-    (path) => fine('Java', path),
+    (path) => fine('Java', `${path}, ${OLDEST_JAVA} or later`),
     (cause: unknown) => failed('Java', cause),
   );
   const names = await readdir(cache).catch(() => []);
@@ -116,6 +123,41 @@ async function prometheus(session: Session): Promise<Finding> {
     text: 'not found: metrics are served, but not collected',
     advice: 'Debian: `apt-get install prometheus`.',
   };
+}
+
+/** Servers and workers listen on loopback, each on a port of its own. */
+async function ports(): Promise<Finding> {
+  try {
+    await freePorts(PORTS);
+    return fine('ports', `${PORTS} free ones on loopback`);
+  } catch (cause) {
+    return missing(
+      'ports',
+      `nothing can listen on loopback: ${messageOf(cause)}`,
+      'Allow programs to listen on 127.0.0.1.',
+    );
+  }
+}
+
+/** What runs in this folder, and whether it answers. */
+async function runningHere(session: Session): Promise<Finding> {
+  const running = await findRunning(session.folder);
+  if (running === undefined) return fine('system', 'none runs in this folder');
+  const states = await Promise.all(
+    running.workers.map(async ({ role, url }) => {
+      const response = await fetch(`${url}/healthz`, {
+        signal: AbortSignal.timeout(LIMITS.externalConnectMillis),
+      }).catch(() => undefined);
+      return { role, healthy: response?.ok === true };
+    }),
+  );
+  const silent = states.filter(({ healthy }) => !healthy).map(({ role }) => role);
+  if (silent.length === 0) return fine('system', `run ${running.id}: every worker answers`);
+  return missing(
+    'system',
+    `run ${running.id}: no answer from ${silent.join(', ')}`,
+    `Look into ${running.runFolder}/logs; \`fedloop down\` and \`fedloop up --resume ${running.id}\` start it again.`,
+  );
 }
 
 async function disk(folder: string): Promise<Finding> {

@@ -10,6 +10,8 @@ export const LIMITS = {
   workerReadyMillis: 300_000,
   /** An address that somebody typed is wrong or reachable at once. */
   externalConnectMillis: 5_000,
+  /** All of the above one after the other on a busy machine, and the building of a Temporal server that a first start may need. */
+  systemReadyMillis: 25 * 60_000,
   readyPollMillis: 100,
 
   /** Time a worker has to finish its batch and close its files. */
@@ -19,6 +21,9 @@ export const LIMITS = {
   serverGraceMillis: 5_000,
   /** What the guardian grants after the command's own death. */
   guardianGraceMillis: 5_000,
+
+  /** Workers and servers have their own graces one after the other; then the keeper is killed, and its guardian takes over. */
+  keeperGraceMillis: 30_000,
 
   /** The SDK's download is given up when no byte has come for so long. */
   downloadSilenceMillis: 20_000,
@@ -42,6 +47,10 @@ export const LIMITS = {
   previewSeconds: 3_600,
   /** Points of a line in the preview: one for every few pixels. */
   previewPoints: 240,
+  /** Looks of `watch`: a window lasts 30 s of event time, and a fast fleet plays one in a second or two. */
+  watchMillis: 2_000,
+  /** Parts of `status` that other programs answer: what hangs is left out. */
+  statusMillis: 5_000,
   /** A question to a running system. */
   questionMillis: 60_000,
 } as const;

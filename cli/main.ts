@@ -4,6 +4,7 @@ import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
+import { registerDown } from './commands/down';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
@@ -11,6 +12,9 @@ import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStrategies } from './commands/strategies';
+import { registerUp } from './commands/up';
+import { registerWarehouse } from './commands/warehouse';
+import { registerWatch } from './commands/watch';
 import { registerWorker } from './commands/worker';
 import { describeFailure, EXIT_CODES } from './fail';
 import { packageVersion } from './package-root';
@@ -19,6 +23,7 @@ const EXAMPLES = `
 Examples:
   $ fedloop demo                                   five measured rounds with a fleet of 2,407 devices
   $ fedloop demo --devices 200 --rounds 2 --stay   a small one that stays up
+  $ fedloop up --fleet && fedloop round start --wait && fedloop report && fedloop down
   $ fedloop round start --wait --input '{"participants": 20}'
   $ fedloop sql "SELECT * FROM model_scoreboard"   of the running system, else of the latest run
 `;
@@ -43,6 +48,8 @@ export function createProgram(): Command {
     .addHelpText('after', `Exit codes:\n${exitCodes()}\n`);
   program.commandsGroup('See it work:');
   registerDemo(program);
+  registerUp(program);
+  registerDown(program);
   program.commandsGroup('Train and count:');
   registerRound(program);
   registerSchedule(program);
@@ -50,8 +57,10 @@ export function createProgram(): Command {
   registerStrategies(program);
   program.commandsGroup('Look:');
   registerStatus(program);
+  registerWatch(program);
   registerReport(program);
   registerSql(program);
+  registerWarehouse(program);
   registerReplay(program);
   registerDashboard(program);
   registerDoctor(program);

@@ -27,6 +27,21 @@ export async function askRoundProgress(client: Client, rootId: string): Promise<
   }
 }
 
+/** How far a round is that runs under this id, whoever has started it. */
+export async function askRunningRound(
+  client: Client,
+  workflowId: string,
+): Promise<ShownProgress | undefined> {
+  try {
+    const handle = client.workflow.getHandle(workflowId);
+    const { status } = await handle.describe();
+    return status.name === 'RUNNING' ? roundProgress.parse(await handle.query('progress')) : undefined;
+  } catch {
+    // None has run yet, or a busy worker answers late.
+    return undefined;
+  }
+}
+
 /**
  * End a workflow and the round it has under way, at once. For workflows whose workers are about to go: on a server that lives on, they
  * would wait for them for ever and keep the next ones from starting.

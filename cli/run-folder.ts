@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FedloopError } from '../core/contracts/errors';
 
 /** Where everything of one run lies. */
 export interface RunFolder {
@@ -51,4 +52,16 @@ export async function latestRun(folder: string): Promise<RunFolder | undefined> 
     if (there?.isFile() === true) return run;
   }
   return undefined;
+}
+
+/**
+ * A name from outside becomes a path only when it looks like one of ours.
+ * @throws FedloopError `InvalidInput`
+ */
+export function namedRun(folder: string, id: string): RunFolder {
+  const name = id.replace(/^runs\//, '').replace(/\/$/, '');
+  if (/^[\w-]+$/.test(name)) return runFolder(folder, name);
+  throw new FedloopError('InvalidInput', `${id} is not the name of a run`, {
+    hint: 'A run is named like 20260102-030405-1a2b.',
+  });
 }

@@ -42,7 +42,7 @@ export async function requireRunning(folder: string): Promise<RunningSystem> {
   const running = await findRunning(folder);
   if (running !== undefined) return running;
   throw new FedloopError('ServerUnavailable', 'no system is running in this folder', {
-    hint: 'Start one in another terminal with `fedloop demo --stay`.',
+    hint: 'Start one with `fedloop up`, or `fedloop demo --stay` in another terminal.',
   });
 }
 
@@ -56,7 +56,7 @@ export async function requireNoneRunning(folder: string): Promise<void> {
     'ServerUnavailable',
     `a system runs in this folder already (run ${running.id}, process ${running.pid})`,
     {
-      hint: 'Stop it with Ctrl-C in its terminal, or work in another folder.',
+      hint: 'Stop it with `fedloop down`, or work in another folder.',
     },
   );
 }

@@ -11,7 +11,7 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .summary('check that everything needed is here')
     .description(
-      'Check Node, Java, Maven, Temporal, disk, memory and the servers that the environment names; say what to do.',
+      'Check Node, Java, Maven, Go, Temporal, Prometheus, ports, disk, memory, the system that runs here and the servers that the environment names; say what to do.',
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>

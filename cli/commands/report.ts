@@ -11,7 +11,7 @@ import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
 import { REPORT_ROUNDS, writeReport } from '../report/write';
 import { findRunning } from '../running';
-import { latestRun, runFolder, type RunFolder } from '../run-folder';
+import { latestRun, namedRun, runFolder, type RunFolder } from '../run-folder';
 import { withSession, type Session } from '../session';
 import { unlessAborted } from '../wait';
 
@@ -106,13 +106,4 @@ async function findRun(session: Session, id: string | undefined): Promise<FoundR
     );
   }
   return { folder, asking: (work) => withFile(folder.warehouse, work) };
-}
-
-/** A name from outside becomes a path only when it looks like one of ours. */
-function namedRun(folder: string, id: string): RunFolder {
-  const name = id.replace(/^runs\//, '').replace(/\/$/, '');
-  if (/^[\w-]+$/.test(name)) return runFolder(folder, name);
-  throw new FedloopError('InvalidInput', `${id} is not the name of a run`, {
-    hint: 'A run is named like 20260102-030405-1a2b.',
-  });
 }

@@ -1,31 +1,11 @@
+import { relative } from 'node:path';
 import { type Command } from 'commander';
 import { outColours as pc } from '../colours';
-import { z } from 'zod';
-import { askWorker } from '../ask';
+import { percent, signed, whole } from '../format';
 import { jsonOption } from '../options';
-import { isAlive, requireRunning, type RunningSystem } from '../running';
-import { withSession, type Session } from '../session';
-
-const championRow = z.object({
-  model_version: z.string(),
-  round: z.number().nullable(),
-  accuracy: z.number(),
-  persistence_accuracy: z.number(),
-  evaluations: z.number(),
-});
-const roundRow = z.object({
-  round: z.number(),
-  model_version: z.string(),
-  decision: z.string(),
-  reason: z.string(),
-});
-
-interface Status {
-  readonly system: RunningSystem;
-  readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
-  readonly champion: z.infer<typeof championRow> | null;
-  readonly lastRound: z.infer<typeof roundRow> | null;
-}
+import { requireRunning } from '../running';
+import { withSession } from '../session';
+import { describeRound, readSystemStatus, type SystemStatus } from '../system-status';
 
 /** `fedloop status`: what runs here, on one screen. */
 export function registerStatus(program: Command): void {
@@ -33,61 +13,50 @@ export function registerStatus(program: Command): void {
     .command('status')
     .summary('what runs in this folder')
     .description(
-      'Servers and workers of the running system, the champion and its real accuracy, the last round.',
+      'Servers and workers, the champion and its real accuracy, how far the stream is behind, the last round, the round under way and the next scheduled one.',
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
       withSession(async (session) => {
-        const status = await readStatus(session);
-        session.out(options.json === true ? `${JSON.stringify(status, null, 2)}\n` : render(status));
+        const status = await readSystemStatus(session, await requireRunning(session.folder));
+        session.out(
+          options.json === true
+            ? `${JSON.stringify(status, null, 2)}\n`
+            : renderStatus(status, session.folder),
+        );
       }),
     );
 }
 
-async function readStatus(session: Session): Promise<Status> {
-  const system = await requireRunning(session.folder);
-  const { kafka, temporal, workers } = system;
-  const processes = [
-    ...(kafka.pid === null ? [] : [{ name: 'Kafka', pid: kafka.pid }]),
-    ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
-    ...workers.map(({ role, pid }) => ({ name: role, pid })),
-  ].map((known) => ({ ...known, up: isAlive(known.pid) }));
-  const analytics = workers.find(({ role }) => role === 'analytics');
-  const ask = analytics === undefined ? undefined : askWorker(analytics.url);
-  const champions = await ask?.(
-    championRow,
-    `SELECT model_version, round, accuracy, persistence_accuracy, evaluations::DOUBLE AS evaluations
-     FROM model_scoreboard WHERE stage = 'champion'`,
-  );
-  const rounds = await ask?.(
-    roundRow,
-    'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
-  );
-  return { system, processes, champion: champions?.[0] ?? null, lastRound: rounds?.[0] ?? null };
-}
-
-function render({ system, processes, champion, lastRound }: Status): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+/** One screen; what did not answer is said so. */
+export function renderStatus(status: SystemStatus, folder: string): string {
+  const { system, processes, champion, lastRound, round, lag, nextScheduled } = status;
   const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
-  const lines = [
+  const lines: readonly (readonly [string, string])[] = [
     ['run', `${system.id}, since ${system.startedAt}`],
     ['processes', state],
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
-    ...(system.prometheusUrl === null ? [] : [['Prometheus', system.prometheusUrl]]),
+    ...(system.prometheusUrl === null ? [] : ([['Prometheus', system.prometheusUrl]] as const)),
     [
       'champion',
       champion === null
         ? 'none measured yet'
-        : `${champion.model_version}: ${percent(champion.accuracy)} real accuracy (persistence ${percent(champion.persistence_accuracy)}), ${champion.evaluations.toLocaleString('en')} evaluations`,
+        : `${champion.model_version}: ${percent(champion.accuracy)} real accuracy (persistence ${percent(champion.persistence_accuracy)}, bias ${signed(champion.bias, 2)} °C), ${whole(champion.evaluations)} evaluations`,
     ],
+    ['lag', lag === null ? 'unknown: Kafka does not answer' : `${whole(lag)} events`],
     [
       'last round',
       lastRound === null
         ? 'none yet'
         : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
     ],
-    ['logs', `${system.runFolder}/logs`],
+    ['now', round === null ? 'no round under way' : describeRound(round)],
+    [
+      'next',
+      nextScheduled === null ? 'nothing scheduled' : `${nextScheduled.at} (${nextScheduled.schedule})`,
+    ],
+    ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
-  return `${lines.map(([name = '', text = '']) => `${pc.bold(name.padEnd(11))}${text}`).join('\n')}\n`;
+  return `${lines.map(([name, text]) => `${pc.bold(name.padEnd(11))}${text}`).join('\n')}\n`;
 }

@@ -8,8 +8,8 @@ export function startRoundLink(uiUrl: string, namespace: string): string {
   return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?${query.toString()}`;
 }
 
-/** Where to look while a system stays up. */
-export function renderLinks(system: System): string {
+/** Where to look while a system stays up; `until` is what ends it. */
+export function renderLinks(system: System, until: 'Ctrl-C' | '`fedloop down`'): string {
   const { temporal } = system.servers;
   const lines = [
     ...(temporal.uiUrl === undefined
@@ -25,7 +25,7 @@ export function renderLinks(system: System): string {
   ];
   const width = Math.max(...lines.map(([name = '']) => name.length));
   return [
-    pc.bold('Everything stays up until Ctrl-C.'),
+    pc.bold(`Everything stays up until ${until}.`),
     ...lines.map(([name = '', where = '']) => `  ${name.padEnd(width)}  ${pc.cyan(where)}`),
     `  In another terminal: fedloop sql "SELECT * FROM model_scoreboard" · fedloop round start --wait · fedloop status`,
     '',

@@ -1,12 +1,9 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
 import { askWorker } from '../ask';
 import { type BatchFigures } from '../batch-result';
-import { packageFile } from '../package-root';
-import { type Processes } from '../processes/processes';
 import { createRunFolder, runId, type RunFolder } from '../run-folder';
 import { withTemporal } from '../servers/temporal-client';
 import { collectReport } from '../report/collect';
@@ -15,9 +12,9 @@ import { type Session } from '../session';
 import { startSystem, type System } from '../system';
 import { unlessAborted } from '../wait';
 import { WORKER_ROLES, requireBuilt } from '../worker-process';
-import { checkFleet, FLEET_VARIABLE } from './check-fleet';
 import { collectEvidence } from './collect';
 import { renderLinks } from './links';
+import { dataFolder, planFleet } from './plan-fleet';
 import { publishChampion } from './publish-champion';
 import { resultsOf, type Results } from './summary';
 import { demoSettings, type DemoOptions, type DemoSettings } from './settings';
@@ -51,7 +48,11 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     roles: WORKER_ROLES,
     settings: settings.stream,
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
-    prepare: (processes) => planFleet(session, processes, settings, run),
+    prepare: async (processes) => ({
+      ...(await planFleet(session, processes, settings, run)),
+      // The rounds that were asked for are what is measured: nothing else may change the champion, at a moment that the wall clock decides.
+      FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
+    }),
   });
   try {
     const signal = AbortSignal.any([session.signal, abortedBy(system.failed)]);
@@ -77,7 +78,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
       `The report is ${relative(session.folder, run.report)}; everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,
     );
     if (options.stay === true) {
-      session.progress.note(`\n${renderLinks(system)}`);
+      session.progress.note(`\n${renderLinks(system, 'Ctrl-C')}`);
       await unlessAborted(system.failed, session.signal);
     }
   } finally {
@@ -122,39 +123,6 @@ function abortedBy(failure: Promise<never>): AbortSignal {
     controller.abort(cause);
   });
   return controller.signal;
-}
-
-/** The fleet's worker plans the same fleet for itself, from the same settings. */
-async function planFleet(
-  session: Session,
-  processes: Processes,
-  settings: DemoSettings,
-  run: RunFolder,
-): Promise<NodeJS.ProcessEnv> {
-  const step = session.progress.step('Planning the fleet');
-  try {
-    const devices = await checkFleet(processes, settings, join(run.logs, 'fleet-plan.log'));
-    step.done(`${devices.toLocaleString('en')} devices`);
-  } catch (cause) {
-    step.fail(processes.failure);
-    throw cause;
-  }
-  return {
-    [FLEET_VARIABLE]: JSON.stringify(settings.fleet),
-    // The rounds that were asked for are what is measured: nothing else may change the champion, at a moment that the wall clock decides.
-    FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
-  };
-}
-
-/** The folder as given; the sample data ships with the package and is found from any working folder. */
-async function dataFolder(folder: string, data: string): Promise<string> {
-  for (const path of [join(folder, data), packageFile(data)]) {
-    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return path;
-  }
-  if ((await stat(data).catch(() => undefined)) !== undefined) return data;
-  throw new FedloopError('InvalidData', `there is no data folder ${data}`, {
-    hint: 'Give --data a folder of CSV or Parquet files with device_id, timestamp and temperature.',
-  });
 }
 
 /** Devices by the fleet's own truth, which only reports and tests may read. */

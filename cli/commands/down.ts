@@ -1,0 +1,34 @@
+import { type Command } from 'commander';
+import { endKeeper } from '../keeper';
+import { jsonOption } from '../options';
+import { findRunning } from '../running';
+import { withSession } from '../session';
+
+/** `fedloop down`: the end of what `fedloop up` began. */
+export function registerDown(program: Command): void {
+  program
+    .command('down')
+    .summary('stop what runs in this folder')
+    .description(
+      'Stop the workers and servers of this folder; their data stays in runs/<id>. Nothing running is no error.',
+    )
+    .addOption(jsonOption())
+    .action((options: { json?: boolean }) =>
+      withSession(async (session) => {
+        const running = await findRunning(session.folder);
+        if (running !== undefined) {
+          const step = session.progress.step(`Stopping run ${running.id}`);
+          await endKeeper(running.pid);
+          step.done();
+        }
+        const stopped = running?.id ?? null;
+        session.out(
+          options.json === true
+            ? `${JSON.stringify({ stopped })}\n`
+            : stopped === null
+              ? 'nothing is running in this folder\n'
+              : `stopped run ${stopped}; \`fedloop up --resume ${stopped}\` goes on with it\n`,
+        );
+      }),
+    );
+}

@@ -1,0 +1,38 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { packageFile } from '../package-root';
+import { type Processes } from '../processes/processes';
+import { type RunFolder } from '../run-folder';
+import { type Session } from '../session';
+import { checkFleet, FLEET_VARIABLE } from './check-fleet';
+import { type DemoSettings } from './settings';
+
+/** The fleet's worker plans the same fleet for itself, from the same settings. */
+export async function planFleet(
+  session: Session,
+  processes: Processes,
+  settings: DemoSettings,
+  run: RunFolder,
+): Promise<NodeJS.ProcessEnv> {
+  const step = session.progress.step('Planning the fleet');
+  try {
+    const devices = await checkFleet(processes, settings, join(run.logs, 'fleet-plan.log'));
+    step.done(`${devices.toLocaleString('en')} devices`);
+  } catch (cause) {
+    step.fail(processes.failure);
+    throw cause;
+  }
+  return { [FLEET_VARIABLE]: JSON.stringify(settings.fleet) };
+}
+
+/** The folder as given; the sample data ships with the package and is found from any working folder. */
+export async function dataFolder(folder: string, data: string): Promise<string> {
+  for (const path of [join(folder, data), packageFile(data)]) {
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return path;
+  }
+  if ((await stat(data).catch(() => undefined)) !== undefined) return data;
+  throw new FedloopError('InvalidData', `there is no data folder ${data}`, {
+    hint: 'Give --data a folder of CSV or Parquet files with device_id, timestamp and temperature.',
+  });
+}

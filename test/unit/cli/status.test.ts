@@ -1,0 +1,90 @@
+import { renderBoard, plainLine } from '../../../cli/commands/watch';
+import { renderStatus } from '../../../cli/commands/status';
+import { type SystemStatus } from '../../../cli/system-status';
+
+const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
+  model_version: name,
+  stage,
+  windows: 6,
+  evaluations: 14_244,
+  accuracy,
+  persistence_accuracy: 0.65,
+  bias: -0.04,
+  skill: 0.3,
+});
+
+const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
+  system: {
+    id: '20260101-000000-0001',
+    pid: 1,
+    startedAt: '2026-01-01T00:00:00Z',
+    runFolder: '/work/runs/20260101-000000-0001',
+    kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: 2 },
+    temporal: {
+      address: '127.0.0.1:2',
+      namespace: 'default',
+      uiUrl: 'http://127.0.0.1:3',
+      configFile: null,
+      pid: 3,
+    },
+    prometheusUrl: null,
+    workers: [],
+  },
+  processes: [
+    { name: 'Kafka', pid: 2, up: true },
+    { name: 'stream', pid: 4, up: false },
+  ],
+  champion: version('v1', 'champion', 0.834),
+  versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
+  lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
+  round: { round: 2, step: 'evaluate', candidate: 'v2', devicesTrained: 1_600 },
+  lag: 12_345,
+  nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
+  ...given,
+});
+
+describe('status', () => {
+  it('tells on one screen what runs, how right it is, how far behind, and what comes next', () => {
+    const screen = renderStatus(status(), '/work');
+    for (const part of [
+      'stream (gone)',
+      'v1: 83.4 % real accuracy (persistence 65.0 %',
+      '12,345 events',
+      '1: v1 promoted, better',
+      'round 2: evaluate v2 on live windows',
+      '2026-01-02T00:00:00.000Z (nightly)',
+      'runs/20260101-000000-0001/logs',
+    ])
+      expect(screen).toContain(part);
+    expect(screen.split('\n').length).toBeLessThanOrEqual(24);
+  });
+
+  it('says so where somebody does not answer', () => {
+    const screen = renderStatus(
+      status({ champion: null, lag: null, round: null, lastRound: null, nextScheduled: null }),
+      '/work',
+    );
+    for (const part of [
+      'none measured yet',
+      'unknown: Kafka does not answer',
+      'no round under way',
+      'nothing scheduled',
+    ])
+      expect(screen).toContain(part);
+  });
+});
+
+describe('watch', () => {
+  it('shows every version with its distance from persistence', () => {
+    const board = renderBoard(status());
+    expect(board).toMatch(/v1 +champion +83\.4 % +█{17}░{3} +\+18\.4/);
+    expect(board).toMatch(/v2 +candidate +84\.9 %/);
+    expect(board).toContain('lag         12,345 events');
+  });
+
+  it('is one line in a pipe', () => {
+    expect(plainLine(status())).toBe(
+      'champion v1 83.4 % (+18.4 points over persistence, 6 windows); candidate v2 84.9 %; round 2: evaluate v2 on live windows',
+    );
+  });
+});
