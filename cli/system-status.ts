@@ -94,7 +94,7 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
     const round = (await askRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
-      const [next] = info?.nextActionTimes ?? [];
+      const [next] = info.nextActionTimes;
       if (next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
     }
     coming.sort((a, b) => a.at.localeCompare(b.at));

@@ -43,8 +43,7 @@ export async function collectReport(
   const faulty = [...(truth?.faults.keys() ?? [])];
   const evidence = await collectEvidence(ask, faulty, rounds);
   const results = resultsOf(evidence);
-  const { champion } = results;
-  if (champion === null) {
+  if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
       hint: 'Start one with `fedloop round start --wait`, and ask for the report then.',
     });
@@ -53,6 +52,9 @@ export async function collectReport(
     ...(results.firstVersion === null ? [] : [results.firstVersion.version]),
     ...results.rounds.map(({ version }) => version),
   ];
+  const lineage = await askLineage(ask, versions);
+  // A rollback after the last round has changed who serves.
+  const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
   const worst = await askWorstDevices(ask, champion, WORST_SHOWN);
   return {
@@ -80,7 +82,7 @@ export async function collectReport(
     ),
     timeline: await askTimeline(ask, numbers),
     settings: await askSettings(ask),
-    lineage: await askLineage(ask, versions),
+    lineage,
     given: await givenOf(run.summary),
   };
 }

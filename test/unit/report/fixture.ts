@@ -98,7 +98,7 @@ export async function reportFixture(): Promise<{ warehouse: Warehouse; connectio
   await connection.run(`INSERT INTO model_versions (model_version, round, role, strategy, parents, seed, devices, stage) VALUES
     ('v0', 0, NULL, 'none', [], 1, 0, 'retired'), ('v1', 1, 'steady', 'closed-loop', ['v0'], 1, 9, 'shadow'),
     ('v2', 2, 'steady', 'closed-loop', ['v1'], 1, 9, 'champion')`);
-  await connection.run(`INSERT INTO model_stages VALUES
+  await connection.run(`INSERT INTO model_stages (log_offset, model_version, stage, round, not_before, reason, staged_at) VALUES
     (1, 'v0', 'champion', 0, NULL, 'first', '2026-01-01 00:00:00'),
     (2, 'v1', 'candidate', 1, NULL, 'made', '2026-01-01 00:00:05'), (3, 'v1', 'champion', 1, NULL, 'better', '2026-01-01 00:00:20'),
     (4, 'v2', 'candidate', 2, NULL, 'made', '2026-01-01 00:00:24'), (5, 'v2', 'champion', 2, NULL, 'better', '2026-01-01 00:01:30')`);

@@ -264,6 +264,19 @@ it('shows the latest rounds where there are more than asked for', async () => {
   expect(renderReport(last)).toContain('1 earlier round not shown');
 });
 
+it('speaks of the version that serves, also after a rollback', async () => {
+  const stages = (v1: string, v2: string) =>
+    connection.run(
+      `UPDATE model_versions SET stage = CASE model_version WHEN 'v1' THEN '${v1}' WHEN 'v2' THEN '${v2}' ELSE stage END`,
+    );
+  await stages('champion', 'rolled-back');
+  try {
+    expect(headline(await collectReport(askConnection(connection), place(), 12))).toMatch(/^v1 is right/);
+  } finally {
+    await stages('shadow', 'champion');
+  }
+});
+
 function plainEscaped(text: string): string {
   return text
     .replaceAll('&', '&amp;')
