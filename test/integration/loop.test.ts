@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
 import { TOPICS } from '../../core/contracts/topics';
+import { describeDashboards, type WatchedSystem } from '../support/dashboard-specs';
 import { testDeployment } from '../support/deployment';
 import { cacheFolder } from '../../cli/servers/cache';
 
@@ -43,6 +44,9 @@ const runningSchema = z.object({
   runFolder: z.string(),
   kafka: z.object({ brokers: z.string(), topicPrefix: z.string() }),
   temporal: z.object({ address: z.string(), namespace: z.string() }),
+  startedAt: z.iso.datetime(),
+  prometheusUrl: z.string().nullable(),
+  workers: z.array(z.object({ role: z.string(), url: z.string() })),
 });
 
 let folder: string;
@@ -54,6 +58,7 @@ let temporal: Client;
 let connection: Connection;
 let brokers: string;
 let topicPrefix: string;
+let watched: WatchedSystem;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fedloop-loop-'));
@@ -97,6 +102,14 @@ beforeAll(async () => {
     JSON.parse(await readFile(join(folder, '.fedloop', 'running.json'), 'utf8')),
   );
   ({ brokers, topicPrefix } = running.kafka);
+  watched = {
+    prometheusUrl: running.prometheusUrl ?? '',
+    startedAt: Math.floor(Date.parse(running.startedAt) / 1_000),
+    workers: running.workers,
+    rounds: ROUNDS,
+    sql,
+    fedloop,
+  };
   connection = await Connection.connect({ address: running.temporal.address });
   temporal = new Client({ connection, namespace: running.temporal.namespace });
 }, DEMO_TIMEOUT_MS);
@@ -231,6 +244,10 @@ describe('the loop', () => {
     expect(row!.devices).toBe(DEVICES);
     expect(row!.least).toBeGreaterThan(0);
   });
+});
+
+describe('the loop on a screen', () => {
+  describeDashboards(() => watched);
 });
 
 describe('events that are none', () => {

@@ -1,0 +1,220 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { dashboardFileSchema } from '../../cli/dashboard/dashboard-file';
+import { unitOf } from '../../cli/dashboard/panel';
+import { connectPrometheus, type Prometheus, type Series } from '../../cli/dashboard/prometheus';
+import { resolveQuery, type TimeRange } from '../../cli/dashboard/variables';
+
+/** A system that has played a few rounds, with Prometheus watching from its start. */
+export interface WatchedSystem {
+  readonly prometheusUrl: string;
+  /** Seconds since 1970. */
+  readonly startedAt: number;
+  readonly workers: readonly { readonly role: string; readonly url: string }[];
+  readonly rounds: number;
+  readonly sql: <Row extends z.ZodType>(row: Row, question: string) => Promise<z.infer<Row>[]>;
+  readonly fedloop: (
+    ...words: string[]
+  ) => Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
+}
+
+const FOLDER = resolve(__dirname, '../../dashboards');
+const SCRAPE_SECONDS = 2;
+/** A scrape, a look into the tables that is shared for a while, and a busy machine. */
+const SETTLED_MS = 6_000;
+
+/** Queries that a healthy small loop leaves empty, and why; every other one must show something. */
+const QUIET = new Map([
+  ['Left out, and why A', 'every update may count'],
+  ['Malformed, and why A', 'the fleet sends nothing malformed'],
+  ['Rejected rows A', 'nothing is rejected'],
+  ['Time of a batch run A', 'the one batch run may lie before the first scrape'],
+  ['Workflows ended B', 'no workflow fails'],
+  ['Workflows ended C', 'no workflow is cancelled'],
+  ['Requests to Temporal B', 'no request need fail'],
+  ['Devices without a forecast A', 'every device may have its lags'],
+]);
+
+interface Panel {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly refId: string;
+  readonly expr: string;
+  readonly instant: boolean;
+}
+
+const panels: readonly Panel[] = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.json'))
+  .flatMap((name) => {
+    const { title, panels: found } = dashboardFileSchema.parse(
+      JSON.parse(readFileSync(join(FOLDER, name), 'utf8')),
+    );
+    return found.flatMap((panel) =>
+      panel.targets.map(({ refId, expr, instant, legendFormat }) => ({
+        name: `${title}: ${panel.title} ${refId}`,
+        title: panel.title,
+        unit: unitOf(panel, legendFormat)[0],
+        refId,
+        expr,
+        instant,
+      })),
+    );
+  });
+
+/** Promises about what Prometheus and the dashboards show of a running system; on a machine without Prometheus skipped by name. */
+export function describeDashboards(system: () => WatchedSystem): void {
+  const withPrometheus = spawnSync('promtool', ['--version']).status === 0 ? it : it.skip;
+  let prometheus: Prometheus;
+  let range: TimeRange;
+  const ask = ({ expr, instant }: Panel): Promise<readonly Series[]> => {
+    const query = resolveQuery(expr, range, SCRAPE_SECONDS);
+    return instant ? prometheus.now(query, range.to) : prometheus.over(query, range);
+  };
+  const valueOf = async (query: string): Promise<number | undefined> =>
+    (await prometheus.now(query, Date.now() / 1_000))[0]?.samples[0]?.value;
+
+  describe('what Prometheus sees', () => {
+    beforeAll(async () => {
+      prometheus = connectPrometheus(system().prometheusUrl);
+      await new Promise((wake) => setTimeout(wake, SETTLED_MS));
+      range = { from: system().startedAt, to: Math.floor(Date.now() / 1_000), step: SCRAPE_SECONDS };
+    });
+
+    withPrometheus('is every worker, each under its name, with the SDK’s own metrics beside', async () => {
+      const roles = system().workers.map(({ role }) => role);
+      const up = await prometheus.now('up == 1', Date.now() / 1_000);
+      const instances = (job: string): string[] =>
+        up.flatMap(({ labels }) => (labels['job'] === job ? [labels['instance'] ?? ''] : []));
+      expect(instances('fedloop').sort()).toEqual([...roles].sort());
+      expect(instances('temporal-sdk').sort()).toEqual([...roles].sort());
+    });
+
+    withPrometheus('follows the conventions on every worker', async () => {
+      for (const { role, url } of system().workers) {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+          input: text,
+          encoding: 'utf8',
+        });
+        expect({ role, status, said: `${stdout}${stderr}` }).toEqual({ role, status: 0, said: '' });
+      }
+    });
+
+    withPrometheus('has no device in any label', async () => {
+      const [device] = await system().sql(
+        z.object({ device_id: z.string() }),
+        'SELECT device_id FROM stream_analysis_results LIMIT 1',
+      );
+      for (const { url } of system().workers)
+        expect(await (await fetch(`${url}/metrics`)).text()).not.toContain(device!.device_id);
+    });
+
+    withPrometheus('is what the tables say', async () => {
+      const board = await system().sql(
+        z.object({ model_version: z.string(), accuracy: z.number(), evaluations: z.number() }),
+        'SELECT model_version, accuracy, evaluations::INT AS evaluations FROM model_scoreboard',
+      );
+      expect(board.length).toBeGreaterThan(1);
+      for (const { model_version, accuracy, evaluations } of board) {
+        expect(
+          await valueOf(`fedloop_model_accuracy_ratio{version="${model_version}",scope="lifetime"}`),
+        ).toBeCloseTo(accuracy, 9);
+        expect(await valueOf(`fedloop_model_evaluations_total{version="${model_version}"}`)).toBe(
+          evaluations,
+        );
+      }
+      const rounds = await system().sql(
+        z.object({ round: z.number(), accuracy: z.number(), change: z.number() }),
+        'SELECT round, accuracy, paired_change AS change FROM federated_rounds',
+      );
+      expect(rounds).toHaveLength(system().rounds);
+      for (const { round, accuracy, change } of rounds) {
+        expect(
+          await valueOf(`fedloop_round_accuracy_ratio{round="${round}",measured="candidate"}`),
+        ).toBeCloseTo(accuracy, 9);
+        expect(
+          await valueOf(`fedloop_round_accuracy_change_ratio{round="${round}",estimate="mean"}`),
+        ).toBeCloseTo(change, 9);
+      }
+    });
+
+    withPrometheus('gives every event read one verdict', async () => {
+      const now = Date.now() / 1_000;
+      const read = await prometheus.now('sum by (partition) (fedloop_stream_events_read_total)', now);
+      const verdicts = await prometheus.now('sum by (partition) (fedloop_stream_events_total)', now);
+      expect(read.length).toBeGreaterThan(0);
+      expect(verdicts).toEqual(read);
+      expect(read.every(({ samples }) => (samples[0]?.value ?? 0) > 0)).toBe(true);
+    });
+  });
+
+  describe('every query of every panel', () => {
+    withPrometheus.each(panels)('$name shows something', async (panel) => {
+      const series = await ask(panel);
+      const values = series
+        .flatMap(({ samples }) => samples.map(({ value }) => value))
+        .filter(Number.isFinite);
+      const quiet = QUIET.has(`${panel.title} ${panel.refId}`);
+      if (!quiet) expect(values.length).toBeGreaterThan(0);
+      for (const value of values) expect(sane(value, panel.unit)).toBe(true);
+    });
+  });
+
+  describe('alert rules', () => {
+    withPrometheus(
+      'are evaluated by the running Prometheus, and none of them fires on a healthy loop',
+      async () => {
+        const ruleSchema = z.object({ name: z.string(), health: z.string(), state: z.string() });
+        const { data } = z
+          .object({ data: z.object({ groups: z.array(z.object({ rules: z.array(ruleSchema) })) }) })
+          .parse(await (await fetch(`${system().prometheusUrl}/api/v1/rules`)).json());
+        const rules = data.groups.flatMap((group) => group.rules);
+        expect(rules.length).toBeGreaterThanOrEqual(7);
+        for (const rule of rules) expect(rule).toMatchObject({ health: 'ok' });
+        expect(rules.filter(({ state }) => state === 'firing')).toEqual([]);
+      },
+    );
+  });
+
+  describe('the preview', () => {
+    withPrometheus('draws every panel of the dashboards that Fedloop ships', async () => {
+      const { code, out, err } = await system().fedloop('dashboard', 'preview');
+      expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+      const page = readFileSync(out.trim(), 'utf8');
+      for (const title of new Set(panels.map((panel) => panel.title)))
+        expect(page).toContain(`>${title.replaceAll('&', '&amp;')}</h3>`);
+      expect(page.match(/<svg /g)?.length).toBeGreaterThan(30);
+      expect(page).not.toMatch(/(src|href)=/);
+    });
+
+    it('says what to do when no Prometheus answers', async () => {
+      const { code, err } = await system().fedloop(
+        'dashboard',
+        'preview',
+        '--prometheus',
+        'http://127.0.0.1:9',
+      );
+      expect(code).toBe(2);
+      expect(err).toContain('no Prometheus answers at http://127.0.0.1:9');
+    });
+  });
+}
+
+/** What a value of a unit can be at all; a share may be a difference, and an error may have a sign. */
+function sane(value: number, unit: string): boolean {
+  switch (unit) {
+    case 'percentunit':
+      return value >= -1 && value <= 1;
+    case 'celsius':
+      return Math.abs(value) < 60;
+    case 'dateTimeAsIso':
+      return value > Date.UTC(2000, 0, 1) && value < Date.UTC(2100, 0, 1);
+    case 's':
+      return value > -120 && value < 3_600;
+    default:
+      return value >= 0;
+  }
+}
