@@ -9,6 +9,7 @@ import { renderPage } from '../dashboard/page';
 import { drawDashboard } from '../dashboard/preview';
 import { connectPrometheus } from '../dashboard/prometheus';
 import { LIMITS } from '../limits';
+import { jsonOption } from '../options';
 import { packageRoot } from '../package-root';
 import { findRunning } from '../running';
 import { withSession, type Session } from '../session';
@@ -17,6 +18,7 @@ interface PreviewOptions {
   readonly prometheus?: string;
   readonly last?: string;
   readonly out: string;
+  readonly json?: boolean;
 }
 
 const SHIPPED = [
@@ -42,6 +44,7 @@ export function registerDashboard(program: Command): void {
       new Option('--last <duration>', 'how far back to look, such as 15m; the run so far, or an hour'),
     )
     .addOption(new Option('--out <file>', 'where the page is written').default('dashboards.html'))
+    .addOption(jsonOption())
     .action((files: readonly string[], options: PreviewOptions) =>
       withSession((session) => preview(session, files, options)),
     );
@@ -81,7 +84,9 @@ async function preview(session: Session, names: readonly string[], options: Prev
       `Drawn by fedloop dashboard preview from ${url}, ${time(range.from)} to ${time(range.to)}.`,
     ),
   );
-  session.out(`${out}\n`);
+  session.out(
+    options.json === true ? `${JSON.stringify({ page: out, prometheus: url, ...range })}\n` : `${out}\n`,
+  );
 }
 
 /** In the order of reading; what else lies there comes after. */

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { relative, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { type ChampionChange } from '../../core/contracts/live-checks';
@@ -147,7 +147,11 @@ function registerChanges(models: Command): void {
 function withReason(command: Command): Command {
   return command
     .requiredOption('--reason <text>', 'why; kept with the version', text(500))
-    .option('--by <name>', 'who says so', text(100), userInfo().username)
+    .addOption(
+      new Option('--by <name>', 'who says so')
+        .argParser(text(100))
+        .default(userInfo().username, 'your user name'),
+    )
     .addOption(jsonOption());
 }
 

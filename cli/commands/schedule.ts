@@ -51,17 +51,18 @@ export function registerSchedule(program: Command): void {
     .option('--catch-up <duration>', 'make up for starts missed up to so long ago', duration, '10m')
     .option('--no-pause-on-failure', 'go on after a run that failed')
     .option('--note <text>', 'for those who look at it later')
-    .action((name: ScheduleName, options: Timing & { readonly input?: unknown }) =>
+    .addOption(jsonOption())
+    .action((name: ScheduleName, options: Timing & Printing & { readonly input?: unknown }) =>
       withClient(async (client, session) => {
         const done = await setSchedule(client, name, options, options.input);
-        session.out(`${done === 'made' ? 'made' : 'changed'} the schedule for ${name}\n`);
+        report(session, options, { schedule: name, done });
       }),
     );
   schedule
     .command('list')
     .description('Schedules of this deployment, and when they start next.')
     .addOption(jsonOption())
-    .action((options: { readonly json?: boolean }) =>
+    .action((options: Printing) =>
       withClient(async (client, session) => {
         const lines = await listSchedules(client);
         session.out(options.json === true ? `${JSON.stringify(lines, null, 2)}\n` : render(lines));
@@ -72,10 +73,11 @@ export function registerSchedule(program: Command): void {
     .description('Start nothing until it is resumed.')
     .addArgument(what())
     .option('--note <text>', 'why', 'paused by fedloop schedule')
-    .action((name: ScheduleName, { note }: { readonly note: string }) =>
+    .addOption(jsonOption())
+    .action((name: ScheduleName, options: Printing & { readonly note: string }) =>
       withClient(async (client, session) => {
-        const done = await pauseSchedule(client, name, note);
-        session.out(done ? `paused the schedule for ${name}\n` : `it was paused already\n`);
+        const changed = await pauseSchedule(client, name, options.note);
+        report(session, options, { schedule: name, done: changed ? 'paused' : 'paused already' });
       }),
     );
   schedule
@@ -83,30 +85,33 @@ export function registerSchedule(program: Command): void {
     .description('Go on after a pause.')
     .addArgument(what())
     .option('--note <text>', 'why', 'resumed by fedloop schedule')
-    .action((name: ScheduleName, { note }: { readonly note: string }) =>
+    .addOption(jsonOption())
+    .action((name: ScheduleName, options: Printing & { readonly note: string }) =>
       withClient(async (client, session) => {
-        const done = await resumeSchedule(client, name, note);
-        session.out(done ? `resumed the schedule for ${name}\n` : `it was not paused\n`);
+        const changed = await resumeSchedule(client, name, options.note);
+        report(session, options, { schedule: name, done: changed ? 'resumed' : 'not paused' });
       }),
     );
   schedule
     .command('trigger')
     .description('Start its workflow now, also while it is paused; skipped while a run of it lasts.')
     .addArgument(what())
-    .action((name: ScheduleName) =>
+    .addOption(jsonOption())
+    .action((name: ScheduleName, options: Printing) =>
       withClient(async (client, session) => {
         await triggerSchedule(client, name);
-        session.out(`triggered the schedule for ${name}\n`);
+        report(session, options, { schedule: name, done: 'triggered' });
       }),
     );
   schedule
     .command('delete')
     .description('Take it away. Runs that it has started go on.')
     .addArgument(what())
-    .action((name: ScheduleName) =>
+    .addOption(jsonOption())
+    .action((name: ScheduleName, options: Printing) =>
       withClient(async (client, session) => {
         await deleteSchedule(client, name);
-        session.out(`deleted the schedule for ${name}\n`);
+        report(session, options, { schedule: name, done: 'deleted' });
       }),
     );
 }
@@ -114,6 +119,21 @@ export function registerSchedule(program: Command): void {
 function withClient(work: (client: Client, session: Session) => Promise<void>): Promise<void> {
   return withSession(async (session) =>
     withTemporal(await deploymentEnvironment(session), (client) => work(client, session)),
+  );
+}
+
+interface Printing {
+  readonly json?: boolean;
+}
+
+/** What became of a schedule: a line for people, an object for programs. */
+function report(
+  session: Session,
+  { json: asJson }: Printing,
+  outcome: { readonly schedule: ScheduleName; readonly done: string },
+): void {
+  session.out(
+    asJson === true ? `${JSON.stringify(outcome)}\n` : `schedule for ${outcome.schedule}: ${outcome.done}\n`,
   );
 }
 

@@ -147,8 +147,8 @@ function tableBody({ panel, results }: PanelInput): string {
     .join('')}</tbody></table>`;
 }
 
-/** A column's own unit where it has one. */
-function unitOf({ fieldConfig }: DashboardPanel, name: string): [string, number | undefined] {
+/** Unit and decimals of a column: its own where it has some. */
+export function unitOf({ fieldConfig }: DashboardPanel, name: string): [string, number | undefined] {
   const own = fieldConfig.overrides.find(
     ({ matcher }) => matcher.id === 'byName' && matcher.options === name,
   )?.properties;

@@ -55,6 +55,7 @@ export async function deployModel(producer: Producer, name: string, seed: number
       role: null,
       seed,
       devices: 0,
+      devices_sha256: null,
       data_from: null,
       data_until: null,
       feedback_used: {},
