@@ -94,10 +94,14 @@ function settleCandidates(
   }
   const settled = settleRound({
     parts: plan.parts,
-    responsive: judged(panelScores, PROPOSALS.responsive),
-    refitted: panelScores.some(({ proposal }) => proposal === PROPOSALS.refitted)
-      ? judged(panelScores, PROPOSALS.refitted)
-      : null,
+    steady: {
+      proposal: judged(panelScores, PROPOSALS.steady),
+      refitted: judgedIfThere(panelScores, PROPOSALS.steadyRefitted),
+    },
+    responsive: {
+      proposal: judged(panelScores, PROPOSALS.responsive),
+      refitted: judgedIfThere(panelScores, PROPOSALS.responsiveRefitted),
+    },
     evidence,
   });
   const named = (role: CandidateRole, elected: boolean, proposal: string): Candidate => ({
@@ -105,10 +109,12 @@ function settleCandidates(
     role,
     proposal,
   });
-  const responsiveProposal = settled.responsive === 'refitted' ? PROPOSALS.refitted : PROPOSALS.responsive;
+  const responsiveProposal =
+    settled.responsive === 'refitted' ? PROPOSALS.responsiveRefitted : PROPOSALS.responsive;
+  const steadyProposal = settled.steady === 'refitted' ? PROPOSALS.steadyRefitted : PROPOSALS.steady;
   // A responsive proposal that the gate held back is not deployed; the champion stands in for it on the live windows.
   const responsiveServes = settled.elected === 'responsive' && settled.responsive !== 'champion';
-  const steady = named('steady', !responsiveServes, PROPOSALS.steady);
+  const steady = named('steady', !responsiveServes, steadyProposal);
   const responsive = named('responsive', responsiveServes, responsiveProposal);
   const candidates =
     settled.responsive === 'champion'
@@ -122,6 +128,10 @@ function settleCandidates(
 function judged(scores: readonly PanelScore[], proposal: string): JudgedProposal {
   const own = scores.filter((score) => score.proposal === proposal);
   return { b: addTallies(own.map(({ b }) => b)), c: addTallies(own.map(({ c }) => c)) };
+}
+
+function judgedIfThere(scores: readonly PanelScore[], name: string): JudgedProposal | null {
+  return scores.some(({ proposal }) => proposal === name) ? judged(scores, name) : null;
 }
 
 /** Root mean square of the proposal's errors on panel C, in °C: what its stated confidence starts from. */

@@ -1,17 +1,24 @@
 import { type PanelScore, type PanelSums, type RoundPlan } from '../core/contracts/steps';
 import { sumPanel, tallyProposals } from '../core/federation/panel-scoring';
-import { PROPOSALS } from './shared/proposals';
+import { recentSamples } from '../core/federation/samples';
+import { REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
 
-/** Sums of this site's panel A, of which the aggregator refits the responsive proposal's output layer. */
-export async function sumPanels(site: Site, plan: RoundPlan): Promise<PanelSums> {
+/** This site's sums, of which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive one over the last windows. */
+export async function sumPanels(site: Site, plan: RoundPlan): Promise<readonly PanelSums[]> {
   const { shape } = site.champion(plan).model.metadata;
-  const proposal = await site.dependencies.inbox.proposal(plan, PROPOSALS.responsive);
-  const { rows, gram, moment } = sumPanel(shape, proposal, site.panelSamples(plan, 'A', 'recent'));
-  return { site: site.dependencies.site, rows, gram: [...gram], moment: [...moment] };
+  const samples = site.refitSamples(plan);
+  const sums: PanelSums[] = [];
+  for (const { part, of: proposal, windows } of REFITS) {
+    if (!plan.parts[part]) continue;
+    const weights = await site.dependencies.inbox.proposal(plan, proposal);
+    const { rows, gram, moment } = sumPanel(shape, weights, recentSamples(samples, windows));
+    sums.push({ site: site.dependencies.site, proposal, rows, gram: [...gram], moment: [...moment] });
+  }
+  return sums;
 }
 
-/** How every proposal does on this site's panels B (acceptance of the refit) and C (gate), beside the champion. */
+/** How every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion. */
 export async function scoreProposals(
   site: Site,
   plan: RoundPlan,

@@ -3,12 +3,12 @@ import { type PanelSums, type RoundPlan } from '../core/contracts/steps';
 import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
-import { PROPOSALS, publishProposal } from './shared/proposals';
+import { publishProposal, REFITS } from './shared/proposals';
 import { type UpdateInbox } from './shared/update-inbox';
 
 /**
- * Between aggregation and deployment: refit the responsive proposal's output layer from all sites' sums.
- * @returns the refitted proposal's name, or nothing when the sums hold nothing to go by.
+ * Between aggregation and deployment: refit the proposals' output layers from all sites' sums.
+ * @returns the refitted proposals' names, without those whose sums hold nothing to go by.
  */
 export async function refit(
   {
@@ -22,11 +22,17 @@ export async function refit(
   const base = deployments.find(plan.champion);
   if (base === undefined)
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
-  const proposal = await inbox.proposal(plan, PROPOSALS.responsive);
-  const refitted = refitOutputLayer(base.model.metadata.shape, proposal, addRefitSums(sums.map(toRefitSums)));
-  if (refitted === null) return [];
-  await publishProposal(producer, plan, PROPOSALS.refitted, refitted);
-  return [PROPOSALS.refitted];
+  const made: string[] = [];
+  for (const { of: name, into } of REFITS) {
+    const own = sums.filter(({ proposal }) => proposal === name).map(toRefitSums);
+    if (own.length === 0) continue;
+    const proposal = await inbox.proposal(plan, name);
+    const refitted = refitOutputLayer(base.model.metadata.shape, proposal, addRefitSums(own));
+    if (refitted === null) continue;
+    await publishProposal(producer, plan, into, refitted);
+    made.push(into);
+  }
+  return made;
 }
 
 function toRefitSums({ rows, gram, moment }: PanelSums): RefitSums {

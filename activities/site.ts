@@ -18,7 +18,7 @@ export interface SiteActivities {
   describeSite(input: { readonly withFeatureSums: boolean }): Promise<SiteDescription>;
   trainLocals(plan: RoundPlan): Promise<TrainResult>;
   scoreLocals(plan: RoundPlan, trained: readonly TrainResult[]): Promise<MessageRange>;
-  sumPanels(plan: RoundPlan): Promise<PanelSums>;
+  sumPanels(plan: RoundPlan): Promise<readonly PanelSums[]>;
   scoreProposals(plan: RoundPlan, names: readonly string[]): Promise<readonly PanelScore[]>;
 }
 

@@ -158,15 +158,16 @@ async function trainAndAggregate(
   return { asked, plan, aggregated, panelScores };
 }
 
-/** Sites send additive sums of their panel A; the refitted proposal joins the others, and panels B and C judge them all. */
+/** Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. */
 async function judgeOnPanels(
   plan: RoundPlan,
   { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
   proposals: readonly string[],
 ): Promise<readonly PanelScore[]> {
-  const refitted = plan.parts.refit
-    ? await rounds.refit(plan, await Promise.all(sites.map((site) => site.sumPanels(plan))))
-    : [];
+  const refitted =
+    plan.parts.refit || plan.parts.steadyRefit
+      ? await rounds.refit(plan, (await Promise.all(sites.map((site) => site.sumPanels(plan)))).flat())
+      : [];
   const scores = await Promise.all(
     sites.map((site) => site.scoreProposals(plan, [...proposals, ...refitted])),
   );

@@ -131,7 +131,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
           describeSite: `${site}: how many devices, up to which window`,
           trainLocals: `${site}: train local models`,
           scoreLocals: `${site}: score local models on its panel`,
-          sumPanels: `${site}: sums of panel A for the refit`,
+          sumPanels: `${site}: sums for the refits`,
           scoreProposals: `${site}: proposals on panels B and C`,
         },
       ),

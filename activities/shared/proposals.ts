@@ -1,6 +1,8 @@
+import { type LoopParts } from '../../core/contracts/rounds';
 import { type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type CandidateHeader } from '../../core/contracts/updates';
+import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { type FlatWeights } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { type Producer } from '../../core/platform/kafka';
@@ -9,11 +11,33 @@ import { type Producer } from '../../core/platform/kafka';
 export const PROPOSALS = {
   steady: 'steady',
   responsive: 'responsive',
-  /** The responsive one with its output layer refitted from panel A's sums. */
-  refitted: 'responsive-refitted',
+  /** The same with their output layers refitted from the sites' sums. */
+  steadyRefitted: 'steady-refitted',
+  responsiveRefitted: 'responsive-refitted',
   /** The one proposal of a strategy that makes but one. */
   sole: 'sole',
 } as const;
+
+/** Which proposals are refitted, by whose part, from which windows, into what. */
+export const REFITS = [
+  {
+    part: 'steadyRefit',
+    of: PROPOSALS.steady,
+    into: PROPOSALS.steadyRefitted,
+    windows: LONG_WINDOWS,
+  },
+  {
+    part: 'refit',
+    of: PROPOSALS.responsive,
+    into: PROPOSALS.responsiveRefitted,
+    windows: RECENT_WINDOWS,
+  },
+] as const satisfies readonly {
+  readonly part: keyof LoopParts;
+  readonly of: string;
+  readonly into: string;
+  readonly windows: number;
+}[];
 
 /** Publish a proposal's weights under its name, so that later steps can refer to it. */
 export async function publishProposal(

@@ -65,13 +65,22 @@ export class Site {
 
   /** A panel's samples over the last 24 closed windows, or the last 6. */
   panelSamples(round: RoundPlan, panel: Panel, which: 'recent' | 'long'): Samples {
-    const samples = collectSamples(
+    const samples = this.dayOf(round, this.planOf(round).panels[panel]);
+    return which === 'long' ? samples : recentSamples(samples, RECENT_WINDOWS);
+  }
+
+  /** The last 24 closed windows of the devices that refit output layers. */
+  refitSamples(round: RoundPlan): Samples {
+    return this.dayOf(round, this.planOf(round).refit);
+  }
+
+  private dayOf(round: RoundPlan, devices: readonly string[]): Samples {
+    return collectSamples(
       this.dependencies.store.ring,
-      this.planOf(round).panels[panel],
+      devices,
       { until: round.trainUntil, windows: LONG_WINDOWS },
       unitsOf(this.champion(round).model),
     );
-    return which === 'long' ? samples : recentSamples(samples, RECENT_WINDOWS);
   }
 
   modelsOnSamples(): Promise<ModelsOnSamples> {

@@ -22,6 +22,15 @@ export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
 });
 export type StrategyName = z.infer<typeof strategyNameSchema>;
 
+/** Strategies whose step is a function of one mean, so that Gaussian noise on it protects every device. */
+export const NOISY_STRATEGIES: readonly StrategyName[] = [
+  'fedavg',
+  'fedprox',
+  'fedadam',
+  'fedyogi',
+  'fedadagrad',
+];
+
 /** Local training. Defaults are the recipe's: a fortnight of hourly windows, five passes. */
 export const trainingSettingsSchema = z.strictObject({
   windows: z.int().min(8).max(100_000).default(336),
@@ -39,8 +48,10 @@ export const loopPartsSchema = z.strictObject({
   clipping: z.boolean(),
   /** Weight local models by their real accuracy on panels. */
   realWeights: z.boolean(),
-  /** Refit the output layer from the panels' sums. */
+  /** Refit the responsive candidate's output layer from sums over the last 6 windows. */
   refit: z.boolean(),
+  /** Refit the steady candidate's output layer from sums over the last 24 windows. */
+  steadyRefit: z.boolean(),
   /** Let the evidence of past rounds elect between the steady and the responsive candidate. */
   evidenceRule: z.boolean(),
   /** Keep the champion when the responsive proposal is worse on panel C. */
@@ -59,6 +70,7 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
     clipping: given.clipping ?? on,
     realWeights: given.realWeights ?? on,
     refit: given.refit ?? on,
+    steadyRefit: given.steadyRefit ?? on,
     evidenceRule: given.evidenceRule ?? on,
     panelGate: given.panelGate ?? on,
   };
@@ -89,7 +101,7 @@ export type PrivacySettings = z.infer<typeof privacySettingsSchema>;
 
 const PARTICIPANTS_RULE = 'must be "all" or a whole number of at least 1';
 
-export const federatedRoundInputSchema = z.strictObject({
+const roundFieldsSchema = z.strictObject({
   /** How many devices train; `all` = everyone off the panels. */
   participants: z
     .union([z.literal('all'), z.int(PARTICIPANTS_RULE).min(1, PARTICIPANTS_RULE)], PARTICIPANTS_RULE)
@@ -123,6 +135,15 @@ export const federatedRoundInputSchema = z.strictObject({
   /** Decides selection, panels, shuffles and v0's weights. */
   seed: z.int().min(0).max(0x7fffffff).default(1),
 });
+
+/** A round's input; noise is refused before anything is trained where it would protect nobody. */
+export const federatedRoundInputSchema = roundFieldsSchema.refine(
+  ({ privacy, strategy }) => privacy === undefined || NOISY_STRATEGIES.includes(strategy),
+  {
+    path: ['privacy'],
+    error: `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${NOISY_STRATEGIES.join(', ')}`,
+  },
+);
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 
 export const plateauSchema = z.strictObject({

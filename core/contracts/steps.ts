@@ -122,9 +122,10 @@ export interface AggregateResult {
   readonly wantsPanels: boolean;
 }
 
-/** Sums for the ridge refit of one proposal's output layer on one site's panel A (core/federation/refit.ts). */
+/** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/refit.ts). */
 export interface PanelSums {
   readonly site: SiteName;
+  readonly proposal: string;
   readonly rows: number;
   /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
   readonly gram: readonly number[];

@@ -49,6 +49,12 @@ export const STEADY_SLACK = 0.06;
 /** Temperature of the responsive candidate's softmax: one point of accuracy is a factor e (recipe). */
 export const SOFTMAX_TEMPERATURE = 0.01;
 
+/**
+ * Devices of a site whose sums refit output layers, drawn from all that share no group with panels B and C. What counts is how many
+ * stretches of weather they come from: 250 of panel A alone lie in a sixth of them, and a refit on those learns their weather (measured:
+ * docs/closed-loop.md). 500 lie in nearly all; more cost time alone.
+ */
+export const REFIT_DEVICES = 500;
 /** Ridge of the refit, a sample: strong enough that six windows cannot bend the output layer far (recipe). */
 export const REFIT_RIDGE = 0.03;
 /** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */

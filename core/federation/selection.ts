@@ -1,6 +1,6 @@
 import { FedloopError } from '../contracts/errors';
 import { seededRandom } from '../platform/random';
-import { PANEL_DEVICES, PANEL_GROUP_SHARE, PANEL_SHARE } from './constants';
+import { PANEL_DEVICES, PANEL_GROUP_SHARE, PANEL_SHARE, REFIT_DEVICES } from './constants';
 
 /** A device and what it must not share with a panel that judges it: the recorded stretch it replays, or its own id. */
 export interface SelectableDevice {
@@ -9,7 +9,7 @@ export interface SelectableDevice {
 }
 
 export const PANELS = ['A', 'B', 'C'] as const;
-/** A: weights and refit; B: acceptance of the refit; C: the panel gate. Never weight and gate on the same device-windows. */
+/** A: weights; B: acceptance of refits; C: the panel gate. Never weight and gate on the same device-windows. */
 export type Panel = (typeof PANELS)[number];
 export type GroupRole = Panel | 'train';
 
@@ -38,6 +38,8 @@ export interface RoundPlanRequest {
 export interface RoundPlan {
   readonly participants: readonly string[];
   readonly panels: Readonly<Record<Panel, readonly string[]>>;
+  /** Whose windows refit output layers: at most 500 of all devices that share no group with panels B and C. */
+  readonly refit: readonly string[];
   /** False where the fleet has fewer than four groups: then devices are kept apart, but stretches are not. */
   readonly groupsApart: boolean;
 }
@@ -91,7 +93,7 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
       { hint: 'Ask for fewer, or for "all".' },
     );
   }
-  const choose = (ids: string[], count: number, what: string): string[] =>
+  const choose = (ids: readonly string[], count: number, what: string): string[] =>
     sample(ids, count, seed, round, what);
   const panelDevices = request.panelDevices ?? fleetPanel;
   return {
@@ -101,6 +103,7 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
       B: choose(inRole.B, panelDevices, 'B'),
       C: choose(inRole.C, panelDevices, 'C'),
     },
+    refit: choose([...inRole.train, ...inRole.A], REFIT_DEVICES, 'refit'),
     groupsApart,
   };
 }
@@ -195,8 +198,8 @@ function devicesInRole(
 }
 
 /** `count` of the ids (all, where there are fewer), drawn at random, in ascending order. */
-function sample(ids: string[], count: number, seed: number, round: number, what: string): string[] {
-  const drawn = ids.sort(compareText);
+function sample(ids: readonly string[], count: number, seed: number, round: number, what: string): string[] {
+  const drawn = [...ids].sort(compareText);
   if (count < drawn.length) {
     seededRandom(seed, 'selection', round, what).shuffle(drawn);
     drawn.length = count;

@@ -11,16 +11,22 @@ export interface JudgedProposal {
   readonly c: PanelTally;
 }
 
+/** A proposal, and its refit where there is one. */
+export interface RefittedProposal {
+  readonly proposal: JudgedProposal;
+  readonly refitted: JudgedProposal | null;
+}
+
 export interface SettleRequest {
   readonly parts: LoopParts;
-  /** The responsive proposal, and its refit where there is one. */
-  readonly responsive: JudgedProposal;
-  readonly refitted: JudgedProposal | null;
+  readonly steady: RefittedProposal;
+  readonly responsive: RefittedProposal;
   /** Responsive − steady on the live windows of past rounds, oldest first. */
   readonly evidence: readonly number[];
 }
 
 export interface Settled {
+  readonly steady: 'proposal' | 'refitted';
   /** What serves as the responsive candidate: `champion` when the gate found the proposal worse. */
   readonly responsive: 'proposal' | 'refitted' | 'champion';
   readonly elected: CandidateRole;
@@ -30,24 +36,36 @@ export interface Settled {
 }
 
 /**
- * Settle what the panels and past rounds say: is the refit kept (B), does the responsive candidate pass the gate (C), and which candidate
+ * Settle what the panels and past rounds say: are the refits kept (B), does the responsive candidate pass the gate (C), and which candidate
  * serves (evidence). With the evidence rule switched off the responsive one does.
  */
-export function settleRound({ parts, responsive, refitted, evidence }: SettleRequest): Settled {
-  const accepted = refitted !== null && acceptsRefit(responsive.b, refitted.b);
-  const proposal = accepted ? refitted : responsive;
-  const gate = parts.panelGate ? panelGate(proposal.c) : null;
+export function settleRound({ parts, steady, responsive, evidence }: SettleRequest): Settled {
+  const steadyRefit = acceptRefit(steady);
+  const responsiveRefit = acceptRefit(responsive);
+  const gate = parts.panelGate ? panelGate(responsiveRefit.kept.c) : null;
   const election = parts.evidenceRule ? electCandidate(evidence) : null;
-  const proposed = accepted ? 'refitted' : 'proposal';
   return {
-    responsive: gate?.pass === false ? 'champion' : proposed,
+    steady: steadyRefit.name,
+    responsive: gate?.pass === false ? 'champion' : responsiveRefit.name,
     elected: election?.elected ?? 'responsive',
     election,
     feedbackUsed: {
-      refit: refitted === null ? 'none' : accepted ? 'accepted' : 'refused',
+      steady_refit: steadyRefit.said,
+      refit: responsiveRefit.said,
       panel_gate: gate === null ? 'off' : gate.pass ? 'passed' : 'kept the champion',
       panel_difference: gate?.difference ?? null,
       elected_by: election?.reason ?? 'the evidence rule is off',
     },
   };
+}
+
+function acceptRefit({ proposal, refitted }: RefittedProposal): {
+  readonly name: 'proposal' | 'refitted';
+  readonly kept: JudgedProposal;
+  readonly said: 'none' | 'accepted' | 'refused';
+} {
+  if (refitted === null) return { name: 'proposal', kept: proposal, said: 'none' };
+  return acceptsRefit(proposal.b, refitted.b)
+    ? { name: 'refitted', kept: refitted, said: 'accepted' }
+    : { name: 'proposal', kept: proposal, said: 'refused' };
 }

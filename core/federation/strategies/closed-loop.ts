@@ -4,17 +4,18 @@ import { BaseStrategy } from './base-strategy';
 import { type Aggregation, type AggregationContext, type LocalUpdate, type Proposal } from './strategy';
 
 /**
- * The platform's own: two candidates from what local models are really worth on readings of devices that did not train.
- * Steady: plain mean of those whose real accuracy over 24 windows is no more than 6 points under the median.
- * Responsive: mean weighted by softmax(real accuracy over the last 6 windows / 0.01); its refit, acceptance and gate follow in
- * responsive.ts, the election between the two in evidence.ts.
+ * The platform's own: two candidates from what local models are really worth on readings of devices that did not train. With rᵢ their real
+ * accuracy (0 to 1) on panel A and δᵢ [P] their steps,
+ * steady: w + mean of the δᵢ with rᵢ ≥ median − 0.06, over 24 windows; responsive: w + Σ softmax(rᵢ/0.01) δᵢ, over the last 6.
+ * Their output layers are then refitted from the sites' sums (refit.ts), accepted on panel B and gated on panel C (settle.ts); the evidence of
+ * past rounds elects between the two (evidence.ts).
  */
 export class ClosedLoop extends BaseStrategy {
   readonly name = 'closed-loop';
   readonly summary =
     'a steady and a responsive candidate from real accuracy on devices that did not train (default)';
   readonly formula =
-    'steady: mean of δᵢ with rᵢ ≥ median − 0.06; responsive: Σ softmax(rᵢ/0.01) δᵢ, output layer refitted';
+    'steady: mean of δᵢ with rᵢ ≥ median − 0.06; responsive: Σ softmax(rᵢ/0.01) δᵢ; output layers refitted';
   readonly paper = null;
   override readonly needsRealAccuracy = true;
   override readonly keepsState = true;

@@ -23,6 +23,7 @@ describe('the input of a round', () => {
     [{ training: { epoch: 3 } }, 'unknown field "training.epoch" (did you mean "epochs"?)'],
     [{ training: { epochs: 0 } }, 'training.epochs: '],
     [{ sites: ['../x'] }, 'sites.0: a site name has'],
+    [{ privacy: { noiseMultiplier: 1, clipNorm: 1 } }, 'privacy: Gaussian noise protects nobody'],
     ['nonsense', 'expected object'],
   ])('%j is refused with the field named', (input, message) => {
     expect(() => parse(input)).toThrow(message);

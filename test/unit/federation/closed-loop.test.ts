@@ -7,7 +7,7 @@ import { panelGate } from '../../../core/federation/panel-gate';
 import { addTallies, EMPTY_TALLY, softCorrect, tallyPanel } from '../../../core/federation/panel-tally';
 import { addRefitSums, refitOutputLayer, refitSums } from '../../../core/federation/refit';
 import { type Samples } from '../../../core/federation/samples';
-import { settleRound } from '../../../core/federation/settle';
+import { settleRound, type JudgedProposal } from '../../../core/federation/settle';
 import {
   keptByRealAccuracy,
   responsiveProposal,
@@ -256,11 +256,31 @@ describe('settling a round', () => {
   const worse = tallyPanel(samplesOf([0, 0]), [2, 2], [0, 0]);
   const edge = tallyPanel(samplesOf([0, 0]), [1, 1], [0, 0]);
 
+  const alone = { proposal: { b: right, c: right }, refitted: null };
+
+  it('keeps the steady refit that panel B likes, and no other', () => {
+    const settle = (refitted: JudgedProposal) =>
+      settleRound({
+        parts,
+        steady: { proposal: { b: edge, c: right }, refitted },
+        responsive: alone,
+        evidence: [],
+      });
+    expect(settle({ b: right, c: worse })).toMatchObject({
+      steady: 'refitted',
+      feedbackUsed: { steady_refit: 'accepted', refit: 'none' },
+    });
+    expect(settle({ b: edge, c: right })).toMatchObject({
+      steady: 'proposal',
+      feedbackUsed: { steady_refit: 'refused' },
+    });
+  });
+
   it('serves the refit that panel B likes and panel C lets pass, when past rounds elect it', () => {
     const settled = settleRound({
       parts,
-      responsive: { b: edge, c: right },
-      refitted: { b: right, c: right },
+      steady: alone,
+      responsive: { proposal: { b: edge, c: right }, refitted: { b: right, c: right } },
       evidence: [0.03, 0.03],
     });
     expect(settled).toMatchObject({
@@ -274,20 +294,30 @@ describe('settling a round', () => {
     expect(
       settleRound({
         parts,
-        responsive: { b: right, c: right },
-        refitted: { b: edge, c: right },
+        steady: alone,
+        responsive: { proposal: { b: right, c: right }, refitted: { b: edge, c: right } },
         evidence: [],
       }),
     ).toMatchObject({ responsive: 'proposal', elected: 'steady' });
     expect(
-      settleRound({ parts, responsive: { b: right, c: worse }, refitted: null, evidence: [] }).responsive,
+      settleRound({
+        parts,
+        steady: alone,
+        responsive: { proposal: { b: right, c: worse }, refitted: null },
+        evidence: [],
+      }).responsive,
     ).toBe('champion');
   });
 
   it('does without the parts that are switched off', () => {
     const off = partsFor('closed-loop', { evidenceRule: false, panelGate: false });
     expect(
-      settleRound({ parts: off, responsive: { b: right, c: worse }, refitted: null, evidence: [] }),
+      settleRound({
+        parts: off,
+        steady: alone,
+        responsive: { proposal: { b: right, c: worse }, refitted: null },
+        evidence: [],
+      }),
     ).toMatchObject({ responsive: 'proposal', elected: 'responsive', election: null });
   });
 });

@@ -43,6 +43,20 @@ describe('who takes part in a round', () => {
     ).toHaveLength(250);
   });
 
+  it('refits on devices of all stretches but those of panels B and C, at most 500', () => {
+    const devices = fleet(2_407, 64);
+    const { refit, panels } = planRound({ seed: 2, round: 5, devices, participants: 20 });
+    const groupOf = new Map(devices.map(({ deviceId, group }) => [deviceId, group]));
+    const groupsOf = (ids: readonly string[]) => new Set(ids.map((id) => groupOf.get(id) ?? ''));
+    expect(refit).toHaveLength(500);
+    expect(new Set(refit).size).toBe(500);
+    const judging = groupsOf([...panels.B, ...panels.C]);
+    const refitting = groupsOf(refit);
+    expect([...refitting].filter((group) => judging.has(group))).toEqual([]);
+    // Participants and panel A lie in a part of what is left; the refit sees all of it.
+    expect(refitting.size).toBeGreaterThan(groupsOf(panels.A).size * 3);
+  });
+
   it('never puts one device or one recorded stretch in two places', () => {
     fc.assert(
       fc.property(

@@ -3,7 +3,12 @@ import {
   type AggregateRequest,
   type RoundAggregation,
 } from '../../../core/federation/aggregate';
-import { partsFor, STRATEGY_NAMES, type StrategyName } from '../../../core/contracts/rounds';
+import {
+  NOISY_STRATEGIES,
+  partsFor,
+  STRATEGY_NAMES,
+  type StrategyName,
+} from '../../../core/contracts/rounds';
 import { decodeState, encodeState, withoutMomentum } from '../../../core/federation/server-state';
 import { listStrategies, settingsFor, strategyByName } from '../../../core/federation/strategies';
 import { krumScores } from '../../../core/federation/strategies/multi-krum';
@@ -252,6 +257,11 @@ describe('differential privacy', () => {
     });
     expect(second.state.privacySpent).toBe(2);
     expect(second.epsilon!).toBeGreaterThan(first.epsilon!);
+  });
+
+  it('is allowed for the means that a round’s input allows it for, and no others', () => {
+    const allowing = listStrategies().filter(({ allowsNoise }) => allowsNoise);
+    expect(allowing.map(({ name }) => name)).toEqual([...NOISY_STRATEGIES]);
   });
 
   it('is refused where it would protect nobody', () => {
