@@ -4,15 +4,8 @@ import { initialWeights } from '../../core/model/network';
 import { FEATURES, type FlatWeights } from '../../core/model/types';
 import { seededRandom } from '../../core/platform/random';
 import { SHAPE, type Engine } from './engine';
-import {
-  count,
-  emptyScore,
-  serve,
-  SHADOW_WINDOWS,
-  WATERMARK_WINDOWS,
-  type Played,
-  type PlayOptions,
-} from './play';
+import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
+import { count, emptyScore, serve, type Played } from './score';
 import { type World } from './world';
 
 /** Steps of one run of the trainer; their rows are drawn anew for each. */

@@ -1,6 +1,6 @@
 import quantile from '@stdlib/stats-base-dists-t-quantile';
 import { mean } from '../../core/federation/vectors';
-import { type Played } from './play';
+import { type Played } from './score';
 
 /** A mean over seeds with its two-sided 95 % interval (Student's t); no interval for one seed. */
 export interface Estimate {

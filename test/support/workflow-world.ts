@@ -244,7 +244,7 @@ const smoothRound: MockActivities = {
       feedbackUsed: {},
     }),
   scoreLocals: () => Promise.resolve(range),
-  sumPanels: () => Promise.resolve({ site: SITE, rows: 0, gram: [], moment: [] }),
+  sumPanels: () => Promise.resolve([{ site: SITE, proposal: 'steady', rows: 0, gram: [], moment: [] }]),
   scoreProposals: () => Promise.resolve([]),
   evaluate: () => Promise.resolve(evaluationOf('promoted')),
   feedBack: () => Promise.resolve(),

@@ -1,0 +1,215 @@
+import { aggregateRound } from '../../core/federation/aggregate';
+import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
+import { effectsOfFeedback } from '../../core/federation/feedback-rules';
+import { scoreLocalModels } from '../../core/federation/local-scoring';
+import { sumPanel, tallyProposals } from '../../core/federation/panel-scoring';
+import { EMPTY_TALLY, type PanelTally } from '../../core/federation/panel-tally';
+import { refitOutputLayer } from '../../core/federation/refit';
+import { recentSamples, type Samples } from '../../core/federation/samples';
+import { planRound, type RoundPlan } from '../../core/federation/selection';
+import { type ServerState } from '../../core/federation/server-state';
+import { settleRound, type JudgedProposal } from '../../core/federation/settle';
+import { settingsFor, strategyByName } from '../../core/federation/strategies';
+import {
+  type LocalUpdate,
+  type Proposal,
+  type RealAccuracy,
+} from '../../core/federation/strategies/strategy';
+import { plus, times } from '../../core/federation/vectors';
+import { type FlatWeights } from '../../core/model/types';
+import { seededRandom } from '../../core/platform/random';
+import { type Contender } from './contenders';
+import { SHAPE, type Engine } from './engine';
+import { feedbackOf } from './feedback';
+import { type Score } from './score';
+import { type PlayOptions } from './play-options';
+import { type World } from './world';
+
+/** What an attacker says of its own model. */
+const ATTACKERS_CLAIM = 0.99;
+
+export interface Candidates {
+  readonly steady: FlatWeights;
+  /** The same as `steady` for strategies with one candidate. */
+  readonly responsive: FlatWeights;
+  readonly elected: 'steady' | 'responsive';
+  readonly hasRoles: boolean;
+  readonly state: ServerState;
+}
+
+export interface RoundSoFar {
+  readonly round: number;
+  /** Live windows that are closed. */
+  readonly closed: number;
+  readonly champion: FlatWeights;
+  readonly state: ServerState | null;
+  readonly evidence: readonly number[];
+  readonly score: Score;
+}
+
+/** The steps of a round up to the deployment of its candidates, with the product's code. */
+export async function makeCandidates(
+  world: World,
+  contender: Contender,
+  engine: Engine,
+  { seed, participants, windowsPerRound }: PlayOptions,
+  soFar: RoundSoFar,
+): Promise<Candidates> {
+  const { round, closed, champion } = soFar;
+  const { parts } = contender;
+  const plan = planRound({ seed, round, devices: world.devices, participants });
+  const updates = await trainLocals(world, contender, engine, plan, seed, windowsPerRound, soFar);
+  const strategy = strategyByName(contender.strategy);
+  const panels = panelsOf(
+    world,
+    plan,
+    closed,
+    contender.shuffled ? seededRandom(seed, 'shuffled', round) : null,
+  );
+  const real = strategy.needsRealAccuracy
+    ? await realAccuracy(engine, champion, updates, panels.scoring)
+    : null;
+  const { proposals, state } = aggregateRound({
+    strategy,
+    strategySettings: contender.strategySettings,
+    updates,
+    base: champion,
+    learningRate: engine.training.learningRate,
+    state: soFar.state,
+    realAccuracy: real,
+    parts,
+    privacy: null,
+    random: seededRandom(seed, 'privacy', round),
+  });
+  const weightsOf = (role: Proposal['role']): FlatWeights | null => {
+    const proposal = proposals.find((made) => made.role === role);
+    return proposal === undefined ? null : plus(champion, proposal.delta);
+  };
+  const [steady, responsive] = [weightsOf('steady'), weightsOf('responsive')];
+  if (steady === null || responsive === null) {
+    const sole = weightsOf(null) ?? champion;
+    return { steady: sole, responsive: sole, elected: 'steady', hasRoles: false, state };
+  }
+  const refitOf = (proposal: FlatWeights, samples: Samples): FlatWeights =>
+    refitOutputLayer(SHAPE, proposal, sumPanel(SHAPE, proposal, samples)) ?? proposal;
+  const judge = judgeOf(engine, champion, panels);
+  const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong) : null;
+  const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent) : null;
+  const settled = settleRound({
+    parts,
+    steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },
+    responsive: {
+      proposal: await judge(responsive),
+      refitted: responsiveRefit && (await judge(responsiveRefit)),
+    },
+    evidence: soFar.evidence,
+  });
+  return {
+    steady: settled.steady === 'refitted' ? (steadyRefit ?? steady) : steady,
+    responsive: { proposal: responsive, refitted: responsiveRefit ?? responsive, champion }[
+      settled.responsive
+    ],
+    elected: settled.elected,
+    hasRoles: true,
+    state,
+  };
+}
+
+/** How a proposal does on panels B and C, beside the champion. */
+function judgeOf(
+  engine: Engine,
+  champion: FlatWeights,
+  { b, c }: PanelSamples,
+): (proposal: FlatWeights) => Promise<JudgedProposal> {
+  const tally = async (proposal: FlatWeights, samples: Samples): Promise<PanelTally> => {
+    const [own] = await tallyProposals(engine.predictor, champion, [proposal], samples);
+    return own ?? EMPTY_TALLY;
+  };
+  return async (proposal) => ({ b: await tally(proposal, b), c: await tally(proposal, c) });
+}
+
+async function trainLocals(
+  world: World,
+  contender: Contender,
+  engine: Engine,
+  plan: RoundPlan,
+  seed: number,
+  windowsPerRound: number,
+  { round, closed, champion, score }: RoundSoFar,
+): Promise<LocalUpdate[]> {
+  const feedback = feedbackOf(score, closed, windowsPerRound);
+  const { edgeWidth } =
+    typeof contender.edgeWidth === 'number'
+      ? { edgeWidth: contender.parts.edgeWeights ? contender.edgeWidth : null }
+      : effectsOfFeedback(feedback, contender.parts);
+  const strategy = strategyByName(contender.strategy);
+  const trainer = await engine.trainer(strategy.proximal(settingsFor(strategy, contender.strategySettings)));
+  const { devices, deltas } = await trainer.trainRows(world.trainingRows(plan.participants, closed - 1), {
+    base: champion,
+    edgeWidth,
+    random: seededRandom(seed, 'local-training', round),
+  });
+  const factors = new Map(world.devices.map(({ deviceId, updateFactor }) => [deviceId, updateFactor]));
+  return devices.map((device, place) => {
+    const factor = factors.get(device.device_id) ?? 1;
+    const delta = deltas.subarray(place * champion.length, (place + 1) * champion.length);
+    return {
+      deviceId: device.device_id,
+      delta: factor === 1 ? delta : times(delta, factor),
+      rows: device.rows,
+      selfReportedAccuracy: factor === 1 ? device.self_reported_accuracy : ATTACKERS_CLAIM,
+      selfReportedLoss: device.self_reported_loss,
+      baseLoss: device.base_loss,
+    };
+  });
+}
+
+interface PanelSamples {
+  /** Panel A, a day: local models are scored on it. */
+  readonly scoring: Samples;
+  /** Everyone off panels B and C, a day and the freshest windows: output layers are refitted on them. */
+  readonly refitLong: Samples;
+  readonly refitRecent: Samples;
+  /** Panels' freshest windows. */
+  readonly b: Samples;
+  readonly c: Samples;
+}
+
+function panelsOf(
+  world: World,
+  plan: RoundPlan,
+  closed: number,
+  shuffle: ReturnType<typeof seededRandom> | null,
+): PanelSamples {
+  const deal = (samples: Samples): Samples => {
+    if (shuffle === null) return samples;
+    const order = Int32Array.from(samples.y, (_, at) => at);
+    shuffle.shuffle(order);
+    return { ...samples, y: Float32Array.from(order, (at) => samples.y[at] ?? NaN) };
+  };
+  const refitLong = deal(world.samples(closed - 1, LONG_WINDOWS, plan.refit));
+  return {
+    scoring: deal(world.samples(closed - 1, LONG_WINDOWS, plan.panels.A)),
+    refitLong,
+    refitRecent: recentSamples(refitLong, RECENT_WINDOWS),
+    b: deal(world.samples(closed - 1, RECENT_WINDOWS, plan.panels.B)),
+    c: deal(world.samples(closed - 1, RECENT_WINDOWS, plan.panels.C)),
+  };
+}
+
+async function realAccuracy(
+  engine: Engine,
+  base: FlatWeights,
+  updates: readonly LocalUpdate[],
+  panel: Samples,
+): Promise<RealAccuracy[]> {
+  const deltas = new Float32Array(updates.length * base.length);
+  updates.forEach(({ delta }, at) => {
+    deltas.set(delta, at * base.length);
+  });
+  const scores = await scoreLocalModels(engine.predictor, base, deltas, panel);
+  return updates.map((_, at) => ({
+    recent: scores.rows_recent === 0 ? null : (scores.correct_recent[at] ?? 0) / scores.rows_recent,
+    long: scores.rows_long === 0 ? null : (scores.correct_long[at] ?? 0) / scores.rows_long,
+  }));
+}

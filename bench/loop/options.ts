@@ -1,0 +1,110 @@
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { STRATEGY_NAMES } from '../../core/contracts/rounds';
+import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../core/fleet/settings';
+import { contendersNamed, CONTENDERS, type Contender } from './contenders';
+
+export interface Options {
+  readonly data: string;
+  readonly devices: number;
+  readonly participants: number | 'all';
+  readonly rounds: number;
+  readonly windows: number;
+  readonly scenario: readonly Scenario[];
+  readonly clock: readonly Clock[];
+  readonly strategy: readonly Contender[];
+  readonly seeds: readonly number[];
+  readonly lastRounds: number;
+  readonly changeRound: number;
+  readonly tolerance: number;
+  readonly processes: number;
+  readonly bounds: boolean;
+  readonly json: boolean;
+}
+
+/** Every scenario but the one that has a little of everything. */
+const DEFAULT_SCENARIOS = SCENARIOS.filter((scenario) => scenario !== 'everyday');
+const DEFAULT_SEEDS = [101, 102, 103, 104, 105, 106, 107, 108];
+
+/** Read the command line; ends the process with a message for what is wrong, or with the help that was asked for. */
+export function readOptions(): Options {
+  return new Command('bench:loop')
+    .description(
+      'Play federated rounds without servers: closed loop against open loop, part by part, paired by seed.',
+    )
+    .option('--data <folder>', 'recorded series', 'data/weather')
+    .option('--devices <n>', 'size of the fleet', positive, 2_407)
+    .option('--participants <n|all>', 'devices that train in a round', participants, 20)
+    .option('--rounds <n>', 'rounds', positive, 12)
+    .option('--windows <n>', 'live windows of a round', positive, 6)
+    .option('--scenario <name,…>', `of ${SCENARIOS.join(', ')}`, listOf(scenario), DEFAULT_SCENARIOS)
+    .option('--clock <name,…>', CLOCKS.join(', '), listOf(clock), [...CLOCKS])
+    .option(
+      '--strategy <name,…>',
+      'contenders; "all", or names of contenders or strategies',
+      strategies,
+      CONTENDERS,
+    )
+    .option('--seeds <n,…>', 'one fleet and run each', listOf(positive), DEFAULT_SEEDS)
+    .option('--last-rounds <n>', 'rounds at the end that count', positive, 4)
+    .option(
+      '--change-round <n>',
+      'round (from 1) at whose first live window the scenario changes',
+      positive,
+      7,
+    )
+    .option('--tolerance <celsius>', 'a forecast this near is right', celsius, 1)
+    .option(
+      '--processes <n>',
+      'fleets played at once, one a core by default',
+      positive,
+      availableParallelism(),
+    )
+    .option('--no-bounds', 'leave out persistence and central training')
+    .option('--json', 'print the results as JSON', false)
+    .parse()
+    .opts<Options>();
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('must be a whole number of at least 1');
+  return value;
+}
+
+function celsius(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('must be a number above 0');
+  return value;
+}
+
+function participants(text: string): number | 'all' {
+  return text === 'all' ? 'all' : positive(text);
+}
+
+function scenario(text: string): Scenario {
+  const known = SCENARIOS.find((name) => name === text);
+  if (known === undefined) throw new InvalidArgumentError(`must be one of ${SCENARIOS.join(', ')}`);
+  return known;
+}
+
+function clock(text: string): Clock {
+  const known = CLOCKS.find((name) => name === text);
+  if (known === undefined) throw new InvalidArgumentError(`must be one of ${CLOCKS.join(', ')}`);
+  return known;
+}
+
+function strategies(text: string): readonly Contender[] {
+  const named = text === 'all' ? CONTENDERS : contendersNamed(text.split(',').map((name) => name.trim()));
+  if (named === null) {
+    throw new InvalidArgumentError(
+      `must be of ${CONTENDERS.map(({ name }) => name).join(', ')}, or of ${STRATEGY_NAMES.join(', ')}`,
+    );
+  }
+  return named;
+}
+
+function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
+  return (text) => text.split(',').map((part) => parse(part.trim()));
+}

@@ -1,0 +1,64 @@
+import { messageOf } from '../../core/contracts/errors';
+import { loadRecording } from '../../core/fleet/series';
+import { type Recording } from '../../core/fleet/recording';
+import { playCentral, playPersistence } from './central';
+import { Engine } from './engine';
+import { type Answer, type Game, type GameSettings } from './jobs';
+import { play } from './play';
+import { type PlayOptions } from './play-options';
+import { type Played } from './score';
+import { World } from './world';
+
+/**
+ * A process that plays one game after the other, with one thread. Settings come as its argument, games as messages of the process that
+ * forked it, and it ends with that process.
+ */
+async function playGame(
+  recording: Recording,
+  engine: Engine,
+  settings: GameSettings,
+  { scenario, clock, seed }: Game,
+): Promise<Map<string, Played>> {
+  const { devices, rounds, windows, participants, tolerance } = settings;
+  const world = new World(recording, {
+    scenario,
+    clock,
+    seed,
+    devices,
+    trainingWindows: settings.training.windows,
+    liveWindows: rounds * windows,
+    changeWindow: (settings.changeRound - 1) * windows,
+    toleranceCelsius: tolerance,
+  });
+  const how: PlayOptions = { seed, rounds, windowsPerRound: windows, participants };
+  const runs = new Map<string, Played>();
+  for (const contender of settings.contenders)
+    runs.set(contender.name, await play(world, contender, engine, how));
+  if (settings.bounds) {
+    runs.set('persistence', playPersistence(world, how));
+    runs.set('central', await playCentral(world, engine, how));
+  }
+  return runs;
+}
+
+async function main(): Promise<void> {
+  const settings = JSON.parse(process.argv[2] ?? '{}') as GameSettings;
+  const loaded = loadRecording({ directory: settings.data, labelColumn: undefined });
+  const engine = await Engine.create(settings.training, 1);
+  const answer = (message: Answer): void => void process.send?.(message);
+  process.on('message', (game: Game) => {
+    loaded
+      .then(({ recording }) => playGame(recording, engine, settings, game))
+      .then(
+        (played) => {
+          answer({ type: 'played', played });
+        },
+        (cause: unknown) => {
+          answer({ type: 'failed', message: messageOf(cause) });
+        },
+      );
+  });
+  process.on('disconnect', () => process.exit());
+}
+
+void main();

@@ -1,0 +1,69 @@
+import { isCorrect } from '../../core/federation/panel-tally';
+import { type Samples } from '../../core/federation/samples';
+import { type FlatWeights } from '../../core/model/types';
+import { type Engine } from './engine';
+import { type World } from './world';
+
+/** Right and counted forecasts of each live window, by the version that served. */
+export interface Played {
+  readonly correct: Float64Array;
+  readonly counted: Float64Array;
+  readonly healthyCorrect: Float64Array;
+  readonly healthyCounted: Float64Array;
+  readonly absoluteError: Float64Array;
+  /** Who served, round by round: `s`teady, `r`esponsive, `c`hampion kept, `·` without roles. */
+  readonly served: string;
+}
+
+export type Score = Omit<Played, 'served'>;
+
+export function emptyScore(windows: number): Score {
+  const zeros = (): Float64Array => new Float64Array(windows);
+  return {
+    correct: zeros(),
+    counted: zeros(),
+    healthyCorrect: zeros(),
+    healthyCounted: zeros(),
+    absoluteError: zeros(),
+  };
+}
+
+/** Let a version serve the live windows from `from` to before `until`, and count. */
+export async function serve(
+  world: World,
+  engine: Engine,
+  weights: FlatWeights,
+  from: number,
+  until: number,
+  score: Score,
+): Promise<void> {
+  const end = Math.min(until, score.correct.length);
+  if (end <= from) return;
+  const samples = world.samples(end - 1, end - from);
+  count(world, samples, await engine.predictor.predict(weights, samples.x), end, score);
+}
+
+/** Count outputs on samples whose newest window is the one before `end`. */
+export function count(
+  world: World,
+  samples: Samples,
+  outputs: Float32Array,
+  end: number,
+  score: Score,
+): void {
+  for (let at = 0; at < samples.count; at += 1) {
+    const window = end - 1 - (samples.age[at] ?? 0);
+    const error = (outputs[at] ?? NaN) - (samples.y[at] ?? NaN);
+    const healthy = world.devices[samples.device[at] ?? -1]?.healthy === true ? 1 : 0;
+    const right = isCorrect(error);
+    add(score.correct, window, right);
+    add(score.counted, window, 1);
+    add(score.healthyCorrect, window, right * healthy);
+    add(score.healthyCounted, window, healthy);
+    add(score.absoluteError, window, Math.abs(error));
+  }
+}
+
+function add(sums: Float64Array, at: number, value: number): void {
+  sums[at] = (sums[at] ?? NaN) + value;
+}
