@@ -1,6 +1,9 @@
+import { availableParallelism } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FEDLOOP, playTurn } from './rounds/contender';
+import { FedloopError, messageOf } from '../core/contracts/errors';
+import { FEDLOOP, playTurn, type Contender } from './rounds/contender';
+import { obtainPeer, PEERS, type PeerName } from './rounds/peers';
 import { LEFT_OUT, NETWORKS, type Measurement, type Workload } from './rounds/workload';
 import { describeMachine, median, writeResults } from './support/results';
 
@@ -13,6 +16,8 @@ interface Options {
   readonly repeat: number;
   readonly rows: number;
   readonly threads: number;
+  readonly peer: readonly PeerName[];
+  readonly peerRepeat: number;
   readonly json: boolean;
 }
 
@@ -23,11 +28,18 @@ interface Result {
   readonly medianSeconds: number;
   readonly fastestSeconds: number;
   readonly measurement: Measurement;
+  /** How many times as long as Fedloop's median with the same workload; 1 for Fedloop itself. */
+  readonly timesFedloop: number;
 }
 
 const program = new Command('bench:rounds')
   .description('Time and memory to train every device once (batch 32, one epoch) and to average the updates.')
-  .option('--devices <n,…>', 'sizes of the fleet', listOf(positive), [2_407])
+  .option(
+    '--devices <n,…>',
+    'sizes of the fleet (goals are given for 240, 2407, 24070 and 240700)',
+    listOf(positive),
+    [2_407],
+  )
   .option(
     '--networks <name,…>',
     `of ${Object.keys(NETWORKS).join(', ')}`,
@@ -37,14 +49,34 @@ const program = new Command('bench:rounds')
   .option('--repeat <n>', 'measured runs, after one that warms up', positive, 5)
   .option('--rows <n>', 'training rows of each device', positive, 256)
   .option('--threads <n>', 'threads of one run; 0 = one a core', whole, 0)
+  .option(
+    '--peer <name,…>',
+    `others that do the same work in the same run: ${Object.keys(PEERS).join(', ')}`,
+    listOf(peerName),
+    [],
+  )
+  .option('--peer-repeat <n>', 'measured runs of each peer, after one that warms up', positive, 1)
   .option('--json', 'print the results as JSON', false);
 
 async function main(): Promise<void> {
   const options = program.parse().opts<Options>();
   const machine = describeMachine();
+  const say = (line: string): void => void process.stderr.write(`bench:rounds: ${line}\n`);
+  const peers = [];
+  for (const name of options.peer)
+    peers.push(await obtainPeer(name, options.threads === 0 ? availableParallelism() : options.threads, say));
   const results: Result[] = [];
   for (const network of options.networks) {
-    for (const devices of options.devices) results.push(await measure(network, devices, options));
+    for (const devices of options.devices) {
+      const workload = workloadOf(network, devices, options);
+      say(`fedloop trains ${devices.toLocaleString('en')} devices, ${network}`);
+      const own = await measure(FEDLOOP, network, workload, null);
+      results.push(own);
+      for (const peer of peers) {
+        say(`${peer.name} trains ${devices.toLocaleString('en')} devices, ${network}`);
+        results.push(await measure(peer, network, { ...workload, repeat: options.peerRepeat }, own));
+      }
+    }
   }
   const report = { benchmark: 'rounds', machine, leftOut: LEFT_OUT, results };
   const path = await writeResults('rounds', report, new Date());
@@ -56,14 +88,10 @@ async function main(): Promise<void> {
   );
 }
 
-async function measure(
-  network: string,
-  devices: number,
-  { repeat, rows, threads }: Options,
-): Promise<Result> {
+function workloadOf(network: string, devices: number, { repeat, rows, threads }: Options): Workload {
   const shape = NETWORKS[network];
   if (shape === undefined) throw new RangeError(`there is no network ${network}`);
-  const workload = {
+  return {
     devices,
     rows,
     batchSize: 32,
@@ -74,14 +102,24 @@ async function measure(
     threads,
     seed: 1,
   };
-  const measurement = await playTurn(FEDLOOP, workload);
+}
+
+async function measure(
+  contender: Contender,
+  network: string,
+  workload: Workload,
+  own: Result | null,
+): Promise<Result> {
+  const measurement = await playTurn(contender, workload);
+  const medianSeconds = median(measurement.seconds);
   return {
-    contender: FEDLOOP.name,
+    contender: contender.name,
     network,
     workload,
-    medianSeconds: median(measurement.seconds),
+    medianSeconds,
     fastestSeconds: Math.min(...measurement.seconds),
     measurement,
+    timesFedloop: own === null ? 1 : medianSeconds / own.medianSeconds,
   };
 }
 
@@ -89,25 +127,30 @@ function tableOf(results: readonly Result[]): string {
   const table = new Table({
     head: [
       'network',
+      'contender',
       'devices',
       'median s',
       'fastest s',
       'CPU s',
       'µs/device',
+      '× fedloop',
       'set-up s',
       'peak MB',
       'loss before → after',
     ],
     style: { head: [], border: [] },
   });
-  for (const { network, workload, medianSeconds, fastestSeconds, measurement } of results) {
+  for (const result of results) {
+    const { contender, network, workload, medianSeconds, fastestSeconds, measurement, timesFedloop } = result;
     table.push([
       network,
+      contender,
       workload.devices.toLocaleString('en'),
       medianSeconds.toFixed(3),
       fastestSeconds.toFixed(3),
       median(measurement.cpuSeconds).toFixed(3),
       ((medianSeconds / workload.devices) * 1e6).toFixed(1),
+      timesFedloop === 1 ? '' : timesFedloop.toFixed(1),
       measurement.setupSeconds.toFixed(2),
       measurement.peakMegabytes.toFixed(0),
       `${measurement.lossBefore.toFixed(3)} → ${measurement.lossAfter.toFixed(3)}`,
@@ -128,6 +171,12 @@ function positive(text: string): number {
   return value;
 }
 
+function peerName(text: string): PeerName {
+  if (text !== 'flower' && text !== 'pfl')
+    throw new InvalidArgumentError(`must be one of ${Object.keys(PEERS).join(', ')}`);
+  return text;
+}
+
 function networkName(text: string): string {
   if (!(text in NETWORKS))
     throw new InvalidArgumentError(`must be one of ${Object.keys(NETWORKS).join(', ')}`);
@@ -139,6 +188,7 @@ function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
 }
 
 main().catch((cause: unknown) => {
-  process.stderr.write(`bench:rounds: ${cause instanceof Error ? cause.message : String(cause)}\n`);
+  const hint = cause instanceof FedloopError && cause.hint !== undefined ? ` ${cause.hint}` : '';
+  process.stderr.write(`bench:rounds: ${messageOf(cause)}.${hint}\n`);
   process.exitCode = 1;
 });

@@ -19,9 +19,16 @@ export const FEDLOOP: Contender = {
   args: [join(__dirname, 'fedloop.js')],
 };
 
+/** Flower says a lot of every round. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
 /** Play one turn. Rejects with the program's own words when it fails or prints no measurement. */
 export async function playTurn({ program, args }: Contender, workload: Workload): Promise<Measurement> {
-  const { stdout } = await promisify(execFile)(program, [...args, JSON.stringify(workload)]);
+  const { stdout } = await promisify(execFile)(program, [...args, JSON.stringify(workload)], {
+    maxBuffer: MAX_OUTPUT_BYTES,
+    // Python would leave its caches beside the programs, in the source tree.
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+  });
   const lastLine = stdout.trim().split('\n').at(-1) ?? '';
   return measurementSchema.parse(JSON.parse(lastLine));
 }
