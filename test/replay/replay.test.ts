@@ -41,3 +41,8 @@ it.each(['federatedRound', 'federatedTraining', 'continuousEvaluation', 'batchAn
     expect(recorded.some((text) => text.includes(`"name": "${workflow}"`))).toBe(true);
   },
 );
+
+it('a closed-loop round stays under 300 events', () => {
+  const { history } = runFromText(readFileSync(join(__dirname, 'round-promoted.json'), 'utf8'));
+  expect(history.events?.length).toBeLessThan(300);
+});

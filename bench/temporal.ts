@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { findRunning, type RunningSystem } from '../cli/running';
+import { cacheFolder } from '../cli/servers/cache';
+import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
+import { costOf, type RoundCost } from './temporal/history';
+import { describeMachine, writeResults } from './support/results';
+
+/**
+ * `npm run bench:temporal`: what a round costs Temporal (events, payloads, actions, time), read from the histories of a real run: a demo with
+ * the stream, the fleet and every worker running on this machine.
+ */
+interface Options {
+  readonly devices: readonly number[];
+  readonly rounds: number;
+  readonly json: boolean;
+}
+
+interface Result {
+  readonly devices: number;
+  readonly rounds: readonly RoundCost[];
+}
+
+const POLL_MS = 200;
+const FEDLOOP = resolve(__dirname, '../../bin/fedloop.js');
+const DATA = resolve(__dirname, '../../data/weather');
+
+const program = new Command('bench:temporal')
+  .description('Events, payload bytes, actions and time of real rounds, read from their histories.')
+  .option('--devices <n,…>', 'sizes of the fleet', listOfCounts, [2_407])
+  .option('--rounds <n>', 'rounds of each', count, 3)
+  .option('--json', 'print the results as JSON', false);
+
+async function main(): Promise<void> {
+  const options = program.parse().opts<Options>();
+  const results: Result[] = [];
+  for (const devices of options.devices)
+    results.push({ devices, rounds: await measure(devices, options.rounds) });
+  const path = await writeResults('temporal', { machine: describeMachine(), ...{ results } }, new Date());
+  process.stdout.write(
+    options.json ? `${JSON.stringify(results, null, 2)}\n` : `${render(results)}\n${path}\n`,
+  );
+}
+
+async function measure(devices: number, rounds: number): Promise<RoundCost[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-temporal-'));
+  const demo = spawn(
+    process.execPath,
+    [
+      FEDLOOP,
+      'demo',
+      '--stay',
+      '--json',
+      '--devices',
+      String(devices),
+      '--rounds',
+      String(rounds),
+      '--data',
+      DATA,
+    ],
+    {
+      cwd: folder,
+      env: { ...process.env, FEDLOOP_CACHE: cacheFolder() },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let said = '';
+  demo.stderr.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  const ended = new Promise<number | null>((done) => demo.once('exit', done));
+  try {
+    while (!said.includes('stays up')) {
+      if (demo.exitCode !== null) throw new Error(`the demo ended with ${demo.exitCode}:\n${said}`);
+      await sleep(POLL_MS);
+    }
+    const running = await findRunning(folder);
+    if (running === undefined) throw new Error('the demo does not tell where it runs');
+    return await costs(running);
+  } finally {
+    demo.kill('SIGINT');
+    await ended;
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Every round that was played, oldest first. */
+async function costs({ temporal }: RunningSystem): Promise<RoundCost[]> {
+  const connection = await Connection.connect(temporal.address === null ? {} : { address: temporal.address });
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const found: { readonly at: number; readonly cost: RoundCost }[] = [];
+  for await (const { workflowId, runId, startTime } of client.workflow.list({
+    query: `WorkflowId = "${ROUND_WORKFLOW_ID}"`,
+  })) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    found.push({ at: startTime.getTime(), cost: costOf(history) });
+  }
+  await connection.close();
+  return found.sort((one, other) => one.at - other.at).map(({ cost }) => cost);
+}
+
+function render(results: readonly Result[]): string {
+  const table = new Table({
+    head: [
+      'devices',
+      'round',
+      'events',
+      'actions',
+      'payloads',
+      'largest',
+      'total s',
+      'work s',
+      'share s',
+      'between s',
+    ],
+  });
+  for (const { devices, rounds } of results) {
+    rounds.forEach(({ events, actions, payloads, seconds }, index) => {
+      table.push([
+        devices,
+        index + 1,
+        events,
+        actions,
+        `${(payloads.bytes / 1_024).toFixed(1)} KiB`,
+        `${(payloads.largestBytes / 1_024).toFixed(1)} KiB`,
+        seconds.total.toFixed(2),
+        seconds.work.toFixed(2),
+        seconds.share.toFixed(2),
+        seconds.betweenSteps.toFixed(2),
+      ]);
+    });
+  }
+  return `${table.toString()}\nwork: training, aggregation and the wait for live windows. share: everything else. between: no step ran.`;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
+}
+
+function listOfCounts(text: string): number[] {
+  return text.split(',').map(count);
+}
+
+main().catch((thrown: unknown) => {
+  process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+  process.exitCode = 1;
+});
