@@ -26,6 +26,9 @@ const rawRow = z.object({
 });
 type Raw = z.infer<typeof rawRow>;
 
+// Thousands of rows, and a library that is loaded for the first time, on a busy machine.
+jest.setTimeout(60_000);
+
 let folder: string;
 let warehouse: Warehouse;
 let connection: SerialConnection;
