@@ -60,8 +60,11 @@ export const INTAKE_MAX_WAIT_MS = 50;
 /** Scrapes that come closer together than this share their look into the tables. */
 export const METRICS_MIN_INTERVAL_MS = 1_000;
 
-/** After a look the tables have so many times its duration to themselves: metrics take 5 % of DuckDB's time at most. */
+/** After a look the tables have so many times its duration to themselves: metrics take about 5 % of DuckDB’s time. */
 export const METRICS_REST_FACTOR = 20;
+
+/** But no longer than this, however slow the look was: a figure that is older than a scrape or two misleads. */
+export const METRICS_MAX_REST_MS = 10_000;
 
 /** Rounds that have metrics of their own: what fits on one screen. */
 export const ROUNDS_WITH_METRICS = 20;

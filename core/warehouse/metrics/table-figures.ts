@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from '../../platform/metrics';
-import { METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR } from '../limits';
+import { METRICS_MAX_REST_MS, METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR } from '../limits';
 
 /** One figure that is read from the tables; how it is written is the same for gauges and counters. */
 export interface Figure {
@@ -70,7 +70,8 @@ export class TableFigures {
       const began = performance.now();
       this.latest = this.look().finally(() => {
         const now = performance.now();
-        this.freshUntil = now + Math.max(METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR * (now - began));
+        const rest = Math.max(METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR * (now - began));
+        this.freshUntil = now + Math.min(METRICS_MAX_REST_MS, rest);
       });
     }
     return this.latest;
