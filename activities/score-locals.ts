@@ -27,6 +27,8 @@ export async function scoreLocals(
   let range: MessageRange = { site: dependencies.site, first: -1, last: -1, count: 0 };
   for (const { header, deltas } of chunks) {
     Context.current().cancellationSignal.throwIfAborted();
+    // No weights of this network: aggregation leaves them out with their reason.
+    if (deltas.length !== header.devices.length * champion.model.weights.length) continue;
     const message: ScoreMessage = {
       type: 'score',
       round: plan.round,

@@ -17,3 +17,13 @@ describe('docs/cli.md', () => {
     }
   });
 });
+
+it('every command that prints results for people prints them for programs too', () => {
+  const leaves = (command: ReturnType<typeof createProgram>): readonly (typeof command)[] =>
+    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  const without = leaves(createProgram())
+    .filter((command) => !command.options.some(({ long }) => long === '--json'))
+    .map((command) => command.name());
+  // One takes its process over, the other prints help.
+  expect(without.filter((name) => !['worker', 'help'].includes(name))).toEqual([]);
+});
