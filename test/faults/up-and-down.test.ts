@@ -28,8 +28,9 @@ it('what is up outlives its command, stops with down, and leaves nothing behind 
   expect(processesOf(system).every(isAlive)).toBe(true);
   expect(fedloop('up').stderr).toContain('a system runs in this folder already');
   const status = z
-    .object({ processes: z.array(z.object({ up: z.boolean() })) })
+    .object({ lag: z.number(), processes: z.array(z.object({ up: z.boolean() })) })
     .parse(JSON.parse(fedloop('status', '--json').stdout));
+  expect(status).toMatchObject({ lag: 0 });
   expect(status.processes.every((one) => one.up)).toBe(true);
 
   expect(fedloop('down').stdout).toContain(`stopped run ${system.id}`);
