@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeFailure } from '../cli/fail';
@@ -30,6 +30,7 @@ interface Options {
   readonly rate: number;
   readonly ratePerDevice: boolean;
   readonly partitions: number;
+  readonly workers?: number;
   readonly repeat: number;
   readonly peer: readonly PeerName[];
   readonly realtime: boolean;
@@ -55,6 +56,11 @@ const program = new Command('bench:stream')
     false,
   )
   .option('--partitions <n>', 'partitions of the topic', positive, 4)
+  .option(
+    '--workers <n>',
+    'stream workers that share the partitions: a core’s worth each, so one a core is as many as help; one in real time',
+    positive,
+  )
   .option('--repeat <n>', 'runs, of which the median is shown', positive, 3)
   .option('--peer <name,…>', `also run others over the same topic: ${PEERS.join(', ')}`, listOf(peerName), [])
   .option(
@@ -68,6 +74,7 @@ const program = new Command('bench:stream')
 /** Everything measured over one filled topic. */
 export interface Result {
   readonly workload: Workload;
+  readonly streamWorkers: number;
   readonly topicMegabytes: number;
   readonly fedloop: readonly FedloopRun[];
   readonly peers: Readonly<Partial<Record<PeerName, readonly PeerMeasurement[]>>>;
@@ -139,6 +146,7 @@ async function measureSizes(bench: Bench, peers: readonly Peer[]): Promise<Resul
 async function measureSize(bench: Bench, peers: readonly Peer[], devices: number): Promise<Result> {
   const { options, session, processes, servers, folder } = bench;
   const workload = workloadOf(options, devices, FILL_START_MILLIS);
+  const streamWorkers = options.workers ?? Math.min(availableParallelism(), options.partitions);
   const env = environmentOf(bench, devices);
   const topic = `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`;
   await prepareDeployment(env, workload);
@@ -155,7 +163,7 @@ async function measureSize(bench: Bench, peers: readonly Peer[], devices: number
     if (run > 1) await forgetRun(env);
     const step = session.progress.step(`fedloop, run ${run} of ${options.repeat}`);
     const place = { processes, folder: join(runFolder, 'fedloop'), env, brokerPid: servers.kafka.child?.pid };
-    fedloop.push(await runFedloop(place, workload, filled));
+    fedloop.push(await runFedloop(place, workload, filled, streamWorkers));
     step.done(rateText(fedloop.at(-1)?.eventsPerSecond));
     for (const peer of peers) {
       const turn = session.progress.step(`${peer.name}, run ${run} of ${options.repeat}`);
@@ -171,7 +179,13 @@ async function measureSize(bench: Bench, peers: readonly Peer[], devices: number
     }
     await rm(runFolder, { recursive: true, force: true });
   }
-  return { workload, topicMegabytes: filled.bytes / 1e6, fedloop, peers: Object.fromEntries(measured) };
+  return {
+    workload,
+    streamWorkers,
+    topicMegabytes: filled.bytes / 1e6,
+    fedloop,
+    peers: Object.fromEntries(measured),
+  };
 }
 
 async function measureRealtime(
@@ -191,7 +205,7 @@ async function measureRealtime(
     broker: servers.kafka.brokers,
     topic: `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`,
   };
-  const realtime = await runRealtime(place, workload, options.seconds);
+  const realtime = await runRealtime(place, workload, options.seconds, options.workers ?? 1);
   step.done();
   const { rate, partitions, startMillis } = workload;
   return { workload: { devices, rate, partitions, startMillis }, realtime };

@@ -27,16 +27,18 @@ export interface FedloopRun {
 
 export type ProcessName = 'stream' | 'analytics' | 'broker';
 
+/** What the processes of one role used together. */
 export interface ProcessFigures {
   readonly cpuSeconds: number;
   readonly cores: number;
+  /** Of the largest process, where a role has several. */
   readonly peakMegabytes: number;
 }
 
 export interface Workers {
-  readonly stream: WorkerProcess;
+  readonly stream: readonly WorkerProcess[];
   readonly analytics: WorkerProcess;
-  /** When the stream worker's process was started. */
+  /** When the first stream worker's process was started. */
   readonly streamStartedMillis: number;
   stop(): Promise<void>;
 }
@@ -55,8 +57,11 @@ const LOOK_EVERY_MS = 100;
 const TIMEOUT_MS = 15 * 60_000;
 const GRACE_MS = 15_000;
 
-/** The analytics worker first, so that it waits for the first block. */
-export async function startWorkers({ processes, folder, env }: RunPlace): Promise<Workers> {
+/** The analytics worker first, so that it waits for the first block; then stream workers, which share the partitions. */
+export async function startWorkers(
+  { processes, folder, env }: RunPlace,
+  streamWorkers: number,
+): Promise<Workers> {
   await mkdir(join(folder, 'processed'), { recursive: true });
   const options = {
     env: {
@@ -73,28 +78,40 @@ export async function startWorkers({ processes, folder, env }: RunPlace): Promis
   };
   const analytics = await startWorker(processes, 'analytics', options);
   const streamStartedMillis = Date.now();
-  const stream = await startWorker(processes, 'stream', options);
+  const stream = await Promise.all(
+    Array.from({ length: streamWorkers }, (_, at) =>
+      startWorker(processes, 'stream', { ...options, logFolder: join(folder, 'logs', String(at + 1)) }),
+    ),
+  );
   return {
     stream,
     analytics,
     streamStartedMillis,
     async stop() {
-      await Promise.all([stream.child.stop(GRACE_MS), analytics.child.stop(GRACE_MS)]);
+      await Promise.all([...stream, analytics].map(({ child }) => child.stop(GRACE_MS)));
     },
   };
 }
 
 /** Every event of the filled topic through the real workers, to the last readable row. */
-export async function runFedloop(place: RunPlace, workload: Workload, filled: Filled): Promise<FedloopRun> {
+export async function runFedloop(
+  place: RunPlace,
+  workload: Workload,
+  filled: Filled,
+  streamWorkers: number,
+): Promise<FedloopRun> {
   const before = await usageOf(place.brokerPid ?? 0);
-  const workers = await startWorkers(place);
+  const workers = await startWorkers(place, streamWorkers);
   const idle = await usageOf(workers.analytics.child.pid);
   try {
     const watch = new Watch(workers.analytics.url, LOOK_EVERY_MS);
     const end = await watch.until((look) => isComplete(look, filled), TIMEOUT_MS);
-    await untilAllRead(workers.stream.url, workload.events);
+    await untilAllRead(
+      workers.stream.map(({ url }) => url),
+      workload.events,
+    );
     const usages = {
-      stream: used(await usageOf(workers.stream.child.pid), undefined),
+      stream: together(await Promise.all(workers.stream.map(({ child }) => usageOf(child.pid)))),
       analytics: used(await usageOf(workers.analytics.child.pid), idle),
       broker: used(await usageOf(place.brokerPid ?? 0), before),
     };
@@ -139,14 +156,16 @@ function isComplete(look: Look, { lastClosed }: Filled): boolean {
 }
 
 /** Events behind the last closing are read by then, or within a moment. */
-async function untilAllRead(url: string, events: number): Promise<void> {
+async function untilAllRead(urls: readonly string[], events: number): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const counts = [...text.matchAll(/^fedloop_stream_events_read_total\{[^}]*\} (\S+)$/gm)];
+    const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+    const counts = texts.flatMap((text) => [
+      ...text.matchAll(/^fedloop_stream_events_read_total\{[^}]*\} (\S+)$/gm),
+    ]);
     if (counts.reduce((sum, [, count]) => sum + Number(count), 0) >= events) return;
     await sleep(LOOK_EVERY_MS);
   }
-  throw new FedloopError('TooFewWindows', 'the stream worker did not read the whole topic');
+  throw new FedloopError('TooFewWindows', 'the stream workers did not read the whole topic');
 }
 
 const countSchema = z.object({
@@ -176,6 +195,20 @@ async function countRows(url: string, filled: Filled): Promise<FedloopRun['rows'
     );
   }
   return { analysis: expected.rows, evaluations: expected.evaluations };
+}
+
+/** Of all processes of a role; undefined where one cannot be read. */
+export function together(usages: readonly (Usage | undefined)[]): Usage | undefined {
+  return usages.reduce(
+    (sum, usage) =>
+      sum === undefined || usage === undefined
+        ? undefined
+        : {
+            cpuSeconds: sum.cpuSeconds + usage.cpuSeconds,
+            peakMegabytes: Math.max(sum.peakMegabytes, usage.peakMegabytes),
+          },
+    { cpuSeconds: 0, peakMegabytes: 0 },
+  );
 }
 
 function used(now: Usage | undefined, before: Usage | undefined): Usage | undefined {

@@ -33,7 +33,8 @@ export const peerMeasurementSchema = z.object({
 });
 export type PeerMeasurement = z.infer<typeof peerMeasurementSchema>;
 
-export const PEERS = ['spark', 'raw'] as const;
+/** `spark-live` is Spark told to hand out each window as it closes, as a live system must; `spark` may save up. */
+export const PEERS = ['spark', 'spark-live', 'raw'] as const;
 export type PeerName = (typeof PEERS)[number];
 
 /** A peer that is ready to run. */
@@ -52,7 +53,7 @@ export async function obtainPeer(
   const [program, ...args] =
     name === 'raw'
       ? [process.execPath, join(__dirname, 'raw-loop.js')]
-      : sparkCommand(await obtainSpark(cache, processes, progress));
+      : sparkCommand(await obtainSpark(cache, processes, progress), SPARK_EVENTS_PER_TRIGGER[name]);
   return {
     name,
     async run(work) {
@@ -76,6 +77,12 @@ export async function obtainPeer(
   };
 }
 
-function sparkCommand({ python, jars }: Spark): readonly string[] {
-  return [python, packageFile('bench', 'stream', 'spark', 'windows.py'), jars];
+/**
+ * Events of one micro-batch: two million are as few commits of its state as a stream can do with; 360,000 are one window of the
+ * reference fleet (12,000 a second for 30 s), so that rows come out as their windows close.
+ */
+const SPARK_EVENTS_PER_TRIGGER = { spark: 2_000_000, 'spark-live': 360_000 } as const;
+
+function sparkCommand({ python, jars }: Spark, eventsPerTrigger: number): readonly string[] {
+  return [python, packageFile('bench', 'stream', 'spark', 'windows.py'), jars, String(eventsPerTrigger)];
 }

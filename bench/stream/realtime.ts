@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MICROS_PER_MILLI, windowStartOf } from '../../core/contracts/time';
 import { readRunLog } from './blocks-log';
 import { writers } from './fill';
-import { startWorkers, type ProcessFigures, type ProcessName, type RunPlace } from './fedloop';
+import { startWorkers, together, type ProcessFigures, type ProcessName, type RunPlace } from './fedloop';
 import { EventGenerator } from './generator';
 import { LogWriter } from './log-writer';
-import { usageOf } from './process-usage';
+import { usageOf, type Usage } from './process-usage';
 import { percentile, Watch } from './watch';
 import { partitionsOf, SETTINGS, type Workload } from './workload';
 
@@ -45,12 +45,13 @@ export async function runRealtime(
   place: RunPlace & { readonly broker: string; readonly topic: string },
   workload: Workload,
   seconds: number,
+  streamWorkers: number,
 ): Promise<RealtimeRun> {
-  const workers = await startWorkers(place);
+  const workers = await startWorkers(place, streamWorkers);
   const pids = {
-    stream: workers.stream.child.pid,
-    analytics: workers.analytics.child.pid,
-    broker: place.brokerPid ?? 0,
+    stream: workers.stream.map(({ child }) => child.pid),
+    analytics: [workers.analytics.child.pid],
+    broker: [place.brokerPid ?? 0],
   };
   const sender = await Sender.open(place.broker, place.topic, workload);
   const sending = sender.run();
@@ -104,15 +105,12 @@ export async function runRealtime(
   }
 }
 
-type Usages = Readonly<Record<ProcessName, Awaited<ReturnType<typeof usageOf>>>>;
+type Usages = Readonly<Record<ProcessName, Usage | undefined>>;
 
-async function usages(pids: Readonly<Record<ProcessName, number>>): Promise<Usages> {
-  const [stream, analytics, broker] = await Promise.all([
-    usageOf(pids.stream),
-    usageOf(pids.analytics),
-    usageOf(pids.broker),
-  ]);
-  return { stream, analytics, broker };
+async function usages(pids: Readonly<Record<ProcessName, readonly number[]>>): Promise<Usages> {
+  const of = async (name: ProcessName): Promise<Usage | undefined> =>
+    together(await Promise.all(pids[name].map(usageOf)));
+  return { stream: await of('stream'), analytics: await of('analytics'), broker: await of('broker') };
 }
 
 /** Writes each event when the clock says that it comes in. */

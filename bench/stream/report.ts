@@ -7,6 +7,7 @@ import { type Workload } from './workload';
 
 interface Measured {
   readonly workload: Workload;
+  readonly streamWorkers: number;
   readonly fedloop: readonly FedloopRun[];
   readonly peers: Readonly<Partial<Record<PeerName, readonly PeerMeasurement[]>>>;
 }
@@ -75,9 +76,9 @@ export function tableOf(results: readonly Measured[]): string {
     }),
   );
   const usage = results.map(
-    ({ workload, fedloop }) =>
-      `${whole(workload.devices)} devices, fedloop: ${usageText((name, figure) =>
-        of(fedloop, ({ processes }) => processes[name]?.[figure] ?? NaN),
+    ({ workload, streamWorkers, fedloop }) =>
+      `${whole(workload.devices)} devices, fedloop with ${streamWorkers} stream worker${streamWorkers === 1 ? '' : 's'}: ${usageText(
+        (name, figure) => of(fedloop, ({ processes }) => processes[name]?.[figure] ?? NaN),
       )}`,
   );
   return [table.toString(), ...ratios, ...usage].join('\n');

@@ -80,10 +80,17 @@ export class PartitionEngine {
 
   /**
    * Judge one event and, when it is good, put it into its window.
+   * @param bytes the event's, or a buffer in which it is `bytes[start, end)`.
    * @param recordMicros Kafka's timestamp of the record; NaN = take the event's own `record_timestamp`, if it has one.
    */
-  ingest(bytes: Uint8Array | null, recordMicros: number, offset: number): Verdict {
-    const verdict = this.judge(bytes, recordMicros, offset);
+  ingest(
+    bytes: Uint8Array | null,
+    recordMicros: number,
+    offset: number,
+    start = 0,
+    end: number = bytes?.length ?? 0,
+  ): Verdict {
+    const verdict = this.judge(bytes, recordMicros, offset, start, end);
     this.counts.read += 1;
     if (verdict === 'windowed') {
       this.counts.windowed += 1;
@@ -99,7 +106,8 @@ export class PartitionEngine {
    * Nothing is counted and nothing closes; the checkpoint has all of that already.
    */
   rebuild(bytes: Uint8Array | null, recordMicros: number, offset: number): void {
-    if (this.judge(bytes, recordMicros, offset) === 'windowed') this.noteFirstWindow(this.event.micros);
+    if (this.judge(bytes, recordMicros, offset, 0, bytes?.length ?? 0) === 'windowed')
+      this.noteFirstWindow(this.event.micros);
   }
 
   /** The id of the event before, for routing and messages. */
@@ -232,9 +240,15 @@ export class PartitionEngine {
     return known >= 0 ? known : this.devices.add(bytes, 0, bytes.length, hash);
   }
 
-  private judge(bytes: Uint8Array | null, recordMicros: number, offset: number): Verdict {
+  private judge(
+    bytes: Uint8Array | null,
+    recordMicros: number,
+    offset: number,
+    from: number,
+    to: number,
+  ): Verdict {
     const { event } = this;
-    this.detail = bytes === null ? 'empty' : parseEvent(bytes, event);
+    this.detail = bytes === null ? 'empty' : parseEvent(bytes, event, from, to);
     if (this.detail !== undefined) return 'malformed';
     const { micros } = event;
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;

@@ -1,4 +1,4 @@
-import { REJECT_HEADERS, type RejectReason } from '../contracts/blocks';
+import { REJECT_HEADERS, type RejectReason, type Verdict } from '../contracts/blocks';
 import { checkpointKeys, type CheckpointMessage, type Decision } from '../contracts/checkpoints';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { TOPICS } from '../contracts/topics';
@@ -156,7 +156,7 @@ export class PartitionOwner {
       }
       if (!this.seeded) await this.seed();
       if (this.pendingIdle.length > 0) await this.repeatIdleClosings(offset);
-      const verdict = engine.ingest(record.value, recordMicros, offset);
+      const verdict = ingestRecord(engine, record, recordMicros, offset);
       this.next = offset + 1;
       if (verdict !== 'windowed') this.reject(record, verdict);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.context.forecaster));
@@ -344,4 +344,17 @@ export class PartitionOwner {
       },
     });
   }
+}
+
+/** Where the record says in which buffer its value lies, no view of it is made. */
+function ingestRecord(
+  engine: PartitionEngine,
+  record: RawRecord,
+  recordMicros: number,
+  offset: number,
+): Verdict {
+  const { response, valueStart, valueLength } = record;
+  if (response === undefined || valueStart === undefined || valueLength === undefined || valueLength < 0)
+    return engine.ingest(record.value, recordMicros, offset);
+  return engine.ingest(response, recordMicros, offset, valueStart, valueStart + valueLength);
 }

@@ -59,10 +59,14 @@ const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, expone
 /** Position after the last thing read; −1 = handed on. One scan runs at a time, so one cell serves all. */
 let cursor = 0;
 
-/** Read `bytes` into `event`; false = hand it to the careful parser (and `event` is not to be used). */
-export function scanEvent(bytes: Uint8Array, event: EventFields): boolean {
-  const end = bytes.length;
-  let at = skipBlanks(bytes, 0, end);
+/** Read `bytes[start, end)` into `event`; false = hand it to the careful parser (and `event` is not to be used). */
+export function scanEvent(
+  bytes: Uint8Array,
+  event: EventFields,
+  start = 0,
+  end: number = bytes.length,
+): boolean {
+  let at = skipBlanks(bytes, start, end);
   if (at >= end || bytes[at] !== OPEN) return false;
   at = skipBlanks(bytes, at + 1, end);
   let seen = 0;

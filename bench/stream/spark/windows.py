@@ -1,6 +1,7 @@
 """Spark Structured Streaming over the filled topic: JSON, windows of 30 s, a watermark of 1 minute, averages to Parquet.
 
-Arguments: the folder of the Kafka connector's jars, and the work as JSON. The last line on standard output is the measurement
+Arguments: the folder of the Kafka connector's jars, how many events a micro-batch reads, and the work as JSON. The last line on
+standard output is the measurement
 as JSON. Nothing of the product's other work is asked for: no Z-scores, no models, no forecasts.
 """
 
@@ -13,9 +14,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType, TimestampType
 
-# One trigger reads so many events: as few state commits as a stream can do with, and windows still close on the way.
-EVENTS_PER_TRIGGER = 2_000_000
-
 EVENT = StructType(
     [
         StructField("device_id", StringType()),
@@ -27,7 +25,7 @@ EVENT = StructType(
 )
 
 
-def main(jars, work):
+def main(jars, events_per_trigger, work):
     begun = time.time()
     spark = (
         SparkSession.builder.master("local[*]")
@@ -48,7 +46,7 @@ def main(jars, work):
         .option("kafka.bootstrap.servers", work["brokers"])
         .option("subscribe", work["topic"])
         .option("startingOffsets", "earliest")
-        .option("maxOffsetsPerTrigger", EVENTS_PER_TRIGGER)
+        .option("maxOffsetsPerTrigger", events_per_trigger)
         .load()
     )
     windows = (
@@ -102,4 +100,4 @@ def peak_megabytes(pid):
         return None
 
 
-main(sys.argv[1], json.loads(sys.argv[2]))
+main(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))

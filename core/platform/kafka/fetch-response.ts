@@ -37,28 +37,28 @@ export class FetchedRecord implements RawRecord {
   readonly isControlRecord: boolean = false;
 
   constructor(
-    private readonly bytes: Buffer,
+    readonly response: Buffer,
     readonly offset: number,
     /** Milliseconds since 1970. */
     readonly timestamp: number,
     private readonly keyStart: number,
     private readonly keyLength: number,
-    private readonly valueStart: number,
-    private readonly valueLength: number,
+    readonly valueStart: number,
+    readonly valueLength: number,
   ) {}
 
   get key(): Buffer | null {
-    return this.keyLength < 0 ? null : this.bytes.subarray(this.keyStart, this.keyStart + this.keyLength);
+    return this.keyLength < 0 ? null : this.response.subarray(this.keyStart, this.keyStart + this.keyLength);
   }
 
   get value(): Buffer | null {
     return this.valueLength < 0
       ? null
-      : this.bytes.subarray(this.valueStart, this.valueStart + this.valueLength);
+      : this.response.subarray(this.valueStart, this.valueStart + this.valueLength);
   }
 
   get headers(): NonNullable<RawRecord['headers']> {
-    return readHeaders(this.bytes, this.valueStart + Math.max(0, this.valueLength));
+    return readHeaders(this.response, this.valueStart + Math.max(0, this.valueLength));
   }
 }
 

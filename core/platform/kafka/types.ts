@@ -81,6 +81,11 @@ export interface RawRecord {
   readonly timestamp: string | number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** Where the value lies, for those who read it without a view of its own; left out where the library read the response. */
+  readonly response?: Buffer;
+  readonly valueStart?: number;
+  /** Negative: there is no value. */
+  readonly valueLength?: number;
   readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
 }
 

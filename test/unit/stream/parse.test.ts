@@ -270,6 +270,21 @@ describe('the fast scanner', () => {
     expect(accepted).toBeGreaterThan(200);
   });
 
+  it('reads an event in the middle of a buffer as it reads it alone, whatever stands around it', () => {
+    const around = fc.oneof(document, fc.constantFrom('', '}', '1', 'e5', '"', ' '));
+    fc.assert(
+      fc.property(around, fc.oneof(document, fc.constant('')), around, (before, text, behind) => {
+        const [alone, within] = [emptyEvent(), emptyEvent()];
+        const start = Buffer.byteLength(before);
+        const end = start + Buffer.byteLength(text);
+        const detail = parseEvent(Buffer.from(before + text + behind), within, start, end);
+        expect(detail).toBe(parseEvent(Buffer.from(text), alone));
+        if (detail === undefined) expect(comparable(within)).toEqual(comparable(alone));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it('reads every short decimal as the double nearest to it', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^-?(0|[1-9]\d{0,9})\.\d{1,8}$/), (text) => {
