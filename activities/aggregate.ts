@@ -3,9 +3,8 @@ import { siteNameSchema, versionOfRound } from '../core/contracts/ids';
 import {
   type AggregateResult,
   type Contributors,
-  type MessageRange,
   type RoundPlan,
-  type TrainResult,
+  type Trained,
 } from '../core/contracts/steps';
 import { aggregateRound } from '../core/federation/aggregate';
 import { realAccuracies } from '../core/federation/local-scoring';
@@ -46,8 +45,8 @@ export interface AggregateDependencies {
 export async function aggregate(
   { producer, deployments, inbox }: AggregateDependencies,
   plan: RoundPlan,
-  trained: readonly TrainResult[],
-  scored: readonly MessageRange[],
+  trained: Trained,
+  scoredTo: number,
   evidence: readonly number[],
 ): Promise<AggregateResult> {
   const base = deployments.find(plan.champion);
@@ -55,8 +54,7 @@ export async function aggregate(
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
   const strategy = strategyByName(plan.strategy);
 
-  const last = trained.map((site) => site.last);
-  const chunks = await inbox.updates(plan, last);
+  const chunks = await inbox.updates(plan, trained.last);
   const selected = inbox.selected(plan);
   const checked = checkUpdates(chunks, {
     round: plan.round,
@@ -65,7 +63,7 @@ export async function aggregate(
     parameters: parameterCount(base.model.metadata.shape),
     isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
   });
-  const notGood = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, last))];
+  const notGood = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, trained.last))];
   const updates = checked.good;
   await publishLeftOut(producer, plan, notGood);
   if (updates.length < plan.minUpdates) {
@@ -73,13 +71,7 @@ export async function aggregate(
     await publishOutcomes(producer, plan, { ...nothing, updates, leftOut: notGood });
   }
   requireUpdates({ good: updates, leftOut: notGood }, plan.minUpdates);
-  const real = realAccuracies(
-    await inbox.scores(
-      plan,
-      scored.map(({ last }) => last),
-    ),
-    updates,
-  );
+  const real = realAccuracies(await inbox.scores(plan, scoredTo), updates);
 
   const stored = deployments.serverState('current');
   const aggregation = aggregateRound({
@@ -134,7 +126,7 @@ export async function aggregate(
     ),
     contributors: aggregation.proposals.map((proposal) => contributorsOf(proposal, updates)),
     feedbackUsed: {
-      ...trained[0]?.feedbackUsed,
+      ...trained.feedbackUsed,
       ...aggregation.feedbackUsed,
       updates_clipped: aggregation.clipping.clipped,
       ...(aggregation.epsilon === null ? {} : { epsilon_spent: aggregation.epsilon }),

@@ -1,12 +1,8 @@
 import { type CandidateRole, type Lineage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { versionIdSchema, versionOfRound, type VersionId } from '../core/contracts/ids';
-import {
-  type AggregateResult,
-  type PanelScore,
-  type RoundPlan,
-  type SettleResult,
-} from '../core/contracts/steps';
+import { type PanelScore } from '../core/contracts/site-reports';
+import { type AggregateResult, type RoundPlan, type SettleResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
 import { addTallies } from '../core/federation/panel-tally';
 import { WINDOWS_BEFORE_TARGETS } from '../core/federation/samples';
@@ -38,13 +34,13 @@ export async function deploy(
   dependencies: DeployDependencies,
   plan: RoundPlan,
   aggregated: AggregateResult,
-  panelScores: readonly PanelScore[],
   evidence: readonly number[],
 ): Promise<SettleResult> {
   const { producer, deployments, inbox } = dependencies;
   const base = deployments.find(plan.champion);
   if (base === undefined)
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
+  const panelScores = await inbox.panelScores(plan);
   const { candidates, feedbackUsed } = settleCandidates(plan, aggregated, panelScores, evidence);
 
   const models = await Promise.all(

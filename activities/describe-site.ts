@@ -1,35 +1,58 @@
-import { type SiteDescription } from '../core/contracts/steps';
+import { setImmediate } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { type SiteDescription } from '../core/contracts/site-reports';
+import { type RoundRef, type SiteSize } from '../core/contracts/steps';
 import { countGroups } from '../core/federation/selection';
 import { type WindowRing } from '../core/federation/site-data';
 import { addRow, emptyFeatureSums, writeFeatures, type FeatureSums } from '../core/model/features';
 import { FEATURES } from '../core/model/types';
 import { type Site } from './shared/site';
+import { publishReports } from './shared/site-reports';
 
 /** One silent device in a hundred must not hold a round back at an old window. */
 const SHARE_OF_DEVICES = 0.99;
+/** Devices summed in one go: about a tenth of a second. */
+const DEVICES_AT_ONCE = 500;
+
+export interface DescribeSiteInput extends RoundRef {
+  readonly withFeatureSums: boolean;
+}
 
 /** What a round must know of a site before it can select: how many devices, and the newest window that nearly all have closed. */
 export async function describeSite(
   site: Site,
-  { withFeatureSums }: { readonly withFeatureSums: boolean },
-): Promise<SiteDescription> {
-  const { store } = site.dependencies;
+  { round, attempt, withFeatureSums }: DescribeSiteInput,
+): Promise<SiteSize> {
+  const { store, producer, site: name } = site.dependencies;
   await store.sync();
   const devices = store.devices();
-  return {
-    site: site.dependencies.site,
+  const description: SiteDescription = {
+    type: 'site',
+    round,
+    attempt,
+    site: name,
     devices: devices.length,
     groups: store.groupsAreShared ? Object.fromEntries(countGroups(devices)) : null,
     latestWindow: store.ring.latestCommonWindow(SHARE_OF_DEVICES) ?? null,
-    featureSums: withFeatureSums ? sumFeatures(store.ring) : null,
+    featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };
+  await publishReports(producer, [description]);
+  return { site: name, devices: description.devices, latestWindow: description.latestWindow };
 }
 
-/** Additive sums of every feature over all that the site remembers: no reading can be told from them. */
-function sumFeatures(ring: WindowRing): FeatureSums {
+/**
+ * Additive sums of every feature over all that the site remembers: no reading can be told from them. A large site takes a minute, so others get
+ * their turn in between, and Temporal a sign of life.
+ */
+async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
   const sums = emptyFeatureSums();
   const row = new Float32Array(FEATURES);
-  for (const deviceId of ring.devices()) {
+  for (const [index, deviceId] of ring.devices().entries()) {
+    if (index % DEVICES_AT_ONCE === 0) {
+      Context.current().heartbeat();
+      await setImmediate();
+      Context.current().cancellationSignal.throwIfAborted();
+    }
     const until = ring.newestWindow(deviceId);
     if (until === undefined) continue;
     const series = ring.seriesUntil(deviceId, until, ring.capacity);

@@ -8,10 +8,8 @@ import { decidePromotion } from '../core/federation/gate';
 import { accuracyInterval, type AccuracyCluster } from '../core/federation/paired';
 import { type RoundComparison } from '../core/warehouse/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
-import { withHeartbeat } from './shared/heartbeat';
+import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
-/** Well within the heartbeat time-out, so that one that is late costs nothing. */
-const HEARTBEAT_MS = 5_000;
 /** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
 const ACTIVATION_TIMEOUT_MS = 120_000;
 const CONFIDENCE = 0.95;

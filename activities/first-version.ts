@@ -1,21 +1,29 @@
 import { FedloopError } from '../core/contracts/errors';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
-import { type FeatureSums, type SiteDescription } from '../core/contracts/steps';
+import { type FeatureSums } from '../core/contracts/site-reports';
+import { type RoundRef } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { emptyFeatureSums, mergeFeatureSums, scalingOf } from '../core/model/features';
 import { initialWeights } from '../core/model/network';
 import { PRODUCT_SHAPE } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { deployModels } from './shared/registry';
+import { type UpdateInbox } from './shared/update-inbox';
 
 /**
  * Before the first round: v0, the untrained network with weights from the seed and the feature scaling that the sites'
  * sums give. It is the first round's champion, so that the first trained version has something honest to beat.
  */
 export async function deployFirstVersion(
-  { producer, deployments }: { readonly producer: Producer; readonly deployments: Deployments },
-  { descriptions, seed }: { readonly descriptions: readonly SiteDescription[]; readonly seed: number },
+  {
+    producer,
+    deployments,
+    inbox,
+  }: { readonly producer: Producer; readonly deployments: Deployments; readonly inbox: UpdateInbox },
+  input: RoundRef & { readonly seed: number },
 ): Promise<VersionId> {
+  const { seed } = input;
+  const descriptions = await inbox.descriptions(input);
   const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [copyOf(featureSums)]));
   if (sums.length === 0)
     throw new FedloopError('Internal', 'no site sent feature sums for the first version');

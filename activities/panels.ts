@@ -1,37 +1,64 @@
-import { type PanelScore, type PanelSums, type RoundPlan } from '../core/contracts/steps';
+import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
+import { type SitePlan } from '../core/contracts/steps';
 import { sumPanel, tallyProposals } from '../core/federation/panel-scoring';
 import { recentSamples } from '../core/federation/samples';
 import { REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
+import { publishReports } from './shared/site-reports';
 
-/** This site's sums, of which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive one over the last windows. */
-export async function sumPanels(site: Site, plan: RoundPlan): Promise<readonly PanelSums[]> {
+/**
+ * This site's sums, of which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive one over the
+ * last windows.
+ * @returns names of the proposals that sums were sent of.
+ */
+export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly string[]> {
+  const { inbox, producer, site: name } = site.dependencies;
   const { shape } = site.champion(plan).model.metadata;
-  const samples = site.refitSamples(plan);
-  const sums: PanelSums[] = [];
+  const samples = await site.refitSamples(plan);
+  const reports: PanelSums[] = [];
   for (const { part, of: proposal, windows } of REFITS) {
     if (!plan.parts[part]) continue;
-    const weights = await site.dependencies.inbox.proposal(plan, proposal);
+    const weights = await inbox.proposal(plan, proposal);
     const { rows, gram, moment } = sumPanel(shape, weights, recentSamples(samples, windows));
-    sums.push({ site: site.dependencies.site, proposal, rows, gram: [...gram], moment: [...moment] });
+    const { round, attempt } = plan;
+    reports.push({
+      type: 'refit-sums',
+      round,
+      attempt,
+      site: name,
+      proposal,
+      rows,
+      gram: [...gram],
+      moment: [...moment],
+    });
   }
-  return sums;
+  await publishReports(producer, reports);
+  return reports.map(({ proposal }) => proposal);
 }
 
-/** How every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion. */
+/**
+ * How every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion.
+ * @returns names of the proposals that scores were sent of.
+ */
 export async function scoreProposals(
   site: Site,
-  plan: RoundPlan,
+  plan: SitePlan,
   names: readonly string[],
-): Promise<readonly PanelScore[]> {
+): Promise<readonly string[]> {
+  const { inbox, producer, site: siteName } = site.dependencies;
   const champion = site.champion(plan).model.weights;
   const predictor = await site.modelsOnSamples();
-  const weights = await Promise.all(names.map((name) => site.dependencies.inbox.proposal(plan, name)));
-  const b = await tallyProposals(predictor, champion, weights, site.panelSamples(plan, 'B', 'recent'));
-  const c = await tallyProposals(predictor, champion, weights, site.panelSamples(plan, 'C', 'recent'));
-  return names.flatMap((proposal, index) => {
+  const weights = await Promise.all(names.map((name) => inbox.proposal(plan, name)));
+  const panelB = await site.panelSamples(plan, 'B', 'recent');
+  const panelC = await site.panelSamples(plan, 'C', 'recent');
+  const b = await tallyProposals(predictor, champion, weights, panelB);
+  const c = await tallyProposals(predictor, champion, weights, panelC);
+  const { round, attempt } = plan;
+  const reports = names.flatMap((proposal, index): PanelScore[] => {
     const tallies = { b: b[index], c: c[index] };
     if (tallies.b === undefined || tallies.c === undefined) return [];
-    return [{ site: site.dependencies.site, proposal, b: tallies.b, c: tallies.c }];
+    return [{ type: 'panel-score', round, attempt, site: siteName, proposal, b: tallies.b, c: tallies.c }];
   });
+  await publishReports(producer, reports);
+  return reports.map(({ proposal }) => proposal);
 }

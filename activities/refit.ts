@@ -1,5 +1,6 @@
 import { FedloopError } from '../core/contracts/errors';
-import { type PanelSums, type RoundPlan } from '../core/contracts/steps';
+import { type PanelSums } from '../core/contracts/site-reports';
+import { type RoundPlan } from '../core/contracts/steps';
 import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
@@ -7,7 +8,7 @@ import { publishProposal, REFITS } from './shared/proposals';
 import { type UpdateInbox } from './shared/update-inbox';
 
 /**
- * Between aggregation and deployment: refit the proposals' output layers from all sites' sums.
+ * Between aggregation and deployment: refit the proposals' output layers from the sums that all sites have sent.
  * @returns the refitted proposals' names, without those whose sums hold nothing to go by.
  */
 export async function refit(
@@ -17,11 +18,11 @@ export async function refit(
     inbox,
   }: { readonly producer: Producer; readonly deployments: Deployments; readonly inbox: UpdateInbox },
   plan: RoundPlan,
-  sums: readonly PanelSums[],
 ): Promise<readonly string[]> {
   const base = deployments.find(plan.champion);
   if (base === undefined)
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
+  const sums = await inbox.refitSums(plan);
   const made: string[] = [];
   for (const { of: name, into } of REFITS) {
     const own = sums.filter(({ proposal }) => proposal === name).map(toRefitSums);

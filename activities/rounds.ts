@@ -5,14 +5,11 @@ import {
   type AskResult,
   type DecideInput,
   type DecideResult,
-  type MessageRange,
-  type PanelScore,
-  type PanelSums,
   type RoundPlan,
+  type RoundRef,
   type Selection,
   type SettleResult,
-  type SiteDescription,
-  type TrainResult,
+  type Trained,
   type WithdrawInput,
 } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
@@ -28,6 +25,7 @@ import { select, type SelectInput } from './select';
 import { waitForTurn } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
+import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface RoundsDependencies {
@@ -44,24 +42,16 @@ export interface RoundsDependencies {
 /** What the rounds worker does: everything of a round that needs neither readings nor tables. */
 export interface RoundsActivities {
   ask(): Promise<AskResult>;
-  deployFirstVersion(input: {
-    readonly descriptions: readonly SiteDescription[];
-    readonly seed: number;
-  }): Promise<VersionId>;
+  deployFirstVersion(input: RoundRef & { readonly seed: number }): Promise<VersionId>;
   select(input: SelectInput): Promise<Selection>;
   aggregate(
     plan: RoundPlan,
-    trained: readonly TrainResult[],
-    scored: readonly MessageRange[],
+    trained: Trained,
+    scoredTo: number,
     evidence: readonly number[],
   ): Promise<AggregateResult>;
-  refit(plan: RoundPlan, sums: readonly PanelSums[]): Promise<readonly string[]>;
-  deploy(
-    plan: RoundPlan,
-    aggregated: AggregateResult,
-    panelScores: readonly PanelScore[],
-    evidence: readonly number[],
-  ): Promise<SettleResult>;
+  refit(plan: RoundPlan): Promise<readonly string[]>;
+  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<SettleResult>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. */
@@ -75,11 +65,11 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
   return withFailureCodes<RoundsActivities>({
     ask: () => ask(dependencies),
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
-    select: (input) => Promise.resolve(input).then(select),
-    aggregate: (plan, trained, scored, evidence) => aggregate(dependencies, plan, trained, scored, evidence),
-    refit: (plan, sums) => refit(dependencies, plan, sums),
-    deploy: (plan, aggregated, panelScores, evidence) =>
-      deploy(dependencies, plan, aggregated, panelScores, evidence),
+    select: (input) => select(dependencies, input),
+    aggregate: (plan, trained, scoredTo, evidence) =>
+      withHeartbeat(HEARTBEAT_MS, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
+    refit: (plan) => refit(dependencies, plan),
+    deploy: (plan, aggregated, evidence) => deploy(dependencies, plan, aggregated, evidence),
     decide: (input) => decide(dependencies, input),
     withdraw: (input) => withdraw(dependencies, input),
     rollback: (input) => rollback(dependencies, input),

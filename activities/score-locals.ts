@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { type MessageRange, type RoundPlan, type TrainResult } from '../core/contracts/steps';
+import { type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
 import { scoreLocalModels } from '../core/federation/local-scoring';
@@ -10,19 +10,12 @@ import { type Site } from './shared/site';
  * counts leave the site. Strategies that don't weigh by real accuracy are scored all the same, so that what local models claim can be
  * held against what they are worth.
  */
-export async function scoreLocals(
-  site: Site,
-  plan: RoundPlan,
-  trained: readonly TrainResult[],
-): Promise<MessageRange> {
+export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number): Promise<MessageRange> {
   const { dependencies } = site;
   const champion = site.champion(plan);
-  const samples = site.panelSamples(plan, 'A', 'long');
+  const samples = await site.panelSamples(plan, 'A', 'long');
   const predictor = await site.modelsOnSamples();
-  const chunks = await dependencies.inbox.updates(
-    plan,
-    trained.map(({ last }) => last),
-  );
+  const chunks = await dependencies.inbox.updates(plan, trainedTo);
 
   let range: MessageRange = { site: dependencies.site, first: -1, last: -1, count: 0 };
   for (const { header, deltas } of chunks) {

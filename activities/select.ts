@@ -1,20 +1,35 @@
 import { FedloopError } from '../core/contracts/errors';
 import { type SiteName } from '../core/contracts/ids';
-import { type Selection, type SiteDescription } from '../core/contracts/steps';
-import { panelSize, quotas } from '../core/federation/selection';
+import { type SiteDescription } from '../core/contracts/site-reports';
+import { type RoundRef, type Selection } from '../core/contracts/steps';
+import { groupsOfFleet, panelSize, quotas } from '../core/federation/selection';
+import { type UpdateInbox } from './shared/update-inbox';
 
-export interface SelectInput {
+export interface SelectInput extends RoundRef {
   readonly sites: readonly SiteName[];
-  readonly descriptions: readonly SiteDescription[];
   readonly participants: number | 'all';
 }
 
+/** Step 1: share participants and panels over the sites by what they said of themselves. */
+export async function select(
+  { inbox }: { readonly inbox: UpdateInbox },
+  { sites, participants, ...ref }: SelectInput,
+): Promise<Selection> {
+  const described = await inbox.descriptions(ref);
+  const descriptions = sites.map((name) => {
+    const known = described.find(({ site }) => site === name);
+    if (known === undefined) throw new FedloopError('NotFound', `the site ${name} did not describe itself`);
+    return known;
+  });
+  return shareOut(descriptions, participants);
+}
+
 /**
- * Step 1: share participants and panels over the sites, and fix the last window that training may see. Which devices they
+ * Share participants and panels over the sites, and fix the last window that training may see. Which devices they
  * are, each site decides by the seed (core/federation/selection.ts).
  * @throws FedloopError `InvalidInput` naming `participants` when there are fewer devices; `NotFound` before the first closed window.
  */
-export function select({ descriptions, participants }: SelectInput): Selection {
+export function shareOut(descriptions: readonly SiteDescription[], participants: number | 'all'): Selection {
   const devices = descriptions.map((description) => description.devices);
   const total = devices.reduce((sum, count) => sum + count, 0);
   const windows = descriptions.flatMap(({ latestWindow }) => (latestWindow === null ? [] : [latestWindow]));
@@ -29,24 +44,13 @@ export function select({ descriptions, participants }: SelectInput): Selection {
   }
   const panels = quotas(panelSize(total), devices);
   const shares = participants === 'all' ? devices.map((): 'all' => 'all') : quotas(participants, devices);
-  const groups = descriptions.map((description) => description.groups);
   return {
     quotas: descriptions.map(({ site }, index) => ({
       site,
       participants: shares[index] ?? 'all',
       panelDevices: panels[index] ?? 0,
     })),
-    fleet:
-      descriptions.length > 1 && groups.every((known) => known !== null)
-        ? { groups: addUp(groups), participants }
-        : null,
+    fleet: descriptions.length > 1 && groupsOfFleet(descriptions) !== null ? { participants } : null,
     trainUntil: Math.min(...windows),
   };
-}
-
-function addUp(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sum = new Map<string, number>();
-  for (const part of parts)
-    for (const [group, count] of Object.entries(part)) sum.set(group, (sum.get(group) ?? 0) + count);
-  return Object.fromEntries(sum);
 }

@@ -1,25 +1,20 @@
-import {
-  type MessageRange,
-  type PanelScore,
-  type PanelSums,
-  type RoundPlan,
-  type SiteDescription,
-  type TrainResult,
-} from '../core/contracts/steps';
-import { describeSite } from './describe-site';
+import { type MessageRange, type SitePlan, type SiteSize, type TrainResult } from '../core/contracts/steps';
+import { describeSite, type DescribeSiteInput } from './describe-site';
 import { scoreProposals, sumPanels } from './panels';
 import { scoreLocals } from './score-locals';
 import { withFailureCodes } from './shared/failures';
+import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 import { Site, type SiteDependencies } from './shared/site';
 import { trainLocals } from './train-locals';
 
 /** What a site's trainer does in a round: everything that needs readings, which stay with it. */
 export interface SiteActivities {
-  describeSite(input: { readonly withFeatureSums: boolean }): Promise<SiteDescription>;
-  trainLocals(plan: RoundPlan): Promise<TrainResult>;
-  scoreLocals(plan: RoundPlan, trained: readonly TrainResult[]): Promise<MessageRange>;
-  sumPanels(plan: RoundPlan): Promise<readonly PanelSums[]>;
-  scoreProposals(plan: RoundPlan, names: readonly string[]): Promise<readonly PanelScore[]>;
+  describeSite(input: DescribeSiteInput): Promise<SiteSize>;
+  trainLocals(plan: SitePlan): Promise<TrainResult>;
+  /** `trainedTo`: offset in `model-updates` up to which all sites' updates stand. */
+  scoreLocals(plan: SitePlan, trainedTo: number): Promise<MessageRange>;
+  sumPanels(plan: SitePlan): Promise<readonly string[]>;
+  scoreProposals(plan: SitePlan, names: readonly string[]): Promise<readonly string[]>;
 }
 
 export function createSiteActivities(dependencies: SiteDependencies): SiteActivities {
@@ -27,8 +22,8 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
   return withFailureCodes<SiteActivities>({
     describeSite: (input) => describeSite(site, input),
     trainLocals: (plan) => trainLocals(site, plan),
-    scoreLocals: (plan, trained) => scoreLocals(site, plan, trained),
-    sumPanels: (plan) => sumPanels(site, plan),
-    scoreProposals: (plan, names) => scoreProposals(site, plan, names),
+    scoreLocals: (plan, trainedTo) => withHeartbeat(HEARTBEAT_MS, () => scoreLocals(site, plan, trainedTo)),
+    sumPanels: (plan) => withHeartbeat(HEARTBEAT_MS, () => sumPanels(site, plan)),
+    scoreProposals: (plan, names) => withHeartbeat(HEARTBEAT_MS, () => scoreProposals(site, plan, names)),
   });
 }

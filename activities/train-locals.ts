@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { type RoundPlan, type TrainResult } from '../core/contracts/steps';
+import { type SitePlan, type TrainResult } from '../core/contracts/steps';
 import { MAX_UPDATE_BYTES, TOPICS } from '../core/contracts/topics';
 import {
   leftOutReasonSchema,
@@ -36,12 +36,12 @@ type Sent = z.infer<typeof sentSchema>;
  * Step 2: train a local model on every participant's own windows, all in one batched graph, and send their updates in chunks. What
  * the live stream said of the champion decides where training puts its effort.
  */
-export async function trainLocals(site: Site, plan: RoundPlan): Promise<TrainResult> {
+export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResult> {
   const { dependencies } = site;
   const started = performance.now();
   await dependencies.deployments.sync();
   const champion = site.champion(plan);
-  const { participants } = site.planOf(plan);
+  const { participants } = await site.planOf(plan);
   const strategy = strategyByName(plan.strategy);
   const effects = effectsOfFeedback(await dependencies.feedback.latest(plan.champion), plan.parts);
   const { shape } = champion.model.metadata;
@@ -119,7 +119,7 @@ export async function trainLocals(site: Site, plan: RoundPlan): Promise<TrainRes
   };
 }
 
-async function publishSelection(site: Site, plan: RoundPlan, participants: readonly string[]): Promise<void> {
+async function publishSelection(site: Site, plan: SitePlan, participants: readonly string[]): Promise<void> {
   const messages: SelectionMessage[] = [];
   for (let first = 0; first < participants.length; first += SELECTION_PER_MESSAGE) {
     messages.push({

@@ -1,10 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
-import { withHeartbeat } from './shared/heartbeat';
-
-/** Well within the heartbeat time-out, so that one that is late costs nothing. */
-const HEARTBEAT_MS = 5_000;
+import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 /** Returns when the round that runs has ended, in whatever way, or at once when none does. */
 export async function waitForTurn(): Promise<void> {

@@ -9,7 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { type VersionId } from '../core/contracts/ids';
+import { type SiteName, type VersionId } from '../core/contracts/ids';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import {
   federatedRoundInputSchema,
@@ -23,9 +23,10 @@ import {
   type AggregateResult,
   type AskResult,
   type EvaluateResult,
-  type PanelScore,
+  type MessageRange,
   type RoundPlan,
   type SettleResult,
+  type SitePlan,
 } from '../core/contracts/steps';
 import { parseInput } from './input';
 import { BEFORE_ALL, openDesk, progressQuery, scoreboardQuery, type RoundDesk } from './round-desk';
@@ -105,7 +106,6 @@ interface Prepared {
   readonly asked: AskResult;
   readonly plan: RoundPlan;
   readonly aggregated: AggregateResult;
-  readonly panelScores: readonly PanelScore[];
 }
 
 /** Select, train locals, score locals, aggregate: nothing that serves changes yet. */
@@ -117,19 +117,22 @@ async function trainAndAggregate(
 ): Promise<Prepared> {
   await desk.enter('select', { round: asked.round, champion: asked.champion });
   const { settings } = desk;
-  const descriptions = await Promise.all(
-    sites.map((site) => site.describeSite({ withFeatureSums: asked.champion === null })),
+  const { round } = asked;
+  await Promise.all(
+    sites.map((site) => site.describeSite({ round, attempt, withFeatureSums: asked.champion === null })),
   );
-  const selection = await rounds.select({
-    descriptions: descriptions.map((description) => ({ ...description, featureSums: null })),
+  const { quotas, ...selection } = await rounds.select({
+    round,
+    attempt,
     participants: settings.participants,
     sites: settings.sites,
   });
-  const champion = asked.champion ?? (await rounds.deployFirstVersion({ descriptions, seed: settings.seed }));
+  const champion =
+    asked.champion ?? (await rounds.deployFirstVersion({ round, attempt, seed: settings.seed }));
 
   await desk.enter('train locals', { champion });
   const plan: RoundPlan = {
-    round: asked.round,
+    round,
     attempt,
     champion,
     ...selection,
@@ -141,47 +144,61 @@ async function trainAndAggregate(
     privacy: settings.privacy ?? null,
     minUpdates: desk.settings.minUpdates,
   };
-  const trained = await Promise.all(sites.map((site) => site.trainLocals(plan)));
+  const planFor = (name: SiteName): SitePlan => ({
+    ...plan,
+    quota: quotas.find(({ site }) => site === name) ?? null,
+  });
+  const trained = await Promise.all(sites.map((site) => site.trainLocals(planFor(site.name))));
+  const trainedTo = lastOf(trained);
 
   await desk.enter('score locals', {
     devicesTrained: trained.reduce((sum, { trained: count }) => sum + count, 0),
     leftOut: addReasons(trained.map(({ leftOut }) => leftOut)),
   });
-  const scored = await Promise.all(sites.map((site) => site.scoreLocals(plan, trained)));
+  const scored = await Promise.all(sites.map((site) => site.scoreLocals(planFor(site.name), trainedTo)));
 
   await desk.enter('aggregate');
-  const aggregated = await rounds.aggregate(plan, trained, scored, asked.evidence);
+  const aggregated = await rounds.aggregate(
+    plan,
+    { last: trainedTo, feedbackUsed: trained[0]?.feedbackUsed ?? {} },
+    lastOf(scored),
+    asked.evidence,
+  );
   desk.tell({ leftOut: aggregated.leftOut });
-  const panelScores = aggregated.wantsPanels
-    ? await judgeOnPanels(plan, { rounds, sites }, aggregated.proposals)
-    : [];
-  return { asked, plan, aggregated, panelScores };
+  if (aggregated.wantsPanels) await judgeOnPanels(plan, planFor, { rounds, sites }, aggregated.proposals);
+  return { asked, plan, aggregated };
 }
 
 /** Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. */
 async function judgeOnPanels(
   plan: RoundPlan,
+  planFor: (site: SiteName) => SitePlan,
   { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
   proposals: readonly string[],
-): Promise<readonly PanelScore[]> {
-  const refitted =
-    plan.parts.refit || plan.parts.steadyRefit
-      ? await rounds.refit(plan, (await Promise.all(sites.map((site) => site.sumPanels(plan)))).flat())
-      : [];
-  const scores = await Promise.all(
-    sites.map((site) => site.scoreProposals(plan, [...proposals, ...refitted])),
+): Promise<void> {
+  let refitted: readonly string[] = [];
+  if (plan.parts.refit || plan.parts.steadyRefit) {
+    await Promise.all(sites.map((site) => site.sumPanels(planFor(site.name))));
+    refitted = await rounds.refit(plan);
+  }
+  await Promise.all(
+    sites.map((site) => site.scoreProposals(planFor(site.name), [...proposals, ...refitted])),
   );
-  return scores.flat();
+}
+
+/** Offset in `model-updates` up to which all that these sites sent stands: it has one partition. */
+function lastOf(sent: readonly MessageRange[]): number {
+  return Math.max(-1, ...sent.map(({ last }) => last));
 }
 
 /** Deploy, evaluate on live windows, decide, feed back. */
 async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Promise<FederatedRoundResult> {
-  const { asked, plan, aggregated, panelScores } = prepared;
+  const { asked, plan, aggregated } = prepared;
   const { round, attempt, champion } = plan;
   const seen = visibility(asked.searchAttributes);
 
   await desk.enter('deploy');
-  const settled = await steps.rounds.deploy(plan, aggregated, panelScores, asked.evidence);
+  const settled = await steps.rounds.deploy(plan, aggregated, asked.evidence);
   const elected = settled.elected.version;
   seen.candidate(elected);
 

@@ -90,7 +90,7 @@ type Changes = Pick<RoundsActivities, 'deploy' | 'decide'>;
 export interface RoundSteps {
   readonly rounds: ActivityInterfaceFor<Quick & Changes & Pick<RoundsActivities, 'aggregate'>>;
   /** One of each, in the order of the round's sites. */
-  readonly sites: readonly ActivityInterfaceFor<SiteActivities>[];
+  readonly sites: readonly ({ readonly name: SiteName } & ActivityInterfaceFor<SiteActivities>)[];
   /** Waits for live windows no longer than it is told. */
   evaluation(windowsTimeout: string): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
   readonly certain: ActivityInterfaceFor<
@@ -123,8 +123,9 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         { deploy: 'deploy the candidates', decide: 'promote or reject the candidate' },
       ),
     },
-    sites: input.sites.map((site) =>
-      stepsAt<SiteActivities>(
+    sites: input.sites.map((site) => ({
+      name: site,
+      ...stepsAt<SiteActivities>(
         atSite(site),
         { ...SITE_WORK, scheduleToStartTimeout },
         {
@@ -135,7 +136,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
           scoreProposals: `${site}: proposals on panels B and C`,
         },
       ),
-    ),
+    })),
     evaluation: (windowsTimeout) =>
       stepsAt<Pick<AnalyticsActivities, 'evaluate'>>(
         AT_ANALYTICS,

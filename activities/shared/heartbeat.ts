@@ -6,6 +6,9 @@ export function heartbeatProgress<Schema extends z.ZodType>(schema: Schema): z.i
   return schema.safeParse(Context.current().info.heartbeatDetails).data;
 }
 
+/** Well within the heartbeat time-outs of workflows/limits.ts, so that one that is late costs nothing. */
+export const HEARTBEAT_MS = 5_000;
+
 /** Say "still alive" on a timer while `work` runs that has no chunks of its own to report. */
 export async function withHeartbeat<Result>(
   everyMillis: number,

@@ -1,9 +1,14 @@
 import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
-import { type RoundPlan } from '../../core/contracts/steps';
+import { type RoundPlan, type SitePlan } from '../../core/contracts/steps';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { collectSamples, recentSamples, type Samples, type SampleUnits } from '../../core/federation/samples';
-import { planRound, type Panel, type RoundPlan as SitePlan } from '../../core/federation/selection';
+import {
+  groupsOfFleet,
+  planRound,
+  type Panel,
+  type RoundPlan as Roles,
+} from '../../core/federation/selection';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
 import { type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';
@@ -25,35 +30,33 @@ export interface SiteDependencies {
 
 /** What the steps of one site have in common: its plan of the round that runs, and a predictor that is made once. */
 export class Site {
-  private planned: { readonly attempt: string; readonly plan: SitePlan } | undefined;
+  private planned: { readonly attempt: string; readonly roles: Roles } | undefined;
   private predictor: Promise<ModelsOnSamples> | undefined;
 
   constructor(readonly dependencies: SiteDependencies) {}
 
   /** Who of this site trains and who judges; the same at every step of a round, also when devices come in the meantime. */
-  planOf(round: RoundPlan): SitePlan {
-    if (this.planned?.attempt === round.attempt) return this.planned.plan;
-    const { site, store } = this.dependencies;
-    const quota = round.quotas.find((known) => known.site === site);
-    if (quota === undefined)
+  async planOf(round: SitePlan): Promise<Roles> {
+    if (this.planned?.attempt !== round.attempt)
+      this.planned = { attempt: round.attempt, roles: await this.assignRoles(round) };
+    return this.planned.roles;
+  }
+
+  private async assignRoles(round: SitePlan): Promise<Roles> {
+    const { site, store, inbox } = this.dependencies;
+    if (round.quota === null)
       throw new FedloopError('InvalidInput', `sites: round ${round.round} has no share for ${site}`);
-    const plan = planRound({
+    const groups = round.fleet === null ? null : groupsOfFleet(await inbox.descriptions(round));
+    return planRound({
       seed: round.seed,
       round: round.round,
       devices: store.devices(),
-      participants: quota.participants,
-      panelDevices: quota.panelDevices,
-      ...(round.fleet === null
+      participants: round.quota.participants,
+      panelDevices: round.quota.panelDevices,
+      ...(round.fleet === null || groups === null
         ? {}
-        : {
-            fleet: {
-              groups: new Map(Object.entries(round.fleet.groups)),
-              participants: round.fleet.participants,
-            },
-          }),
+        : { fleet: { groups, participants: round.fleet.participants } }),
     });
-    this.planned = { attempt: round.attempt, plan };
-    return plan;
   }
 
   champion(round: RoundPlan): DeployedVersion {
@@ -64,14 +67,14 @@ export class Site {
   }
 
   /** A panel's samples over the last 24 closed windows, or the last 6. */
-  panelSamples(round: RoundPlan, panel: Panel, which: 'recent' | 'long'): Samples {
-    const samples = this.dayOf(round, this.planOf(round).panels[panel]);
+  async panelSamples(round: SitePlan, panel: Panel, which: 'recent' | 'long'): Promise<Samples> {
+    const samples = this.dayOf(round, (await this.planOf(round)).panels[panel]);
     return which === 'long' ? samples : recentSamples(samples, RECENT_WINDOWS);
   }
 
   /** The last 24 closed windows of the devices that refit output layers. */
-  refitSamples(round: RoundPlan): Samples {
-    return this.dayOf(round, this.planOf(round).refit);
+  async refitSamples(round: SitePlan): Promise<Samples> {
+    return this.dayOf(round, (await this.planOf(round)).refit);
   }
 
   private dayOf(round: RoundPlan, devices: readonly string[]): Samples {

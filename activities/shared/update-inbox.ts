@@ -1,5 +1,15 @@
+import { type z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
+import {
+  panelScoreSchema,
+  panelSumsSchema,
+  siteDescriptionSchema,
+  type PanelScore,
+  type PanelSums,
+  type SiteDescription,
+  type SiteReport,
+} from '../../core/contracts/site-reports';
 import { type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import {
@@ -28,6 +38,8 @@ interface AttemptMessages {
   readonly strays: Stray[];
   readonly scores: ScoreMessage[];
   readonly proposals: Map<string, Float32Array>;
+  /** By key: a retry says the same again. */
+  readonly reports: Map<string, SiteReport>;
 }
 
 /** An update that nobody waits for; its weights are not kept, so that a sender gone astray costs little. */
@@ -45,17 +57,21 @@ const ATTEMPTS_KEPT = 2;
 /** What `model-updates` has brought for the rounds of late; one per process. */
 export interface UpdateInbox {
   /**
-   * Updates that came while an attempt ran, once everything that the offsets point at has been read: its own, and those of other
+   * Updates that came while an attempt ran, once everything up to the offset has been read: its own, and those of other
    * attempts or rounds without their weights.
    */
-  updates(ref: RoundRef, last: readonly number[]): Promise<readonly UpdateChunk[]>;
+  updates(ref: RoundRef, last: number): Promise<readonly UpdateChunk[]>;
   /** Keys of the updates that came meanwhile and could not be read. */
-  unreadable(ref: RoundRef, last: readonly number[]): Promise<readonly string[]>;
+  unreadable(ref: RoundRef, last: number): Promise<readonly string[]>;
   /** Whom each site chose, as far as the updates asked for have been read. */
   selected(ref: RoundRef): ReadonlyMap<SiteName, ReadonlySet<string>>;
-  scores(ref: RoundRef, last: readonly number[]): Promise<readonly ScoreMessage[]>;
+  scores(ref: RoundRef, last: number): Promise<readonly ScoreMessage[]>;
   /** @throws FedloopError `NotFound` when the proposal was never published. */
   proposal(ref: RoundRef, name: string): Promise<Float32Array>;
+  /** What sites have sent by now, by site name. */
+  descriptions(ref: RoundRef): Promise<readonly SiteDescription[]>;
+  refitSums(ref: RoundRef): Promise<readonly PanelSums[]>;
+  panelScores(ref: RoundRef): Promise<readonly PanelScore[]>;
   close(): Promise<void>;
 }
 
@@ -72,6 +88,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
       strays: [],
       scores: [],
       proposals: new Map(),
+      reports: new Map(),
     };
     attempts.set(attempt, made);
     const oldest = attempts.keys().next();
@@ -82,7 +99,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     if (running !== undefined && running.messages.strays.length < STRAYS_KEPT)
       running.messages.strays.push(stray);
   };
-  const straysOf = async (ref: RoundRef, last: readonly number[]): Promise<readonly Stray[]> => {
+  const straysOf = async (ref: RoundRef, last: number): Promise<readonly Stray[]> => {
     await readTo(tail, last);
     return of(ref.attempt).strays;
   };
@@ -104,6 +121,13 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
       }
     },
   });
+  const reports = async (ref: RoundRef): Promise<readonly SiteReport[]> => {
+    await tail.sync();
+    // Sums of floating-point numbers depend on the order: it must not be the order in which sites happened to be done.
+    return [...of(ref.attempt).reports]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([, report]) => report);
+  };
   return {
     async updates(ref, last) {
       const strays = await straysOf(ref, last);
@@ -124,12 +148,15 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
         throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
       return weights;
     },
+    descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
+    refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
+    panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
     close: () => tail.close(),
   };
 }
 
-async function readTo(tail: Tail, last: readonly number[]): Promise<void> {
-  await Promise.all(last.filter((offset) => offset >= 0).map((offset) => tail.reached(0, offset)));
+async function readTo(tail: Tail, last: number): Promise<void> {
+  if (last >= 0) await tail.reached(0, last);
 }
 
 function keyOf(record: IncomingRecord): string {
@@ -170,8 +197,26 @@ function file(
       of(score.attempt).scores.push(score);
       return undefined;
     }
+    case 'site':
+      return keep(record, siteDescriptionSchema, of);
+    case 'refit-sums':
+      return keep(record, panelSumsSchema, of);
+    case 'panel-score':
+      return keep(record, panelScoreSchema, of);
     default:
       // Outcomes are the warehouse's; other keys are not ours.
       return undefined;
   }
+}
+
+/** The first report under a key counts: whoever has read on must not see another than whoever read before. */
+function keep(
+  record: IncomingRecord,
+  schema: z.ZodType<SiteReport>,
+  of: (attempt: string) => AttemptMessages,
+): undefined {
+  const report = schema.parse(JSON.parse(record.value?.toString('utf8') ?? ''));
+  const { reports } = of(report.attempt);
+  const key = keyOf(record);
+  if (!reports.has(key)) reports.set(key, report);
 }

@@ -43,22 +43,12 @@ export interface AskResult {
 
 // --- 1. select
 
-/** Additive sums of raw features over a site's training rows, by feature: what v0's scaling is made of. */
-export interface FeatureSums {
-  readonly count: readonly number[];
-  readonly sum: readonly number[];
-  readonly sumOfSquares: readonly number[];
-}
-
-export interface SiteDescription {
+/** What a site says of itself in short; the whole of it goes to `model-updates` (core/contracts/site-reports.ts). */
+export interface SiteSize {
   readonly site: SiteName;
   readonly devices: number;
-  /** Devices by group, where groups can stretch over sites (a `devices.csv` names them); else each device is its own. */
-  readonly groups: Readonly<Record<string, number>> | null;
   /** Start of the newest closed window of the site's devices. */
   readonly latestWindow: Micros | null;
-  /** Only when asked for: v0 is being made. */
-  readonly featureSums: FeatureSums | null;
 }
 
 /** How many devices of each site train and how many stand on each panel; who they are, the site decides by the seed. */
@@ -70,16 +60,14 @@ export interface SiteQuota {
 
 export interface Selection {
   readonly quotas: readonly SiteQuota[];
-  /** With several sites and shared groups: what each must know so that a group has the same role everywhere. */
-  readonly fleet: {
-    readonly groups: Readonly<Record<string, number>>;
-    readonly participants: number | 'all';
-  } | null;
+  /** With several sites and shared groups: each adds up what all of them said of theirs, so that a group has the same role everywhere. */
+  readonly fleet: { readonly participants: number | 'all' } | null;
   /** Start of the last closed window that training and panels may use. */
   readonly trainUntil: Micros;
 }
 
-export interface RoundPlan extends RoundRef, Selection {
+/** What all steps of a round go by; it is the same size however many sites and devices there are. */
+export interface RoundPlan extends RoundRef, Omit<Selection, 'quotas'> {
   readonly seed: number;
   readonly champion: VersionId;
   readonly strategy: StrategyName;
@@ -88,6 +76,12 @@ export interface RoundPlan extends RoundRef, Selection {
   readonly training: TrainingSettings;
   readonly privacy: PrivacySettings | null;
   readonly minUpdates: number;
+}
+
+/** The plan as one site gets it. */
+export interface SitePlan extends RoundPlan {
+  /** This site's share; null when the selection has none for it. */
+  readonly quota: SiteQuota | null;
 }
 
 // --- 2. train locals
@@ -105,6 +99,13 @@ export interface TrainResult extends MessageRange {
   readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
   readonly seconds: number;
   /** What feedback changed in training. */
+  readonly feedbackUsed: Lineage['feedback_used'];
+}
+
+/** All sites' training as aggregation needs it. */
+export interface Trained {
+  /** Offset in `model-updates` up to which all sites' updates stand; -1 when none was sent. */
+  readonly last: number;
   readonly feedbackUsed: Lineage['feedback_used'];
 }
 
@@ -131,41 +132,6 @@ export interface AggregateResult {
   readonly feedbackUsed: Lineage['feedback_used'];
   /** Whether panels decide over the proposals: refit, acceptance and gate. */
   readonly wantsPanels: boolean;
-}
-
-/** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/refit.ts). */
-export interface PanelSums {
-  readonly site: SiteName;
-  readonly proposal: string;
-  readonly rows: number;
-  /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
-  readonly gram: readonly number[];
-  /** Right-hand side [hidden + 1]. */
-  readonly moment: readonly number[];
-}
-
-/**
- * How a proposal did on one panel, beside the champion on the same device-windows: sums that add up over sites. Errors are in
- * tolerances; d = one device's mean of (proposal correct − champion correct) over its windows.
- */
-export interface PanelTally {
-  readonly rows: number;
-  readonly correct: number;
-  /** Σ σ((1 − |e|)/0.25) */
-  readonly softCorrect: number;
-  readonly squaredError: number;
-  readonly devices: number;
-  /** Σ d and Σ d² over devices. */
-  readonly difference: number;
-  readonly squaredDifference: number;
-}
-
-/** How one proposal did on one site's panels B (acceptance) and C (gate). */
-export interface PanelScore {
-  readonly site: SiteName;
-  readonly proposal: string;
-  readonly b: PanelTally;
-  readonly c: PanelTally;
 }
 
 export interface SettleResult {

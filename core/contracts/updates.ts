@@ -6,7 +6,17 @@ import { roundNumberSchema, siteNameSchema, versionIdSchema } from './ids';
  * Messages of `model-updates`, told apart by their key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
  * `uint32 LE length of the JSON header | JSON header | Float32 LE weights`, see core/platform/frames.ts.
  */
-export const UPDATE_KINDS = ['selection', 'update', 'score', 'candidate', 'outcome', 'left-out'] as const;
+export const UPDATE_KINDS = [
+  'site',
+  'selection',
+  'update',
+  'score',
+  'candidate',
+  'refit-sums',
+  'panel-score',
+  'outcome',
+  'left-out',
+] as const;
 export type UpdateKind = (typeof UPDATE_KINDS)[number];
 
 /** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind tells how to read the value. */

@@ -1,4 +1,4 @@
-import { type PanelTally } from '../contracts/steps';
+import { type PanelTally } from '../contracts/site-reports';
 import { SOFT_EDGE } from './constants';
 import { type Samples } from './samples';
 

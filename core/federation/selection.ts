@@ -1,4 +1,5 @@
 import { FedloopError } from '../contracts/errors';
+import { type SiteDescription } from '../contracts/site-reports';
 import { seededRandom } from '../platform/random';
 import { PANEL_DEVICES, PANEL_GROUP_SHARE, PANEL_SHARE, REFIT_DEVICES } from './constants';
 
@@ -106,6 +107,18 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
     refit: choose([...inRole.train, ...inRole.A], REFIT_DEVICES, 'refit'),
     groupsApart,
   };
+}
+
+/** Devices of the whole fleet by group; null where not all sites share groups. */
+export function groupsOfFleet(
+  descriptions: readonly Pick<SiteDescription, 'groups'>[],
+): ReadonlyMap<string, number> | null {
+  const sum = new Map<string, number>();
+  for (const { groups } of descriptions) {
+    if (groups === null) return null;
+    for (const [group, count] of Object.entries(groups)) sum.set(group, (sum.get(group) ?? 0) + count);
+  }
+  return sum;
 }
 
 export interface RoleRequest {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { packageFile } from '../../cli/package-root';
 import { signalGroup } from '../../cli/processes/child';
 import { Processes } from '../../cli/processes/processes';
@@ -88,12 +89,13 @@ export class StreamSystem {
     });
   }
 
-  /** The broker dies or is stopped, and comes back with its log and its address. */
-  async restartBroker(how: 'killed' | 'stopped'): Promise<void> {
+  /** The broker dies or is stopped, and comes back, after a while, with its log and its address. */
+  async restartBroker(how: 'killed' | 'stopped', awayMillis = 0): Promise<void> {
     const { broker } = this;
     if (broker === undefined) return;
     if (how === 'killed') signalGroup(broker.child.pid, 'SIGKILL');
     await broker.child.stop(STOP_MILLIS);
+    await sleep(awayMillis);
     this.broker = await startKafka({
       processes: this.processes,
       java: this.java,

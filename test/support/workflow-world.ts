@@ -235,8 +235,7 @@ const smoothRound: MockActivities = {
   promote: ({ version, reason }) =>
     Promise.resolve({ champion: version, previous: CHAMPION, changed: true, reason }),
   checkChampion: () => Promise.resolve({ outcome: 'nothing-to-judge', champion: CHAMPION }),
-  describeSite: () =>
-    Promise.resolve({ site: SITE, devices: 60, groups: null, latestWindow: 0, featureSums: null }),
+  describeSite: () => Promise.resolve({ site: SITE, devices: 60, latestWindow: 0 }),
   trainLocals: () =>
     Promise.resolve({
       ...range,
@@ -246,8 +245,8 @@ const smoothRound: MockActivities = {
       feedbackUsed: {},
     }),
   scoreLocals: () => Promise.resolve(range),
-  sumPanels: () => Promise.resolve([{ site: SITE, proposal: 'steady', rows: 0, gram: [], moment: [] }]),
-  scoreProposals: () => Promise.resolve([]),
+  sumPanels: () => Promise.resolve(['steady', 'responsive']),
+  scoreProposals: (_, names) => Promise.resolve(names),
   evaluate: () => Promise.resolve(evaluationOf('promoted')),
   feedBack: () => Promise.resolve(),
   async evaluateStream() {

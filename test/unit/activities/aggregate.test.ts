@@ -73,7 +73,6 @@ afterEach(() => warehouse.close());
 const plan = (minUpdates: number): RoundPlan => ({
   round: 1,
   attempt: 'this-try',
-  quotas: [],
   fleet: null,
   trainUntil: 0,
   seed: 1,
@@ -133,9 +132,9 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 async function run(minUpdates = 2): Promise<AggregateResult> {
   const inbox = await openUpdateInbox(kafka, silentLogger());
   const last = kafka.records(TOPICS.updates.name)[0]!.length - 1;
-  const trained = { site, first: 1, last, count: 1, trained: 1, leftOut: {}, seconds: 1, feedbackUsed: {} };
+  const trained = { last, feedbackUsed: {} };
   try {
-    return await aggregate({ producer, deployments, inbox }, plan(minUpdates), [trained], [], []);
+    return await aggregate({ producer, deployments, inbox }, plan(minUpdates), trained, -1, []);
   } finally {
     await inbox.close();
     await store();

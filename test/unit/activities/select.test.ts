@@ -1,9 +1,13 @@
 import fc from 'fast-check';
-import { select } from '../../../activities/select';
+import { shareOut } from '../../../activities/select';
 import { siteNameSchema } from '../../../core/contracts/ids';
-import { type SiteDescription } from '../../../core/contracts/steps';
+import { type SiteDescription } from '../../../core/contracts/site-reports';
+import { groupsOfFleet } from '../../../core/federation/selection';
 
 const site = (name: string, devices: number, more: Partial<SiteDescription> = {}): SiteDescription => ({
+  type: 'site',
+  round: 1,
+  attempt: 'this-try',
   site: siteNameSchema.parse(name),
   devices,
   groups: null,
@@ -11,9 +15,6 @@ const site = (name: string, devices: number, more: Partial<SiteDescription> = {}
   featureSums: null,
   ...more,
 });
-
-const choose = (descriptions: SiteDescription[], participants: number | 'all') =>
-  select({ sites: descriptions.map((known) => known.site), descriptions, participants });
 
 describe('selecting over sites', () => {
   it('shares participants in proportion to devices, so that the shares add up', () => {
@@ -24,7 +25,7 @@ describe('selecting over sites', () => {
         (sizes, pick) => {
           const total = sizes.reduce((sum, size) => sum + size, 0);
           const wanted = 1 + (pick % total);
-          const { quotas } = choose(
+          const { quotas } = shareOut(
             sizes.map((size, index) => site(`s${index}`, size)),
             wanted,
           );
@@ -39,7 +40,7 @@ describe('selecting over sites', () => {
   });
 
   it('trains everyone off the panels when asked for all', () => {
-    expect(choose([site('a', 900), site('b', 100)], 'all').quotas).toEqual([
+    expect(shareOut([site('a', 900), site('b', 100)], 'all').quotas).toEqual([
       { site: 'a', participants: 'all', panelDevices: 90 },
       { site: 'b', participants: 'all', panelDevices: 10 },
     ]);
@@ -47,24 +48,28 @@ describe('selecting over sites', () => {
 
   it('uses no window that one of the sites has not closed yet', () => {
     expect(
-      choose([site('a', 10, { latestWindow: 90 }), site('b', 10, { latestWindow: 60 })], 'all').trainUntil,
+      shareOut([site('a', 10, { latestWindow: 90 }), site('b', 10, { latestWindow: 60 })], 'all').trainUntil,
     ).toBe(60);
   });
 
-  it('tells several sites of each other’s groups, so that a stretch has one role everywhere', () => {
-    const { fleet } = choose(
-      [site('a', 3, { groups: { x: 2, y: 1 } }), site('b', 2, { groups: { x: 2 } })],
-      'all',
+  it('has several sites go by the groups of all of them, so that a stretch has one role everywhere', () => {
+    const sites = [site('a', 3, { groups: { x: 2, y: 1 } }), site('b', 2, { groups: { x: 2 } })];
+    expect(shareOut(sites, 'all').fleet).toEqual({ participants: 'all' });
+    expect(groupsOfFleet(sites)).toEqual(
+      new Map([
+        ['x', 4],
+        ['y', 1],
+      ]),
     );
-    expect(fleet?.groups).toEqual({ x: 4, y: 1 });
+    expect(shareOut(sites.slice(0, 1), 'all').fleet).toBeNull();
   });
 
   it('refuses more participants than there are devices, naming the field', () => {
-    expect(() => choose([site('a', 10)], 11)).toThrow(/participants: 11 asked for/);
+    expect(() => shareOut([site('a', 10)], 11)).toThrow(/participants: 11 asked for/);
   });
 
   it('says what to do while no window has closed', () => {
-    expect(() => choose([site('a', 0, { latestWindow: null })], 'all')).toThrow(
+    expect(() => shareOut([site('a', 0, { latestWindow: null })], 'all')).toThrow(
       expect.objectContaining({
         code: 'NotFound',
         hint: expect.stringContaining('fleet') as string,

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { microsSchema } from './time';
+import { roundNumberSchema, siteNameSchema } from './ids';
+
+/**
+ * What a site tells in a round, apart from its updates: counts and additive sums, in `model-updates`. They go there rather than through
+ * Temporal, so that no payload grows with sites, devices or recorded stretches; the first report of a kind counts, a retry repeats it.
+ */
+const from = { round: roundNumberSchema, attempt: z.string(), site: siteNameSchema };
+
+/** Additive sums of raw features over a site's training rows, by feature: what v0's scaling is made of. */
+export const featureSumsSchema = z.object({
+  count: z.array(z.number()).readonly(),
+  sum: z.array(z.number()).readonly(),
+  sumOfSquares: z.array(z.number()).readonly(),
+});
+export type FeatureSums = z.infer<typeof featureSumsSchema>;
+
+export const siteDescriptionSchema = z.object({
+  type: z.literal('site'),
+  ...from,
+  devices: z.int().min(0),
+  /** Devices by group, where groups can stretch over sites (a `devices.csv` names them); else each device is its own. */
+  groups: z.record(z.string(), z.int().min(1)).nullable(),
+  /** Start of the newest closed window of the site's devices. */
+  latestWindow: microsSchema.nullable(),
+  /** Only when asked for: v0 is being made. */
+  featureSums: featureSumsSchema.nullable(),
+});
+export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
+
+/** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/refit.ts). */
+export const panelSumsSchema = z.object({
+  type: z.literal('refit-sums'),
+  ...from,
+  proposal: z.string(),
+  rows: z.int().min(0),
+  /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
+  gram: z.array(z.number()).readonly(),
+  /** Right-hand side [hidden + 1]. */
+  moment: z.array(z.number()).readonly(),
+});
+export type PanelSums = z.infer<typeof panelSumsSchema>;
+
+/**
+ * How a proposal did on one panel, beside the champion on the same device-windows: sums that add up over sites. Errors are in
+ * tolerances; d = one device's mean of (proposal correct − champion correct) over its windows.
+ */
+export const panelTallySchema = z.object({
+  rows: z.int().min(0),
+  correct: z.int().min(0),
+  /** Σ σ((1 − |e|)/0.25) */
+  softCorrect: z.number(),
+  squaredError: z.number(),
+  devices: z.int().min(0),
+  /** Σ d and Σ d² over devices. */
+  difference: z.number(),
+  squaredDifference: z.number(),
+});
+export type PanelTally = Readonly<z.infer<typeof panelTallySchema>>;
+
+/** How one proposal did on one site's panels B (acceptance) and C (gate). */
+export const panelScoreSchema = z.object({
+  type: z.literal('panel-score'),
+  ...from,
+  proposal: z.string(),
+  b: panelTallySchema,
+  c: panelTallySchema,
+});
+export type PanelScore = z.infer<typeof panelScoreSchema>;
+
+export type SiteReport = SiteDescription | PanelSums | PanelScore;
