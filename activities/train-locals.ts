@@ -14,7 +14,7 @@ import { settingsFor, strategyByName } from '../core/federation/strategies';
 import { parameterCount } from '../core/model/types';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
-import { heartbeatProgress } from './shared/heartbeat';
+import { HEARTBEAT_MS, heartbeatProgress, withHeartbeat } from './shared/heartbeat';
 import { unitsOf, type Site } from './shared/site';
 
 /** What the header says of one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
@@ -59,54 +59,61 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
     leftOut: {},
   };
   if (sent.chunks === 0) await publishSelection(site, plan, participants);
-  const trainer = await LocalTrainer.create({
-    shape,
-    settings: plan.training,
-    proximal: strategy.proximal(settingsFor(strategy, plan.strategySettings)),
-    threads: dependencies.threads,
-  });
-  try {
-    for (let chunk = sent.chunks; chunk * perChunk < participants.length; chunk += 1) {
-      Context.current().cancellationSignal.throwIfAborted();
-      const { devices, leftOut, deltas } = await trainer.train({
-        ring: dependencies.store.ring,
-        deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
-        until: plan.trainUntil,
-        units: unitsOf(champion.model),
-        base: champion.model.weights,
-        edgeWidth: effects.edgeWidth,
-        random: seededRandom(plan.seed, 'local-training', plan.round, dependencies.site, chunk),
+  // A chunk may take minutes, by the number of passes that the round asks for.
+  await withHeartbeat(
+    HEARTBEAT_MS,
+    async () => {
+      const trainer = await LocalTrainer.create({
+        shape,
+        settings: plan.training,
+        proximal: strategy.proximal(settingsFor(strategy, plan.strategySettings)),
+        threads: dependencies.threads,
       });
-      const header: UpdateHeader = {
-        type: 'update',
-        round: plan.round,
-        attempt: plan.attempt,
-        site: dependencies.site,
-        chunk,
-        base_version: plan.champion,
-        parameters,
-        devices,
-        left_out: leftOut,
-      };
-      const [position] = await dependencies.producer.send(TOPICS.updates.name, [
-        {
-          key: updateKey('update', plan.round, dependencies.site, chunk),
-          value: encodeFrame(header, deltas),
-        },
-      ]);
-      const offset = position?.offset ?? -1;
-      sent = {
-        chunks: chunk + 1,
-        first: sent.first < 0 ? offset : sent.first,
-        last: offset,
-        trained: sent.trained + devices.length,
-        leftOut: addReasons(sent.leftOut, leftOut),
-      };
-      Context.current().heartbeat(sent);
-    }
-  } finally {
-    await trainer.release();
-  }
+      try {
+        for (let chunk = sent.chunks; chunk * perChunk < participants.length; chunk += 1) {
+          Context.current().cancellationSignal.throwIfAborted();
+          const { devices, leftOut, deltas } = await trainer.train({
+            ring: dependencies.store.ring,
+            deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
+            until: plan.trainUntil,
+            units: unitsOf(champion.model),
+            base: champion.model.weights,
+            edgeWidth: effects.edgeWidth,
+            random: seededRandom(plan.seed, 'local-training', plan.round, dependencies.site, chunk),
+          });
+          const header: UpdateHeader = {
+            type: 'update',
+            round: plan.round,
+            attempt: plan.attempt,
+            site: dependencies.site,
+            chunk,
+            base_version: plan.champion,
+            parameters,
+            devices,
+            left_out: leftOut,
+          };
+          const [position] = await dependencies.producer.send(TOPICS.updates.name, [
+            {
+              key: updateKey('update', plan.round, dependencies.site, chunk),
+              value: encodeFrame(header, deltas),
+            },
+          ]);
+          const offset = position?.offset ?? -1;
+          sent = {
+            chunks: chunk + 1,
+            first: sent.first < 0 ? offset : sent.first,
+            last: offset,
+            trained: sent.trained + devices.length,
+            leftOut: addReasons(sent.leftOut, leftOut),
+          };
+          Context.current().heartbeat(sent);
+        }
+      } finally {
+        await trainer.release();
+      }
+    },
+    () => sent,
+  );
   return {
     site: dependencies.site,
     first: sent.first,

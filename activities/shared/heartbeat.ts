@@ -9,13 +9,17 @@ export function heartbeatProgress<Schema extends z.ZodType>(schema: Schema): z.i
 /** Well within the heartbeat time-outs of workflows/limits.ts, so that one that is late costs nothing. */
 export const HEARTBEAT_MS = 5_000;
 
-/** Say "still alive" on a timer while `work` runs that has no chunks of its own to report. */
+/**
+ * Say "still alive" on a timer while `work` runs, however long one piece of it takes.
+ * @param progress what a retry goes on from; left out: nothing.
+ */
 export async function withHeartbeat<Result>(
   everyMillis: number,
   work: () => Promise<Result>,
+  progress?: () => unknown,
 ): Promise<Result> {
   const timer = setInterval(() => {
-    Context.current().heartbeat();
+    Context.current().heartbeat(progress?.());
   }, everyMillis);
   try {
     return await work();

@@ -198,11 +198,14 @@ function file(
       return undefined;
     }
     case 'site':
-      return keep(record, siteDescriptionSchema, of);
+      keep(record, siteDescriptionSchema, of);
+      return undefined;
     case 'refit-sums':
-      return keep(record, panelSumsSchema, of);
+      keep(record, panelSumsSchema, of);
+      return undefined;
     case 'panel-score':
-      return keep(record, panelScoreSchema, of);
+      keep(record, panelScoreSchema, of);
+      return undefined;
     default:
       // Outcomes are the warehouse's; other keys are not ours.
       return undefined;
@@ -214,7 +217,7 @@ function keep(
   record: IncomingRecord,
   schema: z.ZodType<SiteReport>,
   of: (attempt: string) => AttemptMessages,
-): undefined {
+): void {
   const report = schema.parse(JSON.parse(record.value?.toString('utf8') ?? ''));
   const { reports } = of(report.attempt);
   const key = keyOf(record);

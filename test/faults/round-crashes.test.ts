@@ -15,9 +15,9 @@ const AWAY_MILLIS = Number(process.env['FEDLOOP_AWAY_MILLIS'] ?? 10_000);
 const STEP_HEARTBEAT_MILLIS = 20_000;
 const LEASE_HEARTBEAT_MILLIS = 30_000;
 /** Until the server notices, the pause before the next try, and the way to a worker. */
-const SLACK_MILLIS = 3_000;
-/** Longer than the faults around it last. */
-const LONG_TRAINING = { epochs: 1_000 };
+const SLACK_MILLIS = 5_000;
+/** Seconds rather than milliseconds: long enough to be cut off. */
+const LONG_TRAINING = { epochs: 400 };
 const TEST_MILLIS = 300_000 + 4 * AWAY_MILLIS;
 
 jest.setTimeout(TEST_MILLIS);
@@ -31,6 +31,14 @@ beforeAll(async () => {
   client = await system.client();
 }, TEST_MILLIS);
 
+afterEach(async () => {
+  // A round that a failing test has left must not stand in the way of the next.
+  await client.workflow
+    .getHandle(ROUND_WORKFLOW_ID)
+    .terminate()
+    .catch(() => undefined);
+});
+
 afterAll(async () => {
   await client.connection.close();
   await system.stop();
@@ -42,8 +50,12 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
   await sleep(500);
   const siteKilled = system.kill('site');
   await system.startWorker('site');
+  const siteBack = Date.now();
   const trainedAnew = await begun(round, 'trainLocals', 2);
-  expect(trainedAnew - siteKilled).toBeLessThan(STEP_HEARTBEAT_MILLIS + SLACK_MILLIS);
+  // What another worker takes to come up on a busy machine is not the dead one's cost.
+  const bound = (killedAt: number, back: number): number =>
+    Math.max(killedAt + STEP_HEARTBEAT_MILLIS, back) + SLACK_MILLIS;
+  expect(trainedAnew).toBeLessThan(bound(siteKilled, siteBack));
 
   await at(round, 'evaluate');
   const evaluation = client.workflow.getHandle(EVALUATION_WORKFLOW_ID);
@@ -57,10 +69,11 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
   const killed = system.kill('rounds');
   system.kill('stream');
   await Promise.all([system.startWorker('rounds'), system.startWorker('stream')]);
+  const back = Date.now();
   const waitsAnew = await begun(next, 'waitForTurn', 2);
-  expect(waitsAnew - killed).toBeLessThan(STEP_HEARTBEAT_MILLIS + SLACK_MILLIS);
+  expect(waitsAnew).toBeLessThan(bound(killed, back));
   while ((await holders()).includes(lost)) await sleep(100);
-  expect(Date.now() - killed).toBeLessThan(LEASE_HEARTBEAT_MILLIS + SLACK_MILLIS);
+  expect(Date.now()).toBeLessThan(Math.max(killed + LEASE_HEARTBEAT_MILLIS, back) + SLACK_MILLIS);
 
   const result = await resultOf(round);
   expect(result.candidate.evaluations).toBeGreaterThan(0);

@@ -1,0 +1,254 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/common';
+import { createRoundsActivities, type RoundsActivities } from '../../../activities/rounds';
+import { createSiteActivities, type SiteActivities } from '../../../activities/site';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { type EvaluateResult } from '../../../core/contracts/steps';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { activityEnvironment, activityWorld, DEVICES, MAIN, sentKeys, V0, type ActivityWorld } from './world';
+
+/** Every step of a round that runs at a site or at the rounds worker, one after the other, as activities. */
+let world: ActivityWorld;
+let site: SiteActivities;
+let rounds: RoundsActivities;
+let models: string;
+
+beforeEach(async () => {
+  world = await activityWorld();
+  models = await mkdtemp(join(tmpdir(), 'fedloop-models-'));
+  site = createSiteActivities(world.site);
+  rounds = createRoundsActivities({
+    ...world,
+    feedback: world.site.feedback,
+    modelsFolder: models,
+    searchAttributes: true,
+  });
+});
+afterEach(() => rm(models, { recursive: true, force: true }));
+
+/** Run one step, as Temporal would. */
+function run<Result>(step: () => Promise<Result>): Promise<Result> {
+  return activityEnvironment().environment.run(step);
+}
+
+const ref = { round: 1, attempt: 'this-try' };
+
+/** Everything up to the proposals. */
+async function aggregated(): ReturnType<RoundsActivities['aggregate']> {
+  const plan = world.plan();
+  const trained = await run(() => site.trainLocals(plan));
+  const scored = await run(() => site.scoreLocals(plan, trained.last));
+  return run(() => rounds.aggregate(plan, { last: trained.last, feedbackUsed: {} }, scored.last, []));
+}
+
+/** Everything up to the candidates. */
+async function deployed(): ReturnType<RoundsActivities['deploy']> {
+  const plan = world.plan();
+  const made = await aggregated();
+  await run(() => site.sumPanels(plan));
+  const refitted = await run(() => rounds.refit(plan));
+  await run(() => site.scoreProposals(plan, [...made.proposals, ...refitted]));
+  return run(() => rounds.deploy(plan, made, []));
+}
+
+const stageOf = (version: string): string | undefined =>
+  world.deployments.find(versionIdSchema.parse(version))?.stage.stage;
+
+describe('describing a site', () => {
+  it('says its size to Temporal and the rest, once, to model-updates', async () => {
+    const { environment, heartbeats } = activityEnvironment();
+    const describe = (): Promise<unknown> => site.describeSite({ ...ref, withFeatureSums: true });
+    expect(await environment.run(describe)).toMatchObject({ site: MAIN, devices: DEVICES });
+    await environment.run(describe);
+    expect(heartbeats.length).toBeGreaterThan(0);
+    const said = await world.inbox.descriptions(ref);
+    expect(said).toHaveLength(1);
+    expect(said[0]?.featureSums?.count.every((count) => count > 0)).toBe(true);
+  });
+
+  it('stops when it is cancelled while it sums', async () => {
+    const { environment } = activityEnvironment();
+    environment.cancel();
+    await expect(
+      environment.run(() => site.describeSite({ ...ref, withFeatureSums: true })),
+    ).rejects.toThrow();
+    expect(sentKeys(world)).toEqual([]);
+  });
+});
+
+describe('selecting', () => {
+  it('refuses more participants than there are devices, under the code InvalidInput and for good', async () => {
+    await run(() => site.describeSite({ ...ref, withFeatureSums: false }));
+    const selecting = run(() => rounds.select({ ...ref, sites: [MAIN], participants: 1_000 }));
+    await expect(selecting).rejects.toBeInstanceOf(ApplicationFailure);
+    await expect(selecting).rejects.toMatchObject({ type: 'InvalidInput', nonRetryable: true });
+  });
+
+  it('says which site did not describe itself', async () => {
+    await expect(
+      run(() => rounds.select({ ...ref, sites: [MAIN], participants: 'all' })),
+    ).rejects.toMatchObject({
+      type: 'NotFound',
+      message: 'the site main did not describe itself',
+    });
+  });
+});
+
+describe('training', () => {
+  it('tells in its heartbeat what was sent, and a retry goes on behind it', async () => {
+    const plan = world.plan();
+    const { environment, heartbeats } = activityEnvironment();
+    const first = await environment.run(() => site.trainLocals(plan));
+    expect(first).toMatchObject({ trained: 20, count: 1 });
+    expect(heartbeats.at(-1)).toMatchObject({ chunks: 1, trained: 20 });
+    const before = sentKeys(world);
+    expect(before).toEqual(['selection/1/main/0', 'update/1/main/0']);
+    const again = activityEnvironment({ heartbeatDetails: heartbeats.at(-1) });
+    expect(await again.environment.run(() => site.trainLocals(plan))).toMatchObject({
+      trained: 20,
+      count: 1,
+    });
+    expect(sentKeys(world)).toEqual(before);
+  });
+
+  it('sends nothing more once it is cancelled', async () => {
+    const { environment } = activityEnvironment();
+    environment.cancel();
+    await expect(environment.run(() => site.trainLocals(world.plan()))).rejects.toThrow();
+    expect(sentKeys(world)).toEqual(['selection/1/main/0']);
+  });
+
+  it('refuses a round that has no share for it', async () => {
+    await expect(run(() => site.trainLocals(world.plan({ quota: null })))).rejects.toMatchObject({
+      type: 'InvalidInput',
+      nonRetryable: true,
+    });
+  });
+});
+
+describe('scoring, aggregating and refitting', () => {
+  it('make a steady and a responsive proposal, and say what each update was worth', async () => {
+    expect(await aggregated()).toMatchObject({
+      proposals: ['steady', 'responsive'],
+      trained: 20,
+      wantsPanels: true,
+    });
+    expect(sentKeys(world)).toContain('score/1/main/main/0');
+    expect(sentKeys(world)).toContain('outcome/1/0');
+  });
+
+  it('say again, after a retry, what they have said', async () => {
+    const plan = world.plan();
+    await aggregated();
+    const sum = (): Promise<unknown> => run(() => site.sumPanels(plan));
+    expect(await sum()).toEqual(await sum());
+    expect(await world.inbox.refitSums(plan)).toHaveLength(2);
+    expect(await run(() => rounds.refit(plan))).toEqual(await run(() => rounds.refit(plan)));
+    const score = (): Promise<unknown> => run(() => site.scoreProposals(plan, ['steady', 'responsive']));
+    expect(await score()).toEqual(await score());
+    expect(await world.inbox.panelScores(plan)).toHaveLength(2);
+  });
+
+  it('fail under the code TooFewUpdates, for good, when there are too few', async () => {
+    const plan = world.plan({ minUpdates: 21 });
+    const { last } = await run(() => site.trainLocals(plan));
+    const failing = run(() => rounds.aggregate(plan, { last, feedbackUsed: {} }, -1, []));
+    await expect(failing).rejects.toMatchObject({ type: 'TooFewUpdates', nonRetryable: true });
+  });
+
+  it('name the champion that is missing', async () => {
+    const plan = world.plan({ champion: versionIdSchema.parse('v9') });
+    await expect(run(() => rounds.refit(plan))).rejects.toMatchObject({ type: 'NotFound' });
+  });
+});
+
+describe('deploying and deciding', () => {
+  const evaluation = (
+    elected: EvaluateResult['scores'][number]['version'],
+    decision: 'promoted' | 'rejected',
+  ): EvaluateResult => ({
+    windows: { count: 1, from: 0, until: 0 },
+    scores: [],
+    pairedChange: { mean: 0, low: 0, high: 0 },
+    verdict: { decision, reason: `${elected} was ${decision}` },
+  });
+
+  it('bring candidates into force, and a second try changes nothing', async () => {
+    const { elected, candidates } = await deployed();
+    expect(elected.version).toBe('v1');
+    expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'candidate'));
+    expect(world.deployments.champion()?.version).toBe('v0');
+  });
+
+  it('promote once, however often it is said, and leave the champion in latest_model', async () => {
+    const { elected, candidates } = await deployed();
+    const input = {
+      ...ref,
+      champion: V0,
+      elected: elected.version,
+      candidates,
+      evaluation: evaluation(elected.version, 'promoted'),
+    };
+    await run(() => rounds.decide(input));
+    await run(() => rounds.decide(input));
+    expect([stageOf('v1'), stageOf('v0')]).toEqual(['champion', 'shadow']);
+    const metadata = JSON.parse(
+      await readFile(join(models, 'latest_model', 'metadata.json'), 'utf8'),
+    ) as unknown;
+    expect(metadata).toMatchObject({ version: 'v1' });
+  });
+
+  it('keep the champion when the verdict says so', async () => {
+    const { elected, candidates } = await deployed();
+    await run(() =>
+      rounds.decide({
+        ...ref,
+        champion: V0,
+        elected: elected.version,
+        candidates,
+        evaluation: evaluation(elected.version, 'rejected'),
+      }),
+    );
+    expect([stageOf('v1'), stageOf('v0')]).toEqual(['rejected', 'champion']);
+  });
+
+  it('withdraw every candidate of a round that ends early, and leave the champion', async () => {
+    const { candidates } = await deployed();
+    await run(() => rounds.withdraw({ ...ref, reason: 'the round was cancelled' }));
+    await run(() => rounds.withdraw({ ...ref, reason: 'the round was cancelled' }));
+    expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'retired'));
+    expect(world.deployments.champion()?.version).toBe('v0');
+  });
+});
+
+describe('asking', () => {
+  it('takes candidates out of force that a terminated round has left', async () => {
+    const { candidates } = await deployed();
+    expect(await run(() => rounds.ask())).toMatchObject({ round: 2, champion: 'v0', searchAttributes: true });
+    expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'retired'));
+  });
+
+  it('makes v0 again just as it was when it is asked twice', async () => {
+    await run(() => site.describeSite({ ...ref, withFeatureSums: true }));
+    const make = (): Promise<unknown> => run(() => rounds.deployFirstVersion({ ...ref, seed: 3 }));
+    await make();
+    const first = world.deployments.find(V0)?.message.sha256;
+    await make();
+    expect(world.deployments.find(V0)?.message.sha256).toBe(first);
+  });
+});
+
+describe('waiting for a turn', () => {
+  it('ends when it is cancelled, however long the other round takes', async () => {
+    const { environment } = activityEnvironment({});
+    const client = { workflow: { getHandle: () => ({ result: () => new Promise(() => undefined) }) } };
+    Object.defineProperty(environment.context, 'client', { value: client });
+    const waiting = environment.run(() => rounds.waitForTurn());
+    const outcome = expect(waiting).rejects.toThrow();
+    await sleep(10);
+    environment.cancel();
+    await outcome;
+  });
+});

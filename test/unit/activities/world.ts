@@ -1,0 +1,142 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { deployModels } from '../../../activities/shared/registry';
+import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
+import { federatedRoundInputSchema, partsFor } from '../../../core/contracts/rounds';
+import { type SitePlan } from '../../../core/contracts/steps';
+import { TOPICS } from '../../../core/contracts/topics';
+import { type SiteDependencies } from '../../../activities/shared/site';
+import { type SiteStore } from '../../../activities/shared/site-store';
+import { openUpdateInbox, type UpdateInbox } from '../../../activities/shared/update-inbox';
+import { WindowRing } from '../../../core/federation/site-data';
+import { followDeployments, type Deployments } from '../../../core/model/deployments';
+import { initialWeights } from '../../../core/model/network';
+import { FEATURES, PRODUCT_SHAPE } from '../../../core/model/types';
+import { type Producer } from '../../../core/platform/kafka';
+import { silentLogger } from '../../../core/platform/log';
+import { MemoryKafka } from '../fleet/memory-kafka';
+
+/** What the steps of a round need, without servers: real logs, a real site with made-up readings, real training. */
+export interface ActivityWorld {
+  readonly kafka: MemoryKafka;
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly inbox: UpdateInbox;
+  readonly site: SiteDependencies;
+  plan(about?: Partial<SitePlan>): SitePlan;
+}
+
+export const MAIN = siteNameSchema.parse('main');
+export const V0 = versionIdSchema.parse('v0');
+export const DEVICES = 40;
+const WINDOW_MICROS = 30_000_000;
+const WINDOWS = 120;
+
+/** v0 serves, and a site has 40 devices with 120 windows each. */
+export async function activityWorld(): Promise<ActivityWorld> {
+  const kafka = new MemoryKafka(
+    Object.fromEntries(
+      [TOPICS.deployments, TOPICS.updates, TOPICS.feedback].map(({ name }) => [name, 1] as const),
+    ),
+  );
+  const producer = await kafka.producer();
+  const deployments = await followDeployments(kafka, silentLogger());
+  const metadata = {
+    version: V0,
+    shape: PRODUCT_SHAPE,
+    scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
+    toleranceCelsius: 1,
+    residualStddev: null,
+  };
+  const lineage = {
+    round: 0,
+    parents: [],
+    strategy: 'none',
+    role: null,
+    seed: 1,
+    devices: 0,
+    devices_sha256: null,
+    data_from: null,
+    data_until: null,
+    feedback_used: {},
+  };
+  await deployModels(
+    producer,
+    deployments,
+    [{ model: { metadata, weights: initialWeights(PRODUCT_SHAPE, 1) }, lineage }],
+    [{ version: V0, stage: 'champion', round: 0, reason: 'first' }],
+  );
+  const inbox = await openUpdateInbox(kafka, silentLogger());
+  const store = siteStore();
+  return {
+    kafka,
+    producer,
+    deployments,
+    inbox,
+    site: {
+      site: MAIN,
+      threads: 1,
+      producer,
+      inbox,
+      deployments,
+      store,
+      feedback: {
+        latest: () => Promise.resolve(null),
+        roundVerdicts: () => Promise.resolve([]),
+        close: () => Promise.resolve(),
+      },
+    },
+    plan: (about = {}) => ({
+      round: 1,
+      attempt: 'this-try',
+      quota: { site: MAIN, participants: 20, panelDevices: 4 },
+      fleet: null,
+      trainUntil: (WINDOWS - 1) * WINDOW_MICROS,
+      seed: 1,
+      champion: V0,
+      strategy: 'closed-loop',
+      strategySettings: {},
+      parts: partsFor('closed-loop', {}),
+      training: { ...federatedRoundInputSchema.parse({}).training, windows: 60, epochs: 1 },
+      privacy: null,
+      minUpdates: 2,
+      ...about,
+    }),
+  };
+}
+
+function siteStore(): SiteStore {
+  const ring = new WindowRing({ windowMicros: WINDOW_MICROS });
+  const ids = Array.from({ length: DEVICES }, (_, device) => `device-${device}`);
+  for (const [device, id] of ids.entries())
+    for (let window = 0; window < WINDOWS; window += 1)
+      ring.put(
+        id,
+        window * WINDOW_MICROS,
+        20 + Math.sin(window / 4 + device) + Math.cos(7 * window * device),
+        50,
+        1_000,
+      );
+  return {
+    ring,
+    groupsAreShared: false,
+    devices: () => ids.map((deviceId) => ({ deviceId, group: deviceId })),
+    sync: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** An activity's surroundings, and what it says in heartbeats. */
+export function activityEnvironment(info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {}): {
+  readonly environment: MockActivityEnvironment;
+  readonly heartbeats: unknown[];
+} {
+  const environment = new MockActivityEnvironment(info);
+  const heartbeats: unknown[] = [];
+  environment.on('heartbeat', (details) => heartbeats.push(details));
+  return { environment, heartbeats };
+}
+
+/** Keys of what was sent to `model-updates`, in order. */
+export function sentKeys({ kafka }: ActivityWorld): (string | undefined)[] {
+  return (kafka.records(TOPICS.updates.name)[0] ?? []).map(({ key }) => key?.toString('utf8'));
+}
