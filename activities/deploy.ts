@@ -41,7 +41,14 @@ export async function deploy(
   if (base === undefined)
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
   const panelScores = await inbox.panelScores(plan);
-  const { candidates, feedbackUsed } = settleCandidates(plan, aggregated, panelScores, evidence);
+  const { candidates, feedbackUsed: settledBy } = settleCandidates(plan, aggregated, panelScores, evidence);
+  const feedbackUsed = {
+    ...settledBy,
+    ...(aggregated.wantsPanels && {
+      steady_refit_share: await inbox.refitShare(plan, PROPOSALS.steadyRefitted),
+      refit_share: await inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
+    }),
+  };
 
   const models = await Promise.all(
     candidates.map(async ({ version, role, proposal }) => {

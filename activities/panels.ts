@@ -19,7 +19,7 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
   for (const { part, of: proposal, windows } of REFITS) {
     if (!plan.parts[part]) continue;
     const weights = await inbox.proposal(plan, proposal);
-    const { rows, gram, moment } = sumPanel(shape, weights, recentSamples(samples, windows));
+    const { gram, blocks } = sumPanel(shape, weights, recentSamples(samples, windows), windows);
     const { round, attempt } = plan;
     reports.push({
       type: 'refit-sums',
@@ -27,9 +27,8 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
       attempt,
       site: name,
       proposal,
-      rows,
       gram: [...gram],
-      moment: [...moment],
+      blocks: blocks.map(({ rows, moment }) => ({ rows, moment: [...moment] })),
     });
   }
   await publishReports(producer, reports);

@@ -30,12 +30,15 @@ export async function refit(
     const proposal = await inbox.proposal(plan, name);
     const refitted = refitOutputLayer(base.model.metadata.shape, proposal, addRefitSums(own));
     if (refitted === null) continue;
-    await publishProposal(producer, plan, into, refitted);
+    await publishProposal(producer, plan, into, refitted.weights, refitted.share);
     made.push(into);
   }
   return made;
 }
 
-function toRefitSums({ rows, gram, moment }: PanelSums): RefitSums {
-  return { rows, gram: Float64Array.from(gram), moment: Float64Array.from(moment) };
+function toRefitSums({ gram, blocks }: PanelSums): RefitSums {
+  return {
+    gram: Float64Array.from(gram),
+    blocks: blocks.map(({ rows, moment }) => ({ rows, moment: Float64Array.from(moment) })),
+  };
 }

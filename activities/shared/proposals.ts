@@ -39,14 +39,22 @@ export const REFITS = [
   readonly windows: number;
 }[];
 
-/** Publish a proposal's weights under its name, so that later steps can refer to it. */
+/** Publish a proposal's weights under its name, so that later steps can refer to it; of a refit with the share of its step. */
 export async function publishProposal(
   producer: Producer,
   { round, attempt }: RoundRef,
   name: string,
   weights: FlatWeights,
+  refitShare: number | null = null,
 ): Promise<void> {
-  const header: CandidateHeader = { type: 'candidate', round, attempt, name, parameters: weights.length };
+  const header: CandidateHeader = {
+    type: 'candidate',
+    round,
+    attempt,
+    name,
+    parameters: weights.length,
+    refit_share: refitShare,
+  };
   await producer.send(TOPICS.updates.name, [
     { key: updateKey('candidate', round, name), value: encodeFrame(header, weights) },
   ]);

@@ -37,7 +37,7 @@ interface AttemptMessages {
   /** What came while this attempt ran and is of another one, or of none that can be told. */
   readonly strays: Stray[];
   readonly scores: ScoreMessage[];
-  readonly proposals: Map<string, Float32Array>;
+  readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
   /** By key: a retry says the same again. */
   readonly reports: Map<string, SiteReport>;
 }
@@ -68,6 +68,8 @@ export interface UpdateInbox {
   scores(ref: RoundRef, last: number): Promise<readonly ScoreMessage[]>;
   /** @throws FedloopError `NotFound` when the proposal was never published. */
   proposal(ref: RoundRef, name: string): Promise<Float32Array>;
+  /** How much of its step a refitted proposal takes; null when no refit was made under this name. */
+  refitShare(ref: RoundRef, name: string): Promise<number | null>;
   /** What sites have sent by now, by site name. */
   descriptions(ref: RoundRef): Promise<readonly SiteDescription[]>;
   refitSums(ref: RoundRef): Promise<readonly PanelSums[]>;
@@ -143,10 +145,14 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     },
     async proposal(ref, name) {
       await tail.sync();
-      const weights = of(ref.attempt).proposals.get(name);
-      if (weights === undefined)
+      const proposal = of(ref.attempt).proposals.get(name);
+      if (proposal === undefined)
         throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
-      return weights;
+      return proposal.weights;
+    },
+    async refitShare(ref, name) {
+      await tail.sync();
+      return of(ref.attempt).proposals.get(name)?.refitShare ?? null;
     },
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
@@ -183,7 +189,7 @@ function file(
     case 'candidate': {
       const { header, numbers } = decodeFrame(record.value);
       const known = candidateHeaderSchema.parse(header);
-      of(known.attempt).proposals.set(known.name, numbers);
+      of(known.attempt).proposals.set(known.name, { weights: numbers, refitShare: known.refit_share });
       return undefined;
     }
     case 'selection': {

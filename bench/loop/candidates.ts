@@ -90,11 +90,11 @@ export async function makeCandidates(
     const sole = weightsOf(null) ?? champion;
     return { steady: sole, responsive: sole, elected: 'steady', hasRoles: false, state };
   }
-  const refitOf = (proposal: FlatWeights, samples: Samples): FlatWeights =>
-    refitOutputLayer(SHAPE, proposal, sumPanel(SHAPE, proposal, samples)) ?? proposal;
+  const refitOf = (proposal: FlatWeights, samples: Samples, windows: number): FlatWeights | null =>
+    refitOutputLayer(SHAPE, proposal, sumPanel(SHAPE, proposal, samples, windows))?.weights ?? null;
   const judge = judgeOf(engine, champion, panels);
-  const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong) : null;
-  const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent) : null;
+  const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong, LONG_WINDOWS) : null;
+  const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent, RECENT_WINDOWS) : null;
   const settled = settleRound({
     parts,
     steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },

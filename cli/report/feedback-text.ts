@@ -17,6 +17,15 @@ interface Phrase {
 const number = (value: string | number | boolean, format: (value: number) => string): string =>
   typeof value === 'number' ? format(value) : String(value);
 
+function refitText(
+  candidate: string,
+  said: string | number | boolean,
+  share: Used[string] | undefined,
+): string {
+  const size = typeof share === 'number' ? ` (${percent(share)} of its step)` : '';
+  return `the refit of the ${candidate} candidate’s output layer was ${String(said)}${size}`;
+}
+
 /** In the order in which they are read. */
 const PHRASES: Readonly<Record<string, Phrase>> = {
   champion: { kind: 'said', say: () => null },
@@ -58,7 +67,13 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
     kind: 'done',
     say: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
   },
-  refit: { kind: 'done', say: (value) => `the refit of the output layer was ${String(value)}` },
+  steady_refit: {
+    kind: 'done',
+    say: (value, used) => refitText('steady', value, used['steady_refit_share']),
+  },
+  steady_refit_share: { kind: 'done', say: () => null },
+  refit: { kind: 'done', say: (value, used) => refitText('responsive', value, used['refit_share']) },
+  refit_share: { kind: 'done', say: () => null },
   panel_gate: {
     kind: 'done',
     say: (value, { panel_difference: difference }) =>

@@ -34,11 +34,10 @@ export const panelSumsSchema = z.object({
   type: z.literal('refit-sums'),
   ...from,
   proposal: z.string(),
-  rows: z.int().min(0),
   /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
   gram: z.array(z.number()).readonly(),
-  /** Right-hand side [hidden + 1]. */
-  moment: z.array(z.number()).readonly(),
+  /** By block of windows, newest first: samples, and the right-hand side [hidden + 1]. */
+  blocks: z.array(z.object({ rows: z.int().min(0), moment: z.array(z.number()).readonly() })).readonly(),
 });
 export type PanelSums = z.infer<typeof panelSumsSchema>;
 

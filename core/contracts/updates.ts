@@ -106,6 +106,8 @@ export const candidateHeaderSchema = z.object({
   ...roundKey,
   name: z.string(),
   parameters: z.int().min(1),
+  /** Of a refit: how much of the step that the sums ask for it takes, 0 to 1; null for what the strategy made. */
+  refit_share: z.number().min(0).max(1).nullable(),
 });
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
 

@@ -1,11 +1,20 @@
 import { hiddenActivations, type ModelsOnSamples } from '../model/batch-predictor';
 import { type FlatWeights, type NetworkShape } from '../model/types';
+import { REFIT_BLOCKS } from './constants';
 import { tallyPanel, type PanelTally } from './panel-tally';
 import { refitSums, type RefitSums } from './refit';
 import { type Samples } from './samples';
 
-/** A site's part of the refit: sums of one proposal [P] on its panel A's recent samples. */
-export function sumPanel(shape: NetworkShape, proposal: FlatWeights, samples: Samples): RefitSums {
+/**
+ * A site's part of the refit: sums of one proposal [P] on its samples of the newest `windows` windows, in
+ * six blocks of time, newest first.
+ */
+export function sumPanel(
+  shape: NetworkShape,
+  proposal: FlatWeights,
+  samples: Samples,
+  windows: number,
+): RefitSums {
   const activations = hiddenActivations(shape, proposal, samples.x);
   const { hidden } = shape;
   const w2 = shape.inputs * hidden + hidden;
@@ -15,7 +24,8 @@ export function sumPanel(shape: NetworkShape, proposal: FlatWeights, samples: Sa
       output += (activations[sample * hidden + unit] ?? NaN) * (proposal[w2 + unit] ?? NaN);
     return output;
   });
-  return refitSums(shape, activations, outputs, samples.y);
+  const blockOf = samples.age.map((age) => Math.floor((age * REFIT_BLOCKS) / windows));
+  return refitSums(shape, activations, outputs, samples.y, blockOf);
 }
 
 /** A site's tallies of several proposals, each [P], beside the champion on one panel's recent samples; one tally a proposal. */

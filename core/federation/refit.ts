@@ -6,13 +6,25 @@ import { isFiniteVector } from './vectors';
 
 /**
  * Sums from which the output layer is refitted. With h = [hidden activations, 1], H = hidden + 1, residual r = clip(y − o, ±2) and
- * robust weight v: `gram` = Σ v h hᵀ [H, H] row-major, `moment` = Σ v r h [H], over `rows` samples. Sums of several sites add up, so
- * readings stay where they are.
+ * robust weight v: `gram` = Σ v h hᵀ [H, H] row-major over all samples, and of each block of windows its `moment` = Σ v r h [H].
+ * Sums of several sites add up, so readings stay where they are.
  */
 export interface RefitSums {
-  readonly rows: number;
   readonly gram: Float64Array;
+  /** Newest first. Blocks of the same place are of the same windows on every site. */
+  readonly blocks: readonly RefitBlock[];
+}
+
+export interface RefitBlock {
+  /** Samples. */
+  readonly rows: number;
   readonly moment: Float64Array;
+}
+
+/** A refit, and how much of the step that the sums ask for it takes (0 to 1, above 0). */
+export interface Refit {
+  readonly weights: FlatWeights;
+  readonly share: number;
 }
 
 /**
@@ -20,21 +32,28 @@ export interface RefitSums {
  * @param activations hidden layer after ReLU [samples, hidden], for the proposal's weights
  * @param outputs the proposal's outputs in tolerances [samples]
  * @param actual actual changes in tolerances [samples]
+ * @param blockOf place of each sample's block of windows, from 0 [samples]
  */
 export function refitSums(
   shape: NetworkShape,
   activations: Float32Array,
   outputs: ArrayLike<number>,
   actual: ArrayLike<number>,
+  blockOf: ArrayLike<number>,
 ): RefitSums {
   const { hidden } = shape;
   const size = hidden + 1;
-  const samples = actual.length;
   const gram = new Float64Array(size * size);
-  const moment = new Float64Array(size);
+  const blocks: { rows: number; moment: Float64Array }[] = [];
   const row = new Float64Array(size);
   row[hidden] = 1;
-  for (let sample = 0; sample < samples; sample += 1) {
+  for (let sample = 0; sample < actual.length; sample += 1) {
+    const place = blockOf[sample] ?? 0;
+    while (blocks.length <= place) blocks.push({ rows: 0, moment: new Float64Array(size) });
+    const block = blocks[place];
+    if (block === undefined) continue;
+    block.rows += 1;
+    const { moment } = block;
     const residual = clip((actual[sample] ?? NaN) - (outputs[sample] ?? NaN));
     const weight = robustWeight(residual);
     for (let unit = 0; unit < hidden; unit += 1) row[unit] = activations[sample * hidden + unit] ?? NaN;
@@ -49,7 +68,7 @@ export function refitSums(
   }
   for (let i = 0; i < size; i += 1)
     for (let j = 0; j < i; j += 1) gram[i * size + j] = gram[j * size + i] ?? NaN;
-  return { rows: samples, gram, moment };
+  return { gram, blocks };
 }
 
 /** Sums of several sites as one. @throws FedloopError `InvalidInput` when they come from networks of different sizes. */
@@ -57,45 +76,80 @@ export function addRefitSums(parts: readonly RefitSums[]): RefitSums {
   const [first, ...others] = parts;
   if (first === undefined) throw new FedloopError('InvalidInput', 'refit: no site sent sums');
   return others.reduce<RefitSums>((sum, part) => {
-    if (part.moment.length !== sum.moment.length)
+    if (part.gram.length !== sum.gram.length)
       throw new FedloopError('InvalidInput', 'refit: sums of networks of different sizes');
+    const places = Math.max(sum.blocks.length, part.blocks.length);
     return {
-      rows: sum.rows + part.rows,
-      gram: sum.gram.map((value, at) => value + (part.gram[at] ?? NaN)),
-      moment: sum.moment.map((value, at) => value + (part.moment[at] ?? NaN)),
+      gram: plus(sum.gram, part.gram),
+      blocks: Array.from({ length: places }, (_, place) => addBlocks(sum.blocks[place], part.blocks[place])),
     };
   }, first);
 }
 
+function addBlocks(one: RefitBlock | undefined, other: RefitBlock | undefined): RefitBlock {
+  if (one === undefined || other === undefined)
+    return one ?? other ?? { rows: 0, moment: new Float64Array(0) };
+  return { rows: one.rows + other.rows, moment: plus(one.moment, other.moment) };
+}
+
 /**
- * Ridge regression of the residuals on the hidden layer: solve (gram + λI) d = moment with λ = 0.03 · rows, and add d to the
- * output layer (W2, b2). The ridge pulls towards the proposal itself, not towards zero.
- * @returns the refitted weights, or `null` when the sums hold nothing to go by (no samples, or not finite).
+ * Ridge regression of the residuals on the hidden layer, shrunk to what repeats over time. With A = gram + λI, λ = 0.03 · rows, and moment m = Σ m_b
+ * of B blocks: step d = s · A⁻¹ m onto the output layer (W2, b2), where
+ *
+ *   s = max(0, 1 − noise / signal),  signal = mᵀA⁻¹m,  noise = B/(B−1) · Σ_b c_bᵀA⁻¹c_b,  c_b = m_b − (rows_b / rows) m.
+ *
+ * The positive-part James–Stein factor (James & Stein 1961) with the noise measured between blocks of time (Liang & Zeger 1986; blocks against
+ * autocorrelation as in Künsch 1989). When a fleet shares one wall clock, a thousand devices' readings of one hour are one sample of its weather:
+ * blocks then differ as much as they agree, and the step vanishes. The ridge pulls towards the proposal itself, not towards zero.
+ * @returns `null` when the sums hold nothing to go by: no samples, fewer than two blocks, nothing that repeats, or not finite.
  * @throws FedloopError `InvalidInput` when they come from a network of another size
  */
 export function refitOutputLayer(
   shape: NetworkShape,
   proposal: FlatWeights,
-  sums: RefitSums,
+  { gram, blocks: all }: RefitSums,
   ridge = REFIT_RIDGE,
-): FlatWeights | null {
+): Refit | null {
   const size = shape.hidden + 1;
-  if (sums.moment.length !== size || sums.gram.length !== size * size) {
+  const blocks = all.filter(({ rows }) => rows > 0);
+  if (gram.length !== size * size || blocks.some(({ moment }) => moment.length !== size)) {
     throw new FedloopError(
       'InvalidInput',
-      `refit: sums of ${sums.moment.length} numbers do not fit ${shape.hidden} hidden units`,
+      `refit: sums of ${Math.sqrt(gram.length) - 1} hidden units do not fit a network of ${shape.hidden}`,
     );
   }
-  if (sums.rows === 0 || !isFiniteVector(sums.gram) || !isFiniteVector(sums.moment)) return null;
-  const gram = Matrix.from1DArray(size, size, [...sums.gram]);
-  const system = gram.add(Matrix.eye(size).mul(ridge * sums.rows));
-  const solution = new CholeskyDecomposition(system).solve(Matrix.columnVector([...sums.moment]));
-  const refitted = proposal.slice();
+  if (blocks.length < 2) return null;
+  if (!isFiniteVector(gram) || !blocks.every(({ moment }) => isFiniteVector(moment))) return null;
+  const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+  const moment = blocks.map((block) => block.moment).reduce(plus);
+  const system = new CholeskyDecomposition(
+    Matrix.from1DArray(size, size, [...gram]).add(Matrix.eye(size).mul(ridge * rows)),
+  );
+  const solve = (side: Float64Array): number[] => system.solve(Matrix.columnVector([...side])).to1DArray();
+  const energy = (side: Float64Array): number => dot(side, solve(side));
+  const between = blocks
+    .map((block) =>
+      energy(block.moment.map((value, at) => value - (block.rows / rows) * (moment[at] ?? NaN))),
+    )
+    .reduce((sum, value) => sum + value, 0);
+  const noise = (blocks.length / (blocks.length - 1)) * between;
+  const share = Math.max(0, 1 - noise / energy(moment));
+  if (!(share > 0)) return null;
+  const step = solve(moment);
+  const weights = proposal.slice();
   const outputLayer = shape.inputs * shape.hidden + shape.hidden;
-  for (let unit = 0; unit < size; unit += 1) {
-    refitted[outputLayer + unit] = (refitted[outputLayer + unit] ?? NaN) + solution.get(unit, 0);
-  }
-  return isFiniteVector(refitted) ? refitted : null;
+  step.forEach((value, unit) => {
+    weights[outputLayer + unit] = (weights[outputLayer + unit] ?? NaN) + share * value;
+  });
+  return isFiniteVector(weights) ? { weights, share } : null;
+}
+
+function plus(one: Float64Array, other: Float64Array): Float64Array {
+  return one.map((value, at) => value + (other[at] ?? NaN));
+}
+
+function dot(one: Float64Array, other: readonly number[]): number {
+  return one.reduce((sum, value, at) => sum + value * (other[at] ?? NaN), 0);
 }
 
 /** 1/(1 + (r/1.5)⁴): near 1 inside the tolerance, ¼ at the clip. */

@@ -40,8 +40,8 @@ export interface Settled {
  * serves (evidence). With the evidence rule switched off the responsive one does.
  */
 export function settleRound({ parts, steady, responsive, evidence }: SettleRequest): Settled {
-  const steadyRefit = acceptRefit(steady);
-  const responsiveRefit = acceptRefit(responsive);
+  const steadyRefit = acceptRefit(steady, parts.steadyRefit);
+  const responsiveRefit = acceptRefit(responsive, parts.refit);
   const gate = parts.panelGate ? panelGate(responsiveRefit.kept.c) : null;
   const election = parts.evidenceRule ? electCandidate(evidence) : null;
   return {
@@ -59,12 +59,18 @@ export function settleRound({ parts, steady, responsive, evidence }: SettleReque
   };
 }
 
-function acceptRefit({ proposal, refitted }: RefittedProposal): {
+function acceptRefit(
+  { proposal, refitted }: RefittedProposal,
+  isOn: boolean,
+): {
   readonly name: 'proposal' | 'refitted';
   readonly kept: JudgedProposal;
-  readonly said: 'none' | 'accepted' | 'refused';
+  readonly said: 'off' | 'not made: nothing repeats over time' | 'accepted' | 'refused';
 } {
-  if (refitted === null) return { name: 'proposal', kept: proposal, said: 'none' };
+  if (refitted === null) {
+    const said = isOn ? 'not made: nothing repeats over time' : 'off';
+    return { name: 'proposal', kept: proposal, said };
+  }
   return acceptsRefit(proposal.b, refitted.b)
     ? { name: 'refitted', kept: refitted, said: 'accepted' }
     : { name: 'proposal', kept: proposal, said: 'refused' };

@@ -5,7 +5,7 @@ import { applyEdgeWeights, edgeWeight } from '../../../core/federation/edge-weig
 import { electCandidate, withEvidence } from '../../../core/federation/evidence';
 import { panelGate } from '../../../core/federation/panel-gate';
 import { addTallies, EMPTY_TALLY, softCorrect, tallyPanel } from '../../../core/federation/panel-tally';
-import { addRefitSums, refitOutputLayer, refitSums } from '../../../core/federation/refit';
+import { addRefitSums, refitOutputLayer, refitSums, type RefitBlock } from '../../../core/federation/refit';
 import { type Samples } from '../../../core/federation/samples';
 import { settleRound, type JudgedProposal } from '../../../core/federation/settle';
 import {
@@ -113,51 +113,94 @@ describe('the refit of the output layer', () => {
   const x = Float32Array.from({ length: rows * 3 }, () => random.normal());
   const actual = Float32Array.from({ length: rows }, () => 0.5 * random.normal());
   const outputs = forward(shape, weights, x, rows);
-  const sums = refitSums(shape, hiddenActivations(shape, weights, x), outputs, actual);
+  const h = hiddenActivations(shape, weights, x);
+  const BLOCKS = 3;
+  /** Samples dealt out in turn, so that every block tells the same story. */
+  const dealt = Int32Array.from({ length: rows }, (_, at) => at % BLOCKS);
+  const sums = refitSums(shape, h, outputs, actual, dealt);
+  const block = (...moment: number[]): RefitBlock => ({ rows: 10, moment: Float64Array.from(moment) });
+  /** A network whose refit is a step of the bias alone, so that moments can be written down. */
+  const single = { inputs: 1, hidden: 1 };
+  const gram = Float64Array.from([0, 0, 0, 10]);
 
-  it('solves the weighted ridge regression of clipped residuals', () => {
-    const h = Matrix.from1DArray(rows, 4, [...hiddenActivations(shape, weights, x)]).addColumn(
-      new Array<number>(rows).fill(1),
-    );
+  it('goes a share of the way to the weighted ridge regression of clipped residuals', () => {
+    const withBias = Matrix.from1DArray(rows, 4, [...h]).addColumn(new Array<number>(rows).fill(1));
     const residual = [...actual].map((value, at) => Math.min(Math.max(value - outputs[at]!, -2), 2));
     const v = Matrix.diag(residual.map((value) => 1 / (1 + (value / 1.5) ** 4)));
-    const left = h
+    const left = withBias
       .transpose()
       .mmul(v)
-      .mmul(h)
+      .mmul(withBias)
       .add(Matrix.eye(5).mul(0.03 * rows));
-    const expected = solve(left, h.transpose().mmul(v).mmul(Matrix.columnVector(residual)));
-    const refitted = refitOutputLayer(shape, weights, sums)!;
+    const expected = solve(left, withBias.transpose().mmul(v).mmul(Matrix.columnVector(residual)));
+    const { weights: refitted, share } = refitOutputLayer(shape, weights, sums)!;
     for (let unit = 0; unit < 5; unit += 1)
-      expect(refitted[16 + unit]! - weights[16 + unit]!).toBeCloseTo(expected.get(unit, 0), 5);
+      expect(refitted[16 + unit]! - weights[16 + unit]!).toBeCloseTo(share * expected.get(unit, 0), 5);
     expect([...refitted.subarray(0, 16)]).toEqual([...weights.subarray(0, 16)]);
   });
 
   it('comes out the same from two sites’ sums as from one', () => {
-    const h = hiddenActivations(shape, weights, x);
     const part = (from: number, until: number) =>
       refitSums(
         shape,
         h.subarray(from * 4, until * 4),
         outputs.subarray(from, until),
         actual.subarray(from, until),
+        dealt.subarray(from, until),
       );
     const both = refitOutputLayer(shape, weights, addRefitSums([part(0, 25), part(25, rows)]))!;
-    refitOutputLayer(shape, weights, sums)!.forEach((value, at) => {
-      expect(both[at]).toBeCloseTo(value, 6);
+    const one = refitOutputLayer(shape, weights, sums)!;
+    expect(both.share).toBeCloseTo(one.share, 9);
+    one.weights.forEach((value, at) => {
+      expect(both.weights[at]).toBeCloseTo(value, 6);
     });
   });
 
   it('brings the outputs nearer to the actual changes', () => {
     const error = (of: Float32Array): number =>
       forward(shape, of, x, rows).reduce((sum, output, at) => sum + (output - actual[at]!) ** 2, 0);
-    expect(error(refitOutputLayer(shape, weights, sums)!)).toBeLessThan(error(weights));
+    expect(error(refitOutputLayer(shape, weights, sums)!.weights)).toBeLessThan(error(weights));
   });
 
   it('has nothing to offer without samples or with broken ones, and refuses sums of another network', () => {
-    expect(refitOutputLayer(shape, weights, { ...sums, rows: 0 })).toBeNull();
-    expect(refitOutputLayer(shape, weights, { ...sums, moment: sums.moment.map(() => NaN) })).toBeNull();
+    expect(refitOutputLayer(shape, weights, { ...sums, blocks: [] })).toBeNull();
+    expect(refitOutputLayer(shape, weights, { ...sums, gram: sums.gram.map(() => NaN) })).toBeNull();
     expect(() => refitOutputLayer({ inputs: 3, hidden: 5 }, weights, sums)).toThrow(/refit/);
+  });
+
+  it('takes the whole step when all blocks of time ask for the same', () => {
+    expect(
+      refitOutputLayer(single, new Float32Array(4), { gram, blocks: [block(0, 3), block(0, 3)] }),
+    ).toEqual({
+      weights: Float32Array.from([0, 0, 0, 6 / (10 + 0.03 * 20)]),
+      share: 1,
+    });
+  });
+
+  it('takes less the more blocks differ: 1 − noise/signal, worked by hand', () => {
+    // m = 6, blocks 1 and 5: noise = 2 · ((1 − 3)² + (5 − 3)²) = 16, signal = 36, both over the same matrix.
+    const { share } = refitOutputLayer(single, new Float32Array(4), {
+      gram,
+      blocks: [block(0, 1), block(0, 5)],
+    })!;
+    expect(share).toBeCloseTo(1 - 16 / 36, 12);
+  });
+
+  it('takes no step when blocks contradict each other, or when there is but one', () => {
+    expect(
+      refitOutputLayer(single, new Float32Array(4), { gram, blocks: [block(0, 4), block(0, -2)] }),
+    ).toBeNull();
+    expect(refitOutputLayer(single, new Float32Array(4), { gram, blocks: [block(0, 4)] })).toBeNull();
+  });
+
+  it('takes noise for what it is: without anything that repeats, signal and noise are alike on average', () => {
+    const chance = seededRandom(7, 'blocks');
+    const shares = Array.from({ length: 2_000 }, () => {
+      const blocks = Array.from({ length: 4 }, () => block(0, chance.normal()));
+      return refitOutputLayer(single, new Float32Array(4), { gram, blocks })?.share ?? 0;
+    });
+    // 1 − noise/signal is above 0 when t² > 1 on 3 degrees of freedom: in 39 of 100 cases.
+    expect(shares.filter((share) => share > 0).length / shares.length).toBeCloseTo(0.39, 1);
   });
 });
 
@@ -268,7 +311,7 @@ describe('settling a round', () => {
       });
     expect(settle({ b: right, c: worse })).toMatchObject({
       steady: 'refitted',
-      feedbackUsed: { steady_refit: 'accepted', refit: 'none' },
+      feedbackUsed: { steady_refit: 'accepted', refit: 'not made: nothing repeats over time' },
     });
     expect(settle({ b: edge, c: right })).toMatchObject({
       steady: 'proposal',

@@ -124,18 +124,22 @@ describe('real accuracy on a panel', () => {
     await predictor.release();
   });
 
-  it('gives refit sums and tallies of proposals', async () => {
+  it('gives refit sums, a block for each of the six freshest windows, and tallies of proposals', async () => {
     const samples = recentSamples(collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units), 6);
     const outputs = forward(PRODUCT_SHAPE, base, samples.x, samples.count);
-    const sums = sumPanel(PRODUCT_SHAPE, base, samples);
+    const sums = sumPanel(PRODUCT_SHAPE, base, samples, 6);
     const expected = refitSums(
       PRODUCT_SHAPE,
       hiddenActivations(PRODUCT_SHAPE, base, samples.x),
       outputs,
       samples.y,
+      samples.age,
     );
-    sums.moment.forEach((value, at) => {
-      expect(value).toBeCloseTo(expected.moment[at]!, 4);
+    expect(sums.blocks.map(({ rows }) => rows)).toEqual([2, 2, 2, 2, 2, 2]);
+    sums.blocks.forEach(({ moment }, place) => {
+      moment.forEach((value, at) => {
+        expect(value).toBeCloseTo(expected.blocks[place]!.moment[at]!, 4);
+      });
     });
     const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
     const [same] = await tallyProposals(predictor, base, [base], samples);
