@@ -3,6 +3,7 @@ import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { useFastFetch } from './fast-fetch';
+import { useFastProduce } from './fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { tailTopic } from './tail';
@@ -18,6 +19,7 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as con
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   useFastFetch();
+  useFastProduce();
   const client = new KafkaJs(clientConfig(env, clientId, log));
   const admin = client.admin();
   try {
@@ -43,7 +45,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     offsets: (name) => offsetsOf(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     producer: () => createProducer(client, topic),
-    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }),
+    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }, log),
     consume: (options) =>
       consumeGroup(
         client,
