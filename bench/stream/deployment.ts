@@ -122,6 +122,7 @@ async function logPast(producer: Producer, workload: Workload): Promise<void> {
       const chunk: HistoryChunk = {
         type: 'history',
         snapshot,
+        chunks: Math.ceil(there.length / DEVICES_PER_CHUNK),
         last_window_start: (workload.startMillis - windowMillis) * MICROS_PER_MILLI,
         window_micros: SETTINGS.windowMicros,
         devices: there.slice(first, first + DEVICES_PER_CHUNK),

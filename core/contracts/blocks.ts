@@ -113,6 +113,8 @@ export const historyChunkSchema = z.object({
   type: z.literal('history'),
   /** SHA-256 over the snapshot's rows; all chunks of one snapshot carry the same. */
   snapshot: z.string(),
+  /** How many chunks the snapshot has in this partition: fewer are no snapshot. */
+  chunks: z.int().min(1),
   /** Start of the last window in the chunk; column k of a device lies k windows before it. */
   last_window_start: microsSchema,
   window_micros: microsSchema,

@@ -3,8 +3,8 @@ import { versionIdSchema, type VersionId } from './ids';
 import { type Micros, microsSchema } from './time';
 
 /**
- * `stream-checkpoints`: who owns a partition of the stream, what was decided there, and from where to recover. All values
- * are JSON; the partition of the topic is the source partition.
+ * `stream-checkpoints`: who owns a partition of the stream, what was decided there, and from where to recover. Values are
+ * JSON, but for pieces of state (below); the partition of the topic is the source partition.
  *
  * The offset of a claim in this log is the claim's epoch. A message with an epoch lower than that of some claim before it
  * in the log was written by a worker that had lost the partition, and is void. Keys carry the epoch, so that compaction
@@ -62,26 +62,28 @@ export const decisionSchema = z.discriminatedUnion('type', [
 ]);
 export type Decision = z.infer<typeof decisionSchema>;
 
-/** A piece of a checkpoint; it holds when all pieces of its epoch and sequence are there. */
-export const checkpointPieceSchema = z.object({
-  type: z.literal('checkpoint'),
-  ...decision,
-  sequence: z.int().min(0),
-  index: z.int().min(0),
-  pieces: z.int().min(1),
-  data_base64: z.string(),
-});
-export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
-
+/** Everything but pieces of state. */
 export const checkpointMessageSchema = z.discriminatedUnion('type', [
   claimSchema,
   historyDecisionSchema,
   activationSchema,
   deactivationSchema,
   idleClosingSchema,
-  checkpointPieceSchema,
 ]);
 export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
+
+/**
+ * Head of a piece of a checkpoint; it holds when all pieces of its epoch and sequence are there. The value of such a message
+ * is `uint32 LE length of the head | head as JSON | bytes of the state`: state is large, and nothing but recovery reads it.
+ */
+export const checkpointPieceSchema = z.object({
+  type: z.literal('checkpoint'),
+  ...decision,
+  sequence: z.int().min(0),
+  index: z.int().min(0),
+  pieces: z.int().min(1),
+});
+export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
 
 /**
  * Keys by kind. No two decisions share one, so that compaction keeps them all: a version may come into force, leave and
@@ -97,5 +99,12 @@ export const checkpointKeys = {
     `deactivation/${partition}/${version}/${epoch}/${until ?? 'never'}`,
   idle: (partition: number, offset: number, epoch: number): string => `idle/${partition}/${offset}/${epoch}`,
   piece: (partition: number, epoch: number, sequence: number, index: number): string =>
-    `checkpoint/${partition}/${epoch}/${sequence % 2}/${index}`,
+    `${PIECE_PREFIX}${partition}/${epoch}/${sequence % 2}/${index}`,
 } as const;
+
+const PIECE_PREFIX = 'checkpoint/';
+
+/** Whether the value of a message with this key is a piece of state. */
+export function isPieceKey(key: string): boolean {
+  return key.startsWith(PIECE_PREFIX);
+}

@@ -50,12 +50,13 @@ export function historySnapshot(
     else there.push(device);
   }
   return [...byPartition].flatMap(([partition, there]) =>
-    chunksOf(there).map((some, number) => ({
+    chunksOf(there).map((some, number, all) => ({
       partition,
       key: `history/${partition}/${number}`,
       chunk: {
         type: 'history',
         snapshot,
+        chunks: all.length,
         last_window_start: lastWindow,
         window_micros: grid.windowMicros,
         devices: some,

@@ -3,7 +3,9 @@ import {
   checkpointMessageSchema,
   type CheckpointPiece,
   type Decision,
+  isPieceKey,
 } from '../contracts/checkpoints';
+import { readPiece } from './checkpoint-pieces';
 import { parseJson } from './json';
 
 /** A decision and where it stands in the log. */
@@ -21,9 +23,9 @@ export interface StoredCheckpoint {
 }
 
 interface PieceInLog {
-  readonly key: string;
   readonly logOffset: number;
-  readonly piece: CheckpointPiece;
+  readonly head: CheckpointPiece;
+  readonly bytes: Buffer;
 }
 
 /**
@@ -33,7 +35,10 @@ interface PieceInLog {
 export class PartitionLog {
   private claim: { readonly epoch: number; readonly worker: string } | undefined;
   private readonly valid: LoggedDecision[] = [];
-  private readonly pieces = new Map<string, PieceInLog>();
+  /** Keys of all pieces that the log holds, with their epochs. */
+  private readonly pieceKeys = new Map<string, number>();
+  private readonly incoming = new Map<string, PieceInLog>();
+  private newest: StoredCheckpoint | undefined;
   private claims = 0;
 
   /** Epoch of the highest claim; −1 before the first. */
@@ -57,57 +62,71 @@ export class PartitionLog {
 
   apply(logOffset: number, key: string, value: Buffer | null): void {
     if (value === null) {
-      this.pieces.delete(key);
+      this.pieceKeys.delete(key);
+      this.incoming.delete(key);
+      return;
+    }
+    if (isPieceKey(key)) {
+      this.applyPiece(logOffset, key, value);
       return;
     }
     const parsed = checkpointMessageSchema.safeParse(parseJson(value));
-    if (parsed.success) this.applyMessage(logOffset, key, parsed.data);
+    if (parsed.success) this.applyMessage(logOffset, parsed.data);
   }
 
   /** The newest checkpoint that is whole. */
   latestCheckpoint(): StoredCheckpoint | undefined {
-    return this.wholeCheckpoints()
-      .map((group) => stored(group))
-      .sort((a, b) => b.epoch - a.epoch || b.sequence - a.sequence)[0];
+    return this.newest;
   }
 
-  /** Whether a checkpoint that `epoch` wrote is whole. */
+  /** Whether `epoch` wrote the newest checkpoint that is whole. */
   hasCheckpointOf(epoch: number): boolean {
-    return this.wholeCheckpoints().some(([first]) => first?.piece.epoch === epoch);
+    return this.newest?.epoch === epoch;
   }
 
   /** Keys of pieces that an epoch before `epoch` wrote: of no use once the new owner has a checkpoint of its own. */
   keysOfPiecesBefore(epoch: number): readonly string[] {
-    return [...this.pieces.values()].filter(({ piece }) => piece.epoch < epoch).map(({ key }) => key);
+    return [...this.pieceKeys].filter(([, of]) => of < epoch).map(([key]) => key);
   }
 
-  private wholeCheckpoints(): (readonly PieceInLog[])[] {
-    const groups = new Map<string, PieceInLog[]>();
-    for (const entry of this.pieces.values()) {
-      const name = `${entry.piece.epoch}/${entry.piece.sequence}`;
-      groups.set(name, [...(groups.get(name) ?? []), entry]);
-    }
-    return [...groups.values()].filter((group) => group.length === group[0]?.piece.pieces);
-  }
-
-  private applyMessage(logOffset: number, key: string, message: CheckpointMessage): void {
+  private applyMessage(logOffset: number, message: CheckpointMessage): void {
     if (message.type === 'claim') {
       this.claim = { epoch: logOffset, worker: message.worker };
       this.claims += 1;
       return;
     }
-    if (message.epoch < this.epoch) return;
-    if (message.type === 'checkpoint') this.pieces.set(key, { key, logOffset, piece: message });
-    else this.valid.push({ logOffset, decision: message });
+    if (message.epoch >= this.epoch) this.valid.push({ logOffset, decision: message });
+  }
+
+  private applyPiece(logOffset: number, key: string, value: Buffer): void {
+    const piece = readPiece(value);
+    if (piece === undefined || piece.head.epoch < this.epoch) return;
+    const { head } = piece;
+    this.pieceKeys.set(key, head.epoch);
+    if (this.newest !== undefined && !isAfter(head, this.newest)) return;
+    // A copy: the view would hold on to everything that was fetched with it.
+    this.incoming.set(key, { logOffset, head, bytes: Buffer.from(piece.bytes) });
+    const group = [...this.incoming.values()].filter(
+      (other) => other.head.epoch === head.epoch && other.head.sequence === head.sequence,
+    );
+    if (group.length < head.pieces) return;
+    this.newest = stored(group);
+    for (const [known, other] of this.incoming) if (!isAfter(other.head, head)) this.incoming.delete(known);
   }
 }
 
+type Place = Pick<CheckpointPiece, 'epoch' | 'sequence'>;
+
+function isAfter(one: Place, other: Place): boolean {
+  return one.epoch > other.epoch || (one.epoch === other.epoch && one.sequence > other.sequence);
+}
+
 function stored(group: readonly PieceInLog[]): StoredCheckpoint {
-  const inOrder = [...group].sort((a, b) => a.piece.index - b.piece.index);
+  const inOrder = [...group].sort((a, b) => a.head.index - b.head.index);
   return {
-    epoch: inOrder[0]?.piece.epoch ?? -1,
-    sequence: inOrder[0]?.piece.sequence ?? -1,
+    epoch: inOrder[0]?.head.epoch ?? -1,
+    sequence: inOrder[0]?.head.sequence ?? -1,
     logOffset: Math.max(...inOrder.map(({ logOffset }) => logOffset)),
-    data: Buffer.concat(inOrder.map(({ piece }) => Buffer.from(piece.data_base64, 'base64'))),
+    data: Buffer.concat(inOrder.map(({ bytes }) => bytes)),
   };
 }

@@ -152,10 +152,14 @@ export class DeviceHistory {
     this.freeSlots.push(slot);
   }
 
-  /** A copy of all that is kept of the device. */
-  save(device: number): DeviceNumbers {
-    const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
-    return this.numbers.slice(at, at + NUMBERS_OF_DEVICE);
+  /** A copy of all that is kept of the devices, one after the other. */
+  save(devices: readonly number[]): Float64Array {
+    const saved = new Float64Array(devices.length * NUMBERS_OF_DEVICE);
+    devices.forEach((device, i) => {
+      const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
+      saved.set(this.numbers.subarray(at, at + NUMBERS_OF_DEVICE), i * NUMBERS_OF_DEVICE);
+    });
+    return saved;
   }
 
   restore(device: number, numbers: DeviceNumbers): void {

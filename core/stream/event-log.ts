@@ -1,8 +1,10 @@
 import { type RejectReason } from '../contracts/blocks';
+import { isPieceKey } from '../contracts/checkpoints';
 import { FedloopError } from '../contracts/errors';
 import { TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type IncomingRecord, type Kafka, type PartitionOffsets } from '../platform/kafka';
+import { silentLogger } from '../platform/log';
 import { PartitionLog } from './checkpoint-log';
 import { followDevicePasts } from './device-past';
 import { type Counts, PartitionEngine } from './engine';
@@ -46,7 +48,7 @@ export async function readDecisions(kafka: Kafka): Promise<ReadonlyMap<number, P
     onRecords(records) {
       for (const { partition, offset, key, value } of records) {
         const name = key?.toString() ?? '';
-        if (name.startsWith('checkpoint/')) continue;
+        if (isPieceKey(name)) continue;
         const log = logs.get(partition) ?? new PartitionLog();
         logs.set(partition, log);
         log.apply(offset, name, value);
@@ -81,7 +83,7 @@ export async function replayEventLog(options: {
       );
   }
   const forecasts = modelForecaster((version) => deployments.find(version)?.model);
-  const pasts = await followDevicePasts(kafka);
+  const pasts = await followDevicePasts(kafka, silentLogger());
   try {
     const replays = new Map(
       ends.map(({ partition, high }) => {

@@ -149,7 +149,8 @@ export function evaluateForecasts({
   out,
 }: Comparison): void {
   const actuals = forecasts.devices.map(actualOf);
-  const relativeErrors = forecasts.devices.map((): number[] => []);
+  const relativeSum = new Float64Array(forecasts.devices.length);
+  const relativeCount = new Float64Array(forecasts.devices.length);
   for (const outlook of forecasts.versions) {
     const active = versionOf(outlook.version);
     const outcomes: Outcome[] = [];
@@ -181,14 +182,15 @@ export function evaluateForecasts({
       });
       compared.push(i);
     });
-    active?.errors
-      .learn(outcomes)
-      .forEach((relative, i) => relativeErrors[compared[i] ?? -1]?.push(relative));
+    active?.errors.learn(outcomes).forEach((relative, i) => {
+      const place = compared[i] ?? 0;
+      relativeSum[place] = (relativeSum[place] ?? 0) + relative;
+      relativeCount[place] = (relativeCount[place] ?? 0) + 1;
+    });
   }
   forecasts.devices.forEach((device, i) => {
-    const ofDevice = relativeErrors[i] ?? [];
-    if (ofDevice.length > 0)
-      history.learnRelativeError(device, ofDevice.reduce((sum, error) => sum + error, 0) / ofDevice.length);
+    const count = relativeCount[i] ?? 0;
+    if (count > 0) history.learnRelativeError(device, (relativeSum[i] ?? 0) / count);
   });
 }
 

@@ -6,11 +6,12 @@ import { type DeployedVersion } from '../model/deployments';
 import { type RawRecord } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type PartitionLog, type LoggedDecision } from './checkpoint-log';
+import { piecesOf } from './checkpoint-pieces';
 import { closeDueWindows, closeIdleWindows } from './closing';
 import { type PartitionEngine } from './engine';
 import { type MalformedDetail } from './event';
 import { type Forecaster } from './forecaster';
-import { CHECKPOINT_PIECE_BYTES, MAX_REJECTED_BYTES } from './limits';
+import { EVENTS_PER_STATE, MAX_REJECTED_BYTES } from './limits';
 import { type Outbox } from './outbox';
 import { analysisBlocks, type ClosedWindow, evaluationBlocks } from './rows';
 import { encodeState } from './state-codec';
@@ -71,6 +72,8 @@ export class PartitionOwner {
   private seeded: boolean;
   private tail: Promise<unknown> = Promise.resolve();
   private windowsSinceCheckpoint = 0;
+  private bytesSinceCheckpoint = 0;
+  private checkpointBytes = 0;
   private sequence = 0;
   private dropped = false;
 
@@ -109,6 +112,11 @@ export class PartitionOwner {
 
   get checkpointDue(): boolean {
     return this.windowsSinceCheckpoint > 0 && this.next >= this.rebuildUntil;
+  }
+
+  /** Whether enough has been read since the last checkpoint for its size not to matter. */
+  get checkpointPays(): boolean {
+    return this.bytesSinceCheckpoint >= EVENTS_PER_STATE * this.checkpointBytes;
   }
 
   /** Whether there are windows that a quiet partition may close. */
@@ -157,6 +165,7 @@ export class PartitionOwner {
       if (!this.seeded) await this.seed();
       if (this.pendingIdle.length > 0) await this.repeatIdleClosings(offset);
       const verdict = ingestRecord(engine, record, recordMicros, offset);
+      this.bytesSinceCheckpoint += Math.max(0, record.valueLength ?? record.value?.length ?? 0);
       this.next = offset + 1;
       if (verdict !== 'windowed') this.reject(record, verdict);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.context.forecaster));
@@ -223,31 +232,20 @@ export class PartitionOwner {
     // Predecessors' pieces go once a checkpoint of ours is known to hold: were we frozen and replaced before that, they would
     // be all that our successor has.
     const stale = log.hasCheckpointOf(epoch) ? log.keysOfPiecesBefore(epoch) : [];
-    const data = encodeState(engine, {
+    const state = encodeState(engine, {
       next: this.next,
       rewind: engine.rewindOffset(this.next),
       decisions_until: this.decisionsTaken(),
     });
-    const pieces = Math.ceil(data.length / CHECKPOINT_PIECE_BYTES);
-    for (let index = 0; index < pieces; index += 1) {
-      const piece = data.subarray(index * CHECKPOINT_PIECE_BYTES, (index + 1) * CHECKPOINT_PIECE_BYTES);
-      outbox.push(TOPICS.checkpoints.name, {
-        key: checkpointKeys.piece(partition, epoch, this.sequence, index),
-        partition,
-        value: JSON.stringify({
-          type: 'checkpoint',
-          partition,
-          epoch,
-          sequence: this.sequence,
-          index,
-          pieces,
-          data_base64: piece.toString('base64'),
-        } satisfies CheckpointMessage),
-      });
+    for (const { head, value } of piecesOf(state, { partition, epoch, sequence: this.sequence })) {
+      const key = checkpointKeys.piece(partition, epoch, head.sequence, head.index);
+      outbox.push(TOPICS.checkpoints.name, { key, partition, value });
     }
     for (const key of stale) outbox.push(TOPICS.checkpoints.name, { key, partition, value: null });
     this.sequence += 1;
     this.windowsSinceCheckpoint = 0;
+    this.bytesSinceCheckpoint = 0;
+    this.checkpointBytes = state.length;
     await outbox.settled();
     return this.next;
   }
@@ -322,7 +320,9 @@ export class PartitionOwner {
   }
 
   private send(topic: string, partition: number, block: unknown): void {
-    this.context.outbox.push(topic, { key: String(partition), partition, value: JSON.stringify(block) });
+    // As bytes right away: texts that wait for the broker would be moved about by the garbage collector.
+    const value = Buffer.from(JSON.stringify(block), 'utf8');
+    this.context.outbox.push(topic, { key: String(partition), partition, value });
   }
 
   private reject(record: RawRecord, reason: RejectReason): void {

@@ -9,7 +9,14 @@ import { assertAffordable } from './affordable';
 import { openClaims } from './claims';
 import { followDevicePasts } from './device-past';
 import { type Counts } from './engine';
-import { CHECKPOINT_INTERVAL_MS, OUTBOX_CAPACITY_BYTES, RECLAIM_AFTER_MS, TICK_MS } from './limits';
+import { FloodWatch } from './flood';
+import {
+  CHECKPOINT_INTERVAL_MS,
+  MAX_CHECKPOINT_INTERVAL_MS,
+  OUTBOX_CAPACITY_BYTES,
+  RECLAIM_AFTER_MS,
+  TICK_MS,
+} from './limits';
 import { streamMetrics } from './metrics';
 import { modelForecaster } from './model-forecaster';
 import { Outbox } from './outbox';
@@ -58,6 +65,7 @@ export interface StreamService {
 /** Everything the worker knows of one partition beside its owner. */
 interface Held {
   readonly owner: PartitionOwner;
+  readonly flood: FloodWatch;
   lastRecordAt: number;
   lastCheckpointAt: number;
 }
@@ -96,7 +104,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
     () => outbox.pendingBytes,
   );
   const claims = await openClaims(kafka, producer, settings, log);
-  const pasts = await followDevicePasts(kafka);
+  const pasts = await followDevicePasts(kafka, log);
   const models = modelForecaster((version) => deployments.find(version)?.model);
   let consumer: GroupConsumer | undefined;
 
@@ -131,7 +139,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
       },
       start,
     );
-    return { owner, lastRecordAt: Date.now(), lastCheckpointAt: Date.now() };
+    return { owner, flood: new FloodWatch(), lastRecordAt: Date.now(), lastCheckpointAt: Date.now() };
   };
 
   const followVersions = ({ owner }: Held): Promise<void> => owner.run(() => owner.followVersions());
@@ -202,7 +210,9 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   };
 
   const checkpointIfDue = async (mine: Held): Promise<void> => {
-    if (!mine.owner.checkpointDue || Date.now() - mine.lastCheckpointAt < CHECKPOINT_INTERVAL_MS) return;
+    const age = Date.now() - mine.lastCheckpointAt;
+    const wanted = mine.owner.checkpointPays ? CHECKPOINT_INTERVAL_MS : MAX_CHECKPOINT_INTERVAL_MS;
+    if (!mine.owner.checkpointDue || age < wanted) return;
     await writeCheckpoint(mine);
   };
 
@@ -220,7 +230,20 @@ export async function startStreamService(options: StreamServiceOptions): Promise
     });
   };
 
+  const tellFloods = (): void => {
+    for (const { owner, flood } of held.values()) {
+      const { devices, counts } = owner.engine;
+      const fresh = flood.look(devices.size, Date.now());
+      if (fresh !== undefined)
+        log.warn(
+          { partition: owner.partition, new: fresh, devices: devices.size, malformed: counts.malformed },
+          'a flood of new device ids',
+        );
+    }
+  };
+
   const tick = async (): Promise<void> => {
+    tellFloods();
     // Silence that was asked for is no partition gone quiet.
     if (resting) return;
     await closeIdle();

@@ -106,20 +106,21 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
           },
   };
   const tables =
-    outstanding?.versions.flatMap((outlook) => OUTLOOK_TABLES.map((name) => outlook[name])) ?? [];
-  const body = [
-    ...devices.map((device) => engine.history.save(device)),
-    ...(outstanding === undefined ? [] : [outstanding.previous, outstanding.deviceFactor]),
-    ...tables,
-  ];
+    outstanding === undefined
+      ? []
+      : [
+          outstanding.previous,
+          outstanding.deviceFactor,
+          ...outstanding.versions.flatMap((outlook) => OUTLOOK_TABLES.map((name) => outlook[name])),
+        ];
   const text = Buffer.from(JSON.stringify(header), 'utf8');
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
-  return Buffer.concat([
-    length,
-    text,
-    ...body.map((table) => Buffer.from(table.buffer, table.byteOffset, table.byteLength)),
-  ]);
+  return Buffer.concat([length, text, ...[engine.history.save(devices), ...tables].map(bytesOf)]);
+}
+
+function bytesOf(table: Float64Array): Buffer {
+  return Buffer.from(table.buffer, table.byteOffset, table.byteLength);
 }
 
 /**

@@ -59,6 +59,38 @@ describe('a tail of a topic', () => {
   });
 });
 
+describe('a tail that cannot go on', () => {
+  it('tells everybody who waits for it, and whoever asks later', async () => {
+    const { kafka } = deployment;
+    const topic = 'riddles';
+    await kafka.createTopics([{ name: topic, partitions: 1, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    let taken = 0;
+    const tail = await kafka.tail({
+      topic,
+      from: 'start',
+      onRecords: () => {
+        taken += 1;
+        throw new Error('nobody can solve this');
+      },
+    });
+    const waiting = tail.reached(0, 5);
+    const [position] = await producer.send(topic, [{ key: null, value: '?' }]);
+    expect(position).toEqual({ partition: 0, offset: 0 });
+    await expect(waiting).rejects.toMatchObject({
+      code: 'KafkaUnavailable',
+      message: expect.stringContaining('nobody can solve this') as string,
+    });
+    await expect(tail.sync()).rejects.toThrow('riddles is not followed any further');
+    await producer.send(topic, [{ key: null, value: '?' }]);
+    await expect(tail.sync()).rejects.toThrow('nobody can solve this');
+    // What failed half-way is not handed out again.
+    expect(taken).toBe(1);
+    await tail.close();
+    await producer.disconnect();
+  });
+});
+
 describe('a group consumer', () => {
   it('goes on where it committed, and reads on from where it is told to seek', async () => {
     const { kafka } = deployment;

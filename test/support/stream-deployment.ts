@@ -94,6 +94,7 @@ export async function logHistory(
     const chunk: HistoryChunk = historyChunkSchema.parse({
       type: 'history',
       snapshot: 'the past',
+      chunks: 1,
       last_window_start: liveStart - settings.windowMicros,
       window_micros: settings.windowMicros,
       devices: devices

@@ -82,6 +82,17 @@ export class StreamSystem {
     });
   }
 
+  /** As on another machine: a stream worker that knows where broker and Temporal are, and nothing else. */
+  startBareStream(): Promise<WorkerProcess> {
+    this.workersStarted += 1;
+    const { PATH, HOME, TEMPORAL_ADDRESS } = process.env;
+    return startWorker(this.processes, 'stream', {
+      env: { PATH, HOME, TEMPORAL_ADDRESS, KAFKA_BROKERS: `127.0.0.1:${this.port}` },
+      logFolder: join(this.folder, 'logs', `stream-${this.workersStarted}`),
+      cwd: this.folder,
+    });
+  }
+
   startAnalytics(): Promise<WorkerProcess> {
     return this.startWorker('analytics', {
       FEDLOOP_WAREHOUSE: this.warehouse,

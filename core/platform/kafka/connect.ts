@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { useFastFetch } from './fast-fetch';
+import { useFastProduce } from './fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { tailTopic } from './tail';
@@ -10,6 +12,9 @@ import { type Kafka, type PartitionOffsets, type Position, type Topic } from './
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
+/** New topics are ready within a second; on a machine that is busy starting things, within some more. */
+const TOPICS_READY_MS = 60_000;
+const TOPICS_READY_POLL_MS = 50;
 /** About a minute of attempts: a broker that restarts is waited for. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as const;
 
@@ -18,6 +23,7 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as con
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   useFastFetch();
+  useFastProduce();
   const client = new KafkaJs(clientConfig(env, clientId, log));
   const admin = client.admin();
   try {
@@ -43,7 +49,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     offsets: (name) => offsetsOf(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     producer: () => createProducer(client, topic),
-    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }),
+    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }, log),
     consume: (options) =>
       consumeGroup(
         client,
@@ -105,7 +111,8 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
   const missing = topics.filter((spec) => !existing.has(spec.name));
   if (missing.length === 0) return;
   await admin.createTopics({
-    waitForLeaders: true,
+    // The library's own waiting fails where the broker has not heard of a topic yet that its controller has made.
+    waitForLeaders: false,
     topics: missing.map((spec) => ({
       topic: spec.name,
       numPartitions: spec.partitions,
@@ -118,6 +125,31 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
       ],
     })),
   });
+  await untilReady(
+    admin,
+    missing.map(({ name }) => name),
+  );
+}
+
+/** Resolves when every partition of the topics has a leader, so that it can be written to. */
+async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {
+  const deadline = performance.now() + TOPICS_READY_MS;
+  for (;;) {
+    try {
+      const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+      if (known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
+    } catch (cause) {
+      if (performance.now() > deadline)
+        throw new FedloopError('KafkaUnavailable', `new topics are not ready: ${messageOf(cause)}`, {
+          cause,
+        });
+    }
+    if (performance.now() > deadline)
+      throw new FedloopError('KafkaUnavailable', 'new topics have no leader', {
+        hint: 'Check that all brokers run.',
+      });
+    await sleep(TOPICS_READY_POLL_MS);
+  }
 }
 
 async function offsetsOf(admin: Admin, topic: string): Promise<readonly PartitionOffsets[]> {

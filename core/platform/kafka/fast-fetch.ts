@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { decodeFetchResponse } from './fetch-response';
+import { libraryModule } from './library';
 
 /** The library's own reader of Fetch responses: every consumer of the process goes through it. */
 const LIBRARY_READER = 'kafkajs/src/protocol/requests/fetch/v11/response';
@@ -17,22 +17,13 @@ let installed = false;
 export function useFastFetch(): void {
   if (installed) return;
   installed = true;
-  const reader = libraryReader();
+  const reader = libraryModule(LIBRARY_READER, isReader);
   if (reader === undefined) return;
   const decodeByLibrary = reader.decode;
   reader.decode = (response) => {
     const decoded = decodeFetchResponse(response);
     return decoded === undefined ? decodeByLibrary(response) : Promise.resolve(decoded);
   };
-}
-
-function libraryReader(): LibraryReader | undefined {
-  try {
-    const found: unknown = createRequire(__filename)(LIBRARY_READER);
-    return isReader(found) ? found : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isReader(found: unknown): found is LibraryReader {

@@ -1,7 +1,7 @@
 import { CompressionTypes, Partitioners, type Kafka as KafkaJs, type Message } from 'kafkajs';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
-/** A default broker refuses a record batch over 1 MB; the client makes one batch per partition and call. */
+/** A default broker refuses a record batch over 1 MB; the client makes one batch a partition and call. */
 const MAX_BATCH_BYTES = 900_000;
 /** Offsets, lengths and key framing of one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 64;
@@ -34,23 +34,43 @@ export async function createProducer(
   };
 }
 
-/** Cut a list of messages so that no piece can exceed the broker's limit, whatever partitions its messages go to. */
+/**
+ * Cut a list of messages so that no piece can exceed the broker's limit in any partition. Those that do not name theirs
+ * may all go to one.
+ */
 export function splitBySize(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
   const batches: OutgoingMessage[][] = [];
   let current: OutgoingMessage[] = [];
-  let bytes = 0;
+  let bytes = new BytesByPartition();
   for (const message of messages) {
     const size = sizeOf(message);
-    if (current.length > 0 && bytes + size > MAX_BATCH_BYTES) {
+    if (current.length > 0 && bytes.wouldBe(message.partition, size) > MAX_BATCH_BYTES) {
       batches.push(current);
       current = [];
-      bytes = 0;
+      bytes = new BytesByPartition();
     }
     current.push(message);
-    bytes += size;
+    bytes.add(message.partition, size);
   }
   if (current.length > 0) batches.push(current);
   return batches;
+}
+
+/** How large the batch of each partition is at most. */
+class BytesByPartition {
+  private readonly named = new Map<number, number>();
+  private unnamed = 0;
+
+  wouldBe(partition: number | undefined, more: number): number {
+    const named =
+      partition === undefined ? Math.max(0, ...this.named.values()) : (this.named.get(partition) ?? 0);
+    return named + this.unnamed + more;
+  }
+
+  add(partition: number | undefined, bytes: number): void {
+    if (partition === undefined) this.unnamed += bytes;
+    else this.named.set(partition, (this.named.get(partition) ?? 0) + bytes);
+  }
 }
 
 function sizeOf(message: OutgoingMessage): number {

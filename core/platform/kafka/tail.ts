@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { type Logger } from '../log';
 import { toIncoming } from './records';
 import { type Tail, type TailOptions } from './types';
 
@@ -12,7 +14,12 @@ const CONCURRENCY = 4;
  * Follow a whole topic from one process, outside any shared group. The client cannot be assigned partitions by hand,
  * so each tail is the only member of a group of its own, which is deleted when the tail closes.
  */
-export async function tailTopic(client: KafkaJs, admin: Admin, options: TailOptions): Promise<Tail> {
+export async function tailTopic(
+  client: KafkaJs,
+  admin: Admin,
+  options: TailOptions,
+  log: Logger,
+): Promise<Tail> {
   const groupId = `tail-${options.topic}-${randomUUID()}`;
   const atStart = await admin.fetchTopicOffsets(options.topic);
   const progress = new ReadProgress();
@@ -20,6 +27,27 @@ export async function tailTopic(client: KafkaJs, admin: Admin, options: TailOpti
     for (const { partition, high } of atStart) progress.advance(partition, Number(high) - 1);
 
   const consumer = client.consumer({ groupId, maxWaitTimeInMs: MAX_WAIT_MS, allowAutoTopicCreation: false });
+  const failed = new Promise<never>((_, reject) => {
+    progress.onFailure(reject);
+  });
+  failed.catch(() => undefined);
+  const giveUp = (cause: unknown): void => {
+    log.error({ err: cause, topic: options.topic }, 'the topic is not followed any further');
+    progress.fail(
+      new FedloopError(
+        'KafkaUnavailable',
+        `${options.topic} is not followed any further: ${messageOf(cause)}`,
+        {
+          hint: 'The log says why; start the process again.',
+          cause,
+        },
+      ),
+    );
+  };
+  // A mere reconnect starts over by itself; whatever ends the consumer for good must not leave anybody waiting.
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) giveUp(payload.error);
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [options.topic], fromBeginning: true });
   const joined = new Promise<void>((resolve) => {
@@ -39,14 +67,21 @@ export async function tailTopic(client: KafkaJs, admin: Admin, options: TailOpti
       // After a rejoin the group, which has no offsets, starts over; what was seen is not handed out again.
       const next = progress.next(batch.partition);
       const records = batch.messages.filter((message) => Number(message.offset) >= next);
-      if (records.length > 0)
-        await options.onRecords(records.map((message) => toIncoming(batch.partition, message)));
+      if (progress.hasFailed) return;
+      try {
+        if (records.length > 0)
+          await options.onRecords(records.map((message) => toIncoming(batch.partition, message)));
+      } catch (cause) {
+        // The library would deliver the batch again, for ever; what was half taken in must not come twice.
+        giveUp(cause);
+        return;
+      }
       // Compaction leaves gaps, so progress is an offset, not a count.
       progress.advance(batch.partition, Number(batch.lastOffset()));
       await payload.heartbeat();
     },
   });
-  await joined;
+  await Promise.race([joined, failed]);
 
   const reached = (partition: number, offset: number): Promise<void> => progress.reached(partition, offset);
   const allOf = async (ends: Awaited<ReturnType<Admin['fetchTopicOffsets']>>): Promise<void> => {
@@ -56,8 +91,11 @@ export async function tailTopic(client: KafkaJs, admin: Admin, options: TailOpti
         .map(({ partition, high }) => reached(partition, Number(high) - 1)),
     );
   };
+  const caughtUp = allOf(atStart);
+  // Not everybody waits for it; then its failure must not count as unhandled.
+  caughtUp.catch(() => undefined);
   return {
-    caughtUp: allOf(atStart),
+    caughtUp,
     sync: async () => allOf(await admin.fetchTopicOffsets(options.topic)),
     reached,
     async close() {
@@ -68,11 +106,23 @@ export async function tailTopic(client: KafkaJs, admin: Admin, options: TailOpti
   };
 }
 
-/** How far each partition has been read, and who waits for it to get somewhere. */
+interface Waiter {
+  readonly partition: number;
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (cause: Error) => void;
+}
+
+/** How far each partition has been read, and who waits for it to get somewhere. After a failure nobody waits any more. */
 class ReadProgress {
   private readonly last = new Map<number, number>();
-  private waiting: { readonly partition: number; readonly offset: number; readonly resolve: () => void }[] =
-    [];
+  private waiting: Waiter[] = [];
+  private failure: Error | undefined;
+  private listener: (cause: Error) => void = () => undefined;
+
+  get hasFailed(): boolean {
+    return this.failure !== undefined;
+  }
 
   next(partition: number): number {
     return (this.last.get(partition) ?? -1) + 1;
@@ -90,6 +140,20 @@ class ReadProgress {
 
   reached(partition: number, offset: number): Promise<void> {
     if (offset < this.next(partition)) return Promise.resolve();
-    return new Promise((resolve) => this.waiting.push({ partition, offset, resolve }));
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => this.waiting.push({ partition, offset, resolve, reject }));
+  }
+
+  onFailure(listener: (cause: Error) => void): void {
+    this.listener = listener;
+  }
+
+  fail(cause: Error): void {
+    if (this.failure !== undefined) return;
+    this.failure = cause;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const { reject } of waiting) reject(cause);
+    this.listener(cause);
   }
 }

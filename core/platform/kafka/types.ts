@@ -46,10 +46,14 @@ export interface TailOptions {
   readonly topic: string;
   /** `start`: the whole log. `end`: only what is appended from now on. */
   readonly from: 'start' | 'end';
-  /** Records of one partition, in log order. Called again for the same partition only after it has resolved. */
+  /**
+   * Records of one partition, in log order. Called again for the same partition only after it has resolved. An error that
+   * it throws ends the tail.
+   */
   readonly onRecords: (records: readonly IncomingRecord[]) => Promise<void> | void;
 }
 
+/** Whoever waits for it is told with `KafkaUnavailable` when it cannot go on (a broker that is away is waited for). */
 export interface Tail {
   /** Resolves when everything that was in the log at the start has gone through `onRecords`. */
   readonly caughtUp: Promise<void>;

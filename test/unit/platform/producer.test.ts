@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { splitBySize } from '../../../core/platform/kafka/producer';
-import { partitionOf } from '../../../core/platform/kafka';
+import { type OutgoingMessage, partitionOf } from '../../../core/platform/kafka';
 
 describe('splitting what is produced below the broker’s batch limit', () => {
   it('keeps every message in order', () => {
@@ -16,6 +16,21 @@ describe('splitting what is produced below the broker’s batch limit', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('counts each partition by itself where messages name theirs', () => {
+    const to = (partition: number | undefined, size: number): OutgoingMessage => ({
+      key: null,
+      value: Buffer.alloc(size),
+      ...(partition === undefined ? {} : { partition }),
+    });
+    const cut = (...messages: OutgoingMessage[]): number[] =>
+      splitBySize(messages).map(({ length }) => length);
+    expect(cut(to(0, 600_000), to(1, 600_000), to(2, 600_000))).toEqual([3]);
+    expect(cut(to(0, 600_000), to(1, 600_000), to(0, 600_000), to(1, 600_000))).toEqual([2, 2]);
+    // Where it goes is not known: perhaps to the fullest.
+    expect(cut(to(0, 600_000), to(undefined, 600_000))).toEqual([1, 1]);
+    expect(cut(to(undefined, 600_000), to(1, 600_000))).toEqual([1, 1]);
   });
 
   it('sends nothing for no messages', () => {

@@ -1,23 +1,40 @@
-import { type CheckpointMessage, checkpointKeys } from '../../../core/contracts/checkpoints';
+import {
+  type CheckpointMessage,
+  type CheckpointPiece,
+  checkpointKeys,
+} from '../../../core/contracts/checkpoints';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { PartitionLog } from '../../../core/stream/checkpoint-log';
+import { piecesOf, readPiece } from '../../../core/stream/checkpoint-pieces';
+import { CHECKPOINT_PIECE_BYTES } from '../../../core/stream/limits';
 
 const V1 = versionIdSchema.parse('v1');
 
+/** A piece of state and what it says. */
+type Piece = CheckpointPiece & { readonly text: string };
+type Message = CheckpointMessage | Piece | string | null;
+
 /** A log that is written like a topic: offsets count up. */
-function written(...messages: (CheckpointMessage | string | null)[]): PartitionLog {
+function written(...messages: Message[]): PartitionLog {
   const log = new PartitionLog();
   messages.forEach((message, offset) => {
-    log.apply(
-      offset,
-      keyOf(message),
-      message === null ? null : Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)),
-    );
+    log.apply(offset, keyOf(message), valueOf(message));
   });
   return log;
 }
 
-function keyOf(message: CheckpointMessage | string | null): string {
+function valueOf(message: Message): Buffer | null {
+  if (message === null) return null;
+  if (typeof message === 'string') return Buffer.from(message);
+  if (message.type !== 'checkpoint') return Buffer.from(JSON.stringify(message));
+  const { text, ...head } = message;
+  const json = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat([length, json, Buffer.from(text)]);
+}
+
+function keyOf(message: Message): string {
   if (message === null || typeof message === 'string') return 'x';
   switch (message.type) {
     case 'claim':
@@ -50,20 +67,14 @@ const activation = (epoch: number): CheckpointMessage => ({
   from_window: null,
   residual_stddev: null,
 });
-const piece = (
-  epoch: number,
-  sequence: number,
-  index: number,
-  pieces: number,
-  text: string,
-): CheckpointMessage => ({
+const piece = (epoch: number, sequence: number, index: number, pieces: number, text: string): Piece => ({
   type: 'checkpoint',
   partition: 0,
   epoch,
   sequence,
   index,
   pieces,
-  data_base64: Buffer.from(text).toString('base64'),
+  text,
 });
 
 describe('the log of a partition', () => {
@@ -122,12 +133,53 @@ describe('the log of a partition', () => {
   it('prefers the later epoch, and knows which pieces are then of no use', () => {
     const log = written(claim('w1'), piece(0, 7, 0, 1, 'old'), claim('w2'));
     expect(log.latestCheckpoint()).toMatchObject({ epoch: 0 });
-    log.apply(3, checkpointKeys.piece(0, 2, 0, 0), Buffer.from(JSON.stringify(piece(2, 0, 0, 1, 'new'))));
+    log.apply(3, checkpointKeys.piece(0, 2, 0, 0), valueOf(piece(2, 0, 0, 1, 'new')));
     expect(log.latestCheckpoint()).toMatchObject({ epoch: 2, sequence: 0 });
-    expect([0, 2, 3].map((epoch) => log.hasCheckpointOf(epoch))).toEqual([true, true, false]);
+    expect([0, 2, 3].map((epoch) => log.hasCheckpointOf(epoch))).toEqual([false, true, false]);
     const stale = log.keysOfPiecesBefore(2);
     expect(stale).toEqual(['checkpoint/0/0/1/0']);
     for (const key of stale) log.apply(4, key, null);
     expect(log.keysOfPiecesBefore(2)).toEqual([]);
+  });
+
+  it('keeps a whole checkpoint while the next one comes piece by piece', () => {
+    const log = written(
+      claim('w1'),
+      piece(0, 0, 0, 1, 'first'),
+      piece(0, 1, 0, 2, 'sec'),
+      piece(0, 1, 1, 2, 'ond'),
+      piece(0, 2, 0, 2, 'thi'),
+    );
+    expect(log.latestCheckpoint()).toMatchObject({ sequence: 1, data: Buffer.from('second') });
+    log.apply(5, checkpointKeys.piece(0, 0, 2, 1), valueOf(piece(0, 2, 1, 2, 'rd')));
+    expect(log.latestCheckpoint()).toMatchObject({ sequence: 2, data: Buffer.from('third') });
+  });
+
+  it('passes over pieces that are cut short or none', () => {
+    const log = written(claim('w1'), piece(0, 0, 0, 1, 'good'));
+    for (const value of [
+      Buffer.alloc(0),
+      Buffer.from([1]),
+      Buffer.from([255, 0, 0, 0, 1]),
+      Buffer.from([2, 0, 0, 0, 123, 125]),
+    ])
+      log.apply(2, checkpointKeys.piece(0, 0, 1, 0), value);
+    expect(log.latestCheckpoint()).toMatchObject({ data: Buffer.from('good') });
+  });
+});
+
+describe('state in pieces', () => {
+  it('is the same when put together again, in pieces that a message can carry', () => {
+    const state = Buffer.from(Uint8Array.from({ length: 2 * CHECKPOINT_PIECE_BYTES + 7 }, (_, i) => i * 31));
+    const pieces = piecesOf(state, { partition: 3, epoch: 9, sequence: 4 });
+    expect(pieces.map(({ head }) => [head.index, head.pieces, head.epoch])).toEqual([
+      [0, 3, 9],
+      [1, 3, 9],
+      [2, 3, 9],
+    ]);
+    const read = pieces.map(({ value }) => readPiece(value));
+    expect(read.map((one) => one?.head)).toEqual(pieces.map(({ head }) => head));
+    expect(Buffer.concat(read.flatMap((one) => one?.bytes ?? [])).equals(state)).toBe(true);
+    expect(Math.max(...pieces.map(({ value }) => value.length))).toBeLessThan(900_000);
   });
 });

@@ -1,4 +1,4 @@
-import { type CheckpointMessage } from '../../../core/contracts/checkpoints';
+import { type CheckpointMessage, isPieceKey } from '../../../core/contracts/checkpoints';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type DeployedVersion } from '../../../core/model/deployments';
 import { type OutgoingMessage, type RawRecord } from '../../../core/platform/kafka';
@@ -33,12 +33,21 @@ class World {
     });
   }
 
-  append(key: string, message: CheckpointMessage | null): number {
+  append(key: string, message: CheckpointMessage): number {
+    this.history.push(message.type);
+    return this.appendBytes(key, Buffer.from(JSON.stringify(message)));
+  }
+
+  /** What an owner sends of its state. */
+  appendState(key: string, value: Buffer | null): void {
+    this.history.push(value === null ? 'tombstone' : 'checkpoint');
+    this.appendBytes(key, value);
+  }
+
+  private appendBytes(key: string, value: Buffer | null): number {
     const offset = this.checkpointLog.length;
-    const value = message === null ? null : Buffer.from(JSON.stringify(message));
     this.checkpointLog.push({ key, value });
     for (const log of this.logs) log.apply(offset, key, value);
-    this.history.push(message === null ? 'tombstone' : message.type);
     return offset;
   }
 
@@ -71,10 +80,8 @@ class World {
               for (const message of messages) {
                 if (topic === 'stream-checkpoints') {
                   const { key, value } = message;
-                  this.append(
-                    key ?? '',
-                    value === null ? null : (JSON.parse(value.toString()) as CheckpointMessage),
-                  );
+                  expect(isPieceKey(key ?? '')).toBe(true);
+                  this.appendState(key ?? '', value === null ? null : Buffer.from(value));
                 } else {
                   this.sent.push({ topic, message });
                   this.history.push(topic);

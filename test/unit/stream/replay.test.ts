@@ -23,7 +23,7 @@ async function* pieces(...some: (string | Buffer)[]): AsyncGenerator<Buffer> {
 }
 
 async function replay(
-  input: string,
+  input: string | Buffer,
   options: Partial<ReplayOptions> = {},
 ): Promise<Record<string, unknown>[]> {
   let text = '';
@@ -164,6 +164,74 @@ describe('fedloop replay --json', () => {
       },
     ]);
   });
+});
+
+describe('bad input in a file', () => {
+  const good = (more: object): string =>
+    JSON.stringify({ device_id: 'a', timestamp: '2020-01-01T00:00:00Z', temperature: 1, ...more });
+  const without = (field: string): string => good({ [field]: undefined });
+  const bad: Readonly<Record<string, string | Buffer>> = {
+    'an empty message': '',
+    'a megabyte': good({ note: 'x'.repeat(1_048_576) }),
+    'invalid UTF-8': Buffer.from(good({ device_id: '\u00ff' }), 'latin1'),
+    'deep nesting': `{"device_id":"a","timestamp":0,"temperature":1,"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+    NaN: '{"device_id":"a","timestamp":0,"temperature":NaN}',
+    Infinity: '{"device_id":"a","timestamp":0,"temperature":Infinity}',
+    'minus infinity': '{"device_id":"a","timestamp":0,"temperature":-Infinity}',
+    'an infinity by size': '{"device_id":"a","timestamp":0,"temperature":1e400}',
+    'a number as a string': good({ temperature: '21.5' }),
+    'a humidity as a string': good({ humidity: '40' }),
+    'no id': without('device_id'),
+    'no time': without('timestamp'),
+    'no temperature': without('temperature'),
+    'a key twice': '{"device_id":"a","timestamp":0,"temperature":1,"temperature":2}',
+    'an id twice': '{"device_id":"a","device_id":"b","timestamp":0,"temperature":1}',
+    constructor: good({ constructor: { prototype: { polluted: 1 } } }),
+    prototype: good({ prototype: {} }),
+    'an id of 10,000 characters': good({ device_id: 'x'.repeat(10_000) }),
+  };
+  const kinds = ['__proto__', ...Object.keys(bad)];
+  const bytesOfKind = (kind: string): Buffer => {
+    const input =
+      kind === '__proto__'
+        ? '{"__proto__":{"x":1},"device_id":"a","timestamp":0,"temperature":1}'
+        : bad[kind]!;
+    return Buffer.isBuffer(input) ? input : Buffer.from(input);
+  };
+  /** Each bad line stands between two good ones of devices and times of their own. */
+  const lines = kinds.flatMap((kind, i) => [
+    Buffer.from(good({ device_id: `good-${i}`, timestamp: 1_577_836_800_000 + i })),
+    bytesOfKind(kind),
+  ]);
+  const file = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]));
+
+  it.each([1, 3])(
+    'is one reject a line, with its reason, and never a row, over %i partitions',
+    async (partitions) => {
+      const rows = await replay(file, { flush: true, partitions });
+      expect(rows.filter(({ type }) => type === 'reject')).toEqual(
+        kinds.map((_, i) => ({ type: 'reject', reason: 'malformed', line: 2 * i + 2 })),
+      );
+      expect(
+        rows
+          .filter(({ type }) => type === 'window')
+          .map(({ device_id, count, avg }) => [device_id, count, avg])
+          .sort(),
+      ).toEqual(kinds.map((_, i) => [`good-${i}`, 1, 1]).sort());
+      const summary = rows.at(-1)!;
+      expect(summary).toEqual({
+        type: 'summary',
+        read: 2 * kinds.length,
+        windowed: kinds.length,
+        late: 0,
+        duplicate: 0,
+        future: 0,
+        malformed: kinds.length,
+        open_windows: 0,
+      });
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    },
+  );
 });
 
 describe('lines', () => {

@@ -1,0 +1,72 @@
+import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
+import { silentLogger } from '../../../core/platform/log';
+import { tailTopic } from '../../../core/platform/kafka/tail';
+
+type Listener = (event: { payload: object }) => void;
+
+/** A client whose consumer can be made to crash, which a real one does only where its inside fails. */
+class CrashingClient {
+  private readonly listeners = new Map<string, Listener>();
+
+  constructor(private readonly joins: boolean) {}
+
+  readonly admin = {
+    fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '0', high: '3', offset: '3' }]),
+    deleteGroups: () => Promise.resolve([]),
+  } as unknown as Admin;
+
+  readonly client = {
+    consumer: () => ({
+      events: { GROUP_JOIN: 'join', CRASH: 'crash' },
+      on: (event: string, listener: Listener) => this.listeners.set(event, listener),
+      connect: () => Promise.resolve(),
+      subscribe: () => Promise.resolve(),
+      run: () => {
+        if (this.joins) this.listeners.get('join')?.({ payload: {} });
+        return Promise.resolve();
+      },
+      disconnect: () => Promise.resolve(),
+    }),
+  } as unknown as KafkaJs;
+
+  crash(restart: boolean): void {
+    this.listeners.get('crash')?.({ payload: { error: new Error('out of luck'), restart } });
+  }
+}
+
+const follow = (world: CrashingClient): ReturnType<typeof tailTopic> =>
+  tailTopic(
+    world.client,
+    world.admin,
+    { topic: 'letters', from: 'start', onRecords: () => undefined },
+    silentLogger(),
+  );
+
+describe('a tail whose consumer crashes', () => {
+  it('for good leaves nobody waiting', async () => {
+    const world = new CrashingClient(true);
+    const tail = await follow(world);
+    const waiting = [tail.caughtUp, tail.reached(0, 1)];
+    world.crash(false);
+    for (const wait of [...waiting, tail.sync(), tail.reached(0, 9)])
+      await expect(wait).rejects.toThrow('letters is not followed any further: out of luck');
+  });
+
+  it('before it has joined cannot be opened', async () => {
+    const world = new CrashingClient(false);
+    const opening = follow(world);
+    await new Promise(setImmediate);
+    world.crash(false);
+    await expect(opening).rejects.toMatchObject({ code: 'KafkaUnavailable' });
+  });
+
+  it('and starts over by itself keeps its waiters', async () => {
+    const world = new CrashingClient(true);
+    const tail = await follow(world);
+    let settled = false;
+    void tail.caughtUp.finally(() => (settled = true));
+    world.crash(true);
+    await new Promise(setImmediate);
+    expect(settled).toBe(false);
+  });
+});

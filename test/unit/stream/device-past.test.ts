@@ -1,0 +1,57 @@
+import { type HistoryChunk } from '../../../core/contracts/blocks';
+import { Snapshots } from '../../../core/stream/device-past';
+import { WINDOW } from './support';
+
+const chunk = (snapshot: string, chunks: number): HistoryChunk => ({
+  type: 'history',
+  snapshot,
+  chunks,
+  last_window_start: 0,
+  window_micros: WINDOW,
+  devices: [],
+});
+
+/** Chunks as they come through the log, each under a key that a later one may take over. */
+function logged(...chunks: (readonly [key: string, chunk: HistoryChunk | string])[]): Snapshots {
+  const snapshots = new Snapshots();
+  chunks.forEach(([key, value], offset) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    snapshots.keep({ offset, key: Buffer.from(key), value: Buffer.from(text) });
+  });
+  return snapshots;
+}
+
+describe('snapshots of the devices’ past', () => {
+  it('count when all of their chunks are there', () => {
+    const half = logged(['0', chunk('a', 2)]);
+    expect(half.newest()).toEqual({ snapshot: null, incomplete: { snapshot: 'a', chunks: 1, of: 2 } });
+    expect(half.chunksOf('a')).toBeUndefined();
+    const whole = logged(['0', chunk('a', 2)], ['1', chunk('a', 2)]);
+    expect(whole.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
+    expect(whole.chunksOf('a')).toHaveLength(2);
+  });
+
+  it('leave the one before in place until they are whole', () => {
+    const between = logged(['a0', chunk('a', 1)], ['b0', chunk('b', 2)]);
+    expect(between.newest()).toEqual({ snapshot: 'a', incomplete: { snapshot: 'b', chunks: 1, of: 2 } });
+  });
+
+  it('that lost a chunk to a newer one are no longer whole', () => {
+    const both = logged(['0', chunk('a', 2)], ['1', chunk('a', 2)], ['0', chunk('b', 2)]);
+    expect(both.newest()).toMatchObject({ snapshot: null, incomplete: { snapshot: 'b' } });
+    expect(both.chunksOf('a')).toBeUndefined();
+  });
+
+  it('are nothing without a single chunk, and chunks that are none do not count', () => {
+    expect(logged().newest()).toEqual({ snapshot: null, incomplete: undefined });
+    expect(logged(['0', 'nonsense'], ['1', '{"type":"history","snapshot":"a"}']).newest()).toMatchObject({
+      snapshot: null,
+    });
+    expect(logged().chunksOf(null)).toBeUndefined();
+  });
+
+  it('published again replace themselves', () => {
+    const again = logged(['0', chunk('a', 2)], ['1', chunk('a', 2)], ['0', chunk('a', 2)]);
+    expect(again.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
+  });
+});
