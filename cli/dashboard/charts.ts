@@ -91,7 +91,7 @@ export function lineChart(
         max: options.to * 1_000,
         axisLabel: { ...TEXT, hideOverlap: true, formatter: '{HH}:{mm}:{ss}' },
         axisLine: { lineStyle: { color: FAINT } },
-        splitNumber: 4,
+        splitNumber: options.width < NARROW ? 2 : 4,
       },
       yAxis: valueAxis(options),
       series: lines.map(({ name, points }, index) => ({
@@ -127,6 +127,9 @@ function readable({
     return close ? { ...mark, name: '' } : mark;
   });
 }
+
+/** Pixels of a chart that has room for few times below it. */
+const NARROW = 420;
 
 /** Pixels that the name of a mark takes across. */
 const MARK_DISTANCE = 14;
@@ -229,6 +232,6 @@ function fits(
       values.map((value) => (value === null ? 0 : formatValue(value, unit, decimals).length)),
     ),
   );
-  const bar = (0.72 * (width - 60)) / (categories * groups.length);
+  const bar = (0.8 * (width - 60)) / (categories * groups.length);
   return bar > 5.2 * longest;
 }

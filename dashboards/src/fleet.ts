@@ -1,4 +1,4 @@
-import { championsGain, maxBy, ofLatestRound, points, ratePer, sumBy } from './promql';
+import { championsGain, maxBy, ofLatestRound, ofServingVersions, points, ratePer, sumBy } from './promql';
 import { HIDDEN, POINTS, type DashboardSpec } from './spec';
 import { LAG_THRESHOLDS } from './stream';
 
@@ -135,7 +135,7 @@ export const fleetDashboard: DashboardSpec = {
           kind: 'grouped-bars',
           title: 'Accuracy per version',
           description:
-            'Real accuracy of each version over everything it was measured on, and what forecasting no change had there. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
+            'Real accuracy of each version that serves, has served or is being tried, over everything it was measured on, and what forecasting no change had there. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
           unit: 'percentunit',
           decimals: 0,
           noData: NOT_MEASURED,
@@ -144,14 +144,16 @@ export const fleetDashboard: DashboardSpec = {
           by: 'version',
           sortBy: 'round',
           queries: [
-            { expr: maxBy(['version', 'round'], 'fedloop_model_info'), legend: HIDDEN },
+            { expr: ofServingVersions(maxBy(['version', 'round'], 'fedloop_model_info')), legend: HIDDEN },
             {
-              expr: maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"'),
+              expr: ofServingVersions(maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"')),
               legend: 'accuracy',
               colour: 'blue',
             },
             {
-              expr: maxBy(['version'], 'fedloop_model_persistence_accuracy_ratio', 'scope="lifetime"'),
+              expr: ofServingVersions(
+                maxBy(['version'], 'fedloop_model_persistence_accuracy_ratio', 'scope="lifetime"'),
+              ),
               legend: 'persistence there',
               colour: 'gray',
             },

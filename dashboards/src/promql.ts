@@ -57,3 +57,10 @@ export function championsGain(): string {
   const change = metric('fedloop_round_accuracy_change_ratio', 'estimate="mean"');
   return `max (${change} and on (round) (${promoted} and on (version) ${champion}))`;
 }
+
+/** Of figures by version those of every champion, past ones too, and of what is in force: a candidate that lost is left out. */
+export function ofServingVersions(expr: string): string {
+  const served = metric('fedloop_model_stage_timestamp_seconds', 'stage="champion"');
+  const inForce = metric('fedloop_model_info', 'stage=~"champion|candidate|shadow"');
+  return `${expr} and on (version) (${served} or on (version) ${inForce})`;
+}
