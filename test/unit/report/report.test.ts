@@ -268,10 +268,10 @@ it('shows the latest rounds where there are more than asked for', async () => {
 });
 
 it('counts the windows up to its cut alone, in every figure', async () => {
-  const starts = [...new Set(of('v2').map(({ window_start }) => Number(window_start)))].sort((a, b) => a - b);
+  const starts = [...new Set(of('v2').map(({ window_start }) => window_start))].sort((a, b) => a - b);
   const cut = starts.at(-2)!;
   const made = await collectReport(askConnection(connection), place(), { rounds: 12, cut });
-  const kept = of('v2').filter(({ window_start }) => Number(window_start) <= cut);
+  const kept = of('v2').filter(({ window_start }) => window_start <= cut);
   expect(kept.length).toBeLessThan(of('v2').length);
   const { results, counts, reliability } = made;
   expect(results.rounds.at(-1)).toMatchObject({ version: 'v2', evaluations: kept.length });

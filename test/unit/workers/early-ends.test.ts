@@ -17,24 +17,24 @@ const counts = async (registry: Registry): Promise<Record<string, number>> => {
 describe('rounds that end early', () => {
   it('are counted from 0 on, failed ones apart from cancelled ones', async () => {
     const registry = new Registry();
-    const { withdraw } = countEarlyEnds(
+    const counted = countEarlyEnds(
       activities(() => Promise.resolve()),
       registry,
     );
     expect(await counts(registry)).toEqual({ failed: 0, cancelled: 0 });
-    await withdraw(input('failed'));
-    await withdraw(input('cancelled'));
-    await withdraw(input('cancelled'));
+    await counted.withdraw(input('failed'));
+    await counted.withdraw(input('cancelled'));
+    await counted.withdraw(input('cancelled'));
     expect(await counts(registry)).toEqual({ failed: 1, cancelled: 2 });
   });
 
   it('are not counted while taking back their candidates fails, for it is tried again', async () => {
     const registry = new Registry();
-    const { withdraw } = countEarlyEnds(
+    const counted = countEarlyEnds(
       activities(() => Promise.reject(new Error('the broker is away'))),
       registry,
     );
-    await expect(withdraw(input('failed'))).rejects.toThrow('the broker is away');
+    await expect(counted.withdraw(input('failed'))).rejects.toThrow('the broker is away');
     expect(await counts(registry)).toEqual({ failed: 0, cancelled: 0 });
   });
 });
