@@ -38,3 +38,8 @@ export function bytes(size: number): string {
 export function counted(count: number, noun: string): string {
   return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** `2026-01-02 03:04 UTC`, from ISO 8601. */
+export function moment(iso: string): string {
+  return `${new Date(iso).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -32,7 +32,10 @@ const roundRow = z.object({
   reason: z.string(),
 });
 
-/** What runs, and how it is doing. Whatever does not answer in time is null. */
+/** Who is asked for what stands in a status. */
+export type Asked = 'the analytics worker' | 'Temporal' | 'Kafka';
+
+/** What runs, and how it is doing. Whatever does not answer in time is null, and named in `silent`. */
 export interface SystemStatus {
   readonly system: RunningSystem;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
@@ -44,6 +47,7 @@ export interface SystemStatus {
   readonly round: ShownProgress | null;
   /** Events that the stream workers have not committed yet. */
   readonly lag: number | null;
+  readonly silent: readonly Asked[];
   /** ISO 8601; null when no schedule of this namespace will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
@@ -73,7 +77,17 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     round: control?.round ?? null,
     nextScheduled: control?.nextScheduled ?? null,
     lag,
+    silent: [
+      ...(tables === null ? (['the analytics worker'] as const) : []),
+      ...(control === null ? (['Temporal'] as const) : []),
+      ...(lag === null ? (['Kafka'] as const) : []),
+    ],
   };
+}
+
+/** What to say where there is nothing: that there is none, or that nobody knows. */
+export function nothingOf(status: SystemStatus, asked: Asked, none: string): string {
+  return status.silent.includes(asked) ? `unknown: ${asked} does not answer` : none;
 }
 
 async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {

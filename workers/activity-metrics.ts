@@ -7,8 +7,7 @@ const BUCKETS_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 3_600];
 const OUTCOMES = ['completed', 'failed', 'cancelled'] as const;
 
 /**
- * How long each step of a round takes, try by try, under the names that Temporal's UI shows. `withdraw` runs once for every
- * round that ends without a result.
+ * How long each step of a round takes, try by try, under the names that Temporal's UI shows.
  * @param names of the activities: a series that begins at 0 shows its first failure too.
  */
 export function activityMetrics(registry: Registry, names: readonly string[]): ActivityInterceptorsFactory {

@@ -4,6 +4,7 @@ import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { ROUNDS_QUEUE } from '../core/contracts/queues';
 import { activityMetrics } from './activity-metrics';
 import { WORKFLOW_BUNDLE } from './bundle';
+import { countEarlyEnds } from './early-ends';
 import { type Role } from './role';
 import { registerSearchAttributes } from './search-attributes';
 import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './temporal';
@@ -14,14 +15,17 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
   const temporal = await connectToTemporal(log);
-  const activities = createRoundsActivities({
-    producer,
-    inbox,
-    feedback,
-    deployments,
-    modelsFolder: env.FEDLOOP_MODELS,
-    searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
-  });
+  const activities = countEarlyEnds(
+    createRoundsActivities({
+      producer,
+      inbox,
+      feedback,
+      deployments,
+      modelsFolder: env.FEDLOOP_MODELS,
+      searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
+    }),
+    registry,
+  );
   const worker = await pollQueue(temporal, {
     ...workflowOptions(env),
     taskQueue: ROUNDS_QUEUE,

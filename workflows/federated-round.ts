@@ -20,6 +20,7 @@ import {
 } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import {
+  EARLY_ENDS,
   type AggregateResult,
   type AskResult,
   type EvaluateResult,
@@ -94,7 +95,7 @@ async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResu
       steps.certain.withdraw({
         round,
         attempt,
-        reason: isCancellation(thrown) ? 'the round was cancelled' : 'the round failed',
+        reason: EARLY_ENDS[isCancellation(thrown) ? 'cancelled' : 'failed'],
       }),
     );
     throw thrown;

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { type Command } from 'commander';
 import { FedloopError } from '../../core/contracts/errors';
 import { type Ask } from '../../core/warehouse/ask';
+import { askCut } from '../../core/warehouse/cut';
 import { askWorker } from '../ask';
 import { withFile } from '../ask-file';
 import { jsonOption, wholeNumber } from '../options';
@@ -52,7 +53,9 @@ async function report(session: Session, id: string | undefined, options: ReportO
   const step = session.progress.step(`Asking the tables of run ${run.folder.id}`);
   let data: ReportData;
   try {
-    const work = run.asking((ask) => collectReport(ask, run.folder, options.rounds));
+    const work = run.asking(async (ask) =>
+      collectReport(ask, run.folder, { rounds: options.rounds, cut: await askCut(ask) }),
+    );
     data = await unlessAborted(work, session.signal);
     step.done();
   } catch (cause) {

@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
 import { type Command } from 'commander';
 import { outColours as pc } from '../colours';
-import { percent, signed, whole } from '../format';
+import { moment, percent, signed, whole } from '../format';
 import { jsonOption } from '../options';
 import { requireRunning } from '../running';
 import { withSession } from '../session';
-import { describeRound, readSystemStatus, type SystemStatus } from '../system-status';
+import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
 
 /** `fedloop status`: what runs here, on one screen. */
 export function registerStatus(program: Command): void {
@@ -33,7 +33,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
   const { system, processes, champion, lastRound, round, lag, nextScheduled } = status;
   const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
   const lines: readonly (readonly [string, string])[] = [
-    ['run', `${system.id}, since ${system.startedAt}`],
+    ['run', `${system.id}, since ${moment(system.startedAt)}`],
     ['processes', state],
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
@@ -41,20 +41,22 @@ export function renderStatus(status: SystemStatus, folder: string): string {
     [
       'champion',
       champion === null
-        ? 'none measured yet'
+        ? nothingOf(status, 'the analytics worker', 'none measured yet')
         : `${champion.model_version}: ${percent(champion.accuracy)} real accuracy (persistence ${percent(champion.persistence_accuracy)}, bias ${signed(champion.bias, 2)} °C), ${whole(champion.evaluations)} evaluations`,
     ],
-    ['lag', lag === null ? 'unknown: Kafka does not answer' : `${whole(lag)} events`],
+    ['lag', lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events`],
     [
       'last round',
       lastRound === null
-        ? 'none yet'
+        ? nothingOf(status, 'the analytics worker', 'none yet')
         : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
     ],
-    ['now', round === null ? 'no round under way' : describeRound(round)],
+    ['now', round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)],
     [
       'next',
-      nextScheduled === null ? 'nothing scheduled' : `${nextScheduled.at} (${nextScheduled.schedule})`,
+      nextScheduled === null
+        ? nothingOf(status, 'Temporal', 'nothing scheduled')
+        : `${moment(nextScheduled.at)} (${nextScheduled.schedule})`,
     ],
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];

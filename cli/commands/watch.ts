@@ -8,7 +8,7 @@ import { LIMITS } from '../limits';
 import { jsonOption } from '../options';
 import { findRunning, requireRunning } from '../running';
 import { withSession, type Session } from '../session';
-import { describeRound, readSystemStatus, type SystemStatus } from '../system-status';
+import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
 import { PLAIN_TABLE } from '../table-style';
 
 const HELP = `
@@ -86,11 +86,13 @@ export function renderBoard(status: SystemStatus): string {
   return [
     `${pc.bold('Fedloop')}  run ${system.id}  ${pc.dim(new Date().toISOString().slice(11, 19))}`,
     '',
-    versions.length === 0 ? 'No version has been measured yet.' : table.toString(),
+    versions.length === 0
+      ? nothingOf(status, 'the analytics worker', 'No version has been measured yet.')
+      : table.toString(),
     '',
-    `now         ${round === null ? 'no round under way' : describeRound(round)}`,
-    `last round  ${lastRound === null ? 'none yet' : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}`}`,
-    `lag         ${lag === null ? 'unknown' : `${whole(lag)} events`}`,
+    `now         ${round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)}`,
+    `last round  ${lastRound === null ? nothingOf(status, 'the analytics worker', 'none yet') : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}`}`,
+    `lag         ${lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events`}`,
     pc.dim('Ctrl-C ends the watch, and nothing else.'),
     '',
   ].join('\n');
@@ -109,12 +111,12 @@ export function plainLine(status: SystemStatus): string {
   const { champion, round } = status;
   const parts = [
     champion === null
-      ? 'no champion measured yet'
+      ? nothingOf(status, 'the analytics worker', 'no champion measured yet')
       : `champion ${champion.model_version} ${percent(champion.accuracy)} (${signed(100 * (champion.accuracy - champion.persistence_accuracy), 1)} points over persistence, ${whole(champion.windows)} windows)`,
     ...status.versions
       .filter(({ stage }) => stage === 'candidate')
       .map(({ model_version, accuracy }) => `candidate ${model_version} ${percent(accuracy)}`),
-    round === null ? 'no round under way' : describeRound(round),
+    round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round),
   ];
   return parts.join('; ');
 }

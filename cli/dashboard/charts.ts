@@ -1,33 +1,6 @@
 import * as echarts from 'echarts';
+import { type ColourOf } from './colours';
 import { formatValue } from './format-value';
-
-/** One name, one colour, in all panels of a page. */
-export type ColourOf = (name: string) => string;
-
-const PALETTE = [
-  '#4c8dd6',
-  '#e0803c',
-  '#3fa66b',
-  '#b4569c',
-  '#c9a227',
-  '#d0524f',
-  '#3fa7b5',
-  '#8a6fd1',
-  '#7f8c4a',
-  '#c77fa5',
-  '#5b6f8f',
-  '#a8643a',
-];
-
-/** Colours in the order of asking. */
-export function colours(): ColourOf {
-  const known = new Map<string, string>();
-  return (name) => {
-    const colour = known.get(name) ?? PALETTE[known.size % PALETTE.length] ?? '#888888';
-    known.set(name, colour);
-    return colour;
-  };
-}
 
 export interface ChartSize {
   readonly width: number;
@@ -66,30 +39,12 @@ function valueAxis({ unit, decimals, min, max }: ChartScale): Record<string, unk
   };
 }
 
-function legend(names: readonly string[]): Record<string, unknown> {
-  return {
-    show: names.length > 1,
-    type: 'plain',
-    bottom: 0,
-    left: 0,
-    itemWidth: 12,
-    itemHeight: 8,
-    itemGap: 10,
-    textStyle: TEXT,
-    data: names,
-  };
-}
+/** Room at the right for half of the last label of a time axis. */
+const GRID = { left: 8, right: 32, top: 12, bottom: 4, containLabel: true };
 
 /** Room for names beside bars; without a browser nobody can measure text. */
 function labelWidth(names: readonly string[]): number {
   return 14 + 6.4 * Math.max(...names.map(({ length }) => length));
-}
-
-/** Room that the legend needs at the bottom: names are set in lines of the chart's width. */
-function legendHeight(names: readonly string[], width: number): number {
-  if (names.length <= 1) return 4;
-  const length = names.reduce((sum, name) => sum + 30 + 6.2 * name.length, 0);
-  return 6 + 18 * Math.ceil(length / width);
 }
 
 export interface Line {
@@ -117,11 +72,10 @@ export function lineChart(
       readonly colourOf: ColourOf;
     },
 ): string {
-  const names = lines.map(({ name }) => name);
   const marks = {
     silent: true,
     symbol: 'none',
-    label: { ...TEXT, fontSize: 9, formatter: '{b}', position: 'insideEndTop', rotate: 90, distance: 2 },
+    label: { ...TEXT, fontSize: 9, formatter: '{b}', position: 'insideEndTop', distance: [4, 4] },
     data: readable(options).map(({ name, at, colour }) => ({
       name,
       xAxis: at * 1_000,
@@ -130,15 +84,14 @@ export function lineChart(
   };
   return draw(
     {
-      grid: { left: 8, right: 12, top: 12, bottom: legendHeight(names, options.width), containLabel: true },
-      legend: legend(names),
+      grid: GRID,
       xAxis: {
         type: 'time',
         min: options.from * 1_000,
         max: options.to * 1_000,
         axisLabel: { ...TEXT, hideOverlap: true, formatter: '{HH}:{mm}:{ss}' },
         axisLine: { lineStyle: { color: FAINT } },
-        splitNumber: 4,
+        splitNumber: options.width < NARROW ? 2 : 4,
       },
       yAxis: valueAxis(options),
       series: lines.map(({ name, points }, index) => ({
@@ -175,12 +128,22 @@ function readable({
   });
 }
 
+/** Pixels of a chart that has room for few times below it. */
+const NARROW = 420;
+
 /** Pixels that the name of a mark takes across. */
 const MARK_DISTANCE = 14;
 
+export interface Bar {
+  readonly name: string;
+  readonly value: number;
+  /** What stands for the value, and the colour that says the same. */
+  readonly word?: { readonly text: string; readonly colour: string };
+}
+
 /** One bar a name, from the top down, its value beside it. */
 export function barChart(
-  bars: readonly { readonly name: string; readonly value: number }[],
+  bars: readonly Bar[],
   options: ChartScale & ChartSize & { readonly colourOf: ColourOf },
 ): string {
   return draw(
@@ -201,12 +164,16 @@ export function barChart(
           barMaxWidth: 22,
           showBackground: true,
           backgroundStyle: { color: 'rgba(134, 140, 150, 0.10)' },
-          data: bars.map(({ name, value }) => ({ value, itemStyle: { color: options.colourOf(name) } })),
+          data: bars.map(({ name, value, word }) => ({
+            value,
+            itemStyle: { color: word?.colour ?? options.colourOf(name) },
+          })),
           label: {
             show: true,
             position: 'right',
             ...TEXT,
-            formatter: ({ value }: { value: number }) => formatValue(value, options.unit, options.decimals),
+            formatter: ({ value, dataIndex }: { value: number; dataIndex: number }) =>
+              bars[dataIndex]?.word?.text ?? formatValue(value, options.unit, options.decimals),
           },
         },
       ],
@@ -221,11 +188,9 @@ export function groupedBarChart(
   groups: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
   options: ChartScale & ChartSize & { readonly colourOf: ColourOf },
 ): string {
-  const names = groups.map(({ name }) => name);
   return draw(
     {
-      grid: { left: 8, right: 12, top: 18, bottom: legendHeight(names, options.width), containLabel: true },
-      legend: legend(names),
+      grid: { ...GRID, top: 18 },
       xAxis: {
         type: 'category',
         data: categories,
@@ -237,11 +202,13 @@ export function groupedBarChart(
       series: groups.map(({ name, values }) => ({
         name,
         type: 'bar',
-        barMaxWidth: 28,
+        barMaxWidth: 64,
+        barCategoryGap: '20%',
+        barGap: '10%',
         itemStyle: { color: options.colourOf(name) },
         data: values,
         label: {
-          show: categories.length * groups.length * 44 < options.width,
+          show: fits(categories.length, groups, options),
           position: 'top',
           ...TEXT,
           fontSize: 9,
@@ -251,4 +218,20 @@ export function groupedBarChart(
     },
     options,
   );
+}
+
+/** Whether a value has room over its bar. */
+function fits(
+  categories: number,
+  groups: readonly { readonly values: readonly (number | null)[] }[],
+  { width, unit, decimals }: ChartScale & ChartSize,
+): boolean {
+  const longest = Math.max(
+    0,
+    ...groups.flatMap(({ values }) =>
+      values.map((value) => (value === null ? 0 : formatValue(value, unit, decimals).length)),
+    ),
+  );
+  const bar = (0.8 * (width - 60)) / (categories * groups.length);
+  return bar > 5.2 * longest;
 }

@@ -29,6 +29,14 @@ const panelSchema = z.object({
           max: z.number().optional(),
           noValue: z.string().default('No data'),
           thresholds: z.object({ steps: z.array(thresholdSchema) }).optional(),
+          mappings: z
+            .array(
+              z.object({
+                type: z.string(),
+                options: z.record(z.string(), z.object({ text: z.string(), color: z.string() })),
+              }),
+            )
+            .default([]),
           custom: z.object({ stacking: z.object({ mode: z.string() }).optional() }).optional(),
         })
         .prefault({}),

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { barChart, groupedBarChart, lineChart, type ColourOf, type Mark } from './charts';
+import { barChart, groupedBarChart, lineChart, type Bar, type Mark } from './charts';
+import { namedColour, type ColourOf } from './colours';
 import { type DashboardPanel } from './dashboard-file';
 import { formatValue } from './format-value';
 import { escapeHtml } from './html';
+import { legendHeight, legendHtml } from './legend';
 import { type Series } from './prometheus';
 import { rowsOf } from './rows';
 import { legendOf, type TimeRange } from './variables';
@@ -25,7 +27,7 @@ const TITLE = 44;
 /** The inside of a panel as HTML. */
 export function panelBody(input: PanelInput): string {
   const { panel, results } = input;
-  if (panel.type === 'text') return `<pre class="markdown">${escapeHtml(panel.options.content ?? '')}</pre>`;
+  if (panel.type === 'text') return markdownBody(panel.options.content ?? '');
   const filled = results.some((series) =>
     series.some(({ samples }) => samples.some(({ value }) => Number.isFinite(value))),
   );
@@ -46,9 +48,34 @@ export function panelBody(input: PanelInput): string {
   }
 }
 
-function sizeOf({ gridPos }: DashboardPanel) {
-  return { width: gridPos.w * COLUMN - 32, height: gridPos.h * ROW - TITLE };
+/** Paragraphs and blocks of code: what the dashboards' own texts are made of. */
+function markdownBody(content: string): string {
+  const parts = content.split(/^```.*$/m).map((text, index) => {
+    const shown = escapeHtml(text.trim());
+    return shown === '' ? '' : index % 2 === 1 ? `<pre>${shown}</pre>` : `<p>${shown}</p>`;
+  });
+  return `<div class="markdown">${parts.join('')}</div>`;
 }
+
+/** Inside of a panel, less what names under the chart take. */
+function sizeOf({ gridPos }: DashboardPanel, names: readonly string[] = []) {
+  const width = gridPos.w * COLUMN - 32;
+  return { width, height: gridPos.h * ROW - TITLE - legendHeight(names, width) };
+}
+
+/** A colour that the panel gives a name stands before that which the page found for it. */
+function colourIn({ fieldConfig }: DashboardPanel, colourOf: ColourOf): ColourOf {
+  return (name) => {
+    const own = colourSchema.safeParse(
+      fieldConfig.overrides
+        .find(({ matcher }) => matcher.id === 'byName' && matcher.options === name)
+        ?.properties.find(({ id }) => id === 'color')?.value,
+    );
+    return (own.success ? namedColour(own.data.fixedColor) : undefined) ?? colourOf(name);
+  };
+}
+
+const colourSchema = z.object({ fixedColor: z.string() });
 
 function scaleOf({ fieldConfig }: DashboardPanel) {
   const { unit, decimals, min, max } = fieldConfig.defaults;
@@ -88,15 +115,18 @@ function timeSeriesBody({ panel, results, range, marks, colourOf }: PanelInput):
       points: withGaps(samples, range.step),
     })),
   );
-  return lineChart(lines, {
-    ...sizeOf(panel),
+  const names = lines.map(({ name }) => name);
+  const colour = colourIn(panel, colourOf);
+  const chart = lineChart(lines, {
+    ...sizeOf(panel, names),
     ...scaleOf(panel),
     from: range.from,
     to: range.to,
     marks,
     stacked: panel.fieldConfig.defaults.custom?.stacking?.mode === 'normal',
-    colourOf,
+    colourOf: colour,
   });
+  return `${chart}${legendHtml(names, colour)}`;
 }
 
 /** A line is broken where points are missing. */
@@ -111,26 +141,35 @@ function withGaps(samples: Series['samples'], step: number): (readonly [number, 
 }
 
 function barsBody(input: PanelInput): string {
-  return barChart(latest(input), {
-    ...sizeOf(input.panel),
-    ...scaleOf(input.panel),
-    colourOf: input.colourOf,
+  const { panel } = input;
+  const words = panel.fieldConfig.defaults.mappings.find(({ type }) => type === 'value')?.options ?? {};
+  const bars = latest(input).map(({ name, value }): Bar => {
+    const word = words[String(value)];
+    return word === undefined
+      ? { name, value }
+      : { name, value, word: { text: word.text, colour: namedColour(word.color) ?? input.colourOf(name) } };
+  });
+  return barChart(bars, {
+    ...sizeOf(panel),
+    ...scaleOf(panel),
+    colourOf: colourIn(panel, input.colourOf),
   });
 }
 
 function groupedBarsBody({ panel, results, colourOf }: PanelInput): string {
   const { rows, columns } = rowsOf(panel, results);
   const by = panel.options.xField ?? columns[0] ?? '';
-  return groupedBarChart(
+  const names = columns.filter((name) => name !== by);
+  const colour = colourIn(panel, colourOf);
+  const chart = groupedBarChart(
     rows.map((row) => String(row[by] ?? '')),
-    columns
-      .filter((name) => name !== by)
-      .map((name) => ({
-        name,
-        values: rows.map((row) => (typeof row[name] === 'number' ? row[name] : null)),
-      })),
-    { ...sizeOf(panel), ...scaleOf(panel), colourOf },
+    names.map((name) => ({
+      name,
+      values: rows.map((row) => (typeof row[name] === 'number' ? row[name] : null)),
+    })),
+    { ...sizeOf(panel, names), ...scaleOf(panel), colourOf: colour },
   );
+  return `${chart}${legendHtml(names, colour)}`;
 }
 
 function tableBody({ panel, results }: PanelInput): string {

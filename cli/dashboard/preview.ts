@@ -1,5 +1,6 @@
 import { type DrawnDashboard } from './page';
-import { colours, type Mark } from './charts';
+import { type Mark } from './charts';
+import { colours } from './colours';
 import { type DashboardFile } from './dashboard-file';
 import { panelBody } from './panel';
 import { type Prometheus } from './prometheus';

@@ -1,34 +1,34 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/paired';
 import { type Ask } from '../../core/warehouse/ask';
-import { askPairs, askPersistence, askRounds, askScores } from './questions';
+import { type Cut } from '../../core/warehouse/cut';
+import { askPairs, askPersistence, askRounds, askScores, type Counted } from './questions';
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
-/**
- * Ask the tables for the scores of all versions. `faulty`: ids of the devices that have a fault. `last`: that many of the latest
- * rounds instead of all.
- */
-export async function collectEvidence(ask: Ask, faulty: readonly string[], last?: number): Promise<Evidence> {
+/** What is asked for beside the tables' own contents. */
+export interface Wanted {
+  readonly cut: Cut;
+  /** Ids of the devices that have a fault. */
+  readonly faulty: readonly string[];
+  /** So many of the latest rounds instead of all. */
+  readonly last?: number;
+}
+
+/** Ask the tables for the scores of all versions. */
+export async function collectEvidence(ask: Ask, { cut, faulty, last }: Wanted): Promise<Evidence> {
   const rounds = await askRounds(ask, last);
   const scores = new Map<VersionId, WithFaulty<ScoreCluster>>();
   const pairs = new Map<VersionId, WithFaulty<PairedCluster>>();
-  for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version]))) {
-    scores.set(version, {
-      all: await askScores(ask, version),
-      faulty: await askScores(ask, version, faulty),
-    });
-  }
-  for (const { model_version: candidate, champion } of rounds) {
-    pairs.set(candidate, {
-      all: await askPairs(ask, candidate, champion),
-      faulty: await askPairs(ask, candidate, champion, faulty),
-    });
-  }
-  return {
-    rounds,
-    scores,
-    pairs,
-    persistence: { all: await askPersistence(ask), faulty: await askPersistence(ask, faulty) },
-  };
+  const of = async <Cluster>(
+    question: (counted: Counted) => Promise<readonly Cluster[]>,
+  ): Promise<WithFaulty<Cluster>> => ({
+    all: await question({ cut }),
+    faulty: await question({ cut, devices: faulty }),
+  });
+  for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version])))
+    scores.set(version, await of((counted) => askScores(ask, version, counted)));
+  for (const { model_version: candidate, champion } of rounds)
+    pairs.set(candidate, await of((counted) => askPairs(ask, candidate, champion, counted)));
+  return { rounds, scores, pairs, persistence: await of((counted) => askPersistence(ask, counted)) };
 }

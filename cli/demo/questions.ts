@@ -4,6 +4,7 @@ import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema } from '../../core/contracts/rounds';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Ask } from '../../core/warehouse/ask';
+import { upTo, type Cut } from '../../core/warehouse/cut';
 import { type ScoreCluster } from './scores';
 
 /** What the report asks of the tables. Every number that it shows comes from here. */
@@ -63,47 +64,57 @@ const SLOT = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
 const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 
-/** Sums of one version's evaluations by stretch and window; of some devices alone where they are given. */
-export async function askScores(
-  ask: Ask,
-  version: VersionId,
-  devices?: readonly string[],
-): Promise<readonly ScoreCluster[]> {
-  const rows = await askOfDevices(
+/** Which rows are counted: those of complete windows, of some devices alone where they are given. */
+export interface Counted {
+  readonly cut: Cut;
+  readonly devices?: readonly string[];
+}
+
+/** Sums of one version's evaluations by stretch and window. */
+export function askScores(ask: Ask, version: VersionId, counted: Counted): Promise<readonly ScoreCluster[]> {
+  return askClusters(
+    ask,
+    `SELECT device_id, window_start, error, persistence_error, is_correct FROM model_evaluations
+     WHERE model_version = ${quoted(version)}`,
+    counted,
+  );
+}
+
+/** The same for persistence itself, on every device-window that any version forecast. */
+export function askPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
+  return askClusters(
+    ask,
+    `SELECT DISTINCT device_id, window_start, persistence_error AS error, persistence_error,
+            abs(persistence_error) <= ${TOLERANCE} AS is_correct
+     FROM model_evaluations`,
+    counted,
+  );
+}
+
+async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promise<readonly ScoreCluster[]> {
+  const rows = await askCounted(
     ask,
     scoreRow,
-    devices,
+    counted,
     (chosen) => `
     SELECT ${SLOT('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
            sum(abs(persistence_error)) AS persistence_absolute_error,
            count(*) FILTER (WHERE abs(persistence_error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
-    FROM model_evaluations AS rows LEFT JOIN devices USING (device_id)
-    WHERE model_version = ${quoted(version)} ${chosen('rows.device_id')}
+    FROM (${forecasts}) AS rows LEFT JOIN devices USING (device_id)
+    WHERE ${chosen('rows')}
     GROUP BY ALL`,
   );
-  return rows.map(toScoreCluster);
-}
-
-/** The same for persistence itself, on every device-window that any version forecast. */
-export async function askPersistence(
-  ask: Ask,
-  devices?: readonly string[],
-): Promise<readonly ScoreCluster[]> {
-  const rows = await askOfDevices(
-    ask,
-    scoreRow,
-    devices,
-    (chosen) => `
-    SELECT ${SLOT('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
-           count(*) FILTER (WHERE abs(error) <= ${TOLERANCE})::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
-           sum(abs(error)) AS persistence_absolute_error, count(*) FILTER (WHERE abs(error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
-    FROM (SELECT DISTINCT device_id, window_start, persistence_error AS error FROM model_evaluations) AS rows
-    LEFT JOIN devices USING (device_id)
-    WHERE true ${chosen('rows.device_id')}
-    GROUP BY ALL`,
-  );
-  return rows.map(toScoreCluster);
+  return rows.map((row) => ({
+    slot: row.slot,
+    windowStart: row.window_start,
+    n: row.n,
+    correct: row.correct,
+    error: row.error,
+    absoluteError: row.absolute_error,
+    persistenceAbsoluteError: row.persistence_absolute_error,
+    persistenceCorrect: row.persistence_correct,
+  }));
 }
 
 const pairRow = z.object({
@@ -119,12 +130,12 @@ export async function askPairs(
   ask: Ask,
   candidate: VersionId,
   champion: VersionId,
-  devices?: readonly string[],
+  counted: Counted,
 ): Promise<readonly PairedCluster[]> {
-  const rows = await askOfDevices(
+  const rows = await askCounted(
     ask,
     pairRow,
-    devices,
+    counted,
     (chosen) => `
     SELECT ${SLOT('candidate')} AS slot, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
@@ -133,7 +144,8 @@ export async function askPairs(
     JOIN model_evaluations AS champion
       ON champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start
     LEFT JOIN devices ON devices.device_id = candidate.device_id
-    WHERE candidate.model_version = ${quoted(candidate)} AND champion.model_version = ${quoted(champion)} ${chosen('candidate.device_id')}
+    WHERE candidate.model_version = ${quoted(candidate)} AND champion.model_version = ${quoted(champion)}
+      AND ${chosen('candidate')}
     GROUP BY ALL`,
   );
   return rows.map(({ slot, window_start, n, candidate_correct, champion_correct }) => ({
@@ -145,18 +157,18 @@ export async function askPairs(
   }));
 }
 
-/** Ask for all devices, or for chosen ones in portions, page by page. */
-async function askOfDevices<Row extends z.ZodType>(
+/** Ask for all devices, or for chosen ones in portions, page by page. `chosen` is the condition for rows of a table. */
+async function askCounted<Row extends z.ZodType>(
   ask: Ask,
   row: Row,
-  devices: readonly string[] | undefined,
-  sqlOf: (chosen: (column: string) => string) => string,
+  { cut, devices }: Counted,
+  sqlOf: (chosen: (table: string) => string) => string,
 ): Promise<readonly z.infer<Row>[]> {
   if (devices === undefined)
     return askPages(
       ask,
       row,
-      sqlOf(() => ''),
+      sqlOf((table) => `true${upTo(cut, `${table}.window_start`)}`),
     );
   const answers: z.infer<Row>[] = [];
   for (let first = 0; first < devices.length; first += DEVICES_PER_QUESTION) {
@@ -164,13 +176,8 @@ async function askOfDevices<Row extends z.ZodType>(
       .slice(first, first + DEVICES_PER_QUESTION)
       .map(quoted)
       .join(', ');
-    answers.push(
-      ...(await askPages(
-        ask,
-        row,
-        sqlOf((column) => `AND ${column} IN (${list})`),
-      )),
-    );
+    const sql = sqlOf((table) => `${table}.device_id IN (${list})${upTo(cut, `${table}.window_start`)}`);
+    answers.push(...(await askPages(ask, row, sql)));
   }
   return answers;
 }
@@ -189,17 +196,4 @@ async function askPages<Row extends z.ZodType>(
     answers.push(...page);
     if (page.length < PAGE_ROWS) return answers;
   }
-}
-
-function toScoreCluster(row: z.infer<typeof scoreRow>): ScoreCluster {
-  return {
-    slot: row.slot,
-    windowStart: row.window_start,
-    n: row.n,
-    correct: row.correct,
-    error: row.error,
-    absoluteError: row.absolute_error,
-    persistenceAbsoluteError: row.persistence_absolute_error,
-    persistenceCorrect: row.persistence_correct,
-  };
 }

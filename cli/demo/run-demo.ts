@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseOrThrow } from '../../core/contracts/validation';
+import { isoOfMicros } from '../../core/contracts/time';
+import { askCut, type Cut } from '../../core/warehouse/cut';
 import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
 import { askWorker } from '../ask';
 import { type BatchFigures } from '../batch-result';
@@ -30,6 +32,8 @@ interface Summary extends Results {
   readonly devices: { readonly all: number; readonly healthy: number };
   readonly settings: DemoSettings & { readonly data: string };
   readonly batch: BatchFigures;
+  /** Start of the latest window that is counted: it was complete, and so was every one before it. */
+  readonly latestWindow: string | null;
 }
 
 /**
@@ -66,9 +70,10 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
       devices: measured.devices,
       settings: { ...settings, data: options.data },
       batch: measured.batch,
+      latestWindow: measured.cut === null ? null : isoOfMicros(measured.cut),
     };
     await writeFile(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
-    await drawReport(session, system);
+    await drawReport(session, system, measured.cut);
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
@@ -88,6 +93,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
 
 interface Measured {
   readonly results: Results;
+  readonly cut: Cut;
   readonly batch: BatchFigures;
   readonly devices: { readonly all: number; readonly healthy: number };
 }
@@ -99,19 +105,25 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   });
   const step = session.progress.step('Reading the results from the tables');
   const faults = await faultsOf(system.run);
-  const evidence = await collectEvidence(askWorker(system.urlOf('analytics')), faults.faulty);
+  const ask = askWorker(system.urlOf('analytics'));
+  const cut = await askCut(ask);
+  const evidence = await collectEvidence(ask, { cut, faulty: faults.faulty });
   step.done();
   return {
     results: resultsOf(evidence),
+    cut,
     batch,
     devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
   };
 }
 
-/** The page of the run; its summary must be written. */
-async function drawReport(session: Session, system: System): Promise<void> {
+/** The page of the run, from the rows that its summary counts; that must be written. */
+async function drawReport(session: Session, system: System, cut: Cut): Promise<void> {
   const step = session.progress.step('Drawing the report');
-  const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, REPORT_ROUNDS);
+  const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
+    rounds: REPORT_ROUNDS,
+    cut,
+  });
   await writeReport(data, system.run.report);
   step.done();
 }

@@ -5,6 +5,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
 import { type Ask } from '../../core/warehouse/ask';
+import { type Cut } from '../../core/warehouse/cut';
 import {
   askActions,
   askCounts,
@@ -29,19 +30,25 @@ import { type FleetKnowledge, type ReportData } from './data';
 /** Devices whose series a report shows: a page, not a catalogue. */
 export const WORST_SHOWN = 6;
 
+/** How much of a run a report shows. */
+export interface Shown {
+  /** At most so many of the latest rounds. */
+  readonly rounds: number;
+  readonly cut: Cut;
+}
+
 /**
  * Ask the tables of a run for everything that its report says.
- * @param rounds how many of the latest rounds to show.
  * @throws FedloopError `NotFound` when no round has been decided yet.
  */
 export async function collectReport(
   ask: Ask,
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
-  rounds: number,
+  { rounds, cut }: Shown,
 ): Promise<ReportData> {
   const truth = await truthOf(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
-  const evidence = await collectEvidence(ask, faulty, rounds);
+  const evidence = await collectEvidence(ask, { cut, faulty, last: rounds });
   const results = resultsOf(evidence);
   if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
@@ -56,7 +63,7 @@ export async function collectReport(
   // A rollback after the last round has changed who serves.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
-  const worst = await askWorstDevices(ask, champion, WORST_SHOWN);
+  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cut);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
@@ -65,20 +72,21 @@ export async function collectReport(
     versions,
     champion,
     truth,
-    counts: await askCounts(ask, versions),
+    counts: await askCounts(ask, versions, cut),
     expired: await askExpired(ask),
     earlierRounds: (numbers[0] ?? 1) - 1,
-    windows: await askWindows(ask, versions),
+    windows: await askWindows(ask, versions, cut),
     locals: await askLocals(ask, numbers),
     feedbackUsed: await askFeedbackUsed(ask, numbers),
     actions: await askActions(ask, numbers),
-    reliability: await askReliability(ask, champion),
-    regimes: await askRegimes(ask, champion),
+    reliability: await askReliability(ask, champion, cut),
+    regimes: await askRegimes(ask, champion, cut),
     worst,
     series: await askSeries(
       ask,
       worst.rows.map(({ device_id }) => device_id),
       versions,
+      cut,
     ),
     timeline: await askTimeline(ask, numbers),
     settings: await askSettings(ask),

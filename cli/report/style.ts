@@ -88,15 +88,18 @@ footer { padding: 8px 16px 48px; color: var(--muted); font-size: 13px; }
     --c1: #8a93a3; --c2: #c2570c; --c3: #7b4fc9; --c4: #1a7f4b; --c5: #b8860b; --c6: #1f5fd0;
   }
   @page { margin: 14mm; }
-  body { font-size: 11pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  body { font-size: 10pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   main, footer { max-width: none; padding: 0; }
   header { padding-top: 0; }
   section { border: 0; padding: 0; margin: 22pt 0; border-radius: 0; }
   .wide { display: block; }
   .narrow, details { display: none; }
-  .tiles, .action, .device, svg, table { break-inside: avoid; }
-  h2, h3, h4, .lead { break-after: avoid; }
+  .tiles, .action, .device, .lead, .legend, svg, table { break-inside: avoid; }
+  h2, h3, h4, .lead, .legend { break-after: avoid; }
   .columns, .devices { grid-template-columns: 1fr 1fr; }
+  .columns { font-size: 9pt; line-height: 1.4; }
+  .columns ul { margin-bottom: 8px; }
+  .columns li { margin: 0; }
   .tiles { grid-template-columns: repeat(3, 1fr); }
 }
 `;

@@ -174,9 +174,16 @@ export interface DecideResult {
   readonly reason: string;
 }
 
+/** How a round ends that has no result, and the reason that its candidates' stages then name. */
+export const EARLY_ENDS = {
+  failed: 'the round failed',
+  cancelled: 'the round was cancelled',
+} as const;
+export type EarlyEnd = keyof typeof EARLY_ENDS;
+
 /** A round that ended early. */
 export interface WithdrawInput extends RoundRef {
-  readonly reason: string;
+  readonly reason: (typeof EARLY_ENDS)[EarlyEnd];
 }
 
 // --- 8. feed back

@@ -84,9 +84,13 @@ export async function startIntake(options: {
       }
       if (!batch.isCurrent()) return;
       batch.resolve(last.offset);
-      await own?.commit([
-        { topic: batch.topic, partition: batch.partition, offset: Number(last.offset) + 1 },
-      ]);
+      // The file knows how far it is; the group's offset only tells people about lag. A group that has taken this member for
+      // dead, as after a pause of the whole machine, refuses it: the next heartbeat joins again.
+      await own
+        ?.commit([{ topic: batch.topic, partition: batch.partition, offset: Number(last.offset) + 1 }])
+        .catch((cause: unknown) => {
+          log.debug({ err: cause }, 'the group offset was not committed');
+        });
     },
   });
   return {

@@ -69,8 +69,8 @@ export const METRICS_MAX_REST_MS = 10_000;
 /** Rounds that have metrics of their own: what fits on one screen. */
 export const ROUNDS_WITH_METRICS = 20;
 
-/** Windows over which single devices are compared: one would say only right or wrong of each. */
-export const DEVICE_WINDOWS_WITH_METRICS = 24;
+/** Windows over which single devices are compared: one would say only right or wrong of each. Part of a migration: fixed. */
+export const DEVICE_WINDOWS = 24;
 
 /** Bands of equal width that devices are sorted into by their accuracy. */
 export const ACCURACY_BANDS = 5;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../contracts/ids';
 import { quoted, type Ask } from './ask';
+import { upTo, type Cut } from './cut';
 
 /**
  * What a report shows beside the scores of the versions, each with the SQL that gave it: a reader can ask the same again. Errors are
@@ -33,13 +34,13 @@ const countRow = z.object({
 export type CountRow = z.infer<typeof countRow>;
 
 /** Every version that was measured, as counted from the rows that are still there. */
-export function askCounts(ask: Ask, versions: readonly VersionId[]): Promise<Answered<CountRow>> {
+export function askCounts(ask: Ask, versions: readonly VersionId[], cut: Cut): Promise<Answered<CountRow>> {
   return answered(
     ask,
     countRow,
     `SELECT model_version, count(DISTINCT window_start)::DOUBLE AS windows, count(*)::DOUBLE AS evaluations,
        count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(is_correct::DOUBLE) AS accuracy
-FROM model_evaluations WHERE model_version IN (${listed(versions)})
+FROM model_evaluations WHERE model_version IN (${listed(versions)})${upTo(cut)}
 GROUP BY model_version ORDER BY model_version`,
   );
 }
@@ -65,13 +66,13 @@ const windowRow = z.object({
 export type WindowRow = z.infer<typeof windowRow>;
 
 /** Accuracy of some versions window by window, and that of persistence on the same devices. */
-export function askWindows(ask: Ask, versions: readonly VersionId[]): Promise<Answered<WindowRow>> {
+export function askWindows(ask: Ask, versions: readonly VersionId[], cut: Cut): Promise<Answered<WindowRow>> {
   return answered(
     ask,
     windowRow,
     `SELECT model_version, epoch_us(window_start)::DOUBLE AS window_start, evaluations::DOUBLE AS evaluations,
        correct / evaluations AS accuracy, persistence_correct / evaluations AS persistence_accuracy
-FROM version_windows WHERE model_version IN (${listed(versions)})
+FROM version_windows WHERE model_version IN (${listed(versions)})${upTo(cut)}
 ORDER BY window_start, model_version`,
   );
 }
@@ -86,13 +87,13 @@ const binRow = z.object({
 export type ReliabilityRow = z.infer<typeof binRow>;
 
 /** Ten equal bins of a version's stated confidence, and how often it was right in each. */
-export function askReliability(ask: Ask, version: VersionId): Promise<Answered<ReliabilityRow>> {
+export function askReliability(ask: Ask, version: VersionId, cut: Cut): Promise<Answered<ReliabilityRow>> {
   return answered(
     ask,
     binRow,
     `SELECT least(9, greatest(0, floor(confidence * 10)))::DOUBLE AS bin, count(*)::DOUBLE AS n,
        count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(confidence) AS confidence, avg(is_correct::DOUBLE) AS accuracy
-FROM model_evaluations WHERE model_version = ${quoted(version)}
+FROM model_evaluations WHERE model_version = ${quoted(version)}${upTo(cut)}
 GROUP BY bin ORDER BY bin`,
   );
 }
@@ -112,15 +113,15 @@ const regimeRow = z.object({
 export type RegimeRow = z.infer<typeof regimeRow>;
 
 /** How a version's errors are distributed: over the course of the temperature, and where an anomaly is known to be or not to be. */
-export function askRegimes(ask: Ask, version: VersionId): Promise<Answered<RegimeRow>> {
+export function askRegimes(ask: Ask, version: VersionId, cut: Cut): Promise<Answered<RegimeRow>> {
   return answered(
     ask,
     regimeRow,
     `WITH rows AS (
-  SELECT regime, error, is_correct FROM model_evaluations WHERE model_version = ${quoted(version)}
+  SELECT regime, error, is_correct FROM model_evaluations WHERE model_version = ${quoted(version)}${upTo(cut)}
   UNION ALL
   SELECT CASE WHEN actual_anomaly THEN 'anomalous' ELSE 'normal' END, error, is_correct
-  FROM model_evaluations WHERE model_version = ${quoted(version)} AND actual_anomaly IS NOT NULL
+  FROM model_evaluations WHERE model_version = ${quoted(version)} AND actual_anomaly IS NOT NULL${upTo(cut)}
 )
 SELECT regime, count(*)::DOUBLE AS n, avg(is_correct::DOUBLE) AS accuracy, avg(error) AS bias, avg(abs(error)) AS mae,
        quantile_cont(error, 0.05) AS p05, quantile_cont(error, 0.25) AS p25, quantile_cont(error, 0.5) AS p50,
@@ -221,13 +222,18 @@ const deviceRow = z.object({
 export type DeviceRow = z.infer<typeof deviceRow>;
 
 /** The devices that a version serves worst: fewest correct forecasts, then the largest mean absolute error. */
-export function askWorstDevices(ask: Ask, version: VersionId, most: number): Promise<Answered<DeviceRow>> {
+export function askWorstDevices(
+  ask: Ask,
+  version: VersionId,
+  most: number,
+  cut: Cut,
+): Promise<Answered<DeviceRow>> {
   return answered(
     ask,
     deviceRow,
     `SELECT device_id, count(*)::DOUBLE AS n, count(*) FILTER (WHERE is_correct)::DOUBLE AS correct,
        avg(is_correct::DOUBLE) AS accuracy, avg(abs(error)) AS mae, avg(error) AS bias
-FROM model_evaluations WHERE model_version = ${quoted(version)}
+FROM model_evaluations WHERE model_version = ${quoted(version)}${upTo(cut)}
 GROUP BY device_id ORDER BY accuracy, mae DESC, device_id LIMIT ${most}`,
   );
 }
@@ -250,6 +256,7 @@ export function askSeries(
   ask: Ask,
   devices: readonly string[],
   versions: readonly VersionId[],
+  cut: Cut,
 ): Promise<Answered<SeriesRow>> {
   const order = versions.map((version, index) => `WHEN ${quoted(version)} THEN ${index}`).join(' ');
   return answered(
@@ -263,7 +270,7 @@ LEFT JOIN (
   WHERE device_id IN (${listed(devices)}) AND model_version IN (${listed(versions)})
   QUALIFY row_number() OVER (PARTITION BY device_id, window_start ORDER BY CASE model_version ${order} END DESC) = 1
 ) AS forecasts USING (device_id, window_start)
-WHERE results.device_id IN (${listed(devices)})
+WHERE results.device_id IN (${listed(devices)})${upTo(cut, 'results.window_start')}
 QUALIFY row_number() OVER (PARTITION BY results.device_id ORDER BY results.window_start DESC) <= ${SERIES_WINDOWS}
 ORDER BY results.device_id, results.window_start`,
   );

@@ -1,3 +1,4 @@
+import { DEVICE_WINDOWS } from './limits';
 import { sumsOf } from './sums';
 
 /**
@@ -312,6 +313,23 @@ CREATE VIEW self_reports AS
   GROUP BY round;
 `;
 
+/** The feedback's windows are few, so they are found first; rows of other times are then not even looked at. */
+const CHAMPION_DEVICES = `
+CREATE VIEW champion_devices AS
+  WITH champion AS (SELECT model_version FROM model_versions WHERE stage = 'champion' LIMIT 1),
+  windows AS (
+    SELECT DISTINCT window_start FROM model_feedback
+    WHERE scope = 'window' AND model_version = (SELECT model_version FROM champion)
+    ORDER BY window_start DESC LIMIT ${DEVICE_WINDOWS}
+  )
+  SELECT device_id, any_value(model_version) AS model_version, count(*) AS windows,
+         count(*) FILTER (WHERE is_correct) / count(*) AS accuracy, avg(abs(error)) AS mae, avg(error) AS bias
+  FROM evaluation_rows
+  WHERE model_version = (SELECT model_version FROM champion)
+    AND window_start BETWEEN (SELECT min(window_start) FROM windows) AND (SELECT max(window_start) FROM windows)
+  GROUP BY device_id;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -321,4 +339,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: 'CREATE TABLE expired_rows (before TIMESTAMP NOT NULL);',
   },
   { version: 4, name: 'lineage by device, updates left out', sql: LINEAGE_TABLES },
+  { version: 5, name: 'how the champion treats single devices', sql: CHAMPION_DEVICES },
 ];

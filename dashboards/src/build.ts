@@ -217,12 +217,25 @@ function timeSeriesPanel(panel: TimeSeriesPanel, id: number): Builder<dashboard.
         .showLegend(true),
     )
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi));
+  paint(builder, panel.queries);
   if (panel.stacked === true)
     builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal));
   if (panel.decimals !== undefined) builder.decimals(panel.decimals);
   if (panel.min !== undefined) builder.min(panel.min);
   if (panel.max !== undefined) builder.max(panel.max);
   return builder;
+}
+
+/** Names whose colour means something keep it. */
+function paint(
+  builder: {
+    overrideByName(name: string, properties: dashboard.DynamicConfigValue[]): unknown;
+  },
+  queries: readonly Query[],
+): void {
+  for (const { legend, colour } of queries)
+    if (colour !== undefined)
+      builder.overrideByName(legend, [{ id: 'color', value: { mode: 'fixed', fixedColor: colour } }]);
 }
 
 /** A version has the same colour in every panel. */
@@ -246,7 +259,9 @@ function barsPanel(panel: BarsPanel, id: number): Builder<dashboard.Panel> {
     .displayMode(common.BarGaugeDisplayMode.Basic)
     .valueMode(common.BarGaugeValueMode.Text)
     .showUnfilled(true)
-    .colorScheme(byName());
+    .colorScheme(panel.words === undefined ? byName() : byValue());
+  paint(builder, panel.queries);
+  if (panel.words !== undefined) builder.mappings([wordsFor(panel.words)]);
   if (panel.decimals !== undefined) builder.decimals(panel.decimals);
   if (panel.min !== undefined) builder.min(panel.min);
   if (panel.max !== undefined) builder.max(panel.max);
@@ -255,8 +270,7 @@ function barsPanel(panel: BarsPanel, id: number): Builder<dashboard.Panel> {
 
 /** One table of all results: rows that agree in `by` are one row, with a column a query. */
 function joined(
-  by: string,
-  queries: readonly Query[],
+  { by, queries, sortBy = by, newestFirst = false }: TablePanel | GroupedBarsPanel,
   labels: readonly string[],
 ): dashboard.DataTransformerConfig[] {
   const columns = queries.map(({ legend }, index) => ({ from: `Value #${refId(index)}`, legend }));
@@ -265,10 +279,14 @@ function joined(
     'Time',
     ...columns.map((_, index) => `Time ${index + 1}`),
     ...columns.filter(({ legend }) => legend === HIDDEN).map(({ from }) => from),
+    ...(sortBy === by || labels.includes(sortBy) ? [] : [sortBy]),
   ];
-  const numbered = { conversions: [{ targetField: by, destinationType: 'number' }], fields: {} };
+  const numbered = { conversions: [{ targetField: sortBy, destinationType: 'number' }], fields: {} };
   return [
     { id: 'joinByField', options: { byField: by, mode: 'outer' } },
+    // Rounds and ranks are labels, and so text: 10 must not come before 2.
+    ...(NUMBERS.includes(sortBy) ? [{ id: 'convertFieldType', options: numbered }] : []),
+    { id: 'sortBy', options: { fields: {}, sort: [{ field: sortBy, desc: newestFirst }] } },
     {
       id: 'organize',
       options: {
@@ -279,14 +297,24 @@ function joined(
         renameByName: Object.fromEntries(shown.map(({ from, legend }) => [from, legend])),
       },
     },
-    // Rounds and ranks are labels, and so text: 10 must not come before 2.
-    ...(NUMBERS.includes(by) ? [{ id: 'convertFieldType', options: numbered }] : []),
-    { id: 'sortBy', options: { fields: {}, sort: [{ field: by }] } },
   ];
 }
 
 /** Labels that hold numbers. */
 const NUMBERS: readonly string[] = ['round', 'rank'];
+
+function byValue(): dashboard.FieldColorBuilder {
+  return new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds);
+}
+
+function wordsFor(words: NonNullable<BarsPanel['words']>): dashboard.ValueMap {
+  return {
+    type: dashboard.MappingType.ValueToText,
+    options: Object.fromEntries(
+      Object.entries(words).map(([value, { text: word, colour }]) => [value, { text: word, color: colour }]),
+    ),
+  };
+}
 
 function groupedBarsPanel(panel: GroupedBarsPanel, id: number): Builder<dashboard.Panel> {
   const builder = new barchart.PanelBuilder()
@@ -300,7 +328,7 @@ function groupedBarsPanel(panel: GroupedBarsPanel, id: number): Builder<dashboar
     .height(panel.height)
     .targets(rowTargets(panel.queries))
     .transformations([
-      ...joined(panel.by, panel.queries, []),
+      ...joined(panel, []),
       // The axis wants text again.
       {
         id: 'convertFieldType',
@@ -318,6 +346,7 @@ function groupedBarsPanel(panel: GroupedBarsPanel, id: number): Builder<dashboar
         .placement(common.LegendPlacement.Bottom)
         .showLegend(true),
     );
+  paint(builder, panel.queries);
   return panel.decimals === undefined ? builder : builder.decimals(panel.decimals);
 }
 
@@ -333,12 +362,12 @@ function tablePanel(panel: TablePanel, id: number): Builder<dashboard.Panel> {
     .height(panel.height)
     .showHeader(true)
     .targets(rowTargets(panel.queries))
-    .transformations(joined(panel.by, panel.queries, Object.keys(panel.labels ?? {})));
+    .transformations(joined(panel, Object.keys(panel.labels ?? {})));
   for (const { legend, unit } of panel.queries) {
     if (unit !== undefined)
       builder.overrideByName(legend, [
         { id: 'unit', value: unit },
-        { id: 'decimals', value: unit === 'short' ? 0 : 2 },
+        { id: 'decimals', value: unit === 'locale' ? 0 : 2 },
       ]);
   }
   return builder;

@@ -1,5 +1,6 @@
-import { maxBy, metric, ofLatestRound, ratePer } from './promql';
-import { HIDDEN, type DashboardSpec } from './spec';
+import { championsGain, maxBy, ofLatestRound, ofServingVersions, points, ratePer, sumBy } from './promql';
+import { HIDDEN, POINTS, type DashboardSpec } from './spec';
+import { LAG_THRESHOLDS } from './stream';
 
 const NOT_MEASURED = 'Nothing measured yet: a first round makes a champion, and live windows measure it.';
 const NO_ROUND = 'No round has a result yet: fedloop round start';
@@ -34,8 +35,8 @@ export const fleetDashboard: DashboardSpec = {
             'Share of the champion’s forecasts that came within the tolerance, over everything it was measured on. Counted from model_evaluations.',
           unit: 'percentunit',
           decimals: 1,
-          noData: NOT_MEASURED,
-          width: 4,
+          noData: 'not measured',
+          width: 3,
           height: 4,
           query: {
             expr: maxBy([], 'fedloop_model_accuracy_ratio', 'stage="champion"', 'scope="lifetime"'),
@@ -44,76 +45,72 @@ export const fleetDashboard: DashboardSpec = {
         },
         {
           kind: 'stat',
-          title: 'Latest change',
+          title: 'Against the one before',
           description:
-            'The latest round’s candidate minus the champion it was compared with, on the same device-windows. It is promoted, rejected or kept by this.',
-          unit: 'percentunit',
+            'The champion’s accuracy minus that of the champion before it, on the device-windows of the round that promoted it.',
+          unit: POINTS,
           decimals: 2,
-          noData: NO_ROUND,
+          noData: 'no round yet',
           width: 4,
           height: 4,
           thresholds: { base: 'red', steps: [{ from: 0, colour: 'green' }] },
-          query: {
-            expr: ofLatestRound([], 'fedloop_round_accuracy_change_ratio', 'estimate="mean"'),
-            legend: 'change',
-          },
+          query: { expr: points(championsGain()), legend: 'change' },
         },
         {
           kind: 'stat',
           title: 'Beyond persistence',
           description:
             'The champion’s accuracy in the latest window minus that of forecasting no change, on the same device-windows. Drift detection watches this; below zero the model is worse than none.',
-          unit: 'percentunit',
+          unit: POINTS,
           decimals: 1,
-          noData: NOT_MEASURED,
+          noData: 'not measured',
           width: 4,
           height: 4,
           thresholds: {
             base: 'red',
             steps: [
               { from: 0, colour: 'yellow' },
-              { from: 0.05, colour: 'green' },
+              { from: 5, colour: 'green' },
             ],
           },
           query: {
-            expr: maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="window"'),
+            expr: points(maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="window"')),
             legend: 'advantage',
           },
         },
         {
           kind: 'stat',
-          title: 'Calibration error',
+          title: 'Devices below 40 %',
           description:
-            'How far stated confidence is from being right, on average (expected calibration error, latest window). Small is good; above 15 % confidence should not be acted on.',
-          unit: 'percentunit',
-          decimals: 1,
-          noData: NOT_MEASURED,
+            'Devices of which the champion got fewer than 40 % of its latest 24 windows right. Often they are broken: Which devices suffer, further down, says how bad the worst are.',
+          unit: 'locale',
+          noData: 'not measured',
           width: 3,
           height: 4,
-          thresholds: {
-            base: 'green',
-            steps: [
-              { from: 0.1, colour: 'yellow' },
-              { from: 0.15, colour: 'red' },
-            ],
-          },
-          query: {
-            expr: maxBy([], 'fedloop_model_calibration_error_ratio', 'stage="champion"'),
-            legend: 'calibration error',
-          },
+          query: { expr: sumBy([], 'fedloop_champion_devices', 'band=~"00-20|20-40"'), legend: 'devices' },
         },
         {
           kind: 'stat',
-          title: 'Forecasts measured',
-          description: 'Forecasts of the champion that were compared with what came.',
-          unit: 'short',
-          noData: NOT_MEASURED,
+          title: 'Stream lag',
+          description: 'Events that wait to be read, over all partitions. Stream health shows which wait.',
+          unit: 'locale',
+          noData: 'no stream worker',
+          width: 2,
+          height: 4,
+          thresholds: LAG_THRESHOLDS,
+          query: { expr: sumBy([], 'fedloop_stream_lag_records'), legend: 'events' },
+        },
+        {
+          kind: 'stat',
+          title: 'Latest round',
+          description:
+            'What the latest round with a result came to. promoted: its candidate serves now. rejected: it was worse. kept: the evidence was not enough, the champion stays.',
+          unit: 'none',
+          noData: 'none yet',
           width: 3,
           height: 4,
-          query: {
-            expr: `sum (${metric('fedloop_model_evaluations_total')} and on (version) ${metric('fedloop_champion_info')})`,
-            legend: 'forecasts',
-          },
+          text: 'name',
+          query: { expr: ofLatestRound(['decision'], 'fedloop_round_info'), legend: '{{decision}}' },
         },
         {
           kind: 'stat',
@@ -121,7 +118,7 @@ export const fleetDashboard: DashboardSpec = {
           description: 'Alerts of Fedloop that are firing now; dashboards/rules.yml says what each means.',
           unit: 'none',
           noData: '0',
-          width: 3,
+          width: 2,
           height: 4,
           thresholds: { base: 'green', steps: [{ from: 1, colour: 'red' }] },
           query: {
@@ -135,30 +132,30 @@ export const fleetDashboard: DashboardSpec = {
       title: 'Accuracy per version',
       panels: [
         {
-          kind: 'bars',
+          kind: 'grouped-bars',
           title: 'Accuracy per version',
           description:
-            'Real accuracy of each version over everything it was measured on. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
+            'Real accuracy of each version that serves, has served or is being tried, over everything it was measured on, and what forecasting no change had there. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
           unit: 'percentunit',
-          decimals: 1,
-          min: 0,
-          max: 1,
+          decimals: 0,
           noData: NOT_MEASURED,
-          width: 8,
+          width: 10,
           height: 9,
+          by: 'version',
+          sortBy: 'round',
           queries: [
+            { expr: ofServingVersions(maxBy(['version', 'round'], 'fedloop_model_info')), legend: HIDDEN },
             {
-              expr: `sort_desc (${maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"')})`,
-              legend: '{{version}}',
+              expr: ofServingVersions(maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"')),
+              legend: 'accuracy',
+              colour: 'blue',
             },
             {
-              expr: maxBy(
-                [],
-                'fedloop_model_persistence_accuracy_ratio',
-                'stage="champion"',
-                'scope="lifetime"',
+              expr: ofServingVersions(
+                maxBy(['version'], 'fedloop_model_persistence_accuracy_ratio', 'scope="lifetime"'),
               ),
-              legend: 'persistence',
+              legend: 'persistence there',
+              colour: 'gray',
             },
           ],
         },
@@ -170,7 +167,7 @@ export const fleetDashboard: DashboardSpec = {
           unit: 'percentunit',
           decimals: 1,
           noData: NOT_MEASURED,
-          width: 16,
+          width: 14,
           height: 9,
           queries: [
             {
@@ -185,6 +182,7 @@ export const fleetDashboard: DashboardSpec = {
                 'stage="champion"',
               ),
               legend: 'persistence',
+              colour: 'gray',
             },
           ],
         },
@@ -198,17 +196,17 @@ export const fleetDashboard: DashboardSpec = {
           noData: 'No version is in force: a first round makes one.',
           width: 12,
           height: 8,
-          queries: [
-            {
-              expr: maxBy(
-                ['stage'],
-                'fedloop_model_accuracy_ratio',
-                'scope="window"',
-                'stage=~"champion|candidate|shadow"',
-              ),
-              legend: '{{stage}}',
-            },
-          ],
+          queries: (
+            [
+              ['champion', 'green'],
+              ['candidate', 'blue'],
+              ['shadow', 'orange'],
+            ] as const
+          ).map(([stage, colour]) => ({
+            expr: maxBy([], 'fedloop_model_accuracy_ratio', 'scope="window"', `stage="${stage}"`),
+            legend: stage,
+            colour,
+          })),
         },
         {
           kind: 'grouped-bars',
@@ -225,14 +223,17 @@ export const fleetDashboard: DashboardSpec = {
             {
               expr: maxBy(['round'], 'fedloop_round_local_accuracy_ratio', 'source="self-reported"'),
               legend: 'locals claim',
+              colour: 'orange',
             },
             {
               expr: maxBy(['round'], 'fedloop_round_local_accuracy_ratio', 'source="real"'),
               legend: 'locals, real',
+              colour: 'gray',
             },
             {
               expr: maxBy(['round'], 'fedloop_round_accuracy_ratio', 'measured="candidate"'),
               legend: 'candidate, live',
+              colour: 'blue',
             },
           ],
         },
@@ -251,54 +252,58 @@ export const fleetDashboard: DashboardSpec = {
           min: 0,
           max: 1,
           noData: NOT_MEASURED,
-          width: 6,
+          width: 5,
           height: 8,
-          queries: [
-            {
-              expr: maxBy(['regime'], 'fedloop_model_regime_accuracy_ratio', 'stage="champion"'),
-              legend: '{{regime}}',
-            },
-          ],
+          queries: ['steady', 'rising', 'falling', 'normal', 'anomalous'].map((regime) => ({
+            expr: maxBy([], 'fedloop_model_regime_accuracy_ratio', 'stage="champion"', `regime="${regime}"`),
+            legend: regime,
+            colour: 'blue' as const,
+          })),
         },
         {
           kind: 'bars',
           title: 'Anomalies: predicted against actual',
           description:
-            'Device-windows of the latest window by the champion’s anomaly flag against the actual one, without those where both say normal. Many false positives: it overpredicts anomalies.',
+            'Device-windows of the latest window by the champion’s anomaly flag against the actual one, without those where both say normal. Much predicted alone: it overpredicts anomalies; much actual alone: it misses them.',
           unit: 'none',
           min: 0,
           noData:
             'No device-window has an actual anomaly flag yet: it takes labels, or seven readings a window.',
-          width: 6,
+          width: 5,
           height: 8,
-          queries: [
-            {
-              expr: maxBy(
-                ['outcome'],
-                'fedloop_model_anomaly_flags',
-                'stage="champion"',
-                'outcome!="true_negative"',
-              ),
-              legend: '{{outcome}}',
-            },
-          ],
+          queries: (
+            [
+              ['true_positive', 'both say anomaly', 'green'],
+              ['false_positive', 'predicted alone', 'orange'],
+              ['false_negative', 'actual alone', 'red'],
+            ] as const
+          ).map(([outcome, legend, colour]) => ({
+            expr: maxBy([], 'fedloop_model_anomaly_flags', 'stage="champion"', `outcome="${outcome}"`),
+            legend,
+            colour,
+          })),
         },
         {
           kind: 'timeseries',
-          title: 'Bias and mean absolute error',
+          title: 'Bias and mean error',
           description:
-            'The champion, in °C. A bias that stays away from zero is a systematic error: the refit of the output layer is there to remove it.',
+            'The champion: mean and mean absolute error, in °C. A bias that stays away from zero is a systematic error: the refit of the output layer is there to remove it.',
           unit: 'celsius',
           decimals: 2,
           noData: NOT_MEASURED,
-          width: 6,
+          width: 5,
           height: 8,
           queries: [
             {
               expr: maxBy([], 'fedloop_model_mae_celsius', 'stage="champion"'),
               legend: 'mean absolute error',
+              colour: 'orange',
             },
-            { expr: maxBy([], 'fedloop_model_bias_celsius', 'stage="champion"'), legend: 'bias' },
+            {
+              expr: maxBy([], 'fedloop_model_bias_celsius', 'stage="champion"'),
+              legend: 'bias',
+              colour: 'blue',
+            },
           ],
         },
         {
@@ -309,9 +314,31 @@ export const fleetDashboard: DashboardSpec = {
           unit: 'percentunit',
           decimals: 1,
           noData: NOT_MEASURED,
-          width: 6,
+          width: 5,
           height: 8,
           queries: [{ expr: maxBy(['version'], 'fedloop_model_skill_ratio'), legend: '{{version}}' }],
+        },
+        {
+          kind: 'stat',
+          title: 'Calibration error',
+          description:
+            'How far stated confidence is from being right, on average (expected calibration error, latest window). Small is good; above 15 % confidence should not be acted on.',
+          unit: 'percentunit',
+          decimals: 1,
+          noData: NOT_MEASURED,
+          width: 4,
+          height: 8,
+          thresholds: {
+            base: 'green',
+            steps: [
+              { from: 0.1, colour: 'yellow' },
+              { from: 0.15, colour: 'red' },
+            ],
+          },
+          query: {
+            expr: maxBy([], 'fedloop_model_calibration_error_ratio', 'stage="champion"'),
+            legend: 'calibration error',
+          },
         },
       ],
     },
@@ -365,14 +392,17 @@ export const fleetDashboard: DashboardSpec = {
           width: 8,
           height: 9,
           markdown: [
-            'Device ids stay out of metrics: a fleet has too many of them. The tables have them:',
+            'Device ids stay out of metrics: a fleet has too many of them. The tables name the same devices:',
             '',
             '```sh',
-            'fedloop sql "SELECT device_id, avg(abs(error)) AS mae,',
-            '  avg(error) AS bias, avg(is_correct::INT) AS accuracy',
-            'FROM model_evaluations WHERE model_version =',
-            "  (SELECT model_version FROM model_versions WHERE stage = 'champion')",
-            'GROUP BY device_id ORDER BY mae DESC LIMIT 10"',
+            'fedloop sql "FROM champion_devices ORDER BY mae DESC LIMIT 10"',
+            '```',
+            '',
+            'And what one of them sent, beside what was forecast:',
+            '',
+            '```sh',
+            'fedloop sql "SELECT window_start, prediction_result, actual_result',
+            "  FROM model_evaluations WHERE device_id = '…' ORDER BY 1\"",
             '```',
           ].join('\n'),
         },
@@ -392,6 +422,8 @@ export const fleetDashboard: DashboardSpec = {
           height: 9,
           by: 'version',
           labels: { stage: 'stage', strategy: 'strategy', candidate: 'candidate', round: 'round' },
+          sortBy: 'round',
+          newestFirst: true,
           queries: [
             {
               expr: maxBy(['version', 'stage', 'strategy', 'candidate', 'round'], 'fedloop_model_info'),
@@ -403,14 +435,14 @@ export const fleetDashboard: DashboardSpec = {
               unit: 'percentunit',
             },
             {
-              expr: maxBy(['version'], 'fedloop_model_advantage_ratio', 'scope="lifetime"'),
+              expr: points(maxBy(['version'], 'fedloop_model_advantage_ratio', 'scope="lifetime"')),
               legend: 'beyond persistence',
-              unit: 'percentunit',
+              unit: POINTS,
             },
             {
               expr: maxBy(['version'], 'fedloop_model_evaluations_total'),
               legend: 'forecasts',
-              unit: 'short',
+              unit: 'locale',
             },
           ],
         },
@@ -448,18 +480,20 @@ export const fleetDashboard: DashboardSpec = {
           title: 'Beyond persistence over time',
           description:
             'The champion’s accuracy minus that of persistence on the same device-windows: what drift detection watches, because weather moves both alike.',
-          unit: 'percentunit',
+          unit: POINTS,
           decimals: 1,
           noData: NOT_MEASURED,
           width: 16,
           height: 8,
           queries: [
             {
-              expr: maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="window"'),
+              expr: points(maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="window"')),
               legend: 'latest window',
             },
             {
-              expr: maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="lifetime"'),
+              expr: points(
+                maxBy([], 'fedloop_model_advantage_ratio', 'stage="champion"', 'scope="lifetime"'),
+              ),
               legend: 'over its life',
             },
           ],

@@ -8,6 +8,11 @@ export function ratePer(by: readonly string[], name: string, ...matchers: readon
   return `sum${grouping(by)} (rate(${metric(name, ...matchers)}[$__rate_interval]))`;
 }
 
+/** Change of a counter over a stretch of time that the viewer does not choose, added up over everything. */
+export function increaseOver(time: string, name: string, ...matchers: readonly string[]): string {
+  return `sum (increase(${metric(name, ...matchers)}[${time}]))`;
+}
+
 /** A quantile (0 to 1) of a histogram over the time between two points. */
 export function quantileOf(
   quantile: number,
@@ -27,6 +32,11 @@ export function sumBy(by: readonly string[], name: string, ...matchers: readonly
   return `sum${grouping(by)} (${metric(name, ...matchers)})`;
 }
 
+/** A share, or a difference of shares, in percentage points. */
+export function points(expr: string): string {
+  return `100 * ${expr}`;
+}
+
 function grouping(by: readonly string[]): string {
   return by.length === 0 ? '' : ` by (${by.join(', ')})`;
 }
@@ -35,4 +45,22 @@ function grouping(by: readonly string[]): string {
 export function ofLatestRound(by: readonly string[], name: string, ...matchers: readonly string[]): string {
   const latest = `count_values("round", ${maxBy([], 'fedloop_round_number')})`;
   return `max${grouping(by)} (${metric(name, ...matchers)} and on (round) ${latest})`;
+}
+
+/**
+ * What the champion gained on the one before it, in the round that promoted it. No series for a champion that no round made, or
+ * whose round is so old that it has no figures any more.
+ */
+export function championsGain(): string {
+  const promoted = maxBy(['round', 'version'], 'fedloop_round_info', 'decision="promoted"');
+  const champion = maxBy(['version'], 'fedloop_champion_info');
+  const change = metric('fedloop_round_accuracy_change_ratio', 'estimate="mean"');
+  return `max (${change} and on (round) (${promoted} and on (version) ${champion}))`;
+}
+
+/** Of figures by version those of every champion, past ones too, and of what is in force: a candidate that lost is left out. */
+export function ofServingVersions(expr: string): string {
+  const served = metric('fedloop_model_stage_timestamp_seconds', 'stage="champion"');
+  const inForce = metric('fedloop_model_info', 'stage=~"champion|candidate|shadow"');
+  return `${expr} and on (version) (${served} or on (version) ${inForce})`;
 }

@@ -1,10 +1,9 @@
-import { maxBy, metric, ofLatestRound } from './promql';
-import { HIDDEN, type DashboardSpec } from './spec';
+import { maxBy, metric, ofLatestRound, points, sumBy } from './promql';
+import { HIDDEN, POINTS, type DashboardSpec } from './spec';
 
 const NO_ROUND = 'No round has a result yet: fedloop round start';
 const ROUND_STEPS =
   'activity=~"ask|select|trainLocals|scoreLocals|aggregate|sumPanels|refit|scoreProposals|deploy|evaluate|decide|feedBack"';
-const endedEarly = `sum (${metric('fedloop_activity_duration_seconds_count', 'activity="withdraw"', 'outcome="completed"')})`;
 
 /** What each round made, on what evidence it was decided, and where its time went. */
 export const roundsDashboard: DashboardSpec = {
@@ -46,14 +45,14 @@ export const roundsDashboard: DashboardSpec = {
           kind: 'stat',
           title: 'Change',
           description: 'Candidate minus champion on the same device-windows of the latest round.',
-          unit: 'percentunit',
+          unit: POINTS,
           decimals: 2,
           noData: NO_ROUND,
           width: 4,
           height: 4,
           thresholds: { base: 'red', steps: [{ from: 0, colour: 'green' }] },
           query: {
-            expr: ofLatestRound([], 'fedloop_round_accuracy_change_ratio', 'estimate="mean"'),
+            expr: points(ofLatestRound([], 'fedloop_round_accuracy_change_ratio', 'estimate="mean"')),
             legend: 'change',
           },
         },
@@ -73,15 +72,15 @@ export const roundsDashboard: DashboardSpec = {
         },
         {
           kind: 'stat',
-          title: 'Ended early',
+          title: 'Failed',
           description:
-            'Rounds that failed or were cancelled since the rounds worker started. Temporal’s UI shows where they ended.',
+            'Rounds that failed since the rounds worker started; those that a person cancelled are not among them. Temporal’s UI shows where they failed.',
           unit: 'none',
           noData: 'No rounds worker is scraped.',
           width: 3,
           height: 4,
           thresholds: { base: 'green', steps: [{ from: 1, colour: 'yellow' }] },
-          query: { expr: endedEarly, legend: 'ended early' },
+          query: { expr: sumBy([], 'fedloop_rounds_ended_early_total', 'end="failed"'), legend: 'failed' },
         },
         {
           kind: 'bars',
@@ -92,7 +91,17 @@ export const roundsDashboard: DashboardSpec = {
           noData: NO_ROUND,
           width: 4,
           height: 4,
-          queries: [{ expr: maxBy(['decision'], 'fedloop_rounds_total'), legend: '{{decision}}' }],
+          queries: (
+            [
+              ['promoted', 'green'],
+              ['kept', 'yellow'],
+              ['rejected', 'red'],
+            ] as const
+          ).map(([decision, colour]) => ({
+            expr: maxBy([], 'fedloop_rounds_total', `decision="${decision}"`),
+            legend: decision,
+            colour,
+          })),
         },
         {
           kind: 'table',
@@ -103,6 +112,7 @@ export const roundsDashboard: DashboardSpec = {
           width: 24,
           height: 8,
           by: 'round',
+          newestFirst: true,
           labels: { version: 'version', champion: 'champion', strategy: 'strategy', decision: 'decision' },
           queries: [
             {
@@ -115,25 +125,25 @@ export const roundsDashboard: DashboardSpec = {
               unit: 'percentunit',
             },
             {
-              expr: maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="mean"'),
+              expr: points(maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="mean"')),
               legend: 'change',
-              unit: 'percentunit',
+              unit: POINTS,
             },
             {
-              expr: maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="low"'),
-              legend: 'from',
-              unit: 'percentunit',
+              expr: points(maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="low"')),
+              legend: '95 %: from',
+              unit: POINTS,
             },
             {
-              expr: maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="high"'),
+              expr: points(maxBy(['round'], 'fedloop_round_accuracy_change_ratio', 'estimate="high"')),
               legend: 'to',
-              unit: 'percentunit',
+              unit: POINTS,
             },
-            { expr: maxBy(['round'], 'fedloop_round_evaluations'), legend: 'forecasts', unit: 'short' },
+            { expr: maxBy(['round'], 'fedloop_round_evaluations'), legend: 'forecasts', unit: 'locale' },
             {
               expr: maxBy(['round'], 'fedloop_round_devices', 'outcome="used"'),
               legend: 'devices',
-              unit: 'short',
+              unit: 'locale',
             },
           ],
         },
@@ -156,14 +166,17 @@ export const roundsDashboard: DashboardSpec = {
             {
               expr: maxBy(['round'], 'fedloop_round_accuracy_ratio', 'measured="candidate"'),
               legend: 'candidate',
+              colour: 'blue',
             },
             {
               expr: maxBy(['round'], 'fedloop_round_accuracy_ratio', 'measured="champion"'),
               legend: 'champion',
+              colour: 'green',
             },
             {
               expr: maxBy(['round'], 'fedloop_round_accuracy_ratio', 'measured="persistence"'),
               legend: 'persistence',
+              colour: 'gray',
             },
           ],
         },
@@ -172,15 +185,22 @@ export const roundsDashboard: DashboardSpec = {
           title: 'Change with its 95 % interval',
           description:
             'Candidate minus champion. Intervals know that devices of one recorded stretch, and windows of one hour, share their weather. An interval around zero: chance explains it.',
-          unit: 'percentunit',
+          unit: POINTS,
           decimals: 2,
           noData: NO_ROUND,
           width: 12,
           height: 8,
           by: 'round',
-          queries: (['low', 'mean', 'high'] as const).map((estimate) => ({
-            expr: maxBy(['round'], 'fedloop_round_accuracy_change_ratio', `estimate="${estimate}"`),
+          queries: (
+            [
+              ['low', 'gray'],
+              ['mean', 'blue'],
+              ['high', 'gray'],
+            ] as const
+          ).map(([estimate, colour]) => ({
+            expr: points(maxBy(['round'], 'fedloop_round_accuracy_change_ratio', `estimate="${estimate}"`)),
             legend: estimate,
+            colour,
           })),
         },
       ],
@@ -203,8 +223,13 @@ export const roundsDashboard: DashboardSpec = {
             {
               expr: maxBy(['round'], 'fedloop_round_local_accuracy_ratio', 'source="self-reported"'),
               legend: 'self-reported',
+              colour: 'orange',
             },
-            { expr: maxBy(['round'], 'fedloop_round_local_accuracy_ratio', 'source="real"'), legend: 'real' },
+            {
+              expr: maxBy(['round'], 'fedloop_round_local_accuracy_ratio', 'source="real"'),
+              legend: 'real',
+              colour: 'blue',
+            },
           ],
         },
         {
@@ -242,16 +267,24 @@ export const roundsDashboard: DashboardSpec = {
           kind: 'grouped-bars',
           title: 'Spread of aggregation weights',
           description:
-            'Weight of a local model as a multiple of an equal share, by percentile over the models. All at 1: everybody counts alike. A high 100: one device has a lot to say.',
+            'Weight of a local model as a multiple of an equal share, by percentile over the models. All at 1: everybody counts alike. A high most: one device has a lot to say.',
           unit: 'none',
           decimals: 2,
           noData: NO_ROUND,
           width: 24,
           height: 7,
           by: 'round',
-          queries: (['0', '10', '50', '90', '100'] as const).map((percentile) => ({
+          queries: (
+            [
+              ['0', 'least'],
+              ['10', '10 %'],
+              ['50', 'median'],
+              ['90', '90 %'],
+              ['100', 'most'],
+            ] as const
+          ).map(([percentile, legend]) => ({
             expr: maxBy(['round'], 'fedloop_round_aggregation_weight_ratio', `percentile="${percentile}"`),
-            legend: `${percentile} %`,
+            legend,
           })),
         },
       ],
@@ -284,12 +317,12 @@ export const roundsDashboard: DashboardSpec = {
             'Tries that failed, by step, in five minutes. Temporal tries again; a step that fails again and again ends its round.',
           unit: 'none',
           min: 0,
-          noData: 'No step has run since the workers started.',
+          noData: 'No step failed in this time.',
           width: 12,
           height: 9,
           queries: [
             {
-              expr: `sum by (activity) (increase(${metric('fedloop_activity_duration_seconds_count', 'outcome="failed"')}[5m]))`,
+              expr: `sum by (activity) (increase(${metric('fedloop_activity_duration_seconds_count', 'outcome="failed"')}[5m])) > 0`,
               legend: '{{activity}}',
             },
           ],

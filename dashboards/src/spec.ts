@@ -4,7 +4,12 @@ export interface Query {
   readonly expr: string;
   /** Legend; `{{label}}` stands for a label's value. In tables and charts by category: the column's name. */
   readonly legend: string;
+  /** For what means the same wherever it is drawn; else a colour is found by the name. */
+  readonly colour?: Colour;
 }
+
+/** Differences of shares: the query gives them times 100. */
+export const POINTS = 'suffix:points';
 
 /** Legend of a query whose labels are wanted in a table, but not its value: that of an info metric is always 1. */
 export const HIDDEN = '';
@@ -36,7 +41,7 @@ export interface Thresholds {
   readonly steps: readonly { readonly from: number; readonly colour: Colour }[];
 }
 
-export type Colour = 'green' | 'yellow' | 'red' | 'blue' | 'text';
+export type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'purple' | 'gray' | 'text';
 
 export interface TimeSeriesPanel extends Common {
   readonly kind: 'timeseries';
@@ -50,22 +55,31 @@ export interface TimeSeriesPanel extends Common {
 export interface BarsPanel extends Common {
   readonly kind: 'bars';
   readonly queries: readonly Query[];
+  /** Words and colours that stand for values. */
+  readonly words?: Readonly<Record<number, { readonly text: string; readonly colour: Colour }>>;
   readonly min?: number;
   readonly max?: number;
 }
 
-/** Groups of bars: a category of the label's values, one bar a query in each. */
-export interface GroupedBarsPanel extends Common {
-  readonly kind: 'grouped-bars';
+/** In which order rows stand: by a label, as a number where it holds numbers. */
+interface Ordered {
+  /** The label that rows are joined by. */
   readonly by: string;
+  /** A label of the first query to sort by, where it is not `by`. */
+  readonly sortBy?: string;
+  readonly newestFirst?: boolean;
+}
+
+/** Groups of bars: a category of the label's values, one bar a query in each. */
+export interface GroupedBarsPanel extends Common, Ordered {
+  readonly kind: 'grouped-bars';
   readonly queries: readonly Query[];
   readonly stacked?: boolean;
 }
 
 /** A row a value of the label, a column a query; `labels` are further columns, taken from the first query. */
-export interface TablePanel extends Common {
+export interface TablePanel extends Common, Ordered {
   readonly kind: 'table';
-  readonly by: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly queries: readonly (Query & { readonly unit?: string })[];
 }

@@ -1,8 +1,17 @@
 import { maxBy, metric, quantileOf, ratePer, sumBy } from './promql';
-import { type DashboardSpec } from './spec';
+import { type DashboardSpec, type Thresholds } from './spec';
 
 const NO_STREAM = 'No stream worker is scraped, or it holds no partition.';
 const NO_EVENTS = 'No events in this time: does the fleet send?';
+
+/** Ten thousand events are less than a second's work; a hundred thousand are many. */
+export const LAG_THRESHOLDS: Thresholds = {
+  base: 'green',
+  steps: [
+    { from: 10_000, colour: 'yellow' },
+    { from: 100_000, colour: 'red' },
+  ],
+};
 
 /** Whether the stream keeps up, and what it turns away. */
 export const streamDashboard: DashboardSpec = {
@@ -33,13 +42,7 @@ export const streamDashboard: DashboardSpec = {
           noData: NO_STREAM,
           width: 5,
           height: 4,
-          thresholds: {
-            base: 'green',
-            steps: [
-              { from: 10_000, colour: 'yellow' },
-              { from: 100_000, colour: 'red' },
-            ],
-          },
+          thresholds: LAG_THRESHOLDS,
           query: { expr: sumBy([], 'fedloop_stream_lag_records'), legend: 'records' },
         },
         {
@@ -174,7 +177,16 @@ export const streamDashboard: DashboardSpec = {
           width: 8,
           height: 8,
           queries: [
-            { expr: sumBy(['what'], 'fedloop_stream_state'), legend: '{{what}}' },
+            ...(
+              [
+                ['readings', 'readings in open windows'],
+                ['devices', 'devices known'],
+                ['devices_with_history', 'devices with a history'],
+              ] as const
+            ).map(([what, legend]) => ({
+              expr: sumBy([], 'fedloop_stream_state', `what="${what}"`),
+              legend,
+            })),
             { expr: sumBy([], 'fedloop_stream_open_windows'), legend: 'open windows' },
           ],
         },
@@ -229,7 +241,7 @@ export const streamDashboard: DashboardSpec = {
           title: 'Waiting for the broker',
           description:
             'Results handed to the producer and not acknowledged yet. At its capacity the worker stops reading until it shrinks.',
-          unit: 'bytes',
+          unit: 'decbytes',
           min: 0,
           noData: NO_STREAM,
           width: 8,

@@ -1,4 +1,4 @@
-import { maxBy, metric, quantileOf, ratePer, sumBy } from './promql';
+import { increaseOver, maxBy, metric, quantileOf, ratePer, sumBy } from './promql';
 import { type DashboardSpec } from './spec';
 
 const NO_ANALYTICS = 'No analytics worker is scraped.';
@@ -62,16 +62,20 @@ export const warehouseDashboard: DashboardSpec = {
           kind: 'stat',
           title: 'Latest day',
           description: 'The latest day that batch results speak of, in event time.',
-          unit: 'dateTimeAsIso',
+          unit: 'time:YYYY-MM-DD',
           noData: NO_BATCH,
           width: 5,
           height: 4,
-          query: { expr: `${maxBy([], 'fedloop_batch_latest_day_timestamp_seconds')} * 1000`, legend: 'day' },
+          // At its noon, so that it is the same day wherever the viewer lives.
+          query: {
+            expr: `(${maxBy([], 'fedloop_batch_latest_day_timestamp_seconds')} + 43200) * 1000`,
+            legend: 'day',
+          },
         },
         {
           kind: 'timeseries',
           title: 'Time of a batch run',
-          description: 'Mean time of the runs that ended between two points.',
+          description: 'Mean time of the runs of the past hour.',
           unit: 's',
           min: 0,
           noData: NO_BATCH,
@@ -79,7 +83,7 @@ export const warehouseDashboard: DashboardSpec = {
           height: 7,
           queries: [
             {
-              expr: `${ratePer([], 'fedloop_activity_duration_seconds_sum', 'activity="runBatch"')} / (${ratePer([], 'fedloop_activity_duration_seconds_count', 'activity="runBatch"')} > 0)`,
+              expr: `${increaseOver('1h', 'fedloop_activity_duration_seconds_sum', 'activity="runBatch"')} / (${increaseOver('1h', 'fedloop_activity_duration_seconds_count', 'activity="runBatch"')} > 0)`,
               legend: 'seconds a run',
             },
           ],
@@ -163,7 +167,7 @@ export const warehouseDashboard: DashboardSpec = {
           title: 'Size on disk',
           description:
             'DuckDB’s file and its write-ahead log. Rows of windows and forecasts are kept as long as FEDLOOP_RETENTION says; roll-ups stay.',
-          unit: 'bytes',
+          unit: 'decbytes',
           min: 0,
           noData: NO_ANALYTICS,
           width: 8,
@@ -175,7 +179,7 @@ export const warehouseDashboard: DashboardSpec = {
           title: 'Latest window evaluated',
           description:
             'End of the latest complete window, in event time. It climbs while the fleet sends; flat, with events coming, means that windows are not complete.',
-          unit: 'dateTimeAsIso',
+          unit: 'time:MM-DD HH:mm',
           noData: 'No window was evaluated yet.',
           width: 8,
           height: 10,

@@ -3,6 +3,8 @@ import { type DashboardSpec } from './spec';
 
 const NO_WORKER = 'No worker is scraped: see the targets of Prometheus.';
 const NO_SDK = 'No worker that speaks with Temporal is scraped.';
+/** Temporal's server has workers of its own, under the same names. */
+const OURS = 'task_queue=~"fedloop.*"';
 const NO_WORK = 'Nothing ran in this time.';
 
 /** The processes, and what Temporal's SDK says of them. */
@@ -19,13 +21,14 @@ export const workersDashboard: DashboardSpec = {
         {
           kind: 'bars',
           title: 'Up',
-          description: '1 for each target that Prometheus can read, 0 for one that is gone.',
+          description: 'Whether Prometheus can read each target.',
           unit: 'none',
           min: 0,
           max: 1,
           noData: NO_WORKER,
           width: 6,
           height: 8,
+          words: { 0: { text: 'gone', colour: 'red' }, 1: { text: 'up', colour: 'green' } },
           queries: [{ expr: maxBy(['job', 'instance'], 'up'), legend: '{{job}} {{instance}}' }],
         },
         {
@@ -49,7 +52,7 @@ export const workersDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Memory',
           description: 'Resident memory of each worker.',
-          unit: 'bytes',
+          unit: 'decbytes',
           min: 0,
           noData: NO_WORKER,
           width: 6,
@@ -92,7 +95,7 @@ export const workersDashboard: DashboardSpec = {
           height: 8,
           queries: [
             {
-              expr: sumBy(['instance', 'worker_type'], 'temporal_worker_task_slots_available'),
+              expr: sumBy(['instance', 'worker_type'], 'temporal_worker_task_slots_available', OURS),
               legend: '{{instance}} {{worker_type}}',
             },
           ],
@@ -198,7 +201,7 @@ export const workersDashboard: DashboardSpec = {
           height: 8,
           queries: [
             {
-              expr: sumBy(['task_queue', 'poller_type'], 'temporal_num_pollers'),
+              expr: sumBy(['task_queue', 'poller_type'], 'temporal_num_pollers', OURS),
               legend: '{{task_queue}} {{poller_type}}',
             },
           ],

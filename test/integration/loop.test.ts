@@ -45,6 +45,7 @@ const summarySchema = z.object({
   seed: z.number(),
   rounds: z.array(roundSchema),
   persistence: z.object({ accuracy: z.number() }),
+  latestWindow: z.iso.datetime(),
 });
 const runningSchema = z.object({
   runFolder: z.string(),
@@ -202,11 +203,12 @@ describe('the loop', () => {
     });
   });
 
-  it('has in its summary what `fedloop sql` says', async () => {
+  it('has in its summary what `fedloop sql` says of the windows that it counts, whatever closed since', async () => {
     for (const { version, accuracy, evaluations, accuracyCi95 } of summary.rounds) {
       const [row] = await sql(
         z.object({ evaluations: z.number(), accuracy: z.number() }),
-        `SELECT count(*)::INT AS evaluations, avg(is_correct::INT) AS accuracy FROM model_evaluations WHERE model_version = '${version}'`,
+        `SELECT count(*)::INT AS evaluations, avg(is_correct::INT) AS accuracy FROM model_evaluations
+         WHERE model_version = '${version}' AND window_start <= TIMESTAMPTZ '${summary.latestWindow}' AT TIME ZONE 'UTC'`,
       );
       expect({ version, evaluations }).toEqual({ version, evaluations: row!.evaluations });
       expect(accuracy).toBeCloseTo(row!.accuracy, 9);

@@ -35,6 +35,13 @@ const QUIET = new Map([
   ['Workflows ended C', 'no workflow is cancelled'],
   ['Requests to Temporal B', 'no request need fail'],
   ['Devices without a forecast A', 'every device may have its lags'],
+  ['Steps that failed A', 'no step fails'],
+  ['Against the one before A', 'the gate may have kept the first champion'],
+  ['Champion against candidate B', 'a candidate may come and go between two scrapes'],
+  ['Champion against candidate C', 'the gate may have kept the first champion'],
+  ...['A', 'B', 'C', 'D', 'E'].map(
+    (refId) => [`Accuracy by regime ${refId}`, 'a window of few devices may have none of a regime'] as const,
+  ),
 ]);
 
 interface Panel {
@@ -210,7 +217,10 @@ function sane(value: number, unit: string): boolean {
       return value >= -1 && value <= 1;
     case 'celsius':
       return Math.abs(value) < 60;
-    case 'dateTimeAsIso':
+    case 'suffix:points':
+      return value >= -100 && value <= 100;
+    case 'time:YYYY-MM-DD':
+    case 'time:MM-DD HH:mm':
       return value > Date.UTC(2000, 0, 1) && value < Date.UTC(2100, 0, 1);
     case 's':
       return value > -120 && value < 3_600;

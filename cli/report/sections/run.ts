@@ -72,7 +72,7 @@ export function settingsSection(data: ReportData): Html {
         ] as const)),
     ...(first === undefined || last === undefined
       ? []
-      : ([['live windows', `${clock(first)} to ${clock(last)} UTC, event time`]] as const)),
+      : ([['windows counted', `${clock(first)} to ${clock(last)} UTC, event time`]] as const)),
   ];
   const list = (entries: readonly (readonly [string, string])[]): Html =>
     html`<dl>

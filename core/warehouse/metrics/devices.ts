@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { type SerialConnection } from '../connection';
-import { ACCURACY_BANDS, DEVICE_WINDOWS_WITH_METRICS, WORST_DEVICES } from '../limits';
+import { ACCURACY_BANDS, DEVICE_WINDOWS, WORST_DEVICES } from '../limits';
 import { type TableFigures } from './table-figures';
 
 /**
  * How the champion treats single devices. A device's id is no label, there are too many of them: bands say how many devices
- * are served how well, ranks say how bad the worst are, and `fedloop sql` and the report name them.
+ * are served how well, ranks say how bad the worst are, and the view `champion_devices`, which both are made of, names them.
  */
 export function deviceFigures(figures: TableFigures, connection: SerialConnection): void {
-  const over = `over the champion's latest ${DEVICE_WINDOWS_WITH_METRICS} complete windows`;
+  const over = `over the champion's latest ${DEVICE_WINDOWS} complete windows`;
   const devices = figures.gauge(
     'fedloop_champion_devices',
     `Devices by their own accuracy ${over}; band = the percentages that it lies between.`,
@@ -30,10 +30,10 @@ export function deviceFigures(figures: TableFigures, connection: SerialConnectio
     ['rank'],
   );
   figures.read(async () => {
-    const bands = await connection.rows(bandRow, `${DEVICE_SCORES} ${BANDS}`);
+    const bands = await connection.rows(bandRow, BANDS);
     const worst = await connection.rows(
       worstRow,
-      `${DEVICE_SCORES} SELECT accuracy, mae, bias FROM scores ORDER BY mae DESC, device_id LIMIT ${WORST_DEVICES}`,
+      `SELECT accuracy, mae, bias FROM champion_devices ORDER BY mae DESC, device_id LIMIT ${WORST_DEVICES}`,
     );
     return () => {
       for (let band = 0; bands.length > 0 && band < ACCURACY_BANDS; band += 1) {
@@ -52,25 +52,9 @@ export function deviceFigures(figures: TableFigures, connection: SerialConnectio
 const bandRow = z.object({ band: z.int(), devices: z.int() });
 const worstRow = z.object({ accuracy: z.number(), mae: z.number(), bias: z.number() });
 
-/** The feedback's windows are few, so they are found first; rows of other times are then not even looked at. */
-const DEVICE_SCORES = `
-  WITH champion AS (SELECT model_version FROM model_versions WHERE stage = 'champion' LIMIT 1),
-  windows AS (
-    SELECT DISTINCT window_start FROM model_feedback
-    WHERE scope = 'window' AND model_version = (SELECT model_version FROM champion)
-    ORDER BY window_start DESC LIMIT ${DEVICE_WINDOWS_WITH_METRICS}
-  ),
-  scores AS (
-    SELECT device_id, count(*) FILTER (WHERE is_correct) / count(*) AS accuracy, avg(abs(error)) AS mae, avg(error) AS bias
-    FROM evaluation_rows
-    WHERE model_version = (SELECT model_version FROM champion)
-      AND window_start BETWEEN (SELECT min(window_start) FROM windows) AND (SELECT max(window_start) FROM windows)
-    GROUP BY device_id
-  )`;
-
 const BANDS = `
   SELECT least(${ACCURACY_BANDS} - 1, floor(accuracy * ${ACCURACY_BANDS}))::INTEGER AS band, count(*) AS devices
-  FROM scores GROUP BY band`;
+  FROM champion_devices GROUP BY band`;
 
 /** `00-20`, `20-40`, …: in percent, so that they sort as text. */
 function nameOf(band: number): string {

@@ -39,6 +39,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: { round: 2, step: 'evaluate', candidate: 'v2', devicesTrained: 1_600 },
   lag: 12_345,
+  silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
 });
@@ -52,25 +53,48 @@ describe('status', () => {
       '12,345 events',
       '1: v1 promoted, better',
       'round 2: evaluate v2 on live windows',
-      '2026-01-02T00:00:00.000Z (nightly)',
+      'since 2026-01-01 00:00 UTC',
+      '2026-01-02 00:00 UTC (nightly)',
       'runs/20260101-000000-0001/logs',
     ])
       expect(screen).toContain(part);
     expect(screen.split('\n').length).toBeLessThanOrEqual(24);
   });
 
-  it('says so where somebody does not answer', () => {
-    const screen = renderStatus(
-      status({ champion: null, lag: null, round: null, lastRound: null, nextScheduled: null }),
-      '/work',
-    );
+  const nothing = {
+    champion: null,
+    versions: [],
+    lag: null,
+    round: null,
+    lastRound: null,
+    nextScheduled: null,
+  };
+
+  it('says so where there is nothing yet', () => {
+    const screen = renderStatus(status({ ...nothing, lag: 0 }), '/work');
     for (const part of [
       'none measured yet',
-      'unknown: Kafka does not answer',
+      '0 events',
+      'none yet',
       'no round under way',
       'nothing scheduled',
     ])
       expect(screen).toContain(part);
+    expect(screen).not.toContain('unknown');
+  });
+
+  it('never takes silence for nothing', () => {
+    const silent = status({ ...nothing, silent: ['the analytics worker', 'Temporal', 'Kafka'] });
+    const unknown = (text: string, who: string): number =>
+      text.split(`unknown: ${who} does not answer`).length - 1;
+    const screen = renderStatus(silent, '/work');
+    expect(unknown(screen, 'the analytics worker')).toBe(2);
+    expect(unknown(screen, 'Temporal')).toBe(2);
+    expect(unknown(screen, 'Kafka')).toBe(1);
+    expect(renderBoard(silent)).not.toMatch(/none|no round|No version/);
+    expect(plainLine(silent)).toBe(
+      'unknown: the analytics worker does not answer; unknown: Temporal does not answer',
+    );
   });
 });
 

@@ -20,6 +20,8 @@ export class FakeKafka {
   private wakers: (() => void)[] = [];
   /** What the group has committed, by `partition/topic`. */
   readonly committed = new Map<string, number>();
+  /** Refuse every commit, as a group does that has taken its member for dead. */
+  refusesCommits = false;
 
   constructor(private readonly partitions: number) {}
 
@@ -106,6 +108,8 @@ export class FakeKafka {
           pause: refuse,
           resume: refuse,
           commit: (positions) => {
+            if (this.refusesCommits)
+              return Promise.reject(new Error('The coordinator is not aware of this member'));
             for (const { topic, partition, offset } of positions)
               this.committed.set(`${partition}/${topic}`, offset);
             return Promise.resolve();

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentSchema } from '../../../core/contracts/config';
@@ -107,6 +108,20 @@ describe('the warehouse service', () => {
     closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
     await kafka.deliver();
     expect(kafka.committed.get(`0/${TOPICS.evaluations.name}`)).toBe(1);
+  });
+
+  it('goes on storing when the group refuses its offset, as after a pause of the whole machine', async () => {
+    kafka.refusesCommits = true;
+    closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
+    await kafka.deliver();
+    kafka.refusesCommits = false;
+    closeWindow(1, 0, [{ version: 'v0', device: 'a', error: 0 }]);
+    await kafka.deliver();
+    expect(kafka.committed.get(`0/${TOPICS.evaluations.name}`)).toBe(2);
+    const stored = await withConnection(service.warehouse, (connection) =>
+      connection.rows(z.object({ n: z.int() }), 'SELECT count(*) AS n FROM evaluation_rows'),
+    );
+    expect(stored).toEqual([{ n: 2 }]);
   });
 
   it('tells model-feedback of a rollback once, also over a restart, and the round shows it', async () => {
