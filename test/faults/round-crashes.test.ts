@@ -118,12 +118,8 @@ async function begun(round: WorkflowHandle, activity: string, attempt = 1): Prom
     const { raw } = await round.describe();
     const pending = raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
     const began = pending?.lastStartedTime;
-    if (
-      (pending?.attempt ?? 0) >= attempt &&
-      began !== null &&
-      began !== undefined &&
-      pending?.state === RUNNING
-    )
+    const state: unknown = pending?.state;
+    if ((pending?.attempt ?? 0) >= attempt && began !== null && began !== undefined && state === RUNNING)
       return Number(began.seconds) * 1_000 + (began.nanos ?? 0) / 1_000_000;
     await sleep(50);
   }
