@@ -131,13 +131,20 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
   );
 }
 
-/** Resolves when every partition of the topics has a leader, so that it can be written to. */
+/**
+ * Resolves when every partition of the topics can be written to: it has a leader, and that one answers for it. A broker tells of leaders a
+ * moment before it is ready to be one, and a request that it takes for some of its partitions and refuses for others is sent
+ * again whole, so that records come twice.
+ */
 async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {
   const deadline = performance.now() + TOPICS_READY_MS;
   for (;;) {
     try {
       const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
-      if (known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
+      if (known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) {
+        await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+        return;
+      }
     } catch (cause) {
       if (performance.now() > deadline)
         throw new FedloopError('KafkaUnavailable', `new topics are not ready: ${messageOf(cause)}`, {
