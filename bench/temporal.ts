@@ -119,6 +119,7 @@ function render(results: readonly Result[]): string {
       'share s',
       'between s',
     ],
+    style: { head: [], border: [] },
   });
   for (const { devices, rounds } of results) {
     rounds.forEach(({ events, actions, payloads, seconds }, index) => {
