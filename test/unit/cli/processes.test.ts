@@ -93,10 +93,12 @@ describe('the guardian', () => {
     const guardian = spawn(process.execPath, [packageFile('bin', 'guardian.js'), '200'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const watched = spawn('sh', ['-c', 'trap "" TERM; while :; do sleep 1000; done'], {
+    const watched = spawn('sh', ['-c', 'trap "" TERM; echo deaf; while :; do sleep 1000; done'], {
       detached: true,
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
+    // Before that it would end at the first asking, and prove nothing.
+    await once(watched.stdout, 'data');
     const released = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
     guardian.stdin.write(`+${watched.pid!}\n+${released.pid!}\n-${released.pid!}\n`);
     await once(guardian.stdout, 'data');
