@@ -42,11 +42,12 @@ export async function deploy(
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
   const panelScores = await inbox.panelScores(plan);
   const { candidates, feedbackUsed: settledBy } = settleCandidates(plan, aggregated, panelScores, evidence);
+  // Refits were published before the panels scored them, so that whoever has read the scores has read them.
   const feedbackUsed = {
     ...settledBy,
     ...(aggregated.wantsPanels && {
-      steady_refit_share: await inbox.refitShare(plan, PROPOSALS.steadyRefitted),
-      refit_share: await inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
+      steady_refit_share: inbox.refitShare(plan, PROPOSALS.steadyRefitted),
+      refit_share: inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
     }),
   };
 

@@ -68,8 +68,8 @@ export interface UpdateInbox {
   scores(ref: RoundRef, last: number): Promise<readonly ScoreMessage[]>;
   /** @throws FedloopError `NotFound` when the proposal was never published. */
   proposal(ref: RoundRef, name: string): Promise<Float32Array>;
-  /** How much of its step a refitted proposal takes; null when no refit was made under this name. */
-  refitShare(ref: RoundRef, name: string): Promise<number | null>;
+  /** How much of its step a refitted proposal takes, as far as messages have been read; null when no refit was made under this name. */
+  refitShare(ref: RoundRef, name: string): number | null;
   /** What sites have sent by now, by site name. */
   descriptions(ref: RoundRef): Promise<readonly SiteDescription[]>;
   refitSums(ref: RoundRef): Promise<readonly PanelSums[]>;
@@ -150,10 +150,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
         throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
       return proposal.weights;
     },
-    async refitShare(ref, name) {
-      await tail.sync();
-      return of(ref.attempt).proposals.get(name)?.refitShare ?? null;
-    },
+    refitShare: (ref, name) => of(ref.attempt).proposals.get(name)?.refitShare ?? null,
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),

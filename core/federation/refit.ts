@@ -2,7 +2,7 @@ import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { FedloopError } from '../contracts/errors';
 import { type FlatWeights, type NetworkShape } from '../model/types';
 import { REFIT_RIDGE, REFIT_ROBUST_SCALE, RESIDUAL_CLIP } from './constants';
-import { isFiniteVector } from './vectors';
+import { addScaled, isFiniteVector } from './vectors';
 
 /**
  * Sums from which the output layer is refitted. With h = [hidden activations, 1], H = hidden + 1, residual r = clip(y − o, ±2) and
@@ -73,23 +73,21 @@ export function refitSums(
 
 /** Sums of several sites as one. @throws FedloopError `InvalidInput` when they come from networks of different sizes. */
 export function addRefitSums(parts: readonly RefitSums[]): RefitSums {
-  const [first, ...others] = parts;
+  const [first] = parts;
   if (first === undefined) throw new FedloopError('InvalidInput', 'refit: no site sent sums');
-  return others.reduce<RefitSums>((sum, part) => {
-    if (part.gram.length !== sum.gram.length)
-      throw new FedloopError('InvalidInput', 'refit: sums of networks of different sizes');
-    const places = Math.max(sum.blocks.length, part.blocks.length);
-    return {
-      gram: plus(sum.gram, part.gram),
-      blocks: Array.from({ length: places }, (_, place) => addBlocks(sum.blocks[place], part.blocks[place])),
-    };
-  }, first);
-}
-
-function addBlocks(one: RefitBlock | undefined, other: RefitBlock | undefined): RefitBlock {
-  if (one === undefined || other === undefined)
-    return one ?? other ?? { rows: 0, moment: new Float64Array(0) };
-  return { rows: one.rows + other.rows, moment: plus(one.moment, other.moment) };
+  if (parts.some(({ gram }) => gram.length !== first.gram.length))
+    throw new FedloopError('InvalidInput', 'refit: sums of networks of different sizes');
+  const places = Math.max(...parts.map(({ blocks }) => blocks.length));
+  return {
+    gram: sumOf(parts.map(({ gram }) => gram)),
+    blocks: Array.from({ length: places }, (_, place) => {
+      const own = parts.flatMap(({ blocks }) => blocks[place] ?? []);
+      return {
+        rows: own.reduce((sum, { rows }) => sum + rows, 0),
+        moment: sumOf(own.map(({ moment }) => moment)),
+      };
+    }),
+  };
 }
 
 /**
@@ -121,7 +119,7 @@ export function refitOutputLayer(
   if (blocks.length < 2) return null;
   if (!isFiniteVector(gram) || !blocks.every(({ moment }) => isFiniteVector(moment))) return null;
   const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
-  const moment = blocks.map((block) => block.moment).reduce(plus);
+  const moment = sumOf(blocks.map((block) => block.moment));
   const system = new CholeskyDecomposition(
     Matrix.from1DArray(size, size, [...gram]).add(Matrix.eye(size).mul(ridge * rows)),
   );
@@ -144,8 +142,10 @@ export function refitOutputLayer(
   return isFiniteVector(weights) ? { weights, share } : null;
 }
 
-function plus(one: Float64Array, other: Float64Array): Float64Array {
-  return one.map((value, at) => value + (other[at] ?? NaN));
+function sumOf(vectors: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(vectors[0]?.length ?? 0);
+  for (const vector of vectors) addScaled(sum, vector, 1);
+  return sum;
 }
 
 function dot(one: Float64Array, other: readonly number[]): number {

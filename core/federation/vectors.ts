@@ -51,7 +51,7 @@ export function weightedSum(
 }
 
 /** sum += factor · row, in place; the building block of means that are taken chunk by chunk. */
-export function addScaled(sum: Float64Array, row: FlatWeights, factor: number): void {
+export function addScaled(sum: Float64Array, row: FlatWeights | Float64Array, factor: number): void {
   if (factor === 0) return;
   for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? NaN) + factor * (row[at] ?? NaN);
 }
