@@ -1,3 +1,4 @@
+import { untrainedLineage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { type FeatureSums } from '../core/contracts/site-reports';
@@ -38,18 +39,7 @@ export async function deployFirstVersion(
     },
     weights: initialWeights(PRODUCT_SHAPE, seed),
   };
-  const lineage = {
-    round: 0,
-    parents: [],
-    strategy: 'none',
-    role: null,
-    seed,
-    devices: 0,
-    devices_sha256: null,
-    data_from: null,
-    data_until: null,
-    feedback_used: {},
-  };
+  const lineage = untrainedLineage(seed);
   await deployModels(
     producer,
     deployments,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
+import { listOf, wholeNumber } from '../cli/options';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { FEDLOOP, playTurn, type Contender } from './rounds/contender';
 import { obtainPeer, PEERS, type PeerName } from './rounds/peers';
@@ -37,7 +38,7 @@ const program = new Command('bench:rounds')
   .option(
     '--devices <n,…>',
     'sizes of the fleet (goals are given for 240, 2407, 24070 and 240700)',
-    listOf(positive),
+    listOf(wholeNumber(1)),
     [2_407],
   )
   .option(
@@ -46,16 +47,16 @@ const program = new Command('bench:rounds')
     listOf(networkName),
     Object.keys(NETWORKS),
   )
-  .option('--repeat <n>', 'measured runs, after one that warms up', positive, 5)
-  .option('--rows <n>', 'training rows of each device', positive, 256)
-  .option('--threads <n>', 'threads of one run; 0 = one a core', whole, 0)
+  .option('--repeat <n>', 'measured runs, after one that warms up', wholeNumber(1), 5)
+  .option('--rows <n>', 'training rows of each device', wholeNumber(1), 256)
+  .option('--threads <n>', 'threads of one run; 0 = one a core', wholeNumber(0), 0)
   .option(
     '--peer <name,…>',
     `others that do the same work in the same run: ${Object.keys(PEERS).join(', ')}`,
     listOf(peerName),
     [],
   )
-  .option('--peer-repeat <n>', 'measured runs of each peer, after one that warms up', positive, 1)
+  .option('--peer-repeat <n>', 'measured runs of each peer, after one that warms up', wholeNumber(1), 1)
   .option('--json', 'print the results as JSON', false);
 
 async function main(): Promise<void> {
@@ -159,18 +160,6 @@ function tableOf(results: readonly Result[]): string {
   return table.toString();
 }
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('must be a whole number');
-  return value;
-}
-
-function positive(text: string): number {
-  const value = whole(text);
-  if (value === 0) throw new InvalidArgumentError('must be at least 1');
-  return value;
-}
-
 function peerName(text: string): PeerName {
   if (text !== 'flower' && text !== 'pfl')
     throw new InvalidArgumentError(`must be one of ${Object.keys(PEERS).join(', ')}`);
@@ -181,10 +170,6 @@ function networkName(text: string): string {
   if (!(text in NETWORKS))
     throw new InvalidArgumentError(`must be one of ${Object.keys(NETWORKS).join(', ')}`);
   return text;
-}
-
-function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
-  return (text) => text.split(',').map((part) => parse(part.trim()));
 }
 
 main().catch((cause: unknown) => {

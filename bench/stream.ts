@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeFailure } from '../cli/fail';
 import { LIMITS } from '../cli/limits';
+import { listOf, wholeNumber } from '../cli/options';
 import { Processes } from '../cli/processes/processes';
 import { cacheFolder } from '../cli/servers/cache';
 import { startServers, type Servers } from '../cli/servers/servers';
@@ -45,30 +46,35 @@ const program = new Command('bench:stream')
   .description(
     'Events from Kafka through the stream worker and the analytics worker into DuckDB: events a second, time from a window’s close to its readable rows, memory and cores.',
   )
-  .option('--events <n>', 'events in the topic', positive, 12_000_000)
-  .option('--devices <n,…>', 'sizes of the fleet; a topic is filled for each', listOf(positive), [
+  .option('--events <n>', 'events in the topic', wholeNumber(1), 12_000_000)
+  .option('--devices <n,…>', 'sizes of the fleet; a topic is filled for each', listOf(wholeNumber(1)), [
     REFERENCE_DEVICES,
   ])
-  .option('--rate <n>', 'events a second of event time, of all devices together', positive, 12_000)
+  .option('--rate <n>', 'events a second of event time, of all devices together', wholeNumber(1), 12_000)
   .option(
     '--rate-per-device',
     `each device sends as often as one of ${REFERENCE_DEVICES.toLocaleString('en')} would, so that the rate grows with the fleet`,
     false,
   )
-  .option('--partitions <n>', 'partitions of the topic', positive, 4)
+  .option('--partitions <n>', 'partitions of the topic', wholeNumber(1), 4)
   .option(
     '--workers <n>',
     'stream workers that share the partitions: a core’s worth each, so one a core is as many as help; one in real time',
-    positive,
+    wholeNumber(1),
   )
-  .option('--repeat <n>', 'runs, of which the median is shown', positive, 3)
+  .option('--repeat <n>', 'runs, of which the median is shown', wholeNumber(1), 3)
   .option('--peer <name,…>', `also run others over the same topic: ${PEERS.join(', ')}`, listOf(peerName), [])
   .option(
     '--realtime',
     'send events by the clock instead, as they would come, and measure what that costs',
     false,
   )
-  .option('--seconds <n>', 'how long to measure in real time, after the start has settled', positive, 180)
+  .option(
+    '--seconds <n>',
+    'how long to measure in real time, after the start has settled',
+    wholeNumber(1),
+    180,
+  )
   .option('--json', 'print the results as JSON', false);
 
 /** Everything measured over one filled topic. */
@@ -238,21 +244,10 @@ function rateText(eventsPerSecond: number | undefined): string {
   return `${Math.round(eventsPerSecond ?? NaN).toLocaleString('en')} events/s`;
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('must be a whole number of at least 1');
-  return value;
-}
-
 function peerName(text: string): PeerName {
   const known = PEERS.find((name) => name === text);
   if (known === undefined) throw new InvalidArgumentError(`must be of ${PEERS.join(', ')}`);
   return known;
-}
-
-function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
-  return (text) => text.split(',').map((part) => parse(part.trim()));
 }
 
 withSession(main)

@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { listOf, wholeNumber } from '../cli/options';
 import { findRunning, type RunningSystem } from '../cli/running';
 import { cacheFolder } from '../cli/servers/cache';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
@@ -33,8 +34,8 @@ const DATA = resolve(__dirname, '../../data/weather');
 
 const program = new Command('bench:temporal')
   .description('Events, payload bytes, actions and time of real rounds, read from their histories.')
-  .option('--devices <n,…>', 'sizes of the fleet', listOfCounts, [2_407])
-  .option('--rounds <n>', 'rounds of each', count, 3)
+  .option('--devices <n,…>', 'sizes of the fleet', listOf(wholeNumber(1)), [2_407])
+  .option('--rounds <n>', 'rounds of each', wholeNumber(1), 3)
   .option('--json', 'print the results as JSON', false);
 
 async function main(): Promise<void> {
@@ -138,17 +139,6 @@ function render(results: readonly Result[]): string {
     });
   }
   return `${table.toString()}\nwork: training, aggregation and the wait for live windows. share: everything else. between: no step ran.`;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
-  return value;
-}
-
-function listOfCounts(text: string): number[] {
-  return text.split(',').map(count);
 }
 
 main().catch((thrown: unknown) => {

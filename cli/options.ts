@@ -84,3 +84,8 @@ export function strategyOption(): Option {
 export function jsonOption(): Option {
   return new Option('--json', 'print JSON on stdout');
 }
+
+/** Values between commas, each read by `parse`. */
+export function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
+  return (text) => text.split(',').map((part) => parse(part.trim()));
+}

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { listOf, participants, positiveNumber, wholeNumber } from '../../cli/options';
 import { STRATEGY_NAMES } from '../../core/contracts/rounds';
 import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../core/fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';
@@ -33,10 +34,10 @@ export function readOptions(): Options {
       'Play federated rounds without servers: closed loop against open loop, part by part, paired by seed.',
     )
     .option('--data <folder>', 'recorded series', 'data/weather')
-    .option('--devices <n>', 'size of the fleet', positive, 2_407)
+    .option('--devices <n>', 'size of the fleet', wholeNumber(1), 2_407)
     .option('--participants <n|all>', 'devices that train in a round', participants, 20)
-    .option('--rounds <n>', 'rounds', positive, 12)
-    .option('--windows <n>', 'live windows of a round', positive, 6)
+    .option('--rounds <n>', 'rounds', wholeNumber(1), 12)
+    .option('--windows <n>', 'live windows of a round', wholeNumber(1), 6)
     .option('--scenario <name,…>', `of ${SCENARIOS.join(', ')}`, listOf(scenario), DEFAULT_SCENARIOS)
     .option('--clock <name,…>', CLOCKS.join(', '), listOf(clock), [...CLOCKS])
     .option(
@@ -45,42 +46,25 @@ export function readOptions(): Options {
       strategies,
       CONTENDERS,
     )
-    .option('--seeds <n,…>', 'one fleet and run each', listOf(positive), DEFAULT_SEEDS)
-    .option('--last-rounds <n>', 'rounds at the end that count', positive, 4)
+    .option('--seeds <n,…>', 'one fleet and run each', listOf(wholeNumber(1)), DEFAULT_SEEDS)
+    .option('--last-rounds <n>', 'rounds at the end that count', wholeNumber(1), 4)
     .option(
       '--change-round <n>',
       'round (from 1) at whose first live window the scenario changes',
-      positive,
+      wholeNumber(1),
       7,
     )
-    .option('--tolerance <celsius>', 'a forecast this near is right', celsius, 1)
+    .option('--tolerance <celsius>', 'a forecast this near is right', positiveNumber, 1)
     .option(
       '--processes <n>',
       'fleets played at once, one a core by default',
-      positive,
+      wholeNumber(1),
       availableParallelism(),
     )
     .option('--no-bounds', 'leave out persistence and central training')
     .option('--json', 'print the results as JSON', false)
     .parse()
     .opts<Options>();
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('must be a whole number of at least 1');
-  return value;
-}
-
-function celsius(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('must be a number above 0');
-  return value;
-}
-
-function participants(text: string): number | 'all' {
-  return text === 'all' ? 'all' : positive(text);
 }
 
 function scenario(text: string): Scenario {
@@ -103,8 +87,4 @@ function strategies(text: string): readonly Contender[] {
     );
   }
   return named;
-}
-
-function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
-  return (text) => text.split(',').map((part) => parse(part.trim()));
 }

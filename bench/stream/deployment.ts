@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { deployModels } from '../../activities/shared/registry';
 import { logSettings } from '../../cli/log-settings';
+import { untrainedLineage } from '../../core/contracts/deployments';
 import { type HistoryChunk } from '../../core/contracts/blocks';
 import { versionOfRound } from '../../core/contracts/ids';
 import { MICROS_PER_MILLI } from '../../core/contracts/time';
@@ -41,18 +42,7 @@ export async function prepareDeployment(env: NodeJS.ProcessEnv, workload: Worklo
   const deployments = await followDeployments(kafka, log);
   try {
     await logPast(producer, workload);
-    const lineage = {
-      round: 0,
-      parents: [],
-      strategy: 'none',
-      role: null,
-      seed: 1,
-      devices: 0,
-      devices_sha256: null,
-      data_from: null,
-      data_until: null,
-      feedback_used: {},
-    };
+    const lineage = untrainedLineage(1);
     await deployModels(
       producer,
       deployments,

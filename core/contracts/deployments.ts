@@ -41,6 +41,22 @@ export const lineageSchema = z.object({
 });
 export type Lineage = z.infer<typeof lineageSchema>;
 
+/** Of a version that nobody has trained: untrained weights, drawn with a seed. */
+export function untrainedLineage(seed: number): Lineage {
+  return {
+    round: 0,
+    parents: [],
+    strategy: 'none',
+    role: null,
+    seed,
+    devices: 0,
+    devices_sha256: null,
+    data_from: null,
+    data_until: null,
+    feedback_used: {},
+  };
+}
+
 /** Key `model/<version>`. */
 export const modelMessageSchema = z.object({
   type: z.literal('model'),

@@ -13,6 +13,7 @@ import { selectionMessageSchema, updateKey, type UpdateHeader } from '../../core
 import { parameterCount, PRODUCT_SHAPE } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
+import { runFedloop, type CommandResult } from '../support/run-fedloop';
 import { cacheFolder } from '../../cli/servers/cache';
 
 /**
@@ -139,21 +140,8 @@ async function sql<Row extends z.ZodType>(row: Row, question: string): Promise<z
   return z.array(row).parse(JSON.parse(out));
 }
 
-function fedloop(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [FEDLOOP, ...words], {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (text: Buffer) => (out += text.toString()));
-  child.stderr.on('data', (text: Buffer) => (err += text.toString()));
-  return new Promise((done) => {
-    child.once('close', (code) => {
-      done({ code, out, err });
-    });
-  });
+function fedloop(...words: string[]): Promise<CommandResult> {
+  return runFedloop(words, { cwd: folder, env });
 }
 
 describe('the loop', () => {

@@ -6,6 +6,7 @@ import { dashboardFileSchema } from '../../cli/dashboard/dashboard-file';
 import { unitOf } from '../../cli/dashboard/panel';
 import { connectPrometheus, type Prometheus, type Series } from '../../cli/dashboard/prometheus';
 import { resolveQuery, type TimeRange } from '../../cli/dashboard/variables';
+import { type CommandResult } from './run-fedloop';
 
 /** A system that has played a few rounds, with Prometheus watching from its start. */
 export interface WatchedSystem {
@@ -15,9 +16,7 @@ export interface WatchedSystem {
   readonly workers: readonly { readonly role: string; readonly url: string }[];
   readonly rounds: number;
   readonly sql: <Row extends z.ZodType>(row: Row, question: string) => Promise<z.infer<Row>[]>;
-  readonly fedloop: (
-    ...words: string[]
-  ) => Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
+  readonly fedloop: (...words: string[]) => Promise<CommandResult>;
 }
 
 const FOLDER = resolve(__dirname, '../../dashboards');

@@ -1,5 +1,5 @@
 import { historyChunkSchema, type HistoryChunk } from '../../core/contracts/blocks';
-import { type Stage, type DeploymentMessage } from '../../core/contracts/deployments';
+import { type Stage, type DeploymentMessage, untrainedLineage } from '../../core/contracts/deployments';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { type Micros } from '../../core/contracts/time';
@@ -48,18 +48,7 @@ export async function deployModel(producer: Producer, name: string, seed: number
     version: version(name),
     onnx_base64: bytes.toString('base64'),
     sha256: sha256Of(bytes),
-    lineage: {
-      round: 0,
-      parents: [],
-      strategy: 'none',
-      role: null,
-      seed,
-      devices: 0,
-      devices_sha256: null,
-      data_from: null,
-      data_until: null,
-      feedback_used: {},
-    },
+    lineage: untrainedLineage(seed),
     created_at: '2020-01-01T00:00:00Z',
   };
   await logDeployment(producer, [message]);

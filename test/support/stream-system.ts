@@ -1,9 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageFile } from '../../cli/package-root';
 import { signalGroup } from '../../cli/processes/child';
 import { Processes } from '../../cli/processes/processes';
 import { silentProgress } from '../../cli/progress/progress';
@@ -15,13 +13,7 @@ import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/work
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
-
-/** What a command printed and ended with. */
-export interface CommandResult {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+import { runFedloop, type CommandResult } from './run-fedloop';
 
 /**
  * A broker of its own and workers as processes, all of which a test may kill, freeze and start again. Temporal is the test
@@ -123,20 +115,7 @@ export class StreamSystem {
   }
 
   commandWith(variables: Readonly<Record<string, string>>, ...words: string[]): Promise<CommandResult> {
-    const child = spawn(process.execPath, [packageFile('bin', 'fedloop.js'), ...words], {
-      cwd: this.folder,
-      env: { ...this.env, ...variables },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (text: Buffer) => (out += text.toString()));
-    child.stderr.on('data', (text: Buffer) => (err += text.toString()));
-    return new Promise((done) => {
-      child.once('close', (code) => {
-        done({ code, out, err });
-      });
-    });
+    return runFedloop(words, { cwd: this.folder, env: { ...this.env, ...variables } });
   }
 
   async stop(): Promise<void> {

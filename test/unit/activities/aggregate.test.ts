@@ -1,6 +1,7 @@
 import { aggregate } from '../../../activities/aggregate';
 import { deployModels } from '../../../activities/shared/registry';
 import { openUpdateInbox } from '../../../activities/shared/update-inbox';
+import { untrainedLineage } from '../../../core/contracts/deployments';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
 import { federatedRoundInputSchema, partsFor } from '../../../core/contracts/rounds';
 import { type AggregateResult, type RoundPlan } from '../../../core/contracts/steps';
@@ -49,18 +50,7 @@ beforeEach(async () => {
     },
     weights: initialWeights(PRODUCT_SHAPE, 1),
   };
-  const lineage = {
-    round: 0,
-    parents: [],
-    strategy: 'none',
-    role: null,
-    seed: 1,
-    devices: 0,
-    devices_sha256: null,
-    data_from: null,
-    data_until: null,
-    feedback_used: {},
-  };
+  const lineage = untrainedLineage(1);
   await deployModels(
     producer,
     deployments,

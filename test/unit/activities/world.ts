@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { deployModels } from '../../../activities/shared/registry';
+import { untrainedLineage } from '../../../core/contracts/deployments';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
 import { federatedRoundInputSchema, partsFor } from '../../../core/contracts/rounds';
 import { type SitePlan } from '../../../core/contracts/steps';
@@ -47,18 +48,7 @@ export async function activityWorld(): Promise<ActivityWorld> {
     toleranceCelsius: 1,
     residualStddev: null,
   };
-  const lineage = {
-    round: 0,
-    parents: [],
-    strategy: 'none',
-    role: null,
-    seed: 1,
-    devices: 0,
-    devices_sha256: null,
-    data_from: null,
-    data_until: null,
-    feedback_used: {},
-  };
+  const lineage = untrainedLineage(1);
   await deployModels(
     producer,
     deployments,

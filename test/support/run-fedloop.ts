@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { packageFile } from '../../cli/package-root';
+
+/** What a command printed and ended with. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Run a `fedloop` command to its end, as a user would. */
+export function runFedloop(
+  words: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [packageFile('bin', 'fedloop.js'), ...words], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (err += text.toString()));
+  return new Promise((done) => {
+    child.once('close', (code) => {
+      done({ code, out, err });
+    });
+  });
+}
