@@ -28,7 +28,7 @@ const openLoop: Contender = {
 
 const closedLoop: Contender = {
   name: 'closed-loop',
-  about: 'the default: every part on',
+  about: 'the default',
   strategy: 'closed-loop',
   strategySettings: {},
   parts: partsFor('closed-loop', {}),
@@ -37,8 +37,29 @@ const closedLoop: Contender = {
   liveGate: true,
 };
 
-function without(part: keyof LoopParts, about: string): Contender {
-  return { ...closedLoop, name: `− ${part}`, about, parts: { ...closedLoop.parts, [part]: false } };
+/** What can be left out of the closed loop, and what then holds. */
+const PARTS = {
+  edgeWeights: 'all training samples count alike',
+  clipping: 'updates are taken as long as they are',
+  realWeights: 'the responsive candidate believes self-reports, the steady one everybody',
+  steadyRefit: 'the steady output layer stays as averaged',
+  refit: 'the responsive output layer stays as averaged',
+  evidenceRule: 'the responsive candidate always serves',
+  liveGate: 'the window in shadow stops nobody',
+} as const satisfies Partial<Readonly<Record<keyof LoopParts | 'liveGate', string>>>;
+type Part = keyof typeof PARTS;
+const PART_NAMES = Object.keys(PARTS).filter((name): name is Part => name in PARTS);
+
+/** The closed loop without some of its parts. Several at once show what parts are worth that stand in for one another. */
+function without(...parts: readonly Part[]): Contender {
+  const off = Object.fromEntries(parts.filter((part) => part !== 'liveGate').map((part) => [part, false]));
+  return {
+    ...closedLoop,
+    name: parts.map((part) => `− ${part}`).join(' '),
+    about: parts.map((part) => PARTS[part]).join('; '),
+    parts: { ...closedLoop.parts, ...off },
+    liveGate: !parts.includes('liveGate'),
+  };
 }
 
 /** The opponent first; everybody is compared with it on the same fleets, seeds and rounds. */
@@ -67,28 +88,35 @@ export const CONTENDERS: readonly Contender[] = [
     about: 'closed-loop whose panels see actual values of other samples',
     shuffled: true,
   },
-  without('edgeWeights', 'all training samples count alike'),
-  without('clipping', 'updates are taken as long as they are'),
-  without('realWeights', 'the responsive candidate believes self-reports, the steady one everybody'),
-  without('steadyRefit', 'the steady output layer stays as averaged'),
-  without('refit', 'the responsive output layer stays as averaged'),
-  without('evidenceRule', 'the responsive candidate always serves'),
-  without('panelGate', 'panel C stops nobody'),
-  { ...closedLoop, name: '− liveGate', about: 'the window in shadow stops nobody', liveGate: false },
+  ...PART_NAMES.map((part) => without(part)),
+  {
+    ...closedLoop,
+    name: '+ panelGate',
+    about: 'panel C stops responsive candidates that are worse there, before they are deployed',
+    parts: partsFor('closed-loop', { panelGate: true }),
+  },
 ];
 
 /**
- * The opponent, and those named: contenders by their names, or any strategy as it is by default. Null when a name is neither.
+ * The opponent, and those named: contenders by their names, the closed loop without several parts (`− clipping − realWeights`), or any strategy
+ * as it is by default. Null when a name is none of them.
  */
 export function contendersNamed(names: readonly string[]): readonly Contender[] | null {
   const chosen: Contender[] = [openLoop];
   for (const name of names) {
     if (name === openLoop.name) continue;
-    const known = CONTENDERS.find((contender) => contender.name === name) ?? plainStrategy(name);
+    const known =
+      CONTENDERS.find((contender) => contender.name === name) ?? withoutNamed(name) ?? plainStrategy(name);
     if (known === null) return null;
     chosen.push(known);
   }
   return chosen;
+}
+
+function withoutNamed(name: string): Contender | null {
+  const [before, ...named] = name.split('− ').map((part) => part.trim());
+  const parts = named.flatMap((part) => PART_NAMES.find((known) => known === part) ?? []);
+  return before === '' && parts.length > 0 && parts.length === named.length ? without(...parts) : null;
 }
 
 function plainStrategy(name: string): Contender | null {

@@ -62,7 +62,10 @@ export type LoopParts = z.infer<typeof loopPartsSchema>;
 /** Parts as a round's input names them; what is left out follows the strategy. */
 export const partsInputSchema = loopPartsSchema.partial();
 
-/** `closed-loop` has all of its parts by default; every other strategy is what its paper says unless a part is asked for. */
+/**
+ * `closed-loop` has its parts by default, but for the panel gate, which stopped nobody that the live gate would have let through in any scenario
+ * (docs/closed-loop.md); every other strategy is what its paper says unless a part is asked for.
+ */
 export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
   return {
@@ -72,7 +75,7 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
     refit: given.refit ?? on,
     steadyRefit: given.steadyRefit ?? on,
     evidenceRule: given.evidenceRule ?? on,
-    panelGate: given.panelGate ?? on,
+    panelGate: given.panelGate ?? false,
   };
 }
 

@@ -10,7 +10,7 @@ export interface PanelGateVerdict {
 
 /**
  * The champion stays when the proposal's paired difference on panel C lies below −2 standard errors − 0.2 points.
- * Insurance: it changes nothing but under attack. Nothing measured: passes, the live gate comes after it.
+ * Off by default: it changed nothing in any scenario, with the live gate behind it (docs/closed-loop.md). Nothing measured: passes.
  */
 export function panelGate({ devices, difference: sum, squaredDifference }: PanelTally): PanelGateVerdict {
   if (devices === 0) return { pass: true, difference: 0, standardError: 0 };

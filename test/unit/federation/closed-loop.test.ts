@@ -294,7 +294,7 @@ describe('the evidence rule', () => {
 });
 
 describe('settling a round', () => {
-  const parts = partsFor('closed-loop', {});
+  const parts = partsFor('closed-loop', { panelGate: true });
   const right = tallyPanel(samplesOf([0, 0]), [0, 0], [0, 0]);
   const worse = tallyPanel(samplesOf([0, 0]), [2, 2], [0, 0]);
   const edge = tallyPanel(samplesOf([0, 0]), [1, 1], [0, 0]);
@@ -352,8 +352,21 @@ describe('settling a round', () => {
     ).toBe('champion');
   });
 
+  it('leaves the panel gate to rounds that ask for it', () => {
+    const request = {
+      steady: alone,
+      responsive: { proposal: { b: right, c: worse }, refitted: null },
+      evidence: [],
+    };
+    expect(settleRound({ ...request, parts: partsFor('closed-loop', {}) })).toMatchObject({
+      responsive: 'proposal',
+      feedbackUsed: { panel_gate: 'off' },
+    });
+    expect(settleRound({ ...request, parts }).responsive).toBe('champion');
+  });
+
   it('does without the parts that are switched off', () => {
-    const off = partsFor('closed-loop', { evidenceRule: false, panelGate: false });
+    const off = partsFor('closed-loop', { evidenceRule: false });
     expect(
       settleRound({
         parts: off,
