@@ -3,6 +3,7 @@ import { type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
 import { scoreLocalModels } from '../core/federation/local-scoring';
+import { type OutgoingMessage } from '../core/platform/kafka';
 import { type Site } from './shared/site';
 
 /**
@@ -17,7 +18,8 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
   const predictor = await site.modelsOnSamples();
   const chunks = await dependencies.inbox.updates(plan, trainedTo);
 
-  let range: MessageRange = { site: dependencies.site, first: -1, last: -1, count: 0 };
+  // Sent together at the end: two ways to the broker instead of one a chunk.
+  const messages: OutgoingMessage[] = [];
   for (const { header, deltas } of chunks) {
     Context.current().cancellationSignal.throwIfAborted();
     // No weights of this network: aggregation leaves them out with their reason.
@@ -32,15 +34,20 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
       device_id: header.devices.map(({ device_id }) => device_id),
       ...(await scoreLocalModels(predictor, champion.model.weights, deltas, samples)),
     };
-    const [position] = await dependencies.producer.send(TOPICS.updates.name, [
-      {
-        key: updateKey('score', plan.round, dependencies.site, header.site, header.chunk),
-        value: JSON.stringify(message),
-      },
-    ]);
-    const offset = position?.offset ?? -1;
-    range = { ...range, first: range.first < 0 ? offset : range.first, last: offset, count: range.count + 1 };
-    Context.current().heartbeat();
+    messages.push({
+      key: updateKey('score', plan.round, dependencies.site, header.site, header.chunk),
+      value: JSON.stringify(message),
+    });
   }
-  return range;
+  return sendScores(dependencies, messages);
+}
+
+/** @returns where they stand; the last one goes alone, so that its own offset is known. */
+async function sendScores(
+  { producer, site }: Pick<Site['dependencies'], 'producer' | 'site'>,
+  messages: readonly OutgoingMessage[],
+): Promise<MessageRange> {
+  await producer.send(TOPICS.updates.name, messages.slice(0, -1));
+  const [position] = await producer.send(TOPICS.updates.name, messages.slice(-1));
+  return { site, last: position?.offset ?? -1, count: messages.length };
 }

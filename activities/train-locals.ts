@@ -25,7 +25,6 @@ const SELECTION_PER_MESSAGE = 5_000;
 /** Chunks that were sent before this attempt at the activity: kept in its heartbeat, so that a retry goes on behind them. */
 const sentSchema = z.object({
   chunks: z.int(),
-  first: z.int(),
   last: z.int(),
   trained: z.int(),
   leftOut: z.partialRecord(leftOutReasonSchema, z.int()),
@@ -53,7 +52,6 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
 
   let sent: Sent = heartbeatProgress(sentSchema) ?? {
     chunks: 0,
-    first: -1,
     last: -1,
     trained: 0,
     leftOut: {},
@@ -98,11 +96,9 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
               value: encodeFrame(header, deltas),
             },
           ]);
-          const offset = position?.offset ?? -1;
           sent = {
             chunks: chunk + 1,
-            first: sent.first < 0 ? offset : sent.first,
-            last: offset,
+            last: position?.offset ?? -1,
             trained: sent.trained + devices.length,
             leftOut: addReasons(sent.leftOut, leftOut),
           };
@@ -116,7 +112,6 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   );
   return {
     site: dependencies.site,
-    first: sent.first,
     last: sent.last,
     count: sent.chunks,
     trained: sent.trained,

@@ -86,10 +86,9 @@ export interface SitePlan extends RoundPlan {
 
 // --- 2. train locals
 
-/** Where a site's messages of one kind stand in `model-updates`: `count` of them at offsets from `first` to `last`. */
+/** A site's messages of one kind in `model-updates`: `count` of them, the last at the offset `last`; -1 when there is none. */
 export interface MessageRange {
   readonly site: SiteName;
-  readonly first: number;
   readonly last: number;
   readonly count: number;
 }

@@ -87,6 +87,3 @@ export const EVIDENCE_THRESHOLD = 1;
 
 /** Multi-Krum compares every pair: beyond this many updates a round would take minutes. */
 export const MAX_KRUM_UPDATES = 5_000;
-
-/** Numbers that a device's row of counts may hold at once in memory while scoring; 16 M outputs are 64 MB. */
-export const MAX_SCORE_OUTPUTS = 16_000_000;

@@ -1,8 +1,7 @@
 import { type ScoreMessage } from '../contracts/updates';
 import { type ModelsOnSamples } from '../model/batch-predictor';
 import { type FlatWeights } from '../model/types';
-import { MAX_SCORE_OUTPUTS, RECENT_WINDOWS } from './constants';
-import { isCorrect } from './panel-tally';
+import { RECENT_WINDOWS } from './constants';
 import { type Samples } from './samples';
 import { type RealAccuracy } from './strategies/strategy';
 import { type CheckedUpdate } from './update-checks';
@@ -21,39 +20,28 @@ export async function scoreLocalModels(
   deltas: Float32Array,
   samples: Samples,
 ): Promise<LocalScores> {
-  const parameters = base.length;
-  const models = deltas.length / parameters;
-  const isRecent = Uint8Array.from(samples.age, (age) => Number(age < RECENT_WINDOWS));
-  const scores: LocalScores = {
-    rows_recent: isRecent.reduce((sum, flag) => sum + flag, 0),
+  const models = deltas.length / base.length;
+  // Group by group: all samples, and the recent ones.
+  const groups = new Float32Array(samples.count * GROUPS);
+  let recent = 0;
+  samples.age.forEach((age, sample) => {
+    const isRecent = Number(age < RECENT_WINDOWS);
+    recent += isRecent;
+    groups.set([1, isRecent], sample * GROUPS);
+  });
+  const counts = await predictor.countCorrect(base, deltas, { x: samples.x, actual: samples.y, groups });
+  const correctIn = (group: number): number[] =>
+    Array.from({ length: models }, (_, model) => counts[model * GROUPS + group] ?? 0);
+  return {
+    rows_recent: recent,
     rows_long: samples.count,
-    correct_recent: new Array<number>(models).fill(0),
-    correct_long: new Array<number>(models).fill(0),
+    correct_recent: correctIn(1),
+    correct_long: correctIn(0),
   };
-  if (samples.count === 0) return scores;
-  const atOnce = Math.max(1, Math.floor(MAX_SCORE_OUTPUTS / samples.count));
-  for (let first = 0; first < models; first += atOnce) {
-    const until = Math.min(first + atOnce, models);
-    const weights = deltas.slice(first * parameters, until * parameters);
-    for (let at = 0; at < weights.length; at += 1)
-      weights[at] = (weights[at] ?? NaN) + (base[at % parameters] ?? NaN);
-    const outputs = await predictor.predict(weights, samples.x);
-    for (let model = first; model < until; model += 1) {
-      let recent = 0;
-      let long = 0;
-      for (let sample = 0; sample < samples.count; sample += 1) {
-        const right = isCorrect(
-          (outputs[(model - first) * samples.count + sample] ?? NaN) - (samples.y[sample] ?? NaN),
-        );
-        long += right;
-        recent += right * (isRecent[sample] ?? 0);
-      }
-      scores.correct_recent[model] = recent;
-      scores.correct_long[model] = long;
-    }
-  }
-  return scores;
 }
+
+/** Groups of samples that a model's correct ones are counted in. */
+const GROUPS = 2;
 
 interface Counts {
   correctRecent: number;

@@ -1,8 +1,8 @@
 import { type InferenceSession } from 'onnxruntime-node';
 import { FedloopError } from '../contracts/errors';
-import { ACTIVATIONS_PER_RUN, MODELS_PER_TILE, SAMPLES_PER_TILE } from './limits';
+import { ACTIVATIONS_PER_RUN, MODELS_PER_COUNT, MODELS_PER_TILE, SAMPLES_PER_TILE } from './limits';
 import { weightOffsets } from './network';
-import { forwardGraph, versionsGraph } from './prediction-graphs';
+import { countingGraph, forwardGraph, versionsGraph } from './prediction-graphs';
 import { floatData, floats, openSession } from './session';
 import { parameterCount, type FlatWeights, type GlobalModel, type NetworkShape } from './types';
 
@@ -10,6 +10,16 @@ export interface PredictorOptions {
   readonly shape: NetworkShape;
   /** Threads of one run; 0 = one a core. */
   readonly threads: number;
+}
+
+/** Samples that models are counted on. */
+export interface SampleGroups {
+  /** Scaled features [S, inputs]. */
+  readonly x: Float32Array;
+  /** Actual changes in units of tolerance [S]. */
+  readonly actual: Float32Array;
+  /** 1 where a sample belongs to a group, else 0 [S, G]. */
+  readonly groups: Float32Array;
 }
 
 /**
@@ -20,10 +30,15 @@ export class ModelsOnSamples {
   private constructor(
     private readonly shape: NetworkShape,
     private readonly session: InferenceSession,
+    private readonly counting: InferenceSession,
   ) {}
 
   static async create({ shape, threads }: PredictorOptions): Promise<ModelsOnSamples> {
-    return new ModelsOnSamples(shape, await openSession(forwardGraph(shape, 'shared'), threads));
+    return new ModelsOnSamples(
+      shape,
+      await openSession(forwardGraph(shape, 'shared'), threads),
+      await openSession(countingGraph(shape), threads),
+    );
   }
 
   /**
@@ -51,8 +66,42 @@ export class ModelsOnSamples {
     return outputs;
   }
 
+  /**
+   * How many samples each model gets right, by group: counts [M, G] of |output − actual| ≤ 1 in units of tolerance, row-major. The models' weights
+   * are base [P] + deltas [M, P].
+   * @throws FedloopError `InvalidData` when an array holds no whole number of rows.
+   */
+  async countCorrect(base: FlatWeights, deltas: Float32Array, samples: SampleGroups): Promise<Float64Array> {
+    const { x, actual, groups } = samples;
+    const parameters = parameterCount(this.shape);
+    const models = rowsIn(deltas, parameters, 'weights');
+    const count = rowsIn(x, this.shape.inputs, 'features');
+    const width = count === 0 ? 0 : groups.length / count;
+    const counts = new Float64Array(models * width);
+    for (const [first, until] of pieces(count, SAMPLES_PER_TILE)) {
+      const tile = {
+        base: stackOf(base, parameters),
+        x: stackOf(rowsOf(x, this.shape.inputs, first, until), this.shape.inputs),
+        actual: floats(actual.subarray(first, until), until - first),
+        groups: stackOf(rowsOf(groups, width, first, until), width),
+      };
+      for (const [firstModel, untilModel] of pieces(models, MODELS_PER_COUNT)) {
+        const { counts: found } = await this.counting.run({
+          ...tile,
+          deltas: stackOf(rowsOf(deltas, parameters, firstModel, untilModel), parameters),
+        });
+        floatData(found).forEach((value, at) => {
+          const place = firstModel * width + at;
+          counts[place] = (counts[place] ?? NaN) + value;
+        });
+      }
+    }
+    return counts;
+  }
+
   async release(): Promise<void> {
     await this.session.release();
+    await this.counting.release();
   }
 
   private async predictTile(weights: Float32Array, x: Float32Array): Promise<Float32Array> {

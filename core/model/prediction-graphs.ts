@@ -2,6 +2,9 @@ import { GraphBuilder, type Value } from './graph';
 import { activationsOf, outputsOf, unstack, withOnes } from './stacked-network';
 import { FEATURE_CLIP, parameterCount, type NetworkShape } from './types';
 
+/** onnx.TensorProto.DataType.FLOAT, as the operator Cast names it. */
+const FLOAT = 1;
+
 /**
  * Many networks on rows of scaled features. Inputs: `weights` [M, P] and `x`, either [S, inputs], shared by all networks,
  * or [M, S, inputs], each network's own. Output: `outputs` [M, S, 1] in units of tolerance.
@@ -11,6 +14,31 @@ export function forwardGraph(shape: NetworkShape, rows: 'shared' | 'own'): Uint8
   const x = graph.input('x', rows === 'shared' ? ['S', shape.inputs] : ['M', 'S', shape.inputs]);
   const outputs = stackedForward(graph, withOnes(graph, x, rows === 'shared' ? 2 : 3), shape);
   graph.output(graph.op('Identity', [outputs], {}, 'outputs'), ['M', 'S', 1]);
+  return graph.encode();
+}
+
+/**
+ * How many of the same rows many networks get right. Inputs: `base` [1, P] and `deltas` [M, P], whose sums are the networks' weights; scaled
+ * features `x` [S, inputs] and what came of them, `actual` [S], in units of tolerance; `groups` [S, G], 1 where a row belongs to a group and 0
+ * elsewhere. Output: `counts` [M, G] of rows with |output − actual| ≤ 1. Outputs of networks are counted where they are made: [M, S] of
+ * them never leave the cache.
+ */
+export function countingGraph(shape: NetworkShape): Uint8Array {
+  const graph = new GraphBuilder('fedloop-counting');
+  const parameters = parameterCount(shape);
+  const x = graph.input('x', ['S', shape.inputs]);
+  const actual = graph.input('actual', ['S']);
+  const groups = graph.input('groups', ['S', 'G']);
+  const flat = graph.op('Add', [
+    graph.input('deltas', ['M', parameters]),
+    graph.input('base', [1, parameters]),
+  ]);
+  const weights = unstack(graph, flat, shape);
+  const outputs = outputsOf(graph, activationsOf(graph, withOnes(graph, x, 2), weights), weights);
+  const errors = graph.op('Abs', [graph.op('Sub', [graph.reshape(outputs, 0, -1), actual])]);
+  const isCorrect = graph.op('LessOrEqual', [errors, graph.constant('edge', [1], [1])]);
+  const correct = graph.op('Cast', [isCorrect], { to: FLOAT });
+  graph.output(graph.op('MatMul', [correct, groups], {}, 'counts'), ['M', 'G']);
   return graph.encode();
 }
 

@@ -144,7 +144,6 @@ describe('a round', () => {
         if ((failures -= 1) >= 0) return Promise.reject(new Error('the broker is away'));
         return Promise.resolve({
           site: plan.quota!.site,
-          first: 0,
           last: 1,
           count: 2,
           trained: 42,

@@ -194,7 +194,7 @@ export function evaluationOf(
   };
 }
 
-const range = { site: SITE, first: 0, last: 1, count: 2 };
+const range = { site: SITE, last: 1, count: 2 };
 
 /** Activities of a round in which nothing goes wrong. */
 const smoothRound: MockActivities = {

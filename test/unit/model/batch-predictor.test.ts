@@ -7,7 +7,12 @@ import {
   VersionPredictor,
 } from '../../../core/model/batch-predictor';
 import { scaleFeatures } from '../../../core/model/features';
-import { ACTIVATIONS_PER_RUN, MODELS_PER_TILE, SAMPLES_PER_TILE } from '../../../core/model/limits';
+import {
+  ACTIVATIONS_PER_RUN,
+  MODELS_PER_COUNT,
+  MODELS_PER_TILE,
+  SAMPLES_PER_TILE,
+} from '../../../core/model/limits';
 import { forward, initialWeights } from '../../../core/model/network';
 import { parameterCount, PRODUCT_SHAPE, type GlobalModel } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
@@ -41,11 +46,40 @@ describe('many models on the same samples', () => {
     }
   });
 
+  it('counts by group what each model gets right, over the bounds of tiles', async () => {
+    const models = MODELS_PER_COUNT + 2;
+    const samples = SAMPLES_PER_TILE + 3;
+    const base = modelAt(manyModels(1), 0);
+    const deltas = manyModels(models);
+    const x = gaussians(samples * SMALL.inputs, random);
+    // A sensor's gap is nobody's success.
+    const actual = gaussians(samples, random).fill(NaN, 7, 8);
+    const groups = Float32Array.from({ length: 2 * samples }, (_, at) =>
+      at % 2 === 0 || at % 3 === 0 ? 1 : 0,
+    );
+    const predictor = await ModelsOnSamples.create({ shape: SMALL, threads: 2 });
+    const counts = await predictor.countCorrect(base, deltas, { x, actual, groups });
+    await predictor.release();
+    expect(counts).toHaveLength(2 * models);
+    for (let model = 0; model < models; model += 1) {
+      const weights = modelAt(deltas, model).map((delta, at) => delta + base[at]!);
+      const errors = forward(SMALL, weights, x, samples).map((output, at) => Math.abs(output - actual[at]!));
+      // One that lies on the edge may fall on either side, by the order in which floats are added.
+      const onEdge = errors.filter((error) => Math.abs(error - 1) < 1e-4).length;
+      for (const group of [0, 1]) {
+        const expected = errors.filter((error, at) => error <= 1 && groups[2 * at + group] === 1).length;
+        expect(Math.abs(counts[2 * model + group]! - expected)).toBeLessThanOrEqual(onEdge);
+      }
+    }
+  });
+
   it('gives nothing for no models or no samples', async () => {
     const predictor = await ModelsOnSamples.create({ shape: SMALL, threads: 1 });
     expect(await predictor.predict(new Float32Array(), gaussians(SMALL.inputs, random))).toHaveLength(0);
     expect(await predictor.predict(manyModels(2), new Float32Array())).toHaveLength(0);
     await expect(predictor.predict(new Float32Array(3), new Float32Array())).rejects.toThrow(/no weights/);
+    const nothing = { x: new Float32Array(), actual: new Float32Array(), groups: new Float32Array() };
+    expect(await predictor.countCorrect(modelAt(manyModels(1), 0), manyModels(2), nothing)).toHaveLength(0);
     await predictor.release();
   });
 });
