@@ -118,6 +118,7 @@ function render(results: readonly Result[]): string {
       'total s',
       'work s',
       'share s',
+      'scoring s',
       'between s',
     ],
     style: { head: [], border: [] },
@@ -134,11 +135,29 @@ function render(results: readonly Result[]): string {
         seconds.total.toFixed(2),
         seconds.work.toFixed(2),
         seconds.share.toFixed(2),
+        seconds.scoring.toFixed(2),
         seconds.betweenSteps.toFixed(2),
       ]);
     });
   }
-  return `${table.toString()}\nwork: training, aggregation and the wait for live windows. share: everything else. between: no step ran.`;
+  return [
+    table.toString(),
+    'work: training, aggregation and the wait for live windows. share: everything else; of it scoring: local models and proposals on panels, refits',
+    'and their sums; between: no step ran.',
+    ...results.map(renderSteps),
+  ].join('\n');
+}
+
+/** Where the seconds went: each step in each round, in the order in which a round takes them. */
+function renderSteps({ devices, rounds }: Result): string {
+  const names = [...new Set(rounds.flatMap(({ seconds }) => Object.keys(seconds.steps)))];
+  const table = new Table({
+    head: [`${devices} devices: seconds`, ...rounds.map((_, index) => `round ${index + 1}`)],
+    style: { head: [], border: [] },
+  });
+  for (const name of names)
+    table.push([name, ...rounds.map(({ seconds }) => seconds.steps[name]?.toFixed(3) ?? '')]);
+  return table.toString();
 }
 
 main().catch((thrown: unknown) => {

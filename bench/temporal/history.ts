@@ -15,15 +15,18 @@ export interface RoundCost {
     readonly work: number;
     /** Everything else: the other steps, and what lies between steps. */
     readonly share: number;
-    /** Of that, time in which no activity ran at all. */
+    /** Of that, the steps that prepare or judge an aggregation: scoring local models, sums for refits, refits, scoring proposals. */
+    readonly scoring: number;
+    /** Of that, time in which no activity ran at all: Temporal's own part. */
     readonly betweenSteps: number;
-    /** From begin to end of each step, longest first. */
+    /** From begin to end of each step, in the order in which they began. */
     readonly steps: Readonly<Record<string, number>>;
   };
 }
 
 /** What Temporal is there for: the share of the others is what it and the bookkeeping cost. */
 const WORK = new Set(['trainLocals', 'aggregate', 'evaluate']);
+const SCORING = new Set(['scoreLocals', 'sumPanels', 'refit', 'scoreProposals']);
 
 interface Span {
   readonly name: string;
@@ -39,7 +42,8 @@ export function costOf(history: History): RoundCost {
   const work = covered(spans.filter(({ name }) => WORK.has(name)));
   const sizes = payloadSizes(events);
   const steps = new Map<string, number>();
-  for (const { name, begin, end } of spans) steps.set(name, (steps.get(name) ?? 0) + (end - begin) / 1_000);
+  for (const { name, begin, end } of spans.toSorted((one, other) => one.begin - other.begin))
+    steps.set(name, (steps.get(name) ?? 0) + (end - begin) / 1_000);
   return {
     events: events.length,
     actions: events.filter(isAction).length,
@@ -52,8 +56,9 @@ export function costOf(history: History): RoundCost {
       total: total / 1_000,
       work: work / 1_000,
       share: (total - work) / 1_000,
+      scoring: covered(spans.filter(({ name }) => SCORING.has(name))) / 1_000,
       betweenSteps: (total - covered(spans)) / 1_000,
-      steps: Object.fromEntries([...steps].sort(([, one], [, other]) => other - one)),
+      steps: Object.fromEntries(steps),
     },
   };
 }
