@@ -28,8 +28,6 @@ module.exports = {
         '<rootDir>/test/faults/**/*.test.ts',
         '<rootDir>/test/replay/**/*.test.ts',
       ],
-      // Killed workers and absent servers in mid-round take minutes, and hold on a free machine alone: FEDLOOP_ROUND_FAULTS=1 runs them.
-      testPathIgnorePatterns: process.env.FEDLOOP_ROUND_FAULTS === '1' ? [] : ['/round-crashes\\.test\\.ts$'],
       globalSetup: '<rootDir>/test/support/start-servers.ts',
       globalTeardown: '<rootDir>/test/support/stop-servers.ts',
     },
