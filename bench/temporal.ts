@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { listOf, wholeNumber } from '../cli/options';
+import { listOf, participants, wholeNumber } from '../cli/options';
 import { findRunning, type RunningSystem } from '../cli/running';
 import { cacheFolder } from '../cli/servers/cache';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
@@ -20,6 +20,8 @@ import { describeMachine, writeResults } from './support/results';
 interface Options {
   readonly devices: readonly number[];
   readonly rounds: number;
+  readonly windows: number;
+  readonly participants: number | 'all';
   readonly json: boolean;
 }
 
@@ -36,20 +38,24 @@ const program = new Command('bench:temporal')
   .description('Events, payload bytes, actions and time of real rounds, read from their histories.')
   .option('--devices <n,…>', 'sizes of the fleet', listOf(wholeNumber(1)), [2_407])
   .option('--rounds <n>', 'rounds of each', wholeNumber(1), 3)
+  .option('--windows <n>', 'live windows that a candidate is judged on', wholeNumber(1, 1_000), 6)
+  .option('--participants <n|all>', 'devices that train in a round', participants, 'all')
   .option('--json', 'print the results as JSON', false);
 
 async function main(): Promise<void> {
   const options = program.parse().opts<Options>();
   const results: Result[] = [];
-  for (const devices of options.devices)
-    results.push({ devices, rounds: await measure(devices, options.rounds) });
+  for (const devices of options.devices) results.push({ devices, rounds: await measure(devices, options) });
   const path = await writeResults('temporal', { machine: describeMachine(), ...{ results } }, new Date());
   process.stdout.write(
     options.json ? `${JSON.stringify(results, null, 2)}\n` : `${render(results)}\n${path}\n`,
   );
 }
 
-async function measure(devices: number, rounds: number): Promise<RoundCost[]> {
+async function measure(
+  devices: number,
+  { rounds, windows, participants: training }: Options,
+): Promise<RoundCost[]> {
   const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-temporal-'));
   const demo = spawn(
     process.execPath,
@@ -62,6 +68,10 @@ async function measure(devices: number, rounds: number): Promise<RoundCost[]> {
       String(devices),
       '--rounds',
       String(rounds),
+      '--windows',
+      String(windows),
+      '--participants',
+      String(training),
       '--data',
       DATA,
     ],

@@ -1,6 +1,7 @@
 import {
   type DuckDBConnection,
   type DuckDBDataChunk,
+  type DuckDBResult,
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
@@ -51,6 +52,31 @@ export class SerialConnection {
 
   chunks(sql: string, parameters?: Parameters): Promise<DuckDBDataChunk[]> {
     return this.alone((inside) => inside.chunks(sql, parameters));
+  }
+
+  /** Native chunks as they are made, for more rows than should stand in memory. The connection is busy until the last was taken. */
+  async *stream(sql: string, parameters?: Parameters): AsyncGenerator<DuckDBDataChunk> {
+    let release: () => void = () => undefined;
+    const taken = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const begun = new Promise<DuckDBResult>((resolve, reject) => {
+      this.alone(async () => {
+        const { values, types } = bound(parameters);
+        resolve(await this.connection.stream(sql, values, types));
+        await taken;
+      }).catch(reject);
+    });
+    try {
+      const result = await begun;
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk;
+      }
+    } finally {
+      release();
+    }
   }
 
   /** Have the connection to oneself until `work` is done. */

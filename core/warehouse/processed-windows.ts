@@ -28,7 +28,7 @@ export async function readDeviceSlots(folder: string): Promise<Map<string, strin
  * The past as a folder of readings tells it (`*.csv`, `*.csv.gz`, `*.parquet`, as the batch path reads them): means by device
  * and window, in batches, file by file, sorted by device and time within a file. Broken rows, and files that cannot be read
  * or have no temperature, are passed over (the batch path reports them); a folder that is missing has no past.
- * @throws FedloopError `InvalidData` when the folder is there and cannot be read.
+ * @throws FedloopError `InvalidData` when the folder is there and cannot be read; `WarehouseFailed` when a file does not fit in memory and on disk.
  */
 export async function* readProcessedWindows(
   folder: string,
@@ -46,8 +46,7 @@ export async function* readProcessedWindows(
   const counter = await FileCounter.open();
   try {
     for (const name of files) {
-      // Chunk by chunk: a fleet's past is a million rows and must not stand in memory twice.
-      for (const chunk of await chunksOf(counter, join(path, name), windowMicros)) yield windowsOf(chunk);
+      for await (const chunk of chunksOf(counter, join(path, name), windowMicros)) yield windowsOf(chunk);
     }
   } finally {
     await counter.close();
@@ -58,23 +57,28 @@ function isMissing(cause: unknown): boolean {
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT';
 }
 
-async function chunksOf(
-  counter: FileCounter,
+/** Chunk by chunk as DuckDB makes them: the past of a large fleet is tens of millions of rows and stands in memory nowhere but in its ring. */
+async function* chunksOf(
+  { connection }: FileCounter,
   path: string,
   windowMicros: Micros,
-): Promise<DuckDBDataChunk[]> {
-  const { connection } = counter;
+): AsyncGenerator<DuckDBDataChunk> {
   try {
     const layout = await layoutOf(connection, path);
-    if (typeof layout === 'string') return [];
+    if (typeof layout === 'string') return;
     const sensors = await sensorsOf(connection, path, layout);
     const temperature = columnOf(sensors, 'temperature');
-    if (temperature === null) return [];
-    return await connection.chunks(
+    if (temperature === null) return;
+    yield* connection.stream(
       ...windowsQuery(readingsOf(path, layout, sensors, false), sensors, temperature, windowMicros),
     );
-  } catch {
-    return [];
+  } catch (cause) {
+    // What cannot be read is passed over here; the batch path says why. A past that is too large must not pass for none.
+    if (!messageOf(cause).startsWith('Out of Memory')) return;
+    throw new FedloopError('WarehouseFailed', `${path} is too large to be read: ${messageOf(cause)}`, {
+      hint: 'Split it by device into several files.',
+      cause,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import {
   readProcessedWindows,
   type ProcessedWindow,
 } from '../../../core/warehouse/processed-windows';
+import { ROWS_PER_CHUNK } from '../../../core/warehouse/limits';
 import { T0, temporaryFolder, WINDOW } from './helpers';
 
 const folder = temporaryFolder();
@@ -19,6 +20,26 @@ async function all(path: string): Promise<ProcessedWindow[]> {
 }
 
 describe('the past in a folder', () => {
+  it('comes whole and sorted when it is more than one chunk holds, and may be left half read', async () => {
+    const large = temporaryFolder();
+    const devices = 3 * ROWS_PER_CHUNK;
+    const rows = Array.from(
+      { length: devices },
+      (_, device) => `d${devices - device},2020-01-01T00:00:00Z,${device}\n`,
+    );
+    for (const name of ['a.csv', 'b.csv'])
+      writeFileSync(join(large.path, name), `device_id,timestamp,temperature\n${rows.join('')}`);
+    const read = await all(large.path);
+    expect(read).toHaveLength(2 * devices);
+    const first = read.slice(0, devices).map(({ deviceId }) => deviceId);
+    expect(first).toEqual([...first].sort());
+    for await (const part of readProcessedWindows(large.path, WINDOW)) {
+      expect(part.length).toBeGreaterThan(0);
+      break;
+    }
+    large.remove();
+  });
+
   it('comes as means by device and window, sorted, without what is broken', async () => {
     writeFileSync(
       join(folder.path, 'b.csv'),
