@@ -93,8 +93,8 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** For the entry point: what went wrong before the role ran, in one sentence. */
+/** For the entry point: what went wrong before the role ran, and what to do. */
 export function describeFailure(thrown: unknown): string {
-  const hint = thrown instanceof FedloopError && thrown.hint !== undefined ? ` ${thrown.hint}` : '';
+  const hint = thrown instanceof FedloopError && thrown.hint !== undefined ? `. ${thrown.hint}` : '';
   return `${messageOf(thrown)}${hint}`;
 }

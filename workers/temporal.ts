@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
-import { FedloopError, messageOf } from '../core/contracts/errors';
+import { FedloopError } from '../core/contracts/errors';
 import { type Environment } from '../core/contracts/config';
 import { type Logger } from '../core/platform/log';
 import { type RunningRole } from './role';
 import { sdkTelemetry } from './sdk-metrics';
+import { reasonOf, temporalConfig } from './temporal-config';
 
 /** How long running activities get to notice the end of their worker before they are cancelled. */
 const SHUTDOWN_GRACE = '10s';
@@ -58,11 +58,11 @@ export interface TemporalConnection {
 
 /**
  * Address, namespace, API key and TLS come from Temporal's own environment variables and profile file.
- * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace.
+ * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace, or there is no such profile.
  */
 export async function connectToTemporal(log: Logger): Promise<TemporalConnection> {
   installRuntime(log);
-  const config = loadClientConnectConfig();
+  const config = temporalConfig();
   const address = config.connectionOptions.address ?? 'localhost:7233';
   const namespace = config.namespace ?? 'default';
   let connection: NativeConnection;
@@ -71,7 +71,7 @@ export async function connectToTemporal(log: Logger): Promise<TemporalConnection
   } catch (cause) {
     throw new FedloopError(
       'ServerUnavailable',
-      `no Temporal server answers at ${address}: ${messageOf(cause)}`,
+      `no Temporal server answers at ${address}: ${reasonOf(cause)}`,
       {
         hint: 'Check TEMPORAL_ADDRESS and that the server runs.',
         cause,

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { temporalConfig } from '../../workers/temporal-config';
 import { LIMITS } from '../limits';
 
 export interface TemporalClient {
@@ -17,10 +17,10 @@ export function namesTemporal(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Connect to the server that an environment names (TEMPORAL_ADDRESS and its relatives, or a profile).
- * @throws FedloopError `ServerUnavailable`
+ * @throws FedloopError `ServerUnavailable`; `InvalidConfig` as `temporalConfig`, or when there is no such namespace
  */
 export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalClient> {
-  const { connectionOptions, namespace = 'default' } = connectConfig(env);
+  const { connectionOptions, namespace = 'default' } = temporalConfig(env);
   const address = connectionOptions.address ?? 'the configured address';
   const { tls, apiKey, metadata } = connectionOptions;
   try {
@@ -78,17 +78,4 @@ export async function withTemporal<Result>(
   const result = await work(temporal.client);
   await temporal.close();
   return result;
-}
-
-function connectConfig(env: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnectConfig> {
-  const set = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
-  try {
-    return loadClientConnectConfig({ overrideEnvVars: set });
-  } catch (cause) {
-    throw new FedloopError('InvalidConfig', `Temporal’s configuration can’t be read: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
 }
