@@ -13,6 +13,7 @@ import { evaluate } from './evaluate';
 import { feedBack } from './feed-back';
 import { runBatch } from './run-batch';
 import { withFailureCodes } from './shared/failures';
+import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 export interface AnalyticsDependencies {
   readonly service: WarehouseService;
@@ -38,7 +39,7 @@ export function createAnalyticsActivities({
   const checks = new ChampionChecks(service, deployments);
   return withFailureCodes<AnalyticsActivities>({
     evaluate: (input) => evaluate(service, input),
-    feedBack: (input) => feedBack(service, deployments, input),
+    feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, deployments, input)),
     runBatch: (input) => runBatch(service, processed, input),
     checkChampion: (input) => checks.check(input),
   });

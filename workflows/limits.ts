@@ -42,6 +42,13 @@ export const CHANGE_BY_HAND: ActivityOptions = { ...CHANGE_OF_MODELS, scheduleTo
 /** What must happen whatever else does: it waits for a worker as long as it takes. */
 export const CERTAIN_STEP: ActivityOptions = { ...QUICK_STEP };
 
+/** The same, of a step that reads the tables device by device: seconds for thousands of devices, minutes for a million. */
+export const CERTAIN_READING: ActivityOptions = {
+  ...CERTAIN_STEP,
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '1m',
+};
+
 /**
  * Training and scoring: minutes for a quarter of a million devices. Each chunk heartbeats, so a dead worker costs the
  * heartbeat time-out and not the whole step; a retry goes on behind the last chunk that was sent.

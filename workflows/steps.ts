@@ -15,6 +15,7 @@ import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import {
   AGGREGATION,
+  CERTAIN_READING,
   CERTAIN_STEP,
   CHANGE_OF_MODELS,
   EVALUATION_HEARTBEAT,
@@ -152,7 +153,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
       ...stepsAt<Pick<RoundsActivities, 'withdraw'>>(AT_ROUNDS, CERTAIN_STEP, {
         withdraw: 'take the round’s candidates out of force',
       }),
-      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(AT_ANALYTICS, CERTAIN_STEP, {
+      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(AT_ANALYTICS, CERTAIN_READING, {
         feedBack: 'verdict and error patterns to model-feedback and the tables',
       }),
     },

@@ -1,3 +1,4 @@
+import { type DuckDBValue } from '@duckdb/node-api';
 import { z } from 'zod';
 import { type DeviceFeedback, type Feedback } from '../contracts/feedback';
 import { versionIdSchema, type VersionId } from '../contracts/ids';
@@ -171,34 +172,39 @@ function anomaliesOf(patterns: readonly z.infer<typeof patternRow>[]): AnomalyCo
   };
 }
 
-const deviceFeedbackRow = deviceRow.omit({ model_version: true });
-
-/** Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. */
+/**
+ * Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. Read by column: a row object and
+ * its check for each of a quarter of a million devices cost more than the question itself.
+ */
 export async function deviceFeedbackOfRange(
   connection: SerialConnection,
   input: WindowRange & { readonly round: number; readonly version: VersionId },
 ): Promise<DeviceFeedback[]> {
-  const rows = await connection.rows(
-    deviceFeedbackRow,
-    `SELECT device_id, count(*) AS n, count(*) FILTER (WHERE is_correct) AS correct,
-            sum(abs(error)) AS sum_absolute_error, sum(error) AS sum_error
+  const chunks = await connection.chunks(
+    `SELECT device_id, count(*)::INTEGER, (count(*) FILTER (WHERE is_correct))::INTEGER, avg(abs(error)), avg(error)
      FROM evaluation_rows WHERE model_version = $version AND ${IN_RANGE} GROUP BY device_id ORDER BY device_id`,
     { from: timestamp(input.from), until: timestamp(input.until), version: input.version },
   );
-  const chunks = Math.max(1, Math.ceil(rows.length / DEVICES_PER_FEEDBACK));
-  return Array.from({ length: chunks }, (_, chunk): DeviceFeedback => {
-    const part = rows.slice(chunk * DEVICES_PER_FEEDBACK, (chunk + 1) * DEVICES_PER_FEEDBACK);
+  const columns = chunks.map((chunk) => chunk.getColumns());
+  const column = (index: number): DuckDBValue[] => columns.flatMap((of) => of[index] ?? []);
+  const numbers = (index: number): number[] => column(index).map(Number);
+  const devices = column(0).map(String);
+  const [n, correct, mae, bias] = [numbers(1), numbers(2), numbers(3), numbers(4)];
+  const messages = Math.max(1, Math.ceil(devices.length / DEVICES_PER_FEEDBACK));
+  return Array.from({ length: messages }, (_, message): DeviceFeedback => {
+    const part = <Value>(values: readonly Value[]): Value[] =>
+      values.slice(message * DEVICES_PER_FEEDBACK, (message + 1) * DEVICES_PER_FEEDBACK);
     return {
       type: 'device-feedback',
       round: input.round,
       model_version: input.version,
-      chunk,
-      last: chunk === chunks - 1,
-      device_id: part.map(({ device_id }) => device_id),
-      n: part.map(({ n }) => n),
-      n_correct: part.map(({ correct }) => correct),
-      mae: part.map(({ n, sum_absolute_error }) => sum_absolute_error / n),
-      bias: part.map(({ n, sum_error }) => sum_error / n),
+      chunk: message,
+      last: message === messages - 1,
+      device_id: part(devices),
+      n: part(n),
+      n_correct: part(correct),
+      mae: part(mae),
+      bias: part(bias),
     };
   });
 }

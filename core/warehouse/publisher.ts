@@ -1,4 +1,4 @@
-import { type DeviceFeedback, type Feedback, type FeedbackMessage } from '../contracts/feedback';
+import { type Feedback, type FeedbackMessage } from '../contracts/feedback';
 import { type VersionId } from '../contracts/ids';
 import { type Micros } from '../contracts/time';
 import { TOPICS } from '../contracts/topics';
@@ -52,12 +52,10 @@ export class FeedbackPublisher {
       versions: input.versions,
       tolerance: await this.tolerance(),
     });
-    const devices: DeviceFeedback[] = [];
-    for (const version of input.versions) {
-      devices.push(...(await deviceFeedbackOfRange(this.connection, { ...input, version })));
-    }
     // Devices first: whoever reads the verdict finds its details already there.
-    await this.say([...devices, ...feedback]);
+    for (const version of input.versions)
+      await this.say(await deviceFeedbackOfRange(this.connection, { ...input, version }));
+    await this.say(feedback);
     await storeFeedback(this.connection, feedback);
     return feedback;
   }

@@ -216,18 +216,18 @@ export async function startWarehouseService(options: WarehouseServiceOptions): P
       await producer.send(TOPICS.windowRequests.name, [{ key: request.id, value: JSON.stringify(message) }]);
     },
     async waitForWindows({ version, fromWindow, count, onProgress, ...wait }) {
-      let seen = -1;
-      const look = async (): Promise<readonly Micros[]> =>
-        evaluatedWindows(asking, {
-          version,
-          from: fromWindow,
-          before: await completeness.before(),
-          limit: count,
-        });
+      let known: { readonly before: Micros; readonly windows: readonly Micros[] } | undefined;
+      // What is complete does not change: the tables are asked again only when more is, and not after every batch of rows.
+      const look = async (): Promise<readonly Micros[]> => {
+        const before = await completeness.before();
+        if (known?.before === before) return known.windows;
+        const windows = await evaluatedWindows(asking, { version, from: fromWindow, before, limit: count });
+        if (windows.length > (known?.windows.length ?? -1)) onProgress?.(windows);
+        known = { before, windows };
+        return windows;
+      };
       const found = await changes.until(async () => {
         const windows = await look();
-        if (windows.length > seen) onProgress?.(windows);
-        seen = Math.max(seen, windows.length);
         return windows.length >= count ? windows : undefined;
       }, wait);
       return found ?? look();
