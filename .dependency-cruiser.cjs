@@ -48,6 +48,13 @@ module.exports = {
       to: { path: '^(cli|bench|test)/' },
     },
     {
+      // `fedloop --help` would wait for every client and library otherwise.
+      name: 'commands-load-their-work-when-called',
+      severity: 'error',
+      from: { path: '^cli/(main|commands/)' },
+      to: { path: '^cli/actions/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    },
+    {
       name: 'workflows-import-contracts-and-types-of-activities',
       severity: 'error',
       from: { path: '^workflows/' },

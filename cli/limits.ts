@@ -53,4 +53,6 @@ export const LIMITS = {
   statusMillis: 5_000,
   /** A question to a running system. */
   questionMillis: 60_000,
+  /** Rounds that fit on a page that somebody reads. */
+  reportRounds: 12,
 } as const;

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/client';
 import { type z } from 'zod';
 import { FedloopError, messageOf } from '../core/contracts/errors';
-import { ROUNDS_QUEUE, SCHEDULES, type ScheduleName } from '../core/contracts/queues';
+import { ROUNDS_QUEUE, SCHEDULE_NAMES, SCHEDULES, type ScheduleName } from '../core/contracts/queues';
 import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import { parseOrThrow } from '../core/contracts/validation';
@@ -127,7 +127,7 @@ function noteOf(timing: Timing): string {
 /** Fedloop's schedules that the namespace has. */
 export async function listSchedules(client: Client): Promise<readonly ScheduleLine[]> {
   const lines = await Promise.all(
-    scheduleNames().map(async (name): Promise<readonly ScheduleLine[]> => {
+    SCHEDULE_NAMES.map(async (name): Promise<readonly ScheduleLine[]> => {
       try {
         return [await describe(client.schedule.getHandle(SCHEDULES[name]), name)];
       } catch (thrown) {
@@ -137,10 +137,6 @@ export async function listSchedules(client: Client): Promise<readonly ScheduleLi
     }),
   );
   return lines.flat();
-}
-
-export function scheduleNames(): readonly ScheduleName[] {
-  return Object.keys(SCHEDULES) as ScheduleName[];
 }
 
 async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<ScheduleLine> {

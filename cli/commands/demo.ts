@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import { CLOCKS } from '../../core/fleet/settings';
-import { runDemo } from '../demo/run-demo';
 import { type DemoOptions } from '../demo/settings';
 import {
   jsonOption,
@@ -64,5 +63,10 @@ export function registerDemo(program: Command): void {
     .option('--kafka-port <port>', 'port of Kafka (any free one)', port)
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action((options: DemoOptions) => withSession((session) => runDemo(session, options)));
+    .action((options: DemoOptions) =>
+      withSession(async (session) => {
+        const { runDemo } = await import('../demo/run-demo.js');
+        await runDemo(session, options);
+      }),
+    );
 }

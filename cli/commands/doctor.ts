@@ -1,7 +1,4 @@
 import { type Command } from 'commander';
-import { outColours as pc } from '../colours';
-import { FedloopError } from '../../core/contracts/errors';
-import { examine, type Finding } from '../doctor';
 import { jsonOption } from '../options';
 import { withSession } from '../session';
 
@@ -16,28 +13,8 @@ export function registerDoctor(program: Command): void {
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
       withSession(async (session) => {
-        const findings = await examine(session);
-        session.out(
-          options.json === true
-            ? `${JSON.stringify(findings, null, 2)}\n`
-            : findings.map(renderFinding).join(''),
-        );
-        const missing = findings.filter(({ state }) => state === 'missing');
-        if (missing.length > 0) {
-          throw new FedloopError(
-            'ServerUnavailable',
-            `${missing.length === 1 ? '1 thing is' : `${missing.length} things are`} missing`,
-            {
-              hint: 'See above for what to do.',
-            },
-          );
-        }
+        const { doctor } = await import('../actions/doctor.js');
+        await doctor(session, options);
       }),
     );
-}
-
-function renderFinding({ state, name, text, advice }: Finding): string {
-  const sign = { fine: pc.green('✓'), hint: pc.yellow('!'), missing: pc.red('✗') }[state];
-  const more = advice === undefined ? '' : `\n    ${pc.dim(advice)}`;
-  return `${sign} ${name.padEnd(10)} ${text}${more}\n`;
 }

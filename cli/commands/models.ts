@@ -1,27 +1,13 @@
 import { userInfo } from 'node:os';
-import { relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
-import { type ChampionChange } from '../../core/contracts/live-checks';
-import { changeChampion } from '../models/change';
-import { diffOf } from '../models/diff';
-import { exportModel } from '../models/export';
-import { askFileOf, askVersion, askVersions, type VersionName } from '../models/questions';
-import { detailsOf } from '../models/show';
-import { withTables } from '../models/tables';
-import { renderDetails, renderDiff, renderList } from '../models/text';
+import { type ChangeOptions, type ExportOptions, type ListOptions } from '../actions/models';
+import { type VersionName } from '../models/questions';
 import { jsonOption, wholeNumber } from '../options';
-import { findRunning } from '../running';
-import { withSession, type Session } from '../session';
+import { withSession } from '../session';
 
 interface JsonOption {
   readonly json?: boolean;
-}
-
-interface ChangeOptions extends JsonOption {
-  readonly reason: string;
-  readonly by: string;
 }
 
 /** Versions that a list shows unless it is asked for more: a screen or two. */
@@ -57,12 +43,10 @@ function registerQuestions(models: Command): void {
     .description('Versions with their stage and real accuracy, oldest first.')
     .option('--limit <n>', 'at most so many of the latest versions', wholeNumber(1, 100_000), LISTED)
     .addOption(jsonOption())
-    .action((options: JsonOption & { readonly limit: number }) =>
+    .action((options: ListOptions) =>
       withSession(async (session) => {
-        const versions = await withTables(session, (ask) => askVersions(ask, options.limit));
-        print(session, options, versions, renderList);
-        if (versions.length === options.limit)
-          session.progress.note(`The latest ${options.limit}; --limit shows more.`);
+        const { list } = await import('../actions/models.js');
+        await list(session, options);
       }),
     );
   models
@@ -72,7 +56,8 @@ function registerQuestions(models: Command): void {
     .addOption(jsonOption())
     .action((name: VersionName, options: JsonOption) =>
       withSession(async (session) => {
-        print(session, options, await withTables(session, (ask) => detailsOf(ask, name)), renderDetails);
+        const { show } = await import('../actions/models.js');
+        await show(session, name, options);
       }),
     );
   models
@@ -83,7 +68,8 @@ function registerQuestions(models: Command): void {
     .addOption(jsonOption())
     .action((one: VersionName, other: VersionName, options: JsonOption) =>
       withSession(async (session) => {
-        print(session, options, await withTables(session, (ask) => diffOf(ask, one, other)), renderDiff);
+        const { diff } = await import('../actions/models.js');
+        await diff(session, one, other, options);
       }),
     );
   models
@@ -93,22 +79,10 @@ function registerQuestions(models: Command): void {
     .option('--out <file>', 'where to (fedloop-<version>.onnx)')
     .option('--force', 'replace a file that is there')
     .addOption(jsonOption())
-    .action((name: VersionName, options: JsonOption & { readonly out?: string; readonly force?: boolean }) =>
+    .action((name: VersionName, options: ExportOptions) =>
       withSession(async (session) => {
-        const file = await withTables(session, async (ask) =>
-          askFileOf(ask, (await askVersion(ask, name)).version),
-        );
-        const target = options.out ?? `fedloop-${file.model.metadata.version}.onnx`;
-        const exported = await exportModel(file, resolve(session.folder, target), {
-          replace: options.force === true,
-        });
-        print(
-          session,
-          options,
-          exported,
-          ({ version, path, bytes }) =>
-            `${version} is in ${relative(session.folder, path)} (${bytes.toLocaleString('en')} bytes)\n`,
-        );
+        const { exportVersion } = await import('../actions/models.js');
+        await exportVersion(session, name, options);
       }),
     );
 }
@@ -119,9 +93,8 @@ function registerChanges(models: Command): void {
     .argument('<version>', 'v3 or v3-responsive', versionId)
     .action((version: VersionId, options: ChangeOptions) =>
       withSession(async (session) => {
-        const { reason, by } = options;
-        const done = await changeChampion(session, { action: 'promote', version, reason, by });
-        print(session, options, done, renderChange);
+        const { promote } = await import('../actions/models.js');
+        await promote(session, version, options);
       }),
     );
   withReason(models.command('rollback'))
@@ -130,16 +103,8 @@ function registerChanges(models: Command): void {
     .option('--to <version>', 'the version that is to serve instead (the predecessor)', versionId)
     .action((named: VersionId | undefined, options: ChangeOptions & { readonly to?: VersionId }) =>
       withSession(async (session) => {
-        const { reason, by, to } = options;
-        const version = named ?? (await servingHere(session));
-        const done = await changeChampion(session, {
-          action: 'rollback',
-          version,
-          reason,
-          by,
-          ...(to === undefined ? {} : { to }),
-        });
-        print(session, options, done, renderChange);
+        const { rollback } = await import('../actions/models.js');
+        await rollback(session, named, options);
       }),
     );
 }
@@ -153,30 +118,6 @@ function withReason(command: Command): Command {
         .default(userInfo().username, 'your user name'),
     )
     .addOption(jsonOption());
-}
-
-/** Nobody may serve by another name in the meantime: the version that is to go is named before the change is asked for. */
-async function servingHere(session: Session): Promise<VersionId> {
-  if ((await findRunning(session.folder)) === undefined)
-    throw new FedloopError('InvalidInput', 'no system is running in this folder that could tell who serves', {
-      hint: 'Name the version: fedloop models rollback v5 --reason "…".',
-    });
-  return (await withTables(session, (ask) => askVersion(ask, 'champion'))).version;
-}
-
-function renderChange({ champion, previous, changed, reason }: ChampionChange): string {
-  return changed
-    ? `${champion} serves now${previous === null ? '' : ` instead of ${previous}`}\n`
-    : `nothing to do: ${reason}; ${champion} serves\n`;
-}
-
-function print<Result>(
-  session: Session,
-  { json }: JsonOption,
-  result: Result,
-  render: (result: Result) => string,
-): void {
-  session.out(json === true ? `${JSON.stringify(result, null, 2)}\n` : render(result));
 }
 
 function versionName(name: string): VersionName {

@@ -1,28 +1,8 @@
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { type Writable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
-import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { MICROS_PER_MILLI } from '../../core/contracts/time';
-import { decodeModel } from '../../core/model/model-file';
-import { type GlobalModel } from '../../core/model/types';
-import { linesOf } from '../../core/stream/lines';
-import { modelForecaster } from '../../core/stream/model-forecaster';
-import { replayLines } from '../../core/stream/replay';
+import { type ReplayOptions } from '../actions/replay';
 import { duration, jsonOption, positiveNumber, wholeNumber } from '../options';
-import { jsonReport, tableReport, type Write } from './replay-output';
-
-interface ReplayCommandOptions {
-  readonly window: number;
-  readonly watermark: number;
-  readonly partitions: number;
-  readonly model?: string;
-  readonly tolerance: number;
-  readonly flush?: true;
-  readonly json?: true;
-}
 
 const MAX_PARTITIONS = 10_000;
 
@@ -75,38 +55,10 @@ export function registerReplay(program: Command): void {
     .option('--flush', 'close the windows that are open at the end of the input')
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action(replay);
-}
-
-async function replay(file: string, options: ReplayCommandOptions): Promise<void> {
-  const model = options.model === undefined ? undefined : await readModel(options.model);
-  const forecaster = modelForecaster(() => model);
-  const write = writerTo(process.stdout);
-  const report = options.json === true ? jsonReport(write) : tableReport(write, options.tolerance);
-  try {
-    const summary = await replayLines(
-      linesOf(bytesOf(file)),
-      {
-        settings: {
-          ...DEFAULT_STREAM_SETTINGS,
-          windowMicros: options.window,
-          watermarkMicros: options.watermark,
-          toleranceCelsius: options.tolerance,
-        },
-        partitions: options.partitions,
-        versions: model === undefined ? [] : [model.metadata.version],
-        residualStddev: model?.metadata.residualStddev ?? null,
-        forecaster: forecaster.forecast,
-        flush: options.flush === true,
-      },
-      report,
-    );
-    await report.finish(summary);
-  } catch (thrown) {
-    if (!(thrown instanceof ReaderGone)) throw thrown;
-  } finally {
-    await forecaster.release();
-  }
+    .action(async (file: string, options: ReplayOptions) => {
+      const { replay } = await import('../actions/replay.js');
+      await replay(file, options);
+    });
 }
 
 /** Shown as they were typed; carried as microseconds. */
@@ -118,48 +70,4 @@ function windowLength(text: string): number {
   const length = micros(text);
   if (length < 1) throw new InvalidArgumentError('It must be longer than nothing.');
   return length;
-}
-
-async function readModel(path: string): Promise<GlobalModel> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-  return decodeModel(bytes);
-}
-
-async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
-  const source = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: READ_BYTES });
-  try {
-    for await (const piece of source) if (piece instanceof Uint8Array) yield piece;
-  } catch (cause) {
-    throw unreadable(file, cause);
-  }
-}
-
-/** Large reads: a pass through the event loop for every 64 KB would be felt. */
-const READ_BYTES = 1024 * 1024;
-
-function unreadable(path: string, cause: unknown): FedloopError {
-  const name = path === '-' ? 'standard input' : path;
-  return new FedloopError('NotFound', `${name} cannot be read: ${messageOf(cause)}`, { cause });
-}
-
-/** Whoever read our output has closed it, as `head` does: not a failure, and nothing is left to do. */
-class ReaderGone extends Error {}
-
-function writerTo(stream: Writable): Write {
-  let gone = false;
-  stream.on('error', () => {
-    gone = true;
-  });
-  return async (text) => {
-    if (gone) throw new ReaderGone();
-    if (!stream.write(text))
-      await Promise.race([once(stream, 'drain'), once(stream, 'error'), once(stream, 'close')]).catch(
-        () => undefined,
-      );
-  };
 }

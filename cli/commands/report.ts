@@ -1,26 +1,8 @@
-import { stat } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Command } from 'commander';
-import { FedloopError } from '../../core/contracts/errors';
-import { type Ask } from '../../core/warehouse/ask';
-import { askCut } from '../../core/warehouse/cut';
-import { askWorker } from '../ask';
-import { withFile } from '../ask-file';
+import { type ReportOptions } from '../actions/report';
+import { LIMITS } from '../limits';
 import { jsonOption, wholeNumber } from '../options';
-import { collectReport } from '../report/collect';
-import { type ReportData } from '../report/data';
-import { REPORT_ROUNDS, writeReport } from '../report/write';
-import { findRunning } from '../running';
-import { latestRun, namedRun, runFolder, type RunFolder } from '../run-folder';
-import { withSession, type Session } from '../session';
-import { unlessAborted } from '../wait';
-
-interface ReportOptions {
-  readonly out?: string;
-  readonly rounds: number;
-  readonly json?: boolean;
-}
+import { withSession } from '../session';
 
 const HELP = `
 The running system is asked where there is one, else the latest run; RUN is the name of a folder in runs/. The page needs
@@ -40,73 +22,13 @@ export function registerReport(program: Command): void {
     .description('Write what a run measured, with pictures, to one HTML file (runs/<id>/report.html).')
     .argument('[run]', 'the run (the one that is up, else the latest)')
     .option('--out <file>', 'where to write it')
-    .option('--rounds <n>', 'at most so many of the latest rounds', wholeNumber(1, 100), REPORT_ROUNDS)
+    .option('--rounds <n>', 'at most so many of the latest rounds', wholeNumber(1, 100), LIMITS.reportRounds)
     .addOption(jsonOption())
     .addHelpText('after', HELP)
     .action((id: string | undefined, options: ReportOptions) =>
-      withSession((session) => report(session, id, options)),
+      withSession(async (session) => {
+        const { report } = await import('../actions/report.js');
+        await report(session, id, options);
+      }),
     );
-}
-
-async function report(session: Session, id: string | undefined, options: ReportOptions): Promise<void> {
-  const run = await findRun(session, id);
-  const step = session.progress.step(`Asking the tables of run ${run.folder.id}`);
-  let data: ReportData;
-  try {
-    const work = run.asking(async (ask) =>
-      collectReport(ask, run.folder, { rounds: options.rounds, cut: await askCut(ask) }),
-    );
-    data = await unlessAborted(work, session.signal);
-    step.done();
-  } catch (cause) {
-    step.fail();
-    throw cause;
-  }
-  const path = resolve(session.folder, options.out ?? run.folder.report);
-  if (options.json !== true || options.out !== undefined) {
-    const drawing = session.progress.step('Drawing the report');
-    await writeReport(data, path);
-    drawing.done(pathToFileURL(path).href);
-  }
-  session.out(options.json === true ? asJson(data) : `${relative(session.folder, path)}\n`);
-}
-
-/** The figures behind the page; what is not JSON by itself is made so. */
-function asJson(data: ReportData): string {
-  const truth =
-    data.truth === null
-      ? null
-      : { devices: data.truth.devices, faults: Object.fromEntries(data.truth.faults) };
-  return `${JSON.stringify({ ...data, truth, given: Object.fromEntries(data.given) }, null, 2)}\n`;
-}
-
-interface FoundRun {
-  readonly folder: RunFolder;
-  readonly asking: <Result>(work: (ask: Ask) => Promise<Result>) => Promise<Result>;
-}
-
-/** @throws FedloopError `NotFound` for a run that isn't there, `InvalidInput` for a name that can be none. */
-async function findRun(session: Session, id: string | undefined): Promise<FoundRun> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  if (running !== undefined && analytics !== undefined && (id === undefined || id === running.id)) {
-    return {
-      folder: runFolder(session.folder, running.id),
-      asking: (work) => work(askWorker(analytics.url)),
-    };
-  }
-  const folder = id === undefined ? await latestRun(session.folder) : namedRun(session.folder, id);
-  if (folder === undefined || (await stat(folder.warehouse).catch(() => undefined)) === undefined) {
-    throw new FedloopError(
-      'NotFound',
-      id === undefined ? 'there is no run in this folder yet' : `there is no run ${id} in this folder`,
-      {
-        hint:
-          id === undefined
-            ? 'Start one with `fedloop demo`.'
-            : `Runs lie in ${join(session.folder, 'runs')}.`,
-      },
-    );
-  }
-  return { folder, asking: (work) => withFile(folder.warehouse, work) };
 }

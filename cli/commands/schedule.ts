@@ -1,24 +1,9 @@
 import { Argument, InvalidArgumentError, type Command } from 'commander';
-import Table from 'cli-table3';
-import { type Client } from '@temporalio/client';
-import { type ScheduleName } from '../../core/contracts/queues';
+import { SCHEDULE_NAMES, type ScheduleName } from '../../core/contracts/queues';
 import { durationSchema } from '../../core/contracts/settings';
-import { deploymentEnvironment } from '../deployment';
+import { type NoteOptions, type Printing, type SetOptions } from '../actions/schedule';
 import { json, jsonOption } from '../options';
-import {
-  deleteSchedule,
-  listSchedules,
-  pauseSchedule,
-  resumeSchedule,
-  scheduleNames,
-  setSchedule,
-  triggerSchedule,
-  type ScheduleLine,
-  type Timing,
-} from '../schedules';
-import { withTemporal } from '../servers/temporal-client';
-import { withSession, type Session } from '../session';
-import { PLAIN_TABLE } from '../table-style';
+import { withSession } from '../session';
 
 const HELP = `
 A schedule that exists is changed in place. While a run of it lasts, or waits for a round that was started by hand, the next one is
@@ -37,7 +22,7 @@ export function registerSchedule(program: Command): void {
     .summary('rounds and batch runs by the clock')
     .description('Temporal Schedules that start rounds and batch runs.')
     .addHelpText('after', HELP);
-  const what = (): Argument => new Argument('<what>', 'what it starts').choices(scheduleNames());
+  const what = (): Argument => new Argument('<what>', 'what it starts').choices(SCHEDULE_NAMES);
 
   schedule
     .command('set')
@@ -52,10 +37,10 @@ export function registerSchedule(program: Command): void {
     .option('--no-pause-on-failure', 'go on after a run that failed')
     .option('--note <text>', 'for those who look at it later')
     .addOption(jsonOption())
-    .action((name: ScheduleName, options: Timing & Printing & { readonly input?: unknown }) =>
-      withClient(async (client, session) => {
-        const done = await setSchedule(client, name, options, options.input);
-        report(session, options, { schedule: name, done });
+    .action((name: ScheduleName, options: SetOptions) =>
+      withSession(async (session) => {
+        const { set } = await import('../actions/schedule.js');
+        await set(session, name, options);
       }),
     );
   schedule
@@ -63,9 +48,9 @@ export function registerSchedule(program: Command): void {
     .description('Schedules of this deployment, and when they start next.')
     .addOption(jsonOption())
     .action((options: Printing) =>
-      withClient(async (client, session) => {
-        const lines = await listSchedules(client);
-        session.out(options.json === true ? `${JSON.stringify(lines, null, 2)}\n` : render(lines));
+      withSession(async (session) => {
+        const { list } = await import('../actions/schedule.js');
+        await list(session, options);
       }),
     );
   schedule
@@ -74,10 +59,10 @@ export function registerSchedule(program: Command): void {
     .addArgument(what())
     .option('--note <text>', 'why', 'paused by fedloop schedule')
     .addOption(jsonOption())
-    .action((name: ScheduleName, options: Printing & { readonly note: string }) =>
-      withClient(async (client, session) => {
-        const changed = await pauseSchedule(client, name, options.note);
-        report(session, options, { schedule: name, done: changed ? 'paused' : 'paused already' });
+    .action((name: ScheduleName, options: NoteOptions) =>
+      withSession(async (session) => {
+        const { pause } = await import('../actions/schedule.js');
+        await pause(session, name, options);
       }),
     );
   schedule
@@ -86,10 +71,10 @@ export function registerSchedule(program: Command): void {
     .addArgument(what())
     .option('--note <text>', 'why', 'resumed by fedloop schedule')
     .addOption(jsonOption())
-    .action((name: ScheduleName, options: Printing & { readonly note: string }) =>
-      withClient(async (client, session) => {
-        const changed = await resumeSchedule(client, name, options.note);
-        report(session, options, { schedule: name, done: changed ? 'resumed' : 'not paused' });
+    .action((name: ScheduleName, options: NoteOptions) =>
+      withSession(async (session) => {
+        const { resume } = await import('../actions/schedule.js');
+        await resume(session, name, options);
       }),
     );
   schedule
@@ -98,9 +83,9 @@ export function registerSchedule(program: Command): void {
     .addArgument(what())
     .addOption(jsonOption())
     .action((name: ScheduleName, options: Printing) =>
-      withClient(async (client, session) => {
-        await triggerSchedule(client, name);
-        report(session, options, { schedule: name, done: 'triggered' });
+      withSession(async (session) => {
+        const { trigger } = await import('../actions/schedule.js');
+        await trigger(session, name, options);
       }),
     );
   schedule
@@ -109,32 +94,11 @@ export function registerSchedule(program: Command): void {
     .addArgument(what())
     .addOption(jsonOption())
     .action((name: ScheduleName, options: Printing) =>
-      withClient(async (client, session) => {
-        await deleteSchedule(client, name);
-        report(session, options, { schedule: name, done: 'deleted' });
+      withSession(async (session) => {
+        const { remove } = await import('../actions/schedule.js');
+        await remove(session, name, options);
       }),
     );
-}
-
-function withClient(work: (client: Client, session: Session) => Promise<void>): Promise<void> {
-  return withSession(async (session) =>
-    withTemporal(await deploymentEnvironment(session), (client) => work(client, session)),
-  );
-}
-
-interface Printing {
-  readonly json?: boolean;
-}
-
-/** What became of a schedule: a line for people, an object for programs. */
-function report(
-  session: Session,
-  { json: asJson }: Printing,
-  outcome: { readonly schedule: ScheduleName; readonly done: string },
-): void {
-  session.out(
-    asJson === true ? `${JSON.stringify(outcome)}\n` : `schedule for ${outcome.schedule}: ${outcome.done}\n`,
-  );
 }
 
 /** A duration as it is written, checked. */
@@ -142,15 +106,4 @@ function duration(text: string): string {
   if (!durationSchema.safeParse(text).success)
     throw new InvalidArgumentError('It must be a number with ms, s, m, h or d, such as 10m.');
   return text;
-}
-
-function render(lines: readonly ScheduleLine[]): string {
-  if (lines.length === 0) return 'no schedules; make one: fedloop schedule set rounds --every 10m\n';
-  const table = new Table({
-    ...PLAIN_TABLE,
-    head: ['schedule', 'when', 'next', 'last', 'started', 'skipped', 'note'],
-  });
-  for (const { name, when, paused, next, last, started, skipped, note } of lines)
-    table.push([name, when, paused ? 'paused' : (next ?? '–'), last ?? '–', started, skipped, note ?? '']);
-  return `${table.toString()}\n`;
 }

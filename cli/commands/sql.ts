@@ -1,16 +1,6 @@
 import { type Command, Option } from 'commander';
-import { askTable, type AnswerTable } from '../ask';
-import { renderCsv, renderJson, renderTable } from '../answer';
-import { findRunning } from '../running';
-import { withSession, type Session } from '../session';
-import { askFile } from '../ask-file';
-import { unlessAborted } from '../wait';
-import { existingWarehouse } from '../warehouse-at-rest';
-
-interface SqlOptions {
-  readonly json?: boolean;
-  readonly csv?: boolean;
-}
+import { type SqlOptions } from '../actions/sql';
+import { withSession } from '../session';
 
 const HELP = `
 Asks the running system where there is one, else the warehouse of the latest run. SELECT alone.
@@ -31,28 +21,10 @@ export function registerSql(program: Command): void {
     .addOption(new Option('--json', 'an array of objects').conflicts('csv'))
     .addOption(new Option('--csv', 'comma-separated, with a header'))
     .addHelpText('after', HELP)
-    .action((sql: string, options: SqlOptions) =>
+    .action((question: string, options: SqlOptions) =>
       withSession(async (session) => {
-        const answer = await unlessAborted(askAny(session, sql), session.signal);
-        session.out(
-          options.json === true
-            ? renderJson(answer)
-            : options.csv === true
-              ? renderCsv(answer)
-              : renderTable(answer),
-        );
-        if (answer.truncated)
-          session.progress.note(
-            `There are more rows than the ${answer.rows.length.toLocaleString('en')} that one answer holds; use LIMIT and OFFSET.`,
-          );
+        const { sql } = await import('../actions/sql.js');
+        await sql(session, question, options);
       }),
     );
-}
-
-async function askAny(session: Session, sql: string): Promise<AnswerTable> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  return analytics === undefined
-    ? askFile(await existingWarehouse(session), sql)
-    : askTable(analytics.url, sql);
 }

@@ -1,11 +1,6 @@
-import { relative } from 'node:path';
 import { type Command } from 'commander';
-import { outColours as pc } from '../colours';
-import { moment, percent, signed, whole } from '../format';
 import { jsonOption } from '../options';
-import { requireRunning } from '../running';
 import { withSession } from '../session';
-import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
 
 /** `fedloop status`: what runs here, on one screen. */
 export function registerStatus(program: Command): void {
@@ -18,47 +13,8 @@ export function registerStatus(program: Command): void {
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
       withSession(async (session) => {
-        const status = await readSystemStatus(session, await requireRunning(session.folder));
-        session.out(
-          options.json === true
-            ? `${JSON.stringify(status, null, 2)}\n`
-            : renderStatus(status, session.folder),
-        );
+        const { status } = await import('../actions/status.js');
+        await status(session, options);
       }),
     );
-}
-
-/** One screen; what did not answer is said so. */
-export function renderStatus(status: SystemStatus, folder: string): string {
-  const { system, processes, champion, lastRound, round, lag, nextScheduled } = status;
-  const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
-  const lines: readonly (readonly [string, string])[] = [
-    ['run', `${system.id}, since ${moment(system.startedAt)}`],
-    ['processes', state],
-    ['Kafka', system.kafka.brokers],
-    ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
-    ...(system.prometheusUrl === null ? [] : ([['Prometheus', system.prometheusUrl]] as const)),
-    [
-      'champion',
-      champion === null
-        ? nothingOf(status, 'the analytics worker', 'none measured yet')
-        : `${champion.model_version}: ${percent(champion.accuracy)} real accuracy (persistence ${percent(champion.persistence_accuracy)}, bias ${signed(champion.bias, 2)} °C), ${whole(champion.evaluations)} evaluations`,
-    ],
-    ['lag', lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events`],
-    [
-      'last round',
-      lastRound === null
-        ? nothingOf(status, 'the analytics worker', 'none yet')
-        : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
-    ],
-    ['now', round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)],
-    [
-      'next',
-      nextScheduled === null
-        ? nothingOf(status, 'Temporal', 'nothing scheduled')
-        : `${moment(nextScheduled.at)} (${nextScheduled.schedule})`,
-    ],
-    ['logs', `${relative(folder, system.runFolder)}/logs`],
-  ];
-  return `${lines.map(([name, text]) => `${pc.bold(name.padEnd(11))}${text}`).join('\n')}\n`;
 }

@@ -1,17 +1,6 @@
 import { type Command } from 'commander';
-import { outColours as pc } from '../colours';
-import { listStrategies, settingsFor } from '../../core/federation/strategies';
 import { jsonOption } from '../options';
 import { withSession } from '../session';
-
-interface StrategyInfo {
-  readonly name: string;
-  readonly summary: string;
-  readonly formula: string;
-  readonly paper: string | null;
-  /** Defaults of its settings. */
-  readonly settings: Readonly<Record<string, number>>;
-}
 
 /** `fedloop strategies`: how updates can be aggregated. */
 export function registerStrategies(program: Command): void {
@@ -23,30 +12,9 @@ export function registerStrategies(program: Command): void {
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
-      withSession((session) => {
-        const strategies = listStrategies().map(describe);
-        session.out(
-          options.json === true
-            ? `${JSON.stringify(strategies, null, 2)}\n`
-            : strategies.map(render).join('\n'),
-        );
-        return Promise.resolve();
+      withSession(async (session) => {
+        const { strategies } = await import('../actions/strategies.js');
+        strategies(session, options);
       }),
     );
-}
-
-function describe(strategy: ReturnType<typeof listStrategies>[number]): StrategyInfo {
-  const { name, summary, formula, paper } = strategy;
-  return { name, summary, formula, paper, settings: settingsFor(strategy, {}) };
-}
-
-function render({ name, summary, formula, paper, settings }: StrategyInfo): string {
-  const values = Object.entries(settings).map(([setting, value]) => `${setting} = ${value}`);
-  const lines = [
-    summary,
-    formula,
-    ...(paper === null ? [] : [pc.dim(paper)]),
-    ...(values.length === 0 ? [] : [`settings: ${values.join(', ')}`]),
-  ];
-  return `${pc.bold(name)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }

@@ -1,32 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { FedloopError } from '../../core/contracts/errors';
-import { dataFolder, planFleet } from '../demo/plan-fleet';
-import { demoSettings } from '../demo/settings';
-import { renderLinks } from '../demo/links';
-import { keepDetached } from '../keeper';
+import { type UpOptions } from '../actions/up';
 import { jsonOption, port, positiveNumber, wholeNumber } from '../options';
-import { createRunFolder, namedRun, runId, type RunFolder } from '../run-folder';
-import { requireNoneRunning } from '../running';
-import { withSession, type Session } from '../session';
-import { startSystem } from '../system';
-import { unlessAborted } from '../wait';
-import { requireBuilt, WORKER_ROLES } from '../worker-process';
-
-interface UpOptions {
-  readonly fleet?: boolean;
-  readonly devices: number;
-  readonly data: string;
-  readonly seed: number;
-  readonly tolerance: number;
-  readonly resume?: string;
-  readonly foreground?: boolean;
-  readonly runId?: string;
-  readonly uiPort?: number;
-  readonly temporalPort?: number;
-  readonly kafkaPort?: number;
-  readonly json?: boolean;
-}
+import { withSession } from '../session';
 
 const HELP = `
 Kafka, Temporal and the workers run until \`fedloop down\`, whatever becomes of this terminal; when their keeper is killed,
@@ -58,71 +33,10 @@ export function registerUp(program: Command): void {
     .option('--kafka-port <port>', 'port of Kafka (any free one)', port)
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action((options: UpOptions) => withSession((session) => up(session, options)));
-}
-
-async function up(session: Session, options: UpOptions): Promise<void> {
-  await requireBuilt();
-  await requireNoneRunning(session.folder);
-  const run = await folderOf(session, options);
-  if (options.foreground === true) {
-    await keep(session, options, run);
-    return;
-  }
-  const system = await keepDetached(session, run);
-  session.out(
-    options.json === true
-      ? `${JSON.stringify(system, null, 2)}\n`
-      : `up: run ${system.id} (stop it with \`fedloop down\`)\n`,
-  );
-}
-
-/** @throws FedloopError `NotFound` for an earlier run that isn't there. */
-async function folderOf(session: Session, options: UpOptions): Promise<RunFolder> {
-  if (options.resume === undefined)
-    return createRunFolder(session.folder, options.runId ?? runId(new Date(), process.pid));
-  const run = namedRun(session.folder, options.resume);
-  if ((await stat(run.servers).catch(() => undefined)) === undefined)
-    throw new FedloopError('NotFound', `there is no run ${run.id} to go on with`, {
-      hint: `Runs lie in ${session.folder}/runs; leave --resume out for a new one.`,
-    });
-  return createRunFolder(session.folder, run.id);
-}
-
-/** Bring everything up and hold it until somebody wants it down. */
-async function keep(session: Session, options: UpOptions, run: RunFolder): Promise<void> {
-  const data = options.fleet === true ? await dataFolder(session.folder, options.data) : options.data;
-  const settings = demoSettings({
-    rounds: 1,
-    windows: 6,
-    participants: 'all',
-    strategy: 'closed-loop',
-    clock: 'independent',
-    speed: 'max',
-    devices: options.devices,
-    seed: options.seed,
-    tolerance: options.tolerance,
-    data,
-    // The fleet gets windows for rounds that people start.
-    stay: true,
-  });
-  const system = await startSystem({
-    session,
-    run,
-    roles: WORKER_ROLES.filter((role) => options.fleet === true || role !== 'fleet'),
-    settings: settings.stream,
-    ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
-    prepare: (processes) =>
-      options.fleet === true ? planFleet(session, processes, settings, run) : Promise.resolve({}),
-  });
-  try {
-    session.progress.note(
-      `\n${renderLinks(system, options.runId === undefined ? 'Ctrl-C' : '`fedloop down`')}`,
+    .action((options: UpOptions) =>
+      withSession(async (session) => {
+        const { up } = await import('../actions/up.js');
+        await up(session, options);
+      }),
     );
-    await unlessAborted(system.failed, session.signal);
-  } finally {
-    const step = session.progress.step('Stopping');
-    await system.stop();
-    step.done();
-  }
 }

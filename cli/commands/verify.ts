@@ -1,27 +1,7 @@
 import { type Command } from 'commander';
-import Table from 'cli-table3';
-import { FedloopError } from '../../core/contracts/errors';
-import { isoOfMicros } from '../../core/contracts/time';
-import { type RowDifference } from '../../core/warehouse/row-differences';
-import { type VerificationReport } from '../../core/warehouse/verification';
-import { askWorker, askRows } from '../ask';
-import { askFile } from '../ask-file';
-import { outColours as pc } from '../colours';
+import { type VerifyOptions } from '../actions/verify';
 import { duration, jsonOption, wholeNumber } from '../options';
-import { findRunning } from '../running';
-import { type Session, withSession } from '../session';
-import { PLAIN_TABLE } from '../table-style';
-import { type AskTables } from '../../core/warehouse/stored-rows';
-import { verifyRows } from '../verification';
-import { unlessAborted } from '../wait';
-import { existingWarehouse } from '../warehouse-at-rest';
-
-interface VerifyCommandOptions {
-  readonly analytics?: string;
-  readonly wait: number;
-  readonly show: number;
-  readonly json?: true;
-}
+import { withSession } from '../session';
 
 const HELP = `
 Reads edge-iiot-stream from its first event, obeys what stream-checkpoints and model-deployments say was decided, runs
@@ -49,120 +29,10 @@ export function registerVerify(program: Command): void {
     .option('--show <n>', 'differences to show in full', wholeNumber(0), 20)
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action((options: VerifyCommandOptions) =>
+    .action((options: VerifyOptions) =>
       withSession(async (session) => {
-        const ask = await tables(session, options.analytics);
-        const report = await unlessAborted(
-          verifyRows(session, { ask, waitMillis: options.wait, examples: options.show }),
-          session.signal,
-        );
-        session.out(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : render(report));
-        assertEqual(report);
+        const { verify } = await import('../actions/verify.js');
+        await verify(session, options);
       }),
     );
-}
-
-/** @throws FedloopError `RowsDiffer` */
-function assertEqual({ differences, accounting }: VerificationReport): void {
-  const unequal = accounting.filter(({ addsUp }) => !addsUp);
-  if (differences.count === 0 && unequal.length === 0) return;
-  throw new FedloopError(
-    'RowsDiffer',
-    differences.count > 0
-      ? `${differences.count.toLocaleString('en')} rows are not what the event log leads to`
-      : `the events of partition ${unequal.map(({ partition }) => partition).join(', ')} do not add up`,
-  );
-}
-
-async function tables(session: Session, url: string | undefined): Promise<AskTables> {
-  if (url !== undefined) return askWorker(url.replace(/\/+$/, ''));
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  if (analytics !== undefined) return askWorker(analytics.url);
-  const file = await existingWarehouse(session);
-  return askRows((sql) => askFile(file, sql));
-}
-
-function render(report: VerificationReport): string {
-  const { compared, differences, onTheirWay, expired } = report;
-  const rows = Object.entries(compared).map(([table, count]) => `${count.toLocaleString('en')} of ${table}`);
-  const lines = [
-    accountingTable(report),
-    '',
-    `Rows compared: ${rows.join(', ')}.`,
-    ...(expired.before === null
-      ? []
-      : [
-          `${expired.rows.toLocaleString('en')} rows of windows before ${isoOfMicros(expired.before)} are past their retention and were not compared.`,
-        ]),
-    ...(onTheirWay === 0
-      ? []
-      : [`${onTheirWay.toLocaleString('en')} rows are on their way and were not compared.`]),
-    ...(differences.count === 0
-      ? [pc.green('Every row is what the event log leads to.')]
-      : differenceLines(differences)),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function differenceLines({ count, byTable, first }: VerificationReport['differences']): string[] {
-  const counts = Object.entries(byTable).flatMap(([table, kinds]) =>
-    Object.entries(kinds).map(([kind, rows]) => `  ${table}: ${rows.toLocaleString('en')} ${kind}`),
-  );
-  const more = count - first.length;
-  return [
-    pc.red(`${count.toLocaleString('en')} rows differ:`),
-    ...counts,
-    ...first.map(describe),
-    ...(more > 0 ? [pc.dim(`  … and ${more.toLocaleString('en')} more; --show prints more of them`)] : []),
-  ];
-}
-
-function describe({ table, partition, kind, row, columns }: RowDifference): string {
-  const where = Object.entries(row).map(([name, value]) => {
-    const shown = name === 'window_start' && typeof value === 'number' ? isoOfMicros(value) : value;
-    return `${name} ${JSON.stringify(shown)}`;
-  });
-  const values = Object.entries(columns ?? {}).map(
-    ([name, { expected, stored }]) =>
-      `\n      ${name}: ${JSON.stringify(stored)} instead of ${JSON.stringify(expected)}`,
-  );
-  return `  ${pc.bold(kind)} in ${table}, partition ${partition}: ${where.join(', ')}${values.join('')}`;
-}
-
-function accountingTable({ accounting }: VerificationReport): string {
-  const head = [
-    'partition',
-    'read',
-    'in windows',
-    'expired',
-    'on their way',
-    'open',
-    'late',
-    'duplicate',
-    'future',
-    'malformed',
-    'adds up',
-  ];
-  const table = new Table({ head, colAligns: head.map(() => 'right'), ...PLAIN_TABLE });
-  for (const of of accounting) {
-    const { late, duplicate, future, malformed } = of.rejected;
-    const figures = [
-      of.read,
-      of.inStoredWindows,
-      of.inExpiredWindows,
-      of.onTheirWay,
-      of.inOpenWindows,
-      late,
-      duplicate,
-      future,
-      malformed,
-    ];
-    table.push([
-      of.partition,
-      ...figures.map((figure) => figure.toLocaleString('en')),
-      of.addsUp ? 'yes' : pc.red('no'),
-    ]);
-  }
-  return table.toString();
 }

@@ -1,20 +1,6 @@
-import { relative, resolve } from 'node:path';
-import { stat } from 'node:fs/promises';
 import { type Command } from 'commander';
-import { z } from 'zod';
-import { FedloopError } from '../../core/contracts/errors';
-import { readEnvironment } from '../../core/platform/config';
-import { type Ask } from '../../core/warehouse/ask';
-import { compactWarehouse, exportWarehouse } from '../../core/warehouse/files';
-import { askWorker } from '../ask';
-import { withFile } from '../ask-file';
-import { renderTable } from '../answer';
-import { bytes, counted } from '../format';
 import { jsonOption } from '../options';
-import { findRunning } from '../running';
-import { runFolder } from '../run-folder';
-import { withSession, type Session } from '../session';
-import { existingWarehouse } from '../warehouse-at-rest';
+import { withSession } from '../session';
 
 const HELP = `
 Commands act on the warehouse that \`fedloop sql\` asks. compact and export need it at rest (\`fedloop down\`).
@@ -31,13 +17,21 @@ export function registerWarehouse(program: Command): void {
     .command('info')
     .description('Size, rows by table, the span of the rows of windows, and how long they are kept.')
     .addOption(jsonOption())
-    .action((options: { json?: boolean }) => withSession((session) => info(session, options.json === true)));
+    .action((options: { json?: boolean }) =>
+      withSession(async (session) => {
+        const { info } = await import('../actions/warehouse.js');
+        await info(session, options.json === true);
+      }),
+    );
   warehouse
     .command('compact')
     .description('Write the file anew, without the room that expired rows have left.')
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
-      withSession((session) => compact(session, options.json === true)),
+      withSession(async (session) => {
+        const { compact } = await import('../actions/warehouse.js');
+        await compact(session, options.json === true);
+      }),
     );
   warehouse
     .command('export')
@@ -45,115 +39,9 @@ export function registerWarehouse(program: Command): void {
     .argument('<folder>', 'a folder that is empty or not there yet')
     .addOption(jsonOption())
     .action((folder: string, options: { json?: boolean }) =>
-      withSession((session) => exportTables(session, folder, options.json === true)),
-    );
-}
-
-const tableRow = z.object({ table: z.string(), rows: z.number(), columns: z.number() });
-const spanRow = z.object({ first: z.string().nullable(), last: z.string().nullable(), expired: z.number() });
-
-async function info(session: Session, json: boolean): Promise<void> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  const path =
-    running === undefined
-      ? await existingWarehouse(session)
-      : runFolder(session.folder, running.id).warehouse;
-  const read = async (
-    ask: Ask,
-  ): Promise<{ tables: z.infer<typeof tableRow>[]; span: z.infer<typeof spanRow> }> => {
-    const tables = await ask(
-      tableRow.omit({ rows: true }),
-      `SELECT table_name AS "table", column_count::DOUBLE AS columns FROM duckdb_tables() WHERE NOT internal ORDER BY table_name`,
-    );
-    // Counted, not estimated.
-    const counts = await ask(
-      z.object({ table: z.string(), rows: z.number() }),
-      tables
-        .map(({ table }) => `SELECT '${table}' AS "table", count(*)::DOUBLE AS rows FROM "${table}"`)
-        .join(' UNION ALL '),
-    );
-    const rowsOf = new Map(counts.map(({ table, rows }) => [table, rows]));
-    const [span] = await ask(
-      spanRow,
-      `SELECT min(window_start)::VARCHAR AS first, max(window_start)::VARCHAR AS last,
-              (SELECT coalesce(sum(evaluations), 0)::DOUBLE FROM evaluation_rollups) AS expired
-       FROM evaluation_rows`,
-    );
-    return {
-      tables: tables.map((row) => ({ ...row, rows: rowsOf.get(row.table) ?? 0 })),
-      span: span ?? { first: null, last: null, expired: 0 },
-    };
-  };
-  const { tables, span } =
-    analytics === undefined ? await withFile(path, read) : await read(askWorker(analytics.url));
-  const size = (await stat(path)).size;
-  const waiting = (await stat(`${path}.wal`).catch(() => undefined))?.size ?? 0;
-  const retentionMillis = readEnvironment(session.env).FEDLOOP_RETENTION;
-  if (json) {
-    session.out(
-      `${JSON.stringify({ path, bytes: size, walBytes: waiting, retentionMillis, ...span, tables }, null, 2)}\n`,
-    );
-    return;
-  }
-  session.out(
-    [
-      `${relative(session.folder, path)}: ${bytes(size)}${waiting === 0 ? '' : ` and ${bytes(waiting)} in the log`}`,
-      span.first === null
-        ? 'no forecast has been evaluated yet'
-        : `rows of forecasts from ${span.first} to ${span.last ?? ''} (event time, UTC)`,
-      `rows are kept for ${counted(retentionMillis / 86_400_000, 'day')} of event time (FEDLOOP_RETENTION); ${counted(span.expired, 'evaluation')} live on in roll-ups alone`,
-      '',
-      renderTable({
-        columns: [
-          { name: 'table', type: 'VARCHAR' },
-          { name: 'rows', type: 'DOUBLE' },
-          { name: 'columns', type: 'DOUBLE' },
-        ],
-        rows: tables,
-        truncated: false,
+      withSession(async (session) => {
+        const { exportTables } = await import('../actions/warehouse.js');
+        await exportTables(session, folder, options.json === true);
       }),
-    ].join('\n'),
-  );
-}
-
-async function compact(session: Session, json: boolean): Promise<void> {
-  const path = await atRest(session);
-  const step = session.progress.step('Compacting');
-  try {
-    const { before, after } = await compactWarehouse(path);
-    step.done();
-    session.out(
-      json ? `${JSON.stringify({ path, before, after })}\n` : `${bytes(before)} → ${bytes(after)}\n`,
     );
-  } catch (cause) {
-    step.fail();
-    throw cause;
-  }
-}
-
-async function exportTables(session: Session, folder: string, json: boolean): Promise<void> {
-  const path = await atRest(session);
-  const step = session.progress.step('Exporting');
-  try {
-    const tables = await exportWarehouse(path, resolve(session.folder, folder));
-    step.done();
-    session.out(
-      json
-        ? `${JSON.stringify(tables, null, 2)}\n`
-        : `${counted(tables.length, 'table')} in ${folder}, ${bytes(tables.reduce((sum, table) => sum + table.bytes, 0))}\n`,
-    );
-  } catch (cause) {
-    step.fail();
-    throw cause;
-  }
-}
-
-/** @throws FedloopError `WarehouseBusy` while a system of this folder owns it. */
-async function atRest(session: Session): Promise<string> {
-  const running = await findRunning(session.folder);
-  if (running === undefined) return existingWarehouse(session);
-  throw new FedloopError('WarehouseBusy', `run ${running.id} has the warehouse open`, {
-    hint: 'Stop it first: `fedloop down`. `fedloop sql --csv` reads it meanwhile.',
-  });
 }

@@ -6,10 +6,11 @@ import { askCut, type Cut } from '../../core/warehouse/cut';
 import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
 import { askWorker } from '../ask';
 import { type BatchFigures } from '../batch-result';
+import { LIMITS } from '../limits';
 import { createRunFolder, runId, type RunFolder } from '../run-folder';
 import { withTemporal } from '../servers/temporal-client';
 import { collectReport } from '../report/collect';
-import { REPORT_ROUNDS, writeReport } from '../report/write';
+import { writeReport } from '../report/write';
 import { type Session } from '../session';
 import { startSystem, type System } from '../system';
 import { unlessAborted } from '../wait';
@@ -121,7 +122,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
 async function drawReport(session: Session, system: System, cut: Cut): Promise<void> {
   const step = session.progress.step('Drawing the report');
   const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
-    rounds: REPORT_ROUNDS,
+    rounds: LIMITS.reportRounds,
     cut,
   });
   await writeReport(data, system.run.report);

@@ -4,9 +4,6 @@ import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { type ReportData } from './data';
 import { renderReport } from './page';
 
-/** Rounds that fit on a page that somebody reads. */
-export const REPORT_ROUNDS = 12;
-
 /**
  * Draw the report into a file, which appears as a whole or not at all.
  * @throws FedloopError `InvalidInput` where nothing can be written.

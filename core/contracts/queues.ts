@@ -25,3 +25,4 @@ export const CHAMPION_WORKFLOW_ID = 'fedloop-champion';
 /** Ids of the schedules by what they start. Stable: setting one again changes it in place. */
 export const SCHEDULES = { rounds: 'fedloop-rounds', batch: 'fedloop-batch' } as const;
 export type ScheduleName = keyof typeof SCHEDULES;
+export const SCHEDULE_NAMES = Object.keys(SCHEDULES) as readonly ScheduleName[];

@@ -1,4 +1,4 @@
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { FedloopError, type ErrorCode } from './errors';
 
@@ -12,7 +12,7 @@ export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
         return issue.keys
           .map((key) => {
             const name = field === '' ? key : `${field}.${key}`;
-            return `unknown field "${name}"${known.length === 0 ? '' : ` (did you mean "${closest(key, known)}"?)`}`;
+            return `unknown field "${name}"${known.length === 0 ? '' : ` (${suggestion(key, known)})`}`;
           })
           .join('; ');
       }
@@ -20,6 +20,17 @@ export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
     })
     .join('; ');
 }
+
+/** The field that was meant, where one is spelt alike, else all there are. */
+function suggestion(key: string, known: readonly string[]): string {
+  const nearest = closest(key, known);
+  const slips = distance(key, nearest) / Math.max(key.length, nearest.length);
+  const alike = slips <= MOST_SLIPS || nearest.startsWith(key);
+  return alike ? `did you mean "${nearest}"?` : `there are ${known.join(', ')}`;
+}
+
+/** Share of a name's letters that may be wrong in a slip: with more of them it is another word. */
+const MOST_SLIPS = 0.5;
 
 /**
  * Parse a value at a boundary.

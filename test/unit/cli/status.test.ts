@@ -1,5 +1,5 @@
-import { renderBoard, plainLine } from '../../../cli/commands/watch';
-import { renderStatus } from '../../../cli/commands/status';
+import { renderBoard, plainLine } from '../../../cli/actions/watch';
+import { renderStatus } from '../../../cli/actions/status';
 import { type SystemStatus } from '../../../cli/system-status';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({

@@ -1,6 +1,6 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { jsonReport } from '../../../cli/commands/replay-output';
+import { jsonReport } from '../../../cli/actions/replay-output';
 import { isoOfMicros } from '../../../core/contracts/time';
 import { partitionOf } from '../../../core/platform/kafka';
 import { linesOf } from '../../../core/stream/lines';

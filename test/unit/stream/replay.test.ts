@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { jsonReport } from '../../../cli/commands/replay-output';
+import { jsonReport } from '../../../cli/actions/replay-output';
 import { linesOf } from '../../../core/stream/lines';
 import { MAX_EVENT_BYTES } from '../../../core/stream/limits';
 import { replayLines, type ReplayOptions } from '../../../core/stream/replay';

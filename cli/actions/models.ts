@@ -1,0 +1,126 @@
+import { relative, resolve } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { type VersionId } from '../../core/contracts/ids';
+import { type ChampionChange } from '../../core/contracts/live-checks';
+import { changeChampion } from '../models/change';
+import { diffOf } from '../models/diff';
+import { exportModel } from '../models/export';
+import { askFileOf, askVersion, askVersions, type VersionName } from '../models/questions';
+import { detailsOf } from '../models/show';
+import { withTables } from '../models/tables';
+import { renderDetails, renderDiff, renderList } from '../models/text';
+import { findRunning } from '../running';
+import { type Session } from '../session';
+import { unlessAborted } from '../wait';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+export interface ListOptions extends JsonOption {
+  readonly limit: number;
+}
+
+export interface ExportOptions extends JsonOption {
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+export interface ChangeOptions extends JsonOption {
+  readonly reason: string;
+  readonly by: string;
+}
+
+/** `fedloop models list` */
+export async function list(session: Session, options: ListOptions): Promise<void> {
+  const versions = await withTables(session, (ask) => askVersions(ask, options.limit));
+  print(session, options, versions, renderList);
+  if (versions.length === options.limit)
+    session.progress.note(`The latest ${options.limit}; --limit shows more.`);
+}
+
+/** `fedloop models show` */
+export async function show(session: Session, name: VersionName, options: JsonOption): Promise<void> {
+  print(session, options, await withTables(session, (ask) => detailsOf(ask, name)), renderDetails);
+}
+
+/** `fedloop models diff` */
+export async function diff(
+  session: Session,
+  one: VersionName,
+  other: VersionName,
+  options: JsonOption,
+): Promise<void> {
+  print(session, options, await withTables(session, (ask) => diffOf(ask, one, other)), renderDiff);
+}
+
+/** `fedloop models export` */
+export async function exportVersion(
+  session: Session,
+  name: VersionName,
+  options: ExportOptions,
+): Promise<void> {
+  const file = await withTables(session, async (ask) =>
+    askFileOf(ask, (await askVersion(ask, name)).version),
+  );
+  const target = options.out ?? `fedloop-${file.model.metadata.version}.onnx`;
+  const exported = await exportModel(file, resolve(session.folder, target), {
+    replace: options.force === true,
+  });
+  print(
+    session,
+    options,
+    exported,
+    ({ version, path, bytes }) =>
+      `${version} is in ${relative(session.folder, path)} (${bytes.toLocaleString('en')} bytes)\n`,
+  );
+}
+
+/** `fedloop models promote` */
+export async function promote(session: Session, version: VersionId, options: ChangeOptions): Promise<void> {
+  const { reason, by } = options;
+  const change = changeChampion(session, { action: 'promote', version, reason, by });
+  print(session, options, await unlessAborted(change, session.signal), renderChange);
+}
+
+/** `fedloop models rollback` */
+export async function rollback(
+  session: Session,
+  named: VersionId | undefined,
+  options: ChangeOptions & { readonly to?: VersionId },
+): Promise<void> {
+  const { reason, by, to } = options;
+  const version = named ?? (await servingHere(session));
+  const change = changeChampion(session, {
+    action: 'rollback',
+    version,
+    reason,
+    by,
+    ...(to === undefined ? {} : { to }),
+  });
+  print(session, options, await unlessAborted(change, session.signal), renderChange);
+}
+
+/** Nobody may serve by another name in the meantime: the version that is to go is named before the change is asked for. */
+async function servingHere(session: Session): Promise<VersionId> {
+  if ((await findRunning(session.folder)) === undefined)
+    throw new FedloopError('InvalidInput', 'no system is running in this folder that could tell who serves', {
+      hint: 'Name the version: fedloop models rollback v5 --reason "…".',
+    });
+  return (await withTables(session, (ask) => askVersion(ask, 'champion'))).version;
+}
+
+function renderChange({ champion, previous, changed, reason }: ChampionChange): string {
+  return changed
+    ? `${champion} serves now${previous === null ? '' : ` instead of ${previous}`}\n`
+    : `nothing to do: ${reason}; ${champion} serves\n`;
+}
+
+function print<Result>(
+  session: Session,
+  { json }: JsonOption,
+  result: Result,
+  render: (result: Result) => string,
+): void {
+  session.out(json === true ? `${JSON.stringify(result, null, 2)}\n` : render(result));
+}

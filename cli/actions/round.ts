@@ -1,0 +1,83 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { FedloopError } from '../../core/contracts/errors';
+import { ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { federatedRoundInputSchema, federatedRoundResultSchema } from '../../core/contracts/rounds';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { deploymentEnvironment } from '../deployment';
+import { LIMITS } from '../limits';
+import { askRoundProgress, describeResult, describeStep, fractionOf } from '../rounds-progress';
+import { type Session } from '../session';
+import { poll, unlessAborted } from '../wait';
+import { workflowFailure } from '../workflow-failure';
+import { withTemporal } from '../servers/temporal-client';
+
+export interface StartOptions {
+  readonly input?: unknown;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `fedloop round start`: a round by hand, as from Temporal's UI. */
+export async function startRound(session: Session, options: StartOptions): Promise<void> {
+  // Checked here as well, so that a slip is told at once and with exit code 2.
+  parseOrThrow(federatedRoundInputSchema, options.input ?? {}, 'the input');
+  await withTemporal(await deploymentEnvironment(session), async (client) => {
+    const workflowId = `round-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`;
+    await begin(client, workflowId, options.input);
+    if (options.wait === true) await follow(session, client, workflowId, options);
+    else
+      session.out(options.json === true ? `${JSON.stringify({ workflowId })}\n` : `started ${workflowId}\n`);
+  });
+}
+
+async function begin(client: Client, workflowId: string, input: unknown): Promise<void> {
+  try {
+    await client.workflow.start('federatedRound', {
+      taskQueue: ROUNDS_QUEUE,
+      workflowId,
+      args: input === undefined ? [] : [input],
+    });
+  } catch (cause) {
+    if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
+    throw new FedloopError('RoundInProgress', `the workflow ${workflowId} is running already`, { cause });
+  }
+}
+
+/** Stopping to wait leaves the round alone: it is durable. */
+async function follow(
+  session: Session,
+  client: Client,
+  workflowId: string,
+  options: StartOptions,
+): Promise<void> {
+  const step = session.progress.step('Round');
+  let ended = false;
+  const result = client.workflow
+    .getHandle(workflowId)
+    .result()
+    .finally(() => {
+      ended = true;
+    });
+  result.catch(() => undefined);
+  try {
+    await poll(
+      async () => {
+        const progress = await askRoundProgress(client, workflowId);
+        if (progress === undefined) step.update('waiting for its turn');
+        else step.update(describeStep(progress), fractionOf(progress.step));
+        return ended ? true : undefined;
+      },
+      {
+        everyMillis: LIMITS.progressPollMillis,
+        timeoutMillis: Number.POSITIVE_INFINITY,
+        signal: session.signal,
+      },
+    );
+    const round = federatedRoundResultSchema.parse(await unlessAborted(result, session.signal));
+    step.done(describeResult(round));
+    if (options.json === true) session.out(`${JSON.stringify(round, null, 2)}\n`);
+  } catch (thrown) {
+    step.fail();
+    throw workflowFailure(thrown, 'the round');
+  }
+}
