@@ -1,5 +1,6 @@
 import { type Feedback } from '../core/contracts/feedback';
 import { type AskResult } from '../core/contracts/steps';
+import { EVIDENCE_ROUNDS } from '../core/federation/constants';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';
@@ -48,8 +49,8 @@ async function retireLeftovers(producer: Producer, deployments: Deployments): Pr
 }
 
 /**
- * Responsive minus steady accuracy of each past round that tried both, on the windows that judged them. Where the panel gate
- * put the champion in the responsive one's place, the champion's accuracy on the same windows counts.
+ * Responsive minus steady accuracy of the last rounds that tried both, on the windows that judged them, oldest first. Where the
+ * panel gate put the champion in the responsive one's place, the champion's accuracy on the same windows counts.
  */
 export function evidenceOf(
   verdicts: readonly Feedback[],
@@ -73,5 +74,6 @@ export function evidenceOf(
       const steady = accuracyOf('steady');
       const responsive = accuracyOf('responsive') ?? championAccuracy;
       return steady === undefined || responsive === undefined ? [] : [responsive - steady];
-    });
+    })
+    .slice(-EVIDENCE_ROUNDS);
 }

@@ -38,7 +38,8 @@ const storedSchema = z.strictObject({
   strategy: strategyNameSchema,
   steps: z.int().min(0),
   vectors: z.record(z.string(), vectorSchema),
-  evidence: z.array(z.number()).max(EVIDENCE_ROUNDS),
+  /** Whoever wrote more than counts is read all the same: a state that cannot be read would end all rounds to come. */
+  evidence: z.array(z.number()).transform((rounds) => rounds.slice(-EVIDENCE_ROUNDS)),
   privacySpent: z.number().min(0),
 });
 

@@ -14,7 +14,7 @@ const verdict = (round: number, version: string, accuracy: number): Feedback =>
     window_start: 0,
     window_end: 1,
     n: 100,
-    n_correct: 100 * accuracy,
+    n_correct: Math.round(100 * accuracy),
     accuracy,
     skill: null,
     mae: 1,
@@ -63,6 +63,23 @@ describe('evidence between the responsive and the steady candidate', () => {
   it('lets the champion stand in for a responsive proposal that the panel gate held back', () => {
     const log = deployed(['v1', 1, 'steady']);
     expect(evidenceOf([verdict(1, 'v1', 0.75), verdict(1, 'v0', 0.5)], log)).toEqual([-0.25]);
+  });
+
+  it('goes back as far as it counts, however many rounds there were', () => {
+    const rounds = [1, 2, 3, 4, 5, 6, 7];
+    const log = deployed(
+      ...rounds.flatMap((round) => [
+        [`v${round}`, round, 'steady'] as const,
+        [`v${round}-responsive`, round, 'responsive'] as const,
+      ]),
+    );
+    const said = rounds.flatMap((round) => [
+      verdict(round, `v${round}`, 0.5),
+      verdict(round, `v${round}-responsive`, (50 + round) / 100),
+    ]);
+    expect(evidenceOf(said, log)).toEqual(
+      [0.04, 0.05, 0.06, 0.07].map((points) => expect.closeTo(points) as number),
+    );
   });
 
   it('is not there for strategies that make one candidate', () => {

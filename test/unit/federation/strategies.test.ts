@@ -285,4 +285,10 @@ describe('state', () => {
     expect(() => decodeState('{"strategy":"fedadam"}')).toThrow(/server state/);
     expect(() => decodeState('not json')).toThrow(/server state/);
   });
+
+  it('with more rounds of evidence than count is read, and keeps the last ones', () => {
+    const { state } = aggregate('fedadam', [update([1])]);
+    const stored = encodeState({ ...state, evidence: [1, 2, 3, 4, 5, 6] });
+    expect(decodeState(stored).evidence).toEqual([3, 4, 5, 6]);
+  });
 });
