@@ -22,6 +22,12 @@ export type TopicRole = keyof typeof TOPICS;
 /** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
 export const STREAM_GROUP = 'fedloop-stream';
 
+/**
+ * Consumer groups of warehouses: this and the file's own id, so that a new file starts from the beginning. Stream workers look at how far
+ * behind those with living members are.
+ */
+export const ANALYTICS_GROUP_PREFIX = 'fedloop-analytics-';
+
 /** Rows in a block of results: about 30 KB of JSON, small enough to retry, large enough to be cheap. */
 export const ROWS_PER_BLOCK = 256;
 

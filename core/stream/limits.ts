@@ -78,3 +78,14 @@ export const TICK_MS = 500;
 
 /** Longer than the group's heartbeat interval, so that the heartbeat after it really asks the broker. */
 export const RECLAIM_AFTER_MS = 1_500;
+
+/**
+ * Blocks of results of one partition and topic that a living warehouse has yet to store when the partition is paused, and when it goes on.
+ * They wait in Kafka's log and cost nobody memory; the bound is on how far the tables, and whoever decides by them, fall behind: half a
+ * million rows of one partition, which the warehouse takes in within half a minute. A window of 2,407 devices is three blocks.
+ */
+export const SINK_LAG_PAUSE_BLOCKS = 2_000;
+export const SINK_LAG_RESUME_BLOCKS = 1_000;
+
+/** How often warehouses are looked at: six small requests to the broker; in two seconds at full speed come 50 blocks a partition. */
+export const SINK_LOOK_MS = 2_000;

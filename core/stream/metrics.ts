@@ -14,6 +14,16 @@ export interface StreamMetrics {
   claim(): void;
 }
 
+/** What the worker as a whole knows of its partitions. */
+export interface Backpressure {
+  /** Bytes handed to the producer and not acknowledged yet. */
+  readonly outboxBytes: () => number;
+  /** Blocks of results that the furthest-behind living warehouse has yet to store. */
+  readonly sinkLag: (partition: number) => number;
+  /** Whether a partition waits at this moment, by what for. */
+  readonly isPaused: Readonly<Record<'sink' | 'producer', (partition: number) => boolean>>;
+}
+
 /**
  * What the stream worker tells Prometheus. Counts of events are the engines' own, read when scraped: they are part of each
  * checkpoint, so that `read = windowed + late + duplicate + future + malformed` holds across crashes too.
@@ -21,7 +31,7 @@ export interface StreamMetrics {
 export function streamMetrics(
   registry: Registry,
   owners: () => readonly PartitionOwner[],
-  pending: () => number,
+  backpressure: Backpressure,
 ): StreamMetrics {
   const registers = [registry];
   const partition = (owner: PartitionOwner): { partition: string } => ({
@@ -118,9 +128,27 @@ export function streamMetrics(
     help: 'Results and rejects handed to the producer and not acknowledged yet.',
     registers,
     collect() {
-      this.set(pending());
+      this.set(backpressure.outboxBytes());
     },
   });
+  new Gauge({
+    name: 'fedloop_stream_paused',
+    help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
+    labelNames: ['partition', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const owner of owners()) {
+        for (const [reason, isPaused] of Object.entries(backpressure.isPaused))
+          this.set({ ...partition(owner), reason }, isPaused(owner.partition) ? 1 : 0);
+      }
+    },
+  });
+  perPartition(
+    'fedloop_stream_sink_lag_blocks',
+    'Blocks of results that the furthest-behind living warehouse has yet to store.',
+    (owner) => backpressure.sinkLag(owner.partition),
+  );
   const malformed = new Counter({
     name: 'fedloop_stream_malformed_total',
     help: 'Malformed events since the start of the process, by what was wrong; over-limit = a bound on the state was reached.',

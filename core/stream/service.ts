@@ -21,6 +21,7 @@ import { streamMetrics } from './metrics';
 import { modelForecaster } from './model-forecaster';
 import { Outbox } from './outbox';
 import { PartitionOwner } from './partition-owner';
+import { SinkWatch } from './sink-watch';
 
 export interface StreamServiceOptions {
   readonly kafka: Kafka;
@@ -93,16 +94,20 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   };
 
   const held = new Map<number, Held>();
+  const pausedForSink = new Set<number>();
   const producer = await kafka.producer();
   const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp, (topic, seconds) => {
     // Blocks are handed over the moment their window closes; rejects and checkpoints belong to no window.
     if (topic === TOPICS.analysis.name || topic === TOPICS.evaluations.name) metrics.acknowledged(seconds);
   });
-  const metrics = streamMetrics(
-    options.registry,
-    () => [...held.values()].map(({ owner }) => owner),
-    () => outbox.pendingBytes,
-  );
+  const sinks = new SinkWatch(kafka, log, () => {
+    followSinks();
+  });
+  const metrics = streamMetrics(options.registry, () => [...held.values()].map(({ owner }) => owner), {
+    outboxBytes: () => outbox.pendingBytes,
+    sinkLag: (partition) => sinks.lagOf(partition),
+    isPaused: { sink: (partition) => sinks.isHeldBack(partition), producer: () => outbox.isFull },
+  });
   const claims = await openClaims(kafka, producer, settings, log);
   const pasts = await followDevicePasts(kafka, log);
   const models = modelForecaster((version) => deployments.find(version)?.model);
@@ -167,6 +172,29 @@ export async function startStreamService(options: StreamServiceOptions): Promise
         followVersions(kept).catch(giveUp);
       }),
     );
+    // The library keeps a pause over a rebalance, also of a partition that was away meanwhile.
+    followSinks();
+  };
+
+  /** Partitions whose results a living warehouse cannot keep up with are not read any further for now. */
+  const followSinks = (): void => {
+    for (const partition of pausedForSink) if (!held.has(partition)) pausedForSink.delete(partition);
+    for (const partition of held.keys()) {
+      const isHeld = sinks.isHeldBack(partition);
+      if (isHeld) consumer?.pause(TOPICS.stream.name, [partition]);
+      else consumer?.resume(TOPICS.stream.name, [partition]);
+      if (isHeld === pausedForSink.has(partition)) continue;
+      if (isHeld) {
+        pausedForSink.add(partition);
+        log.warn(
+          { partition, blocks: sinks.lagOf(partition) },
+          'the partition waits: a warehouse is far behind in storing its results',
+        );
+      } else {
+        pausedForSink.delete(partition);
+        log.info({ partition }, 'the partition goes on: the warehouse has caught up');
+      }
+    }
   };
 
   const onBatch = async (batch: RawBatch): Promise<void> => {
@@ -300,6 +328,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
       halted = true;
       clearInterval(timer);
       stopFollowing();
+      sinks.close();
       await ticking;
       for (const mine of held.values())
         if (mine.owner.checkpointDue) await writeCheckpoint(mine).catch(logAndGoOn);

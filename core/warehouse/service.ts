@@ -8,7 +8,7 @@ import { type FederatedRoundResult } from '../contracts/rounds';
 import { type StreamSettings } from '../contracts/settings';
 import { type BatchResult } from '../contracts/steps';
 import { type Micros } from '../contracts/time';
-import { TOPICS } from '../contracts/topics';
+import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../contracts/topics';
 import { type WindowRequest } from '../contracts/updates';
 import { type Kafka } from '../platform/kafka';
 import { type Logger } from '../platform/log';
@@ -161,7 +161,7 @@ export async function startWarehouseService(options: WarehouseServiceOptions): P
     log,
     changes,
   );
-  const groupId = `fedloop-analytics-${warehouse.id}`;
+  const groupId = ANALYTICS_GROUP_PREFIX + warehouse.id;
   // Windows that were complete before a crash and not spoken of.
   speaker.wake();
 

@@ -48,6 +48,10 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       ),
     offsets: (name) => offsetsOf(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
+    livingGroups: async (prefix) => {
+      const groups = await livingGroupsOf(admin, topic(prefix));
+      return groups.map((groupId) => groupId.slice(env.FEDLOOP_TOPIC_PREFIX.length));
+    },
     producer: () => createProducer(client, topic),
     tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }, log),
     consume: (options) =>
@@ -170,4 +174,12 @@ async function committedOf(admin: Admin, groupId: string, topic: string): Promis
     .flatMap(({ partitions }) => partitions)
     .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
     .filter(({ offset }) => offset >= 0);
+}
+
+async function livingGroupsOf(admin: Admin, prefix: string): Promise<readonly string[]> {
+  const { groups } = await admin.listGroups();
+  const names = groups.map(({ groupId }) => groupId).filter((groupId) => groupId.startsWith(prefix));
+  if (names.length === 0) return [];
+  const described = await admin.describeGroups(names);
+  return described.groups.filter(({ members }) => members.length > 0).map(({ groupId }) => groupId);
 }

@@ -136,6 +136,8 @@ export interface Kafka {
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
+  /** Consumer groups whose name starts with `prefix` and that have a living member at this moment. */
+  livingGroups(prefix: string): Promise<readonly string[]>;
   producer(): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;

@@ -58,6 +58,10 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve([]);
   }
 
+  livingGroups(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
   producer(): Promise<Producer> {
     return Promise.resolve({
       send: (name, messages) => {

@@ -22,6 +22,7 @@ export class FakeKafka {
   readonly committed = new Map<string, number>();
   /** Refuse every commit, as a group does that has taken its member for dead. */
   refusesCommits = false;
+  private refusals = 0;
 
   constructor(private readonly partitions: number) {}
 
@@ -39,12 +40,18 @@ export class FakeKafka {
   }
 
   /** Resolves once so many messages were sent to a topic. */
-  async whenSent(topic: string, count: number): Promise<void> {
-    while (this.log(topic, 0).length < count) {
-      await new Promise<void>((resolve) => {
-        this.wakers.push(resolve);
-      });
-    }
+  whenSent(topic: string, count: number): Promise<void> {
+    return this.when(() => this.log(topic, 0).length >= count);
+  }
+
+  /** Resolves once the group has committed this offset or one behind it. */
+  whenCommitted(topic: string, partition: number, offset: number): Promise<void> {
+    return this.when(() => (this.committed.get(`${partition}/${topic}`) ?? 0) >= offset);
+  }
+
+  /** Resolves once a commit was refused. */
+  whenRefused(): Promise<void> {
+    return this.when(() => this.refusals > 0);
   }
 
   /** Where the group goes on, as if an earlier member had committed it. */
@@ -77,6 +84,7 @@ export class FakeKafka {
       createTopics: refuse,
       tail: refuse,
       committed: refuse,
+      livingGroups: refuse,
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(
@@ -92,9 +100,7 @@ export class FakeKafka {
             for (const { key, value, partition } of messages) {
               this.log(topic, partition ?? 0).push({ key, value: Buffer.from(value ?? ''), headers: {} });
             }
-            this.wakers.splice(0).forEach((wake) => {
-              wake();
-            });
+            this.wake();
             return Promise.resolve([]);
           },
           disconnect: () => Promise.resolve(),
@@ -108,10 +114,14 @@ export class FakeKafka {
           pause: refuse,
           resume: refuse,
           commit: (positions) => {
-            if (this.refusesCommits)
+            if (this.refusesCommits) {
+              this.refusals += 1;
+              this.wake();
               return Promise.reject(new Error('The coordinator is not aware of this member'));
+            }
             for (const { topic, partition, offset } of positions)
               this.committed.set(`${partition}/${topic}`, offset);
+            this.wake();
             return Promise.resolve();
           },
           stop: () => Promise.resolve(),
@@ -121,6 +131,20 @@ export class FakeKafka {
         return consumer;
       },
     };
+  }
+
+  private async when(isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      await new Promise<void>((resolve) => {
+        this.wakers.push(resolve);
+      });
+    }
+  }
+
+  private wake(): void {
+    this.wakers.splice(0).forEach((wake) => {
+      wake();
+    });
   }
 
   private log(topic: string, partition: number): Stored[] {
