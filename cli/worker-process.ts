@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
+import { heapOptions, type WorkerRole } from '../workers/roles';
 import { LIMITS } from './limits';
 import { packageFile } from './package-root';
 import { type Child } from './processes/child';
@@ -9,11 +10,10 @@ import { lastWords } from './processes/last-words';
 import { type Processes } from './processes/processes';
 import { poll } from './wait';
 
+export { WORKER_ROLES, type WorkerRole } from '../workers/roles';
+
 /** The one line that a worker writes to stdout, when it has begun to work. */
 const readyLineSchema = z.object({ ready: z.literal(true), role: z.string(), url: z.url() });
-
-export const WORKER_ROLES = ['rounds', 'site', 'stream', 'analytics', 'fleet'] as const;
-export type WorkerRole = (typeof WORKER_ROLES)[number];
 
 export interface WorkerProcess {
   readonly role: WorkerRole;
@@ -38,14 +38,6 @@ export async function requireBuilt(): Promise<void> {
 /** The file that runs a role: `node <it> <role>`. */
 export function workerProgram(): string {
   return packageFile('dist', 'workers', 'main.js');
-}
-
-/**
- * A smaller young generation keeps five workers on one machine under 2 GB: about 200 MB less in a demo of 2,407 devices.
- * The stream worker, which makes and drops objects by the million, keeps Node's own.
- */
-function heapOptions(role: WorkerRole): readonly string[] {
-  return role === 'stream' ? [] : ['--max-semi-space-size=4'];
 }
 
 /**

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { readEnvironment } from '../core/platform/config';
+import { heapOptions } from './roles';
 
 /** The roles of a deployment on one machine. A simulated fleet is not one of them. */
 const ALL_ROLES = ['rounds', 'site', 'stream', 'analytics'] as const;
@@ -20,7 +21,7 @@ const readyLine = z.object({ ready: z.literal(true), role: z.string(), url: z.ur
 export async function runAllRoles(program: string): Promise<number> {
   const { FEDLOOP_HTTP_PORT: firstPort } = readEnvironment();
   const children = ALL_ROLES.map((role, index) =>
-    spawn(process.execPath, ['--enable-source-maps', program, role], {
+    spawn(process.execPath, ['--enable-source-maps', ...heapOptions(role), program, role], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         ...process.env,

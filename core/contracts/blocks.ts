@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
-import { versionIdSchema } from './ids';
+import { versionIdSchema, type VersionId } from './ids';
 
 /**
  * What the stream worker writes: blocks of at most `ROWS_PER_BLOCK` rows of one window, column by column, as JSON.
@@ -19,10 +19,33 @@ const blockHeader = {
   last: z.boolean(),
 };
 
-const numbers = z.array(z.number());
-const optionalNumbers = z.array(z.number().nullable());
+/**
+ * A column of a block, looked through in one go: hundreds of thousands of values come in a second, and asking a schema of each
+ * costs more than storing it.
+ */
+function column<Value>(
+  what: string,
+  isValue: (value: unknown, at: number, values: readonly unknown[]) => value is Value,
+): z.ZodType<Value[]> {
+  return z.custom<Value[]>(
+    (values) => Array.isArray(values) && values.every(isValue),
+    `expected a list of ${what}`,
+  );
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isFlag = (value: unknown): value is 0 | 1 => value === 0 || value === 1;
+
+/** Versions in one block are few: each is looked at once. */
+function isVersion(value: unknown, at: number, values: readonly unknown[]): value is VersionId {
+  return (at > 0 && value === values[at - 1]) || versionIdSchema.safeParse(value).success;
+}
+
+const texts = column('texts', (value): value is string => typeof value === 'string');
+const numbers = column('numbers', isNumber);
+const optionalNumbers = column('numbers or null', (value) => value === null || isNumber(value));
 /** 1, 0 or null where it cannot be known. */
-const flags = z.array(z.union([z.literal(0), z.literal(1)]).nullable());
+const flags = column('1, 0 or null', (value) => value === null || isFlag(value));
 
 export const REGIMES = ['rising', 'falling', 'steady'] as const;
 /** `rising`/`falling`: the mean of the actual window lies more than half a tolerance above/below the one before. */
@@ -33,7 +56,7 @@ export const analysisBlockSchema = z.object({
   type: z.literal('analysis'),
   ...blockHeader,
   columns: z.object({
-    device_id: z.array(z.string()),
+    device_id: texts,
     count: numbers,
     /** Temperature in °C: mean, smallest, largest, sample standard deviation (0 for one reading). */
     avg: numbers,
@@ -58,22 +81,22 @@ export const evaluationBlockSchema = z.object({
   ...blockHeader,
   columns: z.object({
     /** The version that made the forecast; several versions stand in one window. */
-    model_version: z.array(versionIdSchema),
-    device_id: z.array(z.string()),
+    model_version: column('versions', isVersion),
+    device_id: texts,
     /** Forecast and actual mean temperature of the window in °C. */
     prediction_result: numbers,
     actual_result: numbers,
     /** error = prediction − actual, loss = error². */
     error: numbers,
     loss: numbers,
-    is_correct: z.array(z.union([z.literal(0), z.literal(1)])),
+    is_correct: column('1 or 0', isFlag),
     /** The model's own probability that |error| ≤ tolerance, stated when it forecast. */
     confidence: numbers,
     /** Persistence's error on the same window: mean of the window before − actual. */
     persistence_error: numbers,
     predicted_anomaly: flags,
     actual_anomaly: flags,
-    regime: z.array(regimeSchema),
+    regime: column('regimes', (value): value is Regime => REGIMES.some((regime) => regime === value)),
   }),
 });
 export type EvaluationBlock = z.infer<typeof evaluationBlockSchema>;

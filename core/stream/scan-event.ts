@@ -45,6 +45,21 @@ const PRESSURE = ascii('pressure');
 const LABEL = ascii('label');
 const DATA = ascii('data');
 const RECORD_TIMESTAMP = ascii('record_timestamp');
+
+/** Each key as it stands in most events: in quotes, a colon right behind it. By the key's number. */
+const KEYS_WITH_COLON = Array.from<Uint8Array | undefined>({ length: KEY.recordTimestamp + 1 });
+KEYS_WITH_COLON[KEY.deviceId] = ascii('"device_id":');
+KEYS_WITH_COLON[KEY.timestamp] = ascii('"timestamp":');
+KEYS_WITH_COLON[KEY.temperature] = ascii('"temperature":');
+KEYS_WITH_COLON[KEY.humidity] = ascii('"humidity":');
+KEYS_WITH_COLON[KEY.pressure] = ascii('"pressure":');
+KEYS_WITH_COLON[KEY.label] = ascii('"label":');
+KEYS_WITH_COLON[KEY.data] = ascii('"data":');
+KEYS_WITH_COLON[KEY.recordTimestamp] = ascii('"record_timestamp":');
+
+/** The keys of the event before, in its order: a fleet's events are alike, so that comparing is enough. */
+const usualKeys: (typeof KEY)[keyof typeof KEY][] = [];
+
 const NULL = ascii('null');
 const TRUE = ascii('true');
 const FALSE = ascii('false');
@@ -76,18 +91,25 @@ export function scanEvent(
   event.label = -1;
   event.recordMicros = NaN;
 
-  for (;;) {
-    if (at >= end || bytes[at] !== QUOTE) return false;
-    const keyStart = at + 1;
-    const keyEnd = endOfString(bytes, keyStart, end);
-    if (keyEnd < 0) return false;
-    const key = keyOf(bytes, keyStart, keyEnd);
-    if (key === KEY.unknown || (seen & key) !== 0) return false;
+  for (let place = 0; ; place += 1) {
+    let key = usualKeys[place] ?? KEY.unknown;
+    const usual = KEYS_WITH_COLON[key];
+    if (usual !== undefined && at + usual.length < end && matches(bytes, at, usual)) {
+      at += usual.length;
+      at = skipBlanks(bytes, at, end);
+    } else {
+      if (at >= end || bytes[at] !== QUOTE) return false;
+      const keyStart = at + 1;
+      const keyEnd = endOfString(bytes, keyStart, end);
+      if (keyEnd < 0) return false;
+      key = keyOf(bytes, keyStart, keyEnd);
+      at = skipBlanks(bytes, keyEnd + 1, end);
+      if (at >= end || bytes[at] !== COLON) return false;
+      at = skipBlanks(bytes, at + 1, end);
+      usualKeys[place] = key;
+    }
+    if (at >= end || key === KEY.unknown || (seen & key) !== 0) return false;
     seen |= key;
-    at = skipBlanks(bytes, keyEnd + 1, end);
-    if (at >= end || bytes[at] !== COLON) return false;
-    at = skipBlanks(bytes, at + 1, end);
-    if (at >= end) return false;
 
     switch (key) {
       case KEY.deviceId:
@@ -117,10 +139,10 @@ export function scanEvent(
     }
     if (cursor < 0) return false;
 
-    at = skipBlanks(bytes, cursor, end);
+    at = bytes[cursor] === COMMA ? cursor : skipBlanks(bytes, cursor, end);
     if (at >= end) return false;
     const next = bytes[at];
-    at = skipBlanks(bytes, at + 1, end);
+    at = bytes[at + 1] === QUOTE ? at + 1 : skipBlanks(bytes, at + 1, end);
     if (next === COMMA) continue;
     if (next !== CLOSE || at < end) return false;
     break;

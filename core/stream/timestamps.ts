@@ -18,7 +18,7 @@ const UPPER_Z = 0x5a;
 const LOWER_Z = 0x7a;
 const SPACE = 0x20;
 
-/** `2020-01-01` and `2020-01-01T00:00`: the shortest forms there are. */
+/** Of `2020-01-01` and `2020-01-01T00:00`: the shortest forms there are. */
 const DATE_LENGTH = 10;
 const MINUTE_LENGTH = 16;
 const SECONDS_PER_DAY = 86_400;
@@ -38,14 +38,9 @@ export function microsOfMillis(millis: number): Micros {
  *   microseconds a double cannot hold exactly.
  */
 export function microsOfIso(bytes: Uint8Array, start: number, end: number): Micros {
-  const days = daysOfDate(bytes, start, end);
-  if (end - start === DATE_LENGTH) return checked(days * SECONDS_PER_DAY, 0);
+  if (end - start === DATE_LENGTH) return checked(daysOfDate(bytes, start) * SECONDS_PER_DAY, 0);
   if (end - start < MINUTE_LENGTH) return NaN;
-  const separator = bytes[start + 10];
-  if (separator !== UPPER_T && separator !== LOWER_T && separator !== SPACE) return NaN;
-  const hour = twoDigits(bytes, start + 11);
-  const minute = twoDigits(bytes, start + 14);
-  if (!(hour < 24 && minute < 60) || bytes[start + 13] !== COLON) return NaN;
+  const minutes = isRecentMinute(bytes, start) ? recentSeconds : secondsOfMinute(bytes, start);
 
   let at = start + MINUTE_LENGTH;
   let second = 0;
@@ -63,10 +58,31 @@ export function microsOfIso(bytes: Uint8Array, start: number, end: number): Micr
       if (at === firstDigit) return NaN;
     }
   }
-  return checked(
-    days * SECONDS_PER_DAY + hour * 3_600 + minute * 60 + second - zoneSeconds(bytes, at, end),
-    micros,
-  );
+  return checked(minutes + second - zoneSeconds(bytes, at, end), micros);
+}
+
+/** `yyyy-mm-ddThh:mm` of the event before and its seconds since 1970: events of one minute come in thousands. */
+const recentMinute = new Uint8Array(MINUTE_LENGTH);
+let recentSeconds = NaN;
+
+function isRecentMinute(bytes: Uint8Array, start: number): boolean {
+  // From the end, where they differ first.
+  for (let i = MINUTE_LENGTH - 1; i >= 0; i -= 1) {
+    if (bytes[start + i] !== recentMinute[i]) return false;
+  }
+  return true;
+}
+
+/** Seconds since 1970 of `yyyy-mm-ddThh:mm`, NaN for anything else. */
+function secondsOfMinute(bytes: Uint8Array, start: number): number {
+  const separator = bytes[start + DATE_LENGTH];
+  if (separator !== UPPER_T && separator !== LOWER_T && separator !== SPACE) return NaN;
+  const hour = twoDigits(bytes, start + 11);
+  const minute = twoDigits(bytes, start + 14);
+  if (!(hour < 24 && minute < 60) || bytes[start + 13] !== COLON) return NaN;
+  for (let i = 0; i < MINUTE_LENGTH; i += 1) recentMinute[i] = bytes[start + i] ?? 0;
+  recentSeconds = daysOfDate(bytes, start) * SECONDS_PER_DAY + hour * 3_600 + minute * 60;
+  return recentSeconds;
 }
 
 /** Seconds since 1970 and microseconds put together, NaN where the sum would not be exact. */
@@ -92,22 +108,14 @@ function zoneSeconds(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /** Days since 1970 of `yyyy-mm-dd` (proleptic Gregorian), NaN for a date that does not exist. */
-function daysOfDate(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < DATE_LENGTH || bytes[start + 4] !== MINUS || bytes[start + 7] !== MINUS) return NaN;
+function daysOfDate(bytes: Uint8Array, start: number): number {
+  if (bytes[start + 4] !== MINUS || bytes[start + 7] !== MINUS) return NaN;
   const year = twoDigits(bytes, start) * 100 + twoDigits(bytes, start + 2);
   const month = twoDigits(bytes, start + 5);
   const day = twoDigits(bytes, start + 8);
-  const date = year * 10_000 + month * 100 + day;
-  if (date === recentDate) return recentDays;
   if (!(month >= 1 && month <= 12 && day >= 1 && day <= daysOfMonth(year, month))) return NaN;
-  recentDate = date;
-  recentDays = daysFromCivil(year, month, day);
-  return recentDays;
+  return daysFromCivil(year, month, day);
 }
-
-/** The date before: events of one day come in millions. */
-let recentDate = NaN;
-let recentDays = NaN;
 
 /** Days since 1970 (Hinnant 2013): years begin in March, so that the leap day comes last. */
 function daysFromCivil(year: number, month: number, day: number): number {

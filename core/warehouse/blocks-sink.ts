@@ -1,4 +1,5 @@
 import { type DuckDBValue } from '@duckdb/node-api';
+import { z } from 'zod';
 import {
   analysisBlockSchema,
   evaluationBlockSchema,
@@ -14,14 +15,17 @@ import { timestamp } from './values';
 
 export type Block = AnalysisBlock | EvaluationBlock;
 
+const messageSchemas = {
+  analysis: z.discriminatedUnion('type', [fenceBlockSchema, analysisBlockSchema]),
+  evaluation: z.discriminatedUnion('type', [fenceBlockSchema, evaluationBlockSchema]),
+} as const;
+
 /** @returns the block or fence, or why the value is neither. */
 export function parseBlock(type: Block['type'], value: unknown): Block | FenceBlock | string {
-  const fence = fenceBlockSchema.safeParse(value);
-  if (fence.success) return fence.data;
-  const parsed =
-    type === 'analysis' ? analysisBlockSchema.safeParse(value) : evaluationBlockSchema.safeParse(value);
+  const parsed = messageSchemas[type].safeParse(value);
   if (!parsed.success) return parsed.error.issues[0]?.message ?? 'not a block';
-  const block: Block = parsed.data;
+  const block = parsed.data;
+  if (block.type === 'fence') return block;
   const rows = rowsOf(block);
   const ragged = Object.entries(block.columns).find(([, column]) => column.length !== rows);
   if (ragged !== undefined) return `column ${ragged[0]} has ${ragged[1].length} values for ${rows} devices`;

@@ -3,7 +3,7 @@ import { type GroupConsumer, type Kafka, type RawBatch } from '../platform/kafka
 import { toIncoming } from '../platform/kafka/records';
 import { type Logger } from '../platform/log';
 import { GroupCommit } from './batching';
-import { INTAKE_CONCURRENCY, INTAKE_MAX_WAIT_MS } from './limits';
+import { INTAKE_CONCURRENCY, INTAKE_MAX_WAIT_MS, OFFSET_COMMIT_INTERVAL_MS } from './limits';
 import { type SinkRecords } from './records';
 import { type Sink, type SinkReport } from './sink';
 
@@ -53,6 +53,23 @@ export async function startIntake(options: {
   });
   let own: GroupConsumer | undefined;
   let failures = 0;
+  const stored = new Map<
+    string,
+    { readonly topic: string; readonly partition: number; readonly offset: number }
+  >();
+  let timer: NodeJS.Timeout | undefined;
+  /**
+   * The file knows how far it is; the group's offset only tells others about lag. A group that has taken this member for dead, as
+   * after a pause of the whole machine, refuses it: the next heartbeat joins again.
+   */
+  const commitStored = async (): Promise<void> => {
+    const positions = [...stored.values()];
+    stored.clear();
+    if (positions.length === 0) return;
+    await own?.commit(positions).catch((cause: unknown) => {
+      log.debug({ err: cause }, 'the group offset was not committed');
+    });
+  };
   const consumer = await kafka.consume({
     groupId,
     topics: INTAKE_TOPICS.map(({ name }) => name),
@@ -84,18 +101,22 @@ export async function startIntake(options: {
       }
       if (!batch.isCurrent()) return;
       batch.resolve(last.offset);
-      // The file knows how far it is; the group's offset only tells people about lag. A group that has taken this member for
-      // dead, as after a pause of the whole machine, refuses it: the next heartbeat joins again.
-      await own
-        ?.commit([{ topic: batch.topic, partition: batch.partition, offset: Number(last.offset) + 1 }])
-        .catch((cause: unknown) => {
-          log.debug({ err: cause }, 'the group offset was not committed');
-        });
+      stored.set(`${batch.partition}/${batch.topic}`, {
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: Number(last.offset) + 1,
+      });
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void commitStored();
+      }, OFFSET_COMMIT_INTERVAL_MS).unref();
     },
   });
   return {
     failed,
     async stop() {
+      clearTimeout(timer);
+      await commitStored();
       await consumer.stop();
       await commits.idle();
     },

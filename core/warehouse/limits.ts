@@ -57,6 +57,9 @@ export const INTAKE_CONCURRENCY = 16;
 /** A broker answers a fetch after so long at the latest: the floor of the latency from block to row. */
 export const INTAKE_MAX_WAIT_MS = 50;
 
+/** Group offsets tell others how far behind the warehouse is; a request to the broker a block would cost more than the block. */
+export const OFFSET_COMMIT_INTERVAL_MS = 500;
+
 /** Scrapes that come closer together than this share their look into the tables. */
 export const METRICS_MIN_INTERVAL_MS = 1_000;
 

@@ -176,6 +176,7 @@ export async function startWarehouseService(options: WarehouseServiceOptions): P
         log.error({ ...report.invalid }, 'passed over messages that cannot be understood');
       if (report.blocks.gaps > 0)
         log.error({ gaps: report.blocks.gaps }, 'blocks of results are missing before stored ones');
+      if (report.deploymentsChanged) speaker.noteDeployments();
       speaker.wake();
       changes.announce();
     },
@@ -268,6 +269,9 @@ export async function startWarehouseService(options: WarehouseServiceOptions): P
 /** Publishes feedback on complete windows, one run at a time, and once more when it was woken in the meantime. */
 class WindowSpeaker {
   private woken = false;
+  /** Windows before it were spoken of; the tables need not be asked again until it has moved. */
+  private spokenBefore: Micros = NaN;
+  private rollbacksPossible = true;
   private running: Promise<void> | undefined;
   private stopped = false;
 
@@ -284,9 +288,21 @@ class WindowSpeaker {
     if (!this.stopped) this.running ??= this.speak();
   }
 
+  /** Versions, stages or activations have come: a rollback may be among them. */
+  noteDeployments(): void {
+    this.rollbacksPossible = true;
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;
+  }
+
+  private async speakOfWindows(before: Micros): Promise<void> {
+    const windows = await this.publisher.publishWindows(before);
+    if (windows.length > 0) this.changes.announce();
+    await this.retention.keepUp(before);
+    this.spokenBefore = before;
   }
 
   private async speak(): Promise<void> {
@@ -294,10 +310,14 @@ class WindowSpeaker {
       while (this.woken && !this.stopped) {
         this.woken = false;
         const before = await this.completeBefore();
-        const windows = await this.publisher.publishWindows(before);
-        if (windows.length > 0) this.changes.announce();
-        await this.publisher.publishRollbacks();
-        await this.retention.keepUp(before);
+        if (before !== this.spokenBefore) await this.speakOfWindows(before);
+        if (this.rollbacksPossible) {
+          this.rollbacksPossible = false;
+          await this.publisher.publishRollbacks().catch((cause: unknown) => {
+            this.rollbacksPossible = true;
+            throw cause;
+          });
+        }
       }
     } catch (cause) {
       // The next rows wake it again, and it says these windows too.

@@ -31,24 +31,42 @@ export interface FetchedPartition {
   readonly messages: readonly FetchedRecord[];
 }
 
-/** One record, as a place in the response: key, value and headers are views, made when asked for. */
-export class FetchedRecord implements RawRecord {
-  /** Batches with control records are the library's to read. */
-  readonly isControlRecord: boolean = false;
+/** What the records of one batch have in common. */
+interface BatchPlace {
+  readonly response: Buffer;
+  /** Milliseconds since 1970 that the records count from; where the broker stamped them, all have it. */
+  readonly timestamp: number;
+  readonly isStampedByBroker: boolean;
+}
 
+/**
+ * One record, as a place in the response: key, value and headers are views, made when asked for. Small whole numbers only, so that a record is
+ * one light object: there is one for each event. None is a control record: batches with such are the library's to read.
+ */
+export class FetchedRecord implements RawRecord {
   constructor(
-    readonly response: Buffer,
+    private readonly batch: BatchPlace,
     readonly offset: number,
-    /** Milliseconds since 1970. */
-    readonly timestamp: number,
-    private readonly keyStart: number,
-    private readonly keyLength: number,
+    private readonly timestampDelta: number,
+    /** Where the length of the key stands, and the key behind it. */
+    private readonly keyAt: number,
     readonly valueStart: number,
     readonly valueLength: number,
   ) {}
 
+  get response(): Buffer {
+    return this.batch.response;
+  }
+
+  /** Milliseconds since 1970. */
+  get timestamp(): number {
+    const { timestamp, isStampedByBroker } = this.batch;
+    return isStampedByBroker ? timestamp : timestamp + this.timestampDelta;
+  }
+
   get key(): Buffer | null {
-    return this.keyLength < 0 ? null : this.response.subarray(this.keyStart, this.keyStart + this.keyLength);
+    cursor = this.keyAt;
+    return readVarBytes(this.response);
   }
 
   get value(): Buffer | null {
@@ -144,8 +162,11 @@ function readBatches(
 
 function readBatch(bytes: Buffer, start: number, stampedByBroker: boolean, out: FetchedRecord[]): void {
   const baseOffset = int64(bytes, start);
-  const firstTimestamp = int64(bytes, start + FIRST_TIMESTAMP);
-  const maxTimestamp = int64(bytes, start + MAX_TIMESTAMP);
+  const batch: BatchPlace = {
+    response: bytes,
+    timestamp: int64(bytes, start + (stampedByBroker ? MAX_TIMESTAMP : FIRST_TIMESTAMP)),
+    isStampedByBroker: stampedByBroker,
+  };
   cursor = start + FIRST_RECORD;
   for (let left = bytes.readInt32BE(start + RECORD_COUNT); left > 0; left -= 1) {
     const length = readVarint(bytes);
@@ -154,21 +175,11 @@ function readBatch(bytes: Buffer, start: number, stampedByBroker: boolean, out: 
     cursor += 1;
     const timestampDelta = readVarint(bytes);
     const offset = baseOffset + readVarint(bytes);
+    const keyAt = cursor;
     const keyLength = readVarint(bytes);
-    const keyStart = cursor;
     if (keyLength > 0) cursor += keyLength;
     const valueLength = readVarint(bytes);
-    out.push(
-      new FetchedRecord(
-        bytes,
-        offset,
-        stampedByBroker ? maxTimestamp : firstTimestamp + timestampDelta,
-        keyStart,
-        keyLength,
-        cursor,
-        valueLength,
-      ),
-    );
+    out.push(new FetchedRecord(batch, offset, timestampDelta, keyAt, cursor, valueLength));
     cursor = end;
   }
 }
@@ -208,11 +219,15 @@ function readHeaders(bytes: Buffer, start: number): NonNullable<RawRecord['heade
 /** Position behind what was read last. One response is read at a time, so one cell serves all. */
 let cursor = 0;
 
-/** A zigzag number of up to 53 bits, at the cursor. */
+/** A zigzag number of up to 53 bits, at the cursor. Most have one byte or two, and those need no more than whole numbers of 32 bits. */
 function readVarint(bytes: Buffer): number {
+  const first = bytes[cursor++] ?? 0;
+  if (first <= 0x7f) return (first >>> 1) ^ -(first & 1);
   let byte = bytes[cursor++] ?? 0;
-  let value = byte & 0x7f;
-  for (let weight = 128; byte > 0x7f; weight *= 128) {
+  const low = (first & 0x7f) | ((byte & 0x7f) << 7);
+  if (byte <= 0x7f) return (low >>> 1) ^ -(low & 1);
+  let value = low;
+  for (let weight = 2 ** 14; byte > 0x7f; weight *= 128) {
     byte = bytes[cursor++] ?? 0;
     value += (byte & 0x7f) * weight;
   }

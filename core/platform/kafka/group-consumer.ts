@@ -1,7 +1,8 @@
 import { type Kafka as KafkaJs } from 'kafkajs';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
-const HEARTBEAT_INTERVAL_MS = 1_000;
+/** A member learns by a heartbeat that another has joined: until then that one waits for its partitions with nothing to do. */
+const HEARTBEAT_INTERVAL_MS = 250;
 /** A heartbeat or two may be lost before the broker takes a member for dead. */
 const HEARTBEATS_PER_SESSION = 3;
 const MAX_WAIT_MS = 100;

@@ -131,9 +131,8 @@ describe('a fetch response', () => {
 
   it('answers the two filters of the library as a plain array would, and is one afterwards', async () => {
     const records = messagesOf(responseOf(await batchOf([plain, plain, plain, plain], 10)));
-    const wanted = records
-      .filter(({ offset }) => offset >= 12)
-      .filter(({ isControlRecord }) => !isControlRecord);
+    const isControlRecord = (record: object): boolean => 'isControlRecord' in record;
+    const wanted = records.filter(({ offset }) => offset >= 12).filter((record) => !isControlRecord(record));
     expect(wanted.map(({ offset }) => offset)).toEqual([12, 13]);
     expect(wanted.filter(({ offset }) => offset < 13)).toHaveLength(1);
   });

@@ -107,17 +107,22 @@ describe('the warehouse service', () => {
   it('commits the group’s offsets behind the rows', async () => {
     closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
     await kafka.deliver();
-    expect(kafka.committed.get(`0/${TOPICS.evaluations.name}`)).toBe(1);
+    await kafka.whenCommitted(TOPICS.evaluations.name, 0, 1);
+    const stored = await withConnection(service.warehouse, (connection) =>
+      connection.rows(z.object({ n: z.int() }), 'SELECT count(*) AS n FROM evaluation_rows'),
+    );
+    expect(stored).toEqual([{ n: 1 }]);
   });
 
   it('goes on storing when the group refuses its offset, as after a pause of the whole machine', async () => {
     kafka.refusesCommits = true;
     closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
     await kafka.deliver();
+    await kafka.whenRefused();
     kafka.refusesCommits = false;
     closeWindow(1, 0, [{ version: 'v0', device: 'a', error: 0 }]);
     await kafka.deliver();
-    expect(kafka.committed.get(`0/${TOPICS.evaluations.name}`)).toBe(2);
+    await kafka.whenCommitted(TOPICS.evaluations.name, 0, 2);
     const stored = await withConnection(service.warehouse, (connection) =>
       connection.rows(z.object({ n: z.int() }), 'SELECT count(*) AS n FROM evaluation_rows'),
     );
