@@ -21,6 +21,7 @@ interface Options {
   readonly devices: readonly number[];
   readonly rounds: number;
   readonly windows: number;
+  readonly history: number;
   readonly participants: number | 'all';
   readonly json: boolean;
 }
@@ -39,6 +40,7 @@ const program = new Command('bench:temporal')
   .option('--devices <n,…>', 'sizes of the fleet', listOf(wholeNumber(1)), [2_407])
   .option('--rounds <n>', 'rounds of each', wholeNumber(1), 3)
   .option('--windows <n>', 'live windows that a candidate is judged on', wholeNumber(1, 1_000), 6)
+  .option('--history <n>', 'windows of the past that each device has', wholeNumber(25, 100_000), 361)
   .option('--participants <n|all>', 'devices that train in a round', participants, 'all')
   .option('--json', 'print the results as JSON', false);
 
@@ -54,7 +56,7 @@ async function main(): Promise<void> {
 
 async function measure(
   devices: number,
-  { rounds, windows, participants: training }: Options,
+  { rounds, windows, history, participants: training }: Options,
 ): Promise<RoundCost[]> {
   const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-temporal-'));
   const demo = spawn(
@@ -70,6 +72,8 @@ async function measure(
       String(rounds),
       '--windows',
       String(windows),
+      '--history',
+      String(history),
       '--participants',
       String(training),
       '--data',

@@ -37,6 +37,11 @@ export function registerDemo(program: Command): void {
     .option('--data <folder>', 'recorded series: CSV (also .gz) or Parquet', 'data/weather')
     .option('--label-column <name>', 'column of the data that marks real anomalies')
     .option(
+      '--history <n>',
+      'windows of the past that each device has (a fortnight of hours)',
+      wholeNumber(25, 100_000),
+    )
+    .option(
       '--seed <n>',
       'decides data, selection, shuffles and the first weights',
       wholeNumber(0, MAX_SEED),

@@ -9,6 +9,7 @@ export interface DemoOptions {
   readonly devices: number;
   readonly data: string;
   readonly labelColumn?: string;
+  readonly history?: number;
   readonly seed: number;
   readonly speed: number | 'max';
   readonly clock: Clock;
@@ -65,6 +66,7 @@ export function demoSettings(options: DemoOptions): DemoSettings {
       clock: options.clock,
       speed: options.speed,
       liveWindows: rounds * (options.windows + WINDOWS_BESIDE) + WINDOWS_BESIDE,
+      ...(options.history === undefined ? {} : { historyWindows: options.history }),
       ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     },
     'the options',
