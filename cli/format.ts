@@ -43,3 +43,21 @@ export function counted(count: number, noun: string): string {
 export function moment(iso: string): string {
   return `${new Date(iso).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
+
+const UNITS_OF_TIME = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+] as const;
+
+/** `45 s`, `10 min`, `1 h 30 min`, `2 d`: whole seconds in the largest units, without what is nothing. */
+export function span(seconds: number): string {
+  let rest = Math.round(seconds);
+  const said = UNITS_OF_TIME.flatMap(([size, unit]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count === 0 ? [] : [`${count} ${unit}`];
+  });
+  return said.length === 0 ? '0 s' : said.join(' ');
+}

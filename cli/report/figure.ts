@@ -8,7 +8,7 @@ export interface Column {
   readonly numeric?: boolean;
 }
 
-/** A table of figures. The first column names the row. */
+/** A table of figures. The first column names the row; on a telephone each row is a block, in which every figure has its column's name. */
 export function table(columns: readonly Column[], rows: readonly (readonly HtmlPart[])[]): Html {
   const classOf = (index: number): string => (columns[index]?.numeric === false ? 'text' : 'number');
   return html`<div class="scroll">
@@ -25,7 +25,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly HtmlP
               ${cells.map((cell, index) =>
                 index === 0
                   ? html`<th scope="row" class="text">${cell}</th>`
-                  : html`<td class="${classOf(index)}">${cell}</td>`,
+                  : html`<td class="${classOf(index)}" data-name="${columns[index]?.name ?? ''}">
+                      ${cell}
+                    </td>`,
               )}
             </tr>`,
         )}

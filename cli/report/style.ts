@@ -4,13 +4,13 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #f4f5f8; --surface: #ffffff; --ink: #18202e; --muted: #5a6577; --line: #e1e5ec; --quiet: #98a2b3;
   --accent: #1f5fd0; --soft: #d5e2fa; --claim: #c2570c; --good: #1a7f4b; --bad: #c0342f; --warn: #9a6200;
-  --c1: #8a93a3; --c2: #c2570c; --c3: #7b4fc9; --c4: #1a7f4b; --c5: #b8860b; --c6: #1f5fd0;
+  --c1: #8a93a3; --c2: #c2570c; --c3: #7b4fc9; --c4: #1a7f4b; --c5: #b8860b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0f141c; --surface: #171e29; --ink: #e7ebf2; --muted: #9aa5b6; --line: #2a3342; --quiet: #6d788a;
     --accent: #6ea3ff; --soft: #24406f; --claim: #f0914a; --good: #4cc38a; --bad: #f2726c; --warn: #e0b04a;
-    --c1: #98a2b3; --c2: #f0914a; --c3: #b393f0; --c4: #4cc38a; --c5: #e0c04a; --c6: #6ea3ff;
+    --c1: #98a2b3; --c2: #f0914a; --c3: #b393f0; --c4: #4cc38a; --c5: #e0c04a;
   }
 }
 * { box-sizing: border-box; }
@@ -80,12 +80,20 @@ footer { padding: 8px 16px 48px; color: var(--muted); font-size: 13px; }
   .tiles .value { font-size: 22px; }
   .columns, .devices, dl { grid-template-columns: 1fr; }
   .columns { gap: 12px; }
+  .scroll { overflow-x: visible; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tbody tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 20px; padding: 10px 0; border-bottom: 1px solid var(--line); }
+  tbody tr:last-child { border-bottom: 0; }
+  tbody th, tbody td { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 8px; padding: 0; border-bottom: 0; font-size: 13px; }
+  tbody th { grid-column: 1 / -1; font-weight: 600; font-size: 14px; }
+  tbody td::before { content: attr(data-name); color: var(--muted); }
+  tbody td:empty { display: none; }
 }
 @media print {
   :root {
     --page: #ffffff; --surface: #ffffff; --ink: #000000; --muted: #4a4a4a; --line: #d5d5d5; --quiet: #8c8c8c;
     --accent: #1f5fd0; --soft: #d5e2fa; --claim: #c2570c; --good: #1a7f4b; --bad: #c0342f; --warn: #9a6200;
-    --c1: #8a93a3; --c2: #c2570c; --c3: #7b4fc9; --c4: #1a7f4b; --c5: #b8860b; --c6: #1f5fd0;
+    --c1: #8a93a3; --c2: #c2570c; --c3: #7b4fc9; --c4: #1a7f4b; --c5: #b8860b;
   }
   @page { margin: 14mm; }
   body { font-size: 10pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
@@ -97,8 +105,11 @@ footer { padding: 8px 16px 48px; color: var(--muted); font-size: 13px; }
   .tiles, .action, .device, .lead, .legend, svg, table { break-inside: avoid; }
   h2, h3, h4, .lead, .legend { break-after: avoid; }
   .columns, .devices { grid-template-columns: 1fr 1fr; }
-  .columns { font-size: 9pt; line-height: 1.4; }
-  .columns ul { margin-bottom: 8px; }
+  .action { padding: 0 0 2pt; }
+  .action h3 { margin: 8pt 0 4pt; }
+  .columns { font-size: 8.5pt; line-height: 1.32; gap: 20pt; }
+  .columns p, .columns ul { margin-bottom: 5pt; }
+  .columns svg { max-width: 84%; }
   .columns li { margin: 0; }
   .tiles { grid-template-columns: repeat(3, 1fr); }
 }

@@ -76,8 +76,8 @@ export const COLOURS = {
   quiet: 'var(--quiet)',
 } as const;
 
-/** Colours of lines that lie over one another. */
-export const LINE_COLOURS = [1, 2, 3, 4, 5, 6].map((number) => `var(--c${number})`);
+/** Colours of lines that lie over one another, beside the accent. */
+export const LINE_COLOURS = [1, 2, 3, 4, 5].map((number) => `var(--c${number})`);
 
 /** A value axis with little ink. */
 export function valueAxis(name: string, format: (value: number) => string): object {

@@ -1,4 +1,4 @@
-import { categoryAxis, COLOURS, valueAxis, type Chart, type RenderItem } from './draw';
+import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
 /** Some values of one thing, joined by a line: before and after, claimed and real. */
 export interface Dumbbell {
@@ -19,13 +19,21 @@ const LINE_HEIGHT = 30;
 export function dumbbellChart(
   rows: readonly Dumbbell[],
   kinds: readonly Kind[],
-  options: { readonly axis: string; readonly tick: (value: number) => string },
+  options: {
+    readonly axis: string;
+    readonly tick: (value: number) => string;
+    /** `narrow` has room for fewer ticks. */
+    readonly layout: Layout;
+  },
 ): Chart {
   return {
     height: rows.length * LINE_HEIGHT + 64,
     option: {
       grid: { top: 8, bottom: 26, left: 8, right: 24, containLabel: true },
-      xAxis: valueAxis(options.axis, options.tick),
+      xAxis: {
+        ...valueAxis(options.axis, options.tick),
+        ...(options.layout === 'narrow' ? { splitNumber: 3 } : {}),
+      },
       yAxis: { ...categoryAxis(rows.map(({ name }) => name)), inverse: true },
       series: [
         {

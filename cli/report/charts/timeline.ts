@@ -1,4 +1,4 @@
-import { formatSeconds } from '../../progress';
+import { span } from '../../format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
 /** A stretch of a round, in seconds since the first one began. */
@@ -28,9 +28,9 @@ export function timelineChart(lines: readonly TimelineLine[], layout: Layout): C
     option: {
       grid: { top: 4, bottom: 26, left: 8, right: narrow ? 74 : 90, containLabel: true },
       xAxis: {
-        ...valueAxis('since the first round began', (value) => formatSeconds(1000 * value)),
+        ...valueAxis('since the first round began', span),
         min: 0,
-        ...(narrow ? { splitNumber: 3 } : {}),
+        interval: tickSeconds(Math.max(0, ...stretches.map(({ until }) => until)), narrow ? 3 : 6),
       },
       yAxis: { ...categoryAxis(lines.map(({ name }) => name)), inverse: true },
       series: (['making', 'measuring'] as const).map((kind) => ({
@@ -44,6 +44,17 @@ export function timelineChart(lines: readonly TimelineLine[], layout: Layout): C
       })),
     },
   };
+}
+
+/** Times that people count in, in seconds: from a second to a day. */
+const TIMES = [
+  1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
+] as const;
+const DAY = 86_400;
+
+/** Seconds from tick to tick, so that there are at most so many. */
+export function tickSeconds(seconds: number, most: number): number {
+  return TIMES.find((time) => seconds / time <= most) ?? DAY * Math.ceil(seconds / most / DAY);
 }
 
 function bar(colour: string, labelled: readonly TimelineLine[]): RenderItem {

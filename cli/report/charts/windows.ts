@@ -12,9 +12,12 @@ export function measuredOf(rows: readonly WindowRow[], versions: readonly string
   return versions.filter((version) => rows.some((row) => row.model_version === version));
 }
 
-/** Colour of the line of the version at this place. */
-export function colourOfLine(index: number): string {
-  return LINE_COLOURS[index % LINE_COLOURS.length] ?? COLOURS.accent;
+/** Colour of the line at this place of so many: the newest has the page's accent to itself, those before it take turns. */
+export function colourOfLine(index: number, lines: number): string {
+  const older = lines - 1 - index;
+  return older === 0
+    ? COLOURS.accent
+    : (LINE_COLOURS.at(-1 - ((older - 1) % LINE_COLOURS.length)) ?? COLOURS.muted);
 }
 
 /** Accuracy of each version window by window, over that of persistence. */
@@ -59,7 +62,7 @@ export function windowsChart(
           }),
         },
         ...measured.map((version, index) => {
-          const colour = colourOfLine(index);
+          const colour = colourOfLine(index, measured.length);
           return {
             type: 'line' as const,
             name: version,

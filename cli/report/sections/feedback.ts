@@ -33,7 +33,7 @@ export function claimsSection({ results, locals }: ReportData): Html {
     Only the blue figure comes from readings that arrived after the forecast.`,
     legend(kinds),
     picture(
-      () => dumbbellChart(rows, kinds, { axis: 'accuracy', tick: share }),
+      (layout) => dumbbellChart(rows, kinds, { axis: 'accuracy', tick: share, layout }),
       'Accuracy by round: self-reported, on panels, and real',
     ),
     behind(
@@ -101,7 +101,11 @@ export function feedbackSection({ results, feedbackUsed, actions }: ReportData):
                   </p>
                   ${legend(kinds)}
                   ${draw(
-                    dumbbellChart(rows, kinds, { axis: 'accuracy on the same device-windows', tick: share }),
+                    dumbbellChart(rows, kinds, {
+                      axis: 'accuracy on the same device-windows',
+                      tick: share,
+                      layout: 'narrow',
+                    }),
                     SMALL,
                     `Accuracy before and after round ${round}: ${rows.map(({ name, values }) => `${name} ${values.map((value) => percent(value)).join(' to ')}`).join(', ')}`,
                   )}`

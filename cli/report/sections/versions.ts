@@ -154,9 +154,9 @@ export function windowsSection(data: ReportData): Html {
     (“nothing changes”).`,
     legend([
       { name: 'persistence', colour: COLOURS.muted, filled: false },
-      ...measuredOf(windows.rows, versions).map((version, index) => ({
+      ...measuredOf(windows.rows, versions).map((version, index, { length }) => ({
         name: version,
-        colour: colourOfLine(index),
+        colour: colourOfLine(index, length),
         filled: true,
       })),
     ]),
