@@ -22,7 +22,10 @@ const CONFIDENCE = 0.95;
 export async function evaluate(service: WarehouseService, input: EvaluateInput): Promise<EvaluateResult> {
   const { champion, elected, candidates, round, attempt, windows: wanted } = input;
   const signal = Context.current().cancellationSignal;
-  const windows = await withHeartbeat(HEARTBEAT_MS, async () => {
+  let seen = 0;
+  /** Whoever waits for the round is told how far it is. */
+  const standing = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
+  const judge = async (): Promise<readonly number[]> => {
     const starts = await Promise.all(
       candidates.map(async (version) => {
         const { fromWindow } = await service.waitForActivation(version, {
@@ -40,11 +43,13 @@ export async function evaluate(service: WarehouseService, input: EvaluateInput):
       count: wanted,
       signal,
       timeoutMillis: input.windowsTimeoutMillis,
-      onProgress: (seen) => {
-        Context.current().heartbeat({ windows: seen.length });
+      onProgress: ({ length }) => {
+        seen = length;
+        Context.current().heartbeat(standing());
       },
     });
-  });
+  };
+  const windows = await withHeartbeat(HEARTBEAT_MS, judge, standing);
   const comparison = await compareOn(service, windows, input);
   const own = comparison.candidates[candidates.indexOf(elected)];
   if (own === undefined) throw new FedloopError('Internal', `${elected} is not among the candidates`);

@@ -56,6 +56,8 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
     trained: 0,
     leftOut: {},
   };
+  /** Whoever waits for the round is told how far it is. */
+  const standing = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
   if (sent.chunks === 0) await publishSelection(site, plan, participants);
   // A chunk may take minutes, by the number of passes that the round asks for.
   await withHeartbeat(
@@ -102,13 +104,13 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
             trained: sent.trained + devices.length,
             leftOut: addReasons(sent.leftOut, leftOut),
           };
-          Context.current().heartbeat(sent);
+          Context.current().heartbeat(standing());
         }
       } finally {
         await trainer.release();
       }
     },
-    () => sent,
+    standing,
   );
   return {
     site: dependencies.site,

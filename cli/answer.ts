@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { outColours as pc } from './colours';
 import { type AnswerTable } from './ask';
-import { PLAIN_TABLE } from './table-style';
+import { linesOf, PLAIN_TABLE } from './table-style';
 
 /** Decimals beyond this say nothing to a reader; `--json` and `--csv` have all of them. */
 const SHOWN_DIGITS = 6;
@@ -16,7 +16,7 @@ export function renderTable(answer: AnswerTable): string {
   });
   table.push(...cellsOf(answer).map((row) => row.map(shown)));
   const rows = answer.rows.length === 1 ? '1 row' : `${answer.rows.length.toLocaleString('en')} rows`;
-  return `${table.toString()}\n${pc.dim(rows)}\n`;
+  return `${linesOf(table)}\n${pc.dim(rows)}\n`;
 }
 
 /** An array of objects, one a row. */

@@ -1,16 +1,17 @@
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, rmdir, stat, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { readEnvironment } from '../core/platform/config';
 import { LIMITS } from './limits';
+import { environmentOf } from './deployment';
 import { findRunning } from './running';
 import { cacheFolder } from './servers/cache';
-import { findJava, OLDEST_JAVA } from './servers/java';
+import { findJava } from './servers/java';
 import { freePorts } from './servers/ports';
 import { requireBroker } from './servers/start-kafka';
 import { connectTemporal, namesTemporal } from './servers/temporal-client';
-import { onPath } from './servers/tool';
+import { onPath, versionOf } from './servers/tool';
 import { requireBuilt } from './worker-process';
 import { type Session } from './session';
 
@@ -30,7 +31,7 @@ const PORTS = 12;
 /** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
 const MEMORY_BYTES = 3e9;
 
-/** Look at everything that a demo needs. Changes nothing and starts nothing. */
+/** Look at everything that a demo needs. Leaves nothing behind and starts no server. */
 export async function examine(session: Session): Promise<readonly Finding[]> {
   const cache = cacheFolder(session.env);
   return [
@@ -41,6 +42,7 @@ export async function examine(session: Session): Promise<readonly Finding[]> {
     await prometheus(session),
     await ports(),
     await runningHere(session),
+    await writable(session.folder),
     await disk(session.folder),
     memory(),
   ];
@@ -75,14 +77,15 @@ async function kafka(session: Session, cache: string): Promise<readonly Finding[
     return [failed('Kafka', cause)];
   }
   const java = await findJava(session.env).then(
-    (path) => fine('Java', `${path}, ${OLDEST_JAVA} or later`),
+    async (path) => fine('Java', `${path}${await versionText(path, '-version')}`),
     (cause: unknown) => failed('Java', cause),
   );
   const names = await readdir(cache).catch(() => []);
   const cached = names.find((name) => /^kafka-[\d.]+$/.test(name));
   if (cached !== undefined) return [java, fine('Kafka', join(cache, cached))];
   const maven = await onPath('mvn', session.env);
-  if (maven !== undefined) return [java, fine('Maven', `${maven}; Kafka is fetched on first use`)];
+  if (maven !== undefined)
+    return [java, fine('Maven', `${maven}${await versionText(maven)}; Kafka is fetched on first use`)];
   return [
     java,
     missing('Maven', 'not found', 'Install Maven (Debian: `apt-get install maven`), or set KAFKA_BROKERS.'),
@@ -100,7 +103,7 @@ async function temporal(session: Session, cache: string): Promise<readonly Findi
     }
   }
   const there = (await onPath('temporal', session.env)) ?? (await existing(join(cache, 'bin', 'temporal')));
-  if (there !== undefined) return [fine('Temporal', there)];
+  if (there !== undefined) return [fine('Temporal', `${there}${await versionText(there)}`)];
   const go = await onPath('go', session.env);
   return [
     go === undefined
@@ -110,13 +113,16 @@ async function temporal(session: Session, cache: string): Promise<readonly Findi
           text: 'is downloaded on first use',
           advice: 'Without a way to download it: install `temporal` or Go, or set TEMPORAL_ADDRESS.',
         }
-      : fine('Temporal', `is downloaded, or built with ${go}, on first use`),
+      : fine(
+          'Temporal',
+          `is downloaded, or built with ${go}${await versionText(go, 'version')}, on first use`,
+        ),
   ];
 }
 
 async function prometheus(session: Session): Promise<Finding> {
   const program = await onPath('prometheus', session.env);
-  if (program !== undefined) return fine('Prometheus', program);
+  if (program !== undefined) return fine('Prometheus', `${program}${await versionText(program)}`);
   return {
     state: 'hint',
     name: 'Prometheus',
@@ -151,13 +157,43 @@ async function runningHere(session: Session): Promise<Finding> {
       return { role, healthy: response?.ok === true };
     }),
   );
-  const silent = states.filter(({ healthy }) => !healthy).map(({ role }) => role);
-  if (silent.length === 0) return fine('system', `run ${running.id}: every worker answers`);
+  const env = { ...session.env, ...environmentOf(running) };
+  const servers = await Promise.all([
+    answered('Kafka', () => requireBroker(running.kafka.brokers.split(','))),
+    answered('Temporal', async () => (await connectTemporal(env)).close()),
+  ]);
+  const silent = [...servers, ...states].filter(({ healthy }) => !healthy).map(({ role }) => role);
+  if (silent.length === 0)
+    return fine('system', `run ${running.id}: Kafka, Temporal and every worker answer`);
   return missing(
     'system',
     `run ${running.id}: no answer from ${silent.join(', ')}`,
     `Look into ${running.runFolder}/logs; \`fedloop down\` and \`fedloop up --resume ${running.id}\` start it again.`,
   );
+}
+
+async function answered(
+  role: string,
+  ask: () => Promise<unknown>,
+): Promise<{ readonly role: string; readonly healthy: boolean }> {
+  return ask().then(
+    () => ({ role, healthy: true }),
+    () => ({ role, healthy: false }),
+  );
+}
+
+/** Permissions alone do not tell: a file system may be read-only or full. */
+async function writable(folder: string): Promise<Finding> {
+  try {
+    await rmdir(await mkdtemp(join(folder, '.fedloop-doctor-')));
+    return fine('folder', `${folder} can be written to`);
+  } catch (cause) {
+    return missing(
+      'folder',
+      `nothing can be written to ${folder}: ${messageOf(cause)}`,
+      'Work in a folder of your own: runs and servers are kept in it.',
+    );
+  }
 }
 
 async function disk(folder: string): Promise<Finding> {
@@ -185,6 +221,12 @@ function memory(): Finding {
         text,
         advice: `A demo takes about ${gigabytes(MEMORY_BYTES)}; give it fewer --devices.`,
       };
+}
+
+/** `, version 2.42.0`, or nothing where a program says none. */
+async function versionText(program: string, flag?: string): Promise<string> {
+  const version = await versionOf(program, flag);
+  return version === undefined ? '' : `, version ${version}`;
 }
 
 async function existing(path: string): Promise<string | undefined> {

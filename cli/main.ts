@@ -46,6 +46,7 @@ export function createProgram(): Command {
       },
     })
     .showSuggestionAfterError()
+    .showHelpAfterError('       Run it with --help to see what it takes.')
     .exitOverride()
     .addHelpText('after', EXAMPLES)
     .addHelpText('after', `Exit codes:\n${exitCodes()}\n`);

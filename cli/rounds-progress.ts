@@ -1,4 +1,5 @@
-import { type Client, type WorkflowHandle } from '@temporalio/client';
+import { type Client, type WorkflowExecutionDescription, type WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import { ROUND_STEPS, type RoundStep } from '../core/contracts/steps';
@@ -11,7 +12,18 @@ const roundProgress = z.object({
   candidate: z.string().nullable(),
   devicesTrained: z.number().nullable(),
 });
-export type ShownProgress = z.infer<typeof roundProgress>;
+
+/** What the step's activities say in their heartbeats: devices trained, or windows seen, of so many. */
+const standing = z.object({
+  of: z.int().positive(),
+  trained: z.int().optional(),
+  windows: z.int().optional(),
+});
+
+export interface ShownProgress extends z.infer<typeof roundProgress> {
+  /** How far the step itself is; null where nobody counts. */
+  readonly counted: { readonly done: number; readonly of: number } | null;
+}
 
 /**
  * How far the running round is, if it was started, directly or not, by the workflow that we started; undefined while another's
@@ -19,8 +31,9 @@ export type ShownProgress = z.infer<typeof roundProgress>;
  */
 export async function askRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
   try {
-    const handle = await runningRound(client, rootId);
-    return handle === undefined ? undefined : roundProgress.parse(await handle.query('progress'));
+    const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
+    const description = await handle.describe();
+    return description.rootExecution?.workflowId === rootId ? await shownOf(handle, description) : undefined;
   } catch {
     // Between two rounds there is none to ask, and a busy worker may answer late: the next look shows more.
     return undefined;
@@ -34,12 +47,32 @@ export async function askRunningRound(
 ): Promise<ShownProgress | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId);
-    const { status } = await handle.describe();
-    return status.name === 'RUNNING' ? roundProgress.parse(await handle.query('progress')) : undefined;
+    return await shownOf(handle, await handle.describe());
   } catch {
     // None has run yet, or a busy worker answers late.
     return undefined;
   }
+}
+
+async function shownOf(
+  handle: WorkflowHandle,
+  description: WorkflowExecutionDescription,
+): Promise<ShownProgress | undefined> {
+  if (description.status.name !== 'RUNNING') return undefined;
+  const progress = roundProgress.parse(await handle.query('progress'));
+  return { ...progress, counted: countedBy(description) };
+}
+
+/** The sum over all sites that are at it; an activity that counts nothing is left out. */
+function countedBy({ raw }: WorkflowExecutionDescription): ShownProgress['counted'] {
+  const counts = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
+    const [details] = heartbeatDetails?.payloads ?? [];
+    const said =
+      details == null ? undefined : standing.safeParse(defaultPayloadConverter.fromPayload(details)).data;
+    return said === undefined ? [] : [{ done: said.trained ?? said.windows ?? 0, of: said.of }];
+  });
+  if (counts.length === 0) return null;
+  return counts.reduce((sum, { done, of }) => ({ done: sum.done + done, of: sum.of + of }));
 }
 
 /**
@@ -74,19 +107,24 @@ const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   done: 1,
 };
 
-/** Share (0 to 1) of a round that is done. */
-export function fractionOf(step: RoundStep): number {
-  return DONE_BEFORE[step];
+/** Share (0 to 1) of a round that is done, within a step too where it counts. */
+export function fractionOf({ step, counted }: Pick<ShownProgress, 'step' | 'counted'>): number {
+  const before = DONE_BEFORE[step];
+  if (counted === null) return before;
+  const next = ROUND_STEPS[ROUND_STEPS.indexOf(step) + 1] ?? 'done';
+  return before + (DONE_BEFORE[next] - before) * Math.min(1, counted.done / counted.of);
 }
 
-/** `train locals`, `evaluate v3 on live windows`. */
-export function describeStep(progress: ShownProgress): string {
-  if (progress.step === 'evaluate')
-    return `evaluate ${progress.candidate ?? 'the candidate'} on live windows`;
-  if (progress.step === 'score locals' && progress.devicesTrained !== null) {
-    return `score ${progress.devicesTrained.toLocaleString('en')} local models`;
-  }
-  return progress.step;
+/** `train locals, 820 of 1,668`, `evaluate v3 on live windows, 4 of 6`. */
+export function describeStep({ step, candidate, devicesTrained, counted }: ShownProgress): string {
+  const name =
+    step === 'evaluate'
+      ? `evaluate ${candidate ?? 'the candidate'} on live windows`
+      : step === 'score locals' && devicesTrained !== null
+        ? `score ${devicesTrained.toLocaleString('en')} local models`
+        : step;
+  if (counted === null) return name;
+  return `${name}, ${counted.done.toLocaleString('en')} of ${counted.of.toLocaleString('en')}`;
 }
 
 /** One line on a round that is over. */

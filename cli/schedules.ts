@@ -14,6 +14,7 @@ import { ROUNDS_QUEUE, SCHEDULE_NAMES, SCHEDULES, type ScheduleName } from '../c
 import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import { parseOrThrow } from '../core/contracts/validation';
+import { span } from './format';
 
 /** What a schedule starts, by its name. */
 const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readonly input: z.ZodType }>> = {
@@ -142,7 +143,7 @@ export async function listSchedules(client: Client): Promise<readonly ScheduleLi
 async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<ScheduleLine> {
   const { spec, state, info } = await handle.describe();
   const last = info.recentActions.at(-1);
-  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${every / 1_000} s`);
+  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${span(every / 1_000)}`);
   // Cron expressions come back as calendars, with the text as their comment where the server keeps it.
   const calendars = (spec.calendars ?? []).map(({ comment }) => comment ?? 'by calendar');
   return {

@@ -1,3 +1,4 @@
+import type Table from 'cli-table3';
 import { type TableConstructorOptions } from 'cli-table3';
 
 /** A rule under the head and space between columns: nothing else stands between a reader and the numbers. */
@@ -21,3 +22,8 @@ export const PLAIN_TABLE: Pick<TableConstructorOptions, 'chars' | 'style'> = {
   },
   style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
 };
+
+/** A table's lines, without the blanks that fill its last column up: whoever copies a line wants none. */
+export function linesOf(table: Table.Table): string {
+  return table.toString().replace(/ +$/gm, '');
+}

@@ -9,7 +9,7 @@ import { type AskTables, storedBounds, type StoredBounds } from '../core/warehou
 import { Verification, type VerificationReport } from '../core/warehouse/verification';
 import { dataPlaneEnvironment } from './deployment';
 import { LIMITS } from './limits';
-import { type Step } from './progress';
+import { endOf, type Step } from './progress';
 import { type Session } from './session';
 import { poll } from './wait';
 
@@ -111,7 +111,7 @@ async function compare(
     step.done(`${sum(partitions).toLocaleString('en')} events`);
     return { report, led };
   } catch (cause) {
-    step.fail();
+    step.fail(endOf(cause));
     throw cause;
   }
 }

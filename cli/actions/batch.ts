@@ -5,7 +5,7 @@ import { runBatch } from '../../core/warehouse/batch';
 import { openWarehouse } from '../../core/warehouse/open';
 import { batchResultSchema, describeBatch, type BatchFigures } from '../batch-result';
 import { deploymentEnvironment } from '../deployment';
-import { type Step } from '../progress';
+import { endOf, type Step } from '../progress';
 import { findRunning, type RunningSystem } from '../running';
 import { namesTemporal, withTemporal } from '../servers/temporal-client';
 import { type Session } from '../session';
@@ -34,7 +34,7 @@ async function count(session: Session, directory: string | undefined): Promise<B
     step.done();
     return batch;
   } catch (thrown) {
-    step.fail();
+    step.fail(endOf(thrown));
     throw workflowFailure(thrown, 'the batch run');
   }
 }

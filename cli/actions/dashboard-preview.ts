@@ -9,8 +9,10 @@ import { drawDashboard } from '../dashboard/preview';
 import { connectPrometheus } from '../dashboard/prometheus';
 import { LIMITS } from '../limits';
 import { packageRoot } from '../package-root';
+import { endOf } from '../progress';
 import { findRunning } from '../running';
 import { type Session } from '../session';
+import { unlessAborted } from '../wait';
 
 export interface PreviewOptions {
   readonly prometheus?: string;
@@ -55,8 +57,14 @@ export async function previewDashboards(
   const prometheus = connectPrometheus(url);
   const step = session.progress.step(`Asking ${url}`);
   const drawn = [];
-  for (const file of files) drawn.push(await drawDashboard(file, prometheus, range));
-  step.done();
+  try {
+    for (const file of files)
+      drawn.push(await unlessAborted(drawDashboard(file, prometheus, range), session.signal));
+    step.done();
+  } catch (cause) {
+    step.fail(endOf(cause));
+    throw cause;
+  }
   const out = resolve(session.folder, options.out);
   const time = (seconds: number): string => new Date(seconds * 1_000).toISOString();
   await writeFile(

@@ -2,13 +2,14 @@ import { outColours as pc } from '../colours';
 import { FedloopError } from '../../core/contracts/errors';
 import { examine, type Finding } from '../doctor';
 import { type Session } from '../session';
+import { unlessAborted } from '../wait';
 
 /**
  * `fedloop doctor`: print what was found.
  * @throws FedloopError `ServerUnavailable` when something is missing.
  */
 export async function doctor(session: Session, { json }: { readonly json?: boolean }): Promise<void> {
-  const findings = await examine(session);
+  const findings = await unlessAborted(examine(session), session.signal);
   session.out(
     json === true ? `${JSON.stringify(findings, null, 2)}\n` : findings.map(renderFinding).join(''),
   );

@@ -6,6 +6,7 @@ import { type Ask } from '../../core/warehouse/ask';
 import { askCut } from '../../core/warehouse/cut';
 import { askWorker } from '../ask';
 import { withFile } from '../ask-file';
+import { endOf } from '../progress';
 import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
 import { writeReport } from '../report/write';
@@ -36,7 +37,7 @@ export async function report(
     data = await unlessAborted(work, session.signal);
     step.done();
   } catch (cause) {
-    step.fail();
+    step.fail(endOf(cause));
     throw cause;
   }
   const path = resolve(session.folder, options.out ?? run.folder.report);

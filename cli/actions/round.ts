@@ -5,6 +5,7 @@ import { federatedRoundInputSchema, federatedRoundResultSchema } from '../../cor
 import { parseOrThrow } from '../../core/contracts/validation';
 import { deploymentEnvironment } from '../deployment';
 import { LIMITS } from '../limits';
+import { endOf } from '../progress';
 import { askRoundProgress, describeResult, describeStep, fractionOf } from '../rounds-progress';
 import { type Session } from '../session';
 import { poll, unlessAborted } from '../wait';
@@ -64,7 +65,10 @@ async function follow(
       async () => {
         const progress = await askRoundProgress(client, workflowId);
         if (progress === undefined) step.update('waiting for its turn');
-        else step.update(describeStep(progress), fractionOf(progress.step));
+        else {
+          if (progress.round !== null) step.rename(`Round ${progress.round}`);
+          step.update(describeStep(progress), fractionOf(progress));
+        }
         return ended ? true : undefined;
       },
       {
@@ -77,7 +81,8 @@ async function follow(
     step.done(describeResult(round));
     if (options.json === true) session.out(`${JSON.stringify(round, null, 2)}\n`);
   } catch (thrown) {
-    step.fail();
+    step.fail(endOf(thrown));
+    if (session.signal.aborted) session.progress.note(`${workflowId} goes on; \`fedloop watch\` follows it.`);
     throw workflowFailure(thrown, 'the round');
   }
 }

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { type Client } from '@temporalio/client';
 import { type ScheduleName } from '../../core/contracts/queues';
 import { deploymentEnvironment } from '../deployment';
+import { moment } from '../format';
 import {
   deleteSchedule,
   listSchedules,
@@ -14,7 +15,7 @@ import {
 } from '../schedules';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../session';
-import { PLAIN_TABLE } from '../table-style';
+import { linesOf, PLAIN_TABLE } from '../table-style';
 import { unlessAborted } from '../wait';
 
 export interface Printing {
@@ -83,6 +84,10 @@ function report(
   );
 }
 
+function momentOr(iso: string | null): string {
+  return iso === null ? '–' : moment(iso);
+}
+
 function render(lines: readonly ScheduleLine[]): string {
   if (lines.length === 0) return 'no schedules; make one: fedloop schedule set rounds --every 10m\n';
   const table = new Table({
@@ -90,6 +95,14 @@ function render(lines: readonly ScheduleLine[]): string {
     head: ['schedule', 'when', 'next', 'last', 'started', 'skipped', 'note'],
   });
   for (const { name, when, paused, next, last, started, skipped, note } of lines)
-    table.push([name, when, paused ? 'paused' : (next ?? '–'), last ?? '–', started, skipped, note ?? '']);
-  return `${table.toString()}\n`;
+    table.push([
+      name,
+      when,
+      paused ? 'paused' : momentOr(next),
+      momentOr(last),
+      started,
+      skipped,
+      note ?? '',
+    ]);
+  return `${linesOf(table)}\n`;
 }

@@ -4,10 +4,12 @@ import { moment, percent, signed, whole } from '../format';
 import { requireRunning } from '../running';
 import { type Session } from '../session';
 import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
+import { unlessAborted } from '../wait';
 
 /** `fedloop status`: what runs here, on one screen. */
 export async function status(session: Session, { json }: { readonly json?: boolean }): Promise<void> {
-  const found = await readSystemStatus(session, await requireRunning(session.folder));
+  const system = await requireRunning(session.folder);
+  const found = await unlessAborted(readSystemStatus(session, system), session.signal);
   session.out(json === true ? `${JSON.stringify(found, null, 2)}\n` : renderStatus(found, session.folder));
 }
 

@@ -8,7 +8,7 @@ import { askFile } from '../ask-file';
 import { outColours as pc } from '../colours';
 import { findRunning } from '../running';
 import { type Session } from '../session';
-import { PLAIN_TABLE } from '../table-style';
+import { linesOf, PLAIN_TABLE } from '../table-style';
 import { type AskTables } from '../../core/warehouse/stored-rows';
 import { verifyRows } from '../verification';
 import { unlessAborted } from '../wait';
@@ -137,5 +137,5 @@ function accountingTable({ accounting }: VerificationReport): string {
       of.addsUp ? 'yes' : pc.red('no'),
     ]);
   }
-  return table.toString();
+  return linesOf(table);
 }

@@ -9,6 +9,7 @@ import { askWorker } from '../ask';
 import { withFile } from '../ask-file';
 import { renderTable } from '../answer';
 import { bytes, counted } from '../format';
+import { endOf } from '../progress';
 import { findRunning } from '../running';
 import { runFolder } from '../run-folder';
 import { type Session } from '../session';
@@ -94,7 +95,7 @@ export async function compact(session: Session, json: boolean): Promise<void> {
       json ? `${JSON.stringify({ path, before, after })}\n` : `${bytes(before)} → ${bytes(after)}\n`,
     );
   } catch (cause) {
-    step.fail();
+    step.fail(endOf(cause));
     throw cause;
   }
 }
@@ -112,7 +113,7 @@ export async function exportTables(session: Session, folder: string, json: boole
         : `${counted(tables.length, 'table')} in ${folder}, ${bytes(tables.reduce((sum, table) => sum + table.bytes, 0))}\n`,
     );
   } catch (cause) {
-    step.fail();
+    step.fail(endOf(cause));
     throw cause;
   }
 }

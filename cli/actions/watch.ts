@@ -7,7 +7,7 @@ import { LIMITS } from '../limits';
 import { findRunning, requireRunning } from '../running';
 import { type Session } from '../session';
 import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
-import { PLAIN_TABLE } from '../table-style';
+import { linesOf, PLAIN_TABLE } from '../table-style';
 
 /** `fedloop watch`: the scoreboard, live. */
 export async function watch(session: Session, json: boolean): Promise<void> {
@@ -71,7 +71,7 @@ export function renderBoard(status: SystemStatus): string {
     '',
     versions.length === 0
       ? nothingOf(status, 'the analytics worker', 'No version has been measured yet.')
-      : table.toString(),
+      : linesOf(table),
     '',
     `now         ${round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)}`,
     `last round  ${lastRound === null ? nothingOf(status, 'the analytics worker', 'none yet') : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}`}`,

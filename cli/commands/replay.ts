@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
-import { MICROS_PER_MILLI } from '../../core/contracts/time';
+import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../core/contracts/time';
 import { type ReplayOptions } from '../actions/replay';
 import { duration, jsonOption, positiveNumber, wholeNumber } from '../options';
 
@@ -27,17 +27,15 @@ export function registerReplay(program: Command): void {
     .description(
       'Read events from a file and print the rows that the stream worker would have written; needs no servers.',
     )
-    .option(
-      '--window <duration>',
-      'length of the tumbling windows',
-      windowLength,
-      DEFAULT_STREAM_SETTINGS.windowMicros,
+    .addOption(
+      new Option('--window <duration>', 'length of the tumbling windows')
+        .argParser(windowLength)
+        .default(DEFAULT_STREAM_SETTINGS.windowMicros, seconds(DEFAULT_STREAM_SETTINGS.windowMicros)),
     )
-    .option(
-      '--watermark <duration>',
-      'how long a window waits for late events',
-      micros,
-      DEFAULT_STREAM_SETTINGS.watermarkMicros,
+    .addOption(
+      new Option('--watermark <duration>', 'how long a window waits for late events')
+        .argParser(micros)
+        .default(DEFAULT_STREAM_SETTINGS.watermarkMicros, seconds(DEFAULT_STREAM_SETTINGS.watermarkMicros)),
     )
     .option(
       '--partitions <n>',
@@ -64,6 +62,11 @@ export function registerReplay(program: Command): void {
 /** Shown as they were typed; carried as microseconds. */
 function micros(text: string): number {
   return Math.round(duration(text) * MICROS_PER_MILLI);
+}
+
+/** A default as a person would type it. */
+function seconds(span: number): string {
+  return `${span / MICROS_PER_SECOND}s`;
 }
 
 function windowLength(text: string): number {

@@ -1,4 +1,4 @@
-import { type Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type VerifyOptions } from '../actions/verify';
 import { duration, jsonOption, wholeNumber } from '../options';
 import { withSession } from '../session';
@@ -25,7 +25,11 @@ export function registerVerify(program: Command): void {
       'Recompute every row from the event log and tell which ones the tables do not have, or have otherwise.',
     )
     .option('--analytics <url>', 'the analytics worker to ask (default: of the system in this folder)')
-    .option('--wait <duration>', 'how long rows may be on their way into the tables', duration, 30_000)
+    .addOption(
+      new Option('--wait <duration>', 'how long rows may be on their way into the tables')
+        .argParser(duration)
+        .default(30_000, '30s'),
+    )
     .option('--show <n>', 'differences to show in full', wholeNumber(0), 20)
     .addOption(jsonOption())
     .addHelpText('after', HELP)

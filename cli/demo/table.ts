@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { outColours as pc } from '../colours';
 import { percent, points, range, signed } from '../format';
 import { type PersistenceSummary, type Results, type RoundSummary, type VersionFigures } from './summary';
-import { PLAIN_TABLE } from '../table-style';
+import { linesOf, PLAIN_TABLE } from '../table-style';
 
 /** The end of a demo: one table over all devices, and beside it the same for the healthy ones. */
 export function renderResults(results: Results): string {
@@ -43,7 +43,7 @@ export function renderResults(results: Results): string {
     ...PLAIN_TABLE,
   });
   table.push(...rows);
-  return `${table.toString()}\n${legend(results)}\n`;
+  return `${linesOf(table)}\n${legend(results)}\n`;
 }
 
 function roundCells(round: RoundSummary, isChampion: boolean): string[] {

@@ -9,7 +9,7 @@ import {
 } from '../../core/contracts/rounds';
 import { batchResultSchema, describeBatch, type BatchFigures } from '../batch-result';
 import { LIMITS } from '../limits';
-import { type Step } from '../progress';
+import { endOf, type Step } from '../progress';
 import {
   askRoundProgress,
   describeResult,
@@ -62,7 +62,7 @@ export async function trainRounds(
         if (ended) return true;
         step ??= session.progress.step(roundTitle(shown.size, input.rounds));
         const progress = await askRoundProgress(client, TRAINING_WORKFLOW_ID);
-        if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress.step));
+        if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress));
         return undefined;
       },
       {
@@ -74,7 +74,7 @@ export async function trainRounds(
     await result;
     step?.done();
   } catch (thrown) {
-    step?.fail();
+    step?.fail(endOf(thrown));
     throw workflowFailure(thrown, 'training');
   } finally {
     session.signal.removeEventListener('abort', terminate);
@@ -90,7 +90,7 @@ export async function countProcessed(session: Session, client: Client): Promise<
     step.done(describeBatch(batch));
     return batch;
   } catch (thrown) {
-    step.fail();
+    step.fail(endOf(thrown));
     throw workflowFailure(thrown, 'the batch run');
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '../../core/contracts/live-checks';
 import { CHAMPION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { deploymentEnvironment } from '../deployment';
+import { endOf } from '../progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../session';
 import { unlessAborted } from '../wait';
@@ -25,7 +26,7 @@ export async function changeChampion(session: Session, input: ChangeChampionInpu
       step.done(done.changed ? `${done.champion} serves` : done.reason);
       return done;
     } catch (thrown) {
-      step.fail();
+      step.fail(endOf(thrown));
       throw workflowFailure(thrown, 'the change of champion');
     }
   });

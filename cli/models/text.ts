@@ -1,46 +1,42 @@
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { type Interval } from '../../core/contracts/rounds';
 import { outColours as pc } from '../colours';
-import { PLAIN_TABLE } from '../table-style';
+import { linesOf, PLAIN_TABLE } from '../table-style';
 import { type ModelDiff } from './diff';
 import { type ModelVersion, type StageChange } from './questions';
 import { type ModelDetails } from './show';
 
 /** Results of `fedloop models` for people. */
 
-export function renderList(versions: readonly ModelVersion[]): string {
-  const head = [
-    'version',
-    'stage',
-    'accuracy',
-    'windows',
-    'round',
-    'strategy',
-    'role',
-    'devices',
-    'since',
-    'reason',
-  ];
-  const table = new Table({
-    head: head.map((name) => pc.bold(name)),
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'left', 'left', 'right', 'left', 'left'],
-    ...PLAIN_TABLE,
-  });
-  for (const version of versions) {
-    table.push([
-      version.stage === 'champion' ? pc.green(version.version) : version.version,
-      version.stage ?? '',
-      percent(version.accuracy),
-      whole(version.windows),
-      whole(version.round),
-      version.strategy ?? '',
-      version.role ?? '',
-      whole(version.devices),
-      time(version.stageAt),
-      version.stageReason ?? '',
-    ]);
-  }
-  return `${table.toString()}\n${pc.dim('accuracy: over all live windows that a version was measured on; versions were not measured on the same ones')}\n`;
+/** @param columns of the terminal; undefined where nobody looks at one, and no line is too long. */
+export function renderList(versions: readonly ModelVersion[], columns = process.stdout.columns): string {
+  const head = ['version', 'stage', 'accuracy', 'windows', 'round', 'strategy', 'devices', 'since'];
+  const aligned = ['left', 'left', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
+  const rows = versions.map((version) => [
+    version.stage === 'champion' ? pc.green(version.version) : version.version,
+    version.stage ?? '',
+    percent(version.accuracy),
+    whole(version.windows),
+    whole(version.round),
+    version.strategy ?? '',
+    whole(version.devices),
+    time(version.stageAt),
+    version.stageReason ?? '',
+  ]);
+  const tableOf = (cells: number): string => {
+    const table = new Table({
+      head: [...head, 'reason'].slice(0, cells).map((name) => pc.bold(name)),
+      colAligns: [...aligned, 'left' as const].slice(0, cells),
+      ...PLAIN_TABLE,
+    });
+    table.push(...rows.map((row) => row.slice(0, cells)));
+    return linesOf(table);
+  };
+  const full = tableOf(head.length + 1);
+  // The reasons are for those who have the room; `show` tells them too.
+  const fits = columns === undefined || widthOf(full) <= columns;
+  return `${fits ? full : tableOf(head.length)}\n${pc.dim('accuracy: over all live windows that a version was measured on; versions were not measured on the same ones')}\n`;
 }
 
 export function renderDetails({ version, stages, leftOut }: ModelDetails): string {
@@ -77,16 +73,26 @@ export function renderDetails({ version, stages, leftOut }: ModelDetails): strin
   ].join('\n');
 }
 
-export function renderDiff({ one, other, fields, feedback, weights, live }: ModelDiff): string {
-  const table = new Table({ head: ['', pc.bold(one), pc.bold(other)], ...PLAIN_TABLE });
-  for (const { name, one: left, other: right } of [...fields, ...feedback])
-    table.push([name, shown(left), shown(right)]);
+/** @param columns as in `renderList`; where there are some, values are wrapped into them. */
+export function renderDiff(
+  { one, other, fields, feedback, weights, live }: ModelDiff,
+  columns = process.stdout.columns,
+): string {
+  const all = [...fields, ...feedback];
+  const names = Math.max(0, ...all.map(({ name }) => name.length));
+  const each = columns === undefined ? undefined : Math.floor((columns - names - 2 * GAP) / 2);
+  const table = new Table({
+    head: ['', pc.bold(one), pc.bold(other)],
+    ...(each === undefined || each < NARROWEST ? {} : { colWidths: [names, each, each], wordWrap: true }),
+    ...PLAIN_TABLE,
+  });
+  for (const { name, one: left, other: right } of all) table.push([name, shown(left), shown(right)]);
   const distance =
     weights === null
       ? 'the networks have different shapes'
       : `${percent(weights.all)} of ${other}’s norm (hidden layer ${percent(weights.hiddenLayer)}, output layer ${percent(weights.outputLayer)})`;
   return [
-    fields.length + feedback.length === 0 ? 'the lineage is the same' : table.toString(),
+    all.length === 0 ? 'the lineage is the same' : linesOf(table),
     '',
     block([
       ['weights', distance],
@@ -103,7 +109,7 @@ export function renderDiff({ one, other, fields, feedback, weights, live }: Mode
 function renderStages(stages: readonly StageChange[]): string {
   const table = new Table({ ...PLAIN_TABLE });
   for (const { at, stage, by, reason } of stages) table.push([time(at), stage, `by ${by}`, reason]);
-  return `${table.toString()}\n`;
+  return `${linesOf(table)}\n`;
 }
 
 function block(lines: readonly (readonly [string, string])[]): string {
@@ -134,10 +140,31 @@ function time(iso: string | null): string {
   return iso === null ? '' : iso.slice(0, 19).replace('T', ' ');
 }
 
+/** Columns between two cells. */
+const GAP = 2;
+/** A column of text that is narrower is none: then lines may be as long as they are. */
+const NARROWEST = 12;
+
+/** Columns that the longest line takes on the screen. */
+function widthOf(lines: string): number {
+  return Math.max(
+    ...stripVTControlCharacters(lines)
+      .split('\n')
+      .map(({ length }) => length),
+  );
+}
+
 const DIGITS = 4;
+/** What is smaller is left over from a subtraction. */
+const NOTHING = 1e-12;
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return pc.dim('none');
-  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(DIGITS)));
+  if (typeof value === 'number') return number(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function number(value: number): string {
+  if (Number.isInteger(value)) return value.toLocaleString('en').replace('-', '−');
+  return Math.abs(value) < NOTHING ? '0' : String(Number(value.toPrecision(DIGITS))).replace('-', '−');
 }

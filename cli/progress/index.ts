@@ -2,7 +2,7 @@ import { plainProgress } from './plain';
 import { type Progress } from './progress';
 import { terminalProgress } from './terminal';
 
-export { formatSeconds, silentProgress, type Progress, type Step, type StepFailure } from './progress';
+export { endOf, formatSeconds, silentProgress, type Progress, type Step, type StepFailure } from './progress';
 
 /** Live on a terminal, plain lines elsewhere. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {

@@ -20,18 +20,22 @@ export function plainProgress(
 function plainStep(title: string, write: (text: string) => void, now: () => number): Step {
   const began = now();
   let told = began;
-  write(`${title} …\n`);
+  let called = title;
+  write(`${called} …\n`);
   return {
+    rename(renamed) {
+      called = renamed;
+    },
     update(detail, fraction) {
       if (now() - told < EVERY_MILLIS) return;
       told = now();
-      write(`${title}: ${detail}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}\n`);
+      write(`${called}: ${detail}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}\n`);
     },
     done(result) {
-      write(`${title}: ${result ?? 'done'} (${formatSeconds(now() - began)})\n`);
+      write(`${called}: ${result ?? 'done'} (${formatSeconds(now() - began)})\n`);
     },
     fail(why = 'failed') {
-      write(`${title}: ${why}\n`);
+      write(`${called}: ${why}\n`);
     },
   };
 }

@@ -65,8 +65,12 @@ export function terminalProgress(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-function liveStep(bar: SingleBar, payload: Payload, end: (line: string) => void): Step {
+function liveStep(bar: SingleBar, first: Payload, end: (line: string) => void): Step {
+  let payload = first;
   return {
+    rename(title) {
+      payload = { ...payload, title };
+    },
     update(detail, fraction) {
       bar.update(Math.round((fraction ?? 0) * WHOLE), {
         ...payload,

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { FedloopError } from '../../core/contracts/errors';
 import { lastLines } from '../processes/tail';
 import { type Processes } from '../processes/processes';
@@ -23,6 +25,15 @@ export async function isExecutable(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The first thing like a version that a program says of itself; undefined when it says none. */
+export async function versionOf(program: string, flag = '--version'): Promise<string | undefined> {
+  const said = await promisify(execFile)(program, [flag], { timeout: LIMITS.externalConnectMillis }).catch(
+    () => undefined,
+  );
+  // Java writes it to stderr.
+  return said === undefined ? undefined : /\d+(?:\.\d+)+/.exec(said.stdout + said.stderr)?.[0];
 }
 
 export interface ToolRun {

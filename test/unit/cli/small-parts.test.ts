@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { renderCsv, renderJson, renderTable } from '../../../cli/answer';
 import { type AnswerTable } from '../../../cli/ask';
 import { startRoundLink } from '../../../cli/demo/links';
-import { formatSeconds } from '../../../cli/progress';
+import { endOf, formatSeconds } from '../../../cli/progress';
 import { plainProgress } from '../../../cli/progress/plain';
 import { liveLine } from '../../../cli/progress/terminal';
 import {
@@ -54,6 +54,21 @@ describe('progress without a terminal', () => {
       'Planning: failed\n',
       'Starting: stopped\n',
     ]);
+  });
+
+  it('calls a step by its new name, once that is known', () => {
+    const lines: string[] = [];
+    const step = plainProgress(
+      (text) => lines.push(text),
+      () => 0,
+    ).step('Round');
+    step.rename('Round 7');
+    step.done('promoted');
+    expect(lines).toEqual(['Round …\n', 'Round 7: promoted (0 s)\n']);
+  });
+
+  it('takes a Ctrl-C for no failure', () => {
+    expect([endOf(interrupted()), endOf(new Error('no'))]).toEqual(['stopped', 'failed']);
   });
 
   it('writes times as people do', () => {

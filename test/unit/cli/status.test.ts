@@ -37,7 +37,13 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
-  round: { round: 2, step: 'evaluate', candidate: 'v2', devicesTrained: 1_600 },
+  round: {
+    round: 2,
+    step: 'evaluate',
+    candidate: 'v2',
+    devicesTrained: 1_600,
+    counted: { done: 4, of: 6 },
+  },
   lag: 12_345,
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
@@ -52,7 +58,7 @@ describe('status', () => {
       'v1: 83.4 % real accuracy (persistence 65.0 %',
       '12,345 events',
       '1: v1 promoted, better',
-      'round 2: evaluate v2 on live windows',
+      'round 2: evaluate v2 on live windows, 4 of 6',
       'since 2026-01-01 00:00 UTC',
       '2026-01-02 00:00 UTC (nightly)',
       'runs/20260101-000000-0001/logs',
@@ -108,7 +114,7 @@ describe('watch', () => {
 
   it('is one line in a pipe', () => {
     expect(plainLine(status())).toBe(
-      'champion v1 83.4 % (+18.4 points over persistence, 6 windows); candidate v2 84.9 %; round 2: evaluate v2 on live windows',
+      'champion v1 83.4 % (+18.4 points over persistence, 6 windows); candidate v2 84.9 %; round 2: evaluate v2 on live windows, 4 of 6',
     );
   });
 });
