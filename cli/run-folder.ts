@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FedloopError } from '../core/contracts/errors';
+import { FedloopError, messageOf } from '../core/contracts/errors';
 
 /** Where everything of one run lies. */
 export interface RunFolder {
@@ -37,9 +37,17 @@ export function runFolder(folder: string, id: string): RunFolder {
   };
 }
 
+/** @throws FedloopError `InvalidInput` where nothing can be written. */
 export async function createRunFolder(folder: string, id: string): Promise<RunFolder> {
   const run = runFolder(folder, id);
-  await mkdir(run.logs, { recursive: true });
+  try {
+    await mkdir(run.logs, { recursive: true });
+  } catch (cause) {
+    throw new FedloopError('InvalidInput', `the run cannot be kept in ${folder}: ${messageOf(cause)}`, {
+      hint: 'Work in a folder that you may write to; `fedloop doctor` checks it.',
+      cause,
+    });
+  }
   return run;
 }
 

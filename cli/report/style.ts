@@ -84,9 +84,10 @@ footer { padding: 8px 16px 48px; color: var(--muted); font-size: 13px; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 20px; padding: 10px 0; border-bottom: 1px solid var(--line); }
   tbody tr:last-child { border-bottom: 0; }
-  tbody th, tbody td { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 8px; padding: 0; border-bottom: 0; font-size: 13px; }
+  tbody th, tbody td { display: block; padding: 0; border-bottom: 0; font-size: 13px; }
+  tbody td { text-align: right; }
   tbody th { grid-column: 1 / -1; font-weight: 600; font-size: 14px; }
-  tbody td::before { content: attr(data-name); color: var(--muted); }
+  tbody td::before { content: attr(data-name); float: left; margin-right: 8px; color: var(--muted); }
   tbody td:empty { display: none; }
 }
 @media print {

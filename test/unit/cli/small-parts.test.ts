@@ -15,7 +15,7 @@ import {
   writeRunning,
   type RunningSystem,
 } from '../../../cli/running';
-import { latestRun, runId } from '../../../cli/run-folder';
+import { createRunFolder, latestRun, runId } from '../../../cli/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/wait';
 import { readyUrl } from '../../../cli/worker-process';
 
@@ -86,6 +86,15 @@ describe('progress on a terminal', () => {
     const payload = { title: 'Building', detail: 'x'.repeat(300), began: 0, bounded: true };
     expect(liveLine(0.5, payload, 80, 1_000).length).toBeLessThanOrEqual(80);
     expect(liveLine(0.5, payload, 80, 1_000)).toContain('50 %');
+  });
+});
+
+it('a folder that nothing can be written to is told of, with what to do', async () => {
+  const file = join(folder, 'file');
+  await writeFile(file, '');
+  await expect(createRunFolder(file, 'run-1')).rejects.toMatchObject({
+    code: 'InvalidInput',
+    hint: expect.stringContaining('doctor') as string,
   });
 });
 
