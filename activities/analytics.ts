@@ -39,7 +39,7 @@ export function createAnalyticsActivities({
   const checks = new ChampionChecks(service, deployments);
   return withFailureCodes<AnalyticsActivities>({
     evaluate: (input) => evaluate(service, input),
-    feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, deployments, input)),
+    feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, input)),
     runBatch: (input) => runBatch(service, processed, input),
     checkChampion: (input) => checks.check(input),
   });

@@ -23,11 +23,15 @@ export async function ask({
   await deployments.sync();
   await retireLeftovers(producer, deployments);
   const champion = deployments.champion()?.version ?? null;
+  const [said, verdicts] = await Promise.all([
+    champion === null ? null : feedback.latest(champion),
+    feedback.roundVerdicts(),
+  ]);
   return {
     round: 1 + Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round)),
     champion,
-    feedback: champion === null ? null : await feedback.latest(champion),
-    evidence: evidenceOf(await feedback.roundVerdicts(), deployments),
+    feedback: said,
+    evidence: evidenceOf(verdicts, deployments),
     searchAttributes,
   };
 }

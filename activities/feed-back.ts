@@ -1,5 +1,4 @@
 import { type FeedBackInput } from '../core/contracts/steps';
-import { type Deployments } from '../core/model/deployments';
 import { type WarehouseService } from '../core/warehouse/service';
 
 /**
@@ -8,10 +7,8 @@ import { type WarehouseService } from '../core/warehouse/service';
  */
 export async function feedBack(
   service: WarehouseService,
-  deployments: Deployments,
   { result, candidates }: FeedBackInput,
 ): Promise<void> {
-  await deployments.sync();
   await service.publishRoundFeedback({
     round: result.round,
     versions: [...new Set([result.champion, ...candidates])],

@@ -144,11 +144,13 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
       return of(ref.attempt).scores;
     },
     async proposal(ref, name) {
-      await tail.sync();
-      const proposal = of(ref.attempt).proposals.get(name);
+      const known = (): Float32Array | undefined => of(ref.attempt).proposals.get(name)?.weights;
+      // One that is there already needs no look at the broker: whoever makes a proposal again makes the same.
+      if (known() === undefined) await tail.sync();
+      const proposal = known();
       if (proposal === undefined)
         throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
-      return proposal.weights;
+      return proposal;
     },
     refitShare: (ref, name) => of(ref.attempt).proposals.get(name)?.refitShare ?? null,
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),

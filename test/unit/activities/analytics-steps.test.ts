@@ -24,6 +24,9 @@ import {
 import { activityEnvironment, activityWorld } from './world';
 
 /** Every step that runs at the owner of the tables, as activities: real tables, and the stream's results as they come through Kafka. */
+// A crowded machine takes its time to open a warehouse.
+jest.setTimeout(30_000);
+
 const v = (name: string) => versionIdSchema.parse(name);
 const folder = temporaryFolder();
 const DEVICES = 30;
