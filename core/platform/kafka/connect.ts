@@ -8,6 +8,7 @@ import { useFastProduce } from './fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { tailTopic } from './tail';
+import { topicOffsets } from './topic-offsets';
 import { type Kafka, type PartitionOffsets, type Position, type Topic } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
@@ -164,7 +165,7 @@ async function untilReady(admin: Admin, topics: readonly string[]): Promise<void
 }
 
 async function offsetsOf(admin: Admin, topic: string): Promise<readonly PartitionOffsets[]> {
-  const offsets = await admin.fetchTopicOffsets(topic);
+  const offsets = await topicOffsets(admin, topic);
   return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
 }
 

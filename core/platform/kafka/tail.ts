@@ -3,6 +3,7 @@ import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { toIncoming } from './records';
+import { topicOffsets } from './topic-offsets';
 import { type Tail, type TailOptions } from './types';
 
 /** How long a fetch waits for the first byte: the latency of a quiet topic. */
@@ -21,7 +22,7 @@ export async function tailTopic(
   log: Logger,
 ): Promise<Tail> {
   const groupId = `tail-${options.topic}-${randomUUID()}`;
-  const atStart = await admin.fetchTopicOffsets(options.topic);
+  const atStart = await topicOffsets(admin, options.topic);
   const progress = new ReadProgress();
   if (options.from === 'end')
     for (const { partition, high } of atStart) progress.advance(partition, Number(high) - 1);
@@ -96,7 +97,7 @@ export async function tailTopic(
   caughtUp.catch(() => undefined);
   return {
     caughtUp,
-    sync: async () => allOf(await admin.fetchTopicOffsets(options.topic)),
+    sync: async () => allOf(await topicOffsets(admin, options.topic)),
     reached,
     async close() {
       await consumer.disconnect();

@@ -1,0 +1,37 @@
+import { topicOffsets } from '../../../core/platform/kafka/topic-offsets';
+
+const OFFSETS = [{ partition: 0, offset: '7', high: '7', low: '0' }];
+
+function refusal(type: string): Error {
+  return Object.assign(new Error(`the broker says ${type}`), { type });
+}
+
+/** Answers with each refusal once, then with offsets. */
+function admin(...refusals: readonly string[]): {
+  fetchTopicOffsets(): Promise<typeof OFFSETS>;
+  readonly asked: () => number;
+} {
+  let asked = 0;
+  return {
+    asked: () => asked,
+    fetchTopicOffsets() {
+      const type = refusals[asked];
+      asked += 1;
+      return type === undefined ? Promise.resolve(OFFSETS) : Promise.reject(refusal(type));
+    },
+  };
+}
+
+describe('asking for the offsets of a topic', () => {
+  it('waits for a broker that has just come back and does not lead its partitions yet', async () => {
+    const broker = admin('NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE');
+    await expect(topicOffsets(broker, 'a topic')).resolves.toEqual(OFFSETS);
+    expect(broker.asked()).toBe(3);
+  });
+
+  it('does not wait for anything else', async () => {
+    const broker = admin('TOPIC_AUTHORIZATION_FAILED');
+    await expect(topicOffsets(broker, 'a topic')).rejects.toThrow('TOPIC_AUTHORIZATION_FAILED');
+    expect(broker.asked()).toBe(1);
+  });
+});
