@@ -39,7 +39,6 @@ export class PartitionLog {
   private readonly pieceKeys = new Map<string, number>();
   private readonly incoming = new Map<string, PieceInLog>();
   private newest: StoredCheckpoint | undefined;
-  private claims = 0;
 
   /** Epoch of the highest claim; −1 before the first. */
   get epoch(): number {
@@ -51,9 +50,12 @@ export class PartitionLog {
     return this.claim?.worker;
   }
 
-  /** Whether anybody held the partition before the highest claim. */
-  get hadOwnerBefore(): boolean {
-    return this.claims > 1;
+  /**
+   * Whether any owner so far may have taken in an event: each logs with which past the devices began before the first one. One that lost the
+   * partition before that, as when several workers start at once, has written no rows.
+   */
+  get mayHaveBeenRead(): boolean {
+    return this.newest !== undefined || this.valid.some(({ decision }) => decision.type === 'history');
   }
 
   get decisions(): readonly LoggedDecision[] {
@@ -92,7 +94,6 @@ export class PartitionLog {
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
     if (message.type === 'claim') {
       this.claim = { epoch: logOffset, worker: message.worker };
-      this.claims += 1;
       return;
     }
     if (message.epoch >= this.epoch) this.valid.push({ logOffset, decision: message });

@@ -102,7 +102,7 @@ export async function openClaims(
         ...start,
         rewind: Math.max(start.rewind, low),
         next: Math.max(start.next, low),
-        decideFrom: log.hadOwnerBefore ? (source?.high ?? 0) : 0,
+        decideFrom: log.mayHaveBeenRead ? (source?.high ?? 0) : 0,
       },
     };
   };

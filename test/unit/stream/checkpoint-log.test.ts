@@ -81,8 +81,17 @@ describe('the log of a partition', () => {
   it('takes the offset of the latest claim for the epoch', () => {
     expect(written().epoch).toBe(-1);
     const log = written(claim('w1'), activation(0), claim('w2'));
-    expect([log.epoch, log.worker, log.hadOwnerBefore]).toEqual([2, 'w2', true]);
-    expect(written(claim('w1')).hadOwnerBefore).toBe(false);
+    expect([log.epoch, log.worker]).toEqual([2, 'w2']);
+  });
+
+  it('tells a partition that somebody may have read from one that was only claimed and activated', () => {
+    const history: CheckpointMessage = { type: 'history', partition: 0, epoch: 0, snapshot: null };
+    expect(written(claim('w1'), claim('w2')).mayHaveBeenRead).toBe(false);
+    expect(written(claim('w1'), activation(0), claim('w2')).mayHaveBeenRead).toBe(false);
+    expect(written(claim('w1'), history, claim('w2')).mayHaveBeenRead).toBe(true);
+    // Too late: whoever writes it has lost the partition, and stops before the first event.
+    expect(written(claim('w1'), claim('w2'), history).mayHaveBeenRead).toBe(false);
+    expect(written(claim('w1'), piece(0, 0, 0, 1, 'state'), claim('w2')).mayHaveBeenRead).toBe(true);
   });
 
   it('holds what was decided under the epoch of its time', () => {
