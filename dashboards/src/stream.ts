@@ -248,6 +248,32 @@ export const streamDashboard: DashboardSpec = {
           height: 7,
           queries: [{ expr: maxBy(['instance'], 'fedloop_stream_outbox_bytes'), legend: '{{instance}}' }],
         },
+        {
+          kind: 'timeseries',
+          title: 'Partitions held back',
+          description:
+            'Partitions that are not read for the moment, because a living warehouse (sink) or the broker (producer) is behind. Their events wait in Kafka.',
+          unit: 'none',
+          min: 0,
+          noData: NO_STREAM,
+          width: 12,
+          height: 7,
+          queries: [{ expr: sumBy(['reason'], 'fedloop_stream_paused'), legend: '{{reason}}' }],
+        },
+        {
+          kind: 'timeseries',
+          title: 'Results that the warehouse has yet to store',
+          description:
+            'Blocks of each partition that the furthest-behind living warehouse has not stored. At 2,000 the partition is held back until 1,000 are left.',
+          unit: 'none',
+          min: 0,
+          noData: 'No warehouse has stored results of these partitions yet.',
+          width: 12,
+          height: 7,
+          queries: [
+            { expr: maxBy(['partition'], 'fedloop_stream_sink_lag_blocks'), legend: 'partition {{partition}}' },
+          ],
+        },
       ],
     },
   ],
