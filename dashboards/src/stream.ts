@@ -271,7 +271,10 @@ export const streamDashboard: DashboardSpec = {
           width: 12,
           height: 7,
           queries: [
-            { expr: maxBy(['partition'], 'fedloop_stream_sink_lag_blocks'), legend: 'partition {{partition}}' },
+            {
+              expr: maxBy(['partition'], 'fedloop_stream_sink_lag_blocks'),
+              legend: 'partition {{partition}}',
+            },
           ],
         },
       ],
