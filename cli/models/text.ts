@@ -9,11 +9,11 @@ import { type ModelDetails } from './show';
 
 /** Results of `fedloop models` for people. */
 
+/** Node says that there is always a number; where stdout is no terminal there is none. */
+const terminalColumns = (): number | undefined => process.stdout.columns;
+
 /** @param columns of the terminal; undefined where nobody looks at one, and no line is too long. */
-export function renderList(
-  versions: readonly ModelVersion[],
-  columns: number | undefined = process.stdout.columns,
-): string {
+export function renderList(versions: readonly ModelVersion[], columns = terminalColumns()): string {
   const head = ['version', 'stage', 'accuracy', 'windows', 'round', 'strategy', 'devices', 'since'];
   const aligned = ['left', 'left', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
   const rows = versions.map((version) => [
@@ -79,7 +79,7 @@ export function renderDetails({ version, stages, leftOut }: ModelDetails): strin
 /** @param columns as in `renderList`; where there are some, values are wrapped into them. */
 export function renderDiff(
   { one, other, fields, feedback, weights, live }: ModelDiff,
-  columns: number | undefined = process.stdout.columns,
+  columns = terminalColumns(),
 ): string {
   const all = [...fields, ...feedback];
   const names = Math.max(0, ...all.map(({ name }) => name.length));

@@ -134,7 +134,7 @@ describe('evaluating on live windows', () => {
     ]);
     expect(pairedChange.mean).toBeCloseTo(0.3);
     expect(verdict).toMatchObject({ decision: 'promoted' });
-    expect(heartbeats).toContainEqual({ windows: 3 });
+    expect(heartbeats).toContainEqual({ windows: 3, of: 3 });
   });
 
   it('judges by the windows that came in time, and the gate says that they are too few', async () => {
