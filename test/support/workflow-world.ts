@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { Client, type WorkflowHandle, WorkflowFailedError } from '@temporalio/client';
+import { Client, type WorkflowHandle, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -15,7 +15,13 @@ import { type RoundsActivities } from '../../activities/rounds';
 import { type SiteActivities } from '../../activities/site';
 import { type StreamActivities } from '../../activities/stream';
 import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
-import { ANALYTICS_QUEUE, ROUNDS_QUEUE, siteQueue, streamQueue } from '../../core/contracts/queues';
+import {
+  ANALYTICS_QUEUE,
+  EVALUATION_WORKFLOW_ID,
+  ROUNDS_QUEUE,
+  siteQueue,
+  streamQueue,
+} from '../../core/contracts/queues';
 import { type VersionScore } from '../../core/contracts/rounds';
 import { type EvaluateResult, type RoundPlan } from '../../core/contracts/steps';
 import { silentLogger } from '../../core/platform/log';
@@ -58,6 +64,16 @@ export interface Hold {
   /** Resolves when the activity has been called. */
   readonly reached: Promise<void>;
   release(): void;
+}
+
+/** Stream workers of other tests have joined the live evaluation of the server that all share, and are gone by now. */
+async function endWhatOthersLeft(client: Client): Promise<void> {
+  await client.workflow
+    .getHandle(EVALUATION_WORKFLOW_ID)
+    .terminate('left by another test')
+    .catch((cause: unknown) => {
+      if (!(cause instanceof WorkflowNotFoundError)) throw cause;
+    });
 }
 
 export async function startWorkflowWorld(): Promise<WorkflowWorld> {
@@ -107,9 +123,11 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
       }),
     ),
   );
+  const client = new Client({ connection, namespace });
+  await endWhatOthersLeft(client);
   const running = workers.map((worker) => worker.run());
   return {
-    client: new Client({ connection, namespace }),
+    client,
     calls,
     argumentsOf: (name) => latest.get(name) ?? [],
     script(activities) {
