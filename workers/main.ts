@@ -1,6 +1,6 @@
-import { FedloopError } from '../core/contracts/errors';
+import { FedloopError, messageWithHint } from '../core/contracts/errors';
 import { runAllRoles } from './all';
-import { describeFailure, runRole, type Role } from './role';
+import { runRole, type Role } from './role';
 
 /**
  * Roles by the name they are started with. Each is loaded alone: a stream worker, say, has no use for DuckDB, which costs
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
 
 main()
   .catch((thrown: unknown) => {
-    process.stderr.write(`${describeFailure(thrown)}\n`);
+    process.stderr.write(`${messageWithHint(thrown)}\n`);
     return thrown instanceof FedloopError ? thrown.exitCode : 1;
   })
   .then(

@@ -1,5 +1,5 @@
 import { type Environment } from '../core/contracts/config';
-import { FedloopError, messageOf } from '../core/contracts/errors';
+import { FedloopError } from '../core/contracts/errors';
 import { TOPICS } from '../core/contracts/topics';
 import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
@@ -91,10 +91,4 @@ function stopSignal(): Promise<void> {
       });
     }
   });
-}
-
-/** For the entry point: what went wrong before the role ran, and what to do. */
-export function describeFailure(thrown: unknown): string {
-  const hint = thrown instanceof FedloopError && thrown.hint !== undefined ? `. ${thrown.hint}` : '';
-  return `${messageOf(thrown)}${hint}`;
 }

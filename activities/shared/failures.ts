@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { FedloopError } from '../../core/contracts/errors';
+import { FedloopError, messageWithHint } from '../../core/contracts/errors';
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
@@ -23,10 +23,9 @@ export function withFailureCodes<Activities extends { readonly [Name in keyof Ac
           // failure would end the whole round.
           if (thrown.code === 'Interrupted' && Context.current().cancellationSignal.aborted)
             return Context.current().cancelled;
-          const advice = thrown.hint === undefined ? '' : `. ${thrown.hint}`;
           throw ApplicationFailure.create({
             type: thrown.code,
-            message: `${thrown.message}${advice}`,
+            message: messageWithHint(thrown),
             nonRetryable: !thrown.retryable,
             cause: thrown,
           });

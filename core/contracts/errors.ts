@@ -52,6 +52,12 @@ export class FedloopError extends Error {
   }
 }
 
+/** What went wrong and, where it is known, what to do: for places that show one text. */
+export function messageWithHint(thrown: unknown): string {
+  const hint = thrown instanceof FedloopError ? thrown.hint : undefined;
+  return hint === undefined ? messageOf(thrown) : `${messageOf(thrown)}. ${hint}`;
+}
+
 /** Text of whatever was thrown, for a message that goes on with it. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

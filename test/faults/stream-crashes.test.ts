@@ -7,8 +7,8 @@ import { type Kafka, type Producer } from '../../core/platform/kafka';
 import { type Random, seededRandom } from '../../core/platform/random';
 import { type VerificationReport } from '../../core/warehouse/verification';
 import { openWarehouse } from '../../core/warehouse/open';
-import { EventFeed } from '../support/event-feed';
-import { createTopics, deployModel, logHistory, logSettings, stageModel } from '../support/stream-deployment';
+import { type EventFeed } from '../support/event-feed';
+import { deployModel, deployStream, stageModel } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
 
 /**
@@ -66,20 +66,14 @@ beforeAll(async () => {
     FEDLOOP_SESSION_TIMEOUT: `${SESSION_MILLIS}ms`,
   });
   kafka = await system.connect();
-  await createTopics(kafka, PARTITIONS);
   producer = await kafka.producer();
-  feed = new EventFeed({
+  feed = await deployStream(kafka, producer, SETTINGS, {
     seed: SEED,
     devices: DEVICES,
     start: START,
     stepMicros: STEP_MICROS,
     partitions: PARTITIONS,
-    lateMicros: 4 * SETTINGS.watermarkMicros,
   });
-  await logSettings(producer, SETTINGS);
-  await logHistory(producer, feed.deviceIds(), START, SETTINGS, PARTITIONS);
-  await deployModel(producer, 'v0', 0);
-  await stageModel(producer, 'v0', 'champion');
   analytics = system.startAnalytics();
   startStream();
   startStream();

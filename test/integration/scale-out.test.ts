@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { askTable } from '../../cli/ask';
+import { poll } from '../../cli/wait';
 import { type WorkerProcess } from '../../cli/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { isoOfMicros } from '../../core/contracts/time';
@@ -12,8 +13,7 @@ import { silentLogger } from '../../core/platform/log';
 import { createMetrics } from '../../core/platform/metrics';
 import { SINK_LAG_PAUSE_BLOCKS, SINK_LOOK_MS, TICK_MS } from '../../core/stream/limits';
 import { startStreamService, type StreamService } from '../../core/stream/service';
-import { EventFeed } from '../support/event-feed';
-import { createTopics, deployModel, logHistory, logSettings, stageModel } from '../support/stream-deployment';
+import { createTopics, deployStream, logSettings } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
 
 /** Stream workers side by side, and what they do when others are slow: real broker, real Temporal, workers as processes. */
@@ -48,13 +48,9 @@ const connect = (variables: Readonly<Record<string, string>> = {}): Promise<Kafk
   connectKafka(readEnvironment({ ...system.env, ...variables }), 'fedloop-test', silentLogger());
 
 async function until<Value>(look: () => Promise<Value | undefined>, millis = 90_000): Promise<Value> {
-  const deadline = performance.now() + millis;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new Error('it did not come to that in time');
-    await sleep(200);
-  }
+  const found = await poll(look, { everyMillis: 200, timeoutMillis: millis });
+  if (found === undefined) throw new Error('it did not come to that in time');
+  return found;
 }
 
 /** An event of each partition far ahead, so that everything before it closes. */
@@ -90,20 +86,14 @@ describe('stream workers that share the partitions', () => {
     const deployments = await Promise.all(
       [{}, SINGLE].map(async (variables) => {
         const kafka = await connect(variables);
-        await createTopics(kafka, PARTITIONS);
         const producer = await kafka.producer();
-        const feed = new EventFeed({
+        const feed = await deployStream(kafka, producer, SETTINGS, {
           seed: 7,
           devices: DEVICES,
           start: START,
           stepMicros: STEP_MICROS,
           partitions: PARTITIONS,
-          lateMicros: 4 * SETTINGS.watermarkMicros,
         });
-        await logSettings(producer, SETTINGS);
-        await logHistory(producer, feed.deviceIds(), START, SETTINGS, PARTITIONS);
-        await deployModel(producer, 'v0', 0);
-        await stageModel(producer, 'v0', 'champion');
         return { kafka, producer, feed };
       }),
     );

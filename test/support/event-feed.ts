@@ -15,6 +15,17 @@ const BROKEN = [
   'x'.repeat(70_000),
 ];
 
+export interface FeedOptions {
+  readonly seed: number;
+  readonly devices: number;
+  readonly start: Micros;
+  /** How far simulated time moves from one step to the next, each bringing a reading a device. */
+  readonly stepMicros: Micros;
+  readonly partitions: number;
+  /** How far behind late events may lie. */
+  readonly lateMicros: Micros;
+}
+
 /**
  * Events of a small fleet in simulated time, from the seed alone: some late, doubled, from clocks that run fast, or no
  * events at all. Kafka's stamp on a record is the simulated time too.
@@ -25,18 +36,7 @@ export class EventFeed {
   private readonly random: Random;
   private last: OutgoingMessage | undefined;
 
-  constructor(
-    readonly options: {
-      readonly seed: number;
-      readonly devices: number;
-      readonly start: Micros;
-      /** How far simulated time moves from one step to the next, each bringing a reading a device. */
-      readonly stepMicros: Micros;
-      readonly partitions: number;
-      /** How far behind late events may lie. */
-      readonly lateMicros: Micros;
-    },
-  ) {
+  constructor(readonly options: FeedOptions) {
     this.now = options.start;
     this.random = seededRandom(options.seed, 'feed');
   }

@@ -10,6 +10,7 @@ import { initialWeights } from '../../core/model/network';
 import { FEATURES, PRODUCT_SHAPE } from '../../core/model/types';
 import { partitionOf, type Kafka, type Producer } from '../../core/platform/kafka';
 import { HISTORY_WINDOWS } from '../../core/stream/limits';
+import { EventFeed, type FeedOptions } from './event-feed';
 
 export const version = (name: string): VersionId => versionIdSchema.parse(name);
 
@@ -22,6 +23,26 @@ export async function createTopics(kafka: Kafka, partitions: number): Promise<vo
       partitions: topic.partitions === 'perSource' ? partitions : topic.partitions,
     })),
   );
+}
+
+/**
+ * All that stream workers find in a deployment: topics, settings, a past for every device, and `v0` as champion.
+ * @returns the events to send them; some lie further back than the watermark forgives
+ */
+export async function deployStream(
+  kafka: Kafka,
+  producer: Producer,
+  settings: StreamSettings,
+  options: Omit<FeedOptions, 'lateMicros'>,
+): Promise<EventFeed> {
+  const { start, partitions } = options;
+  const feed = new EventFeed({ ...options, lateMicros: 4 * settings.watermarkMicros });
+  await createTopics(kafka, partitions);
+  await logSettings(producer, settings);
+  await logHistory(producer, feed.deviceIds(), start, settings, partitions);
+  await deployModel(producer, 'v0', 0);
+  await stageModel(producer, 'v0', 'champion');
+  return feed;
 }
 
 /** What every worker of the deployment is to agree on. */

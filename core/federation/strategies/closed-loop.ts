@@ -7,8 +7,8 @@ import { type Aggregation, type AggregationContext, type LocalUpdate, type Propo
  * The platform's own: two candidates from what local models are really worth on readings of devices that did not train. With rᵢ their real
  * accuracy (0 to 1) on panel A and δᵢ [P] their steps,
  * steady: w + mean of the δᵢ with rᵢ ≥ median − 0.06, over 24 windows; responsive: w + Σ softmax(rᵢ/0.01) δᵢ, over the last 6.
- * Their output layers are then refitted from the sites' sums (refit.ts), accepted on panel B and gated on panel C (settle.ts); the evidence of
- * past rounds elects between the two (evidence.ts).
+ * Their output layers are then refitted from the sites' sums (refit.ts), accepted on panel B and, where asked, gated on panel C (settle.ts); the
+ * evidence of past rounds elects between the two (evidence.ts).
  */
 export class ClosedLoop extends BaseStrategy {
   readonly name = 'closed-loop';
