@@ -65,7 +65,7 @@ export async function startFleetService(options: FleetServiceOptions): Promise<F
   const own = new Set<string>(fleet.plan.devices.map(({ id }) => id));
   const playback = new Playback(fleet.plan, fleet.grid, partitions, await lastRecords(kafka, topic, own));
   log.info({ at: isoOfMicros(playback.position) }, 'the fleet stands ready');
-  const player = new Player(fleet, playback, kafka, await kafka.producer(), log, registry);
+  const player = new Player(fleet, playback, kafka, await kafka.producer('outage'), log, registry);
   const requests =
     fleet.settings.pace === 'free'
       ? undefined
@@ -250,20 +250,24 @@ class Player {
     const most = mayBeAhead(this.fleet.plan.devices.length, this.fleet.grid);
     this.lookAgainAt = this.sent + EVENTS_BETWEEN_LOOKS;
     for (let looks = 1; !this.isStopping(); looks += 1) {
-      const [ends, read] = await Promise.all([
-        this.kafka.offsets(TOPICS.stream.name),
-        this.kafka.committed(STREAM_GROUP, TOPICS.stream.name),
-      ]);
-      const readUpTo = new Map(read.map(({ partition, offset }) => [partition, offset]));
-      const ahead = ends.reduce(
-        (sum, { partition, low, high }) => sum + high - (readUpTo.get(partition) ?? low),
-        0,
-      );
-      if (ahead <= most) return;
+      const ahead = await this.eventsAhead().catch((cause: unknown) => {
+        this.log.debug({ err: cause }, 'how far the stream workers are is not known for now');
+      });
+      if (ahead !== undefined && ahead <= most) return;
       if (looks === LOOKS_BEFORE_SAYING_SO)
         this.log.warn({ ahead }, 'the fleet waits for the stream workers');
       await sleep(AHEAD_POLL_MILLIS);
     }
+  }
+
+  /** Events sent that the stream workers have yet to read. */
+  private async eventsAhead(): Promise<number> {
+    const [ends, read] = await Promise.all([
+      this.kafka.offsets(TOPICS.stream.name),
+      this.kafka.committed(STREAM_GROUP, TOPICS.stream.name),
+    ]);
+    const readUpTo = new Map(read.map(({ partition, offset }) => [partition, offset]));
+    return ends.reduce((sum, { partition, low, high }) => sum + high - (readUpTo.get(partition) ?? low), 0);
   }
 
   private untilWoken(): Promise<void> {

@@ -95,7 +95,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
 
   const held = new Map<number, Held>();
   const pausedForSink = new Set<number>();
-  const producer = await kafka.producer();
+  const producer = await kafka.producer('outage');
   const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp, (topic, seconds) => {
     // Blocks are handed over the moment their window closes; rejects and checkpoints belong to no window.
     if (topic === TOPICS.analysis.name || topic === TOPICS.evaluations.name) metrics.acknowledged(seconds);
@@ -283,7 +283,11 @@ export async function startStreamService(options: StreamServiceOptions): Promise
       Date.now() - lastRecordAt >= settings.idleMillis && owner.idleClosingDue;
     if (outbox.isFull || ![...held.values()].some(isQuiet)) return;
     // Nothing came: because nothing was sent, or because the broker was away? Windows close for the former alone.
-    for (const { partition, high } of await kafka.offsets(TOPICS.stream.name)) {
+    const offsets = await kafka.offsets(TOPICS.stream.name).catch((cause: unknown) => {
+      log.debug({ err: cause }, 'no window closes by the clock: the broker does not say what is in the topic');
+    });
+    if (offsets === undefined) return;
+    for (const { partition, high } of offsets) {
       const owner = held.get(partition)?.owner;
       if (owner !== undefined) owner.highWatermark = Math.max(owner.highWatermark, high);
     }

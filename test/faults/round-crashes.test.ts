@@ -95,14 +95,14 @@ it('goes on after Temporal was away in its middle', async () => {
   tell({ 'Temporal away, then until the round was done': Date.now() - back });
 });
 
-it('goes on after Kafka was away in its middle', async () => {
-  const round = await rounds.start(ROUND_WORKFLOW_ID, { windows: 4 });
-  await rounds.at(round, 'evaluate');
+it.each(['trainLocals', 'evaluate'] as const)('goes on after Kafka was away during %s', async (activity) => {
+  const round = await rounds.start(ROUND_WORKFLOW_ID, { training: LONG_TRAINING, windows: 4 });
+  await rounds.begun(round, activity);
   await system.stream.restartBroker('killed', AWAY_MILLIS);
   const back = Date.now();
   const result = await rounds.resultOf(round);
   expect(result.candidate.evaluations).toBeGreaterThan(0);
-  tell({ 'Kafka away, then until the round was done': Date.now() - back });
+  tell({ [`Kafka away during ${activity}, then until the round was done`]: Date.now() - back });
 });
 
 /** Figures for whoever runs it by hand. */

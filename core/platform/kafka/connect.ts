@@ -9,15 +9,20 @@ import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
-import { type Kafka, type PartitionOffsets, type Position, type Topic } from './types';
+import { type Kafka, type PartitionOffsets, type Patience, type Position, type Topic } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 /** New topics are ready within a second; on a machine that is busy starting things, within some more. */
 const TOPICS_READY_MS = 60_000;
 const TOPICS_READY_POLL_MS = 50;
-/** About a minute of attempts: a broker that restarts is waited for. */
-const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as const;
+/** A new attempt at the latest so long after the broker is back; one that is away is not pressed either. */
+const LONGEST_PAUSE_MS = 2_000;
+/**
+ * Attempts while a broker is away. 20 take half a minute (two at most, where connections are not even refused) and end before
+ * the time-out of a step; 300 take ten minutes: longer than a broker's restart, an upgrade or a lost network should take, and after it somebody must look.
+ */
+const ATTEMPTS: Readonly<Record<Patience, number>> = { step: 20, outage: 300 };
 
 /**
  * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
@@ -25,7 +30,9 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 15 } as con
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   useFastFetch();
   useFastProduce();
-  const client = new KafkaJs(clientConfig(env, clientId, log));
+  const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
+  // The patience of a connection is its client's: there is no other way to set it.
+  const patient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
   const admin = client.admin();
   try {
     await admin.connect();
@@ -53,8 +60,18 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const groups = await livingGroupsOf(admin, topic(prefix));
       return groups.map((groupId) => groupId.slice(env.FEDLOOP_TOPIC_PREFIX.length));
     },
-    producer: () => createProducer(client, topic),
-    tail: (options) => tailTopic(client, admin, { ...options, topic: topic(options.topic) }, log),
+    producer: (patience = 'step') => createProducer(patience === 'step' ? client : patient, topic, log),
+    tail: (options) =>
+      tailTopic(
+        client,
+        admin,
+        {
+          ...options,
+          topic: topic(options.topic),
+          sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT,
+        },
+        log,
+      ),
     consume: (options) =>
       consumeGroup(
         client,
@@ -70,7 +87,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   };
 }
 
-function clientConfig(env: Environment, clientId: string, log: Logger): KafkaConfig {
+function clientConfig(env: Environment, clientId: string, log: Logger, patience: Patience): KafkaConfig {
   if (env.KAFKA_BROKERS === undefined) {
     throw new FedloopError('InvalidConfig', 'KAFKA_BROKERS is not set', {
       hint: 'Set it to host:port of one or more brokers, or run `fedloop demo`, which starts one.',
@@ -83,7 +100,7 @@ function clientConfig(env: Environment, clientId: string, log: Logger): KafkaCon
     ssl: env.KAFKA_TLS === 'true',
     ...(sasl === undefined ? {} : { sasl }),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    retry: RETRY,
+    retry: { initialRetryTime: 100, maxRetryTime: LONGEST_PAUSE_MS, retries: ATTEMPTS[patience] },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       // The library reports every reconnect as an error; its own retries deal with them, so they are details here.

@@ -1,4 +1,5 @@
 import { CompressionTypes, Partitioners, type Kafka as KafkaJs, type Message } from 'kafkajs';
+import { type Logger } from '../log';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
 /** A default broker refuses a record batch over 1 MB; the client makes one batch a partition and call. */
@@ -6,10 +7,13 @@ const MAX_BATCH_BYTES = 900_000;
 /** Offsets, lengths and key framing of one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 64;
 const ACKS_FROM_ALL = -1;
+/** A broker that takes messages does so within milliseconds; whoever waits far longer should be seen to wait. */
+const SAY_SO_AFTER_MS = 10_000;
 
 export async function createProducer(
   client: KafkaJs,
   topicName: (name: string) => string,
+  log: Logger,
 ): Promise<Producer> {
   const producer = client.producer({
     createPartitioner: Partitioners.DefaultPartitioner,
@@ -20,18 +24,37 @@ export async function createProducer(
     async send(topic, messages) {
       const positions = new Map<number, number>();
       for (const batch of splitBySize(messages)) {
-        const written = await producer.send({
+        const sending = producer.send({
           topic: topicName(topic),
           messages: batch.map(toKafka),
           acks: ACKS_FROM_ALL,
           compression: CompressionTypes.None,
         });
+        const written = await sayingSoWhenSlow(sending, topicName(topic), log);
         for (const { partition, baseOffset } of written) positions.set(partition, Number(baseOffset ?? 0));
       }
       return [...positions].map(([partition, offset]): Position => ({ partition, offset }));
     },
     disconnect: () => producer.disconnect(),
   };
+}
+
+/** The broker's answer; the log says when it takes long, and that it came after all. */
+async function sayingSoWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
+  const since = performance.now();
+  const seconds = (): number => Math.round((performance.now() - since) / 1_000);
+  let said = false;
+  const timer = setTimeout(() => {
+    said = true;
+    log.warn({ topic, seconds: seconds() }, 'the broker takes no messages for now: they wait');
+  }, SAY_SO_AFTER_MS);
+  try {
+    const answered = await answer;
+    if (said) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
+    return answered;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**

@@ -8,17 +8,20 @@ import { type Tail, type TailOptions } from './types';
 
 /** How long a fetch waits for the first byte: the latency of a quiet topic. */
 const MAX_WAIT_MS = 50;
+/** One or two heartbeats may be lost before the broker takes the member for dead. */
+const HEARTBEATS_PER_SESSION = 3;
 /** Partitions worked on at once: enough that one slow partition does not hold up the rest. */
 const CONCURRENCY = 4;
 
 /**
  * Follow a whole topic from one process, outside any shared group. The client cannot be assigned partitions by hand,
- * so each tail is the only member of a group of its own, which is deleted when the tail closes.
+ * so each tail is the only member of a group of its own, which is deleted when the tail closes. After an outage the broker
+ * waits for the member that it remembers, which is never to come back: the tail goes on when that one's session is over.
  */
 export async function tailTopic(
   client: KafkaJs,
   admin: Admin,
-  options: TailOptions,
+  options: TailOptions & { readonly sessionTimeoutMillis: number },
   log: Logger,
 ): Promise<Tail> {
   const groupId = `tail-${options.topic}-${randomUUID()}`;
@@ -27,7 +30,13 @@ export async function tailTopic(
   if (options.from === 'end')
     for (const { partition, high } of atStart) progress.advance(partition, Number(high) - 1);
 
-  const consumer = client.consumer({ groupId, maxWaitTimeInMs: MAX_WAIT_MS, allowAutoTopicCreation: false });
+  const consumer = client.consumer({
+    groupId,
+    sessionTimeout: options.sessionTimeoutMillis,
+    heartbeatInterval: options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION,
+    maxWaitTimeInMs: MAX_WAIT_MS,
+    allowAutoTopicCreation: false,
+  });
   const failed = new Promise<never>((_, reject) => {
     progress.onFailure(reject);
   });
@@ -53,9 +62,10 @@ export async function tailTopic(
   await consumer.subscribe({ topics: [options.topic], fromBeginning: true });
   const joined = new Promise<void>((resolve) => {
     consumer.on(consumer.events.GROUP_JOIN, () => {
-      if (options.from === 'end') {
-        for (const { partition } of atStart)
-          consumer.seek({ topic: options.topic, partition, offset: String(progress.next(partition)) });
+      // The group commits no offsets: without this a tail that joins again would read its topic from the start.
+      for (const { partition } of atStart) {
+        const offset = progress.next(partition);
+        if (offset > 0) consumer.seek({ topic: options.topic, partition, offset: String(offset) });
       }
       resolve();
     });
@@ -65,7 +75,7 @@ export async function tailTopic(
     partitionsConsumedConcurrently: CONCURRENCY,
     eachBatch: async (payload) => {
       const { batch } = payload;
-      // After a rejoin the group, which has no offsets, starts over; what was seen is not handed out again.
+      // A partition that was added meanwhile starts over when the group is joined again; what was seen is not handed out twice.
       const next = progress.next(batch.partition);
       const records = batch.messages.filter((message) => Number(message.offset) >= next);
       if (progress.hasFailed) return;

@@ -130,6 +130,12 @@ export interface PartitionOffsets {
   readonly high: number;
 }
 
+/**
+ * How long a broker that is away is waited for. `step`: less than a minute, so that an attempt at a step of a workflow has failed before
+ * Temporal tries it anew, and none speaks up late. `outage`: minutes, for services that nobody tries again.
+ */
+export type Patience = 'step' | 'outage';
+
 export interface Kafka {
   /** Make the topics that are missing; existing ones are left as they are. */
   createTopics(topics: readonly Topic[]): Promise<void>;
@@ -138,7 +144,8 @@ export interface Kafka {
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
   /** Consumer groups whose name starts with `prefix` and that have a living member at this moment. */
   livingGroups(prefix: string): Promise<readonly string[]>;
-  producer(): Promise<Producer>;
+  /** @param patience `step` when left out; a send rejects when it is over. */
+  producer(patience?: Patience): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
   /** Topic name with the deployment's prefix. */

@@ -38,7 +38,7 @@ const follow = (world: CrashingClient): ReturnType<typeof tailTopic> =>
   tailTopic(
     world.client,
     world.admin,
-    { topic: 'letters', from: 'start', onRecords: () => undefined },
+    { topic: 'letters', from: 'start', onRecords: () => undefined, sessionTimeoutMillis: 10_000 },
     silentLogger(),
   );
 
