@@ -284,7 +284,10 @@ export async function startStreamService(options: StreamServiceOptions): Promise
     if (outbox.isFull || ![...held.values()].some(isQuiet)) return;
     // Nothing came: because nothing was sent, or because the broker was away? Windows close for the former alone.
     const offsets = await kafka.offsets(TOPICS.stream.name).catch((cause: unknown) => {
-      log.debug({ err: cause }, 'no window closes by the clock: the broker does not say what is in the topic');
+      log.debug(
+        { err: cause },
+        'no window closes by the clock: the broker does not say what is in the topic',
+      );
     });
     if (offsets === undefined) return;
     for (const { partition, high } of offsets) {

@@ -42,15 +42,15 @@ export async function createProducer(
 /** The broker's answer; the log says when it takes long, and that it came after all. */
 async function sayingSoWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
   const since = performance.now();
-  const seconds = (): number => Math.round((performance.now() - since) / 1_000);
-  let said = false;
+  const waited = (): number => performance.now() - since;
+  const seconds = (): number => Math.round(waited() / 1_000);
   const timer = setTimeout(() => {
-    said = true;
     log.warn({ topic, seconds: seconds() }, 'the broker takes no messages for now: they wait');
   }, SAY_SO_AFTER_MS);
   try {
     const answered = await answer;
-    if (said) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
+    if (waited() > SAY_SO_AFTER_MS)
+      log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
     return answered;
   } finally {
     clearTimeout(timer);
