@@ -2,7 +2,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
 import { type RoundPlan, type SitePlan } from '../../core/contracts/steps';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
-import { collectSamples, recentSamples, type Samples, type SampleUnits } from '../../core/federation/samples';
+import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/samples';
 import {
   groupsOfFleet,
   planRound,
@@ -68,20 +68,20 @@ export class Site {
 
   /** A panel's samples over the last 24 closed windows, or the last 6. */
   async panelSamples(round: SitePlan, panel: Panel, which: 'recent' | 'long'): Promise<Samples> {
-    const samples = this.dayOf(round, (await this.planOf(round)).panels[panel]);
-    return which === 'long' ? samples : recentSamples(samples, RECENT_WINDOWS);
+    const windows = which === 'long' ? LONG_WINDOWS : RECENT_WINDOWS;
+    return this.lastOf(round, (await this.planOf(round)).panels[panel], windows);
   }
 
   /** The last 24 closed windows of the devices that refit output layers. */
   async refitSamples(round: SitePlan): Promise<Samples> {
-    return this.dayOf(round, (await this.planOf(round)).refit);
+    return this.lastOf(round, (await this.planOf(round)).refit, LONG_WINDOWS);
   }
 
-  private dayOf(round: RoundPlan, devices: readonly string[]): Samples {
+  private lastOf(round: RoundPlan, devices: readonly string[], windows: number): Samples {
     return collectSamples(
       this.dependencies.store.ring,
       devices,
-      { until: round.trainUntil, windows: LONG_WINDOWS },
+      { until: round.trainUntil, windows },
       unitsOf(this.champion(round).model),
     );
   }

@@ -52,10 +52,16 @@ export class FeedbackPublisher {
       versions: input.versions,
       tolerance: await this.tolerance(),
     });
-    // Devices first: whoever reads the verdict finds its details already there.
-    for (const version of input.versions)
-      await this.say(await deviceFeedbackOfRange(this.connection, { ...input, version }));
-    await this.say(feedback);
+    // Devices first: whoever reads the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
+    let counted: readonly FeedbackMessage[] = [];
+    for (const version of input.versions) {
+      const [devices] = await Promise.all([
+        deviceFeedbackOfRange(this.connection, { ...input, version }),
+        this.say(counted),
+      ]);
+      counted = devices;
+    }
+    await this.say([...counted, ...feedback]);
     await storeFeedback(this.connection, feedback);
     return feedback;
   }
