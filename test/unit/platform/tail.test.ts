@@ -3,10 +3,14 @@ import { silentLogger } from '../../../core/platform/log';
 import { tailTopic } from '../../../core/platform/kafka/tail';
 
 type Listener = (event: { payload: object }) => void;
+type EachBatch = (payload: object) => Promise<void>;
 
 /** A client whose consumer can be made to crash, which a real one does only where its inside fails. */
 class CrashingClient {
   private readonly listeners = new Map<string, Listener>();
+  private eachBatch: EachBatch = () => Promise.resolve();
+  /** Offsets that the consumer was told to go on from. */
+  readonly sought: string[] = [];
 
   constructor(private readonly joins: boolean) {}
 
@@ -21,13 +25,25 @@ class CrashingClient {
       on: (event: string, listener: Listener) => this.listeners.set(event, listener),
       connect: () => Promise.resolve(),
       subscribe: () => Promise.resolve(),
-      run: () => {
-        if (this.joins) this.listeners.get('join')?.({ payload: {} });
+      seek: ({ offset }: { offset: string }) => this.sought.push(offset),
+      run: ({ eachBatch }: { eachBatch: EachBatch }) => {
+        this.eachBatch = eachBatch;
+        if (this.joins) this.join();
         return Promise.resolve();
       },
       disconnect: () => Promise.resolve(),
     }),
   } as unknown as KafkaJs;
+
+  join(): void {
+    this.listeners.get('join')?.({ payload: {} });
+  }
+
+  /** Hand the tail a batch of partition 0 whose last record is at this offset. */
+  async deliver(lastOffset: number): Promise<void> {
+    const batch = { partition: 0, messages: [], lastOffset: () => String(lastOffset) };
+    await this.eachBatch({ batch, heartbeat: () => Promise.resolve() });
+  }
 
   crash(restart: boolean): void {
     this.listeners.get('crash')?.({ payload: { error: new Error('out of luck'), restart } });
@@ -68,5 +84,14 @@ describe('a tail whose consumer crashes', () => {
     world.crash(true);
     await new Promise(setImmediate);
     expect(settled).toBe(false);
+  });
+
+  it('reads on behind what it has seen when it joins again, and not from the start', async () => {
+    const world = new CrashingClient(true);
+    await follow(world);
+    await world.deliver(1);
+    world.crash(true);
+    world.join();
+    expect(world.sought).toEqual(['2']);
   });
 });
