@@ -4,10 +4,12 @@
  * are given out again.
  */
 export class DeviceTable {
-  private slots = new Int32Array(FIRST_CAPACITY * 2).fill(EMPTY);
+  /** Device and hash in turns, so that a look-up finds both in one cache line. */
+  private slots = emptySlots(FIRST_CAPACITY);
+  /** By device: the hash again, for when the slots are made anew. */
   private hashes = new Int32Array(FIRST_CAPACITY);
-  private starts = new Int32Array(FIRST_CAPACITY);
-  private lengths = new Int32Array(FIRST_CAPACITY);
+  /** By device: where its id begins in the arena, and how many bytes it has. */
+  private places = new Int32Array(FIRST_CAPACITY * PLACE);
   private arena = new Uint8Array(FIRST_CAPACITY * EXPECTED_ID_BYTES);
   private arenaEnd = 0;
   private readonly ids: (string | undefined)[] = [];
@@ -26,12 +28,12 @@ export class DeviceTable {
 
   /** The device whose UTF-8 id is `bytes[start, end)`, or −1. `hash` is `hashOfId` of the same bytes. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const { slots, hashes } = this;
+    const { slots } = this;
     const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = (hash << 1) & mask; ; slot = (slot + SLOT) & mask) {
       const device = slots[slot] ?? EMPTY;
       if (device === EMPTY) return EMPTY;
-      if (hashes[device] === hash && this.hasId(device, bytes, start, end)) return device;
+      if (slots[slot + HASH] === hash && this.hasId(device, bytes, start, end)) return device;
     }
   }
 
@@ -41,8 +43,8 @@ export class DeviceTable {
     this.makeRoom(device, end - start);
     this.ids[device] = TEXT.decode(bytes.subarray(start, end));
     this.hashes[device] = hash;
-    this.starts[device] = this.arenaEnd;
-    this.lengths[device] = end - start;
+    this.places[device * PLACE] = this.arenaEnd;
+    this.places[device * PLACE + LENGTH] = end - start;
     this.arena.set(bytes.subarray(start, end), this.arenaEnd);
     this.arenaEnd += end - start;
     this.count += 1;
@@ -75,10 +77,10 @@ export class DeviceTable {
   }
 
   private hasId(device: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const { arena } = this;
+    const { arena, places } = this;
     const length = end - start;
-    if (this.lengths[device] !== length) return false;
-    const from = this.starts[device] ?? 0;
+    if (places[device * PLACE + LENGTH] !== length) return false;
+    const from = places[device * PLACE] ?? 0;
     for (let i = 0; i < length; i += 1) {
       if (arena[from + i] !== bytes[start + i]) return false;
     }
@@ -87,18 +89,18 @@ export class DeviceTable {
 
   private insert(device: number): void {
     const mask = this.slots.length - 1;
-    let slot = (this.hashes[device] ?? 0) & mask;
-    while (this.slots[slot] !== EMPTY) slot = (slot + 1) & mask;
+    const hash = this.hashes[device] ?? 0;
+    let slot = (hash << 1) & mask;
+    while (this.slots[slot] !== EMPTY) slot = (slot + SLOT) & mask;
     this.slots[slot] = device;
+    this.slots[slot + HASH] = hash;
   }
 
   private makeRoom(device: number, idBytes: number): void {
     if (device >= this.hashes.length) {
       this.hashes = grown(this.hashes);
-      this.starts = grown(this.starts);
-      this.lengths = grown(this.lengths);
-      // At most half full: linear probing stays short.
-      this.slots = new Int32Array(this.slots.length * 2).fill(EMPTY);
+      this.places = grown(this.places);
+      this.slots = emptySlots(this.hashes.length);
       this.reinsert();
     }
     while (this.arenaEnd + idBytes > this.arena.length) {
@@ -115,10 +117,10 @@ export class DeviceTable {
     this.arenaEnd = 0;
     this.ids.forEach((id, device) => {
       if (id === undefined) return;
-      const start = this.starts[device] ?? 0;
-      const length = this.lengths[device] ?? 0;
+      const start = this.places[device * PLACE] ?? 0;
+      const length = this.places[device * PLACE + LENGTH] ?? 0;
       this.arena.set(old.subarray(start, start + length), this.arenaEnd);
-      this.starts[device] = this.arenaEnd;
+      this.places[device * PLACE] = this.arenaEnd;
       this.arenaEnd += length;
     });
     this.slots.fill(EMPTY);
@@ -136,6 +138,19 @@ const EMPTY = -1;
 const FIRST_CAPACITY = 1_024;
 const EXPECTED_ID_BYTES = 16;
 const TEXT = new TextDecoder();
+
+/** Numbers of a slot: the device, then its hash. */
+const SLOT = 2;
+const HASH = 1;
+
+/** Numbers of a place in the arena: its start, then its length. */
+const PLACE = 2;
+const LENGTH = 1;
+
+/** At most half of them get filled: linear probing stays short. */
+function emptySlots(capacity: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(capacity * 2 * SLOT).fill(EMPTY);
+}
 
 function grown(table: Int32Array): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(table.length * 2);

@@ -41,8 +41,9 @@ export interface OpenWindowLimits {
 }
 
 /**
- * The open windows of one partition, accumulated in event order by Welford's method (1962). All numbers of all cells
- * stand in two typed arrays, all readings in chunks of eight taken from one pool: an event allocates nothing.
+ * The open windows of one partition, accumulated in event order by Welford's method (1962). An event allocates nothing, and touches
+ * little memory, because a large fleet's state does not fit the processor's caches: all that is kept of a cell, numbers and links, stands
+ * together in two cache lines, and readings in chunks of eight taken from one pool, each beside its time.
  *
  * The bounds are per window, not over all of them, so that rebuilding the open windows from the log after a crash comes
  * to the same decisions as the first time.
@@ -51,14 +52,15 @@ export class OpenWindows {
   private readonly byStart = new Map<Micros, OpenWindow>();
   /** The window of the event before: nearly always that of the next one as well. */
   private recent: OpenWindow | undefined;
+  /** Two views of the same bytes: numbers and links of a cell stand side by side. */
   private numbers = new Float64Array(FIRST_CELLS * NUMBERS);
-  private links = new Int32Array(FIRST_CELLS * LINKS);
+  private links = new Int32Array(this.numbers.buffer);
   private cellsUsed = 0;
   private readonly freeCells: number[] = [];
   /** Per device its cell in the newest open window; from there `OLDER` leads on. */
   private newest = new Int32Array(0);
-  private times = new Float64Array(FIRST_CHUNKS * CHUNK);
-  private values = new Float64Array(FIRST_CHUNKS * CHUNK);
+  /** Time and value in turns. */
+  private readingsOfChunks = new Float64Array(FIRST_CHUNKS * CHUNK * PAIR);
   private nextChunk = new Int32Array(FIRST_CHUNKS);
   private chunksUsed = 0;
   private firstFreeChunk = NONE;
@@ -170,9 +172,10 @@ export class OpenWindows {
       left > 0;
       chunk = this.nextChunk[chunk] ?? NONE
     ) {
-      const end = chunk * CHUNK + Math.min(left, CHUNK);
-      for (let at = chunk * CHUNK; at < end; at += 1) {
-        if (Math.abs((this.values[at] ?? NaN) - mean) / stddev > limit) beyond += 1;
+      const start = chunk * CHUNK * PAIR;
+      const end = start + Math.min(left, CHUNK) * PAIR;
+      for (let at = start; at < end; at += PAIR) {
+        if (Math.abs((this.readingsOfChunks[at + VALUE] ?? NaN) - mean) / stddev > limit) beyond += 1;
       }
       left -= CHUNK;
     }
@@ -231,12 +234,6 @@ export class OpenWindows {
     else this.links[newer * LINKS + OLDER] = cell;
     if (older !== NONE) this.links[older * LINKS + NEWER] = cell;
 
-    const link = cell * LINKS;
-    this.links[link + DEVICE] = device;
-    this.links[link + OLDER] = older;
-    this.links[link + NEWER] = newer;
-    this.links[link + HEAD] = NONE;
-    this.links[link + TAIL] = NONE;
     const at = cell * NUMBERS;
     this.numbers.fill(0, at, at + NUMBERS);
     this.numbers[at + START] = start;
@@ -244,6 +241,12 @@ export class OpenWindows {
     this.numbers[at + MAX] = -Infinity;
     this.numbers[at + LATEST] = -Infinity;
     this.numbers[at + LABEL] = -1;
+    const link = cell * LINKS;
+    this.links[link + DEVICE] = device;
+    this.links[link + OLDER] = older;
+    this.links[link + NEWER] = newer;
+    this.links[link + HEAD] = NONE;
+    this.links[link + TAIL] = NONE;
     return cell;
   }
 
@@ -275,8 +278,9 @@ export class OpenWindows {
 
     const place = before & (CHUNK - 1);
     const chunk = place === 0 ? this.chainChunk(cell) : (this.links[cell * LINKS + TAIL] ?? 0);
-    this.times[chunk * CHUNK + place] = micros;
-    this.values[chunk * CHUNK + place] = temperature;
+    const reading = (chunk * CHUNK + place) * PAIR;
+    this.readingsOfChunks[reading] = micros;
+    this.readingsOfChunks[reading + VALUE] = temperature;
     if (this.timesOfCell.size > 0) this.timesOfCell.get(cell)?.add(micros);
   }
 
@@ -287,9 +291,8 @@ export class OpenWindows {
     } else {
       chunk = this.chunksUsed++;
       if (chunk >= this.nextChunk.length) {
-        this.times = doubled(this.times);
-        this.values = doubled(this.values);
-        this.nextChunk = doubledLinks(this.nextChunk, this.nextChunk.length * 2);
+        this.readingsOfChunks = doubled(this.readingsOfChunks);
+        this.nextChunk = lengthened(this.nextChunk, this.nextChunk.length * 2);
       }
     }
     this.nextChunk[chunk] = NONE;
@@ -317,9 +320,10 @@ export class OpenWindows {
       left > 0;
       chunk = this.nextChunk[chunk] ?? NONE
     ) {
-      const end = chunk * CHUNK + Math.min(left, CHUNK);
-      for (let at = chunk * CHUNK; at < end; at += 1) {
-        if (this.times[at] === micros) return true;
+      const start = chunk * CHUNK * PAIR;
+      const end = start + Math.min(left, CHUNK) * PAIR;
+      for (let at = start; at < end; at += PAIR) {
+        if (this.readingsOfChunks[at] === micros) return true;
       }
       left -= CHUNK;
     }
@@ -334,7 +338,7 @@ export class OpenWindows {
       chunk = this.nextChunk[chunk] ?? NONE
     ) {
       for (let place = 0; place < Math.min(left, CHUNK); place += 1)
-        yield this.times[chunk * CHUNK + place] ?? NaN;
+        yield this.readingsOfChunks[(chunk * CHUNK + place) * PAIR] ?? NaN;
       left -= CHUNK;
     }
   }
@@ -342,11 +346,11 @@ export class OpenWindows {
   private makeRoom(device: number, cell: number): void {
     if ((cell + 1) * NUMBERS > this.numbers.length) {
       this.numbers = doubled(this.numbers);
-      this.links = doubledLinks(this.links, this.links.length * 2);
+      this.links = new Int32Array(this.numbers.buffer);
     }
     if (device >= this.newest.length) {
       const length = this.newest.length;
-      this.newest = doubledLinks(this.newest, Math.max(device + 1, length * 2));
+      this.newest = lengthened(this.newest, Math.max(device + 1, length * 2));
       this.newest.fill(NONE, length);
     }
   }
@@ -358,7 +362,11 @@ const CHUNK = 8;
 const FIRST_CELLS = 1_024;
 const FIRST_CHUNKS = 2_048;
 
-/** Places of a cell's numbers: 16 doubles, two cache lines. */
+/** Numbers of a reading: its time, then its value. */
+const PAIR = 2;
+const VALUE = 1;
+
+/** Places of a cell's numbers: 16 doubles, two cache lines. What every event looks at stands in the first. */
 const NUMBERS = 16;
 const START = 0;
 const COUNT = 1;
@@ -367,19 +375,22 @@ const M2 = 3;
 const MIN = 4;
 const MAX = 5;
 const LATEST = 6;
-const HUMIDITY_SUM = 7;
-const HUMIDITY_COUNT = 8;
-const PRESSURE_SUM = 9;
-const PRESSURE_COUNT = 10;
-const LABEL = 11;
+const HUMIDITY_SUM = 8;
+const HUMIDITY_COUNT = 9;
+const PRESSURE_SUM = 10;
+const PRESSURE_COUNT = 11;
+const LABEL = 12;
 
-/** Places of a cell's links: its device, the same device's cells in the windows before and after, its chain of chunks. */
-const LINKS = 5;
-const DEVICE = 0;
-const OLDER = 1;
-const NEWER = 2;
-const HEAD = 3;
-const TAIL = 4;
+/**
+ * Places of a cell's links, two in the room of a number that is left free for them: its chain of chunks, its device, the same device's
+ * cells in the windows before and after.
+ */
+const LINKS = 2 * NUMBERS;
+const TAIL = 14;
+const OLDER = 15;
+const DEVICE = 26;
+const NEWER = 27;
+const HEAD = 28;
 
 function doubled(table: Float64Array): Float64Array<ArrayBuffer> {
   const larger = new Float64Array(table.length * 2);
@@ -387,7 +398,7 @@ function doubled(table: Float64Array): Float64Array<ArrayBuffer> {
   return larger;
 }
 
-function doubledLinks(table: Int32Array, length: number): Int32Array<ArrayBuffer> {
+function lengthened(table: Int32Array, length: number): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(length);
   larger.set(table);
   return larger;
