@@ -94,14 +94,14 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   };
 
   const held = new Map<number, Held>();
-  const pausedForSink = new Set<number>();
   const producer = await kafka.producer('outage');
   const outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, giveUp, (topic, seconds) => {
     // Blocks are handed over the moment their window closes; rejects and checkpoints belong to no window.
     if (topic === TOPICS.analysis.name || topic === TOPICS.evaluations.name) metrics.acknowledged(seconds);
   });
-  const sinks = new SinkWatch(kafka, log, () => {
+  const sinks = new SinkWatch(kafka, log, (partitions) => {
     followSinks();
+    for (const partition of partitions) if (held.has(partition)) tellSink(partition);
   });
   const metrics = streamMetrics(options.registry, () => [...held.values()].map(({ owner }) => owner), {
     outboxBytes: () => outbox.pendingBytes,
@@ -168,6 +168,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
         if (before?.owner.isOwner !== true) before?.owner.drop();
         const kept = before?.owner.isOwner === true ? before : await take(partition);
         held.set(partition, kept);
+        if (before === undefined && sinks.isHeldBack(partition)) tellSink(partition);
         group.seek(TOPICS.stream.name, partition, kept.owner.next);
         followVersions(kept).catch(giveUp);
       }),
@@ -178,23 +179,19 @@ export async function startStreamService(options: StreamServiceOptions): Promise
 
   /** Partitions whose results a living warehouse cannot keep up with are not read any further for now. */
   const followSinks = (): void => {
-    for (const partition of pausedForSink) if (!held.has(partition)) pausedForSink.delete(partition);
     for (const partition of held.keys()) {
-      const isHeld = sinks.isHeldBack(partition);
-      if (isHeld) consumer?.pause(TOPICS.stream.name, [partition]);
+      if (sinks.isHeldBack(partition)) consumer?.pause(TOPICS.stream.name, [partition]);
       else consumer?.resume(TOPICS.stream.name, [partition]);
-      if (isHeld === pausedForSink.has(partition)) continue;
-      if (isHeld) {
-        pausedForSink.add(partition);
-        log.warn(
-          { partition, blocks: sinks.lagOf(partition) },
-          'the partition waits: a warehouse is far behind in storing its results',
-        );
-      } else {
-        pausedForSink.delete(partition);
-        log.info({ partition }, 'the partition goes on: the warehouse has caught up');
-      }
     }
+  };
+
+  const tellSink = (partition: number): void => {
+    if (sinks.isHeldBack(partition))
+      log.warn(
+        { partition, blocks: sinks.lagOf(partition) },
+        'the partition waits: a warehouse is far behind in storing its results',
+      );
+    else log.info({ partition }, 'the partition goes on: the warehouse has caught up');
   };
 
   const onBatch = async (batch: RawBatch): Promise<void> => {

@@ -19,11 +19,11 @@ export class SinkWatch {
   private closed = false;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param onChange called when other partitions than before are held back. */
+  /** @param onChange told the partitions that are held back now and were not before, or the other way round. */
   constructor(
     private readonly kafka: Kafka,
     private readonly log: Logger,
-    private readonly onChange: () => void,
+    private readonly onChange: (partitions: readonly number[]) => void,
   ) {
     this.timer = setInterval(() => {
       this.looking ??= this.look()
@@ -71,9 +71,12 @@ export class SinkWatch {
     if (this.closed) return;
     this.lag = furthestBehind(states.flat());
     const held = heldBack(this.lag, this.held);
-    const changed = held.size !== this.held.size || [...held].some((partition) => !this.held.has(partition));
+    const changed = [
+      ...[...held].filter((partition) => !this.held.has(partition)),
+      ...[...this.held].filter((partition) => !held.has(partition)),
+    ];
     this.held = held;
-    if (changed) this.onChange();
+    if (changed.length > 0) this.onChange(changed);
   }
 
   /** A broker that is away is told of by others; one that does not let this worker look would be told of by nobody. */
