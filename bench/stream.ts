@@ -18,7 +18,14 @@ import { fillTopic } from './stream/fill';
 import { obtainPeer, PEERS, type Peer, type PeerMeasurement, type PeerName } from './stream/peer';
 import { realtimeStart, runRealtime, type RealtimeRun } from './stream/realtime';
 import { realtimeText, tableOf } from './stream/report';
-import { FILL_START_MILLIS, LEFT_OUT, SETTINGS, type Workload } from './stream/workload';
+import {
+  assertRoom,
+  eventsFor,
+  FILL_START_MILLIS,
+  LEFT_OUT,
+  SETTINGS,
+  type Workload,
+} from './stream/workload';
 import { describeMachine, writeResults } from './support/results';
 
 /**
@@ -26,7 +33,7 @@ import { describeMachine, writeResults } from './support/results';
  * same topic beside it.
  */
 interface Options {
-  readonly events: number;
+  readonly events?: number;
   readonly devices: readonly number[];
   readonly rate: number;
   readonly ratePerDevice: boolean;
@@ -46,7 +53,11 @@ const program = new Command('bench:stream')
   .description(
     'Events from Kafka through the stream worker and the analytics worker into DuckDB: events a second, time from a window’s close to its readable rows, memory and cores.',
   )
-  .option('--events <n>', 'events in the topic', wholeNumber(1), 12_000_000)
+  .option(
+    '--events <n>',
+    'events in the topic (default: 12 million, or more where a few windows of the fleet need more)',
+    wholeNumber(1),
+  )
   .option('--devices <n,…>', 'sizes of the fleet; a topic is filled for each', listOf(wholeNumber(1)), [
     REFERENCE_DEVICES,
   ])
@@ -97,6 +108,9 @@ interface Bench {
 
 async function main(session: Session): Promise<void> {
   const options = program.parse().opts<Options>();
+  // Before anything is started: what cannot be measured is said at once.
+  const workloads = options.realtime ? [] : options.devices.map((devices) => workloadOf(options, devices));
+  await assertRoom(tmpdir(), workloads);
   await requireBuilt();
   const machine = describeMachine();
   const processes = Processes.start();
@@ -117,7 +131,7 @@ async function main(session: Session): Promise<void> {
       const bench: Bench = { options, session, processes, servers, folder };
       const figures = options.realtime
         ? { benchmark: 'stream-realtime', ...(await measureRealtime(bench)) }
-        : { benchmark: 'stream', results: await measureSizes(bench, peers) };
+        : { benchmark: 'stream', results: await measureSizes(bench, peers, workloads) };
       const report = { ...figures, machine, settings: SETTINGS, leftOut: LEFT_OUT };
       const path = await writeResults(report.benchmark, report, new Date());
       session.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, path));
@@ -142,16 +156,20 @@ function textOf(
   return `${figures}\nOn ${cores} × ${cpu}, load ${load} at the start\n${LEFT_OUT.join('\n')}\nWritten to ${path}\n`;
 }
 
-async function measureSizes(bench: Bench, peers: readonly Peer[]): Promise<Result[]> {
+async function measureSizes(
+  bench: Bench,
+  peers: readonly Peer[],
+  workloads: readonly Workload[],
+): Promise<Result[]> {
   const results: Result[] = [];
-  for (const devices of bench.options.devices) results.push(await measureSize(bench, peers, devices));
+  for (const workload of workloads) results.push(await measureSize(bench, peers, workload));
   return results;
 }
 
 /** Fill a topic, then take turns on it, so that a machine that slows down does so for everybody. */
-async function measureSize(bench: Bench, peers: readonly Peer[], devices: number): Promise<Result> {
+async function measureSize(bench: Bench, peers: readonly Peer[], workload: Workload): Promise<Result> {
   const { options, session, processes, servers, folder } = bench;
-  const workload = workloadOf(options, devices, FILL_START_MILLIS);
+  const { devices } = workload;
   const streamWorkers = options.workers ?? Math.min(availableParallelism(), options.partitions);
   const env = environmentOf(bench, devices);
   const topic = `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`;
@@ -200,7 +218,13 @@ async function measureRealtime(
   const { options, session, processes, servers, folder } = bench;
   const [devices = REFERENCE_DEVICES] = options.devices;
   const env = environmentOf(bench, devices);
-  const workload = workloadOf({ ...options, events: Infinity }, devices, realtimeStart(Date.now()));
+  const workload: Workload = {
+    events: Infinity,
+    devices,
+    rate: rateOf(options, devices),
+    partitions: options.partitions,
+    startMillis: realtimeStart(Date.now()),
+  };
   await prepareDeployment(env, workload);
   const step = session.progress.step(`${workload.rate.toLocaleString('en')} events a second by the clock`);
   const place = {
@@ -217,18 +241,22 @@ async function measureRealtime(
   return { workload: { devices, rate, partitions, startMillis }, realtime };
 }
 
-function workloadOf(
-  {
-    events,
+/** @throws FedloopError `InvalidInput` for so few events that no window closes. */
+function workloadOf(options: Options, devices: number): Workload {
+  const rate = rateOf(options, devices);
+  const { partitions } = options;
+  return {
+    events: eventsFor(options.events, rate),
+    devices,
     rate,
-    ratePerDevice,
     partitions,
-  }: Pick<Options, 'events' | 'rate' | 'ratePerDevice' | 'partitions'>,
-  devices: number,
-  startMillis: number,
-): Workload {
-  const own = ratePerDevice ? Math.round((rate * devices) / REFERENCE_DEVICES) : rate;
-  return { events, devices, rate: own, partitions, startMillis };
+    startMillis: FILL_START_MILLIS,
+  };
+}
+
+/** Events a second of event time. */
+function rateOf({ rate, ratePerDevice }: Options, devices: number): number {
+  return ratePerDevice ? Math.round((rate * devices) / REFERENCE_DEVICES) : rate;
 }
 
 /** Each fleet has topics of its own. */
