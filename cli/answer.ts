@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { outColours as pc } from './colours';
 import { type AnswerTable } from './ask';
+import { printable } from './format';
 import { linesOf, PLAIN_TABLE } from './table-style';
 
 /** Decimals beyond this say nothing to a reader; `--json` and `--csv` have all of them. */
@@ -39,7 +40,7 @@ function shown(value: unknown): string {
   if (value === null || value === undefined) return pc.dim('NULL');
   if (typeof value === 'number' && !Number.isInteger(value))
     return String(Number(value.toPrecision(SHOWN_DIGITS)));
-  return textOf(value);
+  return printable(textOf(value));
 }
 
 function csvCell(value: unknown): string {

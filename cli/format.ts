@@ -61,3 +61,15 @@ export function span(seconds: number): string {
   });
   return said.length === 0 ? '0 s' : said.join(' ');
 }
+
+/**
+ * Text that came from outside, as it may stand on a terminal: control characters, which could clear the screen or worse, as
+ * JSON writes them. Line ends and tabs stay.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    // eslint-disable-next-line no-control-regex -- these are what it is about
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -4,6 +4,7 @@ import { isoOfMicros } from '../../core/contracts/time';
 import { type MalformedDetail } from '../../core/stream/event';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay';
 import { type ClosedWindow } from '../../core/stream/rows';
+import { printable } from '../format';
 
 /** A replay's output that is told the summary at the end. */
 export interface ReplayReport extends ReplayOutput {
@@ -123,7 +124,7 @@ export function tableReport(write: Write, toleranceCelsius: number): ReplayRepor
           (column) => short(column[i]),
         );
         windows.push([
-          device,
+          printable(device),
           isoOfMicros(start),
           analysis.count[i] ?? 0,
           ...figures,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type Writable } from 'node:stream';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
@@ -9,6 +9,8 @@ import { type GlobalModel } from '../../core/model/types';
 import { linesOf } from '../../core/stream/lines';
 import { modelForecaster } from '../../core/stream/model-forecaster';
 import { replayLines } from '../../core/stream/replay';
+import { bytes as sized } from '../format';
+import { createProgress, type Progress, silentProgress, type Step } from '../progress';
 import { jsonReport, tableReport, type Write } from './replay-output';
 
 export interface ReplayOptions {
@@ -27,9 +29,11 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
   const forecaster = modelForecaster(() => model);
   const write = writerTo(process.stdout);
   const report = options.json === true ? jsonReport(write) : tableReport(write, options.tolerance);
+  // Rows that scroll by on the same terminal are sign of life enough.
+  const progress = options.json === true && process.stdout.isTTY ? silentProgress : createProgress();
   try {
     const summary = await replayLines(
-      linesOf(bytesOf(file)),
+      linesOf(withProgress(bytesOf(file), progress, file, await sizeOf(file))),
       {
         settings: {
           ...DEFAULT_STREAM_SETTINGS,
@@ -49,6 +53,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
   } catch (thrown) {
     if (!(thrown instanceof ReaderGone)) throw thrown;
   } finally {
+    progress.stop();
     await forecaster.release();
   }
 }
@@ -60,11 +65,17 @@ async function readModel(path: string): Promise<GlobalModel> {
   } catch (cause) {
     throw unreadable(path, cause);
   }
-  return decodeModel(bytes);
+  try {
+    return decodeModel(bytes);
+  } catch (cause) {
+    if (!(cause instanceof FedloopError)) throw cause;
+    throw new FedloopError(cause.code, `${path} is ${cause.message}`, { cause });
+  }
 }
 
 async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
-  const source = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: READ_BYTES });
+  const source =
+    file === STANDARD_INPUT ? process.stdin : createReadStream(file, { highWaterMark: READ_BYTES });
   try {
     for await (const piece of source) if (piece instanceof Uint8Array) yield piece;
   } catch (cause) {
@@ -72,12 +83,52 @@ async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** A file that is read within this needs no words. */
+const SILENT_MILLIS = 2_000;
+
+/** The pieces as they come; how far reading is, is told once it takes longer than a moment. */
+async function* withProgress(
+  pieces: AsyncIterable<Uint8Array>,
+  progress: Progress,
+  file: string,
+  size: number | undefined,
+): AsyncGenerator<Uint8Array> {
+  const began = performance.now();
+  let step: Step | undefined;
+  let read = 0;
+  try {
+    for await (const piece of pieces) {
+      yield piece;
+      read += piece.length;
+      if (performance.now() - began < SILENT_MILLIS) continue;
+      step ??= progress.step(`Replaying ${nameOf(file)}`);
+      step.update(sized(read), size === undefined ? undefined : Math.min(1, read / size));
+    }
+    step?.done(sized(read));
+    step = undefined;
+  } finally {
+    step?.fail('stopped');
+  }
+}
+
+/** Bytes of a plain file; undefined for everything whose end is not known. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  if (file === STANDARD_INPUT) return undefined;
+  const found = await stat(file).catch(() => undefined);
+  return found?.isFile() === true && found.size > 0 ? found.size : undefined;
+}
+
 /** Large reads: a pass through the event loop for every 64 KB would be felt. */
 const READ_BYTES = 1024 * 1024;
 
 function unreadable(path: string, cause: unknown): FedloopError {
-  const name = path === '-' ? 'standard input' : path;
-  return new FedloopError('NotFound', `${name} cannot be read: ${messageOf(cause)}`, { cause });
+  return new FedloopError('NotFound', `${nameOf(path)} cannot be read: ${messageOf(cause)}`, { cause });
+}
+
+const STANDARD_INPUT = '-';
+
+function nameOf(path: string): string {
+  return path === STANDARD_INPUT ? 'standard input' : path;
 }
 
 /** Whoever read our output has closed it, as `head` does: not a failure, and nothing is left to do. */

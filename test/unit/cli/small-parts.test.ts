@@ -165,6 +165,12 @@ describe('an answer', () => {
     expect(renderTable(answer)).toContain('2 rows');
   });
 
+  it('shows control characters that came with the data, and does not let them reach the terminal', () => {
+    const table = renderTable({ ...answer, rows: [{ device: 'a\u001b[2Jb', accuracy: null }] });
+    expect(table).toContain('a\\u001b[2Jb');
+    expect(table).not.toContain('\u001b[2J');
+  });
+
   it('is CSV with quotes where they are needed', () => {
     expect(renderCsv(answer)).toBe('device,accuracy\n"a ""b"", c",0.123456789\n,3\n');
   });
