@@ -62,7 +62,7 @@ export async function readDecisions(kafka: Kafka): Promise<ReadonlyMap<number, P
 
 /**
  * Replay `edge-iiot-stream` from its first event up to `ends` through the pure core, under the decisions that were logged.
- * Partitions take turns: the reader is called for one thing at a time.
+ * Partitions take turns: the reader is called for one thing at a time. What is returned is in the order of partitions.
  * @throws FedloopError `InvalidData` when events, or a snapshot that the devices began with, are no longer in their logs.
  */
 export async function replayEventLog(options: {
@@ -125,12 +125,14 @@ export async function replayEventLog(options: {
     await readSource(kafka, take, signal);
     for (const { replay } of replays.values())
       for await (const window of replay.end()) await reader.window(window);
-    return [...replays.values()].map(({ engine, high }) => ({
-      next: high,
-      partition: engine.partition,
-      counts: { ...engine.counts },
-      openReadings: engine.open.readings,
-    }));
+    return [...replays.values()]
+      .map(({ engine, high }) => ({
+        next: high,
+        partition: engine.partition,
+        counts: { ...engine.counts },
+        openReadings: engine.open.readings,
+      }))
+      .sort((a, b) => a.partition - b.partition);
   } finally {
     await Promise.all([pasts.close(), forecasts.release()]);
   }

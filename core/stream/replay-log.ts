@@ -59,7 +59,8 @@ export class LogReplay {
   async *take(records: readonly SourceRecord[]): AsyncGenerator<ClosedWindow> {
     const { engine, forecaster, onVerdict } = this.options;
     for (const record of records) {
-      yield* this.closeIdleUpTo(record.offset);
+      // Asked first: to delegate to a generator that has nothing to give costs more than an event does.
+      if (this.isIdleClosingLogged(record.offset)) yield* this.closeIdleUpTo(record.offset);
       const verdict = engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset);
       this.next = record.offset + 1;
       onVerdict?.(record, verdict);
@@ -72,8 +73,12 @@ export class LogReplay {
     yield* this.closeIdleUpTo(this.next);
   }
 
+  private isIdleClosingLogged(offset: number): boolean {
+    return (this.idle[0] ?? Infinity) <= offset;
+  }
+
   private async *closeIdleUpTo(offset: number): AsyncGenerator<ClosedWindow> {
-    for (; (this.idle[0] ?? Infinity) <= offset; this.idle.shift())
+    for (; this.isIdleClosingLogged(offset); this.idle.shift())
       yield* closeIdleWindows(this.options.engine, this.options.forecaster);
   }
 }
