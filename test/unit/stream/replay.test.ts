@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { replay as replayFile } from '../../../cli/actions/replay';
 import { jsonReport } from '../../../cli/actions/replay-output';
 import { linesOf } from '../../../core/stream/lines';
 import { MAX_EVENT_BYTES } from '../../../core/stream/limits';
@@ -163,6 +167,22 @@ describe('fedloop replay --json', () => {
         open_windows: 0,
       },
     ]);
+  });
+});
+
+describe('a model to replay with', () => {
+  it('is named when it is none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fedloop-replay-'));
+    const model = join(folder, 'broken.onnx');
+    await writeFile(model, 'no model');
+    const { windowMicros: window, watermarkMicros: watermark, toleranceCelsius: tolerance } = SETTINGS;
+    await expect(
+      replayFile('-', { window, watermark, tolerance, partitions: 1, model }),
+    ).rejects.toMatchObject({
+      code: 'InvalidModel',
+      message: expect.stringContaining(`${model} is not a usable model`) as string,
+    });
+    await rm(folder, { recursive: true });
   });
 });
 
