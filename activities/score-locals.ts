@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
-import { scoreLocalModels } from '../core/federation/local-scoring';
+import { scoreLocalModels, scoringPanel } from '../core/federation/local-scoring';
 import { type OutgoingMessage } from '../core/platform/kafka';
 import { type Site } from './shared/site';
 
@@ -14,7 +14,7 @@ import { type Site } from './shared/site';
 export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number): Promise<MessageRange> {
   const { dependencies } = site;
   const champion = site.champion(plan);
-  const samples = await site.panelSamples(plan, 'A', 'long');
+  const panel = scoringPanel(await site.panelSamples(plan, 'A', 'long'));
   const predictor = await site.modelsOnSamples();
   const chunks = await dependencies.inbox.updates(plan, trainedTo);
 
@@ -32,7 +32,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
       scored_site: header.site,
       scored_chunk: header.chunk,
       device_id: header.devices.map(({ device_id }) => device_id),
-      ...(await scoreLocalModels(predictor, champion.model.weights, deltas, samples)),
+      ...(await scoreLocalModels(predictor, champion.model.weights, deltas, panel)),
     };
     messages.push({
       key: updateKey('score', plan.round, dependencies.site, header.site, header.chunk),

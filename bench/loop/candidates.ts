@@ -1,7 +1,7 @@
 import { aggregateRound } from '../../core/federation/aggregate';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { effectsOfFeedback } from '../../core/federation/feedback-rules';
-import { scoreLocalModels } from '../../core/federation/local-scoring';
+import { scoreLocalModels, scoringPanel } from '../../core/federation/local-scoring';
 import { sumPanel, tallyProposals } from '../../core/federation/panel-scoring';
 import { EMPTY_TALLY, type PanelTally } from '../../core/federation/panel-tally';
 import { refitOutputLayer } from '../../core/federation/refit';
@@ -207,7 +207,7 @@ async function realAccuracy(
   updates.forEach(({ delta }, at) => {
     deltas.set(delta, at * base.length);
   });
-  const scores = await scoreLocalModels(engine.predictor, base, deltas, panel);
+  const scores = await scoreLocalModels(engine.predictor, base, deltas, scoringPanel(panel));
   return updates.map((_, at) => ({
     recent: scores.rows_recent === 0 ? null : (scores.correct_recent[at] ?? 0) / scores.rows_recent,
     long: scores.rows_long === 0 ? null : (scores.correct_long[at] ?? 0) / scores.rows_long,

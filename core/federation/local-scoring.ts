@@ -1,5 +1,5 @@
 import { type ScoreMessage } from '../contracts/updates';
-import { type ModelsOnSamples } from '../model/batch-predictor';
+import { type ModelsOnSamples, type SampleGroups } from '../model/batch-predictor';
 import { type FlatWeights } from '../model/types';
 import { RECENT_WINDOWS } from './constants';
 import { type Samples } from './samples';
@@ -9,32 +9,43 @@ import { type CheckedUpdate } from './update-checks';
 /** Real accuracy of a chunk's local models on one site's panel, as counts: those of several sites add up. */
 export type LocalScores = Pick<ScoreMessage, 'rows_recent' | 'rows_long' | 'correct_recent' | 'correct_long'>;
 
-/**
- * Score local models on panel A's last 24 closed windows, of devices that did not train.
- * @param deltas local − global weights [models, P]
- * @param samples of panel A; those of the newest 6 windows are the recent ones
- */
-export async function scoreLocalModels(
-  predictor: ModelsOnSamples,
-  base: FlatWeights,
-  deltas: Float32Array,
-  samples: Samples,
-): Promise<LocalScores> {
-  const models = deltas.length / base.length;
+/** A panel that many chunks of local models are scored on. */
+export interface ScoringPanel {
+  readonly rows: { readonly recent: number; readonly long: number };
+  readonly samples: SampleGroups;
+}
+
+/** @param samples of panel A's last 24 closed windows, of devices that did not train; those of the newest 6 are the recent ones */
+export function scoringPanel(samples: Samples): ScoringPanel {
   // Group by group: all samples, and the recent ones.
   const groups = new Float32Array(samples.count * GROUPS);
   let recent = 0;
   samples.age.forEach((age, sample) => {
     const isRecent = Number(age < RECENT_WINDOWS);
     recent += isRecent;
-    groups.set([1, isRecent], sample * GROUPS);
+    groups[sample * GROUPS] = 1;
+    groups[sample * GROUPS + 1] = isRecent;
   });
-  const counts = await predictor.countCorrect(base, deltas, { x: samples.x, actual: samples.y, groups });
+  return { rows: { recent, long: samples.count }, samples: { x: samples.x, actual: samples.y, groups } };
+}
+
+/**
+ * Score local models on a panel.
+ * @param deltas local − global weights [models, P]
+ */
+export async function scoreLocalModels(
+  predictor: ModelsOnSamples,
+  base: FlatWeights,
+  deltas: Float32Array,
+  { rows, samples }: ScoringPanel,
+): Promise<LocalScores> {
+  const models = deltas.length / base.length;
+  const counts = await predictor.countCorrect(base, deltas, samples);
   const correctIn = (group: number): number[] =>
     Array.from({ length: models }, (_, model) => counts[model * GROUPS + group] ?? 0);
   return {
-    rows_recent: recent,
-    rows_long: samples.count,
+    rows_recent: rows.recent,
+    rows_long: rows.long,
     correct_recent: correctIn(1),
     correct_long: correctIn(0),
   };

@@ -1,6 +1,12 @@
 import { type InferenceSession } from 'onnxruntime-node';
 import { FedloopError } from '../contracts/errors';
-import { ACTIVATIONS_PER_RUN, MODELS_PER_COUNT, MODELS_PER_TILE, SAMPLES_PER_TILE } from './limits';
+import {
+  ACTIVATIONS_PER_RUN,
+  MODELS_PER_COUNT,
+  MODELS_PER_TILE,
+  SAMPLES_PER_COUNT,
+  SAMPLES_PER_TILE,
+} from './limits';
 import { weightOffsets } from './network';
 import { countingGraph, forwardGraph, versionsGraph } from './prediction-graphs';
 import { floatData, floats, openSession } from './session';
@@ -73,22 +79,23 @@ export class ModelsOnSamples {
    */
   async countCorrect(base: FlatWeights, deltas: Float32Array, samples: SampleGroups): Promise<Float64Array> {
     const { x, actual, groups } = samples;
+    const { inputs } = this.shape;
     const parameters = parameterCount(this.shape);
     const models = rowsIn(deltas, parameters, 'weights');
-    const count = rowsIn(x, this.shape.inputs, 'features');
+    const count = rowsIn(x, inputs, 'features');
     const width = count === 0 ? 0 : groups.length / count;
     const counts = new Float64Array(models * width);
-    for (const [first, until] of pieces(count, SAMPLES_PER_TILE)) {
+    const weights = sumsWith(base, deltas);
+    for (const [first, until] of pieces(count, SAMPLES_PER_COUNT)) {
       const tile = {
-        base: stackOf(base, parameters),
-        x: stackOf(rowsOf(x, this.shape.inputs, first, until), this.shape.inputs),
+        x: stackOf(withOnes(rowsOf(x, inputs, first, until), inputs), inputs + 1),
         actual: floats(actual.subarray(first, until), until - first),
         groups: stackOf(rowsOf(groups, width, first, until), width),
       };
       for (const [firstModel, untilModel] of pieces(models, MODELS_PER_COUNT)) {
         const { counts: found } = await this.counting.run({
           ...tile,
-          deltas: stackOf(rowsOf(deltas, parameters, firstModel, untilModel), parameters),
+          weights: stackOf(rowsOf(weights, parameters, firstModel, untilModel), parameters),
         });
         floatData(found).forEach((value, at) => {
           const place = firstModel * width + at;
@@ -278,6 +285,23 @@ function rowsIn(values: Float32Array, width: number, what: string): number {
 
 function rowsOf(values: Float32Array, width: number, first: number, until: number): Float32Array {
   return values.subarray(first * width, until * width);
+}
+
+/** base [P] + each row of deltas [M, P], in single precision. */
+function sumsWith(base: FlatWeights, deltas: Float32Array): Float32Array {
+  const sums = new Float32Array(deltas.length);
+  for (let at = 0; at < deltas.length; at += 1)
+    sums[at] = (base[at % base.length] ?? NaN) + (deltas[at] ?? NaN);
+  return sums;
+}
+
+/** Rows of `width` numbers with a 1 after each. */
+function withOnes(rows: Float32Array, width: number): Float32Array {
+  const count = rows.length / width;
+  const wider = new Float32Array(count * (width + 1)).fill(1);
+  for (let row = 0; row < count; row += 1)
+    wider.set(rows.subarray(row * width, (row + 1) * width), row * (width + 1));
+  return wider;
 }
 
 function stackOf(values: Float32Array, width: number): ReturnType<typeof floats> {

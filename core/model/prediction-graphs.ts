@@ -18,23 +18,17 @@ export function forwardGraph(shape: NetworkShape, rows: 'shared' | 'own'): Uint8
 }
 
 /**
- * How many of the same rows many networks get right. Inputs: `base` [1, P] and `deltas` [M, P], whose sums are the networks' weights; scaled
- * features `x` [S, inputs] and what came of them, `actual` [S], in units of tolerance; `groups` [S, G], 1 where a row belongs to a group and 0
- * elsewhere. Output: `counts` [M, G] of rows with |output − actual| ≤ 1. Outputs of networks are counted where they are made: [M, S] of
- * them never leave the cache.
+ * How many of the same rows many networks get right. Inputs: `weights` [M, P]; scaled features `x` with a last column of ones [S, inputs + 1] and
+ * what came of them, `actual` [S], in units of tolerance; `groups` [S, G], 1 where a row belongs to a group and 0 elsewhere. Output: `counts`
+ * [M, G] of rows with |output − actual| ≤ 1. Outputs of networks are counted where they are made: [M, S] of them never leave the cache.
  */
 export function countingGraph(shape: NetworkShape): Uint8Array {
   const graph = new GraphBuilder('fedloop-counting');
-  const parameters = parameterCount(shape);
-  const x = graph.input('x', ['S', shape.inputs]);
+  const x = graph.input('x', ['S', shape.inputs + 1]);
   const actual = graph.input('actual', ['S']);
   const groups = graph.input('groups', ['S', 'G']);
-  const flat = graph.op('Add', [
-    graph.input('deltas', ['M', parameters]),
-    graph.input('base', [1, parameters]),
-  ]);
-  const weights = unstack(graph, flat, shape);
-  const outputs = outputsOf(graph, activationsOf(graph, withOnes(graph, x, 2), weights), weights);
+  const weights = unstack(graph, graph.input('weights', ['M', parameterCount(shape)]), shape);
+  const outputs = outputsOf(graph, activationsOf(graph, x, weights), weights);
   const errors = graph.op('Abs', [graph.op('Sub', [graph.reshape(outputs, 0, -1), actual])]);
   const isCorrect = graph.op('LessOrEqual', [errors, graph.constant('edge', [1], [1])]);
   const correct = graph.op('Cast', [isCorrect], { to: FLOAT });

@@ -1,6 +1,6 @@
 import { type TrainingSettings } from '../../../core/contracts/rounds';
 import { LocalTrainer, type LocalTraining } from '../../../core/federation/local-training';
-import { scoreLocalModels } from '../../../core/federation/local-scoring';
+import { scoreLocalModels, scoringPanel } from '../../../core/federation/local-scoring';
 import { sumPanel, tallyProposals } from '../../../core/federation/panel-scoring';
 import { refitSums } from '../../../core/federation/refit';
 import { collectSamples, recentSamples } from '../../../core/federation/samples';
@@ -107,7 +107,7 @@ describe('real accuracy on a panel', () => {
     const samples = collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units);
     expect(samples.count).toBe(48);
     const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
-    const scores = await scoreLocalModels(predictor, base, deltas, samples);
+    const scores = await scoreLocalModels(predictor, base, deltas, scoringPanel(samples));
     const recent = recentSamples(samples, 6);
     expect([scores.rows_long, scores.rows_recent, recent.count]).toEqual([48, 12, 12]);
     const P = base.length;

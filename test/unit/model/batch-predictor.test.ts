@@ -11,6 +11,7 @@ import {
   ACTIVATIONS_PER_RUN,
   MODELS_PER_COUNT,
   MODELS_PER_TILE,
+  SAMPLES_PER_COUNT,
   SAMPLES_PER_TILE,
 } from '../../../core/model/limits';
 import { forward, initialWeights } from '../../../core/model/network';
@@ -48,7 +49,7 @@ describe('many models on the same samples', () => {
 
   it('counts by group what each model gets right, over the bounds of tiles', async () => {
     const models = MODELS_PER_COUNT + 2;
-    const samples = SAMPLES_PER_TILE + 3;
+    const samples = SAMPLES_PER_COUNT + 3;
     const base = modelAt(manyModels(1), 0);
     const deltas = manyModels(models);
     const x = gaussians(samples * SMALL.inputs, random);
