@@ -39,6 +39,8 @@ export const LIMITS = {
   /** Read from the end of a log for that tail. */
   tailBytes: 16_384,
 
+  /** What is over within this needs no words about how far it is. */
+  quietMillis: 2_000,
   /** Progress of a workflow is asked for this often: fast enough to look live, slow enough to cost nothing. */
   progressPollMillis: 500,
   /** A dashboard's query: Prometheus itself gives up after two minutes, and nobody wants to wait as long. */

@@ -10,6 +10,7 @@ import { linesOf } from '../../core/stream/lines';
 import { modelForecaster } from '../../core/stream/model-forecaster';
 import { replayLines } from '../../core/stream/replay';
 import { bytes as sized } from '../format';
+import { LIMITS } from '../limits';
 import { createProgress, type Progress, silentProgress, type Step } from '../progress';
 import { jsonReport, tableReport, type Write } from './replay-output';
 
@@ -83,9 +84,6 @@ async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** A file that is read within this needs no words. */
-const SILENT_MILLIS = 2_000;
-
 /** The pieces as they come; how far reading is, is told once it takes longer than a moment. */
 async function* withProgress(
   pieces: AsyncIterable<Uint8Array>,
@@ -100,7 +98,7 @@ async function* withProgress(
     for await (const piece of pieces) {
       yield piece;
       read += piece.length;
-      if (performance.now() - began < SILENT_MILLIS) continue;
+      if (performance.now() - began < LIMITS.quietMillis) continue;
       step ??= progress.step(`Replaying ${nameOf(file)}`);
       step.update(sized(read), size === undefined ? undefined : Math.min(1, read / size));
     }

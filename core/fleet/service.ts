@@ -255,7 +255,12 @@ class Player {
       });
       if (ahead !== undefined && ahead <= most) return;
       if (looks === LOOKS_BEFORE_SAYING_SO)
-        this.log.warn({ ahead }, 'the fleet waits for the stream workers');
+        this.log.warn(
+          { ahead },
+          ahead === undefined
+            ? 'the fleet waits: the broker does not say how far the stream workers are'
+            : 'the fleet waits for the stream workers',
+        );
       await sleep(AHEAD_POLL_MILLIS);
     }
   }

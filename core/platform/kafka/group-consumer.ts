@@ -4,7 +4,7 @@ import { type GroupConsumer, type GroupConsumerOptions } from './types';
 /** A member learns by a heartbeat that another has joined: until then that one waits for its partitions with nothing to do. */
 const HEARTBEAT_INTERVAL_MS = 250;
 /** A heartbeat or two may be lost before the broker takes a member for dead. */
-const HEARTBEATS_PER_SESSION = 3;
+export const HEARTBEATS_PER_SESSION = 3;
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 

@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
+import { HEARTBEATS_PER_SESSION } from './group-consumer';
 import { toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type Tail, type TailOptions } from './types';
 
 /** How long a fetch waits for the first byte: the latency of a quiet topic. */
 const MAX_WAIT_MS = 50;
-/** One or two heartbeats may be lost before the broker takes the member for dead. */
-const HEARTBEATS_PER_SESSION = 3;
 /** Partitions worked on at once: enough that one slow partition does not hold up the rest. */
 const CONCURRENCY = 4;
 

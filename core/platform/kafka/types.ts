@@ -131,8 +131,9 @@ export interface PartitionOffsets {
 }
 
 /**
- * How long a broker that is away is waited for. `step`: less than a minute, so that an attempt at a step of a workflow has failed before
- * Temporal tries it anew, and none speaks up late. `outage`: minutes, for services that nobody tries again.
+ * How long a broker that is away is waited for. `step`: half a minute where connections are refused, so that an attempt at a step of a workflow
+ * has failed before Temporal tries it anew, and none speaks up late; where they are not even refused, up to two. `outage`: ten minutes and more,
+ * for services that nobody tries again.
  */
 export type Patience = 'step' | 'outage';
 
