@@ -4,9 +4,9 @@ import { versionIdSchema, type VersionId } from '../contracts/ids';
 import { type Micros } from '../contracts/time';
 import { type SerialConnection } from './connection';
 import { skillOf } from './feedback';
-import { type WindowRange } from './feedback-queries';
 import { sumsOf, sumsRow } from './sums';
-import { list, timestamp } from './values';
+import { list } from './values';
+import { boundsOf, IN_RANGE, type WindowRange } from './windows';
 
 /** One version on the device-windows that all compared versions forecast. */
 export interface VersionCounts {
@@ -71,15 +71,14 @@ export async function compareVersions(
 ): Promise<RoundComparison | null> {
   const versions = [...new Set([input.champion, ...input.candidates])];
   const parameters = {
-    from: timestamp(input.from),
-    until: timestamp(input.until),
+    ...boundsOf(input),
     versions: list(versions, VARCHAR),
     ...(input.devices === undefined ? {} : { devices: list(input.devices, VARCHAR) }),
   };
   const chosen = input.devices === undefined ? '' : 'AND device_id IN (SELECT unnest($devices))';
   const common = `WITH common AS (
       SELECT device_id, window_start FROM evaluation_rows
-      WHERE window_start BETWEEN $from AND $until AND model_version IN (SELECT unnest($versions)) ${chosen}
+      WHERE ${IN_RANGE} AND model_version IN (SELECT unnest($versions)) ${chosen}
       GROUP BY ALL HAVING count(*) = ${versions.length}
     )`;
   return connection.alone(async ({ rows }) => {
@@ -146,14 +145,9 @@ export async function compareWithPersistence(
             count(*) FILTER (WHERE is_correct) AS candidate_correct,
             count(*) FILTER (WHERE abs(persistence_error) <= $tolerance) AS champion_correct
      FROM evaluation_rows LEFT JOIN devices ON devices.device_id = evaluation_rows.device_id
-     WHERE model_version = $version AND window_start BETWEEN $from AND $until
+     WHERE model_version = $version AND ${IN_RANGE}
      GROUP BY ALL ORDER BY window_start, slot`,
-    {
-      version: input.version,
-      tolerance: input.tolerance,
-      from: timestamp(input.from),
-      until: timestamp(input.until),
-    },
+    { ...boundsOf(input), version: input.version, tolerance: input.tolerance },
   );
   return rows.map(toCluster);
 }

@@ -39,8 +39,8 @@ export interface DeviceScore {
   readonly deviceId: string;
   readonly n: number;
   readonly correct: number;
-  readonly sumAbsoluteError: number;
-  readonly sumError: number;
+  readonly mae: number;
+  readonly bias: number;
 }
 
 /** 1 − MAE / MAE of persistence; null where persistence made no error at all. */
@@ -129,8 +129,8 @@ export function feedbackOf(input: {
       device_id: device.deviceId,
       n: device.n,
       accuracy: device.correct / device.n,
-      mae: device.sumAbsoluteError / device.n,
-      bias: device.sumError / device.n,
+      mae: device.mae,
+      bias: device.bias,
     })),
   };
 }

@@ -4,10 +4,12 @@ import { type Micros } from '../contracts/time';
 import { TOPICS } from '../contracts/topics';
 import { type Producer } from '../platform/kafka';
 import { type SerialConnection } from './connection';
-import { deviceFeedbackOfRange, feedbackOfRange, type WindowRange } from './feedback-queries';
+import { deviceFeedbackOfRange, worstDevicesIn } from './device-feedback';
+import { type DeviceScore } from './feedback';
+import { feedbackOfRange } from './feedback-queries';
 import { storeFeedback } from './feedback-store';
 import { markRollbackSaid, unsaidRollbacks } from './rollbacks';
-import { evaluatedWindows, latestPublishedWindow } from './windows';
+import { evaluatedWindows, latestPublishedWindow, type WindowRange } from './windows';
 
 /** Says on `model-feedback` what the rows say; the only one who writes there. */
 export class FeedbackPublisher {
@@ -44,24 +46,23 @@ export class FeedbackPublisher {
   async publishRound(
     input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
   ): Promise<Feedback[]> {
-    const feedback = await feedbackOfRange(this.connection, {
-      scope: 'round',
-      round: input.round,
-      from: input.from,
-      until: input.until,
-      versions: input.versions,
-      tolerance: await this.tolerance(),
-    });
     // Devices first: whoever reads the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
+    const worst = new Map<VersionId, readonly DeviceScore[]>();
     let counted: readonly FeedbackMessage[] = [];
     for (const version of input.versions) {
       const [devices] = await Promise.all([
         deviceFeedbackOfRange(this.connection, { ...input, version }),
         this.say(counted),
       ]);
+      worst.set(version, worstDevicesIn(devices));
       counted = devices;
     }
-    await this.say([...counted, ...feedback]);
+    const tolerance = await this.tolerance();
+    const [feedback] = await Promise.all([
+      feedbackOfRange(this.connection, { ...input, scope: 'round', tolerance, worst }),
+      this.say(counted),
+    ]);
+    await this.say(feedback);
     await storeFeedback(this.connection, feedback);
     return feedback;
   }

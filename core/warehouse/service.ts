@@ -25,7 +25,7 @@ import {
   type RoundComparison,
 } from './comparison';
 import { DEVICES_FILE, loadDevices } from './devices';
-import { feedbackOfRange, type WindowRange } from './feedback-queries';
+import { feedbackOfRange } from './feedback-queries';
 import { startIntake } from './intake';
 import { openWarehouse, type Warehouse } from './open';
 import { FeedbackPublisher } from './publisher';
@@ -44,7 +44,7 @@ import { Sink } from './sink';
 import { sqlRoute } from './sql';
 import { addFinishedDays } from './stream-days';
 import { registerWarehouseMetrics } from './metrics';
-import { activationsOf, evaluatedWindows } from './windows';
+import { activationsOf, evaluatedWindows, type WindowRange } from './windows';
 
 export interface WarehouseServiceOptions {
   readonly kafka: Kafka;

@@ -1,8 +1,22 @@
+import { type DuckDBTimestampValue } from '@duckdb/node-api';
 import { z } from 'zod';
 import { type VersionId } from '../contracts/ids';
 import { type Micros } from '../contracts/time';
 import { type SerialConnection } from './connection';
 import { timestamp } from './values';
+
+/** Closed windows from the one that starts at `from` to the one that starts at `until`, both included. */
+export interface WindowRange {
+  readonly from: Micros;
+  readonly until: Micros;
+}
+
+/** Rows of a range, in SQL; its parameters are `boundsOf` the range. */
+export const IN_RANGE = 'window_start BETWEEN $from AND $until';
+
+export function boundsOf({ from, until }: WindowRange): Record<'from' | 'until', DuckDBTimestampValue> {
+  return { from: timestamp(from), until: timestamp(until) };
+}
 
 const startRow = z.object({ window_start: z.int() });
 

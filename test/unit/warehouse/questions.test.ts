@@ -1,9 +1,17 @@
 import { VARCHAR } from '@duckdb/node-api';
+import { z } from 'zod';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type FederatedRoundResult } from '../../../core/contracts/rounds';
+import { seededRandom } from '../../../core/platform/random';
 import { compareVersions, compareWithPersistence } from '../../../core/warehouse/comparison';
 import { type SerialConnection } from '../../../core/warehouse/connection';
-import { deviceFeedbackOfRange, feedbackOfRange } from '../../../core/warehouse/feedback-queries';
+import {
+  deviceFeedbackOfRange,
+  worstDevicesIn,
+  worstDevicesOfRange,
+} from '../../../core/warehouse/device-feedback';
+import { feedbackOfRange } from '../../../core/warehouse/feedback-queries';
+import { storeFeedback } from '../../../core/warehouse/feedback-store';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
 import {
   championHistory,
@@ -173,6 +181,70 @@ describe('feedback on a range of windows', () => {
       [2, true, 300],
     ]);
     expect(chunks.flatMap(({ n_correct }) => n_correct).reduce((sum, n) => sum + n, 0)).toBe(1001);
+  });
+
+  it('names the same worst devices from what is said of all of them as from the tables', async () => {
+    const random = seededRandom(7, 'worst devices');
+    // Few different errors, so that many devices are equally bad.
+    for (const window of [0, 1, 2]) {
+      await evaluate(
+        window,
+        Array.from({ length: 1200 }, (_, index) => ({
+          version: 'v0',
+          device: `d${(index * 7919) % 1200}`,
+          error: Math.floor(random.uniform() * 4) - 1.5,
+        })),
+      );
+    }
+    const messages = await deviceFeedbackOfRange(connection, { ...everything, round: 1, version: v('v0') });
+    const fromTables = await worstDevicesOfRange(connection, everything);
+    expect(worstDevicesIn(messages)).toHaveLength(10);
+    expect(worstDevicesIn(messages)).toEqual(fromTables.get(v('v0')));
+  });
+
+  it('is kept once, however often it is published, with what nobody could tell as null', async () => {
+    const row = { device: 'a', error: 0.1 + 0.2, persistence: 0 };
+    await evaluate(0, [
+      { version: 'v0', ...row },
+      { version: 'v1', ...row },
+    ]);
+    const said = await feedbackOfRange(connection, {
+      scope: 'window',
+      round: null,
+      ...everything,
+      tolerance: 1,
+    });
+    await storeFeedback(connection, said);
+    await storeFeedback(connection, said);
+    const ofRound = said.map((one) => ({ ...one, scope: 'round' as const, round: 1 }));
+    await storeFeedback(connection, ofRound);
+    const kept = await connection.rows(
+      z.object({
+        scope: z.string(),
+        round: z.int().nullable(),
+        model_version: z.string(),
+        window_start: z.int(),
+        n: z.int(),
+        skill: z.number().nullable(),
+        mae: z.number(),
+        tendency: z.string(),
+        feedback: z.string(),
+      }),
+      'SELECT * FROM model_feedback ORDER BY scope DESC, model_version',
+    );
+    expect(kept).toEqual(
+      [...said, ...ofRound].map((one) => ({
+        scope: one.scope,
+        round: one.round,
+        model_version: one.model_version,
+        window_start: T0,
+        n: 1,
+        skill: null,
+        mae: 0.1 + 0.2,
+        tendency: 'unknown',
+        feedback: JSON.stringify(one),
+      })),
+    );
   });
 });
 
