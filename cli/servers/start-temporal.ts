@@ -35,11 +35,15 @@ export const TEMPORAL_NAMESPACE = 'default';
 
 /** Without these SQLite waits for the disk several times a step. With them the file survives a killed server as well, though not always a power cut. */
 const SQLITE_PRAGMAS = ['journal_mode=wal', 'synchronous=normal'];
-/**
- * By default a shard hands on 20 tasks a second. A cluster has hundreds of shards, this server has one: from the 21st on, each step of a
- * workflow would wait 50 ms for its worker, and 50 ms for its result.
- */
-const DYNAMIC_CONFIG = { 'history.transferProcessorMaxPollRPS': 1_000 };
+const DYNAMIC_CONFIG = {
+  /**
+   * By default a shard hands on 20 tasks a second. A cluster has hundreds of shards, this server has one: from the 21st on, each step of a
+   * workflow would wait 50 ms for its worker, and 50 ms for its result.
+   */
+  'history.transferProcessorMaxPollRPS': 1_000,
+  /** Steps of the worker that runs the workflow begin in the answer to its workflow task, instead of after a way through the task queue. */
+  'system.enableActivityEagerExecution': true,
+};
 
 /**
  * Start Temporal's development server and wait until it answers.

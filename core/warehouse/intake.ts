@@ -3,7 +3,7 @@ import { type GroupConsumer, type Kafka, type RawBatch } from '../platform/kafka
 import { toIncoming } from '../platform/kafka/records';
 import { type Logger } from '../platform/log';
 import { GroupCommit } from './batching';
-import { INTAKE_CONCURRENCY, INTAKE_MAX_WAIT_MS, OFFSET_COMMIT_INTERVAL_MS } from './limits';
+import { INTAKE_CONCURRENCY, OFFSET_COMMIT_INTERVAL_MS } from './limits';
 import { type SinkRecords } from './records';
 import { type Sink, type SinkReport } from './sink';
 
@@ -74,7 +74,6 @@ export async function startIntake(options: {
     groupId,
     topics: INTAKE_TOPICS.map(({ name }) => name),
     concurrency: INTAKE_CONCURRENCY,
-    maxWaitMillis: INTAKE_MAX_WAIT_MS,
     onAssigned(assignment, assigned) {
       own = assigned;
       // The group may be ahead of the file, which was restored or made anew, or behind it: the file decides.

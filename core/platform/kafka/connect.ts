@@ -7,6 +7,7 @@ import { useFastFetch } from './fast-fetch';
 import { useFastProduce } from './fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
+import { useQuietQueue } from './quiet-queue';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
 import { type Kafka, type PartitionOffsets, type Patience, type Position, type Topic } from './types';
@@ -30,6 +31,7 @@ const ATTEMPTS: Readonly<Record<Patience, number>> = { step: 20, outage: 300 };
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   useFastFetch();
   useFastProduce();
+  useQuietQueue();
   const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
   // The patience of a connection is its client's: there is no other way to set it.
   const patient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));

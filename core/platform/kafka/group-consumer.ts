@@ -5,6 +5,7 @@ import { type GroupConsumer, type GroupConsumerOptions } from './types';
 const HEARTBEAT_INTERVAL_MS = 250;
 /** A heartbeat or two may be lost before the broker takes a member for dead. */
 export const HEARTBEATS_PER_SESSION = 3;
+/** How long a fetch of quiet partitions waits: a heartbeat, or a partition that was resumed, waits for the fetch that runs. */
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 
@@ -24,7 +25,7 @@ export async function consumeGroup(
     groupId: options.groupId,
     sessionTimeout: options.sessionTimeoutMillis,
     heartbeatInterval: Math.min(HEARTBEAT_INTERVAL_MS, options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION),
-    maxWaitTimeInMs: options.maxWaitMillis ?? MAX_WAIT_MS,
+    maxWaitTimeInMs: MAX_WAIT_MS,
     maxBytesPerPartition: options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,
   });

@@ -7,8 +7,11 @@ import { toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type Tail, type TailOptions } from './types';
 
-/** How long a fetch waits for the first byte: the latency of a quiet topic. */
-const MAX_WAIT_MS = 50;
+/**
+ * How long a fetch of a quiet topic waits; a record that comes ends the wait at once. A tail that closes waits for the fetch that runs, and every
+ * fetch costs both sides some processor time, for as long as nothing happens.
+ */
+const MAX_WAIT_MS = 250;
 /** Partitions worked on at once: enough that one slow partition does not hold up the rest. */
 const CONCURRENCY = 4;
 

@@ -108,7 +108,6 @@ export interface GroupConsumerOptions {
   /** The consumer gave up for good (not a mere reconnect). */
   readonly onFailure: (cause: Error) => void;
   readonly maxBytesPerPartition?: number;
-  readonly maxWaitMillis?: number;
   /** Partitions worked on at once. */
   readonly concurrency?: number;
 }
