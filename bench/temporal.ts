@@ -131,8 +131,8 @@ function render(results: readonly Result[]): string {
       'largest',
       'total s',
       'work s',
+      'panels s',
       'share s',
-      'scoring s',
       'between s',
     ],
     style: { head: [], border: [] },
@@ -148,16 +148,16 @@ function render(results: readonly Result[]): string {
         `${(payloads.largestBytes / 1_024).toFixed(1)} KiB`,
         seconds.total.toFixed(2),
         seconds.work.toFixed(2),
+        seconds.panels.toFixed(2),
         seconds.share.toFixed(2),
-        seconds.scoring.toFixed(2),
         seconds.betweenSteps.toFixed(2),
       ]);
     });
   }
   return [
     table.toString(),
-    'work: training, aggregation and the wait for live windows. share: everything else; of it scoring: local models and proposals on panels, refits',
-    'and their sums; between: no step ran.',
+    'work: the steps that train, that aggregate and that wait for live windows; of it panels: what aggregation does after the strategy, sums for',
+    'refits, refits, and scores of proposals. share: everything else; of it between: no activity ran.',
     ...results.map(renderSteps),
   ].join('\n');
 }

@@ -33,6 +33,8 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: cpuSlots(env),
+    // A poll holds a slot. One of them leaves the other for a step that comes with the answer to its workflow task.
+    maxConcurrentActivityTaskPolls: 1,
   });
   return {
     failed: worker.failed,

@@ -11,12 +11,12 @@ export interface RoundCost {
   readonly payloads: { readonly count: number; readonly bytes: number; readonly largestBytes: number };
   readonly seconds: {
     readonly total: number;
-    /** Training, aggregation, and the wait for live windows. */
+    /** Training, aggregation, and the wait for live windows: the round's steps "train locals", "aggregate" and "evaluate". */
     readonly work: number;
-    /** Everything else: the other steps, and what lies between steps. */
+    /** Of that, what "aggregate" does at the sites and after them: sums for refits, refits, scoring proposals. */
+    readonly panels: number;
+    /** Everything else: the other steps, and what lies between activities. */
     readonly share: number;
-    /** Of that, the steps that prepare or judge an aggregation: scoring local models, sums for refits, refits, scoring proposals. */
-    readonly scoring: number;
     /** Of that, time in which no activity ran at all: Temporal's own part. */
     readonly betweenSteps: number;
     /** From begin to end of each step, in the order in which they began. */
@@ -25,8 +25,8 @@ export interface RoundCost {
 }
 
 /** What Temporal is there for: the share of the others is what it and the bookkeeping cost. */
-const WORK = new Set(['trainLocals', 'aggregate', 'evaluate']);
-const SCORING = new Set(['scoreLocals', 'sumPanels', 'refit', 'scoreProposals']);
+const PANELS = new Set(['sumPanels', 'refit', 'scoreProposals']);
+const WORK = new Set(['trainLocals', 'aggregate', ...PANELS, 'evaluate']);
 
 interface Span {
   readonly name: string;
@@ -55,8 +55,8 @@ export function costOf(history: History): RoundCost {
     seconds: {
       total: total / 1_000,
       work: work / 1_000,
+      panels: covered(spans.filter(({ name }) => PANELS.has(name))) / 1_000,
       share: (total - work) / 1_000,
-      scoring: covered(spans.filter(({ name }) => SCORING.has(name))) / 1_000,
       betweenSteps: (total - covered(spans)) / 1_000,
       steps: Object.fromEntries(steps),
     },
