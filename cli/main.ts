@@ -70,12 +70,29 @@ export function createProgram(): Command {
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);
-  program.addHelpCommand(
-    new Command('help').argument('[command]').summary('print the help of a command').helpGroup('Look:'),
-  );
+  registerHelp(program);
   program.commandsGroup('Deploy:');
   registerWorker(program);
   return program;
+}
+
+/** The library's own knows one level of commands only: `help round start` would print the help of `round`. */
+function registerHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help')
+    .argument('[command...]')
+    .summary('print the help of a command')
+    .description('Print the help of a command, such as `fedloop help round start`.')
+    .action((names: readonly string[]) => {
+      let command = program;
+      for (const name of names) {
+        const inner = command.commands.find((one) => one.name() === name);
+        if (inner === undefined) return command.error(`error: unknown command '${name}'`);
+        command = inner;
+      }
+      command.help();
+    });
 }
 
 function exitCodes(): string {

@@ -54,7 +54,6 @@ export const MAX_BYTES_PER_TRANSACTION = 12_000_000;
 /** Partitions worked on at once, so that many blocks share a transaction. */
 export const INTAKE_CONCURRENCY = 16;
 
-
 /** Group offsets tell others how far behind the warehouse is; a request to the broker a block would cost more than the block. */
 export const OFFSET_COMMIT_INTERVAL_MS = 500;
 

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { createProgram } from '../../../cli/main';
 import { demoSettings, type DemoOptions } from '../../../cli/demo/settings';
 
-/** What the command says on stderr when it refuses. */
+/** What the command says when it does nothing else. */
 async function refusal(...args: string[]): Promise<string> {
   const program = createProgram();
   const said: string[] = [];
@@ -32,8 +32,17 @@ describe('the fedloop command', () => {
     [['worker', 'cook'], 'rounds, site, stream, analytics, fleet'],
     [['round', 'start', '--input', '{participants}'], 'not JSON'],
     [['demos'], 'Did you mean demo?'],
+    [['help', 'round', 'begin'], "unknown command 'begin'"],
     [['sql', 'SELECT 1', '--json', '--csv'], 'cannot be used with'],
   ])('refuses %j and says what would do', async (args, told) => {
+    expect(await refusal(...args)).toContain(told);
+  });
+
+  it.each([
+    [['help'], 'Usage: fedloop [options]'],
+    [['help', 'round'], 'Usage: fedloop round [options]'],
+    [['help', 'round', 'start'], 'Usage: fedloop round start [options]'],
+  ])('prints the help of what %j names', async (args, told) => {
     expect(await refusal(...args)).toContain(told);
   });
 
