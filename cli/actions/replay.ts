@@ -64,7 +64,7 @@ async function readModel(path: string): Promise<GlobalModel> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw unreadable(path, cause, 'Give the path of a model file, as `fedloop models export` writes it.');
   }
   try {
     return decodeModel(bytes);
@@ -80,7 +80,7 @@ async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const piece of source) if (piece instanceof Uint8Array) yield piece;
   } catch (cause) {
-    throw unreadable(file, cause);
+    throw unreadable(file, cause, 'Give the path of a file with one event a line, or - for standard input.');
   }
 }
 
@@ -119,8 +119,11 @@ async function sizeOf(file: string): Promise<number | undefined> {
 /** Large reads: a pass through the event loop for every 64 KB would be felt. */
 const READ_BYTES = 1024 * 1024;
 
-function unreadable(path: string, cause: unknown): FedloopError {
-  return new FedloopError('NotFound', `${nameOf(path)} cannot be read: ${messageOf(cause)}`, { cause });
+function unreadable(path: string, cause: unknown, hint: string): FedloopError {
+  return new FedloopError('NotFound', `${nameOf(path)} cannot be read: ${messageOf(cause)}`, {
+    hint,
+    cause,
+  });
 }
 
 const STANDARD_INPUT = '-';

@@ -40,11 +40,11 @@ export function countWindows(clusters: readonly PairedCluster[]): number {
   return new Set(clusters.filter(({ n }) => n > 0).map(({ windowStart }) => windowStart)).size;
 }
 
-/** In words: `1.20 points worse (-2.00 to -0.40)`. */
+/** In words: `1.20 points worse (−2.00 to −0.40)`. */
 export function describeChange({ mean, low, high }: Interval): string {
   return `${points(Math.abs(mean))} points ${mean < 0 ? 'worse' : 'better'} (${points(low)} to ${points(high)})`;
 }
 
 function points(share: number): string {
-  return (100 * share).toFixed(2);
+  return (100 * share).toFixed(2).replace('-', '−');
 }
