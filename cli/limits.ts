@@ -43,6 +43,8 @@ export const LIMITS = {
   quietMillis: 2_000,
   /** Progress of a workflow is asked for this often: fast enough to look live, slow enough to cost nothing. */
   progressPollMillis: 500,
+  /** Whoever waits for a workflow outlasts a restart of Temporal; what is away for longer, somebody has stopped. */
+  temporalAwayMillis: 120_000,
   /** A dashboard's query: Prometheus itself gives up after two minutes, and nobody wants to wait as long. */
   prometheusQueryMillis: 30_000,
   /** What the preview of a Prometheus shows unless it is told: as Grafana does. */

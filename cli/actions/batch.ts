@@ -12,6 +12,7 @@ import { type Session } from '../session';
 import { unlessAborted } from '../wait';
 import { warehouseAtRest } from '../warehouse-at-rest';
 import { workflowFailure } from '../workflow-failure';
+import { resultOf } from '../workflow-result';
 
 /** `fedloop batch [DIR]`: daily figures from processed files. */
 export async function batch(
@@ -63,10 +64,16 @@ async function countThere(
 ): Promise<BatchFigures> {
   const inside = directory === undefined ? undefined : insideProcessed(session, running, directory);
   return withTemporal(await deploymentEnvironment(session), async (client) => {
-    const result = client.workflow.execute('batchAnalytics', {
+    const handle = await client.workflow.start('batchAnalytics', {
       taskQueue: ROUNDS_QUEUE,
       workflowId: `batch-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
       args: [inside === undefined ? {} : { directory: inside }],
+    });
+    const result = resultOf(handle, 'the batch run', {
+      signal: session.signal,
+      note: (line) => {
+        session.progress.note(line);
+      },
     });
     return batchResultSchema.parse(await unlessAborted(result, session.signal));
   });

@@ -10,6 +10,7 @@ import { askRoundProgress, describeResult, describeStep, fractionOf } from '../r
 import { type Session } from '../session';
 import { poll, unlessAborted } from '../wait';
 import { workflowFailure } from '../workflow-failure';
+import { resultOf } from '../workflow-result';
 import { withTemporal } from '../servers/temporal-client';
 
 export interface StartOptions {
@@ -53,19 +54,24 @@ async function follow(
 ): Promise<void> {
   const step = session.progress.step('Round');
   let ended = false;
-  const result = client.workflow
-    .getHandle(workflowId)
-    .result()
-    .finally(() => {
-      ended = true;
-    });
+  let begun = false;
+  const result = resultOf(client.workflow.getHandle(workflowId), 'the round', {
+    signal: session.signal,
+    note: (line) => {
+      session.progress.note(line);
+    },
+  }).finally(() => {
+    ended = true;
+  });
   result.catch(() => undefined);
   try {
     await poll(
       async () => {
         const progress = await askRoundProgress(client, workflowId);
-        if (progress === undefined) step.update('waiting for its turn');
-        else {
+        if (progress === undefined) {
+          if (!begun) step.update('waiting for its turn');
+        } else {
+          begun = true;
           if (progress.round !== null) step.rename(`Round ${progress.round}`);
           step.update(describeStep(progress), fractionOf(progress));
         }
