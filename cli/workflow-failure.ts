@@ -5,7 +5,7 @@ import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../core/co
 /** What a workflow failed with, as an error with a code: Temporal wraps it once for each workflow and activity on its way. */
 export function workflowFailure(thrown: unknown, workflow: string): FedloopError {
   if (thrown instanceof FedloopError) return thrown;
-  const causes = chain(thrown);
+  const causes = causesOf(thrown);
   const failure = causes.findLast((cause) => cause instanceof ApplicationFailure);
   if (failure !== undefined)
     return new FedloopError(codeOf(failure.type), `${workflow} failed: ${failure.message}`, {
@@ -35,7 +35,8 @@ function isCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CODES, text);
 }
 
-function chain(thrown: unknown): readonly unknown[] {
+/** What was thrown and its causes, the outermost first. */
+export function causesOf(thrown: unknown): readonly unknown[] {
   const causes: unknown[] = [];
   for (let at = thrown; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) {
     causes.push(at instanceof WorkflowFailedError ? at.cause : at);

@@ -1,18 +1,12 @@
 import { isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
 import { FedloopError } from '../core/contracts/errors';
 import { LIMITS } from './limits';
+import { type Session } from './session';
 import { poll } from './wait';
+import { causesOf } from './workflow-failure';
 
 /** gRPC's status 14. */
 const UNAVAILABLE = 14;
-
-export interface Waiting {
-  readonly signal: AbortSignal;
-  /** Something to tell whoever waits. */
-  readonly note: (line: string) => void;
-  /** Limits of another kind than the command's, for tests. */
-  readonly limits?: Readonly<Record<'temporalAwayMillis' | 'progressPollMillis', number>>;
-}
 
 /**
  * A workflow's result. A server that goes away meanwhile does not end the workflow, and so not the waiting for it either.
@@ -22,14 +16,15 @@ export interface Waiting {
 export async function resultOf(
   handle: Pick<WorkflowHandle, 'result' | 'describe'>,
   what: string,
-  { signal, note, limits = LIMITS }: Waiting,
+  { signal, progress }: Pick<Session, 'signal' | 'progress'>,
+  limits: Readonly<Record<'temporalAwayMillis' | 'progressPollMillis', number>> = LIMITS,
 ): Promise<unknown> {
   for (;;) {
     try {
       return await handle.result();
     } catch (thrown) {
       if (!isServerAway(thrown)) throw thrown;
-      note(`Temporal does not answer; ${what} goes on when it is back.`);
+      progress.note(`Temporal does not answer; ${what} goes on when it is back.`);
       const isBack = await poll(() => answers(handle), {
         everyMillis: limits.progressPollMillis,
         timeoutMillis: limits.temporalAwayMillis,
@@ -56,10 +51,6 @@ async function answers(handle: Pick<WorkflowHandle, 'describe'>): Promise<true |
 }
 
 function isServerAway(thrown: unknown): boolean {
-  for (let at = thrown; at instanceof Error; at = at.cause) {
-    if (!isGrpcServiceError(at)) continue;
-    const code: number = at.code;
-    return code === UNAVAILABLE;
-  }
-  return false;
+  const status: number | undefined = causesOf(thrown).find(isGrpcServiceError)?.code;
+  return status === UNAVAILABLE;
 }

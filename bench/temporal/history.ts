@@ -24,8 +24,9 @@ export interface RoundCost {
   };
 }
 
-/** What Temporal is there for: the share of the others is what it and the bookkeeping cost. */
+/** The step "aggregate" after its strategy has made proposals. */
 const PANELS = new Set(['sumPanels', 'refit', 'scoreProposals']);
+/** What Temporal is there for: the share of the others is what it and the bookkeeping cost. */
 const WORK = new Set(['trainLocals', 'aggregate', ...PANELS, 'evaluate']);
 
 interface Span {

@@ -69,12 +69,7 @@ async function countThere(
       workflowId: `batch-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
       args: [inside === undefined ? {} : { directory: inside }],
     });
-    const result = resultOf(handle, 'the batch run', {
-      signal: session.signal,
-      note: (line) => {
-        session.progress.note(line);
-      },
-    });
+    const result = resultOf(handle, 'the batch run', session);
     return batchResultSchema.parse(await unlessAborted(result, session.signal));
   });
 }

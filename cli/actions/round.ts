@@ -55,12 +55,7 @@ async function follow(
   const step = session.progress.step('Round');
   let ended = false;
   let begun = false;
-  const result = resultOf(client.workflow.getHandle(workflowId), 'the round', {
-    signal: session.signal,
-    note: (line) => {
-      session.progress.note(line);
-    },
-  }).finally(() => {
+  const result = resultOf(client.workflow.getHandle(workflowId), 'the round', session).finally(() => {
     ended = true;
   });
   result.catch(() => undefined);

@@ -47,15 +47,13 @@ export async function feedbackOfRange(
      FROM evaluation_rows WHERE ${IN_RANGE} GROUP BY ALL ORDER BY ALL`,
     { ...boundsOf(input), tolerance: input.tolerance },
   );
-  const byVersion = new Map<VersionId, Cell[]>();
-  for (const cell of cells) {
-    if (input.versions?.includes(cell.model_version) === false) continue;
-    byVersion.set(cell.model_version, [...(byVersion.get(cell.model_version) ?? []), cell]);
-  }
-  if (byVersion.size === 0) return [];
+  const measured = new Set(cells.map(({ model_version }) => model_version));
+  const wanted = [...measured].filter((version) => input.versions?.includes(version) ?? true);
+  if (wanted.length === 0) return [];
   const worst = input.worst ?? (await worstDevicesOfRange(connection, input));
-  return [...byVersion].map(([version, own]) =>
-    feedbackOf({
+  return wanted.map((version) => {
+    const own = cells.filter(({ model_version }) => model_version === version);
+    return feedbackOf({
       scope: input.scope,
       round: input.round,
       version,
@@ -67,8 +65,8 @@ export async function feedbackOfRange(
       regimes: regimesIn(own),
       anomalies: anomaliesIn(own),
       worst: worst.get(version) ?? [],
-    }),
-  );
+    });
+  });
 }
 
 function sumsIn(cells: readonly Cell[]): EvaluationSums {

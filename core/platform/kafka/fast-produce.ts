@@ -1,6 +1,6 @@
 import { CompressionTypes } from 'kafkajs';
 import { encodeProduceRequest, type ProduceRequest } from './produce-request';
-import { libraryModule } from './library';
+import { changeLibrary, hasFunction } from './library';
 
 /** The library's own writer of Produce requests: every producer of the process goes through it. */
 const LIBRARY_WRITER = 'kafkajs/src/protocol/requests/produce';
@@ -24,27 +24,20 @@ interface LibraryRequest {
   readonly response: unknown;
 }
 
-let installed = false;
-
-/**
- * Have the library send what `encodeProduceRequest` writes where a request allows it. kafkajs offers no way to do so; its
- * version is exact, and where its inside looks different than expected everything stays as it is, only slower.
- */
+/** Have the library send what `encodeProduceRequest` writes where a request allows it. */
 export function useFastProduce(): void {
-  if (installed) return;
-  installed = true;
-  const writer = libraryModule(LIBRARY_WRITER, isWriter);
-  if (writer === undefined) return;
-  const protocolOfLibrary = writer.protocol;
-  writer.protocol = (wanted) => {
-    const produceByLibrary = protocolOfLibrary(wanted);
-    if (wanted.version < FIRST_VERSION || wanted.version > LAST_VERSION) return produceByLibrary;
-    return (produced) => {
-      const made = produceByLibrary(produced);
-      if (!isPlain(produced)) return made;
-      return { ...made, request: { ...made.request, encode: () => Promise.resolve(encoded(produced)) } };
+  changeLibrary(LIBRARY_WRITER, isWriter, (writer) => {
+    const protocolOfLibrary = writer.protocol;
+    writer.protocol = (wanted) => {
+      const produceByLibrary = protocolOfLibrary(wanted);
+      if (wanted.version < FIRST_VERSION || wanted.version > LAST_VERSION) return produceByLibrary;
+      return (produced) => {
+        const made = produceByLibrary(produced);
+        if (!isPlain(produced)) return made;
+        return { ...made, request: { ...made.request, encode: () => Promise.resolve(encoded(produced)) } };
+      };
     };
-  };
+  });
 }
 
 function isPlain({ compression, transactionalId, producerId }: LibraryProduce): boolean {
@@ -62,7 +55,5 @@ function encoded(produced: ProduceRequest): { readonly buf: Buffer; readonly buf
 }
 
 function isWriter(found: unknown): found is LibraryWriter {
-  return (
-    typeof found === 'object' && found !== null && 'protocol' in found && typeof found.protocol === 'function'
-  );
+  return hasFunction(found, 'protocol');
 }

@@ -1,4 +1,5 @@
 import { ServiceError } from '@temporalio/client';
+import { silentProgress } from '../../../cli/progress';
 import { resultOf } from '../../../cli/workflow-result';
 
 /** What the client throws once its own attempts are used up. */
@@ -22,11 +23,11 @@ function workflow(results: readonly unknown[], descriptions: readonly unknown[] 
 }
 
 const notes: string[] = [];
-const waiting = (temporalAwayMillis: number) => ({
+const session = {
   signal: new AbortController().signal,
-  note: (line: string) => notes.push(line),
-  limits: { temporalAwayMillis, progressPollMillis: 1 },
-});
+  progress: { ...silentProgress, note: (line: string) => void notes.push(line) },
+};
+const limits = (temporalAwayMillis: number) => ({ temporalAwayMillis, progressPollMillis: 1 });
 
 beforeEach(() => {
   notes.length = 0;
@@ -35,22 +36,22 @@ beforeEach(() => {
 describe('waiting for a workflow', () => {
   it('goes on when its server was away meanwhile, and says so once', async () => {
     const handle = workflow([silence(), 'done'], [silence(), silence(), {}]);
-    expect(await resultOf(handle, 'the round', waiting(60_000))).toBe('done');
+    expect(await resultOf(handle, 'the round', session, limits(60_000))).toBe('done');
     expect(notes).toEqual(['Temporal does not answer; the round goes on when it is back.']);
   });
 
   it('ends when the server stays away, without calling the workflow failed', async () => {
-    await expect(resultOf(workflow([silence()], [silence()]), 'the round', waiting(0))).rejects.toMatchObject(
-      {
-        code: 'ServerUnavailable',
-        message: 'Temporal stays away; the round waits for it',
-      },
-    );
+    await expect(
+      resultOf(workflow([silence()], [silence()]), 'the round', session, limits(0)),
+    ).rejects.toMatchObject({
+      code: 'ServerUnavailable',
+      message: 'Temporal stays away; the round waits for it',
+    });
   });
 
   it('hands on what the workflow failed with', async () => {
     const failure = new Error('too few updates');
-    await expect(resultOf(workflow([failure]), 'the round', waiting(60_000))).rejects.toBe(failure);
+    await expect(resultOf(workflow([failure]), 'the round', session, limits(60_000))).rejects.toBe(failure);
     expect(notes).toEqual([]);
   });
 });
