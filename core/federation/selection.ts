@@ -179,7 +179,8 @@ export function quotas(total: number, devicesOfSites: readonly number[]): number
   if (total > available) {
     throw new FedloopError(
       'InvalidInput',
-      `participants: ${total} asked for, but the sites have only ${available} devices off the panels`,
+      `participants: ${total} asked for, but the sites have only ${available} devices in all`,
+      { hint: 'Ask for fewer, or for "all".' },
     );
   }
   if (available === 0) return devicesOfSites.map(() => 0);
