@@ -6,10 +6,10 @@ import {
   type RoundPlan,
   type Trained,
 } from '../core/contracts/steps';
-import { aggregateRound } from '../core/federation/aggregate';
-import { realAccuracies } from '../core/federation/local-scoring';
-import { selfReportGap } from '../core/federation/self-reports';
-import { decodeState, encodeState } from '../core/federation/server-state';
+import { aggregateRound } from '../core/federation/aggregation/aggregate';
+import { realAccuracies } from '../core/federation/panels/local-scoring';
+import { selfReportGap } from '../core/federation/aggregation/self-reports';
+import { decodeState, encodeState } from '../core/federation/strategies/server-state';
 import { strategyByName } from '../core/federation/strategies';
 import { type Proposal } from '../core/federation/strategies/strategy';
 import {
@@ -18,7 +18,7 @@ import {
   requireUpdates,
   type CheckedUpdate,
   type LeftOutDevice,
-} from '../core/federation/update-checks';
+} from '../core/federation/aggregation/update-checks';
 import { mean, plus } from '../core/federation/vectors';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { sha256Of } from '../core/model/model-file';

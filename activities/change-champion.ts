@@ -8,7 +8,7 @@ import {
   type RollbackInput,
 } from '../core/contracts/live-checks';
 import { parseOrThrow } from '../core/contracts/validation';
-import { decodeState, encodeState, withoutMomentum } from '../core/federation/server-state';
+import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';

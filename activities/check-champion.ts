@@ -10,8 +10,8 @@ import {
 import { type Micros } from '../core/contracts/time';
 import { parseOrThrow } from '../core/contracts/validation';
 import { DriftWatch } from '../core/federation/drift/watch';
-import { judgeChampion } from '../core/federation/live-check';
-import { pairedChange, type PairedCluster } from '../core/federation/paired';
+import { judgeChampion } from '../core/federation/promotion/live-check';
+import { pairedChange, type PairedCluster } from '../core/federation/promotion/cluster-interval';
 import { type Deployments } from '../core/model/deployments';
 import { type WarehouseService } from '../core/warehouse/service';
 

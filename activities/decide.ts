@@ -2,7 +2,7 @@ import { type Stage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { type VersionId } from '../core/contracts/ids';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
-import { decodeState, encodeState, withoutMomentum } from '../core/federation/server-state';
+import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishLatestModel } from './shared/latest-model';

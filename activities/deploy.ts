@@ -4,9 +4,9 @@ import { versionIdSchema, versionOfRound, type VersionId } from '../core/contrac
 import { type PanelScore } from '../core/contracts/site-reports';
 import { type AggregateResult, type RoundPlan, type SettleResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
-import { addTallies } from '../core/federation/panel-tally';
-import { WINDOWS_BEFORE_TARGETS } from '../core/federation/samples';
-import { settleRound, type JudgedProposal } from '../core/federation/settle';
+import { addTallies } from '../core/federation/panels/panel-tally';
+import { WINDOWS_BEFORE_TARGETS } from '../core/federation/training/samples';
+import { settleRound, type JudgedProposal } from '../core/federation/panels/choose-candidates';
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';

@@ -4,9 +4,9 @@ import { type VersionId } from '../core/contracts/ids';
 import { type VersionScore } from '../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
-import { decidePromotion } from '../core/federation/gate';
-import { accuracyInterval, type AccuracyCluster } from '../core/federation/paired';
-import { type RoundComparison } from '../core/warehouse/comparison';
+import { decidePromotion } from '../core/federation/promotion/gate';
+import { accuracyInterval, type AccuracyCluster } from '../core/federation/promotion/cluster-interval';
+import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 

@@ -1,7 +1,7 @@
 import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
 import { type SitePlan } from '../core/contracts/steps';
-import { sumPanel, tallyProposals } from '../core/federation/panel-scoring';
-import { recentSamples } from '../core/federation/samples';
+import { sumPanel, tallyProposals } from '../core/federation/panels/panel-scoring';
+import { recentSamples } from '../core/federation/training/samples';
 import { REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';

@@ -1,7 +1,7 @@
 import { FedloopError } from '../core/contracts/errors';
 import { type PanelSums } from '../core/contracts/site-reports';
 import { type RoundPlan } from '../core/contracts/steps';
-import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/refit';
+import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/panels/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishProposal, REFITS } from './shared/proposals';

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
-import { scoreLocalModels, scoringPanel } from '../core/federation/local-scoring';
+import { scoreLocalModels, scoringPanel } from '../core/federation/panels/local-scoring';
 import { type OutgoingMessage } from '../core/platform/kafka';
 import { type Site } from './shared/site';
 

@@ -2,7 +2,7 @@ import { FedloopError } from '../core/contracts/errors';
 import { type SiteName } from '../core/contracts/ids';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type Selection } from '../core/contracts/steps';
-import { groupsOfFleet, panelSize, quotas } from '../core/federation/selection';
+import { groupsOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface SelectInput extends RoundRef {
@@ -26,7 +26,7 @@ export async function select(
 
 /**
  * Share participants and panels over the sites, and fix the last window that training may see. Which devices they
- * are, each site decides by the seed (core/federation/selection.ts).
+ * are, each site decides by the seed (core/federation/panels/selection.ts).
  * @throws FedloopError `InvalidInput` naming `participants` when there are fewer devices; `NotFound` before the first closed window.
  */
 export function shareOut(descriptions: readonly SiteDescription[], participants: number | 'all'): Selection {

@@ -8,8 +8,8 @@ import {
   type SelectionMessage,
   type UpdateHeader,
 } from '../core/contracts/updates';
-import { effectsOfFeedback } from '../core/federation/feedback-rules';
-import { LocalTrainer } from '../core/federation/local-training';
+import { effectsOfFeedback } from '../core/federation/training/feedback-rules';
+import { LocalTrainer } from '../core/federation/training/local-training';
 import { settingsFor, strategyByName } from '../core/federation/strategies';
 import { parameterCount } from '../core/model/types';
 import { encodeFrame } from '../core/platform/frames';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { errorColours as pc } from './colours';
+import { errorColours as pc } from './shared/colours';
 import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
@@ -18,8 +18,8 @@ import { registerUp } from './commands/up';
 import { registerWarehouse } from './commands/warehouse';
 import { registerWatch } from './commands/watch';
 import { registerWorker } from './commands/worker';
-import { describeFailure, EXIT_CODES } from './fail';
-import { packageVersion } from './package-root';
+import { describeFailure, EXIT_CODES } from './shared/fail';
+import { packageVersion } from './shared/package-root';
 
 const EXAMPLES = `
 Examples:

@@ -1,5 +1,5 @@
-import { startFleetService } from '../core/fleet/service';
-import { fleetSettingsFrom } from '../core/fleet/settings';
+import { startFleetService } from '../fleet/service';
+import { fleetSettingsFrom } from '../fleet/settings';
 import { type Role } from './role';
 
 /** A simulated fleet that replays recorded series as device events; `FEDLOOP_FLEET` holds its settings as JSON. */

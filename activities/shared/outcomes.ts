@@ -3,7 +3,7 @@ import { type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type LeftOutMessage, type OutcomeMessage } from '../../core/contracts/updates';
 import { type Proposal, type RealAccuracy } from '../../core/federation/strategies/strategy';
-import { type CheckedUpdate, type LeftOutDevice } from '../../core/federation/update-checks';
+import { type CheckedUpdate, type LeftOutDevice } from '../../core/federation/aggregation/update-checks';
 import { type Producer } from '../../core/platform/kafka';
 
 /** Devices in one message: about 100 bytes each, well below a record's limit. */

@@ -2,11 +2,11 @@ import { analysisBlockSchema } from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
-import { type SelectableDevice } from '../../core/federation/selection';
-import { WindowRing } from '../../core/federation/site-data';
+import { type SelectableDevice } from '../../core/federation/panels/selection';
+import { WindowRing } from '../../core/federation/training/window-ring';
 import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
-import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/processed-windows';
+import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
 
 /** What a site knows of its devices: their last windows, and the group each must not share with a panel. */
 export interface SiteStore {

@@ -2,13 +2,13 @@ import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
 import { type RoundPlan, type SitePlan } from '../../core/contracts/steps';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
-import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/samples';
+import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/training/samples';
 import {
   groupsOfFleet,
   planRound,
   type Panel,
   type RoundPlan as Roles,
-} from '../../core/federation/selection';
+} from '../../core/federation/panels/selection';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
 import { type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';

@@ -1,14 +1,14 @@
-import { aggregateRound } from '../../core/federation/aggregate';
+import { aggregateRound } from '../../core/federation/aggregation/aggregate';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
-import { effectsOfFeedback } from '../../core/federation/feedback-rules';
-import { scoreLocalModels, scoringPanel } from '../../core/federation/local-scoring';
-import { sumPanel, tallyProposals } from '../../core/federation/panel-scoring';
-import { EMPTY_TALLY, type PanelTally } from '../../core/federation/panel-tally';
-import { refitOutputLayer } from '../../core/federation/refit';
-import { recentSamples, type Samples } from '../../core/federation/samples';
-import { planRound, type RoundPlan } from '../../core/federation/selection';
-import { type ServerState } from '../../core/federation/server-state';
-import { settleRound, type JudgedProposal } from '../../core/federation/settle';
+import { effectsOfFeedback } from '../../core/federation/training/feedback-rules';
+import { scoreLocalModels, scoringPanel } from '../../core/federation/panels/local-scoring';
+import { sumPanel, tallyProposals } from '../../core/federation/panels/panel-scoring';
+import { EMPTY_TALLY, type PanelTally } from '../../core/federation/panels/panel-tally';
+import { refitOutputLayer } from '../../core/federation/panels/refit';
+import { recentSamples, type Samples } from '../../core/federation/training/samples';
+import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
+import { type ServerState } from '../../core/federation/strategies/server-state';
+import { settleRound, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
 import { settingsFor, strategyByName } from '../../core/federation/strategies';
 import {
   type LocalUpdate,

@@ -1,5 +1,5 @@
 import { type TrainingSettings } from '../../core/contracts/rounds';
-import { LocalTrainer } from '../../core/federation/local-training';
+import { LocalTrainer } from '../../core/federation/training/local-training';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
 import { PRODUCT_SHAPE } from '../../core/model/types';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type TrainingSettings } from '../../core/contracts/rounds';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Clock, type Scenario } from '../../core/fleet/settings';
+import { type Clock, type Scenario } from '../../fleet/settings';
 import { type Contender } from './contenders';
 import { type Played } from './score';
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { listOf, participants, positiveNumber, wholeNumber } from '../../cli/options';
+import { listOf, participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
 import { STRATEGY_NAMES } from '../../core/contracts/rounds';
-import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../core/fleet/settings';
+import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';
 
 export interface Options {

@@ -1,8 +1,8 @@
-import { withEvidence } from '../../core/federation/evidence';
-import { decidePromotion } from '../../core/federation/gate';
-import { type PairedCluster } from '../../core/federation/paired';
-import { isCorrect } from '../../core/federation/panel-tally';
-import { type ServerState, withoutMomentum } from '../../core/federation/server-state';
+import { withEvidence } from '../../core/federation/promotion/elect-candidate';
+import { decidePromotion } from '../../core/federation/promotion/gate';
+import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { isCorrect } from '../../core/federation/training/samples';
+import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
 import { makeCandidates, type Candidates } from './candidates';

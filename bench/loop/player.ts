@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/contracts/errors';
-import { loadRecording } from '../../core/fleet/series';
-import { type Recording } from '../../core/fleet/recording';
+import { loadRecording } from '../../fleet/series';
+import { type Recording } from '../../fleet/recording';
 import { playCentral, playPersistence } from './central';
 import { Engine } from './engine';
 import { type Answer, type Game, type GameSettings } from './jobs';

@@ -1,5 +1,4 @@
-import { isCorrect } from '../../core/federation/panel-tally';
-import { type Samples } from '../../core/federation/samples';
+import { isCorrect, type Samples } from '../../core/federation/training/samples';
 import { type FlatWeights } from '../../core/model/types';
 import { type Engine } from './engine';
 import { type World } from './world';

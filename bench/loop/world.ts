@@ -1,10 +1,10 @@
-import { type Samples, writeSample, WINDOWS_BEFORE_TARGETS } from '../../core/federation/samples';
-import { type SelectableDevice } from '../../core/federation/selection';
-import { type TrainingRows, whyNot } from '../../core/federation/training-rows';
-import { windowSeries } from '../../core/fleet/means';
-import { planFleet, type DevicePlan, type FleetPlan } from '../../core/fleet/plan';
-import { type Recording } from '../../core/fleet/recording';
-import { type Clock, type Scenario } from '../../core/fleet/settings';
+import { type Samples, writeSample, WINDOWS_BEFORE_TARGETS } from '../../core/federation/training/samples';
+import { type SelectableDevice } from '../../core/federation/panels/selection';
+import { type TrainingRows, whyNot } from '../../core/federation/training/training-rows';
+import { windowSeries } from '../../fleet/means';
+import { planFleet, type DevicePlan, type FleetPlan } from '../../fleet/plan';
+import { type Recording } from '../../fleet/recording';
+import { type Clock, type Scenario } from '../../fleet/settings';
 import { addRow, emptyFeatureSums, scaleFeatures, scalingOf } from '../../core/model/features';
 import { FEATURES, type DeviceSeries } from '../../core/model/types';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { deployModels } from '../../activities/shared/registry';
-import { logSettings } from '../../cli/log-settings';
+import { logSettings } from '../../cli/system/log-settings';
 import { untrainedLineage } from '../../core/contracts/deployments';
 import { type HistoryChunk } from '../../core/contracts/blocks';
 import { versionOfRound } from '../../core/contracts/ids';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Processes } from '../../cli/processes/processes';
-import { startWorker, type WorkerProcess } from '../../cli/worker-process';
+import { startWorker, type WorkerProcess } from '../../cli/system/worker-process';
 import { FedloopError } from '../../core/contracts/errors';
 import { TOPICS } from '../../core/contracts/topics';
 import { readRunLog } from './blocks-log';

@@ -1,5 +1,5 @@
 import { type DeviceId } from '../../core/contracts/ids';
-import { eventText } from '../../core/fleet/event-text';
+import { eventText } from '../../fleet/event-text';
 import { deviceIds, MAX_DELAY_MILLIS, type Workload } from './workload';
 
 /** One event as it goes into the log. `millis`: its own time; `arrival`: when it comes in. */

@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageFile } from '../../cli/package-root';
+import { packageFile } from '../../cli/shared/package-root';
 import { type Processes } from '../../cli/processes/processes';
 import { type Progress } from '../../cli/progress';
 import { obtainOnce } from '../../cli/servers/cache';

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Processes } from '../../cli/processes/processes';
-import { packageFile } from '../../cli/package-root';
+import { packageFile } from '../../cli/shared/package-root';
 import { type Progress } from '../../cli/progress';
 import { runTool } from '../../cli/servers/tool';
 import { FedloopError } from '../../core/contracts/errors';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { TOPICS } from '../../core/contracts/topics';
-import { microsOfIso } from '../../core/stream/timestamps';
+import { microsOfIso } from '../../core/stream/parse/timestamps';
 
 /** How far the tables were at some moment: per topic and partition the last block whose rows can be read. */
 export interface Look {

@@ -1,18 +1,18 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
-import { runBatch } from '../../core/warehouse/batch';
-import { openWarehouse } from '../../core/warehouse/open';
-import { batchResultSchema, describeBatch, type BatchFigures } from '../batch-result';
-import { deploymentEnvironment } from '../deployment';
+import { runBatch } from '../../core/warehouse/batch/run-batch';
+import { openWarehouse } from '../../core/warehouse/database/open';
+import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal/batch-result';
+import { deploymentEnvironment } from '../system/deployment';
 import { endOf, type Step } from '../progress';
-import { findRunning, type RunningSystem } from '../running';
+import { findRunning, type RunningSystem } from '../system/running';
 import { namesTemporal, withTemporal } from '../servers/temporal-client';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
-import { warehouseAtRest } from '../warehouse-at-rest';
-import { workflowFailure } from '../workflow-failure';
-import { resultOf } from '../workflow-result';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
+import { warehouseAtRest } from '../query/warehouse-at-rest';
+import { workflowFailure } from '../temporal/workflow-failure';
+import { resultOf } from '../temporal/workflow-result';
 
 /** `fedloop batch [DIR]`: daily figures from processed files. */
 export async function batch(

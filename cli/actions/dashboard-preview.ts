@@ -7,12 +7,12 @@ import { dashboardFileSchema, type DashboardFile } from '../dashboard/dashboard-
 import { renderPage } from '../dashboard/page';
 import { drawDashboard } from '../dashboard/preview';
 import { connectPrometheus } from '../dashboard/prometheus';
-import { LIMITS } from '../limits';
-import { packageRoot } from '../package-root';
+import { LIMITS } from '../shared/limits';
+import { packageRoot } from '../shared/package-root';
 import { endOf } from '../progress';
-import { findRunning } from '../running';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
+import { findRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
 
 export interface PreviewOptions {
   readonly prometheus?: string;

@@ -1,8 +1,8 @@
-import { outColours as pc } from '../colours';
+import { outColours as pc } from '../shared/colours';
 import { FedloopError } from '../../core/contracts/errors';
-import { examine, type Finding } from '../doctor';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
+import { examine, type Finding } from '../status/doctor';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
 
 /**
  * `fedloop doctor`: print what was found.

@@ -9,9 +9,9 @@ import { askFileOf, askVersion, askVersions, type VersionName } from '../models/
 import { detailsOf } from '../models/show';
 import { withTables } from '../models/tables';
 import { renderDetails, renderDiff, renderList } from '../models/text';
-import { findRunning } from '../running';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
+import { findRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
 
 interface JsonOption {
   readonly json?: boolean;

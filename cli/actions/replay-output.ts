@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
 import { type RejectReason } from '../../core/contracts/blocks';
 import { isoOfMicros } from '../../core/contracts/time';
-import { type MalformedDetail } from '../../core/stream/event';
-import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay';
-import { type ClosedWindow } from '../../core/stream/rows';
-import { printable } from '../format';
+import { type MalformedDetail } from '../../core/stream/parse/event';
+import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
+import { type ClosedWindow } from '../../core/stream/windows/rows';
+import { printable } from '../shared/format';
 
 /** A replay's output that is told the summary at the end. */
 export interface ReplayReport extends ReplayOutput {

@@ -6,11 +6,11 @@ import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { decodeModel } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
-import { linesOf } from '../../core/stream/lines';
-import { modelForecaster } from '../../core/stream/model-forecaster';
-import { replayLines } from '../../core/stream/replay';
-import { bytes as sized } from '../format';
-import { LIMITS } from '../limits';
+import { linesOf } from '../../core/stream/parse/lines';
+import { modelForecaster } from '../../core/stream/forecasts/model-forecaster';
+import { replayLines } from '../../core/stream/replay/replay';
+import { bytes as sized } from '../shared/format';
+import { LIMITS } from '../shared/limits';
 import { createProgress, type Progress, silentProgress, type Step } from '../progress';
 import { jsonReport, tableReport, type Write } from './replay-output';
 

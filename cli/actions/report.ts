@@ -2,18 +2,18 @@ import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Ask } from '../../core/warehouse/ask';
-import { askCut } from '../../core/warehouse/cut';
-import { askWorker } from '../ask';
-import { withFile } from '../ask-file';
+import { type Ask } from '../../core/warehouse/database/ask';
+import { askCut } from '../../core/warehouse/queries/cutoff';
+import { askWorker } from '../query/ask';
+import { withFile } from '../query/ask-file';
 import { endOf } from '../progress';
 import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
 import { writeReport } from '../report/write';
-import { findRunning } from '../running';
-import { latestRun, namedRun, runFolder, type RunFolder } from '../run-folder';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
+import { findRunning } from '../system/running';
+import { latestRun, namedRun, runFolder, type RunFolder } from '../system/run-folder';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
 
 export interface ReportOptions {
   readonly out?: string;

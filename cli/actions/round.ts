@@ -3,14 +3,14 @@ import { FedloopError } from '../../core/contracts/errors';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { federatedRoundInputSchema, federatedRoundResultSchema } from '../../core/contracts/rounds';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { deploymentEnvironment } from '../deployment';
-import { LIMITS } from '../limits';
+import { deploymentEnvironment } from '../system/deployment';
+import { LIMITS } from '../shared/limits';
 import { endOf } from '../progress';
-import { askRoundProgress, describeResult, describeStep, fractionOf } from '../rounds-progress';
-import { type Session } from '../session';
-import { poll, unlessAborted } from '../wait';
-import { workflowFailure } from '../workflow-failure';
-import { resultOf } from '../workflow-result';
+import { askRoundProgress, describeResult, describeStep, fractionOf } from '../temporal/rounds-progress';
+import { type Session } from '../system/session';
+import { poll, unlessAborted } from '../shared/wait';
+import { workflowFailure } from '../temporal/workflow-failure';
+import { resultOf } from '../temporal/workflow-result';
 import { withTemporal } from '../servers/temporal-client';
 
 export interface StartOptions {

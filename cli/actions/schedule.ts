@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
 import { type Client } from '@temporalio/client';
 import { type ScheduleName } from '../../core/contracts/queues';
-import { deploymentEnvironment } from '../deployment';
-import { moment } from '../format';
+import { deploymentEnvironment } from '../system/deployment';
+import { moment } from '../shared/format';
 import {
   deleteSchedule,
   listSchedules,
@@ -12,11 +12,11 @@ import {
   triggerSchedule,
   type ScheduleLine,
   type Timing,
-} from '../schedules';
+} from '../temporal/schedules';
 import { withTemporal } from '../servers/temporal-client';
-import { type Session } from '../session';
-import { linesOf, PLAIN_TABLE } from '../table-style';
-import { unlessAborted } from '../wait';
+import { type Session } from '../system/session';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
+import { unlessAborted } from '../shared/wait';
 
 export interface Printing {
   readonly json?: boolean;

@@ -1,10 +1,10 @@
-import { askTable, type AnswerTable } from '../ask';
-import { renderCsv, renderJson, renderTable } from '../answer';
-import { findRunning } from '../running';
-import { type Session } from '../session';
-import { askFile } from '../ask-file';
-import { unlessAborted } from '../wait';
-import { existingWarehouse } from '../warehouse-at-rest';
+import { askTable, type AnswerTable } from '../query/ask';
+import { renderCsv, renderJson, renderTable } from '../query/answer';
+import { findRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { askFile } from '../query/ask-file';
+import { unlessAborted } from '../shared/wait';
+import { existingWarehouse } from '../query/warehouse-at-rest';
 
 export interface SqlOptions {
   readonly json?: boolean;

@@ -1,10 +1,10 @@
 import { relative } from 'node:path';
-import { outColours as pc } from '../colours';
-import { moment, percent, signed, whole } from '../format';
-import { requireRunning } from '../running';
-import { type Session } from '../session';
-import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
-import { unlessAborted } from '../wait';
+import { outColours as pc } from '../shared/colours';
+import { moment, percent, signed, whole } from '../shared/format';
+import { requireRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
+import { unlessAborted } from '../shared/wait';
 
 /** `fedloop status`: what runs here, on one screen. */
 export async function status(session: Session, { json }: { readonly json?: boolean }): Promise<void> {

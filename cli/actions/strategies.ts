@@ -1,6 +1,6 @@
-import { outColours as pc } from '../colours';
+import { outColours as pc } from '../shared/colours';
 import { listStrategies, settingsFor } from '../../core/federation/strategies';
-import { type Session } from '../session';
+import { type Session } from '../system/session';
 
 interface StrategyInfo {
   readonly name: string;

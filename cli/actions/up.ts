@@ -3,13 +3,13 @@ import { FedloopError } from '../../core/contracts/errors';
 import { dataFolder, planFleet } from '../demo/plan-fleet';
 import { demoSettings } from '../demo/settings';
 import { renderLinks } from '../demo/links';
-import { keepDetached } from '../keeper';
-import { createRunFolder, namedRun, runId, type RunFolder } from '../run-folder';
-import { requireNoneRunning } from '../running';
-import { type Session } from '../session';
-import { startSystem } from '../system';
-import { unlessAborted } from '../wait';
-import { requireBuilt, WORKER_ROLES } from '../worker-process';
+import { keepDetached } from '../system/keeper';
+import { createRunFolder, namedRun, runId, type RunFolder } from '../system/run-folder';
+import { requireNoneRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { startSystem } from '../system/system';
+import { unlessAborted } from '../shared/wait';
+import { requireBuilt, WORKER_ROLES } from '../system/worker-process';
 
 export interface UpOptions {
   readonly fleet?: boolean;

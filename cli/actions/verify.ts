@@ -1,18 +1,18 @@
 import Table from 'cli-table3';
 import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
-import { type RowDifference } from '../../core/warehouse/row-differences';
-import { type VerificationReport } from '../../core/warehouse/verification';
-import { askWorker, askRows } from '../ask';
-import { askFile } from '../ask-file';
-import { outColours as pc } from '../colours';
-import { findRunning } from '../running';
-import { type Session } from '../session';
-import { linesOf, PLAIN_TABLE } from '../table-style';
-import { type AskTables } from '../../core/warehouse/stored-rows';
-import { verifyRows } from '../verification';
-import { unlessAborted } from '../wait';
-import { existingWarehouse } from '../warehouse-at-rest';
+import { type RowDifference } from '../../core/warehouse/verify/row-differences';
+import { type VerificationReport } from '../../core/warehouse/verify/verification';
+import { askWorker, askRows } from '../query/ask';
+import { askFile } from '../query/ask-file';
+import { outColours as pc } from '../shared/colours';
+import { findRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
+import { type AskTables } from '../../core/warehouse/verify/stored-rows';
+import { verifyRows } from '../query/verification';
+import { unlessAborted } from '../shared/wait';
+import { existingWarehouse } from '../query/warehouse-at-rest';
 
 export interface VerifyOptions {
   readonly analytics?: string;

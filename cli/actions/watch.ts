@@ -1,13 +1,13 @@
 import { cursorTo, clearScreenDown } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
-import { outColours as pc } from '../colours';
-import { percent, signed, whole } from '../format';
-import { LIMITS } from '../limits';
-import { findRunning, requireRunning } from '../running';
-import { type Session } from '../session';
-import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../system-status';
-import { linesOf, PLAIN_TABLE } from '../table-style';
+import { outColours as pc } from '../shared/colours';
+import { percent, signed, whole } from '../shared/format';
+import { LIMITS } from '../shared/limits';
+import { findRunning, requireRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** `fedloop watch`: the scoreboard, live. */
 export async function watch(session: Session, json: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 While a system runs, its analytics worker counts (workflow batchAnalytics), and DIR must lie in the processed/ folder of the

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type PreviewOptions } from '../actions/dashboard-preview';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 /** `fedloop dashboard preview`: the dashboards without a Grafana. */
 export function registerDashboard(program: Command): void {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { CLOCKS } from '../../core/fleet/settings';
+import { CLOCKS } from '../../fleet/settings';
 import { type DemoOptions } from '../demo/settings';
 import {
   jsonOption,
@@ -9,8 +9,8 @@ import {
   speed,
   strategyOption,
   wholeNumber,
-} from '../options';
-import { withSession } from '../session';
+} from '../shared/options';
+import { withSession } from '../system/session';
 
 const MAX_SEED = 0x7fffffff;
 

@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 /** `fedloop doctor`: is everything here that a demo needs? */
 export function registerDoctor(program: Command): void {

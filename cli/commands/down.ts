@@ -1,8 +1,8 @@
 import { type Command } from 'commander';
-import { endKeeper } from '../keeper';
-import { jsonOption } from '../options';
-import { findRunning } from '../running';
-import { withSession } from '../session';
+import { endKeeper } from '../system/keeper';
+import { jsonOption } from '../shared/options';
+import { findRunning } from '../system/running';
+import { withSession } from '../system/session';
 
 /** `fedloop down`: the end of what `fedloop up` began. */
 export function registerDown(program: Command): void {

@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { type ChangeOptions, type ExportOptions, type ListOptions } from '../actions/models';
 import { type VersionName } from '../models/questions';
-import { jsonOption, wholeNumber } from '../options';
-import { withSession } from '../session';
+import { jsonOption, wholeNumber } from '../shared/options';
+import { withSession } from '../system/session';
 
 interface JsonOption {
   readonly json?: boolean;

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../core/contracts/time';
 import { type ReplayOptions } from '../actions/replay';
-import { duration, jsonOption, positiveNumber, wholeNumber } from '../options';
+import { duration, jsonOption, positiveNumber, wholeNumber } from '../shared/options';
 
 const MAX_PARTITIONS = 10_000;
 

@@ -1,8 +1,8 @@
 import { type Command } from 'commander';
 import { type ReportOptions } from '../actions/report';
-import { LIMITS } from '../limits';
-import { jsonOption, wholeNumber } from '../options';
-import { withSession } from '../session';
+import { LIMITS } from '../shared/limits';
+import { jsonOption, wholeNumber } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 The running system is asked where there is one, else the latest run; RUN is the name of a folder in runs/. The page needs

@@ -1,7 +1,7 @@
 import { type Command } from 'commander';
 import { type StartOptions } from '../actions/round';
-import { json, jsonOption } from '../options';
-import { withSession } from '../session';
+import { json, jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 /** `fedloop round start`: a round by hand, as from Temporal's UI. */
 export function registerRound(program: Command): void {

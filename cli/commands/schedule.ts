@@ -2,8 +2,8 @@ import { Argument, InvalidArgumentError, type Command } from 'commander';
 import { SCHEDULE_NAMES, type ScheduleName } from '../../core/contracts/queues';
 import { durationSchema } from '../../core/contracts/settings';
 import { type NoteOptions, type Printing, type SetOptions } from '../actions/schedule';
-import { json, jsonOption } from '../options';
-import { withSession } from '../session';
+import { json, jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 A schedule that exists is changed in place. While a run of it lasts, or waits for a round that was started by hand, the next one is

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type SqlOptions } from '../actions/sql';
-import { withSession } from '../session';
+import { withSession } from '../system/session';
 
 const HELP = `
 Asks the running system where there is one, else the warehouse of the latest run. SELECT alone.

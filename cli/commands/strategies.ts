@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 /** `fedloop strategies`: how updates can be aggregated. */
 export function registerStrategies(program: Command): void {

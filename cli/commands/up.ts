@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type UpOptions } from '../actions/up';
-import { jsonOption, port, positiveNumber, wholeNumber } from '../options';
-import { withSession } from '../session';
+import { jsonOption, port, positiveNumber, wholeNumber } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 Kafka, Temporal and the workers run until \`fedloop down\`, whatever becomes of this terminal; when their keeper is killed,

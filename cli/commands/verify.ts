@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type VerifyOptions } from '../actions/verify';
-import { duration, jsonOption, wholeNumber } from '../options';
-import { withSession } from '../session';
+import { duration, jsonOption, wholeNumber } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 Reads edge-iiot-stream from its first event, obeys what stream-checkpoints and model-deployments say was decided, runs

@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 Commands act on the warehouse that \`fedloop sql\` asks. compact and export need it at rest (\`fedloop down\`).

@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
-import { jsonOption } from '../options';
-import { withSession } from '../session';
+import { jsonOption } from '../shared/options';
+import { withSession } from '../system/session';
 
 const HELP = `
 On a terminal one screen is kept up to date until Ctrl-C. In a pipe, or with --json, there is a line whenever something has

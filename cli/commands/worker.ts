@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { requireBuilt, workerProgram, WORKER_ROLES, type WorkerRole } from '../worker-process';
+import { requireBuilt, workerProgram, WORKER_ROLES, type WorkerRole } from '../system/worker-process';
 
 /** `fedloop worker <role>`: one process of a deployment. */
 export function registerWorker(program: Command): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 import { type TimeRange } from './variables';
 
 /** One value at one time (seconds since 1970). */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { loadFleet } from '../../core/fleet/service';
-import { fleetSettingsSchema } from '../../core/fleet/settings';
+import { loadFleet } from '../../fleet/service';
+import { fleetSettingsSchema } from '../../fleet/settings';
 import { silentLogger } from '../../core/platform/log';
 import { describeFault, FLEET_VARIABLE, type CheckedFleet } from './check-fleet';
 

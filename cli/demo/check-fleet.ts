@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
-import { packageFile } from '../package-root';
+import { packageFile } from '../shared/package-root';
 import { type Processes } from '../processes/processes';
 import { runTool } from '../servers/tool';
 import { type DemoSettings } from './settings';

@@ -1,6 +1,6 @@
-import { errorColours as pc } from '../colours';
+import { errorColours as pc } from '../shared/colours';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
-import { type System } from '../system';
+import { type System } from '../system/system';
 
 /** Page of Temporal's UI that starts a round by hand, with queue and type filled in. */
 export function startRoundLink(uiUrl: string, namespace: string): string {

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
-import { packageFile } from '../package-root';
+import { packageFile } from '../shared/package-root';
 import { type Processes } from '../processes/processes';
-import { type RunFolder } from '../run-folder';
-import { type Session } from '../session';
+import { type RunFolder } from '../system/run-folder';
+import { type Session } from '../system/session';
 import { checkFleet, FLEET_VARIABLE } from './check-fleet';
 import { type DemoSettings } from './settings';
 

@@ -1,6 +1,6 @@
 import { cp, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type RunFolder } from '../run-folder';
+import { type RunFolder } from '../system/run-folder';
 
 /** Link that a deployment keeps on its champion. */
 const LATEST = 'latest_model';

@@ -1,7 +1,7 @@
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { federatedTrainingInputSchema, type FederatedTrainingInput } from '../../core/contracts/rounds';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { fleetSettingsSchema, type Clock, type FleetSettings } from '../../core/fleet/settings';
+import { fleetSettingsSchema, type Clock, type FleetSettings } from '../../fleet/settings';
 
 /** The demo's options, as the command line hands them over. */
 export interface DemoOptions {

@@ -1,8 +1,13 @@
 import Table from 'cli-table3';
-import { outColours as pc } from '../colours';
-import { percent, points, range, signed } from '../format';
-import { type PersistenceSummary, type Results, type RoundSummary, type VersionFigures } from './summary';
-import { linesOf, PLAIN_TABLE } from '../table-style';
+import { outColours as pc } from '../shared/colours';
+import { percent, points, range, signed } from '../shared/format';
+import {
+  type PersistenceSummary,
+  type Results,
+  type RoundSummary,
+  type VersionFigures,
+} from '../results/summary';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** The end of a demo: one table over all devices, and beside it the same for the healthy ones. */
 export function renderResults(results: Results): string {

@@ -7,8 +7,8 @@ import {
   type FederatedRoundResult,
   type FederatedTrainingInput,
 } from '../../core/contracts/rounds';
-import { batchResultSchema, describeBatch, type BatchFigures } from '../batch-result';
-import { LIMITS } from '../limits';
+import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal/batch-result';
+import { LIMITS } from '../shared/limits';
 import { endOf, type Step } from '../progress';
 import {
   askRoundProgress,
@@ -16,10 +16,10 @@ import {
   describeStep,
   fractionOf,
   terminateTraining,
-} from '../rounds-progress';
-import { type Session } from '../session';
-import { poll } from '../wait';
-import { workflowFailure } from '../workflow-failure';
+} from '../temporal/rounds-progress';
+import { type Session } from '../system/session';
+import { poll } from '../shared/wait';
+import { workflowFailure } from '../temporal/workflow-failure';
 
 const trainingProgress = z.object({ finished: z.array(federatedRoundResultSchema) });
 

@@ -6,12 +6,12 @@ import {
   type ChangeChampionInput,
 } from '../../core/contracts/live-checks';
 import { CHAMPION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
-import { deploymentEnvironment } from '../deployment';
+import { deploymentEnvironment } from '../system/deployment';
 import { endOf } from '../progress';
 import { withTemporal } from '../servers/temporal-client';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
-import { workflowFailure } from '../workflow-failure';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
+import { workflowFailure } from '../temporal/workflow-failure';
 
 /**
  * Change the champion of the system that runs here, or of the one that TEMPORAL_ADDRESS names.

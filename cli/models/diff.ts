@@ -1,7 +1,7 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type Interval } from '../../core/contracts/rounds';
-import { pairedChange } from '../../core/federation/paired';
-import { type Ask } from '../../core/warehouse/ask';
+import { pairedChange } from '../../core/federation/promotion/cluster-interval';
+import { type Ask } from '../../core/warehouse/database/ask';
 import { askFileOf, askPairs, askVersion, type ModelVersion, type VersionName } from './questions';
 import { weightDistance, type WeightDistance } from './weights';
 

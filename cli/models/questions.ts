@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { candidateRoleSchema, stageSchema } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
-import { type PairedCluster } from '../../core/federation/paired';
+import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { decodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
-import { type Ask } from '../../core/warehouse/ask';
+import { type Ask } from '../../core/warehouse/database/ask';
 
 /** What `fedloop models` asks of the tables. Version ids have a pattern without quotes, so they can stand in the SQL. */
 

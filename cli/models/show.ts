@@ -1,4 +1,4 @@
-import { type Ask } from '../../core/warehouse/ask';
+import { type Ask } from '../../core/warehouse/database/ask';
 import {
   askLeftOut,
   askStages,

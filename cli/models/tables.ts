@@ -1,10 +1,10 @@
-import { type Ask } from '../../core/warehouse/ask';
-import { askWorker } from '../ask';
-import { withFile } from '../ask-file';
-import { findRunning } from '../running';
-import { type Session } from '../session';
-import { unlessAborted } from '../wait';
-import { existingWarehouse } from '../warehouse-at-rest';
+import { type Ask } from '../../core/warehouse/database/ask';
+import { askWorker } from '../query/ask';
+import { withFile } from '../query/ask-file';
+import { findRunning } from '../system/running';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
+import { existingWarehouse } from '../query/warehouse-at-rest';
 
 /** Ask the running system's tables, else the latest run's file, until `work` is done. */
 export async function withTables<Result>(

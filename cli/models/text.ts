@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { type Interval } from '../../core/contracts/rounds';
-import { outColours as pc } from '../colours';
-import { linesOf, PLAIN_TABLE } from '../table-style';
+import { outColours as pc } from '../shared/colours';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type ModelDiff } from './diff';
 import { type ModelVersion, type StageChange } from './questions';
 import { type ModelDetails } from './show';

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { FedloopError } from '../../core/contracts/errors';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 import { tailOfFile } from './tail';
 
 export interface ChildOptions {

@@ -2,8 +2,8 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { Socket } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
 import { FedloopError } from '../../core/contracts/errors';
-import { LIMITS } from '../limits';
-import { packageFile } from '../package-root';
+import { LIMITS } from '../shared/limits';
+import { packageFile } from '../shared/package-root';
 
 /**
  * The command's end of `bin/guardian.js`: a process of its own that kills every group on its list when this process is gone.

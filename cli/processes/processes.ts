@@ -1,6 +1,6 @@
 import { startChild, type Child, type ChildOptions } from './child';
 import { type StepFailure } from '../progress';
-import { interrupted } from '../wait';
+import { interrupted } from '../shared/wait';
 import { Guardian } from './guardian';
 
 /** Every process that one command has started, under one guardian. */

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 
 /** The last `lines` lines of a text, without blank ones. */
 export function lastLines(text: string, lines: number): string {

@@ -1,5 +1,5 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { errorColours as pc } from '../colours';
+import { errorColours as pc } from '../shared/colours';
 import { formatSeconds, type Progress, type Step } from './progress';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

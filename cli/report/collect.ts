@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { fleetTruthSchema, TRUTH_FILE } from '../../core/fleet/history';
-import { type Ask } from '../../core/warehouse/ask';
-import { type Cut } from '../../core/warehouse/cut';
+import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
+import { type Ask } from '../../core/warehouse/database/ask';
+import { type Cut } from '../../core/warehouse/queries/cutoff';
 import {
   askActions,
   askCounts,
@@ -20,11 +20,11 @@ import {
   askTimeline,
   askWindows,
   askWorstDevices,
-} from '../../core/warehouse/report-questions';
-import { collectEvidence } from '../demo/collect';
-import { resultsOf } from '../demo/summary';
-import { packageVersion } from '../package-root';
-import { type RunFolder } from '../run-folder';
+} from '../../core/warehouse/queries/report';
+import { collectEvidence } from '../results/collect';
+import { resultsOf } from '../results/summary';
+import { packageVersion } from '../shared/package-root';
+import { type RunFolder } from '../system/run-folder';
 import { type FleetKnowledge, type ReportData } from './data';
 
 /** Devices whose series a report shows: a page, not a catalogue. */

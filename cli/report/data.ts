@@ -1,5 +1,5 @@
 import { type VersionId } from '../../core/contracts/ids';
-import { type RoundSummary, type Results } from '../demo/summary';
+import { type RoundSummary, type Results } from '../results/summary';
 import {
   type ActionRow,
   type Answered,
@@ -14,7 +14,7 @@ import {
   type SettingsRow,
   type TimelineRow,
   type WindowRow,
-} from '../../core/warehouse/report-questions';
+} from '../../core/warehouse/queries/report';
 
 /** Everything that a report says, before it is drawn. */
 export interface ReportData {

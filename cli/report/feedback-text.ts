@@ -1,5 +1,5 @@
-import { type FeedbackUsedRow } from '../../core/warehouse/report-questions';
-import { counted, percent, points, signed } from '../format';
+import { type FeedbackUsedRow } from '../../core/warehouse/queries/report';
+import { counted, percent, points, signed } from '../shared/format';
 
 type Used = FeedbackUsedRow['feedback_used'];
 

@@ -1,5 +1,5 @@
-import { type RoundSummary } from '../demo/summary';
-import { percent } from '../format';
+import { type RoundSummary } from '../results/summary';
+import { percent } from '../shared/format';
 import { draw, WIDTHS, type Chart, type Layout } from './charts/draw';
 import { html, type Html, type HtmlPart } from './html';
 

@@ -1,4 +1,4 @@
-import { counted, percent, points, range, signed, whole } from '../format';
+import { counted, percent, points, range, signed, whole } from '../shared/format';
 import { type ReportData } from './data';
 import { html, Html } from './html';
 import { devicesSection, regimesSection, reliabilitySection } from './sections/errors';

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { FedloopError } from '../../core/contracts/errors';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 
 /** Where obtained servers are kept: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {

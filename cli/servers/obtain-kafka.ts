@@ -1,7 +1,7 @@
 import { readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { packageFile } from '../package-root';
+import { packageFile } from '../shared/package-root';
 import { lastWords } from '../processes/last-words';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
-import { poll } from '../wait';
+import { poll } from '../shared/wait';
 import { freePorts } from './ports';
 import { prometheusConfig, scrapeTargets, type Target } from './prometheus-config';
 

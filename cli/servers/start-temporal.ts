@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
 import { SEARCH_ATTRIBUTES } from '../../core/contracts/search-attributes';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
-import { poll } from '../wait';
+import { poll } from '../shared/wait';
 import { answers, freePorts } from './ports';
 
 export interface TemporalServer {

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { temporalConfig } from '../../workers/temporal-config';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 
 export interface TemporalClient {
   readonly client: Client;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { FedloopError } from '../../core/contracts/errors';
 import { lastLines } from '../processes/tail';
 import { type Processes } from '../processes/processes';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../shared/limits';
 
 /** Full path of a program on PATH, or undefined. */
 export async function onPath(

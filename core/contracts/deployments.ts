@@ -92,7 +92,7 @@ export type SettingsMessage = z.infer<typeof settingsMessageSchema>;
 
 /**
  * Key `server-state/pending` while a round is open, `server-state/current` once it was decided: what a strategy remembers from
- * round to round (core/federation/server-state.ts writes and reads the text).
+ * round to round (core/federation/strategies/server-state.ts writes and reads the text).
  */
 export const serverStateMessageSchema = z.object({
   type: z.literal('server-state'),

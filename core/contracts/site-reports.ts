@@ -29,7 +29,7 @@ export const siteDescriptionSchema = z.object({
 });
 export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
 
-/** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/refit.ts). */
+/** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/panels/refit.ts). */
 export const panelSumsSchema = z.object({
   type: z.literal('refit-sums'),
   ...from,

@@ -1,8 +1,8 @@
 import { type Micros } from '../contracts/time';
 import { type PartitionEngine } from './engine';
-import { type Forecaster } from './forecaster';
-import { type PlannedForecasts } from './forecasts';
-import { type ClosedWindow } from './rows';
+import { type Forecaster } from './forecasts/forecaster';
+import { type PlannedForecasts } from './forecasts/forecasts';
+import { type ClosedWindow } from './windows/rows';
 
 /** Close every window that the watermark has reached, oldest first, and make the forecasts that each closing allows. */
 export function closeDueWindows(

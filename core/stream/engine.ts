@@ -2,24 +2,24 @@ import { type Verdict } from '../contracts/blocks';
 import { type VersionId } from '../contracts/ids';
 import { type StreamSettings } from '../contracts/settings';
 import { type Micros, windowStartOf } from '../contracts/time';
-import { VersionErrors } from './confidence';
-import { DeviceHistory, type DeviceNumbers, type DevicePast } from './device-history';
-import { DeviceTable } from './device-table';
-import { emptyEvent, hashOfId, type MalformedDetail } from './event';
+import { VersionErrors } from './forecasts/confidence';
+import { DeviceHistory, type DeviceNumbers, type DevicePast } from './forecasts/device-history';
+import { DeviceTable } from './windows/device-table';
+import { emptyEvent, hashOfId, type MalformedDetail } from './parse/event';
 import {
   evaluateForecasts,
   type OutstandingForecasts,
   planForecasts,
   type PlannedForecasts,
   stateForecasts,
-} from './forecasts';
-import { type ForecastRequest } from './forecaster';
+} from './forecasts/forecasts';
+import { type ForecastRequest } from './forecasts/forecaster';
 import { HISTORY_WINDOWS, MAX_EMPTY_WINDOWS_WRITTEN } from './limits';
-import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './open-windows';
-import { parseEvent } from './parse';
-import { type ClosedWindow, emptyAnalysis, emptyEvaluations, type EvaluationColumns } from './rows';
-import { type DeviceSummary, pushAnalysisRow, summariseCell, usualVarianceOf } from './summary';
-import { type ActiveVersion, scores } from './versions';
+import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
+import { parseEvent } from './parse/parse';
+import { type ClosedWindow, emptyAnalysis, emptyEvaluations, type EvaluationColumns } from './windows/rows';
+import { type DeviceSummary, pushAnalysisRow, summariseCell, usualVarianceOf } from './windows/summary';
+import { type ActiveVersion, scores } from './forecasts/versions';
 
 /** How many events of a partition got which verdict: `read` is always the sum of the five others. */
 export type Counts = Record<'read' | Verdict, number> & {

@@ -1,9 +1,9 @@
 import { VERDICTS } from '../contracts/blocks';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics';
-import { type MalformedDetail } from './event';
+import { type MalformedDetail } from './parse/event';
 import { MAX_DEVICES_PER_WINDOW, MAX_DEVICES_WITH_HISTORY, MAX_READINGS_PER_WINDOW } from './limits';
-import { type PartitionOwner } from './partition-owner';
+import { type PartitionOwner } from './ownership/partition-owner';
 
 export interface StreamMetrics {
   malformed(detail: MalformedDetail): void;

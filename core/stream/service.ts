@@ -5,11 +5,11 @@ import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
-import { assertAffordable } from './affordable';
-import { openClaims } from './claims';
-import { followDevicePasts } from './device-past';
+import { assertAffordable } from './windows/affordable';
+import { openClaims } from './ownership/claims';
+import { followDevicePasts } from './ownership/history-snapshots';
 import { type Counts } from './engine';
-import { FloodWatch } from './flood';
+import { FloodWatch } from './backpressure/flood';
 import {
   CHECKPOINT_INTERVAL_MS,
   MAX_CHECKPOINT_INTERVAL_MS,
@@ -18,10 +18,10 @@ import {
   TICK_MS,
 } from './limits';
 import { streamMetrics } from './metrics';
-import { modelForecaster } from './model-forecaster';
-import { Outbox } from './outbox';
-import { PartitionOwner } from './partition-owner';
-import { SinkWatch } from './sink-watch';
+import { modelForecaster } from './forecasts/model-forecaster';
+import { Outbox } from './ownership/outbox';
+import { PartitionOwner } from './ownership/partition-owner';
+import { SinkWatch } from './backpressure/sink-watch';
 
 export interface StreamServiceOptions {
   readonly kafka: Kafka;

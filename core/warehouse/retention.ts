@@ -1,9 +1,9 @@
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
-import { type SerialConnection } from './connection';
+import { type SerialConnection } from './database/connection';
 import { RETENTION_STEP_MICROS } from './limits';
-import { addFinishedDays } from './stream-days';
-import { sumsOf } from './sums';
-import { timestamp } from './values';
+import { addFinishedDays } from './batch/stream-days';
+import { sumsOf } from './database/sums';
+import { timestamp } from './database/values';
 
 /**
  * Let detail rows of windows that start before `before` go, by event time. What was counted of them stays: accuracy of every

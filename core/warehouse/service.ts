@@ -13,22 +13,22 @@ import { type WindowRequest } from '../contracts/updates';
 import { type Kafka } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry, type RouteHandler } from '../platform/metrics';
-import { runBatch, type BatchOptions } from './batch';
-import { latestCheck, saveCheck, windowsInService } from './champion-checks';
-import { Changes, type WaitOptions } from './changes';
-import { Completeness } from './completeness';
+import { runBatch, type BatchOptions } from './batch/run-batch';
+import { latestCheck, saveCheck, windowsInService } from './queries/champion-checks';
+import { Changes, type WaitOptions } from './sink/change-signal';
+import { Completeness } from './sink/completeness';
 import {
   compareVersions,
   compareWithPersistence,
   type ClusterSums,
   type CompareInput,
   type RoundComparison,
-} from './comparison';
-import { DEVICES_FILE, loadDevices } from './devices';
-import { feedbackOfRange } from './feedback-queries';
-import { startIntake } from './intake';
-import { openWarehouse, type Warehouse } from './open';
-import { FeedbackPublisher } from './publisher';
+} from './queries/comparison';
+import { DEVICES_FILE, loadDevices } from './batch/devices';
+import { feedbackOfRange } from './feedback/queries';
+import { startIntake } from './sink/intake';
+import { openWarehouse, type Warehouse } from './database/open';
+import { FeedbackPublisher } from './feedback/publisher';
 import { Retention } from './retention';
 import {
   evidenceOfRounds,
@@ -38,13 +38,13 @@ import {
   scoreboard,
   type Evidence,
   type ScoreboardLine,
-} from './rounds';
+} from './queries/rounds';
 import { ensureSettings, readTolerance } from './settings';
-import { Sink } from './sink';
-import { sqlRoute } from './sql';
-import { addFinishedDays } from './stream-days';
+import { Sink } from './sink/sink';
+import { sqlRoute } from './queries/sql-route';
+import { addFinishedDays } from './batch/stream-days';
 import { registerWarehouseMetrics } from './metrics';
-import { activationsOf, evaluatedWindows, type WindowRange } from './windows';
+import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 
 export interface WarehouseServiceOptions {
   readonly kafka: Kafka;

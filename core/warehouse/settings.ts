@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { FedloopError } from '../contracts/errors';
 import { type StreamSettings } from '../contracts/settings';
-import { type SerialConnection } from './connection';
-import { storeSettings } from './deployments-sink';
+import { type SerialConnection } from './database/connection';
+import { storeSettings } from './sink/deployments';
 
 const toleranceRow = z.object({ tolerance_celsius: z.number() });
 const TOLERANCE = 'SELECT tolerance_celsius FROM stream_settings';

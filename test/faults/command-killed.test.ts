@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageFile, packageRoot } from '../../cli/package-root';
-import { findRunning, isAlive, type RunningSystem } from '../../cli/running';
+import { packageFile, packageRoot } from '../../cli/shared/package-root';
+import { findRunning, isAlive, type RunningSystem } from '../../cli/system/running';
 
 /** Starting two servers and five workers on a busy machine. */
 const UP_MILLIS = 240_000;

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type WorkerProcess } from '../../cli/worker-process';
+import { type WorkerProcess } from '../../cli/system/worker-process';
 import { signalGroup } from '../../cli/processes/child';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka, type Producer } from '../../core/platform/kafka';
 import { type Random, seededRandom } from '../../core/platform/random';
-import { type VerificationReport } from '../../core/warehouse/verification';
-import { openWarehouse } from '../../core/warehouse/open';
+import { type VerificationReport } from '../../core/warehouse/verify/verification';
+import { openWarehouse } from '../../core/warehouse/database/open';
 import { type EventFeed } from '../support/event-feed';
 import { deployModel, deployStream, stageModel } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';

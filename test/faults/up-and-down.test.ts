@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { packageFile, packageRoot } from '../../cli/package-root';
-import { isAlive, runningSystemSchema, type RunningSystem } from '../../cli/running';
+import { packageFile, packageRoot } from '../../cli/shared/package-root';
+import { isAlive, runningSystemSchema, type RunningSystem } from '../../cli/system/running';
 
 /** Starting two servers and four workers on a busy machine, twice. */
 const UP_MILLIS = 240_000;

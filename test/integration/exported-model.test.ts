@@ -10,8 +10,8 @@ import { VersionPredictor } from '../../core/model/batch-predictor';
 import { initialWeights } from '../../core/model/network';
 import { PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';
 import { seededRandom } from '../../core/platform/random';
-import { openWarehouse } from '../../core/warehouse/open';
-import { Sink } from '../../core/warehouse/sink';
+import { openWarehouse } from '../../core/warehouse/database/open';
+import { Sink } from '../../core/warehouse/sink/sink';
 import { TOPICS } from '../../core/contracts/topics';
 import { hasPython, pythonWithOnnxruntime } from '../support/python-onnxruntime';
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { askTable } from '../../cli/ask';
-import { poll } from '../../cli/wait';
-import { type WorkerProcess } from '../../cli/worker-process';
+import { askTable } from '../../cli/query/ask';
+import { poll } from '../../cli/shared/wait';
+import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { isoOfMicros } from '../../core/contracts/time';
 import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../../core/contracts/topics';

@@ -8,7 +8,7 @@ import {
   setSchedule,
   triggerSchedule,
   type Timing,
-} from '../../cli/schedules';
+} from '../../cli/temporal/schedules';
 import { connectTemporal } from '../../cli/servers/temporal-client';
 import { SCHEDULES } from '../../core/contracts/queues';
 

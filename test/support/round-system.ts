@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { logSettings } from '../../cli/log-settings';
-import { packageFile } from '../../cli/package-root';
+import { logSettings } from '../../cli/system/log-settings';
+import { packageFile } from '../../cli/shared/package-root';
 import { signalGroup } from '../../cli/processes/child';
 import { Processes } from '../../cli/processes/processes';
 import { silentProgress } from '../../cli/progress/progress';
@@ -10,9 +10,9 @@ import { cacheFolder } from '../../cli/servers/cache';
 import { obtainTemporal } from '../../cli/servers/obtain-temporal';
 import { freePorts } from '../../cli/servers/ports';
 import { startTemporal, TEMPORAL_NAMESPACE, type TemporalServer } from '../../cli/servers/start-temporal';
-import { type WorkerProcess, type WorkerRole } from '../../cli/worker-process';
+import { type WorkerProcess, type WorkerRole } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
-import { type FleetSettings } from '../../core/fleet/settings';
+import { type FleetSettings } from '../../fleet/settings';
 import { StreamSystem } from './stream-system';
 
 /** Time that a server or worker gets to stop; what is left is killed. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle } from '@temporalio/client';
-import { unlessAborted } from '../../cli/wait';
+import { unlessAborted } from '../../cli/shared/wait';
 import { messageOf } from '../../core/contracts/errors';
 import { EVALUATION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { packageFile } from '../../cli/package-root';
+import { packageFile } from '../../cli/shared/package-root';
 
 /** What a command printed and ended with. */
 export interface CommandResult {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../../cli/servers/cache';
 import { startServers } from '../../cli/servers/servers';
-import { packageRoot } from '../../cli/package-root';
+import { packageRoot } from '../../cli/shared/package-root';
 import { Processes } from '../../cli/processes/processes';
 import { createProgress } from '../../cli/progress';
 import { rememberServers } from './running-servers';

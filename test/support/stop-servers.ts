@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { LIMITS } from '../../cli/limits';
+import { LIMITS } from '../../cli/shared/limits';
 import { rememberedServers } from './running-servers';
 
 /** jest's globalTeardown: stop what `start-servers` started. A run that is killed leaves that to the guardian. */

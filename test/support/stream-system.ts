@@ -9,7 +9,7 @@ import { cacheFolder } from '../../cli/servers/cache';
 import { findJava } from '../../cli/servers/java';
 import { obtainKafka } from '../../cli/servers/obtain-kafka';
 import { startKafka, type KafkaServer } from '../../cli/servers/start-kafka';
-import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/worker-process';
+import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/system/worker-process';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';

@@ -1,4 +1,4 @@
-import { type SeriesRow } from '../../../core/warehouse/report-questions';
+import { type SeriesRow } from '../../../core/warehouse/queries/report';
 import { COLOURS, valueAxis, type Chart } from './draw';
 import { clock } from './windows';
 

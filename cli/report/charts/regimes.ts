@@ -1,5 +1,5 @@
-import { type RegimeRow } from '../../../core/warehouse/report-questions';
-import { percent, signed } from '../../format';
+import { type RegimeRow } from '../../../core/warehouse/queries/report';
+import { percent, signed } from '../../shared/format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
 /** Spread of the errors by regime: middle half as a box, the middle 90 % as whiskers, over the band that counts as correct. */

@@ -1,5 +1,5 @@
-import { type ReliabilityRow } from '../../../core/warehouse/report-questions';
-import { percent } from '../../format';
+import { type ReliabilityRow } from '../../../core/warehouse/queries/report';
+import { percent } from '../../shared/format';
 import { COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
 /** Largest bubble in pixels; their areas are as the numbers of forecasts. */

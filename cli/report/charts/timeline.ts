@@ -1,4 +1,4 @@
-import { span } from '../../format';
+import { span } from '../../shared/format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
 /** A stretch of a round, in seconds since the first one began. */

@@ -1,5 +1,5 @@
-import { type WindowRow } from '../../../core/warehouse/report-questions';
-import { percent } from '../../format';
+import { type WindowRow } from '../../../core/warehouse/queries/report';
+import { percent } from '../../shared/format';
 import { COLOURS, LINE_COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
 /** `03:12`, of event time. */

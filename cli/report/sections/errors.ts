@@ -1,4 +1,4 @@
-import { counted, percent, signed, whole } from '../../format';
+import { counted, percent, signed, whole } from '../../shared/format';
 import { draw, SMALL } from '../charts/draw';
 import { deviceChart } from '../charts/device';
 import { regimesChart } from '../charts/regimes';

@@ -1,4 +1,4 @@
-import { percent, signed, whole } from '../../format';
+import { percent, signed, whole } from '../../shared/format';
 import { COLOURS, draw, SMALL } from '../charts/draw';
 import { dumbbellChart } from '../charts/dumbbells';
 import { REGIMES, type ReportData } from '../data';

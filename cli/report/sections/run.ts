@@ -1,4 +1,4 @@
-import { whole } from '../../format';
+import { whole } from '../../shared/format';
 import { formatSeconds } from '../../progress';
 import { COLOUR_OF_STRETCH, timelineChart, type Stretch } from '../charts/timeline';
 import { clock } from '../charts/windows';

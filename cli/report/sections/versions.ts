@@ -1,4 +1,4 @@
-import { percent, points, range, signed, whole } from '../../format';
+import { percent, points, range, signed, whole } from '../../shared/format';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';
 import { colourOfLine, measuredOf, windowsChart } from '../charts/windows';

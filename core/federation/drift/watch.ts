@@ -1,5 +1,5 @@
 import { type DriftAlarm } from '../../contracts/live-checks';
-import { type PairedCluster } from '../paired';
+import { type PairedCluster } from '../promotion/cluster-interval';
 import { Adwin, type AdwinOptions } from './adwin';
 import { type MeanChange } from './mean-change';
 import { PageHinkley, type PageHinkleyOptions } from './page-hinkley';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type StrategyName } from '../../contracts/rounds';
 import { type FlatWeights } from '../../model/types';
-import { type ServerState } from '../server-state';
+import { type ServerState } from './server-state';
 import {
   type Aggregation,
   type AggregationContext,

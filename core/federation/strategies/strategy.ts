@@ -3,7 +3,7 @@ import { type CandidateRole } from '../../contracts/deployments';
 import { type LoopParts, type StrategyName } from '../../contracts/rounds';
 import { type LeftOutReason } from '../../contracts/updates';
 import { type FlatWeights } from '../../model/types';
-import { type ServerState } from '../server-state';
+import { type ServerState } from './server-state';
 
 /** One device's update that passed the checks. P = parameters of the network. */
 export interface LocalUpdate {

@@ -3,11 +3,11 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOpti
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
-import { useFastFetch } from './fast-fetch';
-import { useFastProduce } from './fast-produce';
+import { useFastFetch } from './kafkajs-patches/fast-fetch';
+import { useFastProduce } from './kafkajs-patches/fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
-import { useQuietQueue } from './quiet-queue';
+import { useQuietQueue } from './kafkajs-patches/quiet-queue';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
 import { type Kafka, type PartitionOffsets, type Patience, type Position, type Topic } from './types';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DRIFT_DETECTORS } from '../../contracts/live-checks';
-import { type SerialConnection } from '../connection';
+import { type SerialConnection } from '../database/connection';
 import { type TableFigures } from './table-figures';
 
 /** How the champion did when it was checked between rounds, and what drift detection said. */

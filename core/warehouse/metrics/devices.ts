@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type SerialConnection } from '../connection';
+import { type SerialConnection } from '../database/connection';
 import { ACCURACY_BANDS, DEVICE_WINDOWS, WORST_DEVICES } from '../limits';
 import { type TableFigures } from './table-figures';
 

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from '../../platform/metrics';
-import { type SerialConnection } from '../connection';
-import { type SinkReport } from '../sink';
+import { type SerialConnection } from '../database/connection';
+import { type SinkReport } from '../sink/sink';
 import { checkFigures } from './checks';
 import { deviceFigures } from './devices';
 import { modelFigures } from './models';

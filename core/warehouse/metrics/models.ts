@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { isInForce, stageSchema, type Stage } from '../../contracts/deployments';
 import { feedbackSchema, type Feedback } from '../../contracts/feedback';
 import { versionIdSchema, type VersionId } from '../../contracts/ids';
-import { type SerialConnection } from '../connection';
+import { type SerialConnection } from '../database/connection';
 import { VERSIONS_WITH_METRICS } from '../limits';
-import { scoreboard, type ScoreboardLine } from '../rounds';
+import { scoreboard, type ScoreboardLine } from '../queries/rounds';
 import { type TableFigures } from './table-figures';
 
 /** What each version is worth on the live stream. */

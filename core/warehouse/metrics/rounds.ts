@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { DECISIONS, type FederatedRoundResult } from '../../contracts/rounds';
 import { LEFT_OUT_REASONS } from '../../contracts/updates';
-import { type SerialConnection } from '../connection';
+import { type SerialConnection } from '../database/connection';
 import { ROUNDS_WITH_METRICS } from '../limits';
-import { pastRounds } from '../rounds';
+import { pastRounds } from '../queries/rounds';
 import { type TableFigures } from './table-figures';
 
 /** What rounds made and decided: the latest of them one by one, all of them as counts. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { type SerialConnection } from '../connection';
+import { type SerialConnection } from '../database/connection';
 import { type TableFigures } from './table-figures';
 
 /** What lies in the tables: rejects, batch results, sizes. */

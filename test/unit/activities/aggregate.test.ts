@@ -13,9 +13,9 @@ import { parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
 import { encodeFrame } from '../../../core/platform/frames';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
-import { Sink } from '../../../core/warehouse/sink';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { Sink } from '../../../core/warehouse/sink/sink';
 import { MemoryKafka } from '../fleet/memory-kafka';
 import { ask } from '../warehouse/helpers';
 

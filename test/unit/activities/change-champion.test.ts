@@ -7,7 +7,7 @@ import { deployModels } from '../../../activities/shared/registry';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { TOPICS } from '../../../core/contracts/topics';
-import { decodeState, encodeState, emptyState } from '../../../core/federation/server-state';
+import { decodeState, encodeState, emptyState } from '../../../core/federation/strategies/server-state';
 import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
 import { PRODUCT_SHAPE } from '../../../core/model/types';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { shareOut } from '../../../activities/select';
 import { siteNameSchema } from '../../../core/contracts/ids';
 import { type SiteDescription } from '../../../core/contracts/site-reports';
-import { groupsOfFleet } from '../../../core/federation/selection';
+import { groupsOfFleet } from '../../../core/federation/panels/selection';
 
 const site = (name: string, devices: number, more: Partial<SiteDescription> = {}): SiteDescription => ({
   type: 'site',

@@ -8,7 +8,7 @@ import { TOPICS } from '../../../core/contracts/topics';
 import { type SiteDependencies } from '../../../activities/shared/site';
 import { type SiteStore } from '../../../activities/shared/site-store';
 import { openUpdateInbox, type UpdateInbox } from '../../../activities/shared/update-inbox';
-import { WindowRing } from '../../../core/federation/site-data';
+import { WindowRing } from '../../../core/federation/training/window-ring';
 import { followDeployments, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
 import { FEATURES, PRODUCT_SHAPE } from '../../../core/model/types';

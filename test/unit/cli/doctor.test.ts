@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { examine } from '../../../cli/doctor';
+import { examine } from '../../../cli/status/doctor';
 import { silentProgress } from '../../../cli/progress';
 
 let folder: string;

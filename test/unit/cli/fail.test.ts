@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { FedloopError } from '../../../core/contracts/errors';
-import { describeFailure } from '../../../cli/fail';
+import { describeFailure } from '../../../cli/shared/fail';
 
 describe('the one place that turns errors into exit codes', () => {
   const error = new FedloopError('ServerUnavailable', 'Java is missing,\n which Kafka needs', {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { packageFile } from '../../../cli/package-root';
+import { packageFile } from '../../../cli/shared/package-root';
 
 /** What a command says and ends with when Ctrl-C comes while it waits for a server that never answers. */
 async function interruptedWhileAsking(): Promise<{ code: number | null; err: string }> {

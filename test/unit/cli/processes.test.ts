@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFile } from '../../../cli/package-root';
+import { packageFile } from '../../../cli/shared/package-root';
 import { Processes } from '../../../cli/processes/processes';
 import { lastWords } from '../../../cli/processes/last-words';
-import { isAlive } from '../../../cli/running';
+import { isAlive } from '../../../cli/system/running';
 
 let folder: string;
 let processes: Processes;

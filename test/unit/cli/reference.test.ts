@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createProgram } from '../../../cli/main';
-import { packageFile } from '../../../cli/package-root';
-import { renderReference } from '../../../cli/reference';
+import { packageFile } from '../../../cli/shared/package-root';
+import { renderReference } from '../../../cli/reference/reference';
 
 describe('docs/cli.md', () => {
   it('says what the program says (else: npm run build && npm run docs:cli)', () => {

@@ -7,10 +7,10 @@ import {
   subtractScores,
   withoutDevices,
   type ScoreCluster,
-} from '../../../cli/demo/scores';
-import { resultsOf, type Evidence } from '../../../cli/demo/summary';
+} from '../../../cli/results/scores';
+import { resultsOf, type Evidence } from '../../../cli/results/summary';
 import { renderResults } from '../../../cli/demo/table';
-import { type RoundRow } from '../../../cli/demo/questions';
+import { type RoundRow } from '../../../cli/results/questions';
 
 const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
   slot: 'a',

@@ -1,5 +1,5 @@
 import { ROUND_STEPS, type RoundStep } from '../../../core/contracts/steps';
-import { describeStep, fractionOf } from '../../../cli/rounds-progress';
+import { describeStep, fractionOf } from '../../../cli/temporal/rounds-progress';
 
 const at = (step: RoundStep, done: number, of: number) => ({ step, counted: { done, of } });
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFile } from '../../../cli/package-root';
+import { packageFile } from '../../../cli/shared/package-root';
 import { cacheFolder, obtainOnce } from '../../../cli/servers/cache';
 import { findJava, javaMajor } from '../../../cli/servers/java';
 import { kafkaProperties } from '../../../cli/servers/kafka-properties';

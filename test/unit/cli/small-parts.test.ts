@@ -1,8 +1,8 @@
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { renderCsv, renderJson, renderTable } from '../../../cli/answer';
-import { type AnswerTable } from '../../../cli/ask';
+import { renderCsv, renderJson, renderTable } from '../../../cli/query/answer';
+import { type AnswerTable } from '../../../cli/query/ask';
 import { startRoundLink } from '../../../cli/demo/links';
 import { endOf, formatSeconds } from '../../../cli/progress';
 import { plainProgress } from '../../../cli/progress/plain';
@@ -14,10 +14,10 @@ import {
   requireRunning,
   writeRunning,
   type RunningSystem,
-} from '../../../cli/running';
-import { createRunFolder, latestRun, runId } from '../../../cli/run-folder';
-import { interrupted, poll, unlessAborted } from '../../../cli/wait';
-import { readyUrl } from '../../../cli/worker-process';
+} from '../../../cli/system/running';
+import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
+import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
+import { readyUrl } from '../../../cli/system/worker-process';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { packageFile } from '../../../cli/package-root';
+import { packageFile } from '../../../cli/shared/package-root';
 
 /** Which of our dependencies a process has loaded that knows every command and has been asked for none. */
 function loadedAtTheStart(): readonly string[] {

@@ -1,6 +1,6 @@
 import { renderBoard, plainLine } from '../../../cli/actions/watch';
 import { renderStatus } from '../../../cli/actions/status';
-import { type SystemStatus } from '../../../cli/system-status';
+import { type SystemStatus } from '../../../cli/status/system-status';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
   model_version: name,

@@ -1,6 +1,6 @@
 import { ServiceError } from '@temporalio/client';
 import { silentProgress } from '../../../cli/progress';
-import { resultOf } from '../../../cli/workflow-result';
+import { resultOf } from '../../../cli/temporal/workflow-result';
 
 /** What the client throws once its own attempts are used up. */
 function silence(): Error {

@@ -5,7 +5,7 @@ import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { environmentSchema } from '../../../core/contracts/config';
-import { fleetSettingsFrom } from '../../../core/fleet/settings';
+import { fleetSettingsFrom } from '../../../fleet/settings';
 
 const ROOT = resolve(__dirname, '../../..');
 const content: unknown = parse(readFileSync(resolve(ROOT, 'compose.yaml'), 'utf8'), { merge: true });

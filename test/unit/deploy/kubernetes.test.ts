@@ -4,7 +4,7 @@ import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
 import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { WORKER_ROLES } from '../../../cli/worker-process';
+import { WORKER_ROLES } from '../../../cli/system/worker-process';
 import { environmentSchema } from '../../../core/contracts/config';
 import { siteNameSchema } from '../../../core/contracts/ids';
 

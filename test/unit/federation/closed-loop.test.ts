@@ -1,13 +1,22 @@
 import { Matrix, solve } from 'ml-matrix';
-import { acceptsRefit } from '../../../core/federation/acceptance';
-import { clipToMedianNorm } from '../../../core/federation/clipping';
-import { applyEdgeWeights, edgeWeight } from '../../../core/federation/edge-weights';
-import { electCandidate, withEvidence } from '../../../core/federation/evidence';
-import { panelGate } from '../../../core/federation/panel-gate';
-import { addTallies, EMPTY_TALLY, softCorrect, tallyPanel } from '../../../core/federation/panel-tally';
-import { addRefitSums, refitOutputLayer, refitSums, type RefitBlock } from '../../../core/federation/refit';
-import { type Samples } from '../../../core/federation/samples';
-import { settleRound, type JudgedProposal } from '../../../core/federation/settle';
+import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping';
+import { applyEdgeWeights, edgeWeight } from '../../../core/federation/training/edge-weights';
+import { electCandidate, withEvidence } from '../../../core/federation/promotion/elect-candidate';
+import { acceptsRefit, panelGate } from '../../../core/federation/panels/panel-gate';
+import {
+  addTallies,
+  EMPTY_TALLY,
+  softCorrect,
+  tallyPanel,
+} from '../../../core/federation/panels/panel-tally';
+import {
+  addRefitSums,
+  refitOutputLayer,
+  refitSums,
+  type RefitBlock,
+} from '../../../core/federation/panels/refit';
+import { type Samples } from '../../../core/federation/training/samples';
+import { settleRound, type JudgedProposal } from '../../../core/federation/panels/choose-candidates';
 import {
   keptByRealAccuracy,
   responsiveProposal,

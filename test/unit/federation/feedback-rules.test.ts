@@ -1,5 +1,5 @@
 import { feedbackSchema, type Feedback } from '../../../core/contracts/feedback';
-import { effectsOfFeedback } from '../../../core/federation/feedback-rules';
+import { effectsOfFeedback } from '../../../core/federation/training/feedback-rules';
 
 const none = { n: 0, n_correct: 0, accuracy: null };
 const feedback = (about: Record<string, unknown> = {}): Feedback =>

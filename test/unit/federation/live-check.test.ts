@@ -1,6 +1,6 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { judgeChampion } from '../../../core/federation/live-check';
-import { type PairedCluster } from '../../../core/federation/paired';
+import { judgeChampion } from '../../../core/federation/promotion/live-check';
+import { type PairedCluster } from '../../../core/federation/promotion/cluster-interval';
 
 const settings = { margin: 0.002, minWindows: 3, confidence: 0.95 };
 const predecessor = versionIdSchema.parse('v3');

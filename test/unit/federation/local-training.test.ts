@@ -1,10 +1,10 @@
 import { type TrainingSettings } from '../../../core/contracts/rounds';
-import { LocalTrainer, type LocalTraining } from '../../../core/federation/local-training';
-import { scoreLocalModels, scoringPanel } from '../../../core/federation/local-scoring';
-import { sumPanel, tallyProposals } from '../../../core/federation/panel-scoring';
-import { refitSums } from '../../../core/federation/refit';
-import { collectSamples, recentSamples } from '../../../core/federation/samples';
-import { WindowRing } from '../../../core/federation/site-data';
+import { LocalTrainer, type LocalTraining } from '../../../core/federation/training/local-training';
+import { scoreLocalModels, scoringPanel } from '../../../core/federation/panels/local-scoring';
+import { sumPanel, tallyProposals } from '../../../core/federation/panels/panel-scoring';
+import { refitSums } from '../../../core/federation/panels/refit';
+import { collectSamples, recentSamples } from '../../../core/federation/training/samples';
+import { WindowRing } from '../../../core/federation/training/window-ring';
 import { hiddenActivations, ModelsOnSamples } from '../../../core/model/batch-predictor';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
 import { forward, initialWeights } from '../../../core/model/network';

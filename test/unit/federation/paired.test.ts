@@ -1,5 +1,9 @@
-import { decidePromotion } from '../../../core/federation/gate';
-import { accuracyInterval, pairedChange, type PairedCluster } from '../../../core/federation/paired';
+import { decidePromotion } from '../../../core/federation/promotion/gate';
+import {
+  accuracyInterval,
+  pairedChange,
+  type PairedCluster,
+} from '../../../core/federation/promotion/cluster-interval';
 
 const gate = { margin: 0.002, minWindows: 3, confidence: 0.95 };
 

@@ -1,4 +1,4 @@
-import { epsilonSpent } from '../../../core/federation/privacy';
+import { epsilonSpent } from '../../../core/federation/aggregation/privacy';
 
 describe('what differential privacy has cost', () => {
   it('is nothing before the first round', () => {

@@ -7,7 +7,7 @@ import {
   quotas,
   type RoundPlan,
   type SelectableDevice,
-} from '../../../core/federation/selection';
+} from '../../../core/federation/panels/selection';
 
 const fleet = (devices: number, groups: number): SelectableDevice[] =>
   Array.from({ length: devices }, (_, at) => ({

@@ -1,4 +1,4 @@
-import { selfReportGap } from '../../../core/federation/self-reports';
+import { selfReportGap } from '../../../core/federation/aggregation/self-reports';
 
 const report = (deviceId: string, selfReportedAccuracy: number, realAccuracy: number | null) => ({
   deviceId,

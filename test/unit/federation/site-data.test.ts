@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { FedloopError } from '../../../core/contracts/errors';
-import { WindowRing } from '../../../core/federation/site-data';
+import { WindowRing } from '../../../core/federation/training/window-ring';
 
 const W = 30_000_000;
 const ring = (windows = 5): WindowRing => new WindowRing({ windowMicros: W, windows });

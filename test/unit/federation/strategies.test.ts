@@ -2,14 +2,14 @@ import {
   aggregateRound,
   type AggregateRequest,
   type RoundAggregation,
-} from '../../../core/federation/aggregate';
+} from '../../../core/federation/aggregation/aggregate';
 import {
   NOISY_STRATEGIES,
   partsFor,
   STRATEGY_NAMES,
   type StrategyName,
 } from '../../../core/contracts/rounds';
-import { decodeState, encodeState, withoutMomentum } from '../../../core/federation/server-state';
+import { decodeState, encodeState, withoutMomentum } from '../../../core/federation/strategies/server-state';
 import { listStrategies, settingsFor, strategyByName } from '../../../core/federation/strategies';
 import { krumScores } from '../../../core/federation/strategies/multi-krum';
 import { type LocalUpdate } from '../../../core/federation/strategies/strategy';

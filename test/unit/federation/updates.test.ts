@@ -1,12 +1,12 @@
 import { versionIdSchema, siteNameSchema } from '../../../core/contracts/ids';
 import { type ScoreMessage } from '../../../core/contracts/updates';
-import { realAccuracies } from '../../../core/federation/local-scoring';
+import { realAccuracies } from '../../../core/federation/panels/local-scoring';
 import {
   checkUpdates,
   countReasons,
   requireUpdates,
   type ReceivedChunk,
-} from '../../../core/federation/update-checks';
+} from '../../../core/federation/aggregation/update-checks';
 
 const site = siteNameSchema.parse('main');
 const v0 = versionIdSchema.parse('v0');

@@ -1,7 +1,7 @@
-import { eventText } from '../../../core/fleet/event-text';
-import { windowEvents, type FleetEvent } from '../../../core/fleet/events';
-import { windowSeries } from '../../../core/fleet/means';
-import { planFleet, type DevicePlan, type FleetPlan } from '../../../core/fleet/plan';
+import { eventText } from '../../../fleet/event-text';
+import { windowEvents, type FleetEvent } from '../../../fleet/events';
+import { windowSeries } from '../../../fleet/means';
+import { planFleet, type DevicePlan, type FleetPlan } from '../../../fleet/plan';
 import { deviceIdSchema } from '../../../core/contracts/ids';
 import { GRID, recordedSeries, spread, weather } from './synthetic';
 

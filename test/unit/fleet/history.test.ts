@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyChunkSchema } from '../../../core/contracts/blocks';
-import { fleetTruthSchema, writeHistory } from '../../../core/fleet/history';
-import { planFleet } from '../../../core/fleet/plan';
-import { historySnapshot } from '../../../core/fleet/snapshot';
+import { fleetTruthSchema, writeHistory } from '../../../fleet/history';
+import { planFleet } from '../../../fleet/plan';
+import { historySnapshot } from '../../../fleet/snapshot';
 import { partitionOf } from '../../../core/platform/kafka';
 import { GRID, recordedSeries, weather } from './synthetic';
 

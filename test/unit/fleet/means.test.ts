@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { windowSeries } from '../../../core/fleet/means';
-import { planFleet, type DevicePlan, type FleetPlan } from '../../../core/fleet/plan';
+import { windowSeries } from '../../../fleet/means';
+import { planFleet, type DevicePlan, type FleetPlan } from '../../../fleet/plan';
 import { counting, recordedSeries, spread, weather } from './synthetic';
 
 const plan = planFleet(weather(), { seed: 4, devices: 400, liveWindows: 72, scenario: 'everyday' });

@@ -1,5 +1,5 @@
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { mayBeAhead, restAfter, simulatedNow, timeAskedFor } from '../../../core/fleet/pacing';
+import { mayBeAhead, restAfter, simulatedNow, timeAskedFor } from '../../../fleet/pacing';
 import { GRID } from './synthetic';
 
 const request = { type: 'window-request', id: 'round-1', windows: 3, from_window: null } as const;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { FedloopError } from '../../../core/contracts/errors';
-import { FAULTS } from '../../../core/fleet/faults';
-import { planFleet, type FleetPlan } from '../../../core/fleet/plan';
-import { SCENARIOS } from '../../../core/fleet/settings';
+import { FAULTS } from '../../../fleet/faults';
+import { planFleet, type FleetPlan } from '../../../fleet/plan';
+import { SCENARIOS } from '../../../fleet/settings';
 import { recordedSeries, weather } from './synthetic';
 
 const recording = weather();

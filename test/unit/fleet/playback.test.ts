@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { windowEvents, type FleetEvent } from '../../../core/fleet/events';
-import { planFleet } from '../../../core/fleet/plan';
-import { Playback, type LastRecord } from '../../../core/fleet/playback';
+import { windowEvents, type FleetEvent } from '../../../fleet/events';
+import { planFleet } from '../../../fleet/plan';
+import { Playback, type LastRecord } from '../../../fleet/playback';
 import { GRID, weather } from './synthetic';
 
 const PARTITIONS = 3;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { commonStep, fillShortGaps, stepsOf } from '../../../core/fleet/recording';
+import { commonStep, fillShortGaps, stepsOf } from '../../../fleet/recording';
 import { weather } from './synthetic';
 
 const filled = (...values: number[]): number[] => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { FedloopError } from '../../../core/contracts/errors';
-import { loadRecording } from '../../../core/fleet/series';
+import { loadRecording } from '../../../fleet/series';
 
 const HOUR = 3_600_000;
 const START = Date.parse('2020-01-01T00:00:00Z');

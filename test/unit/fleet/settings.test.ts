@@ -1,4 +1,4 @@
-import { fleetSettingsFrom, fleetSettingsSchema } from '../../../core/fleet/settings';
+import { fleetSettingsFrom, fleetSettingsSchema } from '../../../fleet/settings';
 
 describe('settings of a fleet', () => {
   it('have a default for everything', () => {

@@ -1,5 +1,5 @@
-import { type LiveGrid } from '../../../core/fleet/events';
-import { type RecordedSeries, type Recording } from '../../../core/fleet/recording';
+import { type LiveGrid } from '../../../fleet/events';
+import { type RecordedSeries, type Recording } from '../../../fleet/recording';
 
 /** Recordings that a test can reason about: no files, no randomness. */
 export function recordedSeries(

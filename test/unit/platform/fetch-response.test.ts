@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import { decodeFetchResponse, type FetchedRecord } from '../../../core/platform/kafka/fetch-response';
+import {
+  decodeFetchResponse,
+  type FetchedRecord,
+} from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
 
 /** The library's own writer and reader: what a response looks like, and what it means. */
 const library = createRequire(__filename);

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import { decodeFetchResponse } from '../../../core/platform/kafka/fetch-response';
+import { decodeFetchResponse } from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
 import {
   encodeProduceRequest,
   type ProducedMessage,
   type ProduceRequest,
-} from '../../../core/platform/kafka/produce-request';
+} from '../../../core/platform/kafka/kafkajs-patches/produce-request';
 
 /** The library's own checksum and writer: what the broker is used to. */
 const library = createRequire(__filename);

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { useQuietQueue } from '../../../core/platform/kafka/quiet-queue';
+import { useQuietQueue } from '../../../core/platform/kafka/kafkajs-patches/quiet-queue';
 
 interface Queue {
   throttledUntil: number;

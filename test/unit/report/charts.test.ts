@@ -1,4 +1,4 @@
-import { span } from '../../../cli/format';
+import { span } from '../../../cli/shared/format';
 import { tickSeconds } from '../../../cli/report/charts/timeline';
 import { colourOfLine } from '../../../cli/report/charts/windows';
 

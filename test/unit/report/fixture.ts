@@ -1,11 +1,11 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type FederatedRoundResult } from '../../../core/contracts/rounds';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
-import { saveRound } from '../../../core/warehouse/rounds';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { saveRound } from '../../../core/warehouse/queries/rounds';
 import { ensureSettings } from '../../../core/warehouse/settings';
-import { Sink } from '../../../core/warehouse/sink';
+import { Sink } from '../../../core/warehouse/sink/sink';
 import { seededRandom } from '../../../core/platform/random';
 import {
   analysisBlock,

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HtmlValidate } from 'html-validate';
 import { z } from 'zod';
-import { askConnection } from '../../../cli/ask-file';
-import { percent, points, signed } from '../../../cli/format';
+import { askConnection } from '../../../cli/query/ask-file';
+import { percent, points, signed } from '../../../cli/shared/format';
 import { collectReport } from '../../../cli/report/collect';
 import { type ReportData } from '../../../cli/report/data';
 import { headline, renderReport } from '../../../cli/report/page';
-import { type Warehouse } from '../../../core/warehouse/open';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse } from '../../../core/warehouse/open';
+import { type Warehouse } from '../../../core/warehouse/database/open';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse } from '../../../core/warehouse/database/open';
 import { DEVICES, HOSTILE, reportFixture } from './fixture';
 
 const rawRow = z.object({

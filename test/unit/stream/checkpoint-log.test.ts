@@ -4,8 +4,8 @@ import {
   checkpointKeys,
 } from '../../../core/contracts/checkpoints';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { PartitionLog } from '../../../core/stream/checkpoint-log';
-import { piecesOf, readPiece } from '../../../core/stream/checkpoint-pieces';
+import { PartitionLog } from '../../../core/stream/ownership/checkpoint-log';
+import { piecesOf, readPiece } from '../../../core/stream/ownership/checkpoint-chunks';
 import { CHECKPOINT_PIECE_BYTES } from '../../../core/stream/limits';
 
 const V1 = versionIdSchema.parse('v1');

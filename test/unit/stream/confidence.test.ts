@@ -1,6 +1,6 @@
 import { seededRandom } from '../../../core/platform/random';
-import { deviceFactor, type Outcome, VersionErrors } from '../../../core/stream/confidence';
-import { Recalibration } from '../../../core/stream/recalibration';
+import { deviceFactor, type Outcome, VersionErrors } from '../../../core/stream/forecasts/confidence';
+import { Recalibration } from '../../../core/stream/forecasts/recalibration';
 
 const TOLERANCE = 1;
 const random = seededRandom(7, 'confidence');

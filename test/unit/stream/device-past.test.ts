@@ -1,5 +1,5 @@
 import { type HistoryChunk } from '../../../core/contracts/blocks';
-import { Snapshots } from '../../../core/stream/device-past';
+import { Snapshots } from '../../../core/stream/ownership/history-snapshots';
 import { WINDOW } from './support';
 
 const chunk = (snapshot: string, chunks: number): HistoryChunk => ({

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { parseEvent } from '../../../core/stream/parse';
-import { emptyEvent } from '../../../core/stream/event';
+import { parseEvent } from '../../../core/stream/parse/parse';
+import { emptyEvent } from '../../../core/stream/parse/event';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { Driver, noChange, reading, SECOND, SETTINGS, type TestEvent, WINDOW } from './support';
 

@@ -1,6 +1,6 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { FEATURES, LAGS } from '../../../core/model/types';
-import { type ForecastRequest } from '../../../core/stream/forecaster';
+import { type ForecastRequest } from '../../../core/stream/forecasts/forecaster';
 import { Driver, reading, SETTINGS, WINDOW } from './support';
 
 const V1 = versionIdSchema.parse('v1');

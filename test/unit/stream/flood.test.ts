@@ -1,4 +1,4 @@
-import { FloodWatch } from '../../../core/stream/flood';
+import { FloodWatch } from '../../../core/stream/backpressure/flood';
 
 /** What is reported, device counts being looked at every ten seconds. */
 function told(...devices: number[]): (number | undefined)[] {

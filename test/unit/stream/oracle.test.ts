@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { jsonReport } from '../../../cli/actions/replay-output';
 import { isoOfMicros } from '../../../core/contracts/time';
 import { partitionOf } from '../../../core/platform/kafka';
-import { linesOf } from '../../../core/stream/lines';
-import { replayLines } from '../../../core/stream/replay';
+import { linesOf } from '../../../core/stream/parse/lines';
+import { replayLines } from '../../../core/stream/replay/replay';
 import { noChange, SECOND, SETTINGS, WINDOW } from './support';
 
 /**

@@ -1,5 +1,5 @@
 import { type OutgoingMessage, type Producer } from '../../../core/platform/kafka';
-import { Outbox } from '../../../core/stream/outbox';
+import { Outbox } from '../../../core/stream/ownership/outbox';
 
 /** A producer whose sends end when told to. */
 class SlowProducer implements Producer {

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
-import { emptyEvent, type EventFields, hashOfId, type MalformedDetail } from '../../../core/stream/event';
-import { parseEvent } from '../../../core/stream/parse';
-import { parseCarefully } from '../../../core/stream/parse-carefully';
-import { scanEvent } from '../../../core/stream/scan-event';
+import {
+  emptyEvent,
+  type EventFields,
+  hashOfId,
+  type MalformedDetail,
+} from '../../../core/stream/parse/event';
+import { parseEvent } from '../../../core/stream/parse/parse';
+import { parseCarefully } from '../../../core/stream/parse/parse-strict';
+import { scanEvent } from '../../../core/stream/parse/parse-fast';
 
 const AT = '2020-01-01T00:00:00Z';
 const MICROS = 1_577_836_800_000_000;

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { LAGS } from '../../../core/model/types';
 import { PartitionEngine } from '../../../core/stream/engine';
-import { type Forecaster } from '../../../core/stream/forecaster';
-import { type ClosedWindow } from '../../../core/stream/rows';
-import { encodeState, restoreState } from '../../../core/stream/state-codec';
+import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
+import { type ClosedWindow } from '../../../core/stream/windows/rows';
+import { encodeState, restoreState } from '../../../core/stream/ownership/state-codec';
 import { bytesOf, Driver, reading, SETTINGS, type TestEvent, WINDOW } from './support';
 
 const V0 = versionIdSchema.parse('v0');

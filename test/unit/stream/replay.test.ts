@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { replay as replayFile } from '../../../cli/actions/replay';
 import { jsonReport } from '../../../cli/actions/replay-output';
-import { linesOf } from '../../../core/stream/lines';
+import { linesOf } from '../../../core/stream/parse/lines';
 import { MAX_EVENT_BYTES } from '../../../core/stream/limits';
-import { replayLines, type ReplayOptions } from '../../../core/stream/replay';
+import { replayLines, type ReplayOptions } from '../../../core/stream/replay/replay';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { noChange, SETTINGS } from './support';
 

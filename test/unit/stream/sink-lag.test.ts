@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { SINK_LAG_PAUSE_BLOCKS, SINK_LAG_RESUME_BLOCKS } from '../../../core/stream/limits';
-import { furthestBehind, heldBack } from '../../../core/stream/sink-lag';
+import { furthestBehind, heldBack } from '../../../core/stream/backpressure/sink-lag';
 
 const end = (partition: number, high: number) => ({ partition, low: 0, high });
 

@@ -1,4 +1,4 @@
-import { grubbsCritical, largestAbsZ, sampleStddev } from '../../../core/stream/statistics';
+import { grubbsCritical, largestAbsZ, sampleStddev } from '../../../core/stream/windows/statistics';
 
 describe("Grubbs' test", () => {
   it.each([

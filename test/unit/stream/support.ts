@@ -1,8 +1,8 @@
 import { type StreamSettings } from '../../../core/contracts/settings';
 import { closeDueWindows, closeIdleWindows, flushWindows } from '../../../core/stream/closing';
 import { PartitionEngine } from '../../../core/stream/engine';
-import { type Forecaster } from '../../../core/stream/forecaster';
-import { type ClosedWindow } from '../../../core/stream/rows';
+import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
+import { type ClosedWindow } from '../../../core/stream/windows/rows';
 
 export const SECOND = 1_000_000;
 export const WINDOW = 30 * SECOND;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { microsOfIso, microsOfMillis } from '../../../core/stream/timestamps';
+import { microsOfIso, microsOfMillis } from '../../../core/stream/parse/timestamps';
 
 const iso = (text: string): number => {
   const bytes = Buffer.from(text);
@@ -84,8 +84,8 @@ describe('ISO 8601 event times', () => {
       const Module = require('node:module');
       Module._extensions['.ts'] = (module, file) =>
         module._compile(transformSync(readFileSync(file, 'utf8'), { filename: file, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } }).code, file);
-      const { parseEvent } = require('./core/stream/parse.ts');
-      const { emptyEvent } = require('./core/stream/event.ts');
+      const { parseEvent } = require('./core/stream/parse/parse.ts');
+      const { emptyEvent } = require('./core/stream/parse/event.ts');
       const { isoOfMicros } = require('./core/contracts/time.ts');
       const event = emptyEvent();
       const bad = parseEvent(Buffer.from(JSON.stringify({ device_id: 'a', timestamp: '2020-06-01T12:00:00', temperature: 1 })), event);

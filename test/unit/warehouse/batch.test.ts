@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { runBatch } from '../../../core/warehouse/batch';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { runBatch } from '../../../core/warehouse/batch/run-batch';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { ask, temporaryFolder } from './helpers';
 
 const root = temporaryFolder();

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { calibrationOf, skillOf, tendencyOf } from '../../../core/warehouse/feedback';
+import { calibrationOf, skillOf, tendencyOf } from '../../../core/warehouse/queries/feedback-figures';
 
 const counts = (
   truePositive: number,

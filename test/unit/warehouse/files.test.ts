@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { compactWarehouse, exportWarehouse } from '../../../core/warehouse/files';
-import { openWarehouse } from '../../../core/warehouse/open';
+import { compactWarehouse, exportWarehouse } from '../../../core/warehouse/database/files';
+import { openWarehouse } from '../../../core/warehouse/database/open';
 import { ensureSettings } from '../../../core/warehouse/settings';
-import { Sink } from '../../../core/warehouse/sink';
+import { Sink } from '../../../core/warehouse/sink/sink';
 import { ask, batch, evaluationBlock, record, temporaryFolder, withConnection } from './helpers';
 
 let folder: ReturnType<typeof temporaryFolder>;

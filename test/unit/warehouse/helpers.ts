@@ -7,9 +7,9 @@ import { versionIdSchema } from '../../../core/contracts/ids';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { TOPICS } from '../../../core/contracts/topics';
 import { encodeFrame } from '../../../core/platform/frames';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { type Warehouse } from '../../../core/warehouse/open';
-import { type SinkRecord, type SinkRecords } from '../../../core/warehouse/records';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { type Warehouse } from '../../../core/warehouse/database/open';
+import { type SinkRecord, type SinkRecords } from '../../../core/warehouse/sink/records';
 
 export const WINDOW = DEFAULT_STREAM_SETTINGS.windowMicros;
 /** 2020-01-01T00:00:00Z. */

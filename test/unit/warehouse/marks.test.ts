@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { completeBefore, fence, judge, type Mark, type Place } from '../../../core/warehouse/marks';
+import { completeBefore, fence, judge, type Mark, type Place } from '../../../core/warehouse/sink/marks';
 
 const place = (windowStart: number, ordinal: number, last: boolean): Place => ({
   windowStart,

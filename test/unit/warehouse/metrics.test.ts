@@ -1,9 +1,9 @@
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
-import { type SerialConnection } from '../../../core/warehouse/connection';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
-import { saveRound } from '../../../core/warehouse/rounds';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { saveRound } from '../../../core/warehouse/queries/rounds';
 import { T0, temporaryFolder, WINDOW } from './helpers';
 
 let folder: ReturnType<typeof temporaryFolder>;

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openWarehouse } from '../../../core/warehouse/open';
-import { migrate } from '../../../core/warehouse/migrations';
-import { MIGRATIONS } from '../../../core/warehouse/schema';
+import { openWarehouse } from '../../../core/warehouse/database/open';
+import { migrate } from '../../../core/warehouse/database/migrations';
+import { MIGRATIONS } from '../../../core/warehouse/database/schema';
 import { ask, temporaryFolder, withConnection } from './helpers';
 
 const folder = temporaryFolder();

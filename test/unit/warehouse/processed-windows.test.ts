@@ -4,7 +4,7 @@ import {
   readDeviceSlots,
   readProcessedWindows,
   type ProcessedWindow,
-} from '../../../core/warehouse/processed-windows';
+} from '../../../core/warehouse/batch/processed-windows';
 import { ROWS_PER_CHUNK } from '../../../core/warehouse/limits';
 import { T0, temporaryFolder, WINDOW } from './helpers';
 

@@ -3,16 +3,16 @@ import { z } from 'zod';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { seededRandom } from '../../../core/platform/random';
-import { compareVersions, compareWithPersistence } from '../../../core/warehouse/comparison';
-import { type SerialConnection } from '../../../core/warehouse/connection';
+import { compareVersions, compareWithPersistence } from '../../../core/warehouse/queries/comparison';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import {
   deviceFeedbackOfRange,
   worstDevicesIn,
   worstDevicesOfRange,
-} from '../../../core/warehouse/device-feedback';
-import { feedbackOfRange } from '../../../core/warehouse/feedback-queries';
-import { storeFeedback } from '../../../core/warehouse/feedback-store';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+} from '../../../core/warehouse/feedback/by-device';
+import { feedbackOfRange } from '../../../core/warehouse/feedback/queries';
+import { storeFeedback } from '../../../core/warehouse/feedback/store';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import {
   championHistory,
   evidenceOfRounds,
@@ -21,11 +21,11 @@ import {
   saveRound,
   scoreboard,
   selfReports,
-} from '../../../core/warehouse/rounds';
+} from '../../../core/warehouse/queries/rounds';
 import { ensureSettings } from '../../../core/warehouse/settings';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { Sink } from '../../../core/warehouse/sink';
-import { list } from '../../../core/warehouse/values';
+import { Sink } from '../../../core/warehouse/sink/sink';
+import { list } from '../../../core/warehouse/database/values';
 import { batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from './helpers';
 
 let warehouse: Warehouse;

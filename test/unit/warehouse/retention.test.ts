@@ -1,11 +1,11 @@
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows, Retention } from '../../../core/warehouse/retention';
-import { scoreboard } from '../../../core/warehouse/rounds';
+import { scoreboard } from '../../../core/warehouse/queries/rounds';
 import { ensureSettings } from '../../../core/warehouse/settings';
-import { Sink } from '../../../core/warehouse/sink';
-import { addFinishedDays } from '../../../core/warehouse/stream-days';
+import { Sink } from '../../../core/warehouse/sink/sink';
+import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
 import { analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
 
 const DAY = 86_400_000_000;

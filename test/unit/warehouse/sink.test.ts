@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { TOPICS } from '../../../core/contracts/topics';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
-import { Sink } from '../../../core/warehouse/sink';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { Sink } from '../../../core/warehouse/sink/sink';
 import {
   analysisBlock,
   ask,

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { createMetrics, serveHttp, type HttpServer } from '../../../core/platform/metrics';
-import { type SerialConnection } from '../../../core/warehouse/connection';
-import { openWarehouse, type Warehouse } from '../../../core/warehouse/open';
-import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/sql';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/queries/sql-route';
 import { ask, temporaryFolder } from './helpers';
 
 const folder = temporaryFolder();

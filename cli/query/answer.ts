@@ -1,0 +1,54 @@
+import Table from 'cli-table3';
+import { outColours as pc } from '../shared/colours';
+import { type AnswerTable } from './ask';
+import { printable } from '../shared/format';
+import { linesOf, PLAIN_TABLE } from '../shared/table-style';
+
+/** Decimals beyond this say nothing to a reader; `--json` and `--csv` have all of them. */
+const SHOWN_DIGITS = 6;
+
+/** As a table for people: numbers to the right, nulls dim. */
+export function renderTable(answer: AnswerTable): string {
+  const numeric = answer.columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/i.test(type));
+  const table = new Table({
+    head: answer.columns.map(({ name }) => pc.bold(name)),
+    colAligns: numeric.map((right) => (right ? 'right' : 'left')),
+    ...PLAIN_TABLE,
+  });
+  table.push(...cellsOf(answer).map((row) => row.map(shown)));
+  const rows = answer.rows.length === 1 ? '1 row' : `${answer.rows.length.toLocaleString('en')} rows`;
+  return `${linesOf(table)}\n${pc.dim(rows)}\n`;
+}
+
+/** An array of objects, one a row. */
+export function renderJson(answer: AnswerTable): string {
+  return `${JSON.stringify(answer.rows, null, 2)}\n`;
+}
+
+/** RFC 4180, with `\n` at the ends of lines; null is an empty field. */
+export function renderCsv(answer: AnswerTable): string {
+  const lines = [answer.columns.map(({ name }) => name), ...cellsOf(answer)];
+  return lines.map((cells) => `${cells.map(csvCell).join(',')}\n`).join('');
+}
+
+/** Row by row, in the order of the columns. */
+function cellsOf({ columns, rows }: AnswerTable): readonly (readonly unknown[])[] {
+  return rows.map((row) => columns.map(({ name }) => row[name]));
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return pc.dim('NULL');
+  if (typeof value === 'number' && !Number.isInteger(value))
+    return String(Number(value.toPrecision(SHOWN_DIGITS)));
+  return printable(textOf(value));
+}
+
+function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  const text = textOf(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,39 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { readEnvironment } from '../../core/platform/config';
+import { latestRun, type RunFolder } from '../system/run-folder';
+import { type Session } from '../system/session';
+
+/** A warehouse that no running system of this folder owns, and the processed files that belong to it. */
+export interface WarehouseAtRest {
+  readonly warehouse: string;
+  readonly processed: string;
+}
+
+/**
+ * The warehouse that questions and counting go to while nothing runs here: FEDLOOP_WAREHOUSE where it is set, else the latest run's, else
+ * the place where a deployment of this folder would have it.
+ */
+export async function warehouseAtRest(session: Session): Promise<WarehouseAtRest> {
+  const env = readEnvironment(session.env);
+  const own = {
+    warehouse: resolve(session.folder, env.FEDLOOP_WAREHOUSE),
+    processed: resolve(session.folder, env.FEDLOOP_PROCESSED),
+  };
+  if ((session.env['FEDLOOP_WAREHOUSE'] ?? '') !== '') return own;
+  const run: RunFolder | undefined = await latestRun(session.folder);
+  return run === undefined ? own : { warehouse: run.warehouse, processed: run.processed };
+}
+
+/**
+ * The same, for whoever only asks: a warehouse that isn't there yet has no answers.
+ * @throws FedloopError `NotFound`
+ */
+export async function existingWarehouse(session: Session): Promise<string> {
+  const { warehouse } = await warehouseAtRest(session);
+  if ((await stat(warehouse).catch(() => undefined))?.isFile() === true) return warehouse;
+  throw new FedloopError('NotFound', 'there is no run in this folder yet', {
+    hint: 'Start one with `fedloop demo`.',
+  });
+}

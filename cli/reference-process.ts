@@ -1,7 +1,0 @@
-import { writeFileSync } from 'node:fs';
-import { createProgram } from './main';
-import { packageFile } from './package-root';
-import { renderReference } from './reference';
-
-// `npm run docs:cli`: write docs/cli.md anew.
-writeFileSync(packageFile('docs', 'cli.md'), renderReference(createProgram()));

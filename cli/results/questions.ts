@@ -1,0 +1,199 @@
+import { z } from 'zod';
+import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
+import { decisionSchema } from '../../core/contracts/rounds';
+import { candidateRoleSchema } from '../../core/contracts/deployments';
+import { quoted, type Ask } from '../../core/warehouse/database/ask';
+import { upTo, type Cut } from '../../core/warehouse/queries/cutoff';
+import { type ScoreCluster } from './scores';
+
+/** What the report asks of the tables. Every number that it shows comes from here. */
+
+/** Rows of one answer; more are asked for in further pages. */
+const PAGE_ROWS = 50_000;
+/** Device ids in one question: about 60 KB of text. */
+const DEVICES_PER_QUESTION = 1_000;
+
+const roundRow = z.object({
+  round: z.number(),
+  model_version: versionIdSchema,
+  champion: versionIdSchema,
+  decision: decisionSchema,
+  reason: z.string(),
+  strategy: z.string(),
+  role: candidateRoleSchema.nullable(),
+  windows: z.number(),
+  evaluations: z.number(),
+  accuracy: z.number(),
+  champion_accuracy: z.number(),
+  paired_change: z.number(),
+  paired_change_low: z.number(),
+  paired_change_high: z.number(),
+  self_reported_accuracy: z.number().nullable(),
+  local_real_accuracy: z.number().nullable(),
+  updates_trained: z.number(),
+  updates_used: z.number(),
+});
+export type RoundRow = z.infer<typeof roundRow>;
+
+/** Every round that was decided, or the latest `last` of them; oldest first. */
+export async function askRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
+  const rounds = await ask(
+    roundRow,
+    `SELECT round, model_version, champion, decision, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
+            champion_accuracy, paired_change, paired_change_low, paired_change_high, self_reported_accuracy, local_real_accuracy,
+            updates_trained, updates_used
+     FROM federated_rounds ORDER BY round DESC ${last === undefined ? '' : `LIMIT ${last}`}`,
+  );
+  return [...rounds].reverse();
+}
+
+const scoreRow = z.object({
+  slot: z.string(),
+  window_start: z.number(),
+  n: z.number(),
+  correct: z.number(),
+  error: z.number(),
+  absolute_error: z.number(),
+  persistence_absolute_error: z.number(),
+  persistence_correct: z.number(),
+});
+
+/** Devices of one stretch, or the device alone where nothing is known of it: what sees the same weather. */
+const SLOT = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
+const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
+const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
+
+/** Which rows are counted: those of complete windows, of some devices alone where they are given. */
+export interface Counted {
+  readonly cut: Cut;
+  readonly devices?: readonly string[];
+}
+
+/** Sums of one version's evaluations by stretch and window. */
+export function askScores(ask: Ask, version: VersionId, counted: Counted): Promise<readonly ScoreCluster[]> {
+  return askClusters(
+    ask,
+    `SELECT device_id, window_start, error, persistence_error, is_correct FROM model_evaluations
+     WHERE model_version = ${quoted(version)}`,
+    counted,
+  );
+}
+
+/** The same for persistence itself, on every device-window that any version forecast. */
+export function askPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
+  return askClusters(
+    ask,
+    `SELECT DISTINCT device_id, window_start, persistence_error AS error, persistence_error,
+            abs(persistence_error) <= ${TOLERANCE} AS is_correct
+     FROM model_evaluations`,
+    counted,
+  );
+}
+
+async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promise<readonly ScoreCluster[]> {
+  const rows = await askCounted(
+    ask,
+    scoreRow,
+    counted,
+    (chosen) => `
+    SELECT ${SLOT('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
+           count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
+           sum(abs(persistence_error)) AS persistence_absolute_error,
+           count(*) FILTER (WHERE abs(persistence_error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
+    FROM (${forecasts}) AS rows LEFT JOIN devices USING (device_id)
+    WHERE ${chosen('rows')}
+    GROUP BY ALL`,
+  );
+  return rows.map((row) => ({
+    slot: row.slot,
+    windowStart: row.window_start,
+    n: row.n,
+    correct: row.correct,
+    error: row.error,
+    absoluteError: row.absolute_error,
+    persistenceAbsoluteError: row.persistence_absolute_error,
+    persistenceCorrect: row.persistence_correct,
+  }));
+}
+
+const pairRow = z.object({
+  slot: z.string(),
+  window_start: z.number(),
+  n: z.number(),
+  candidate_correct: z.number(),
+  champion_correct: z.number(),
+});
+
+/** Two versions on the device-windows that both forecast. */
+export async function askPairs(
+  ask: Ask,
+  candidate: VersionId,
+  champion: VersionId,
+  counted: Counted,
+): Promise<readonly PairedCluster[]> {
+  const rows = await askCounted(
+    ask,
+    pairRow,
+    counted,
+    (chosen) => `
+    SELECT ${SLOT('candidate')} AS slot, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
+           count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
+           count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
+    FROM model_evaluations AS candidate
+    JOIN model_evaluations AS champion
+      ON champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start
+    LEFT JOIN devices ON devices.device_id = candidate.device_id
+    WHERE candidate.model_version = ${quoted(candidate)} AND champion.model_version = ${quoted(champion)}
+      AND ${chosen('candidate')}
+    GROUP BY ALL`,
+  );
+  return rows.map(({ slot, window_start, n, candidate_correct, champion_correct }) => ({
+    slot,
+    windowStart: window_start,
+    n,
+    candidateCorrect: candidate_correct,
+    championCorrect: champion_correct,
+  }));
+}
+
+/** Ask for all devices, or for chosen ones in portions, page by page. `chosen` is the condition for rows of a table. */
+async function askCounted<Row extends z.ZodType>(
+  ask: Ask,
+  row: Row,
+  { cut, devices }: Counted,
+  sqlOf: (chosen: (table: string) => string) => string,
+): Promise<readonly z.infer<Row>[]> {
+  if (devices === undefined)
+    return askPages(
+      ask,
+      row,
+      sqlOf((table) => `true${upTo(cut, `${table}.window_start`)}`),
+    );
+  const answers: z.infer<Row>[] = [];
+  for (let first = 0; first < devices.length; first += DEVICES_PER_QUESTION) {
+    const list = devices
+      .slice(first, first + DEVICES_PER_QUESTION)
+      .map(quoted)
+      .join(', ');
+    const sql = sqlOf((table) => `${table}.device_id IN (${list})${upTo(cut, `${table}.window_start`)}`);
+    answers.push(...(await askPages(ask, row, sql)));
+  }
+  return answers;
+}
+
+async function askPages<Row extends z.ZodType>(
+  ask: Ask,
+  row: Row,
+  sql: string,
+): Promise<readonly z.infer<Row>[]> {
+  const answers: z.infer<Row>[] = [];
+  for (;;) {
+    const page = await ask(
+      row,
+      `${sql} ORDER BY window_start, slot LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
+    );
+    answers.push(...page);
+    if (page.length < PAGE_ROWS) return answers;
+  }
+}

@@ -1,0 +1,55 @@
+import { CommanderError } from 'commander';
+import { errorColours as pc } from './colours';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+
+/** What a command ends with, for the help text and the documentation. */
+export const EXIT_CODES = {
+  0: 'done',
+  1: 'the work itself failed, such as a round that nothing could be measured in',
+  2: 'the request cannot be carried out as it stands: options, data, ports, missing programs, servers that do not answer',
+  130: 'stopped by Ctrl-C',
+} as const;
+
+const BAD_REQUEST = 2;
+const FAILED = 1;
+
+/** What to print on stderr and what to end with. */
+export interface Failure {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/**
+ * Everything that a command can throw, as one sentence, a hint and an exit code. The one place that decides.
+ * @param verbose adds the stack and the causes.
+ */
+export function describeFailure(thrown: unknown, verbose: boolean): Failure {
+  if (thrown instanceof CommanderError) {
+    // Commander has said it already; help and version are no failures.
+    return { text: '', exitCode: thrown.exitCode === 0 ? 0 : BAD_REQUEST };
+  }
+  const exitCode = thrown instanceof FedloopError ? thrown.exitCode : FAILED;
+  const known = thrown instanceof FedloopError;
+  if (known && thrown.code === 'Interrupted') return { text: `${pc.dim(thrown.message)}\n`, exitCode };
+  const sentence = known
+    ? oneLine(thrown.message)
+    : `something unforeseen went wrong: ${oneLine(messageOf(thrown))}`;
+  const hint = known ? thrown.hint : 'Run the command again with --verbose and report what it prints.';
+  const lines = [`${pc.red('error:')} ${sentence}`, ...(hint === undefined ? [] : [`       ${hint}`])];
+  if (verbose) lines.push('', ...chainOf(thrown));
+  return { text: `${lines.join('\n')}\n`, exitCode };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+/** The stack of an error and of what caused it, and so on. */
+function chainOf(thrown: unknown): readonly string[] {
+  const lines: string[] = [];
+  for (let at: unknown = thrown; at !== undefined; at = at instanceof Error ? at.cause : undefined) {
+    const text = at instanceof Error ? (at.stack ?? at.message) : messageOf(at);
+    lines.push(lines.length === 0 ? text : `caused by: ${text}`);
+  }
+  return lines;
+}

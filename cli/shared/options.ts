@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError, Option } from 'commander';
+import { STRATEGY_NAMES } from '../../core/contracts/rounds';
+import { durationSchema } from '../../core/contracts/settings';
+
+/** Parsers of option values. Commander puts the option's name before what they say. */
+
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(
+        most === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number of at least ${least}.`
+          : `It must be a whole number from ${least} to ${most}.`,
+      );
+    }
+    return value;
+  };
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+/** `max`, or so many times the wall clock. */
+export function speed(text: string): number | 'max' {
+  if (text === 'max') return text;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It must be "max" or a number above 0.');
+  return value;
+}
+
+export function participants(text: string): number | 'all' {
+  if (text === 'all') return text;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be "all" or a whole number of at least 1.');
+  }
+  return value;
+}
+
+/** JSON as it stands, or `@file`, or `-` for standard input. What it must hold is checked by whoever it is for. */
+export function json(text: string): unknown {
+  let content = text;
+  if (text === '-' || text.startsWith('@')) {
+    try {
+      content = readFileSync(text === '-' ? 0 : text.slice(1), 'utf8');
+    } catch {
+      throw new InvalidArgumentError(`${text === '-' ? 'Standard input' : text.slice(1)} cannot be read.`);
+    }
+  }
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw new InvalidArgumentError(
+      'It is not JSON. Quote it for the shell, such as \'{"participants": 20}\'.',
+    );
+  }
+}
+
+/** Milliseconds of `30s`, `5m`; `0s` is nothing. */
+export function duration(text: string): number {
+  const millis = durationSchema.safeParse(text);
+  if (!millis.success)
+    throw new InvalidArgumentError('It must be a number with ms, s, m, h or d, such as 30s.');
+  return millis.data;
+}
+
+export function port(text: string): number {
+  return wholeNumber(1, 65_535)(text);
+}
+
+export function strategyOption(): Option {
+  return new Option('--strategy <name>', 'how updates are aggregated')
+    .choices(STRATEGY_NAMES)
+    .default('closed-loop');
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print JSON on stdout');
+}
+
+/** Values between commas, each read by `parse`. */
+export function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
+  return (text) => text.split(',').map((part) => parse(part.trim()));
+}

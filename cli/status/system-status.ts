@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
+import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
+import { readEnvironment } from '../../core/platform/config';
+import { connectKafka } from '../../core/platform/kafka';
+import { silentLogger } from '../../core/platform/log';
+import { type Ask } from '../../core/warehouse/database/ask';
+import { askWorker } from '../query/ask';
+import { environmentOf } from '../system/deployment';
+import { LIMITS } from '../shared/limits';
+import { isAlive, type RunningSystem } from '../system/running';
+import { askRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
+import { withTemporal } from '../servers/temporal-client';
+import { type Session } from '../system/session';
+
+const versionRow = z.object({
+  model_version: z.string(),
+  stage: z.string().nullable(),
+  windows: z.number(),
+  evaluations: z.number(),
+  accuracy: z.number(),
+  persistence_accuracy: z.number(),
+  bias: z.number(),
+  skill: z.number().nullable(),
+});
+export type VersionLine = z.infer<typeof versionRow>;
+
+const roundRow = z.object({
+  round: z.number(),
+  model_version: z.string(),
+  decision: z.string(),
+  reason: z.string(),
+});
+
+/** Who is asked for what stands in a status. */
+export type Asked = 'the analytics worker' | 'Temporal' | 'Kafka';
+
+/** What runs, and how it is doing. Whatever does not answer in time is null, and named in `silent`. */
+export interface SystemStatus {
+  readonly system: RunningSystem;
+  readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
+  readonly champion: VersionLine | null;
+  /** Every version that was measured, oldest first. */
+  readonly versions: readonly VersionLine[];
+  readonly lastRound: z.infer<typeof roundRow> | null;
+  /** The round under way. */
+  readonly round: ShownProgress | null;
+  /** Events that the stream workers have not committed yet. */
+  readonly lag: number | null;
+  readonly silent: readonly Asked[];
+  /** ISO 8601; null when no schedule of this namespace will start anything. */
+  readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
+}
+
+/** Ask everybody at once. */
+export async function readSystemStatus(session: Session, system: RunningSystem): Promise<SystemStatus> {
+  const { kafka, temporal, workers } = system;
+  const processes = [
+    ...(kafka.pid === null ? [] : [{ name: 'Kafka', pid: kafka.pid }]),
+    ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
+    ...workers.map(({ role, pid }) => ({ name: role, pid })),
+  ].map((known) => ({ ...known, up: isAlive(known.pid) }));
+  const analytics = workers.find(({ role }) => role === 'analytics');
+  const env = { ...session.env, ...environmentOf(system) };
+  const [tables, control, lag] = await Promise.all([
+    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics.url))),
+    inTime(readTemporal(env)),
+    inTime(readLag(env)),
+  ]);
+  const versions = tables?.versions ?? [];
+  return {
+    system,
+    processes,
+    versions,
+    champion: versions.find(({ stage }) => stage === 'champion') ?? null,
+    lastRound: tables?.lastRound ?? null,
+    round: control?.round ?? null,
+    nextScheduled: control?.nextScheduled ?? null,
+    lag,
+    silent: [
+      ...(tables === null ? (['the analytics worker'] as const) : []),
+      ...(control === null ? (['Temporal'] as const) : []),
+      ...(lag === null ? (['Kafka'] as const) : []),
+    ],
+  };
+}
+
+/** What to say where there is nothing: that there is none, or that nobody knows. */
+export function nothingOf(status: SystemStatus, asked: Asked, none: string): string {
+  return status.silent.includes(asked) ? `unknown: ${asked} does not answer` : none;
+}
+
+async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
+  const versions = await ask(
+    versionRow,
+    `SELECT model_version, stage, windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy, bias, skill
+     FROM model_scoreboard ORDER BY round NULLS FIRST, model_version`,
+  );
+  const rounds = await ask(
+    roundRow,
+    'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
+  );
+  return { versions, lastRound: rounds[0] ?? null };
+}
+
+async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
+  return withTemporal(env, async (client) => {
+    const round = (await askRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
+    const coming: { schedule: string; at: string }[] = [];
+    for await (const { scheduleId, info, state } of client.schedule.list()) {
+      const [next] = info.nextActionTimes;
+      if (next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
+    }
+    coming.sort((a, b) => a.at.localeCompare(b.at));
+    return { round, nextScheduled: coming[0] ?? null };
+  });
+}
+
+/** Events between what is in the log and what the stream workers have committed. */
+async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
+  const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
+  try {
+    const topic = TOPICS.stream.name;
+    const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
+    const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
+    return ends.reduce(
+      (sum, { partition, low, high }) => sum + high - Math.max(low, done.get(partition) ?? low),
+      0,
+    );
+  } finally {
+    await kafka.disconnect();
+  }
+}
+
+/** The answer, or null when there is none in time. */
+async function inTime<Answer>(work: Promise<Answer>): Promise<Answer | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(null);
+    }, LIMITS.statusMillis);
+  });
+  try {
+    return await Promise.race([work.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `round 3: evaluate v3 on live windows`. */
+export function describeRound(round: ShownProgress): string {
+  return `round ${round.round ?? '?'}: ${describeStep(round)}`;
+}

@@ -1,0 +1,75 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+
+/** Where everything of one run lies. */
+export interface RunFolder {
+  readonly id: string;
+  readonly path: string;
+  readonly logs: string;
+  /** Data of the servers that the run started. */
+  readonly servers: string;
+  readonly warehouse: string;
+  readonly processed: string;
+  readonly models: string;
+  readonly summary: string;
+  readonly report: string;
+}
+
+/** `20260102-030405-1a2b`: sorts by time, and two runs of one second stay apart. */
+export function runId(at: Date, pid: number): string {
+  const digits = at.toISOString().replace(/\D/g, '');
+  return `${digits.slice(0, 8)}-${digits.slice(8, 14)}-${(pid % 0x10000).toString(16).padStart(4, '0')}`;
+}
+
+export function runFolder(folder: string, id: string): RunFolder {
+  const path = join(folder, 'runs', id);
+  return {
+    id,
+    path,
+    logs: join(path, 'logs'),
+    servers: join(path, 'servers'),
+    warehouse: join(path, 'warehouse.duckdb'),
+    processed: join(path, 'processed'),
+    models: join(path, 'models'),
+    summary: join(path, 'summary.json'),
+    report: join(path, 'report.html'),
+  };
+}
+
+/** @throws FedloopError `InvalidInput` where nothing can be written. */
+export async function createRunFolder(folder: string, id: string): Promise<RunFolder> {
+  const run = runFolder(folder, id);
+  try {
+    await mkdir(run.logs, { recursive: true });
+  } catch (cause) {
+    throw new FedloopError('InvalidInput', `the run cannot be kept in ${folder}: ${messageOf(cause)}`, {
+      hint: 'Work in a folder that you may write to; `fedloop doctor` checks it.',
+      cause,
+    });
+  }
+  return run;
+}
+
+/** The latest run that has a warehouse. */
+export async function latestRun(folder: string): Promise<RunFolder | undefined> {
+  const names = await readdir(join(folder, 'runs')).catch(() => []);
+  for (const id of names.sort().reverse()) {
+    const run = runFolder(folder, id);
+    const there = await stat(run.warehouse).catch(() => undefined);
+    if (there?.isFile() === true) return run;
+  }
+  return undefined;
+}
+
+/**
+ * A name from outside becomes a path only when it looks like one of ours.
+ * @throws FedloopError `InvalidInput`
+ */
+export function namedRun(folder: string, id: string): RunFolder {
+  const name = id.replace(/^runs\//, '').replace(/\/$/, '');
+  if (/^[\w-]+$/.test(name)) return runFolder(folder, name);
+  throw new FedloopError('InvalidInput', `${id} is not the name of a run`, {
+    hint: 'A run is named like 20260102-030405-1a2b.',
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FedloopError } from '../../core/contracts/errors';
+
+/** What a system that runs tells the other commands in its folder. */
+export const runningSystemSchema = z.object({
+  id: z.string(),
+  /** The command that holds it; when that is gone, so is the system. */
+  pid: z.int().positive(),
+  startedAt: z.iso.datetime(),
+  runFolder: z.string(),
+  kafka: z.object({ brokers: z.string(), topicPrefix: z.string(), pid: z.int().nullable() }),
+  temporal: z.object({
+    address: z.string().nullable(),
+    namespace: z.string(),
+    uiUrl: z.string().nullable(),
+    configFile: z.string().nullable(),
+    pid: z.int().nullable(),
+  }),
+  prometheusUrl: z.string().nullable(),
+  workers: z.array(z.object({ role: z.string(), pid: z.int(), url: z.string(), log: z.string() })),
+});
+export type RunningSystem = z.infer<typeof runningSystemSchema>;
+
+function fileIn(folder: string): string {
+  return join(folder, '.fedloop', 'running.json');
+}
+
+/** The system that runs in a folder, or undefined. A file that a killed command left behind is none. */
+export async function findRunning(folder: string): Promise<RunningSystem | undefined> {
+  const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = runningSystemSchema.safeParse(parseJson(text));
+  return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
+}
+
+/**
+ * @throws FedloopError `ServerUnavailable` when no system runs.
+ */
+export async function requireRunning(folder: string): Promise<RunningSystem> {
+  const running = await findRunning(folder);
+  if (running !== undefined) return running;
+  throw new FedloopError('ServerUnavailable', 'no system is running in this folder', {
+    hint: 'Start one with `fedloop up`, or `fedloop demo --stay` in another terminal.',
+  });
+}
+
+/**
+ * @throws FedloopError `ServerUnavailable` when one runs already: they would write over one another's state.
+ */
+export async function requireNoneRunning(folder: string): Promise<void> {
+  const running = await findRunning(folder);
+  if (running === undefined) return;
+  throw new FedloopError(
+    'ServerUnavailable',
+    `a system runs in this folder already (run ${running.id}, process ${running.pid})`,
+    {
+      hint: 'Stop it with `fedloop down`, or work in another folder.',
+    },
+  );
+}
+
+/** Tell the others; replaced as a whole, so that nobody reads half of it. */
+export async function writeRunning(folder: string, system: RunningSystem): Promise<void> {
+  const path = fileIn(folder);
+  await mkdir(join(folder, '.fedloop'), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(system, null, 2)}\n`);
+  await rename(draft, path);
+}
+
+/** Take back what this command has told; what another one has told since stays. */
+export async function forgetRunning(folder: string, pid: number): Promise<void> {
+  const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
+  const parsed = runningSystemSchema.safeParse(parseJson(text ?? ''));
+  if (parsed.success && parsed.data.pid === pid) await rm(fileIn(folder), { force: true });
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    // Somebody else's process may not be signalled, but it is there.
+    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,242 @@
+import { join } from 'node:path';
+import { FedloopError } from '../../core/contracts/errors';
+import { type StreamSettings } from '../../core/contracts/settings';
+import { readEnvironment } from '../../core/platform/config';
+import { LIMITS } from '../shared/limits';
+import { logSettings } from './log-settings';
+import { packageRoot } from '../shared/package-root';
+import { type Child } from '../processes/child';
+import { Processes } from '../processes/processes';
+import { type RunFolder } from './run-folder';
+import { forgetRunning, requireNoneRunning, writeRunning } from './running';
+import { cacheFolder } from '../servers/cache';
+import { startServers, type Servers, type ServersStart } from '../servers/servers';
+import { startPrometheus, type PrometheusServer } from '../servers/start-prometheus';
+import { onPath } from '../servers/tool';
+import { type Session } from './session';
+import { unlessAborted } from '../shared/wait';
+import { startWorker, workerFailure, type WorkerProcess, type WorkerRole } from './worker-process';
+
+export interface SystemStart {
+  readonly session: Session;
+  readonly run: RunFolder;
+  readonly roles: readonly WorkerRole[];
+  readonly settings: StreamSettings;
+  readonly ports?: ServersStart['ports'];
+  /** Done beside the start of the servers; gives what the workers need in their environment beside them. */
+  readonly prepare: (processes: Processes) => Promise<NodeJS.ProcessEnv>;
+}
+
+/** Servers and workers that are up. */
+export interface System {
+  readonly run: RunFolder;
+  readonly servers: Servers;
+  readonly prometheus: PrometheusServer | undefined;
+  readonly workers: readonly WorkerProcess[];
+  /** The environment that the workers have. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Rejects when one of the processes ends that nobody has told to. */
+  readonly failed: Promise<never>;
+  /** URL of a worker's own routes. @throws FedloopError `Internal` for a role that was not started. */
+  urlOf(role: WorkerRole): string;
+  /** Workers first, so that they can say goodbye to their servers. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Bring a whole system up: servers, topics, workers, metrics. Whatever fails on the way takes down what was up.
+ * @throws FedloopError as its parts do, and `Interrupted` when the session's signal comes first.
+ */
+export async function startSystem(start: SystemStart): Promise<System> {
+  const { session } = start;
+  await requireNoneRunning(session.folder);
+  const processes = Processes.start();
+  try {
+    return await unlessAborted(bringUp(start, processes), session.signal);
+  } catch (cause) {
+    await processes.stopAll(LIMITS.interruptedGraceMillis);
+    throw cause;
+  }
+}
+
+async function bringUp(start: SystemStart, processes: Processes): Promise<System> {
+  const { session, run } = start;
+  const [servers, prepared] = await Promise.all([
+    startServers({
+      env: session.env,
+      cache: cacheFolder(session.env),
+      folder: run.servers,
+      logFolder: run.logs,
+      processes,
+      progress: session.progress,
+      ...(start.ports === undefined ? {} : { ports: start.ports }),
+    }),
+    start.prepare(processes),
+  ]);
+  const env = workerEnvironment(start, servers, prepared);
+  await logSettings(env, start.settings);
+
+  const workers = await startWorkers(start, processes, env);
+  const prometheus = await maybePrometheus(start, processes, servers, workers);
+
+  let stopping = false;
+  const children = [
+    servers.kafka.child,
+    servers.temporal.child,
+    prometheus?.child,
+    ...workers.map(({ child }) => child),
+  ];
+  const failed = firstUnexpectedEnd(
+    children.filter((child) => child !== undefined),
+    () => stopping,
+  );
+  await writeRunning(session.folder, {
+    id: run.id,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    runFolder: run.path,
+    kafka: {
+      brokers: servers.kafka.brokers,
+      topicPrefix: env['FEDLOOP_TOPIC_PREFIX'] ?? '',
+      pid: servers.kafka.child?.pid ?? null,
+    },
+    temporal: {
+      address: servers.temporal.address ?? null,
+      namespace: servers.temporal.namespace,
+      uiUrl: servers.temporal.uiUrl ?? null,
+      configFile: env['TEMPORAL_CONFIG_FILE'] ?? null,
+      pid: servers.temporal.child?.pid ?? null,
+    },
+    prometheusUrl: prometheus?.url ?? null,
+    workers: workers.map(({ role, url, child }) => ({ role, url, pid: child.pid, log: child.logFile })),
+  });
+  return {
+    run,
+    servers,
+    prometheus,
+    workers,
+    env,
+    failed,
+    urlOf(role) {
+      const worker = workers.find((known) => known.role === role);
+      if (worker === undefined)
+        throw new FedloopError('Internal', `there is no ${role} worker in this system`);
+      return worker.url;
+    },
+    async stop() {
+      stopping = true;
+      const grace = session.signal.aborted ? LIMITS.interruptedGraceMillis : LIMITS.workerGraceMillis;
+      await forgetRunning(session.folder, process.pid);
+      await Promise.all(workers.map(({ child }) => child.stop(grace)));
+      await processes.stopAll(
+        session.signal.aborted ? LIMITS.interruptedGraceMillis : LIMITS.serverGraceMillis,
+      );
+    },
+  };
+}
+
+/**
+ * The fleet first: before it is ready it has written the past of its devices, which sites and stream workers read when they start.
+ */
+async function startWorkers(
+  start: SystemStart,
+  processes: Processes,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly WorkerProcess[]> {
+  const { session, run, roles } = start;
+  const waves: readonly (readonly WorkerRole[])[] = [
+    roles.filter((role) => role === 'fleet'),
+    roles.filter((role) => role !== 'fleet'),
+  ];
+  const workers: WorkerProcess[] = [];
+  for (const wave of waves.filter(({ length }) => length > 0)) {
+    const step = session.progress.step(
+      wave.length === 1 ? `Starting the worker: ${wave.join()}` : `Starting the workers: ${wave.join(', ')}`,
+    );
+    try {
+      const options = { env, logFolder: run.logs, cwd: session.folder };
+      workers.push(...(await Promise.all(wave.map((role) => startWorker(processes, role, options)))));
+    } catch (cause) {
+      step.fail(processes.failure);
+      throw cause;
+    }
+    step.done();
+  }
+  return workers;
+}
+
+/** Everything a worker reads from its environment; each run has files of its own. */
+function workerEnvironment(
+  start: SystemStart,
+  servers: Servers,
+  prepared: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const { session, run } = start;
+  const named = readEnvironment(servers.env);
+  const ownBroker = servers.kafka.child !== undefined;
+  return {
+    ...servers.env,
+    // A broker that others use too keeps their topics apart from this run's.
+    FEDLOOP_TOPIC_PREFIX:
+      named.FEDLOOP_TOPIC_PREFIX === '' && !ownBroker ? `${run.id}.` : named.FEDLOOP_TOPIC_PREFIX,
+    FEDLOOP_WAREHOUSE: run.warehouse,
+    FEDLOOP_PROCESSED: run.processed,
+    FEDLOOP_MODELS: join(run.models, 'global'),
+    // Five processes on one machine: one port for all of them cannot be meant.
+    FEDLOOP_HTTP_PORT: '0',
+    FEDLOOP_LOG_LEVEL: session.env['FEDLOOP_LOG_LEVEL'] ?? 'info',
+    // glibc keeps memory for every thread, and DuckDB, onnxruntime and Temporal's core have many: two pools for all of them save 150 MB.
+    MALLOC_ARENA_MAX: session.env['MALLOC_ARENA_MAX'] ?? '2',
+    ...prepared,
+  };
+}
+
+async function maybePrometheus(
+  start: SystemStart,
+  processes: Processes,
+  servers: Servers,
+  workers: readonly WorkerProcess[],
+): Promise<PrometheusServer | undefined> {
+  const { session, run } = start;
+  const program = await onPath('prometheus', session.env);
+  if (program === undefined) {
+    session.progress.note(
+      'Prometheus is not installed: metrics are served by the workers, but nobody collects them.',
+    );
+    return undefined;
+  }
+  const temporal = servers.temporal.metricsUrl;
+  const step = session.progress.step('Starting Prometheus');
+  const server = await startPrometheus({
+    processes,
+    program,
+    folder: join(run.servers, 'prometheus'),
+    logFolder: run.logs,
+    rules: join(packageRoot(), 'dashboards', 'rules.yml'),
+    targets: [
+      ...workers.flatMap(({ role, url }) => [
+        { job: 'fedloop', instance: role, url: `${url}/metrics` },
+        { job: 'temporal-sdk', instance: role, url: `${url}/metrics/temporal` },
+      ]),
+      ...(temporal === undefined ? [] : [{ job: 'temporal', instance: 'temporal', url: temporal }]),
+    ],
+  });
+  step.done(server.url);
+  return server;
+}
+
+function firstUnexpectedEnd(children: readonly Child[], expected: () => boolean): Promise<never> {
+  const failed = new Promise<never>((_, reject) => {
+    for (const child of children) {
+      void child.ended.then(async ({ code, signal }) => {
+        if (expected()) return;
+        reject(
+          await workerFailure(child, `ended unexpectedly (${signal ?? `exit code ${code ?? 'unknown'}`})`),
+        );
+      });
+    }
+  });
+  // Whoever waits hears it; nobody has to.
+  failed.catch(() => undefined);
+  return failed;
+}

@@ -1,0 +1,136 @@
+import { type Client, type WorkflowExecutionDescription, type WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
+import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
+import { ROUND_STEPS, type RoundStep } from '../../core/contracts/steps';
+import { type FederatedRoundResult } from '../../core/contracts/rounds';
+
+/** What we show of `RoundProgress`; a workflow of another version may tell more. */
+const roundProgress = z.object({
+  round: z.number().nullable(),
+  step: z.enum(ROUND_STEPS),
+  candidate: z.string().nullable(),
+  devicesTrained: z.number().nullable(),
+});
+
+/** What the step's activities say in their heartbeats: devices trained, or windows seen, of so many. */
+const standing = z.object({
+  of: z.int().positive(),
+  trained: z.int().optional(),
+  windows: z.int().optional(),
+});
+
+export interface ShownProgress extends z.infer<typeof roundProgress> {
+  /** How far the step itself is; null where nobody counts. */
+  readonly counted: { readonly done: number; readonly of: number } | null;
+}
+
+/**
+ * How far the running round is, if it was started, directly or not, by the workflow that we started; undefined while another's
+ * round has its turn.
+ */
+export async function askRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
+  try {
+    const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
+    const description = await handle.describe();
+    return description.rootExecution?.workflowId === rootId ? await shownOf(handle, description) : undefined;
+  } catch {
+    // Between two rounds there is none to ask, and a busy worker may answer late: the next look shows more.
+    return undefined;
+  }
+}
+
+/** How far a round is that runs under this id, whoever has started it. */
+export async function askRunningRound(
+  client: Client,
+  workflowId: string,
+): Promise<ShownProgress | undefined> {
+  try {
+    const handle = client.workflow.getHandle(workflowId);
+    return await shownOf(handle, await handle.describe());
+  } catch {
+    // None has run yet, or a busy worker answers late.
+    return undefined;
+  }
+}
+
+async function shownOf(
+  handle: WorkflowHandle,
+  description: WorkflowExecutionDescription,
+): Promise<ShownProgress | undefined> {
+  if (description.status.name !== 'RUNNING') return undefined;
+  const progress = roundProgress.parse(await handle.query('progress'));
+  return { ...progress, counted: countedBy(description) };
+}
+
+/** The sum over all sites that are at it; an activity that counts nothing is left out. */
+function countedBy({ raw }: WorkflowExecutionDescription): ShownProgress['counted'] {
+  const counts = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
+    const [details] = heartbeatDetails?.payloads ?? [];
+    const said =
+      details == null ? undefined : standing.safeParse(defaultPayloadConverter.fromPayload(details)).data;
+    return said === undefined ? [] : [{ done: said.trained ?? said.windows ?? 0, of: said.of }];
+  });
+  if (counts.length === 0) return null;
+  return counts.reduce((sum, { done, of }) => ({ done: sum.done + done, of: sum.of + of }));
+}
+
+/**
+ * End a workflow and the round it has under way, at once. For workflows whose workers are about to go: on a server that lives on, they
+ * would wait for them for ever and keep the next ones from starting.
+ */
+export async function terminateTraining(client: Client, workflowId: string, reason: string): Promise<void> {
+  const round = await runningRound(client, workflowId).catch(() => undefined);
+  await Promise.all([client.workflow.getHandle(workflowId).terminate(reason), round?.terminate(reason)]);
+}
+
+async function runningRound(client: Client, rootId: string): Promise<WorkflowHandle | undefined> {
+  const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
+  const { status, rootExecution } = await handle.describe();
+  return status.name === 'RUNNING' && rootExecution?.workflowId === rootId ? handle : undefined;
+}
+
+/** Share of a round's work that lies behind it at each step; the wait for live windows is the longest. */
+const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
+  waiting: 0,
+  playing: 0,
+  ask: 0,
+  select: 0.02,
+  'train locals': 0.05,
+  'score locals': 0.25,
+  aggregate: 0.35,
+  deploy: 0.4,
+  evaluate: 0.45,
+  approve: 0.9,
+  decide: 0.95,
+  'feed back': 0.97,
+  done: 1,
+};
+
+/** Share (0 to 1) of a round that is done, within a step too where it counts. */
+export function fractionOf({ step, counted }: Pick<ShownProgress, 'step' | 'counted'>): number {
+  const before = DONE_BEFORE[step];
+  if (counted === null) return before;
+  const next = ROUND_STEPS[ROUND_STEPS.indexOf(step) + 1] ?? 'done';
+  return before + (DONE_BEFORE[next] - before) * Math.min(1, counted.done / counted.of);
+}
+
+/** `train locals, 820 of 1,668`, `evaluate v3 on live windows, 4 of 6`. */
+export function describeStep({ step, candidate, devicesTrained, counted }: ShownProgress): string {
+  const name =
+    step === 'evaluate'
+      ? `evaluate ${candidate ?? 'the candidate'} on live windows`
+      : step === 'score locals' && devicesTrained !== null
+        ? `score ${devicesTrained.toLocaleString('en')} local models`
+        : step;
+  if (counted === null) return name;
+  return `${name}, ${counted.done.toLocaleString('en')} of ${counted.of.toLocaleString('en')}`;
+}
+
+/** One line on a round that is over. */
+export function describeResult(result: FederatedRoundResult): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const change = 100 * result.pairedChange.mean;
+  const { version, candidate, decision, previousChampion } = result;
+  return `${version} ${percent(candidate.accuracy)} real accuracy, ${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(1)} points on ${previousChampion.version}, ${decision}`;
+}

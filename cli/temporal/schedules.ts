@@ -1,0 +1,220 @@
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  ServiceError,
+  type Client,
+  type ScheduleHandle,
+  type ScheduleOptions,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import { type z } from 'zod';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { ROUNDS_QUEUE, SCHEDULE_NAMES, SCHEDULES, type ScheduleName } from '../../core/contracts/queues';
+import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../../core/contracts/rounds';
+import { durationMillis } from '../../core/contracts/settings';
+import { parseOrThrow } from '../../core/contracts/validation';
+import { span } from '../shared/format';
+
+/** What a schedule starts, by its name. */
+const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readonly input: z.ZodType }>> = {
+  rounds: { workflow: 'federatedRound', input: federatedRoundInputSchema },
+  batch: { workflow: 'batchAnalytics', input: batchAnalyticsInputSchema },
+};
+
+/** A schedule more often than this could only skip: a round takes seconds at least. */
+const SHORTEST_INTERVAL_MS = 1_000;
+
+/** When and how a schedule starts its workflow, as the options of `fedloop schedule set` say it. */
+export interface Timing {
+  readonly every?: string;
+  readonly cron?: string;
+  readonly timezone?: string;
+  readonly jitter: string;
+  readonly catchUp: string;
+  readonly pauseOnFailure: boolean;
+  readonly note?: string;
+}
+
+/** One line of `fedloop schedule list`. */
+export interface ScheduleLine {
+  readonly name: ScheduleName;
+  readonly id: string;
+  readonly when: string;
+  readonly paused: boolean;
+  readonly note: string | null;
+  readonly next: string | null;
+  readonly last: string | null;
+  readonly started: number;
+  readonly skipped: number;
+}
+
+/**
+ * Make the schedule, or change the one there is: its id stays, and so does whether it is paused.
+ * @throws FedloopError `InvalidInput` for a time or an input that cannot be.
+ */
+export async function setSchedule(
+  client: Client,
+  name: ScheduleName,
+  timing: Timing,
+  input: unknown,
+): Promise<'made' | 'changed'> {
+  const options = scheduleOptions(name, timing, input);
+  try {
+    await client.schedule.create({ ...options, state: { note: noteOf(timing) } });
+    return 'made';
+  } catch (thrown) {
+    if (!(thrown instanceof ScheduleAlreadyRunning)) throw understood(thrown);
+  }
+  const { action, policies, spec } = options;
+  await asked(name, () =>
+    client.schedule.getHandle(options.scheduleId).update(({ state }) => ({
+      action,
+      spec,
+      ...(policies === undefined ? {} : { policies }),
+      state: { paused: state.paused, note: noteOf(timing) },
+    })),
+  );
+  return 'changed';
+}
+
+/**
+ * What Temporal is told. SKIP: while a run of the schedule lasts, or waits for a round by hand, the next one is left out.
+ * @throws FedloopError `InvalidInput`
+ */
+export function scheduleOptions(name: ScheduleName, timing: Timing, input: unknown): ScheduleOptions {
+  const { workflow, input: schema } = ACTIONS[name];
+  parseOrThrow(schema, input ?? {}, 'the input');
+  return {
+    scheduleId: SCHEDULES[name],
+    spec: specOf(timing),
+    action: {
+      type: 'startWorkflow',
+      workflowType: workflow,
+      workflowId: `${SCHEDULES[name]}-scheduled`,
+      taskQueue: ROUNDS_QUEUE,
+      args: input === undefined ? [] : [input],
+      staticSummary: `${workflow} by the schedule ${SCHEDULES[name]}`,
+    },
+    policies: {
+      overlap: ScheduleOverlapPolicy.SKIP,
+      catchupWindow: durationMillis(timing.catchUp),
+      pauseOnFailure: timing.pauseOnFailure,
+    },
+  };
+}
+
+function specOf({ every, cron, timezone, jitter }: Timing): ScheduleSpec {
+  if ((every === undefined) === (cron === undefined))
+    throw new FedloopError('InvalidInput', 'give --every or --cron, one of the two');
+  const common = { jitter: durationMillis(jitter), ...(timezone === undefined ? {} : { timezone }) };
+  if (cron !== undefined) return { ...common, cronExpressions: [cron] };
+  const millis = durationMillis(every ?? '');
+  if (millis < SHORTEST_INTERVAL_MS)
+    throw new FedloopError('InvalidInput', '--every must be at least a second');
+  return { ...common, intervals: [{ every: millis }] };
+}
+
+function whenOf({ every, cron, timezone }: Timing): string {
+  return every === undefined
+    ? `at ${cron ?? ''}${timezone === undefined ? ' (UTC)' : ` (${timezone})`}`
+    : `every ${every}`;
+}
+
+function noteOf(timing: Timing): string {
+  return timing.note ?? `${whenOf(timing)}, set by fedloop schedule`;
+}
+
+/** Fedloop's schedules that the namespace has. */
+export async function listSchedules(client: Client): Promise<readonly ScheduleLine[]> {
+  const lines = await Promise.all(
+    SCHEDULE_NAMES.map(async (name): Promise<readonly ScheduleLine[]> => {
+      try {
+        return [await describe(client.schedule.getHandle(SCHEDULES[name]), name)];
+      } catch (thrown) {
+        if (thrown instanceof ScheduleNotFoundError) return [];
+        throw thrown;
+      }
+    }),
+  );
+  return lines.flat();
+}
+
+async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<ScheduleLine> {
+  const { spec, state, info } = await handle.describe();
+  const last = info.recentActions.at(-1);
+  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${span(every / 1_000)}`);
+  // Cron expressions come back as calendars, with the text as their comment where the server keeps it.
+  const calendars = (spec.calendars ?? []).map(({ comment }) => comment ?? 'by calendar');
+  return {
+    name,
+    id: handle.scheduleId,
+    when: [...intervals, ...calendars].join(', '),
+    paused: state.paused,
+    note: state.note ?? null,
+    next: state.paused ? null : (info.nextActionTimes[0]?.toISOString() ?? null),
+    last: last?.takenAt.toISOString() ?? null,
+    started: info.numActionsTaken,
+    skipped: info.numActionsSkippedOverlap + info.numActionsMissedCatchupWindow,
+  };
+}
+
+/** Hold a schedule. @returns false when it was held already. */
+export async function pauseSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
+  return toggle(client, name, true, (handle) => handle.pause(note));
+}
+
+/** Let it go on. @returns false when it was not held. */
+export async function resumeSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
+  return toggle(client, name, false, (handle) => handle.unpause(note));
+}
+
+async function toggle(
+  client: Client,
+  name: ScheduleName,
+  paused: boolean,
+  act: (handle: ScheduleHandle) => Promise<void>,
+): Promise<boolean> {
+  const handle = client.schedule.getHandle(SCHEDULES[name]);
+  return asked(name, async () => {
+    if ((await handle.describe()).state.paused === paused) return false;
+    await act(handle);
+    return true;
+  });
+}
+
+/** Start its workflow now, as if its time had come: SKIP holds here too. */
+export function triggerSchedule(client: Client, name: ScheduleName): Promise<void> {
+  return asked(name, () => client.schedule.getHandle(SCHEDULES[name]).trigger(ScheduleOverlapPolicy.SKIP));
+}
+
+export function deleteSchedule(client: Client, name: ScheduleName): Promise<void> {
+  return asked(name, () => client.schedule.getHandle(SCHEDULES[name]).delete());
+}
+
+async function asked<Result>(name: ScheduleName, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (!(thrown instanceof ScheduleNotFoundError)) throw understood(thrown);
+    throw new FedloopError('NotFound', `there is no schedule for ${name}`, {
+      hint: `Make one: fedloop schedule set ${name} --every 10m`,
+      cause: thrown,
+    });
+  }
+}
+
+/** gRPC's status 3: the server has read the request and refuses it, such as a cron expression that is none. */
+const INVALID_ARGUMENT = 3;
+
+function understood(thrown: unknown): unknown {
+  // The SDK reads cron expressions before it asks the server.
+  if (thrown instanceof TypeError || thrown instanceof RangeError)
+    return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${thrown.message}`, {
+      cause: thrown,
+    });
+  const cause: unknown = thrown instanceof ServiceError ? thrown.cause : undefined;
+  if (!(cause instanceof Error) || !('code' in cause) || cause.code !== INVALID_ARGUMENT) return thrown;
+  const details = 'details' in cause && typeof cause.details === 'string' ? cause.details : messageOf(cause);
+  return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${details}`, { cause });
+}

@@ -1,0 +1,56 @@
+import { isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
+import { FedloopError } from '../../core/contracts/errors';
+import { LIMITS } from '../shared/limits';
+import { type Session } from '../system/session';
+import { poll } from '../shared/wait';
+import { causesOf } from './workflow-failure';
+
+/** gRPC's status 14. */
+const UNAVAILABLE = 14;
+
+/**
+ * A workflow's result. A server that goes away meanwhile does not end the workflow, and so not the waiting for it either.
+ * @param what the workflow as a sentence's subject, such as "the round"
+ * @throws FedloopError `ServerUnavailable` when the server stays away; what the workflow failed with.
+ */
+export async function resultOf(
+  handle: Pick<WorkflowHandle, 'result' | 'describe'>,
+  what: string,
+  { signal, progress }: Pick<Session, 'signal' | 'progress'>,
+  limits: Readonly<Record<'temporalAwayMillis' | 'progressPollMillis', number>> = LIMITS,
+): Promise<unknown> {
+  for (;;) {
+    try {
+      return await handle.result();
+    } catch (thrown) {
+      if (!isServerAway(thrown)) throw thrown;
+      progress.note(`Temporal does not answer; ${what} goes on when it is back.`);
+      const isBack = await poll(() => answers(handle), {
+        everyMillis: limits.progressPollMillis,
+        timeoutMillis: limits.temporalAwayMillis,
+        signal,
+      });
+      if (isBack === undefined) {
+        throw new FedloopError('ServerUnavailable', `Temporal stays away; ${what} waits for it`, {
+          hint: '`fedloop status` tells when it is back.',
+          cause: thrown,
+        });
+      }
+    }
+  }
+}
+
+/** Whatever it answers: only silence counts as being away. */
+async function answers(handle: Pick<WorkflowHandle, 'describe'>): Promise<true | undefined> {
+  try {
+    await handle.describe();
+    return true;
+  } catch (thrown) {
+    return isServerAway(thrown) ? undefined : true;
+  }
+}
+
+function isServerAway(thrown: unknown): boolean {
+  const status: number | undefined = causesOf(thrown).find(isGrpcServiceError)?.code;
+  return status === UNAVAILABLE;
+}

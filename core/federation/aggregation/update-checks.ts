@@ -1,0 +1,120 @@
+import { FedloopError } from '../../contracts/errors';
+import { type SiteName, type VersionId } from '../../contracts/ids';
+import { type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
+import { type LocalUpdate } from '../strategies/strategy';
+import { isFiniteVector } from '../vectors';
+
+/** A chunk of local updates as it came in: `deltas` is [devices, parameters], if its sender kept to the contract. */
+export interface ReceivedChunk {
+  readonly header: UpdateHeader;
+  readonly deltas: Float32Array;
+}
+
+/** What a round expects of updates. */
+export interface ExpectedUpdates {
+  readonly round: number;
+  readonly attempt: string;
+  readonly baseVersion: VersionId;
+  readonly parameters: number;
+  /** Whether the round chose this device of this site to train. */
+  readonly isSelected: (site: SiteName, deviceId: string) => boolean;
+}
+
+export interface CheckedUpdate extends LocalUpdate {
+  readonly site: SiteName;
+  /** Where it came: chunk of its site, and place in it. */
+  readonly chunk: number;
+  readonly place: number;
+}
+
+export interface LeftOutDevice {
+  readonly deviceId: string;
+  readonly site: SiteName;
+  readonly reason: LeftOutReason;
+}
+
+export interface CheckedUpdates {
+  readonly good: readonly CheckedUpdate[];
+  readonly leftOut: readonly LeftOutDevice[];
+}
+
+/**
+ * Part good updates from those that must not count: for another round or base, of the wrong shape, from a device that was not chosen, not
+ * finite, or sent twice (the first good one stands). What sites left out themselves is handed on. Order in, order out.
+ */
+export function checkUpdates(chunks: readonly ReceivedChunk[], expected: ExpectedUpdates): CheckedUpdates {
+  const good: CheckedUpdate[] = [];
+  const leftOut: LeftOutDevice[] = [];
+  const seen = new Set<string>();
+  const excused = new Set<string>();
+  for (const { header, deltas } of chunks) {
+    const { site, chunk, parameters } = header;
+    header.devices.forEach((device, place) => {
+      const deviceId = device.device_id;
+      const delta = deltas.subarray(place * parameters, (place + 1) * parameters);
+      const claims = [
+        device.rows,
+        device.self_reported_accuracy,
+        device.self_reported_loss,
+        device.base_loss,
+      ];
+      const reason: LeftOutReason | null = !isOfRound(header, expected)
+        ? 'wrong-round'
+        : parameters !== expected.parameters || deltas.length !== parameters * header.devices.length
+          ? 'wrong-shape'
+          : !expected.isSelected(site, deviceId)
+            ? 'not-selected'
+            : !isFiniteVector(delta) || !isFiniteVector(claims)
+              ? 'not-finite'
+              : seen.has(deviceId)
+                ? 'sent-twice'
+                : null;
+      if (reason !== null) {
+        leftOut.push({ deviceId, site, reason });
+        return;
+      }
+      seen.add(deviceId);
+      good.push({
+        deviceId,
+        site,
+        chunk,
+        place,
+        delta,
+        rows: device.rows,
+        selfReportedAccuracy: device.self_reported_accuracy,
+        selfReportedLoss: device.self_reported_loss,
+        baseLoss: device.base_loss,
+      });
+    });
+    // What a site says of its own devices it may say twice, when it tries again.
+    for (const { device_id: deviceId, reason } of isOfRound(header, expected) ? header.left_out : []) {
+      if (!excused.has(deviceId)) leftOut.push({ deviceId, site, reason });
+      excused.add(deviceId);
+    }
+  }
+  return { good, leftOut };
+}
+
+function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {
+  return header.round === round && header.attempt === attempt && header.base_version === baseVersion;
+}
+
+/** Number of left-out devices by reason. */
+export function countReasons(
+  leftOut: readonly { readonly reason: LeftOutReason }[],
+): Partial<Record<LeftOutReason, number>> {
+  const counts: Partial<Record<LeftOutReason, number>> = {};
+  for (const { reason } of leftOut) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
+}
+
+/** @throws FedloopError `TooFewUpdates` saying why the others do not count. */
+export function requireUpdates({ good, leftOut }: CheckedUpdates, minUpdates: number): void {
+  if (good.length >= Math.max(minUpdates, 1)) return;
+  const reasons = Object.entries(countReasons(leftOut)).map(([reason, count]) => `${count} ${reason}`);
+  throw new FedloopError(
+    'TooFewUpdates',
+    `the round has ${good.length} good updates but needs ${Math.max(minUpdates, 1)}; left out: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`,
+    { hint: 'The champion stays. Ask for more participants, or lower minUpdates.' },
+  );
+}

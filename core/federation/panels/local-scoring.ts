@@ -1,0 +1,96 @@
+import { type ScoreMessage } from '../../contracts/updates';
+import { type ModelsOnSamples, type SampleGroups } from '../../model/batch-predictor';
+import { type FlatWeights } from '../../model/types';
+import { RECENT_WINDOWS } from '../constants';
+import { type Samples } from '../training/samples';
+import { type RealAccuracy } from '../strategies/strategy';
+import { type CheckedUpdate } from '../aggregation/update-checks';
+
+/** Real accuracy of a chunk's local models on one site's panel, as counts: those of several sites add up. */
+export type LocalScores = Pick<ScoreMessage, 'rows_recent' | 'rows_long' | 'correct_recent' | 'correct_long'>;
+
+/** A panel that many chunks of local models are scored on. */
+export interface ScoringPanel {
+  readonly rows: { readonly recent: number; readonly long: number };
+  readonly samples: SampleGroups;
+}
+
+/** @param samples of panel A's last 24 closed windows, of devices that did not train; those of the newest 6 are the recent ones */
+export function scoringPanel(samples: Samples): ScoringPanel {
+  // Group by group: all samples, and the recent ones.
+  const groups = new Float32Array(samples.count * GROUPS);
+  let recent = 0;
+  samples.age.forEach((age, sample) => {
+    const isRecent = Number(age < RECENT_WINDOWS);
+    recent += isRecent;
+    groups[sample * GROUPS] = 1;
+    groups[sample * GROUPS + 1] = isRecent;
+  });
+  return { rows: { recent, long: samples.count }, samples: { x: samples.x, actual: samples.y, groups } };
+}
+
+/**
+ * Score local models on a panel.
+ * @param deltas local − global weights [models, P]
+ */
+export async function scoreLocalModels(
+  predictor: ModelsOnSamples,
+  base: FlatWeights,
+  deltas: Float32Array,
+  { rows, samples }: ScoringPanel,
+): Promise<LocalScores> {
+  const models = deltas.length / base.length;
+  const counts = await predictor.countCorrect(base, deltas, samples);
+  const correctIn = (group: number): number[] =>
+    Array.from({ length: models }, (_, model) => counts[model * GROUPS + group] ?? 0);
+  return {
+    rows_recent: rows.recent,
+    rows_long: rows.long,
+    correct_recent: correctIn(1),
+    correct_long: correctIn(0),
+  };
+}
+
+/** Groups of samples that a model's correct ones are counted in. */
+const GROUPS = 2;
+
+interface Counts {
+  correctRecent: number;
+  rowsRecent: number;
+  correctLong: number;
+  rowsLong: number;
+}
+
+/**
+ * Real accuracy of each good update from what the sites counted. A chunk that a site scored twice (a retry) counts once; an update that nobody
+ * scored has none.
+ */
+export function realAccuracies(
+  scores: readonly ScoreMessage[],
+  updates: readonly CheckedUpdate[],
+): RealAccuracy[] {
+  const counts = new Map<string, Counts>();
+  const counted = new Set<string>();
+  for (const score of scores) {
+    const chunkKey = JSON.stringify([score.scored_site, score.scored_chunk]);
+    const once = `${score.site}:${chunkKey}`;
+    if (counted.has(once)) continue;
+    counted.add(once);
+    score.device_id.forEach((_, place) => {
+      const key = `${chunkKey}/${place}`;
+      const known = counts.get(key) ?? { correctRecent: 0, rowsRecent: 0, correctLong: 0, rowsLong: 0 };
+      known.correctRecent += score.correct_recent[place] ?? 0;
+      known.correctLong += score.correct_long[place] ?? 0;
+      known.rowsRecent += score.rows_recent;
+      known.rowsLong += score.rows_long;
+      counts.set(key, known);
+    });
+  }
+  return updates.map(({ site, chunk, place }) => {
+    const known = counts.get(`${JSON.stringify([site, chunk])}/${place}`);
+    return {
+      recent: known === undefined || known.rowsRecent === 0 ? null : known.correctRecent / known.rowsRecent,
+      long: known === undefined || known.rowsLong === 0 ? null : known.correctLong / known.rowsLong,
+    };
+  });
+}

@@ -1,0 +1,34 @@
+import { PANEL_GATE_ERRORS, PANEL_GATE_MARGIN } from '../constants';
+import { type PanelTally } from './panel-tally';
+
+export interface PanelGateVerdict {
+  readonly pass: boolean;
+  /** Mean difference of accuracy, proposal − champion, and its standard error over devices. */
+  readonly difference: number;
+  readonly standardError: number;
+}
+
+/**
+ * The champion stays when the proposal's paired difference on panel C lies below −2 standard errors − 0.2 points.
+ * Off by default: it changed nothing in any scenario, with the live gate behind it (docs/closed-loop.md). Nothing measured: passes.
+ */
+export function panelGate({ devices, difference: sum, squaredDifference }: PanelTally): PanelGateVerdict {
+  if (devices === 0) return { pass: true, difference: 0, standardError: 0 };
+  const difference = sum / devices;
+  const variance = Math.max(0, squaredDifference / devices - difference * difference);
+  const standardError = Math.sqrt(variance / devices);
+  return {
+    pass: difference >= -PANEL_GATE_ERRORS * standardError - PANEL_GATE_MARGIN,
+    difference,
+    standardError,
+  };
+}
+
+/** A refit is kept when its mean soft score on panel B is above the proposal's; nothing measured, nothing kept. */
+export function acceptsRefit(proposal: PanelTally, refitted: PanelTally): boolean {
+  return (
+    proposal.rows > 0 &&
+    refitted.rows > 0 &&
+    refitted.softCorrect / refitted.rows > proposal.softCorrect / proposal.rows
+  );
+}

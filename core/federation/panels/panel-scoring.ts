@@ -1,0 +1,48 @@
+import { hiddenActivations, type ModelsOnSamples } from '../../model/batch-predictor';
+import { type FlatWeights, type NetworkShape } from '../../model/types';
+import { REFIT_BLOCKS } from '../constants';
+import { tallyPanel, type PanelTally } from './panel-tally';
+import { refitSums, type RefitSums } from './refit';
+import { type Samples } from '../training/samples';
+
+/**
+ * A site's part of the refit: sums of one proposal [P] on its samples of the newest `windows` windows, in
+ * six blocks of time, newest first.
+ */
+export function sumPanel(
+  shape: NetworkShape,
+  proposal: FlatWeights,
+  samples: Samples,
+  windows: number,
+): RefitSums {
+  const activations = hiddenActivations(shape, proposal, samples.x);
+  const { hidden } = shape;
+  const w2 = shape.inputs * hidden + hidden;
+  const outputs = Float64Array.from(samples.y, (_, sample) => {
+    let output = proposal[w2 + hidden] ?? NaN;
+    for (let unit = 0; unit < hidden; unit += 1)
+      output += (activations[sample * hidden + unit] ?? NaN) * (proposal[w2 + unit] ?? NaN);
+    return output;
+  });
+  const blockOf = samples.age.map((age) => Math.floor((age * REFIT_BLOCKS) / windows));
+  return refitSums(shape, activations, outputs, samples.y, blockOf);
+}
+
+/** A site's tallies of several proposals, each [P], beside the champion on one panel's recent samples; one tally a proposal. */
+export async function tallyProposals(
+  predictor: ModelsOnSamples,
+  champion: FlatWeights,
+  proposals: readonly FlatWeights[],
+  samples: Samples,
+): Promise<PanelTally[]> {
+  const parameters = champion.length;
+  const weights = new Float32Array((proposals.length + 1) * parameters);
+  weights.set(champion);
+  proposals.forEach((proposal, at) => {
+    weights.set(proposal, (at + 1) * parameters);
+  });
+  const outputs = await predictor.predict(weights, samples.x);
+  const of = (model: number): Float32Array =>
+    outputs.subarray(model * samples.count, (model + 1) * samples.count);
+  return proposals.map((_, at) => tallyPanel(samples, of(at + 1), of(0)));
+}

@@ -1,0 +1,70 @@
+import { type VersionId } from '../../contracts/ids';
+import { type ChampionVerdict } from '../../contracts/live-checks';
+import { type GateSettings, type Interval } from '../../contracts/rounds';
+import { countWindows, describeChange } from './gate';
+import { pairedChange, type PairedCluster } from './cluster-interval';
+
+/** The champion beside what it is held against: it stands as `candidateCorrect`, the other as `championCorrect`. */
+export interface LiveEvidence {
+  /** The version in shadow; null when there is none to go back to. */
+  readonly predecessor: VersionId | null;
+  readonly againstPredecessor: readonly PairedCluster[];
+  readonly againstPersistence: readonly PairedCluster[];
+}
+
+/**
+ * Whether the champion stays: it goes when it is worse by more than the margin, beyond chance, than its predecessor in shadow or than
+ * persistence, on the same live windows. One that falls behind persistence stays all the same while there is nobody to go back to, or while
+ * the predecessor is beyond chance even worse: a rollback must not make it worse.
+ */
+export function judgeChampion(
+  { predecessor, againstPredecessor, againstPersistence }: LiveEvidence,
+  settings: GateSettings,
+): ChampionVerdict {
+  const beside = comparison(againstPredecessor, settings);
+  if (predecessor !== null && beside.worse)
+    return {
+      action: 'rollback',
+      to: predecessor,
+      reason: beside.worseThan(`its predecessor ${predecessor}`),
+    };
+  const floor = comparison(againstPersistence, settings);
+  if (floor.worse) {
+    const fault = floor.worseThan('persistence');
+    if (predecessor === null)
+      return { action: 'keep', reason: `${fault}, but there is no predecessor to go back to` };
+    if (beside.better)
+      return { action: 'keep', reason: `${fault}, but its predecessor ${predecessor} is worse still` };
+    return { action: 'rollback', to: predecessor, reason: fault };
+  }
+  if (!floor.enough)
+    return {
+      action: 'keep',
+      reason: `only ${floor.windows} of ${settings.minWindows} live windows were measured`,
+    };
+  return { action: 'keep', reason: 'not worse than its predecessor or persistence beyond chance' };
+}
+
+interface Comparison {
+  readonly windows: number;
+  readonly enough: boolean;
+  readonly worse: boolean;
+  readonly better: boolean;
+  readonly worseThan: (rival: string) => string;
+}
+
+function comparison(
+  clusters: readonly PairedCluster[],
+  { margin, minWindows, confidence }: GateSettings,
+): Comparison {
+  const windows = countWindows(clusters);
+  const enough = windows >= minWindows;
+  const change: Interval = pairedChange(clusters, confidence);
+  return {
+    windows,
+    enough,
+    worse: enough && change.high < -margin,
+    better: enough && change.low > margin,
+    worseThan: (rival) => `${describeChange(change)} than ${rival} on the same ${windows} live windows`,
+  };
+}

@@ -1,0 +1,169 @@
+import { type TrainingSettings } from '../../contracts/rounds';
+import { type Micros } from '../../contracts/time';
+import { type UpdateHeader } from '../../contracts/updates';
+import { OwnSamplesPredictor } from '../../model/batch-predictor';
+import { BatchTrainer } from '../../model/batch-trainer';
+import { parameterCount, type FlatWeights, type NetworkShape } from '../../model/types';
+import { type Random } from '../../platform/random';
+import { RESIDUAL_CLIP } from '../constants';
+import { applyEdgeWeights } from './edge-weights';
+import { isCorrect, type SampleUnits } from './samples';
+import { type WindowRing } from './window-ring';
+import { collectTrainingRows, type TrainingRows } from './training-rows';
+import { isFiniteVector } from '../vectors';
+
+export interface LocalTrainerOptions {
+  readonly shape: NetworkShape;
+  readonly settings: TrainingSettings;
+  /** μ of FedProx; 0 = none. */
+  readonly proximal: number;
+  /** Threads of one run; 0 = one a core. */
+  readonly threads: number;
+}
+
+export interface LocalTrainingOptions {
+  /** Incoming global weights [P]. */
+  readonly base: FlatWeights;
+  /** Width of the edge band in tolerances; null = all samples count alike. */
+  readonly edgeWidth: number | null;
+  readonly random: Random;
+}
+
+export interface LocalTrainingRequest extends LocalTrainingOptions {
+  readonly ring: WindowRing;
+  /** A chunk of participants: memory is about devices · windows · 130 bytes. */
+  readonly deviceIds: readonly string[];
+  /** Start of the last window that may be a target. */
+  readonly until: Micros;
+  readonly units: SampleUnits;
+}
+
+/** A chunk's updates, in the shapes of `model-updates`. */
+export interface LocalTraining {
+  readonly devices: UpdateHeader['devices'];
+  readonly leftOut: UpdateHeader['left_out'];
+  /** Local − incoming weights, row by row as in `devices`: [devices, P]. */
+  readonly deltas: Float32Array;
+}
+
+/** Trains local models from a site's ring; one for all chunks of a round. */
+export class LocalTrainer {
+  private constructor(
+    private readonly shape: NetworkShape,
+    private readonly windows: number,
+    private readonly trainer: BatchTrainer,
+    private readonly predictor: OwnSamplesPredictor,
+  ) {}
+
+  static async create({ shape, settings, proximal, threads }: LocalTrainerOptions): Promise<LocalTrainer> {
+    const { batchSize, windows, epochs, learningRate } = settings;
+    const trainer = await BatchTrainer.create({
+      shape,
+      batchSize,
+      rows: windows,
+      epochs,
+      learningRate,
+      residualClip: RESIDUAL_CLIP,
+      proximal,
+      threads,
+    });
+    return new LocalTrainer(shape, windows, trainer, await OwnSamplesPredictor.create({ shape, threads }));
+  }
+
+  /**
+   * Train the chunk's devices from `base`. Devices with too few rows, constant data or values that are not numbers are left out, as are those whose
+   * training ends in weights that are not finite. The same ring, base and state of `random` give the same updates.
+   */
+  async train({ ring, deviceIds, until, units, ...options }: LocalTrainingRequest): Promise<LocalTraining> {
+    const range = { until, windows: this.windows };
+    return this.trainRows(collectTrainingRows(ring, deviceIds, range, units), options);
+  }
+
+  /** The same from rows that were collected before; they are left as they are. */
+  async trainRows(
+    prepared: TrainingRows,
+    { base, edgeWidth, random }: LocalTrainingOptions,
+  ): Promise<LocalTraining> {
+    const { deviceIds, x, y, isSample, rows } = prepared;
+    const devices = deviceIds.length;
+    if (devices === 0) return { devices: [], leftOut: prepared.leftOut, deltas: new Float32Array(0) };
+    const sampleWeights = isSample.slice();
+    const before = errorsOf(await this.predictor.predict(base, x, this.windows), y);
+    if (edgeWidth !== null) {
+      for (let device = 0; device < devices; device += 1) {
+        applyEdgeWeights(sampleWeights, before, device * this.windows, this.windows, edgeWidth);
+      }
+    }
+    const trained = await this.trainer.train({ devices, x, y, sampleWeights }, base, random);
+    const after = errorsOf(await this.predictor.predict(trained, x, this.windows), y);
+    return this.report(prepared, trained, base, (device) => {
+      const from = device * this.windows;
+      const own = summarise(after, isSample, from, this.windows);
+      return {
+        rows: rows[device] ?? 0,
+        self_reported_accuracy: own.accuracy,
+        self_reported_loss: own.loss,
+        base_loss: summarise(before, isSample, from, this.windows).loss,
+      };
+    });
+  }
+
+  async release(): Promise<void> {
+    await this.trainer.release();
+    await this.predictor.release();
+  }
+
+  private report(
+    { deviceIds, leftOut }: TrainingRows,
+    trained: Float32Array,
+    base: FlatWeights,
+    describe: (device: number) => Omit<UpdateHeader['devices'][number], 'device_id'>,
+  ): LocalTraining {
+    const parameters = parameterCount(this.shape);
+    const deltas = new Float32Array(deviceIds.length * parameters);
+    const reported: UpdateHeader['devices'] = [];
+    const failed: UpdateHeader['left_out'] = [];
+    deviceIds.forEach((deviceId, device) => {
+      const weights = trained.subarray(device * parameters, (device + 1) * parameters);
+      if (!isFiniteVector(weights)) {
+        failed.push({ device_id: deviceId, reason: 'not-finite' });
+        return;
+      }
+      const at = reported.length * parameters;
+      weights.forEach((weight, parameter) => (deltas[at + parameter] = weight - (base[parameter] ?? NaN)));
+      reported.push({ device_id: deviceId, ...describe(device) });
+    });
+    return {
+      devices: reported,
+      leftOut: [...leftOut, ...failed],
+      deltas: deltas.subarray(0, reported.length * parameters),
+    };
+  }
+}
+
+/** Outputs − actual changes, in place. */
+function errorsOf(outputs: Float32Array, actual: Float32Array): Float32Array {
+  for (let at = 0; at < outputs.length; at += 1) outputs[at] = (outputs[at] ?? NaN) - (actual[at] ?? NaN);
+  return outputs;
+}
+
+/** Share within the tolerance and mean loss (e² up to the clip, linear beyond: as in training) of one device's samples. */
+function summarise(
+  errors: Float32Array,
+  isSample: Float32Array,
+  from: number,
+  rows: number,
+): { accuracy: number; loss: number } {
+  let samples = 0;
+  let correct = 0;
+  let loss = 0;
+  for (let at = from; at < from + rows; at += 1) {
+    if (isSample[at] === 0) continue;
+    const error = Math.abs(errors[at] ?? NaN);
+    samples += 1;
+    correct += isCorrect(error);
+    loss +=
+      error <= RESIDUAL_CLIP ? error * error : 2 * RESIDUAL_CLIP * error - RESIDUAL_CLIP * RESIDUAL_CLIP;
+  }
+  return { accuracy: correct / samples, loss: loss / samples };
+}

@@ -1,0 +1,124 @@
+import { type Micros } from '../../contracts/time';
+import { scaleFeatures, writeFeatures } from '../../model/features';
+import { FEATURES, LAGS, type DeviceSeries, type FeatureScaling } from '../../model/types';
+import { type WindowRing } from './window-ring';
+
+/** How readings become samples; the same for all sites and rounds of a deployment. */
+export interface SampleUnits {
+  readonly scaling: FeatureScaling;
+  /** Targets are changes of the mean in units of this many °C. */
+  readonly toleranceCelsius: number;
+}
+
+/** Which targets: the last `windows` windows up to and including the one that starts at `until`. */
+export interface TargetRange {
+  readonly until: Micros;
+  readonly windows: number;
+}
+
+/** Windows that a series must reach back before its first target: the latest mean and 24 differences. */
+export const WINDOWS_BEFORE_TARGETS = LAGS + 1;
+
+/** A device's series with all that its `windows` targets look back on: target k lies at index 25 + k. */
+export function seriesOfTargets(
+  ring: WindowRing,
+  deviceId: string,
+  { until, windows }: TargetRange,
+): DeviceSeries {
+  return ring.seriesUntil(deviceId, until, windows + WINDOWS_BEFORE_TARGETS);
+}
+
+/**
+ * Write the sample of target `k` (features known at the close of the window before it, scaled later):
+ * raw features to `x[at · 29 …]`, (avg[w+1] − avg[w]) / tolerance to `y[at]`.
+ * @returns false, with nothing written, where the target or the features are missing.
+ */
+export function writeSample(
+  series: DeviceSeries,
+  target: number,
+  toleranceCelsius: number,
+  x: Float32Array,
+  y: Float32Array,
+  at: number,
+): boolean {
+  const index = target + WINDOWS_BEFORE_TARGETS;
+  const actual = series.avg[index] ?? NaN;
+  if (Number.isNaN(actual)) return false;
+  if (!writeFeatures(series, index - 1, x, at * FEATURES)) return false;
+  y[at] = (actual - (series.avg[index - 1] ?? NaN)) / toleranceCelsius;
+  return true;
+}
+
+/** Samples of several devices, densely packed, by device and then by window. */
+export interface Samples {
+  readonly count: number;
+  /** Scaled features [count, 29]. */
+  readonly x: Float32Array;
+  /** Actual change in tolerances [count]. */
+  readonly y: Float32Array;
+  /** Index of the sample's device in the list asked for [count]. */
+  readonly device: Int32Array;
+  /** How many windows before the newest target the sample's target lies; 0 = the newest [count]. */
+  readonly age: Int32Array;
+}
+
+/** All samples of the devices' last windows; windows that are missing have none. */
+export function collectSamples(
+  ring: WindowRing,
+  deviceIds: readonly string[],
+  range: TargetRange,
+  units: SampleUnits,
+): Samples {
+  const most = deviceIds.length * range.windows;
+  const x = new Float32Array(most * FEATURES);
+  const y = new Float32Array(most);
+  const device = new Int32Array(most);
+  const age = new Int32Array(most);
+  let count = 0;
+  deviceIds.forEach((deviceId, index) => {
+    const series = seriesOfTargets(ring, deviceId, range);
+    for (let target = 0; target < range.windows; target += 1) {
+      if (!writeSample(series, target, units.toleranceCelsius, x, y, count)) continue;
+      device[count] = index;
+      age[count] = range.windows - 1 - target;
+      count += 1;
+    }
+  });
+  const packed = x.subarray(0, count * FEATURES);
+  scaleFeatures(packed, count, units.scaling);
+  return {
+    count,
+    x: packed,
+    y: y.subarray(0, count),
+    device: device.subarray(0, count),
+    age: age.subarray(0, count),
+  };
+}
+
+/** The samples whose target is one of the newest `windows`. */
+export function recentSamples(samples: Samples, windows: number): Samples {
+  const kept: number[] = [];
+  samples.age.forEach((age, at) => {
+    if (age < windows) kept.push(at);
+  });
+  const x = new Float32Array(kept.length * FEATURES);
+  kept.forEach((from, to) => {
+    x.set(samples.x.subarray(from * FEATURES, (from + 1) * FEATURES), to * FEATURES);
+  });
+  const pick = <Numbers extends Float32Array | Int32Array>(numbers: Numbers, into: Numbers): Numbers => {
+    kept.forEach((from, to) => (into[to] = numbers[from] ?? NaN));
+    return into;
+  };
+  return {
+    count: kept.length,
+    x,
+    y: pick(samples.y, new Float32Array(kept.length)),
+    device: pick(samples.device, new Int32Array(kept.length)),
+    age: pick(samples.age, new Int32Array(kept.length)),
+  };
+}
+
+/** 1 where an error in tolerances is at most 1, else 0 (not a number counts as wrong). */
+export function isCorrect(error: number): 0 | 1 {
+  return Math.abs(error) <= 1 ? 1 : 0;
+}

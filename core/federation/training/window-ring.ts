@@ -1,0 +1,200 @@
+import { FedloopError } from '../../contracts/errors';
+import { type Micros } from '../../contracts/time';
+import { type DeviceSeries } from '../../model/types';
+import { RING_WINDOWS } from '../constants';
+
+/** Rows of the ring are allocated this many devices at a time, so that a growing fleet never copies what is there. */
+const DEVICES_PER_SLAB = 256;
+const FIELDS = 3;
+const NOTHING_YET = Number.NEGATIVE_INFINITY;
+
+export interface WindowRingOptions {
+  readonly windowMicros: Micros;
+  /** Windows kept of each device. */
+  readonly windows?: number;
+}
+
+/**
+ * What a site remembers of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
+ * only updates and sums leave the site. Memory: devices · windows · 12 bytes, as single precision, which holds a
+ * temperature to a few millionths of a degree.
+ */
+export class WindowRing {
+  readonly windowMicros: Micros;
+  readonly capacity: number;
+  private readonly indexOf = new Map<string, number>();
+  private readonly slabs: Float32Array[] = [];
+  /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
+  private newest = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
+  private newestBroken = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
+
+  constructor({ windowMicros, windows = RING_WINDOWS }: WindowRingOptions) {
+    if (!Number.isSafeInteger(windowMicros) || windowMicros <= 0) {
+      throw new FedloopError(
+        'InvalidInput',
+        `windowMicros: must be a whole number above 0, not ${windowMicros}`,
+      );
+    }
+    if (!Number.isSafeInteger(windows) || windows < 1) {
+      throw new FedloopError('InvalidInput', `windows: must be a whole number of at least 1, not ${windows}`);
+    }
+    this.windowMicros = windowMicros;
+    this.capacity = windows;
+  }
+
+  /**
+   * Remember one window's means (°C, %, hPa). A window off the grid is a caller's mistake and throws `InvalidInput`.
+   * @returns false when the window was there already, is older than what the ring holds, or `avg` is not finite (which is
+   *   remembered: training leaves such a device out).
+   */
+  put(
+    deviceId: string,
+    windowStart: Micros,
+    avg: number,
+    humidity: number | null,
+    pressure: number | null,
+  ): boolean {
+    const window = this.gridNumber(windowStart);
+    const device = this.indexOf.get(deviceId) ?? this.addDevice(deviceId);
+    const newest = this.newest[device] ?? NOTHING_YET;
+    if (window <= newest - this.capacity) return false;
+    if (!Number.isFinite(avg)) {
+      this.newestBroken[device] = Math.max(this.newestBroken[device] ?? NOTHING_YET, window);
+      return false;
+    }
+    if (window > newest) {
+      this.forgetBetween(device, newest, window);
+      this.newest[device] = window;
+    } else if (!Number.isNaN(this.read(device, window, 0))) {
+      return false;
+    }
+    const slab = this.slabOf(device);
+    const at = this.offset(device, window);
+    slab[at] = avg;
+    slab[at + 1] = finiteOrMissing(humidity);
+    slab[at + 2] = finiteOrMissing(pressure);
+    return true;
+  }
+
+  /**
+   * The last `count` windows up to and including the one that starts at `windowStart`, oldest first, NaN where missing.
+   * An unknown device has none but missing ones.
+   */
+  seriesUntil(deviceId: string, windowStart: Micros, count: number): DeviceSeries {
+    const last = this.gridNumber(windowStart);
+    const series: DeviceSeries = {
+      avg: new Float64Array(count).fill(NaN),
+      humidity: new Float64Array(count).fill(NaN),
+      pressure: new Float64Array(count).fill(NaN),
+    };
+    const device = this.indexOf.get(deviceId);
+    if (device === undefined) return series;
+    const newest = this.newest[device] ?? NOTHING_YET;
+    const slab = this.slabOf(device);
+    const from = Math.max(last - count + 1, newest - this.capacity + 1);
+    for (let window = from; window <= Math.min(last, newest); window += 1) {
+      const at = this.offset(device, window);
+      const row = window - last + count - 1;
+      series.avg[row] = slab[at] ?? NaN;
+      series.humidity[row] = slab[at + 1] ?? NaN;
+      series.pressure[row] = slab[at + 2] ?? NaN;
+    }
+    return series;
+  }
+
+  devices(): string[] {
+    return [...this.indexOf.keys()];
+  }
+
+  get size(): number {
+    return this.indexOf.size;
+  }
+
+  has(deviceId: string): boolean {
+    return this.indexOf.has(deviceId);
+  }
+
+  /** Start of the newest window of a device; undefined while there is none. */
+  newestWindow(deviceId: string): Micros | undefined {
+    const device = this.indexOf.get(deviceId);
+    const newest = device === undefined ? NOTHING_YET : (this.newest[device] ?? NOTHING_YET);
+    return newest === NOTHING_YET ? undefined : newest * this.windowMicros;
+  }
+
+  /** Whether a value that is not a finite number came for one of the `count` windows up to `windowStart`. */
+  hadBrokenValue(deviceId: string, windowStart: Micros, count: number): boolean {
+    const device = this.indexOf.get(deviceId);
+    const broken = device === undefined ? NOTHING_YET : (this.newestBroken[device] ?? NOTHING_YET);
+    return broken > this.gridNumber(windowStart) - count;
+  }
+
+  /**
+   * Start of the newest window that at least `share` of the devices have reached (their own newest window is not older);
+   * undefined while fewer have any. A share below 1 keeps one silent device from holding up a round.
+   */
+  latestCommonWindow(share = 1): Micros | undefined {
+    if (this.size === 0) return undefined;
+    const ascending = this.newest.slice(0, this.size).sort();
+    const reached = ascending[this.size - Math.max(1, Math.ceil(share * this.size))] ?? NOTHING_YET;
+    return reached === NOTHING_YET ? undefined : reached * this.windowMicros;
+  }
+
+  private gridNumber(windowStart: Micros): number {
+    const window = windowStart / this.windowMicros;
+    if (!Number.isSafeInteger(window)) {
+      throw new FedloopError(
+        'InvalidInput',
+        `windowStart: ${windowStart} is not on the grid of ${this.windowMicros} µs`,
+      );
+    }
+    return window;
+  }
+
+  private addDevice(deviceId: string): number {
+    const device = this.indexOf.size;
+    this.indexOf.set(deviceId, device);
+    if (device >= this.slabs.length * DEVICES_PER_SLAB) {
+      this.slabs.push(new Float32Array(DEVICES_PER_SLAB * this.capacity * FIELDS).fill(NaN));
+    }
+    if (device >= this.newest.length) {
+      this.newest = grown(this.newest);
+      this.newestBroken = grown(this.newestBroken);
+    }
+    return device;
+  }
+
+  /** A jump ahead leaves places in the ring that still hold a lap ago. */
+  private forgetBetween(device: number, newest: number, window: number): void {
+    if (newest === NOTHING_YET) return;
+    const slab = this.slabOf(device);
+    for (let skipped = Math.max(newest + 1, window - this.capacity + 1); skipped <= window; skipped += 1) {
+      const at = this.offset(device, skipped);
+      slab.fill(NaN, at, at + FIELDS);
+    }
+  }
+
+  private read(device: number, window: number, field: number): number {
+    return this.slabOf(device)[this.offset(device, window) + field] ?? NaN;
+  }
+
+  private slabOf(device: number): Float32Array {
+    const slab = this.slabs[Math.floor(device / DEVICES_PER_SLAB)];
+    if (slab === undefined) throw new FedloopError('Internal', `device ${device} has no place in the ring`);
+    return slab;
+  }
+
+  private offset(device: number, window: number): number {
+    const place = ((window % this.capacity) + this.capacity) % this.capacity;
+    return ((device % DEVICES_PER_SLAB) * this.capacity + place) * FIELDS;
+  }
+}
+
+function finiteOrMissing(value: number | null): number {
+  return value !== null && Number.isFinite(value) ? value : NaN;
+}
+
+function grown(numbers: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(numbers.length * 2).fill(NOTHING_YET);
+  larger.set(numbers);
+  return larger;
+}

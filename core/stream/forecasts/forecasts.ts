@@ -1,0 +1,208 @@
+import { type Regime } from '../../contracts/blocks';
+import { type VersionId } from '../../contracts/ids';
+import { type Micros } from '../../contracts/time';
+import { writeFeatures } from '../../model/features';
+import { FEATURES } from '../../model/types';
+import { deviceFactor, type Outcome } from './confidence';
+import { type DeviceHistory } from './device-history';
+import { type ForecastRequest } from './forecaster';
+import { HISTORY_WINDOWS, PREDICTED_ANOMALY_Z, REGIME_SHARE_OF_TOLERANCE } from '../limits';
+import { type EvaluationColumns } from '../windows/rows';
+import { type DeviceSummary } from '../windows/summary';
+import { type ActiveVersion } from './versions';
+
+/** Forecasts that wait for their window to close. `devices` are in the order of ids; tables are [versions][devices]. */
+export interface OutstandingForecasts {
+  readonly window: Micros;
+  readonly devices: readonly number[];
+  /** Mean of the window before: what persistence forecasts. */
+  readonly previous: Float64Array;
+  /** How much harder than others the device is to forecast. */
+  readonly deviceFactor: Float64Array;
+  readonly versions: readonly VersionOutlook[];
+}
+
+/** One version's forecasts, with all that it states of them beforehand. */
+export interface VersionOutlook {
+  readonly version: VersionId;
+  /** Forecast mean in °C; NaN where the model gave none. */
+  readonly prediction: Float64Array;
+  /** Probability that |error| ≤ tolerance, before and after recalibration. */
+  readonly raw: Float64Array;
+  readonly confidence: Float64Array;
+  /** How much harder than others the forecast is; see confidence.ts. */
+  readonly factor: Float64Array;
+  /** A reading further than this from the forecast is an anomaly to the version; NaN = cannot be known. */
+  readonly margin: Float64Array;
+}
+
+export interface PlannedForecasts {
+  readonly request: ForecastRequest;
+  readonly devices: readonly number[];
+}
+
+/** Features of the devices that have the window before `window` and lags enough; undefined when there is nothing to ask. */
+export function planForecasts(
+  window: Micros,
+  windowMicros: Micros,
+  devicesInOrder: readonly number[],
+  history: DeviceHistory,
+  versions: readonly ActiveVersion[],
+): PlannedForecasts | undefined {
+  if (versions.length === 0) return undefined;
+  const candidates = devicesInOrder.filter((device) => history.newest(device) === window - windowMicros);
+  const features = new Float32Array(candidates.length * FEATURES);
+  const devices: number[] = [];
+  for (const device of candidates) {
+    if (writeFeatures(history.series(device), HISTORY_WINDOWS - 1, features, devices.length * FEATURES))
+      devices.push(device);
+  }
+  if (devices.length === 0) return undefined;
+  return {
+    devices,
+    request: {
+      window,
+      versions: versions.map(({ version }) => version),
+      features: features.subarray(0, devices.length * FEATURES),
+      rows: devices.length,
+    },
+  };
+}
+
+/** Turn the models' changes [versions, devices] into forecasts with their confidence, as known at this moment. */
+export function stateForecasts(
+  { request, devices }: PlannedForecasts,
+  changes: Float32Array,
+  history: DeviceHistory,
+  versions: readonly ActiveVersion[],
+  toleranceCelsius: number,
+): OutstandingForecasts {
+  const previous = Float64Array.from(devices, (device) => history.latestAvg(device));
+  const steps = devices.map((device) => history.meanStep(device));
+  const known = steps
+    .filter((step) => !Number.isNaN(step))
+    .map((step) => Math.min(step, LARGEST_STEP_IN_TOLERANCES * toleranceCelsius));
+  const meanStep = known.length === 0 ? NaN : known.reduce((sum, step) => sum + step, 0) / known.length;
+  const deviceFactors = Float64Array.from(devices, (device, i) =>
+    deviceFactor(history.relativeErrors(device), relativeStep(steps[i] ?? NaN, meanStep)),
+  );
+  return {
+    window: request.window,
+    devices,
+    previous,
+    deviceFactor: deviceFactors,
+    versions: versions.map(({ version, errors }, v) => {
+      const changeOf = (i: number): number => changes[v * devices.length + i] ?? NaN;
+      const stddev = errors.stddev();
+      const factor = deviceFactors.map((ofDevice, i) => ofDevice * errors.changeFactor(changeOf(i)));
+      const raw = factor.map((size) => {
+        const probability = errors.rawProbability(size, meanStep);
+        return Number.isNaN(probability) ? UNKNOWN_CONFIDENCE : probability;
+      });
+      return {
+        version,
+        prediction: previous.map((mean, i) => mean + changeOf(i)),
+        factor,
+        raw,
+        confidence: raw.map((probability) => errors.stated(probability)),
+        margin: Float64Array.from(devices, (device) => {
+          return PREDICTED_ANOMALY_Z * Math.sqrt(stddev * stddev + history.usualVariance(device));
+        }),
+      };
+    }),
+  };
+}
+
+/** Steps beyond so many tolerances count as this many, so that one wild sensor does not make all others look calm. */
+const LARGEST_STEP_IN_TOLERANCES = 4;
+
+/** Said while nothing at all is known: neither yes nor no. */
+const UNKNOWN_CONFIDENCE = 0.5;
+
+/**
+ * Steps say less about a model's errors than about persistence's: the square root takes back half of the difference.
+ */
+function relativeStep(step: number, meanStep: number): number {
+  return meanStep > 0 ? Math.sqrt(step / meanStep) : NaN;
+}
+
+export interface Comparison {
+  readonly forecasts: OutstandingForecasts;
+  /** What the window turned out to be; undefined when the device sent nothing. */
+  readonly actualOf: (device: number) => DeviceSummary | undefined;
+  readonly idOf: (device: number) => string;
+  readonly versionOf: (version: VersionId) => ActiveVersion | undefined;
+  readonly history: DeviceHistory;
+  readonly toleranceCelsius: number;
+  /** Rows are appended here. */
+  readonly out: EvaluationColumns;
+}
+
+/** Compare forecasts with what came: a row a version and device; both learn from their errors afterwards. */
+export function evaluateForecasts({
+  forecasts,
+  actualOf,
+  idOf,
+  versionOf,
+  history,
+  toleranceCelsius,
+  out,
+}: Comparison): void {
+  const actuals = forecasts.devices.map(actualOf);
+  const relativeSum = new Float64Array(forecasts.devices.length);
+  const relativeCount = new Float64Array(forecasts.devices.length);
+  for (const outlook of forecasts.versions) {
+    const active = versionOf(outlook.version);
+    const outcomes: Outcome[] = [];
+    const compared: number[] = [];
+    forecasts.devices.forEach((device, i) => {
+      const actual = actuals[i];
+      const prediction = outlook.prediction[i] ?? NaN;
+      if (actual === undefined || !Number.isFinite(prediction)) return;
+      const previous = forecasts.previous[i] ?? NaN;
+      const error = prediction - actual.mean;
+      out.model_version.push(outlook.version);
+      out.device_id.push(idOf(device));
+      out.prediction_result.push(prediction);
+      out.actual_result.push(actual.mean);
+      out.error.push(error);
+      out.loss.push(error * error);
+      out.is_correct.push(Math.abs(error) <= toleranceCelsius ? 1 : 0);
+      out.confidence.push(outlook.confidence[i] ?? NaN);
+      out.persistence_error.push(previous - actual.mean);
+      out.predicted_anomaly.push(predictedAnomaly(prediction, actual, outlook.margin[i] ?? NaN));
+      out.actual_anomaly.push(actual.anomaly);
+      out.regime.push(regimeOf(actual.mean - previous, toleranceCelsius));
+      outcomes.push({
+        error,
+        change: prediction - previous,
+        device: forecasts.deviceFactor[i] ?? 1,
+        factor: outlook.factor[i] ?? 1,
+        raw: outlook.raw[i] ?? NaN,
+      });
+      compared.push(i);
+    });
+    active?.errors.learn(outcomes).forEach((relative, i) => {
+      const place = compared[i] ?? 0;
+      relativeSum[place] = (relativeSum[place] ?? 0) + relative;
+      relativeCount[place] = (relativeCount[place] ?? 0) + 1;
+    });
+  }
+  forecasts.devices.forEach((device, i) => {
+    const count = relativeCount[i] ?? 0;
+    if (count > 0) history.learnRelativeError(device, (relativeSum[i] ?? 0) / count);
+  });
+}
+
+/** Whether some reading lies outside the margin round the forecast; null when the margin is unknown. */
+function predictedAnomaly(prediction: number, { min, max }: DeviceSummary, margin: number): 0 | 1 | null {
+  if (Number.isNaN(margin)) return null;
+  return max - prediction > margin || prediction - min > margin ? 1 : 0;
+}
+
+/** `rising` or `falling` when the mean moved by more than half a tolerance from the window before. */
+function regimeOf(change: number, toleranceCelsius: number): Regime {
+  const edge = REGIME_SHARE_OF_TOLERANCE * toleranceCelsius;
+  if (change > edge) return 'rising';
+  return change < -edge ? 'falling' : 'steady';
+}

@@ -1,0 +1,19 @@
+import { type VersionId } from '../../contracts/ids';
+import { type Micros } from '../../contracts/time';
+import { type VersionErrors } from './confidence';
+
+/** A version that one partition scores, from its first window on until it left force. */
+export interface ActiveVersion {
+  readonly version: VersionId;
+  /** Held-out residuals in °C; null when the model has none. */
+  readonly residualStddev: number | null;
+  /** First window that it is scored on; −Infinity = the first that closes. */
+  readonly from: Micros;
+  /** First window that it is no longer scored on; Infinity while it is in force. */
+  until: Micros;
+  readonly errors: VersionErrors;
+}
+
+export function scores(version: ActiveVersion, window: Micros): boolean {
+  return version.from <= window && window < version.until;
+}

@@ -1,0 +1,146 @@
+import { isUtf8 } from 'node:buffer';
+import { type EventFields, hashOfId, type Label, type MalformedDetail } from './event';
+import { MAX_DEVICE_ID_LENGTH, MAX_EVENT_DEPTH, MAX_READING } from '../limits';
+import { microsOfIso, microsOfMillis } from './timestamps';
+
+/** Keys that could reach an object's prototype in some later program; no sensor has a field of that name. */
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+
+const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
+const BYTES = new TextEncoder();
+
+/**
+ * The thorough way to read an event: any JSON object with the fields of an event, in any spelling that JSON allows;
+ * fields that an event does not have are ignored. Every fault has its name.
+ */
+export function parseCarefully(bytes: Uint8Array, event: EventFields): MalformedDetail | undefined {
+  if (!isUtf8(bytes)) return 'not-utf8';
+  const outline = outlineOf(bytes);
+  if (outline.depth > MAX_EVENT_DEPTH) return 'nested-too-deep';
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(TEXT.decode(bytes));
+  } catch {
+    return 'not-json';
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not-an-object';
+  const keys = keysIn(parsed);
+  if (keys.forbidden) return 'forbidden-key';
+  // JSON.parse keeps the last of equal keys: fewer keys in the value than colons in the text means that one was lost.
+  if (keys.count !== outline.colons) return 'duplicate-key';
+  return readFields(new Map(Object.entries(parsed)), event);
+}
+
+function readFields(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
+  const id = fields.get('device_id');
+  if (isAbsent(id)) return 'missing-device-id';
+  if (typeof id !== 'string' || id.length === 0 || id.length > MAX_DEVICE_ID_LENGTH || hasLoneSurrogate(id))
+    return 'bad-device-id';
+  event.idBytes = BYTES.encode(id);
+  event.idStart = 0;
+  event.idEnd = event.idBytes.length;
+  event.idHash = hashOfId(event.idBytes, 0, event.idEnd);
+
+  const timestamp = fields.get('timestamp');
+  if (isAbsent(timestamp)) return 'missing-timestamp';
+  event.micros = microsOf(timestamp);
+  if (Number.isNaN(event.micros)) return 'bad-timestamp';
+  const recordTimestamp = fields.get('record_timestamp');
+  event.recordMicros = isAbsent(recordTimestamp) ? NaN : microsOf(recordTimestamp);
+  if (!isAbsent(recordTimestamp) && Number.isNaN(event.recordMicros)) return 'bad-record-timestamp';
+
+  const temperature = fields.get('temperature');
+  const data = fields.get('data');
+  if (isAbsent(temperature) && isAbsent(data)) return 'missing-temperature';
+  const readings = [temperature, data].filter((value) => !isAbsent(value)).map(readingOf);
+  if (readings.some(Number.isNaN)) return 'bad-temperature';
+  event.temperature = readings[0] ?? NaN;
+
+  const humidity = fields.get('humidity');
+  event.humidity = isAbsent(humidity) ? NaN : readingOf(humidity);
+  if (!isAbsent(humidity) && Number.isNaN(event.humidity)) return 'bad-humidity';
+  const pressure = fields.get('pressure');
+  event.pressure = isAbsent(pressure) ? NaN : readingOf(pressure);
+  if (!isAbsent(pressure) && Number.isNaN(event.pressure)) return 'bad-pressure';
+
+  const label = labelOf(fields.get('label'));
+  if (label === undefined) return 'bad-label';
+  event.label = label;
+  return undefined;
+}
+
+/** null says "no value" in most producers' JSON; it is treated as a field that was left out. */
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function microsOf(value: unknown): number {
+  if (typeof value === 'number') return microsOfMillis(value);
+  if (typeof value !== 'string') return NaN;
+  const bytes = BYTES.encode(value);
+  return microsOfIso(bytes, 0, bytes.length);
+}
+
+/** A number that a reading can be, −0 as 0; NaN for everything else, numbers written as strings included. */
+function readingOf(value: unknown): number {
+  return typeof value === 'number' && Math.abs(value) <= MAX_READING ? value + 0 : NaN;
+}
+
+function labelOf(value: unknown): Label | undefined {
+  if (isAbsent(value)) return -1;
+  if (value === 1 || value === true) return 1;
+  return value === 0 || value === false ? 0 : undefined;
+}
+
+/** Half of a surrogate pair has no UTF-8: two different such ids would become one. */
+function hasLoneSurrogate(text: string): boolean {
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    if (code >= 0xd800 && code <= 0xdfff) return true;
+  }
+  return false;
+}
+
+/** Nesting and colons outside strings, read off the bytes before anything is built from them. */
+function outlineOf(bytes: Uint8Array): { readonly depth: number; readonly colons: number } {
+  let depth = 0;
+  let deepest = 0;
+  let colons = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === BACKSLASH) at += 1;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (byte === COLON) colons += 1;
+    else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) deepest = Math.max(deepest, (depth += 1));
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) depth -= 1;
+  }
+  return { depth: deepest, colons };
+}
+
+function keysIn(value: object): { readonly count: number; readonly forbidden: boolean } {
+  const open: object[] = [value];
+  let count = 0;
+  let forbidden = false;
+  for (let container = open.pop(); container !== undefined; container = open.pop()) {
+    if (!Array.isArray(container)) {
+      const keys = Object.keys(container);
+      count += keys.length;
+      forbidden ||= keys.some((key) => FORBIDDEN_KEYS.has(key));
+    }
+    for (const inner of Object.values(container) as unknown[]) {
+      if (typeof inner === 'object' && inner !== null) open.push(inner);
+    }
+  }
+  return { count, forbidden };
+}

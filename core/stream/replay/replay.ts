@@ -1,0 +1,104 @@
+import { type RejectReason } from '../../contracts/blocks';
+import { type StreamSettings } from '../../contracts/settings';
+import { partitionOf } from '../../platform/kafka';
+import { assertAffordable } from '../windows/affordable';
+import { closeDueWindows, flushWindows } from '../closing';
+import { DeviceTable } from '../windows/device-table';
+import { type Counts, PartitionEngine } from '../engine';
+import { emptyEvent, type MalformedDetail } from '../parse/event';
+import { type Forecaster } from '../forecasts/forecaster';
+import { parseEvent } from '../parse/parse';
+import { type ClosedWindow } from '../windows/rows';
+
+export interface ReplayOptions {
+  readonly settings: StreamSettings;
+  /** More than one: devices are spread as Kafka's own partitioner spreads keys. */
+  readonly partitions: number;
+  /** Versions in force from the first window on. */
+  readonly versions: readonly Parameters<PartitionEngine['activate']>[0][];
+  readonly residualStddev: number | null;
+  readonly forecaster: Forecaster;
+  /** Close what is open at the end of input. */
+  readonly flush: boolean;
+}
+
+/** What comes out, in the order in which the stream worker would have written it. */
+export interface ReplayOutput {
+  window(window: ClosedWindow): Promise<void>;
+  /** `line` counts from 1. A promise is waited for. */
+  reject(reason: RejectReason, line: number, detail: MalformedDetail | undefined): Promise<void> | undefined;
+}
+
+export interface ReplaySummary extends Omit<Counts, 'no_forecast'> {
+  readonly no_forecast: number;
+  readonly open_windows: number;
+}
+
+/**
+ * Drive the pure core with events, one a line, as fast as they come: no clock, no broker. An event's own
+ * `record_timestamp` stands for Kafka's; without one nothing is `future`.
+ */
+export async function replayLines(
+  lines: AsyncIterable<readonly Uint8Array[]>,
+  options: ReplayOptions,
+  output: ReplayOutput,
+): Promise<ReplaySummary> {
+  assertAffordable(options.settings);
+  const engines = Array.from({ length: options.partitions }, (_, partition) => {
+    const engine = new PartitionEngine(partition, options.settings);
+    for (const version of options.versions) engine.activate(version, options.residualStddev, null);
+    return engine;
+  });
+  const route = options.partitions === 1 ? () => 0 : routeByDevice(options.partitions);
+  let line = 0;
+  for await (const some of lines) {
+    for (const bytes of some) {
+      line += 1;
+      const engine = engines[route(bytes)];
+      if (engine === undefined) continue;
+      const verdict = engine.ingest(bytes, NaN, line - 1);
+      if (verdict !== 'windowed') {
+        const pending = output.reject(verdict, line, engine.detail);
+        if (pending !== undefined) await pending;
+      } else if (engine.isDue()) {
+        for await (const window of closeDueWindows(engine, options.forecaster)) await output.window(window);
+      }
+    }
+  }
+  for (const engine of options.flush ? engines : []) {
+    for await (const window of flushWindows(engine, options.forecaster)) await output.window(window);
+  }
+  return summaryOf(engines);
+}
+
+/** Partition of each event by its device; what is no event goes to the first. */
+function routeByDevice(partitions: number): (bytes: Uint8Array) => number {
+  const event = emptyEvent();
+  const devices = new DeviceTable();
+  const partitionOfDevice: number[] = [];
+  return (bytes) => {
+    if (parseEvent(bytes, event) !== undefined) return 0;
+    const { idBytes, idStart, idEnd, idHash } = event;
+    let device = devices.find(idBytes, idStart, idEnd, idHash);
+    if (device < 0) {
+      device = devices.add(idBytes, idStart, idEnd, idHash);
+      partitionOfDevice[device] = partitionOf(devices.idOf(device), partitions);
+    }
+    return partitionOfDevice[device] ?? 0;
+  };
+}
+
+function summaryOf(engines: readonly PartitionEngine[]): ReplaySummary {
+  const sum = (valueOf: (engine: PartitionEngine) => number): number =>
+    engines.reduce((total, engine) => total + valueOf(engine), 0);
+  return {
+    read: sum(({ counts }) => counts.read),
+    windowed: sum(({ counts }) => counts.windowed),
+    late: sum(({ counts }) => counts.late),
+    duplicate: sum(({ counts }) => counts.duplicate),
+    future: sum(({ counts }) => counts.future),
+    malformed: sum(({ counts }) => counts.malformed),
+    no_forecast: sum(({ counts }) => counts.no_forecast),
+    open_windows: sum(({ open }) => open.size),
+  };
+}

@@ -1,0 +1,39 @@
+import quantile from '@stdlib/stats-base-dists-t-quantile';
+import { GRUBBS_ALPHA } from '../limits';
+
+/** Sample standard deviation from a sum of squared deviations; 0 for one reading. */
+export function sampleStddev(m2: number, count: number): number {
+  return count > 1 ? Math.sqrt(m2 / (count - 1)) : 0;
+}
+
+/** Largest |Z| = |x − mean| / stddev of a window's readings: it is that of the smallest or of the largest one. 0 where stddev is 0. */
+export function largestAbsZ(mean: number, stddev: number, min: number, max: number): number {
+  return stddev > 0 ? Math.max(max - mean, mean - min) / stddev : 0;
+}
+
+/** Sizes of windows hardly vary within a fleet; a table for all that could come would only hold what is never asked. */
+const MAX_CACHED = 65_536;
+const criticalValues = new Map<number, number>();
+
+/**
+ * Critical value of Grubbs' two-sided test for one outlier (1950; NIST/SEMATECH e-Handbook 1.3.5.17.1):
+ * (n−1)/√n · √(t² / (n−2+t²)) with t the upper α/(2n) quantile of Student's distribution with n−2 degrees of freedom.
+ * A sample whose largest |Z| exceeds it holds an outlier.
+ *
+ * @param n readings, at least 3.
+ */
+export function grubbsCritical(n: number, alpha = GRUBBS_ALPHA): number {
+  if (alpha !== GRUBBS_ALPHA) return computeCritical(n, alpha);
+  const known = criticalValues.get(n);
+  if (known !== undefined) return known;
+  const value = computeCritical(n, alpha);
+  if (criticalValues.size >= MAX_CACHED) criticalValues.clear();
+  criticalValues.set(n, value);
+  return value;
+}
+
+function computeCritical(n: number, alpha: number): number {
+  // The lower tail, whose probabilities keep their digits; only the square of t is needed.
+  const t = quantile(alpha / (2 * n), n - 2);
+  return ((n - 1) / Math.sqrt(n)) * Math.sqrt((t * t) / (n - 2 + t * t));
+}

@@ -1,0 +1,123 @@
+import { createReadStream } from 'node:fs';
+import { type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { MAX_HEADER_BYTES, MAX_LINE_BYTES } from '../limits';
+
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+
+/** A record of a CSV file. `line` counts records and blank lines from 1, as DuckDB does, so the header is line 1. */
+export interface CsvRecord {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** Bytes of a file, unpacked when its name ends in `.gz`. */
+export function openText(path: string): Readable {
+  const bytes = createReadStream(path);
+  if (!path.endsWith('.gz')) return bytes;
+  const unpacked = createGunzip();
+  // `pipe` alone would leave the reader waiting for ever when the file cannot be read.
+  bytes.once('error', (cause) => unpacked.destroy(cause));
+  return bytes.pipe(unpacked);
+}
+
+/** Records one by one; a quoted cell may hold line breaks. Overlong ones come cut. */
+export function csvRecords(path: string): AsyncGenerator<CsvRecord> {
+  return splitLines(path, true);
+}
+
+/** The lines of a file as they are, whatever its quotes say. */
+export function physicalLines(path: string): AsyncGenerator<CsvRecord> {
+  return splitLines(path, false);
+}
+
+async function* splitLines(path: string, withQuotes: boolean): AsyncGenerator<CsvRecord> {
+  const stream = openText(path);
+  try {
+    let line = 0;
+    let pending: Buffer[] = [];
+    let size = 0;
+    let quotes = 0;
+    const finish = (): CsvRecord => {
+      line += 1;
+      const text = Buffer.concat(pending).toString('utf8').replace(/\r$/, '');
+      pending = [];
+      size = 0;
+      quotes = 0;
+      return { line, text: line === 1 ? text.replace(/^\uFEFF/, '') : text };
+    };
+    for await (const chunk of stream) {
+      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+      let start = 0;
+      let counted = 0;
+      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, end + 1)) {
+        quotes += countQuotes(bytes.subarray(counted, end));
+        counted = end + 1;
+        if (withQuotes && quotes % 2 === 1 && size + end - start < MAX_LINE_BYTES) continue;
+        pending.push(bytes.subarray(start, end));
+        start = end + 1;
+        yield finish();
+      }
+      quotes += countQuotes(bytes.subarray(counted));
+      const rest = bytes.subarray(start);
+      // A copy: a slice would keep its whole chunk alive. What is longer than a line may be is not kept.
+      if (size < MAX_LINE_BYTES) pending.push(Buffer.from(rest));
+      size += rest.length;
+    }
+    if (size > 0) yield finish();
+  } finally {
+    stream.destroy();
+  }
+}
+
+function countQuotes(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(QUOTE); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) count += 1;
+  return count;
+}
+
+/** The first record of a file; undefined for an empty one. */
+export async function firstRecord(path: string): Promise<string | undefined> {
+  const stream = openText(path).setEncoding('utf8');
+  try {
+    let text = '';
+    for await (const chunk of stream) {
+      text += String(chunk);
+      const end = text.indexOf('\n');
+      if (end >= 0 || text.length > MAX_HEADER_BYTES) {
+        text = end >= 0 ? text.slice(0, end) : text;
+        break;
+      }
+    }
+    const line = text.replace(/^\uFEFF/, '').replace(/\r$/, '');
+    return line === '' ? undefined : line;
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Cells of one record (RFC 4180): a quote inside a quoted cell is doubled. */
+export function splitCells(record: string, delimiter: string): string[] {
+  const cells: string[] = [];
+  let at = 0;
+  for (;;) {
+    if (record[at] === '"') {
+      let end = record.indexOf('"', at + 1);
+      while (end >= 0 && record[end + 1] === '"') end = record.indexOf('"', end + 2);
+      if (end < 0) end = record.length;
+      cells.push(record.slice(at + 1, end).replaceAll('""', '"'));
+      const next = record.indexOf(delimiter, end);
+      if (next < 0) return cells;
+      at = next + 1;
+    } else {
+      const next = record.indexOf(delimiter, at);
+      if (next < 0) {
+        cells.push(record.slice(at));
+        return cells;
+      }
+      cells.push(record.slice(at, next));
+      at = next + 1;
+    }
+  }
+}

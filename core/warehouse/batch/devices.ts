@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises';
+import { VARCHAR } from '@duckdb/node-api';
+import { type SerialConnection } from '../database/connection';
+import { splitCells } from './csv';
+import { list } from '../database/values';
+
+/** `device_id,series,slot`: which recorded stretch a simulated device replays. A real fleet has no such file. */
+export const DEVICES_FILE = 'devices.csv';
+
+export interface DeviceEntry {
+  readonly deviceId: string;
+  readonly series: string;
+  /** Devices with the same slot see the same weather: they must not stand on both sides of a comparison. */
+  readonly slot: string;
+}
+
+/** Entries of the file; none when it is missing or has other columns. */
+export async function readDevices(path: string): Promise<DeviceEntry[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const [header = '', ...lines] = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const names = splitCells(header, ',').map((name) => name.trim().toLowerCase());
+  const [device, series, slot] = ['device_id', 'series', 'slot'].map((name) => names.indexOf(name));
+  if (device === undefined || device < 0 || slot === undefined || slot < 0) return [];
+  return lines.flatMap((line) => {
+    const cells = splitCells(line, ',');
+    const deviceId = cells[device] ?? '';
+    const entry = { deviceId, series: cells[series ?? -1] ?? '', slot: cells[slot] ?? '' };
+    return deviceId === '' || entry.slot === '' ? [] : [entry];
+  });
+}
+
+/** Put the file's entries in the table's place; without a file the table stays as it is. */
+export async function loadDevices(connection: SerialConnection, path: string): Promise<number> {
+  const entries = await readDevices(path);
+  if (entries.length === 0) return 0;
+  await connection.run(
+    `INSERT OR REPLACE INTO devices
+     SELECT DISTINCT ON (device) device, series, slot
+     FROM (SELECT unnest($device) AS device, unnest($series) AS series, unnest($slot) AS slot)`,
+    {
+      device: list(
+        entries.map(({ deviceId }) => deviceId),
+        VARCHAR,
+      ),
+      series: list(
+        entries.map(({ series }) => series),
+        VARCHAR,
+      ),
+      slot: list(
+        entries.map(({ slot }) => slot),
+        VARCHAR,
+      ),
+    },
+  );
+  return entries.length;
+}

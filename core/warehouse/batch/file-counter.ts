@@ -1,0 +1,266 @@
+import { DuckDBInstance, VARCHAR, type DuckDBDataChunk } from '@duckdb/node-api';
+import { z } from 'zod';
+import { messageOf } from '../../contracts/errors';
+import { findBrokenRows, type BrokenRow } from './broken-rows';
+import { SerialConnection } from '../database/connection';
+import {
+  BATCH_MEMORY_LIMIT,
+  MAX_DEVICE_ID_LENGTH,
+  MAX_READING,
+  MAX_REJECTED_DETAILS_PER_FILE,
+} from '../limits';
+import { layoutOf, readingsOf, sensorsOf, type Layout, type Sensor, type Source } from './readings-file';
+import { setUnbalancedLinesAside } from './unbalanced-quotes';
+import { list } from '../database/values';
+
+/** What one file came to. */
+export interface FileCount {
+  /** Readings rows that count. */
+  readonly rows: number;
+  readonly rejected: number;
+  /** The first of them. */
+  readonly broken: readonly BrokenRow[];
+  /** Rows of `batch_partials`, as native chunks that go into the warehouse untouched. */
+  readonly partials: readonly DuckDBDataChunk[];
+}
+
+const countRow = z.object({ rows: z.int(), broken: z.int() });
+const groupsRow = z.object({ groups: z.int() });
+const rejectCountRow = z.object({ lines: z.int() });
+const rejectRow = z.object({
+  line: z.int(),
+  error_type: z.string(),
+  error_message: z.string(),
+  csv_line: z.string().nullable(),
+});
+
+/** Longest piece of a message or line that is kept. */
+const EXCERPT = 300;
+
+/**
+ * Counts files of readings in a DuckDB of its own, in memory: the warehouse itself can open no other file. One query
+ * reads a file once and leaves n, mean, M2 (sum of squared deviations), min and max by device, UTC day and sensor.
+ */
+export class FileCounter {
+  private constructor(
+    private readonly instance: DuckDBInstance,
+    readonly connection: SerialConnection,
+  ) {}
+
+  static async open(threads?: number): Promise<FileCounter> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: BATCH_MEMORY_LIMIT,
+      preserve_insertion_order: 'false',
+      ...(threads === undefined ? {} : { threads: String(threads) }),
+    });
+    const connection = new SerialConnection(await instance.connect());
+    await connection.run("SET GLOBAL TimeZone = 'UTC'");
+    return new FileCounter(instance, connection);
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+    this.instance.closeSync();
+  }
+
+  /** Count one file. A file that cannot be read at all counts as one broken row without a line. */
+  async count(path: string, nameInTable: string): Promise<FileCount> {
+    try {
+      const layout = await layoutOf(this.connection, path);
+      if (typeof layout === 'string') return unreadable(layout);
+      const sensors = await sensorsOf(this.connection, path, layout);
+      return await this.countReadings(path, nameInTable, layout, sensors);
+    } catch (cause) {
+      return unreadable(firstLine(messageOf(cause)));
+    }
+  }
+
+  private async countReadings(
+    path: string,
+    file: string,
+    layout: Layout,
+    sensors: readonly Sensor[],
+    salvaged = false,
+  ): Promise<FileCount> {
+    await this.fillCarefully(path, layout, sensors);
+    const [total] = await this.connection.rows(
+      countRow,
+      `SELECT coalesce(sum(n_rows) FILTER (WHERE device_id IS NOT NULL), 0) AS rows,
+              coalesce(sum(n_rows) FILTER (WHERE device_id IS NULL), 0) AS broken FROM counted`,
+    );
+    const { rows, broken: silent } = total ?? { rows: 0, broken: 0 };
+    const refused = layout.format === 'csv' ? await this.refusedRows() : { lines: 0, broken: [] };
+    const room = MAX_REJECTED_DETAILS_PER_FILE - refused.broken.length;
+    const found =
+      silent > 0 && room > 0 && layout.format === 'csv'
+        ? await findBrokenRows(path, layout, sensors, room)
+        : [];
+    if (
+      !salvaged &&
+      layout.format === 'csv' &&
+      (await this.hasSwallowedLines([...refused.broken, ...found]))
+    ) {
+      return this.countSalvaged(path, file, layout, sensors);
+    }
+    const known = new Set(refused.broken.map(({ line }) => line));
+    const broken = [...refused.broken, ...found.filter(({ line }) => !known.has(line))];
+    return {
+      rows,
+      rejected: refused.lines + silent,
+      broken: inOrder(broken),
+      partials: await this.partials(file, sensors),
+    };
+  }
+
+  /** No row of readings holds a line break, unless an open quote has swallowed the lines behind it. */
+  private async hasSwallowedLines(broken: readonly BrokenRow[]): Promise<boolean> {
+    if (broken.some(({ raw }) => raw.trim().includes('\n'))) return true;
+    const [found] = await this.connection.rows(
+      groupsRow,
+      'SELECT count(*) AS groups FROM counted WHERE contains(device_id, chr(10))',
+    );
+    return found !== undefined && found.groups > 0;
+  }
+
+  private async countSalvaged(
+    path: string,
+    file: string,
+    layout: Layout,
+    sensors: readonly Sensor[],
+  ): Promise<FileCount> {
+    const salvaged = await setUnbalancedLinesAside(path, MAX_REJECTED_DETAILS_PER_FILE);
+    try {
+      const rest = await this.countReadings(salvaged.path, file, layout, sensors, true);
+      return {
+        ...rest,
+        rejected: rest.rejected + salvaged.lines,
+        broken: inOrder([...rest.broken, ...salvaged.broken]).slice(0, MAX_REJECTED_DETAILS_PER_FILE),
+      };
+    } finally {
+      await salvaged.remove();
+    }
+  }
+
+  /**
+   * Nearly every file holds finite numbers alone, and looking at each of them twice would cost as much as counting them: so
+   * the file is counted as if it did, and again with care when a figure says otherwise.
+   */
+  private async fillCarefully(path: string, layout: Layout, sensors: readonly Sensor[]): Promise<void> {
+    const quick = await this.fillCounted(readingsOf(path, layout, sensors, true), sensors, false).catch(
+      () => false,
+    );
+    if (quick && (await this.isFinite(sensors))) return;
+    try {
+      await this.fillCounted(readingsOf(path, layout, sensors, true), sensors, true);
+    } catch (cause) {
+      // Line breaks of two kinds in one file, and the like, stop the strict reader as a whole.
+      if (layout.format !== 'csv') throw cause;
+      await this.fillCounted(readingsOf(path, layout, sensors, false), sensors, true);
+    }
+  }
+
+  /**
+   * The one query over the file. With `guarded`, rows with a number that is none gather in a group without a device;
+   * those without a device or a time do so by themselves.
+   */
+  private async fillCounted(readings: Source, sensors: readonly Sensor[], guarded: boolean): Promise<true> {
+    const finite = sensors.map((_, index) => `coalesce(abs(s${index}) <= ${MAX_READING}, s${index} IS NULL)`);
+    const source = guarded
+      ? `(SELECT ${[
+          'CASE WHEN good THEN device_id END AS device_id',
+          'moment',
+          ...sensors.map((_, index) => `CASE WHEN good THEN s${index} END AS s${index}`),
+        ].join(', ')} FROM (SELECT *, ${['true', ...finite].join(' AND ')} AS good FROM ${readings.sql}))`
+      : readings.sql;
+    const figures = sensors.map(
+      (_, index) =>
+        `count(s${index}) AS n${index}, avg(s${index}) AS mean${index}, var_pop(s${index}) AS var${index},
+         min(s${index}) AS min${index}, max(s${index}) AS max${index}`,
+    );
+    await this.connection.run('DROP TABLE IF EXISTS reject_errors');
+    await this.connection.run('DROP TABLE IF EXISTS reject_scans');
+    await this.connection.run(
+      `CREATE OR REPLACE TEMP TABLE counted AS
+       SELECT * REPLACE (CASE WHEN device_id <> '' AND length(device_id) <= ${MAX_DEVICE_ID_LENGTH} AND day IS NOT NULL
+                              THEN device_id END AS device_id)
+       FROM (SELECT ${['device_id', 'moment::DATE AS day', 'count(*) AS n_rows', ...figures].join(', ')}
+             FROM ${source} GROUP BY device_id, moment::DATE)`,
+      readings.parameters,
+    );
+    return true;
+  }
+
+  /** NaN is greater than any number to DuckDB, so the extremes tell of it too. */
+  private async isFinite(sensors: readonly Sensor[]): Promise<boolean> {
+    const beyond = sensors.map((_, index) => `min${index} < -${MAX_READING} OR max${index} > ${MAX_READING}`);
+    if (beyond.length === 0) return true;
+    const [found] = await this.connection.rows(
+      groupsRow,
+      `SELECT count(*) AS groups FROM counted WHERE ${beyond.join(' OR ')}`,
+    );
+    return found?.groups === 0;
+  }
+
+  /** Rows that the reader refused: one a line, with the first thing that was wrong with it. */
+  private async refusedRows(): Promise<{ readonly lines: number; readonly broken: BrokenRow[] }> {
+    const [count] = await this.connection.rows(
+      rejectCountRow,
+      'SELECT count(DISTINCT line) AS lines FROM reject_errors',
+    );
+    const rows = await this.connection.rows(
+      rejectRow,
+      `SELECT line, min_by(error_type::VARCHAR, column_idx) AS error_type, min_by(error_message, column_idx) AS error_message,
+              left(min_by(csv_line, column_idx), ${EXCERPT}) AS csv_line
+       FROM (SELECT * REPLACE (coalesce(column_idx, 0) AS column_idx) FROM reject_errors)
+       GROUP BY line ORDER BY line LIMIT ${MAX_REJECTED_DETAILS_PER_FILE}`,
+    );
+    return {
+      lines: count?.lines ?? 0,
+      broken: rows.map(({ line, error_type, error_message, csv_line }) => ({
+        line,
+        reason: error_type.toLowerCase().replaceAll(' ', '-'),
+        detail: firstLine(error_message),
+        raw: (csv_line ?? '').replace(/^\n/, ''),
+      })),
+    };
+  }
+
+  private async partials(file: string, sensors: readonly Sensor[]): Promise<DuckDBDataChunk[]> {
+    if (sensors.length === 0) return [];
+    const figures = ['n', 'mean', 'm2', 'min', 'max'] as const;
+    const columnOf = (figure: (typeof figures)[number], index: number): string =>
+      figure === 'm2' ? `var${index} * n${index}` : `${figure}${index}`;
+    const arrays = figures.map(
+      (figure) => `unnest([${sensors.map((_, index) => columnOf(figure, index)).join(', ')}]) AS ${figure}`,
+    );
+    return this.connection.chunks(
+      `SELECT $file::VARCHAR AS file, * FROM (
+         SELECT device_id, day, unnest($sensors) AS sensor, ${arrays.join(', ')} FROM counted WHERE device_id IS NOT NULL)
+       WHERE n > 0`,
+      {
+        file,
+        sensors: list(
+          sensors.map(({ name }) => name),
+          VARCHAR,
+        ),
+      },
+    );
+  }
+}
+
+function inOrder(broken: readonly BrokenRow[]): BrokenRow[] {
+  return [...broken].sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
+}
+
+function unreadable(why: string): FileCount {
+  return {
+    rows: 0,
+    rejected: 1,
+    broken: [{ line: null, reason: 'unreadable', detail: why, raw: '' }],
+    partials: [],
+  };
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, EXCERPT);
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { type Micros } from '../../contracts/time';
+import { beginTouching, mergeTouched, touch } from './merge';
+import { type SerialConnection } from '../database/connection';
+import { timestamp } from '../database/values';
+
+/** Stands in the place of a file's name in `batch_partials` and `batch_files`. */
+const STREAM = 'stream/';
+
+const dayRow = z.object({ day: z.string() });
+
+/**
+ * Finished days of the stream come into `batch_analysis_results` as files do: each leaves partials by device. Their readings are
+ * gone, but count, mean and deviation of every window are known, and those of a day follow exactly. Only the temperature
+ * has them. A day is finished when its last window is complete.
+ * @returns the days that were added, as `YYYY-MM-DD`.
+ */
+export async function addFinishedDays(
+  connection: SerialConnection,
+  completeBefore: Micros,
+): Promise<string[]> {
+  if (completeBefore === Number.NEGATIVE_INFINITY) return [];
+  return connection.transaction(async (inside) => {
+    const days = await inside.rows(
+      dayRow,
+      `SELECT DISTINCT strftime(window_start, '%Y-%m-%d') AS day FROM stream_analysis_results
+       WHERE date_trunc('day', window_start) + INTERVAL 1 DAY <= $before
+         AND '${STREAM}' || strftime(window_start, '%Y-%m-%d') NOT IN (SELECT file FROM batch_files)
+       ORDER BY day`,
+      { before: timestamp(completeBefore) },
+    );
+    for (const { day } of days) {
+      await inside.run(
+        `INSERT INTO batch_partials
+         WITH windows AS (SELECT * FROM stream_analysis_results WHERE window_start::DATE = $day::DATE),
+              means AS (SELECT device_id, sum(count * avg) / sum(count) AS mean FROM windows GROUP BY device_id)
+         SELECT '${STREAM}' || $day, device_id, $day::DATE, 'temperature', sum(count), any_value(mean),
+                sum((count - 1) * stddev ** 2 + count * (avg - mean) ** 2), min(min), max(max)
+         FROM windows JOIN means USING (device_id) GROUP BY device_id`,
+        { day },
+      );
+      await inside.run(
+        `INSERT INTO batch_files
+         SELECT '${STREAM}' || $day, 0, $day::TIMESTAMP + INTERVAL 1 DAY, '', coalesce(sum(n), 0), 0
+         FROM batch_partials WHERE file = '${STREAM}' || $day`,
+        { day },
+      );
+    }
+    await beginTouching(inside);
+    await touch(
+      inside,
+      days.map(({ day }) => STREAM + day),
+    );
+    await mergeTouched(inside);
+    return days.map(({ day }) => day);
+  });
+}

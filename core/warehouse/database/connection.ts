@@ -1,0 +1,174 @@
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  type DuckDBResult,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api';
+import { type z } from 'zod';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { toCell, type TypedList } from './values';
+
+export type Parameters = Readonly<Record<string, DuckDBValue | TypedList>>;
+
+/** What may be done inside a transaction, or outside of one. */
+export interface Statements {
+  readonly run: (sql: string, parameters?: Parameters) => Promise<void>;
+  /** Rows as objects, checked against a schema: what a question returns is known where it is asked. */
+  readonly rows: <Schema extends z.ZodType>(
+    schema: Schema,
+    sql: string,
+    parameters?: Parameters,
+  ) => Promise<z.infer<Schema>[]>;
+  /** Rows as native chunks: for many of them, or for handing them on untouched. */
+  readonly chunks: (sql: string, parameters?: Parameters) => Promise<DuckDBDataChunk[]>;
+  /** The library's own connection, for appenders. */
+  readonly raw: DuckDBConnection;
+}
+
+/**
+ * One connection, one call at a time. The library must never see two overlapping calls on a connection, and a transaction
+ * must not have other people's statements in it, so everything goes through one queue.
+ */
+export class SerialConnection {
+  private tail: Promise<void> = Promise.resolve();
+  private readonly statements: Statements;
+
+  constructor(private readonly connection: DuckDBConnection) {
+    this.statements = statementsOf(connection);
+  }
+
+  run(sql: string, parameters?: Parameters): Promise<void> {
+    return this.alone((inside) => inside.run(sql, parameters));
+  }
+
+  rows<Schema extends z.ZodType>(
+    schema: Schema,
+    sql: string,
+    parameters?: Parameters,
+  ): Promise<z.infer<Schema>[]> {
+    return this.alone((inside) => inside.rows(schema, sql, parameters));
+  }
+
+  chunks(sql: string, parameters?: Parameters): Promise<DuckDBDataChunk[]> {
+    return this.alone((inside) => inside.chunks(sql, parameters));
+  }
+
+  /** Native chunks as they are made, for more rows than should stand in memory. The connection is busy until the last was taken. */
+  async *stream(sql: string, parameters?: Parameters): AsyncGenerator<DuckDBDataChunk> {
+    let release: () => void = () => undefined;
+    const taken = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const begun = new Promise<DuckDBResult>((resolve, reject) => {
+      this.alone(async () => {
+        const { values, types } = bound(parameters);
+        resolve(await this.connection.stream(sql, values, types));
+        await taken;
+      }).catch(reject);
+    });
+    try {
+      const result = await begun;
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk;
+      }
+    } finally {
+      release();
+    }
+  }
+
+  /** Have the connection to oneself until `work` is done. */
+  alone<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
+    const result = this.tail.then(() => work(this.statements));
+    this.tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /**
+   * All of `work` or nothing of it. A failed flush lets a later COMMIT resolve although nothing was kept, so every error
+   * rolls back at once and is thrown on.
+   */
+  transaction<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
+    return this.alone(async (inside) => {
+      await inside.run('BEGIN TRANSACTION');
+      try {
+        const result = await work(inside);
+        await inside.run('COMMIT');
+        return result;
+      } catch (cause) {
+        // When the transaction is already gone there is nothing to roll back, and the first error is the one that matters.
+        await inside.run('ROLLBACK').catch(() => undefined);
+        throw cause;
+      }
+    });
+  }
+
+  /** Break off the statement that runs now; it fails with an error of its own. */
+  interrupt(): void {
+    this.connection.interrupt();
+  }
+
+  /** After the last statement that was queued. */
+  close(): Promise<void> {
+    return this.alone(() => {
+      this.connection.disconnectSync();
+      return Promise.resolve();
+    });
+  }
+}
+
+function statementsOf(connection: DuckDBConnection): Statements {
+  return {
+    raw: connection,
+    async run(sql, parameters) {
+      const { values, types } = bound(parameters);
+      await connection.run(sql, values, types);
+    },
+    async chunks(sql, parameters) {
+      const { values, types } = bound(parameters);
+      const result = await connection.run(sql, values, types);
+      return result.fetchAllChunks();
+    },
+    async rows(schema, sql, parameters) {
+      const { values, types } = bound(parameters);
+      const reader = await connection.runAndReadAll(sql, values, types);
+      return reader.convertRowObjects(toCell).map((row) => {
+        const parsed = schema.safeParse(row);
+        if (parsed.success) return parsed.data;
+        throw new FedloopError(
+          'WarehouseFailed',
+          `the warehouse answered in another shape than asked: ${messageOf(parsed.error)}`,
+        );
+      });
+    },
+  };
+}
+
+interface Bound {
+  readonly values: Record<string, DuckDBValue> | undefined;
+  readonly types: Record<string, DuckDBType> | undefined;
+}
+
+function bound(parameters: Parameters | undefined): Bound {
+  if (parameters === undefined) return { values: undefined, types: undefined };
+  const values: Record<string, DuckDBValue> = {};
+  const types: Record<string, DuckDBType> = {};
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (isTypedList(parameter)) {
+      values[name] = parameter.value;
+      types[name] = parameter.type;
+    } else {
+      values[name] = parameter;
+    }
+  }
+  return { values, types };
+}
+
+function isTypedList(parameter: DuckDBValue | TypedList): parameter is TypedList {
+  return typeof parameter === 'object' && parameter !== null && 'type' in parameter && 'value' in parameter;
+}

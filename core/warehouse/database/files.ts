@@ -1,0 +1,96 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { z } from 'zod';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { quoted } from './ask';
+import { SerialConnection } from './connection';
+
+/** What is done to a warehouse file as a whole, while nobody has it open. */
+
+const tableRow = z.object({ table_name: z.string() });
+
+/**
+ * Write the file anew without the room that deleted rows have left, and put it in the old one's place in one step.
+ * @returns its size in bytes before and after.
+ * @throws FedloopError `WarehouseBusy`, `WarehouseFailed`; the old file is then as it was.
+ */
+export async function compactWarehouse(
+  path: string,
+): Promise<{ readonly before: number; readonly after: number }> {
+  const file = resolve(path);
+  const draft = `${file}.compact`;
+  const before = (await stat(file)).size;
+  await rm(draft, { force: true });
+  try {
+    await beside(file, 'READ_WRITE', async (connection) => {
+      await connection.run('CHECKPOINT warehouse');
+      await connection.run(`ATTACH ${quoted(draft)} AS fresh`);
+      await connection.run('COPY FROM DATABASE warehouse TO fresh');
+      await connection.run('CHECKPOINT fresh');
+      await connection.run('DETACH fresh');
+    });
+    await rename(draft, file);
+  } finally {
+    await rm(draft, { force: true });
+    await rm(`${draft}.wal`, { force: true });
+  }
+  return { before, after: (await stat(file)).size };
+}
+
+export interface ExportedTable {
+  readonly table: string;
+  readonly file: string;
+  readonly bytes: number;
+}
+
+/**
+ * Every table as a Parquet file of its name in a folder, which must be empty or not there yet.
+ * @throws FedloopError `InvalidInput` for a folder that holds something, `WarehouseBusy`, `WarehouseFailed`
+ */
+export async function exportWarehouse(path: string, folder: string): Promise<readonly ExportedTable[]> {
+  await mkdir(folder, { recursive: true });
+  if ((await readdir(folder)).length > 0)
+    throw new FedloopError('InvalidInput', `the folder ${folder} is not empty`, {
+      hint: 'Nothing is written over: name a new folder.',
+    });
+  return beside(resolve(path), 'READ_ONLY', async (connection) => {
+    const tables = await connection.rows(
+      tableRow,
+      "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse' ORDER BY table_name",
+    );
+    const exported: ExportedTable[] = [];
+    for (const { table_name: table } of tables) {
+      const file = join(folder, `${table}.parquet`);
+      await connection.run(`COPY warehouse."${table}" TO ${quoted(file)} (FORMAT parquet)`);
+      exported.push({ table, file, bytes: (await stat(file)).size });
+    }
+    return exported;
+  });
+}
+
+/** Work on a file from an instance beside it: the warehouse's own may touch no other file. */
+async function beside<Result>(
+  file: string,
+  mode: 'READ_ONLY' | 'READ_WRITE',
+  work: (connection: SerialConnection) => Promise<Result>,
+): Promise<Result> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = new SerialConnection(await instance.connect());
+  try {
+    await connection.run(`ATTACH ${quoted(file)} AS warehouse (${mode})`);
+    return await work(connection);
+  } catch (cause) {
+    if (cause instanceof FedloopError) throw cause;
+    const message = messageOf(cause);
+    if (/lock/i.test(message))
+      throw new FedloopError('WarehouseBusy', `the warehouse ${file} is in use by another process`, {
+        hint: 'Stop the system first: `fedloop down`.',
+        cause,
+      });
+    throw new FedloopError('WarehouseFailed', `the warehouse ${file} cannot be read: ${message}`, { cause });
+  } finally {
+    await connection.close();
+    instance.closeSync();
+  }
+}

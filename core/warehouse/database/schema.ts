@@ -1,0 +1,343 @@
+import { DEVICE_WINDOWS } from '../limits';
+import { sumsOf } from './sums';
+
+/**
+ * The tables, as a list of migrations: a version that has been released is never edited, a change is a new one.
+ * All timestamps are UTC with microseconds. Rows of the stream have no key in the database: the marks of the sink keep them
+ * single, and an index over them would cost more than all the rest of storing them.
+ */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+const STREAM_TABLES = `
+CREATE TABLE stream_analysis_results (
+  device_id VARCHAR NOT NULL,
+  window_start TIMESTAMP NOT NULL,
+  window_end TIMESTAMP NOT NULL,
+  count INTEGER NOT NULL,
+  avg DOUBLE NOT NULL,
+  min DOUBLE NOT NULL,
+  max DOUBLE NOT NULL,
+  stddev DOUBLE NOT NULL,
+  max_abs_z DOUBLE NOT NULL,
+  outliers INTEGER NOT NULL,
+  is_anomaly BOOLEAN NOT NULL,
+  confidence DOUBLE NOT NULL,
+  humidity_avg DOUBLE,
+  pressure_avg DOUBLE,
+  actual_anomaly BOOLEAN,
+  source_partition INTEGER NOT NULL,
+  epoch BIGINT NOT NULL
+);
+CREATE TABLE evaluation_rows (
+  model_version VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  window_start TIMESTAMP NOT NULL,
+  window_end TIMESTAMP NOT NULL,
+  prediction_result DOUBLE NOT NULL,
+  actual_result DOUBLE NOT NULL,
+  error DOUBLE NOT NULL,
+  loss DOUBLE NOT NULL,
+  is_correct BOOLEAN NOT NULL,
+  confidence DOUBLE NOT NULL,
+  persistence_error DOUBLE NOT NULL,
+  predicted_anomaly BOOLEAN,
+  actual_anomaly BOOLEAN,
+  regime VARCHAR NOT NULL,
+  evaluation_timestamp TIMESTAMP NOT NULL,
+  source_partition INTEGER NOT NULL,
+  epoch BIGINT NOT NULL
+);
+CREATE TABLE evaluation_rollups (
+  model_version VARCHAR NOT NULL,
+  window_start TIMESTAMP NOT NULL,
+  evaluations BIGINT NOT NULL,
+  correct BIGINT NOT NULL,
+  sum_error DOUBLE NOT NULL,
+  sum_absolute_error DOUBLE NOT NULL,
+  sum_squared_error DOUBLE NOT NULL,
+  sum_persistence_absolute_error DOUBLE NOT NULL,
+  persistence_correct BIGINT NOT NULL,
+  sum_confidence DOUBLE NOT NULL
+);
+CREATE TABLE sink_marks (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  next_offset BIGINT NOT NULL,
+  epoch BIGINT,
+  window_start TIMESTAMP,
+  ordinal INTEGER,
+  last BOOLEAN,
+  PRIMARY KEY (topic, source_partition)
+);
+CREATE TABLE stream_claims (source_partition INTEGER PRIMARY KEY, epoch BIGINT NOT NULL, worker VARCHAR NOT NULL);
+CREATE TABLE stream_activations (
+  model_version VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  epoch BIGINT NOT NULL,
+  from_window TIMESTAMP,
+  until_window TIMESTAMP,
+  PRIMARY KEY (model_version, source_partition)
+);
+CREATE TABLE stream_settings (
+  window_micros BIGINT NOT NULL,
+  watermark_micros BIGINT NOT NULL,
+  future_micros BIGINT NOT NULL,
+  tolerance_celsius DOUBLE NOT NULL,
+  idle_millis BIGINT NOT NULL
+);
+CREATE TABLE rejected_rows (
+  source VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  detail VARCHAR,
+  source_partition INTEGER,
+  source_offset BIGINT,
+  file VARCHAR,
+  line BIGINT,
+  raw VARCHAR,
+  rejected_at TIMESTAMP
+);
+CREATE TABLE devices (device_id VARCHAR PRIMARY KEY, series VARCHAR, slot VARCHAR);
+`;
+
+const MODEL_TABLES = `
+CREATE TABLE model_versions (
+  model_version VARCHAR PRIMARY KEY,
+  round INTEGER,
+  role VARCHAR,
+  strategy VARCHAR,
+  parents VARCHAR[],
+  seed BIGINT,
+  devices INTEGER,
+  data_from TIMESTAMP,
+  data_until TIMESTAMP,
+  feedback_used JSON,
+  sha256 VARCHAR,
+  created_at TIMESTAMP,
+  stage VARCHAR,
+  stage_reason VARCHAR,
+  stage_at TIMESTAMP
+);
+CREATE TABLE model_files (model_version VARCHAR PRIMARY KEY, sha256 VARCHAR NOT NULL, onnx BLOB NOT NULL);
+CREATE TABLE model_stages (
+  log_offset BIGINT PRIMARY KEY,
+  model_version VARCHAR NOT NULL,
+  stage VARCHAR NOT NULL,
+  round INTEGER NOT NULL,
+  not_before TIMESTAMP,
+  reason VARCHAR NOT NULL,
+  staged_at TIMESTAMP NOT NULL
+);
+CREATE TABLE local_models (
+  round INTEGER NOT NULL,
+  attempt VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  site VARCHAR NOT NULL,
+  base_version VARCHAR,
+  model_version VARCHAR,
+  training_rows INTEGER,
+  self_reported_accuracy DOUBLE,
+  self_reported_loss DOUBLE,
+  base_loss DOUBLE,
+  real_accuracy DOUBLE,
+  weight DOUBLE,
+  left_out VARCHAR,
+  PRIMARY KEY (round, attempt, device_id)
+);
+CREATE TABLE federated_rounds (
+  round INTEGER PRIMARY KEY,
+  model_version VARCHAR NOT NULL,
+  champion VARCHAR NOT NULL,
+  decision VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  strategy VARCHAR NOT NULL,
+  role VARCHAR,
+  windows INTEGER NOT NULL,
+  window_from TIMESTAMP NOT NULL,
+  window_until TIMESTAMP NOT NULL,
+  evaluations BIGINT NOT NULL,
+  accuracy DOUBLE NOT NULL,
+  accuracy_low DOUBLE NOT NULL,
+  accuracy_high DOUBLE NOT NULL,
+  champion_accuracy DOUBLE NOT NULL,
+  persistence_accuracy DOUBLE NOT NULL,
+  paired_change DOUBLE NOT NULL,
+  paired_change_low DOUBLE NOT NULL,
+  paired_change_high DOUBLE NOT NULL,
+  self_reported_accuracy DOUBLE,
+  local_real_accuracy DOUBLE,
+  updates_trained INTEGER NOT NULL,
+  updates_used INTEGER NOT NULL,
+  feedback_used JSON NOT NULL,
+  result JSON NOT NULL
+);
+CREATE TABLE model_feedback (
+  scope VARCHAR NOT NULL,
+  round INTEGER,
+  model_version VARCHAR NOT NULL,
+  window_start TIMESTAMP NOT NULL,
+  window_end TIMESTAMP NOT NULL,
+  n BIGINT NOT NULL,
+  n_correct BIGINT NOT NULL,
+  accuracy DOUBLE NOT NULL,
+  skill DOUBLE,
+  mae DOUBLE NOT NULL,
+  rmse DOUBLE NOT NULL,
+  bias DOUBLE NOT NULL,
+  calibration DOUBLE NOT NULL,
+  persistence_accuracy DOUBLE NOT NULL,
+  tendency VARCHAR NOT NULL,
+  feedback JSON NOT NULL
+);
+`;
+
+const BATCH_TABLES = `
+CREATE TABLE batch_files (
+  file VARCHAR PRIMARY KEY,
+  size BIGINT NOT NULL,
+  modified TIMESTAMP NOT NULL,
+  sha256 VARCHAR NOT NULL,
+  rows BIGINT NOT NULL,
+  rejected BIGINT NOT NULL
+);
+CREATE TABLE batch_partials (
+  file VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  day DATE NOT NULL,
+  sensor VARCHAR NOT NULL,
+  n BIGINT NOT NULL,
+  mean DOUBLE NOT NULL,
+  m2 DOUBLE NOT NULL,
+  min DOUBLE NOT NULL,
+  max DOUBLE NOT NULL
+);
+CREATE TABLE batch_analysis_results (
+  device_id VARCHAR NOT NULL,
+  day DATE NOT NULL,
+  sensor VARCHAR NOT NULL,
+  avg DOUBLE NOT NULL,
+  min DOUBLE NOT NULL,
+  max DOUBLE NOT NULL,
+  stddev DOUBLE,
+  count BIGINT NOT NULL
+);
+`;
+
+/**
+ * `version_windows` adds what roll-ups kept to what rows still tell; a window is in one of the two, never in both.
+ * `model_evaluations` is what people read: each row with the version's real accuracy up to and including its window.
+ */
+const VIEWS = `
+CREATE VIEW version_windows AS
+  SELECT model_version, window_start, evaluations, correct, sum_error, sum_absolute_error, sum_squared_error,
+         sum_persistence_absolute_error, persistence_correct, sum_confidence
+  FROM evaluation_rollups
+  UNION ALL
+  SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+  FROM evaluation_rows GROUP BY model_version, window_start;
+CREATE VIEW accuracy_by_window AS
+  SELECT model_version, window_start, evaluations, correct, correct / evaluations AS window_accuracy,
+         sum(correct) OVER so_far / sum(evaluations) OVER so_far AS model_accuracy
+  FROM version_windows
+  WINDOW so_far AS (PARTITION BY model_version ORDER BY window_start);
+CREATE VIEW model_evaluations AS
+  SELECT rows.model_version, rows.device_id, rows.window_start, rows.window_end, rows.prediction_result, rows.actual_result,
+         rows.error, rows.loss, rows.is_correct, rows.confidence, up_to.model_accuracy, rows.persistence_error,
+         rows.predicted_anomaly, rows.actual_anomaly, rows.regime, rows.evaluation_timestamp
+  FROM evaluation_rows AS rows
+  JOIN accuracy_by_window AS up_to ON up_to.model_version = rows.model_version AND up_to.window_start = rows.window_start;
+CREATE VIEW model_scoreboard AS
+  SELECT windows.model_version, any_value(versions.stage) AS stage, any_value(versions.round) AS round,
+         any_value(versions.role) AS role, any_value(versions.strategy) AS strategy,
+         count(*) AS windows, sum(evaluations)::BIGINT AS evaluations, sum(correct)::BIGINT AS correct,
+         sum(correct) / sum(evaluations) AS accuracy,
+         sum(persistence_correct) / sum(evaluations) AS persistence_accuracy,
+         sum(sum_error) / sum(evaluations) AS bias,
+         sum(sum_absolute_error) / sum(evaluations) AS mae,
+         sqrt(sum(sum_squared_error) / sum(evaluations)) AS rmse,
+         1 - sum(sum_absolute_error) / nullif(sum(sum_persistence_absolute_error), 0) AS skill,
+         min(windows.window_start) AS first_window, max(windows.window_start) AS last_window
+  FROM version_windows AS windows LEFT JOIN model_versions AS versions USING (model_version)
+  GROUP BY windows.model_version;
+`;
+
+/** What becomes of champions between rounds: checks on the live stream, rollbacks, and who asked for a change of stage. */
+const CHAMPION_TABLES = `
+ALTER TABLE model_stages ADD COLUMN changed_by VARCHAR DEFAULT 'fedloop';
+ALTER TABLE federated_rounds ADD COLUMN rolled_back_at TIMESTAMP;
+ALTER TABLE federated_rounds ADD COLUMN rollback_reason VARCHAR;
+CREATE TABLE champion_checks (
+  model_version VARCHAR NOT NULL,
+  predecessor VARCHAR,
+  windows INTEGER NOT NULL,
+  window_from TIMESTAMP NOT NULL,
+  window_until TIMESTAMP NOT NULL,
+  accuracy DOUBLE NOT NULL,
+  persistence_accuracy DOUBLE NOT NULL,
+  predecessor_accuracy DOUBLE,
+  change DOUBLE,
+  change_low DOUBLE,
+  change_high DOUBLE,
+  persistence_change DOUBLE NOT NULL,
+  persistence_change_low DOUBLE NOT NULL,
+  persistence_change_high DOUBLE NOT NULL,
+  action VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  drift VARCHAR[] NOT NULL,
+  result JSON NOT NULL,
+  PRIMARY KEY (model_version, window_until)
+);
+CREATE TABLE rollback_feedback (log_offset BIGINT PRIMARY KEY);
+`;
+
+/** Whom a version was made of, and which updates did not count. */
+const LINEAGE_TABLES = `
+ALTER TABLE model_versions ADD COLUMN devices_sha256 VARCHAR;
+CREATE TABLE left_out_updates (
+  round INTEGER NOT NULL,
+  attempt VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  site VARCHAR NOT NULL,
+  reason VARCHAR NOT NULL,
+  copies INTEGER NOT NULL,
+  PRIMARY KEY (round, attempt, device_id, site, reason)
+);
+CREATE VIEW self_reports AS
+  SELECT round, count(*) AS locals, avg(self_reported_accuracy) AS self_reported_accuracy, avg(real_accuracy) AS real_accuracy,
+         avg(self_reported_accuracy - real_accuracy) AS gap
+  FROM local_models
+  WHERE model_version IS NOT NULL AND self_reported_accuracy IS NOT NULL AND real_accuracy IS NOT NULL
+  GROUP BY round;
+`;
+
+/** The feedback's windows are few, so they are found first; rows of other times are then not even looked at. */
+const CHAMPION_DEVICES = `
+CREATE VIEW champion_devices AS
+  WITH champion AS (SELECT model_version FROM model_versions WHERE stage = 'champion' LIMIT 1),
+  windows AS (
+    SELECT DISTINCT window_start FROM model_feedback
+    WHERE scope = 'window' AND model_version = (SELECT model_version FROM champion)
+    ORDER BY window_start DESC LIMIT ${DEVICE_WINDOWS}
+  )
+  SELECT device_id, any_value(model_version) AS model_version, count(*) AS windows,
+         count(*) FILTER (WHERE is_correct) / count(*) AS accuracy, avg(abs(error)) AS mae, avg(error) AS bias
+  FROM evaluation_rows
+  WHERE model_version = (SELECT model_version FROM champion)
+    AND window_start BETWEEN (SELECT min(window_start) FROM windows) AND (SELECT max(window_start) FROM windows)
+  GROUP BY device_id;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
+  { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
+  {
+    version: 3,
+    name: 'up to where rows were let go for their age: one row, or none while all are there',
+    sql: 'CREATE TABLE expired_rows (before TIMESTAMP NOT NULL);',
+  },
+  { version: 4, name: 'lineage by device, updates left out', sql: LINEAGE_TABLES },
+  { version: 5, name: 'how the champion treats single devices', sql: CHAMPION_DEVICES },
+];

@@ -1,0 +1,87 @@
+import { type Feedback, type FeedbackMessage } from '../../contracts/feedback';
+import { type VersionId } from '../../contracts/ids';
+import { type Micros } from '../../contracts/time';
+import { TOPICS } from '../../contracts/topics';
+import { type Producer } from '../../platform/kafka';
+import { type SerialConnection } from '../database/connection';
+import { deviceFeedbackOfRange, worstDevicesIn } from './by-device';
+import { type DeviceScore } from '../queries/feedback-figures';
+import { feedbackOfRange } from './queries';
+import { storeFeedback } from './store';
+import { markRollbackSaid, unsaidRollbacks } from './rollbacks';
+import { evaluatedWindows, latestPublishedWindow, type WindowRange } from '../queries/windows';
+
+/** Says on `model-feedback` what the rows say; the only one who writes there. */
+export class FeedbackPublisher {
+  constructor(
+    private readonly producer: Producer,
+    private readonly connection: SerialConnection,
+    private readonly tolerance: () => Promise<number>,
+  ) {}
+
+  /**
+   * Feedback on every version in each window that is complete and was not spoken of yet. Kafka hears it before the tables
+   * keep it, so a crash in between says it twice, never not at all.
+   * @returns the windows.
+   */
+  async publishWindows(before: Micros): Promise<Micros[]> {
+    const published = await latestPublishedWindow(this.connection);
+    const from = published === null ? null : published + 1;
+    const windows = await evaluatedWindows(this.connection, { from, before });
+    for (const window of windows) {
+      const feedback = await feedbackOfRange(this.connection, {
+        scope: 'window',
+        round: null,
+        from: window,
+        until: window,
+        tolerance: await this.tolerance(),
+      });
+      await this.say(feedback);
+      await storeFeedback(this.connection, feedback);
+    }
+    return windows;
+  }
+
+  /** A round's verdict on its versions, with each version's accuracy by device. */
+  async publishRound(
+    input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
+  ): Promise<Feedback[]> {
+    // Devices first: whoever reads the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
+    const worst = new Map<VersionId, readonly DeviceScore[]>();
+    let counted: readonly FeedbackMessage[] = [];
+    for (const version of input.versions) {
+      const [devices] = await Promise.all([
+        deviceFeedbackOfRange(this.connection, { ...input, version }),
+        this.say(counted),
+      ]);
+      worst.set(version, worstDevicesIn(devices));
+      counted = devices;
+    }
+    const tolerance = await this.tolerance();
+    const [feedback] = await Promise.all([
+      feedbackOfRange(this.connection, { ...input, scope: 'round', tolerance, worst }),
+      this.say(counted),
+    ]);
+    await this.say(feedback);
+    await storeFeedback(this.connection, feedback);
+    return feedback;
+  }
+
+  /** Rollbacks that were not spoken of yet; said before they are marked, so a crash in between says one twice, never not at all. */
+  async publishRollbacks(): Promise<number> {
+    const rollbacks = await unsaidRollbacks(this.connection);
+    for (const { logOffset, message } of rollbacks) {
+      await this.say([message]);
+      await markRollbackSaid(this.connection, logOffset);
+    }
+    return rollbacks.length;
+  }
+
+  private async say(messages: readonly FeedbackMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    await this.producer.send(
+      TOPICS.feedback.name,
+      messages.map((message) => ({ key: message.model_version, value: JSON.stringify(message) })),
+    );
+  }
+}

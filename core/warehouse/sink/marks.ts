@@ -1,0 +1,70 @@
+import { type Micros } from '../../contracts/time';
+
+/** Where a block stands among those of its partition: they are numbered by (window, ordinal). */
+export interface Place {
+  readonly windowStart: Micros;
+  readonly ordinal: number;
+  /** Whether it is the last of its window. */
+  readonly last: boolean;
+}
+
+/** What the sink remembers of one partition of a topic of blocks: the highest epoch seen, and the last place stored. */
+export interface Mark {
+  readonly epoch: number;
+  readonly place: Place | null;
+}
+
+export type Judgement = 'store' | 'stored-before' | 'older-epoch';
+
+export interface Judged {
+  readonly judgement: Judgement;
+  /** The mark afterwards. */
+  readonly mark: Mark;
+  /** The block is stored, but one that should stand before it never came. */
+  readonly gap: boolean;
+}
+
+/**
+ * Decide on one block. An older epoch than the highest seen is a worker that lost the partition: whatever it still writes
+ * is dropped. A place at or before the mark is stored already: a newer epoch re-emits it with the same rows, or Kafka
+ * delivers it again. A dropped block of a newer epoch still raises the epoch.
+ */
+export function judge(mark: Mark | undefined, epoch: number, place: Place): Judged {
+  if (mark === undefined) return { judgement: 'store', mark: { epoch, place }, gap: place.ordinal !== 0 };
+  if (epoch < mark.epoch) return { judgement: 'older-epoch', mark, gap: false };
+  if (mark.place !== null && !isAfter(place, mark.place)) {
+    return { judgement: 'stored-before', mark: { epoch, place: mark.place }, gap: false };
+  }
+  return { judgement: 'store', mark: { epoch, place }, gap: !follows(place, mark.place) };
+}
+
+/** A fence carries no rows: from here on in the log, blocks of older epochs are void. */
+export function fence(mark: Mark | undefined, epoch: number): Mark {
+  if (mark === undefined) return { epoch, place: null };
+  return epoch > mark.epoch ? { epoch, place: mark.place } : mark;
+}
+
+function isAfter(place: Place, stored: Place): boolean {
+  if (place.windowStart !== stored.windowStart) return place.windowStart > stored.windowStart;
+  return place.ordinal > stored.ordinal;
+}
+
+function follows(place: Place, stored: Place | null): boolean {
+  if (stored !== null && place.windowStart === stored.windowStart)
+    return place.ordinal === stored.ordinal + 1;
+  return place.ordinal === 0 && (stored?.last ?? true);
+}
+
+/**
+ * Windows that start before the result are complete: every partition has delivered its last block of them.
+ * Negative infinity while nothing is known.
+ */
+export function completeBefore(marks: Iterable<Mark | undefined>): Micros {
+  const bounds = [...marks].map((mark) => boundOf(mark?.place ?? null));
+  return bounds.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...bounds);
+}
+
+function boundOf(place: Place | null): Micros {
+  if (place === null) return Number.NEGATIVE_INFINITY;
+  return place.last ? place.windowStart + 1 : place.windowStart;
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { TOPICS } from '../../contracts/topics';
+import { type Micros } from '../../contracts/time';
+import { type ComparedTable, type Row } from './row-differences';
+
+/** Asks the tables one question; every row is checked against `row`. Times come as the question makes them. */
+export type AskTables = <Schema extends z.ZodType>(
+  row: Schema,
+  sql: string,
+) => Promise<readonly z.infer<Schema>[]>;
+
+/** Up to where the tables hold everything that the workers wrote. */
+export interface StoredBounds {
+  /** By partition: start of the last window whose rows are all there; nothing while there is none. */
+  readonly analysis: ReadonlyMap<number, Micros>;
+  readonly evaluations: ReadonlyMap<number, Micros>;
+  /** By partition: source offset of the last reject. */
+  readonly rejects: ReadonlyMap<number, number>;
+  /** Rows of windows that start before it were let go for their age; negative infinity while all are there. */
+  readonly expiredBefore: Micros;
+}
+
+const markRow = z.object({
+  topic: z.string(),
+  source_partition: z.int(),
+  window_start: z.int(),
+  last: z.boolean(),
+});
+const rejectRow = z.object({ source_partition: z.int(), source_offset: z.int() });
+const expiredRow = z.object({ before: z.int() });
+
+export async function storedBounds(ask: AskTables, windowMicros: Micros): Promise<StoredBounds> {
+  const marks = await ask(
+    markRow,
+    `SELECT topic, source_partition, epoch_us(window_start) AS window_start, last FROM sink_marks
+     WHERE window_start IS NOT NULL AND topic IN ('${TOPICS.analysis.name}', '${TOPICS.evaluations.name}')`,
+  );
+  const wholeOf = (topic: string): Map<number, Micros> =>
+    new Map(
+      marks
+        .filter((mark) => mark.topic === topic)
+        // A window whose last block is yet to come is left to later; the ones before it are whole.
+        .map(({ source_partition, window_start, last }) => [
+          source_partition,
+          last ? window_start : window_start - windowMicros,
+        ]),
+    );
+  const rejects = await ask(
+    rejectRow,
+    `SELECT source_partition, max(source_offset) AS source_offset FROM rejected_rows
+     WHERE source = 'stream' GROUP BY source_partition`,
+  );
+  const expired = await ask(expiredRow, 'SELECT epoch_us(before) AS before FROM expired_rows');
+  return {
+    analysis: wholeOf(TOPICS.analysis.name),
+    evaluations: wholeOf(TOPICS.evaluations.name),
+    rejects: new Map(rejects.map(({ source_partition, source_offset }) => [source_partition, source_offset])),
+    expiredBefore: expired[0]?.before ?? -Infinity,
+  };
+}
+
+/** A stretch of a table: windows (or source offsets) after `after`, up to and including `upTo`. */
+export interface Stretch {
+  readonly partition: number;
+  readonly after: number;
+  readonly upTo: number;
+}
+
+const window = { place: 'window_start', bound: (at: number) => `make_timestamp(${at})` };
+const TABLES: Record<
+  ComparedTable['name'],
+  { readonly from: string; readonly place: string; readonly bound: (at: number) => string }
+> = {
+  stream_analysis_results: { from: 'stream_analysis_results', ...window },
+  model_evaluations: { from: 'evaluation_rows', ...window },
+  rejected_rows: {
+    from: "(SELECT * FROM rejected_rows WHERE source = 'stream')",
+    place: 'source_offset',
+    bound: String,
+  },
+};
+
+const record = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
+
+/** Well below what an answer may hold; about 10 MB of JSON. */
+const ROWS_PER_ANSWER = 50_000;
+
+/** The rows of a stretch, in the table's compared columns. */
+export async function storedRows(ask: AskTables, table: ComparedTable, stretch: Stretch): Promise<Row[]> {
+  const { from, place, bound } = TABLES[table.name];
+  const columns = table.columns.map((name) =>
+    name.startsWith('window_') ? `epoch_us(${name}) AS ${name}` : name,
+  );
+  const question = `SELECT ${columns.join(', ')} FROM ${from}
+     WHERE source_partition = ${stretch.partition} AND ${place} <= ${bound(stretch.upTo)}
+       ${Number.isFinite(stretch.after) ? `AND ${place} > ${bound(stretch.after)}` : ''}
+     ORDER BY ${table.columns.slice(0, table.keys).join(', ')}`;
+  const rows: Row[] = [];
+  for (;;) {
+    const page = await ask(record, `${question} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
+    for (const row of page) rows.push(table.columns.map((name) => row[name] ?? null));
+    if (page.length < ROWS_PER_ANSWER) return rows;
+  }
+}

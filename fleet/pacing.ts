@@ -1,0 +1,36 @@
+import { type StreamSettings } from '../core/contracts/settings';
+import { type Micros } from '../core/contracts/time';
+import { type WindowRequest } from '../core/contracts/updates';
+import { MAX_EVENTS_AHEAD, MAX_WINDOWS_AHEAD } from './constants';
+import { type LiveGrid } from './events';
+
+/**
+ * Event time that every partition must pass so that the windows a round asks for are closed: their end and the watermark.
+ * A request made before the stream has begun counts from the first live window.
+ */
+export function timeAskedFor(request: WindowRequest, grid: LiveGrid, stream: StreamSettings): Micros {
+  const from = request.from_window ?? grid.liveStart;
+  return from + request.windows * grid.windowMicros + stream.watermarkMicros;
+}
+
+/** Where to rest: so far behind the time asked for that every device has sent a reading at or after it. */
+export function restAfter(asked: Micros, grid: LiveGrid): Micros {
+  return asked + 1.5 * (grid.windowMicros / grid.readings);
+}
+
+/**
+ * A fleet that keeps to the wall clock: simulated time runs `speed` times as fast from the moment it was set going.
+ * @returns simulated time at wall time `nowMillis`
+ */
+export function simulatedNow(
+  start: { readonly wallMillis: number; readonly position: Micros },
+  nowMillis: number,
+  speed: number,
+): Micros {
+  return start.position + (nowMillis - start.wallMillis) * 1_000 * speed;
+}
+
+/** How many events a fleet at full speed may have sent that the stream workers have not committed. */
+export function mayBeAhead(devices: number, grid: LiveGrid): number {
+  return Math.max(MAX_EVENTS_AHEAD, MAX_WINDOWS_AHEAD * devices * grid.readings);
+}

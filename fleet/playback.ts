@@ -1,0 +1,141 @@
+import { windowStartOf, type Micros } from '../core/contracts/time';
+import { partitionOf } from '../core/platform/kafka';
+import { windowEvents, type FleetEvent, type LiveGrid } from './events';
+import { type FleetPlan } from './plan';
+
+/** The last record that the fleet has left in a partition. */
+export interface LastRecord {
+  readonly partition: number;
+  readonly timestampMillis: number;
+  readonly value: Buffer;
+}
+
+/**
+ * A fleet on its way through its live windows: hands out what is to be sent next. It holds one window of events and knows
+ * no clock and no Kafka; where it stands can be told from the topic's last records.
+ */
+export class Playback {
+  private readonly partitionOfDevice: Int32Array;
+  /** Per partition with devices, the largest event time handed out, in ms; −∞ where nothing was sent yet. */
+  private readonly largest = new Map<number, number>();
+  private readonly resumed: ReadonlyMap<number, LastRecord>;
+  private window: number;
+  private events: readonly FleetEvent[] = [];
+  private next = 0;
+  private made = false;
+  private reachedMillis: number;
+
+  /** @param partitions of the stream's topic · `last` what is there already, none for a new run */
+  constructor(
+    private readonly plan: FleetPlan,
+    private readonly grid: LiveGrid,
+    partitions: number,
+    last: readonly LastRecord[] = [],
+  ) {
+    this.partitionOfDevice = Int32Array.from(plan.devices, ({ id }) => partitionOf(id, partitions));
+    this.resumed = new Map(last.map((record) => [record.partition, record]));
+    for (const partition of this.partitionOfDevice) {
+      this.largest.set(partition, this.resumed.get(partition)?.timestampMillis ?? Number.NEGATIVE_INFINITY);
+    }
+    // A crash may have cut a batch short: the partition that got least says where to begin, the others skip what they have.
+    const began = Math.min(...this.largest.values());
+    this.window = Math.max(0, this.windowOf(began));
+    this.reachedMillis = Math.max(grid.liveStart / 1_000, ...this.largest.values());
+  }
+
+  /** Simulated time: everything sent before it has been handed out. */
+  get position(): Micros {
+    return this.reachedMillis * 1_000;
+  }
+
+  /** Live window that the position lies in. */
+  get liveWindow(): number {
+    return Math.max(0, this.windowOf(this.reachedMillis));
+  }
+
+  /** Whether every partition with devices has been sent an event at or after `time`. */
+  passed(time: Micros): boolean {
+    for (const millis of this.largest.values()) {
+      if (millis * 1_000 < time) return false;
+    }
+    return true;
+  }
+
+  partitionOf(event: FleetEvent): number {
+    return this.partitionOfDevice[event.device.index] ?? 0;
+  }
+
+  /**
+   * The next events in the order of sending: at most `limit`, all sent before `until`. None are left before `until` when
+   * fewer than `limit` come; the position is then `until`.
+   */
+  take(limit: number, until: Micros): readonly FleetEvent[] {
+    const untilMillis = Math.ceil(until / 1_000);
+    const taken: FleetEvent[] = [];
+    while (taken.length < limit) {
+      if (!this.made) this.makeWindow();
+      const event = this.events[this.next];
+      if (event === undefined) {
+        if (this.windowEndMillis() > untilMillis) break;
+        this.window += 1;
+        this.made = false;
+        if (this.windowStartMillis() >= untilMillis) break;
+        continue;
+      }
+      if (event.sentMillis >= untilMillis) break;
+      this.next += 1;
+      taken.push(event);
+      const partition = this.partitionOf(event);
+      // A clock that is fast does not count: the stream may call its events `future`.
+      const millis = Math.min(event.eventMillis, event.sentMillis);
+      this.largest.set(partition, Math.max(this.largest.get(partition) ?? millis, millis));
+    }
+    const last = taken.length < limit ? untilMillis : (taken.at(-1)?.sentMillis ?? untilMillis);
+    this.reachedMillis = Math.max(this.reachedMillis, last);
+    return taken;
+  }
+
+  private makeWindow(): void {
+    const all = windowEvents(this.plan, this.grid, this.window);
+    this.events =
+      this.resumed.size === 0 || this.window > this.lastResumedWindow() ? all : this.notYetSent(all);
+    this.next = 0;
+    this.made = true;
+  }
+
+  private notYetSent(events: readonly FleetEvent[]): readonly FleetEvent[] {
+    const sameAsLast = new Map<number, number>();
+    events.forEach((event, index) => {
+      const partition = this.partitionOf(event);
+      const last = this.resumed.get(partition);
+      if (last?.timestampMillis === event.sentMillis && last.value.equals(event.value))
+        sameAsLast.set(partition, index);
+    });
+    return events.filter((event, index) => {
+      const last = this.resumed.get(this.partitionOf(event));
+      if (last === undefined) return true;
+      if (event.sentMillis !== last.timestampMillis) return event.sentMillis > last.timestampMillis;
+      return index > (sameAsLast.get(this.partitionOf(event)) ?? Number.POSITIVE_INFINITY);
+    });
+  }
+
+  private lastResumedWindow(): number {
+    return Math.max(
+      ...[...this.resumed.values()].map(({ timestampMillis }) => this.windowOf(timestampMillis)),
+    );
+  }
+
+  private windowOf(millis: number): number {
+    if (millis === Number.NEGATIVE_INFINITY) return 0;
+    const { liveStart, windowMicros } = this.grid;
+    return windowStartOf(millis * 1_000 - liveStart, windowMicros) / windowMicros;
+  }
+
+  private windowStartMillis(): number {
+    return (this.grid.liveStart + this.window * this.grid.windowMicros) / 1_000;
+  }
+
+  private windowEndMillis(): number {
+    return this.windowStartMillis() + this.grid.windowMicros / 1_000;
+  }
+}

@@ -1,0 +1,157 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
+import { FedloopError, messageOf } from '../core/contracts/errors';
+
+const REQUIRED_COLUMNS = ['device_id', 'timestamp', 'temperature'] as const;
+const OPTIONAL_COLUMNS = ['humidity', 'pressure'] as const;
+
+export interface DataFolder {
+  readonly directory: string;
+  /** Column that marks recorded anomalies: a number other than 0, or true. */
+  readonly labelColumn?: string | undefined;
+}
+
+/**
+ * CSV and Parquet files of a folder, in the order of their names.
+ * @throws FedloopError `InvalidData` for a folder that is missing or holds none.
+ */
+export async function dataFilesIn(directory: string): Promise<readonly string[]> {
+  const found = await stat(directory).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    throw new FedloopError('InvalidData', `there is no data folder ${directory}`, {
+      hint: 'Name a folder of CSV or Parquet files with --data, such as data/weather.',
+    });
+  }
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files = entries
+    .filter((entry) => !entry.isDirectory() && /\.(csv|csv\.gz|parquet)$/i.test(entry.name))
+    .map((entry) => join(directory, entry.name))
+    .sort();
+  if (files.length === 0) {
+    const inside = entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+    throw new FedloopError(
+      'InvalidData',
+      `the data folder ${directory} holds no .csv, .csv.gz or .parquet file`,
+      {
+        hint:
+          inside.length > 0
+            ? `It holds folders: try --data ${inside.sort()[0] ?? directory}.`
+            : 'Put files with the columns device_id, timestamp and temperature there, or name another folder with --data.',
+      },
+    );
+  }
+  return files;
+}
+
+/**
+ * Every readable row of every file into the table `readings(device_id, micros, temperature, humidity, pressure, label)`.
+ * @returns how many rows could not be read.
+ * @throws FedloopError `InvalidData` for missing columns, a file that is neither CSV nor Parquet, or no readable row at all.
+ */
+export async function readFiles(
+  connection: DuckDBConnection,
+  files: readonly string[],
+  folder: DataFolder,
+): Promise<number> {
+  await connection.run(
+    'CREATE TABLE readings (device_id VARCHAR, micros BIGINT, temperature DOUBLE, humidity DOUBLE, pressure DOUBLE, label DOUBLE)',
+  );
+  let rows = 0;
+  for (const file of files) {
+    const source = sourceOf(file);
+    const columns = await columnsOf(connection, file, source);
+    checkColumns(file, columns, folder.labelColumn);
+    const numberOr = (name: string | undefined): string =>
+      name !== undefined && columns.has(name.toLowerCase()) ? finiteNumber(quoted(name)) : 'NULL';
+    const label =
+      folder.labelColumn === undefined
+        ? 'NULL'
+        : `coalesce(${finiteNumber(quoted(folder.labelColumn))}, try_cast(try_cast(${quoted(folder.labelColumn)} AS BOOLEAN) AS DOUBLE))`;
+    const result = await connection.run(`
+      INSERT INTO readings SELECT
+        CAST(device_id AS VARCHAR), ${epochMicros('"timestamp"')},
+        ${finiteNumber('temperature')}, ${OPTIONAL_COLUMNS.map(numberOr).join(', ')}, ${label}
+      FROM ${source}`);
+    rows += result.rowsChanged;
+  }
+  await connection.run(
+    "DELETE FROM readings WHERE micros IS NULL OR temperature IS NULL OR device_id IS NULL OR trim(device_id) = ''",
+  );
+  const kept = Number((await valuesOf(connection, 'SELECT count(*) FROM readings'))[0]?.[0] ?? 0);
+  if (kept === 0) {
+    throw new FedloopError(
+      'InvalidData',
+      `none of the ${rows} rows in ${folder.directory} has a device, a readable time and a temperature`,
+      {
+        hint: 'Timestamps are ISO 8601, such as 2024-01-01T00:00:00Z, or milliseconds since 1970; temperatures are numbers in °C.',
+      },
+    );
+  }
+  return rows - kept;
+}
+
+function sourceOf(file: string): string {
+  const path = `'${file.replaceAll("'", "''")}'`;
+  // A broken line costs that line alone; every column comes as text, so that one odd value does not change a column's type.
+  return /\.parquet$/i.test(file)
+    ? `read_parquet(${path})`
+    : `read_csv(${path}, header = true, all_varchar = true, ignore_errors = true, null_padding = true)`;
+}
+
+async function columnsOf(
+  connection: DuckDBConnection,
+  file: string,
+  source: string,
+): Promise<ReadonlySet<string>> {
+  try {
+    const rows = await valuesOf(connection, `DESCRIBE SELECT * FROM ${source}`);
+    return new Set(rows.map(([name]) => String(name).toLowerCase()));
+  } catch (cause) {
+    throw new FedloopError(
+      'InvalidData',
+      `${file} cannot be read: ${messageOf(cause).split('\n')[0] ?? ''}`,
+      {
+        hint: 'Take it out of the folder, or write it again as CSV with a header line or as Parquet.',
+        cause,
+      },
+    );
+  }
+}
+
+function checkColumns(file: string, columns: ReadonlySet<string>, labelColumn: string | undefined): void {
+  const missing = REQUIRED_COLUMNS.filter((name) => !columns.has(name));
+  if (missing.length > 0) {
+    throw new FedloopError('InvalidData', `${file} has no column ${missing.join(', ')}`, {
+      hint: `Files need ${REQUIRED_COLUMNS.join(', ')}, and may have ${OPTIONAL_COLUMNS.join(', ')}; this one has ${[...columns].join(', ')}.`,
+    });
+  }
+  if (labelColumn !== undefined && !columns.has(labelColumn.toLowerCase())) {
+    throw new FedloopError(
+      'InvalidData',
+      `${file} has no column ${labelColumn}, which --label-column names`,
+      {
+        hint: `It has ${[...columns].join(', ')}.`,
+      },
+    );
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** NULL for what is no number, NaN or infinite. */
+function finiteNumber(column: string): string {
+  return `CASE WHEN isfinite(try_cast(${column} AS DOUBLE)) THEN try_cast(${column} AS DOUBLE) END`;
+}
+
+/** Text, time stamps with and without zone and epoch milliseconds all come down to text first. */
+function epochMicros(column: string): string {
+  const text = `CAST(${column} AS VARCHAR)`;
+  return `coalesce(try_cast(try_cast(${text} AS DOUBLE) * 1000 AS BIGINT), epoch_us(try_cast(${text} AS TIMESTAMPTZ)))`;
+}
+
+export async function valuesOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {
+  return (await connection.runAndReadAll(sql)).getRows();
+}

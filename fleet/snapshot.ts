@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { type HistoryChunk } from '../core/contracts/blocks';
+import { type Micros } from '../core/contracts/time';
+import { partitionOf } from '../core/platform/kafka';
+import { DEVICES_PER_SNAPSHOT_CHUNK, SNAPSHOT_WINDOWS } from './constants';
+import { twoDecimals } from './event-text';
+import { type LiveGrid } from './events';
+import { windowSeries } from './means';
+import { type FleetPlan } from './plan';
+
+/** A chunk of the snapshot and where it goes. */
+export interface AddressedChunk {
+  readonly partition: number;
+  /** Stable, so that publishing the same snapshot again replaces it. */
+  readonly key: string;
+  readonly chunk: HistoryChunk;
+}
+
+type DeviceHistory = HistoryChunk['devices'][number];
+
+/**
+ * The last 24 windows of every device before it goes live, as `device-history` carries them, by partition of the device.
+ * `stddev` is null: one logged reading a window says nothing of the spread inside it. The hash is over all devices in the
+ * plan's order.
+ */
+export function historySnapshot(
+  plan: FleetPlan,
+  grid: LiveGrid,
+  partitions: number,
+): readonly AddressedChunk[] {
+  const devices = plan.devices.map((device): DeviceHistory => {
+    const means = windowSeries(plan, device, -SNAPSHOT_WINDOWS, SNAPSHOT_WINDOWS);
+    return {
+      device_id: device.id,
+      avg: newestFirst(means.avg),
+      humidity_avg: newestFirst(means.humidity),
+      pressure_avg: newestFirst(means.pressure),
+      stddev: null,
+    };
+  });
+  const lastWindow: Micros = grid.liveStart - grid.windowMicros;
+  const snapshot = createHash('sha256')
+    .update(JSON.stringify([lastWindow, grid.windowMicros, devices]))
+    .digest('hex');
+  const byPartition = new Map<number, DeviceHistory[]>();
+  for (const device of devices) {
+    const partition = partitionOf(device.device_id, partitions);
+    const there = byPartition.get(partition);
+    if (there === undefined) byPartition.set(partition, [device]);
+    else there.push(device);
+  }
+  return [...byPartition].flatMap(([partition, there]) =>
+    chunksOf(there).map((some, number, all) => ({
+      partition,
+      key: `history/${partition}/${number}`,
+      chunk: {
+        type: 'history',
+        snapshot,
+        chunks: all.length,
+        last_window_start: lastWindow,
+        window_micros: grid.windowMicros,
+        devices: some,
+      },
+    })),
+  );
+}
+
+function newestFirst(values: Float64Array): (number | null)[] {
+  return Array.from(values, (value) => (Number.isNaN(value) ? null : twoDecimals(value))).reverse();
+}
+
+function chunksOf(devices: readonly DeviceHistory[]): DeviceHistory[][] {
+  const count = Math.ceil(devices.length / DEVICES_PER_SNAPSHOT_CHUNK);
+  return Array.from({ length: count }, (_, chunk) =>
+    devices.slice(chunk * DEVICES_PER_SNAPSHOT_CHUNK, (chunk + 1) * DEVICES_PER_SNAPSHOT_CHUNK),
+  );
+}
