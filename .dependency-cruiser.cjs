@@ -64,11 +64,11 @@ const subRooms = {
   'core/warehouse': {
     database: ['limits.ts'],
     sink: ['database', 'limits.ts'],
-    batch: ['database', 'limits.ts', 'settings.ts'],
+    batch: ['database', 'limits.ts'],
     queries: ['database', 'limits.ts'],
     feedback: ['database', 'queries', 'limits.ts'],
     metrics: ['database', 'queries', 'sink', 'limits.ts'],
-    verify: ['sink', 'limits.ts'],
+    verify: ['database', 'sink', 'limits.ts'],
   },
   cli: {
     shared: [],

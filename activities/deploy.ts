@@ -3,9 +3,8 @@ import { FedloopError } from '../core/contracts/errors';
 import { versionIdSchema, versionOfRound, type VersionId } from '../core/contracts/ids';
 import { type PanelScore } from '../core/contracts/site-reports';
 import { type AggregateResult, type RoundPlan, type SettleResult } from '../core/contracts/steps';
-import { type Micros } from '../core/contracts/time';
+import { historyWindows, type Task } from '../core/contracts/task';
 import { addTallies } from '../core/federation/panels/panel-tally';
-import { WINDOWS_BEFORE_TARGETS } from '../core/federation/training/samples';
 import { settleRound, type JudgedProposal } from '../core/federation/panels/choose-candidates';
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
@@ -61,10 +60,10 @@ export async function deploy(
         },
         weights: await inbox.proposal(plan, proposal),
       };
-      const { windowMicros } = deployments.settings();
+      const { task } = deployments.settings();
       return {
         model,
-        lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, windowMicros }),
+        lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, task }),
       };
     }),
   );
@@ -144,20 +143,17 @@ function judgedIfThere(scores: readonly PanelScore[], name: string): JudgedPropo
   return scores.some(({ proposal }) => proposal === name) ? judged(scores, name) : null;
 }
 
-/** Root mean square of the proposal's errors on panel C, in °C: what its stated confidence starts from. */
+/** Root mean square of the proposal's errors on panel C, in the target's unit: what its stated confidence starts from. */
 function residualStddev(scores: readonly PanelScore[], proposal: string, base: GlobalModel): number | null {
   const { rows, squaredError } = judged(scores, proposal).c;
-  return rows === 0 ? null : Math.sqrt(squaredError / rows) * base.metadata.toleranceCelsius;
+  return rows === 0 ? null : Math.sqrt(squaredError / rows) * base.metadata.tolerance;
 }
 
 function lineageOf(
   plan: RoundPlan,
   { role, proposal }: Pick<Candidate, 'role' | 'proposal'>,
   { contributors }: AggregateResult,
-  {
-    feedbackUsed,
-    windowMicros,
-  }: { readonly feedbackUsed: Lineage['feedback_used']; readonly windowMicros: Micros },
+  { feedbackUsed, task }: { readonly feedbackUsed: Lineage['feedback_used']; readonly task: Task },
 ): Lineage {
   // A refit changes the output layer of a proposal; whose updates are in it stays.
   const made = REFITS.find(({ into }) => into === proposal)?.of ?? proposal;
@@ -170,7 +166,7 @@ function lineageOf(
     seed: plan.seed,
     devices: whose?.devices ?? 0,
     devices_sha256: whose?.sha256 ?? null,
-    data_from: plan.trainUntil - (plan.training.windows - 1 + WINDOWS_BEFORE_TARGETS) * windowMicros,
+    data_from: plan.trainUntil - (plan.training.windows - 1 + historyWindows(task)) * task.windowMicros,
     data_until: plan.trainUntil,
     feedback_used: feedbackUsed,
   };

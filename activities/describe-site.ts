@@ -2,10 +2,10 @@ import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type SiteSize } from '../core/contracts/steps';
+import { featureCount } from '../core/contracts/task';
 import { countGroups } from '../core/federation/panels/selection';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures, type FeatureSums } from '../core/model/features';
-import { FEATURES } from '../core/model/types';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
@@ -45,8 +45,9 @@ export async function describeSite(
  * their turn in between, and Temporal a sign of life.
  */
 async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
-  const sums = emptyFeatureSums();
-  const row = new Float32Array(FEATURES);
+  const { task } = ring;
+  const sums = emptyFeatureSums(task);
+  const row = new Float32Array(featureCount(task));
   for (const [index, deviceId] of ring.devices().entries()) {
     if (index % DEVICES_AT_ONCE === 0) {
       Context.current().heartbeat();
@@ -57,7 +58,7 @@ async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
     if (until === undefined) continue;
     const series = ring.seriesUntil(deviceId, until, ring.capacity);
     for (let latest = 0; latest < ring.capacity; latest += 1) {
-      if (writeFeatures(series, latest, row, 0)) addRow(sums, row, 0);
+      if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
     }
   }
   return sums;

@@ -8,7 +8,7 @@ import { type Lease } from './shared/lease';
 const HEARTBEAT_MS = 5_000;
 
 export interface EvaluateStreamDependencies {
-  readonly service: Pick<StreamService, 'status' | 'rest' | 'goOn'>;
+  readonly service: Pick<StreamService, 'status' | 'pause' | 'resume'>;
   readonly lease: Lease;
 }
 
@@ -27,7 +27,7 @@ export async function evaluateStream(
   const over = new AbortController();
   const timer = setInterval(beat, HEARTBEAT_MS);
   lease.begin();
-  service.goOn();
+  service.resume();
   try {
     beat();
     const ended = await Promise.race([
@@ -40,7 +40,7 @@ export async function evaluateStream(
     // Only a person's word stops the evaluation; a lost connection, or a workflow that continues as new, does not.
     if (context.cancellationDetails?.cancelRequested === true) {
       lease.drained();
-      await service.rest();
+      await service.pause();
     }
     throw thrown;
   } finally {

@@ -6,7 +6,7 @@ import { type RoundRef } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { emptyFeatureSums, mergeFeatureSums, scalingOf } from '../core/model/features';
 import { initialWeights } from '../core/model/network';
-import { PRODUCT_SHAPE } from '../core/model/types';
+import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -28,16 +28,18 @@ export async function deployFirstVersion(
   const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [copyOf(featureSums)]));
   if (sums.length === 0)
     throw new FedloopError('Internal', 'no site sent feature sums for the first version');
-  const scaling = scalingOf(sums.reduce(mergeFeatureSums, emptyFeatureSums()));
+  const { task } = deployments.settings();
+  const shape = networkShape(task);
+  const scaling = scalingOf(task, sums.reduce(mergeFeatureSums, emptyFeatureSums(task)));
   const model = {
     metadata: {
       version: FIRST_VERSION,
-      shape: PRODUCT_SHAPE,
+      shape,
       scaling,
-      toleranceCelsius: deployments.settings().toleranceCelsius,
+      tolerance: task.target.tolerance,
       residualStddev: null,
     },
-    weights: initialWeights(PRODUCT_SHAPE, seed),
+    weights: initialWeights(shape, seed),
   };
   const lineage = untrainedLineage(seed);
   await deployModels(
@@ -56,6 +58,6 @@ export async function deployFirstVersion(
   return FIRST_VERSION;
 }
 
-function copyOf({ count, sum, sumOfSquares }: FeatureSums): Parameters<typeof scalingOf>[0] {
+function copyOf({ count, sum, sumOfSquares }: FeatureSums): Parameters<typeof scalingOf>[1] {
   return { count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] };
 }

@@ -46,9 +46,13 @@ export const OFFSET_STDDEV = 2;
 export const NOISE_STDDEV = 0.15;
 /** Standard deviation of readings around their window's mean, in °C; every device has its own. */
 export const SCATTER = { from: 0.1, to: 0.3 } as const;
-/** The same for humidity in % and pressure in hPa: the last digits of a cheap sensor. */
-export const HUMIDITY_SCATTER = 0.3;
-export const PRESSURE_SCATTER = 0.05;
+/** The same for covariates, in their units: the last digits of a cheap sensor. One that is not named here scatters by `COVARIATE_SCATTER`. */
+export const SCATTER_BY_SENSOR: Readonly<Record<string, number>> = { humidity: 0.3, pressure: 0.05 };
+export const COVARIATE_SCATTER = 0.05;
+/** Covariates that cannot read less or more than this. */
+export const BOUNDS_BY_SENSOR: Readonly<Record<string, { readonly from: number; readonly to: number }>> = {
+  humidity: { from: 0, to: 100 },
+};
 
 /** Faults, in °C where they are temperatures. */
 export const STUCK_STDDEV = 0.01;

@@ -1,13 +1,14 @@
 import { type DeviceId } from '../core/contracts/ids';
+import { type Sensors } from '../core/contracts/task';
 
 /** What a device says of one reading; NaN where it has no such sensor, null where nobody marks anomalies. */
 export interface Reading {
   readonly device: DeviceId;
   readonly millis: number;
-  /** °C, %, hPa. */
-  readonly temperature: number;
-  readonly humidity: number;
-  readonly pressure: number;
+  readonly sensors: Sensors;
+  readonly target: number;
+  /** In the task's order. */
+  readonly covariates: readonly number[];
   readonly label: boolean | null;
 }
 
@@ -15,10 +16,12 @@ export interface Reading {
  * The event as JSON. Written by hand because the fleet writes hundreds of thousands: ids of a plan and ISO times need no
  * escaping, and two decimals are what a sensor has.
  */
-export function eventText({ device, millis, temperature, humidity, pressure, label }: Reading): string {
-  let text = `{"device_id":"${device}","timestamp":"${isoText(millis)}","temperature":${decimalText(temperature)}`;
-  if (!Number.isNaN(humidity)) text += `,"humidity":${decimalText(humidity)}`;
-  if (!Number.isNaN(pressure)) text += `,"pressure":${decimalText(pressure)}`;
+export function eventText({ device, millis, sensors, target, covariates, label }: Reading): string {
+  let text = `{"device_id":"${device}","timestamp":"${isoText(millis)}","${sensors.target.sensor}":${decimalText(target)}`;
+  for (const [index, { sensor }] of sensors.covariates.entries()) {
+    const value = covariates[index] ?? Number.NaN;
+    if (!Number.isNaN(value)) text += `,"${sensor}":${decimalText(value)}`;
+  }
   if (label !== null) text += label ? ',"label":1' : ',"label":0';
   return `${text}}`;
 }

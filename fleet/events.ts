@@ -1,12 +1,14 @@
+import { type Sensors } from '../core/contracts/task';
 import { type Micros } from '../core/contracts/time';
-import { seededRandom } from '../core/platform/random';
+import { type Random, seededRandom } from '../core/platform/random';
 import {
+  BOUNDS_BY_SENSOR,
+  COVARIATE_SCATTER,
   DUPLICATE_CHANCE,
   DUPLICATE_DELAY_MILLIS,
-  HUMIDITY_SCATTER,
   LATE_CHANCE,
   LATE_WINDOWS,
-  PRESSURE_SCATTER,
+  SCATTER_BY_SENSOR,
   SPIKE_PART,
   TIME_JITTER,
 } from './constants';
@@ -20,6 +22,7 @@ export interface LiveGrid {
   readonly windowMicros: Micros;
   /** Readings a device and window. */
   readonly readings: number;
+  readonly sensors: Sensors;
 }
 
 /** One message of the fleet. */
@@ -81,10 +84,9 @@ function eventsOf(
   slab: TextSlab,
 ): readonly FleetEvent[] {
   const means = windowSeries(plan, device, window, 1);
-  const temperature = means.avg[0] ?? Number.NaN;
-  if (Number.isNaN(temperature)) return [];
-  const humidity = means.humidity[0] ?? Number.NaN;
-  const pressure = means.pressure[0] ?? Number.NaN;
+  const target = means.target[0] ?? Number.NaN;
+  if (Number.isNaN(target)) return [];
+  const covariates = means.covariates.map(([mean = Number.NaN]) => mean);
   const [fromMillis, untilMillis] = boundsOf(grid, window);
   const spacing = (untilMillis - fromMillis) / grid.readings;
   const { character, fault } = device;
@@ -101,9 +103,9 @@ function eventsOf(
     const text = eventText({
       device: device.id,
       millis: eventMillis,
-      temperature: temperature - spike.mean + (spiked ? spike.size : 0) + scatter * random.normal(),
-      humidity: Math.min(100, Math.max(0, humidity + HUMIDITY_SCATTER * random.normal())),
-      pressure: pressure + PRESSURE_SCATTER * random.normal(),
+      sensors: grid.sensors,
+      target: target - spike.mean + (spiked ? spike.size : 0) + scatter * random.normal(),
+      covariates: covariates.map((mean, index) => scattered(grid.sensors, index, mean, random)),
       label: spiked ? true : recorded,
     });
     const value = slab.put(text);
@@ -115,6 +117,14 @@ function eventsOf(
     }
   }
   return events;
+}
+
+/** A reading of a covariate around its mean, as its sensor would have it. */
+function scattered({ covariates }: Sensors, index: number, mean: number, random: Random): number {
+  const sensor = covariates[index]?.sensor ?? '';
+  const value = mean + (SCATTER_BY_SENSOR[sensor] ?? COVARIATE_SCATTER) * random.normal();
+  const bounds = BOUNDS_BY_SENSOR[sensor];
+  return bounds === undefined ? value : Math.min(bounds.to, Math.max(bounds.from, value));
 }
 
 /** The readings of a window that a spike hits, each further than the mean so that the mean moves by the plan's amount. */

@@ -42,9 +42,13 @@ export async function loadFleet(
   const { recording, files, unreadableRows, seriesLeftOut } = await loadRecording({
     directory: settings.data,
     labelColumn: settings.labelColumn,
+    sensors: stream.task,
   });
   if (unreadableRows > 0)
-    log.warn({ rows: unreadableRows }, 'rows without device, time or temperature were left out');
+    log.warn(
+      { rows: unreadableRows },
+      `rows without device, time or ${stream.task.target.sensor} were left out`,
+    );
   if (seriesLeftOut > 0)
     log.warn({ series: seriesLeftOut }, 'series were left out: too few readings, or too many series');
   const plan = planFleet(recording, settings);
@@ -86,7 +90,7 @@ export async function prepareFleet(options: PrepareOptions): Promise<Fleet> {
 
 /** @throws FedloopError `InvalidInput` when readings would share a millisecond. */
 export function liveGrid(settings: FleetSettings, stream: StreamSettings): LiveGrid {
-  const { windowMicros } = stream;
+  const { windowMicros } = stream.task;
   const most = Math.floor((windowMicros / 1_000_000) * MAX_READINGS_PER_SECOND);
   if (settings.readingsPerWindow > most) {
     throw new FedloopError(
@@ -98,5 +102,6 @@ export function liveGrid(settings: FleetSettings, stream: StreamSettings): LiveG
     liveStart: windowStartOf(Date.parse(settings.liveStart) * 1_000, windowMicros),
     windowMicros,
     readings: settings.readingsPerWindow,
+    sensors: stream.task,
   };
 }

@@ -80,23 +80,23 @@ export function sharedSlot(recording: Recording, run: RunLength, random: Random)
 export function covers(series: RecordedSeries, slot: Slot, run: RunLength): boolean {
   const from = slot.liveStart - run.past - series.firstStep;
   const until = from + run.past + run.live;
-  if (from < 0 || until > series.temperature.length) return false;
+  if (from < 0 || until > series.target.length) return false;
   let present = 0;
   for (let step = from; step < until; step += 1) {
-    if (!Number.isNaN(series.temperature[step] ?? Number.NaN)) present += 1;
+    if (!Number.isNaN(series.target[step] ?? Number.NaN)) present += 1;
   }
   return present >= MIN_PRESENT * (until - from);
 }
 
-/** Mean recorded temperature of a slot over all series, in °C; NaN when nothing was recorded. */
-export function meanTemperature(recording: Recording, slot: Slot, run: RunLength): number {
+/** Mean of the target in a slot over all series; NaN when nothing was recorded. */
+export function meanLevel(recording: Recording, slot: Slot, run: RunLength): number {
   let sum = 0;
   let count = 0;
-  for (const { firstStep, temperature } of recording.series) {
+  for (const { firstStep, target } of recording.series) {
     const from = Math.max(0, slot.liveStart - run.past - firstStep);
-    const until = Math.min(temperature.length, slot.liveStart + run.live - firstStep);
+    const until = Math.min(target.length, slot.liveStart + run.live - firstStep);
     for (let step = from; step < until; step += 1) {
-      const value = temperature[step] ?? Number.NaN;
+      const value = target[step] ?? Number.NaN;
       if (Number.isNaN(value)) continue;
       sum += value;
       count += 1;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
+import { sensorsOf } from '../core/contracts/task';
 import { twoDecimals } from './event-text';
 import { type LiveGrid } from './events';
 import { windowSeries } from './means';
@@ -104,14 +105,14 @@ function* historyLines(plan: FleetPlan, grid: LiveGrid, devices: readonly Device
   const times = Array.from({ length: windows }, (_, index) =>
     new Date((grid.liveStart + (index - windows) * grid.windowMicros) / 1_000).toISOString(),
   );
-  yield 'device_id,timestamp,temperature,humidity,pressure\n';
+  yield `device_id,timestamp,${sensorsOf(grid.sensors).join(',')}\n`;
   for (const device of devices) {
-    const { avg, humidity, pressure } = windowSeries(plan, device, -windows, windows);
+    const { target, covariates } = windowSeries(plan, device, -windows, windows);
     let text = '';
     for (let index = 0; index < windows; index += 1) {
-      const value = avg[index] ?? Number.NaN;
-      if (Number.isNaN(value)) continue;
-      text += `${device.id},${times[index] ?? ''},${twoDecimals(value)},${cell(humidity[index])},${cell(pressure[index])}\n`;
+      if (Number.isNaN(target[index])) continue;
+      const cells = [target, ...covariates].map((values) => cell(values[index]));
+      text += `${device.id},${times[index] ?? ''},${cells.join(',')}\n`;
     }
     yield text;
   }

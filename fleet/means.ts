@@ -24,7 +24,7 @@ export type Course = 'lived' | 'settled';
  * fault. Windows count from the first live one; the past is negative. Each window depends on the plan and its number alone,
  * so that any range gives the same values. NaN where nothing was recorded: the device is silent there.
  *
- * @returns temperature in °C (°F for a wrong unit, as the device would say it), humidity in %, pressure in hPa; `count` long.
+ * @returns the sensors' means in their units (the target's in another one for a wrong unit, as the device would say it); `count` long.
  */
 export function windowSeries(
   plan: FleetPlan,
@@ -33,19 +33,20 @@ export function windowSeries(
   count: number,
   course: Course = 'lived',
 ): DeviceSeries {
-  const avg = laggedTemperature(plan, device, from, count, course);
+  const target = laggedTarget(plan, device, from, count, course);
   const own = ownNoise(plan, device, from, count);
   const ofFault = faultNoise(plan, device, from, count);
   const stuckAt = device.fault === 'stuck' ? healthyValue(plan, device, -plan.historyWindows, course) : 0;
   for (let index = 0; index < count; index += 1) {
-    const calm = calibrated(device, avg[index] ?? Number.NaN, own[index] ?? 0);
+    const calm = calibrated(device, target[index] ?? Number.NaN, own[index] ?? 0);
     const value = calm * eraOf(plan, device, from + index, course).gain;
-    avg[index] = withFault(device, value, ofFault[index] ?? 0, stuckAt);
+    target[index] = withFault(device, value, ofFault[index] ?? 0, stuckAt);
   }
   return {
-    avg,
-    humidity: recordedMeans(plan, device, device.series.humidity, from, count, course),
-    pressure: recordedMeans(plan, device, device.series.pressure, from, count, course),
+    target,
+    covariates: device.series.covariates.map((values) =>
+      recordedMeans(plan, device, values, from, count, course),
+    ),
   };
 }
 
@@ -106,7 +107,7 @@ function recordedMeans(
 }
 
 /** First-order lag T ← l·v + (1 − l)·T, begun `LAG_MEMORY_WINDOWS` before each window; silent windows leave T as it is. */
-function laggedTemperature(
+function laggedTarget(
   plan: FleetPlan,
   device: DevicePlan,
   from: number,
@@ -116,7 +117,7 @@ function laggedTemperature(
   const recorded = recordedMeans(
     plan,
     device,
-    device.series.temperature,
+    device.series.target,
     from - LAG_MEMORY_WINDOWS,
     count + LAG_MEMORY_WINDOWS,
     course,
@@ -143,7 +144,7 @@ function calibrated({ character }: DevicePlan, lagged: number, noise: number): n
 /** One window without its fault: what a stuck sensor stopped at. The first that was recorded counts. */
 function healthyValue(plan: FleetPlan, device: DevicePlan, window: number, course: Course): number {
   for (let later = window; later < plan.liveWindows; later += 1) {
-    const lagged = laggedTemperature(plan, device, later, 1, course)[0] ?? Number.NaN;
+    const lagged = laggedTarget(plan, device, later, 1, course)[0] ?? Number.NaN;
     if (!Number.isNaN(lagged)) return calibrated(device, lagged, 0);
   }
   return Number.NaN;

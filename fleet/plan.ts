@@ -22,7 +22,7 @@ import { drawFault, drawUpdateFactor, type Fault } from './faults';
 import {
   covers,
   cutSlots,
-  meanTemperature,
+  meanLevel,
   pastSteps,
   sharedSlot,
   tooShort,
@@ -172,7 +172,7 @@ function seasonPairs(
   random: Random,
 ): readonly (readonly [Slot, Slot])[] {
   const slots = cutSlots(recording, run, random)
-    .map((slot) => ({ slot, mean: meanTemperature(recording, slot, run) }))
+    .map((slot) => ({ slot, mean: meanLevel(recording, slot, run) }))
     .filter(({ mean }) => !Number.isNaN(mean))
     .sort((left, right) => left.mean - right.mean)
     .map(({ slot }) => slot);

@@ -2,14 +2,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../core/contracts/errors';
-
-const REQUIRED_COLUMNS = ['device_id', 'timestamp', 'temperature'] as const;
-const OPTIONAL_COLUMNS = ['humidity', 'pressure'] as const;
+import { DEFAULT_TASK, type Sensors, sensorsOf } from '../core/contracts/task';
 
 export interface DataFolder {
   readonly directory: string;
   /** Column that marks recorded anomalies: a number other than 0, or true. */
   readonly labelColumn?: string | undefined;
+  /** What is recorded: the default task's sensors when left out. */
+  readonly sensors?: Sensors;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function dataFilesIn(directory: string): Promise<readonly string[]>
         hint:
           inside.length > 0
             ? `It holds folders: try --data ${inside.sort()[0] ?? directory}.`
-            : 'Put files with the columns device_id, timestamp and temperature there, or name another folder with --data.',
+            : 'Put CSV or Parquet files of readings there, or name another folder with --data.',
       },
     );
   }
@@ -45,7 +45,7 @@ export async function dataFilesIn(directory: string): Promise<readonly string[]>
 }
 
 /**
- * Every readable row of every file into the table `readings(device_id, micros, temperature, humidity, pressure, label)`.
+ * Every readable row of every file into the table `readings(device_id, micros, label)` with a column for each sensor.
  * @returns how many rows could not be read.
  * @throws FedloopError `InvalidData` for missing columns, a file that is neither CSV nor Parquet, or no readable row at all.
  */
@@ -54,16 +54,19 @@ export async function readFiles(
   files: readonly string[],
   folder: DataFolder,
 ): Promise<number> {
+  const { sensors = DEFAULT_TASK } = folder;
+  const names = sensorsOf(sensors);
+  const [target = ''] = names;
+  const definitions = names.map((name) => `"${name}" DOUBLE`);
   await connection.run(
-    'CREATE TABLE readings (device_id VARCHAR, micros BIGINT, temperature DOUBLE, humidity DOUBLE, pressure DOUBLE, label DOUBLE)',
+    `CREATE TABLE readings (device_id VARCHAR, micros BIGINT, label DOUBLE, ${definitions.join(', ')})`,
   );
   let rows = 0;
   for (const file of files) {
     const source = sourceOf(file);
     const columns = await columnsOf(connection, file, source);
-    checkColumns(file, columns, folder.labelColumn);
-    const numberOr = (name: string | undefined): string =>
-      name !== undefined && columns.has(name.toLowerCase()) ? finiteNumber(quoted(name)) : 'NULL';
+    checkColumns(file, columns, sensors, folder.labelColumn);
+    const numberOr = (name: string): string => (columns.has(name) ? finiteNumber(quoted(name)) : 'NULL');
     const label =
       folder.labelColumn === undefined
         ? 'NULL'
@@ -71,20 +74,20 @@ export async function readFiles(
     const result = await connection.run(`
       INSERT INTO readings SELECT
         CAST(device_id AS VARCHAR), ${epochMicros('"timestamp"')},
-        ${finiteNumber('temperature')}, ${OPTIONAL_COLUMNS.map(numberOr).join(', ')}, ${label}
+        ${label}, ${names.map(numberOr).join(', ')}
       FROM ${source}`);
     rows += result.rowsChanged;
   }
   await connection.run(
-    "DELETE FROM readings WHERE micros IS NULL OR temperature IS NULL OR device_id IS NULL OR trim(device_id) = ''",
+    `DELETE FROM readings WHERE micros IS NULL OR "${target}" IS NULL OR device_id IS NULL OR trim(device_id) = ''`,
   );
   const kept = Number((await valuesOf(connection, 'SELECT count(*) FROM readings'))[0]?.[0] ?? 0);
   if (kept === 0) {
     throw new FedloopError(
       'InvalidData',
-      `none of the ${rows} rows in ${folder.directory} has a device, a readable time and a temperature`,
+      `none of the ${rows} rows in ${folder.directory} has a device, a readable time and a ${target}`,
       {
-        hint: 'Timestamps are ISO 8601, such as 2024-01-01T00:00:00Z, or milliseconds since 1970; temperatures are numbers in °C.',
+        hint: 'Timestamps are ISO 8601, such as 2024-01-01T00:00:00Z, or milliseconds since 1970; readings are numbers.',
       },
     );
   }
@@ -119,11 +122,18 @@ async function columnsOf(
   }
 }
 
-function checkColumns(file: string, columns: ReadonlySet<string>, labelColumn: string | undefined): void {
-  const missing = REQUIRED_COLUMNS.filter((name) => !columns.has(name));
+function checkColumns(
+  file: string,
+  columns: ReadonlySet<string>,
+  sensors: Sensors,
+  labelColumn: string | undefined,
+): void {
+  const [target = '', ...optional] = sensorsOf(sensors);
+  const required = ['device_id', 'timestamp', target];
+  const missing = required.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     throw new FedloopError('InvalidData', `${file} has no column ${missing.join(', ')}`, {
-      hint: `Files need ${REQUIRED_COLUMNS.join(', ')}, and may have ${OPTIONAL_COLUMNS.join(', ')}; this one has ${[...columns].join(', ')}.`,
+      hint: `Files need ${required.join(', ')}, and may have ${optional.join(', ')}; this one has ${[...columns].join(', ')}.`,
     });
   }
   if (labelColumn !== undefined && !columns.has(labelColumn.toLowerCase())) {

@@ -6,10 +6,9 @@ export interface RecordedSeries {
   readonly id: string;
   /** Grid step of index 0. */
   readonly firstStep: number;
-  /** °C, % and hPa; equally long. */
-  readonly temperature: Float32Array;
-  readonly humidity: Float32Array;
-  readonly pressure: Float32Array;
+  /** Values of the task's sensors in their units; equally long. */
+  readonly target: Float32Array;
+  readonly covariates: readonly Float32Array[];
   /** 1 where the recording marks an anomaly; null when it has no such column. */
   readonly label: Uint8Array | null;
 }
@@ -25,7 +24,7 @@ export interface Recording {
 /** Steps from the recording's start to the end of its last series. */
 export function stepsOf(recording: Recording): number {
   return recording.series.reduce(
-    (last, { firstStep, temperature }) => Math.max(last, firstStep + temperature.length),
+    (last, { firstStep, target }) => Math.max(last, firstStep + target.length),
     0,
   );
 }

@@ -1,5 +1,6 @@
 import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError } from '../core/contracts/errors';
+import { DEFAULT_TASK, type SensorName, type Sensors, sensorsOf } from '../core/contracts/task';
 import { MAX_SERIES, MAX_SPARSITY, MIN_READINGS_OF_SERIES } from './constants';
 import { dataFilesIn, readFiles, valuesOf, type DataFolder } from './reading-table';
 import { commonStep, fillShortGaps, type RecordedSeries, type Recording } from './recording';
@@ -8,7 +9,7 @@ import { commonStep, fillShortGaps, type RecordedSeries, type Recording } from '
 export interface LoadedRecording {
   readonly recording: Recording;
   readonly files: readonly string[];
-  /** Rows without a device, a readable time or a finite temperature. */
+  /** Rows without a device, a readable time or a finite reading of the target. */
   readonly unreadableRows: number;
   /** Series with too few readings, and those beyond the number held in memory. */
   readonly seriesLeftOut: number;
@@ -29,7 +30,11 @@ export async function loadRecording(folder: DataFolder): Promise<LoadedRecording
   try {
     await connection.run("SET TimeZone = 'UTC'");
     const unreadableRows = await readFiles(connection, files, folder);
-    return { ...(await regularSeries(connection, folder.directory)), files, unreadableRows };
+    return {
+      ...(await regularSeries(connection, folder.directory, folder.sensors ?? DEFAULT_TASK)),
+      files,
+      unreadableRows,
+    };
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -49,6 +54,7 @@ interface FoundSeries {
 async function regularSeries(
   connection: DuckDBConnection,
   directory: string,
+  sensors: Sensors,
 ): Promise<{ readonly recording: Recording; readonly seriesLeftOut: number }> {
   const found = await findSeries(connection);
   const kept = found
@@ -65,13 +71,15 @@ async function regularSeries(
   const startMicros = Math.min(...kept.map(({ from }) => from));
   const labelled = Number((await valuesOf(connection, 'SELECT count(label) FROM readings'))[0]?.[0] ?? 0) > 0;
   const byNumber = new Map(
-    kept.map((series) => [series.number, emptySeries(series, startMicros, stepMicros, labelled)]),
+    kept.map((series) => [
+      series.number,
+      emptySeries(series, startMicros, stepMicros, labelled, sensors.covariates.length),
+    ]),
   );
-  await fillSeries(connection, byNumber, startMicros, stepMicros);
+  await fillSeries(connection, byNumber, startMicros, stepMicros, sensorsOf(sensors));
   const series = [...byNumber.values()];
-  for (const { temperature, humidity, pressure } of series) {
-    for (const values of [temperature, humidity, pressure]) fillShortGaps(values);
-  }
+  for (const { target, covariates } of series)
+    for (const values of [target, ...covariates]) fillShortGaps(values);
   return { recording: { startMicros, stepMicros, series }, seriesLeftOut: found.length - series.length };
 }
 
@@ -101,6 +109,7 @@ function emptySeries(
   startMicros: number,
   stepMicros: number,
   labelled: boolean,
+  covariates: number,
 ): RecordedSeries {
   const { id, count, from, until } = found;
   const stepOf = (at: number): number => Math.round((at - startMicros) / stepMicros);
@@ -117,9 +126,8 @@ function emptySeries(
   return {
     id,
     firstStep,
-    temperature: missing(),
-    humidity: missing(),
-    pressure: missing(),
+    target: missing(),
+    covariates: Array.from({ length: covariates }, missing),
     label: labelled ? new Uint8Array(length) : null,
   };
 }
@@ -130,25 +138,25 @@ async function fillSeries(
   byNumber: ReadonlyMap<number, RecordedSeries>,
   startMicros: number,
   stepMicros: number,
+  sensors: readonly SensorName[],
 ): Promise<void> {
+  const means = sensors.map((sensor) => `avg("${sensor}")`).join(', ');
   const result = await connection.stream(`
     SELECT CAST(number AS INTEGER), CAST(round((micros - ${startMicros}) / ${stepMicros}) AS INTEGER) AS step,
-      avg(temperature), avg(humidity), avg(pressure), max(coalesce(label, 0))
+      max(coalesce(label, 0)), ${means}
     FROM readings JOIN numbers USING (device_id) GROUP BY ALL`);
   for (
     let chunk = await result.fetchChunk();
     chunk !== null && chunk.rowCount > 0;
     chunk = await result.fetchChunk()
   ) {
-    const [numbers = [], steps = [], temperatures = [], humidities = [], pressures = [], labels = []] =
-      chunk.getColumns();
+    const [numbers = [], steps = [], labels = [], ...values] = chunk.getColumns();
     for (let row = 0; row < chunk.rowCount; row += 1) {
       const series = byNumber.get(numberOf(numbers[row]));
       if (series === undefined) continue;
       const index = numberOf(steps[row]) - series.firstStep;
-      series.temperature[index] = numberOf(temperatures[row]);
-      series.humidity[index] = numberOf(humidities[row]);
-      series.pressure[index] = numberOf(pressures[row]);
+      for (const [sensor, recorded] of [series.target, ...series.covariates].entries())
+        recorded[index] = numberOf(values[sensor]?.[row]);
       if (series.label !== null) series.label[index] = numberOf(labels[row]) === 0 ? 0 : 1;
     }
   }

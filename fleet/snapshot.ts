@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type HistoryChunk } from '../core/contracts/blocks';
+import { covariateColumns } from '../core/contracts/task';
 import { type Micros } from '../core/contracts/time';
 import { partitionOf } from '../core/platform/kafka';
 import { DEVICES_PER_SNAPSHOT_CHUNK, SNAPSHOT_WINDOWS } from './constants';
@@ -28,13 +29,13 @@ export function historySnapshot(
   grid: LiveGrid,
   partitions: number,
 ): readonly AddressedChunk[] {
+  const columns = covariateColumns(grid.sensors);
   const devices = plan.devices.map((device): DeviceHistory => {
-    const means = windowSeries(plan, device, -SNAPSHOT_WINDOWS, SNAPSHOT_WINDOWS);
+    const { target, covariates } = windowSeries(plan, device, -SNAPSHOT_WINDOWS, SNAPSHOT_WINDOWS);
     return {
       device_id: device.id,
-      avg: newestFirst(means.avg),
-      humidity_avg: newestFirst(means.humidity),
-      pressure_avg: newestFirst(means.pressure),
+      avg: newestFirst(target),
+      ...Object.fromEntries(covariates.map((means, index) => [columns[index] ?? '', newestFirst(means)])),
       stddev: null,
     };
   });

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { readEnvironment } from '../core/platform/config';
 import { heapOptions } from './roles';
+import { parseJson } from '../core/contracts/validation';
 
 /** The roles of a deployment on one machine. A simulated fleet is not one of them. */
 const ALL_ROLES = ['rounds', 'site', 'stream', 'analytics'] as const;
@@ -72,13 +73,5 @@ function announce(children: readonly ChildProcess[]): void {
       if (Object.keys(urls).length === ALL_ROLES.length)
         process.stdout.write(`${JSON.stringify({ ready: true, role: 'all', urls })}\n`);
     });
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { createAnalyticsActivities } from '../activities/analytics';
 import { ANALYTICS_QUEUE } from '../core/contracts/queues';
-import { startWarehouseService } from '../core/warehouse/service';
+import { WarehouseService } from '../core/warehouse/service';
 import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
 import { startTemporalWorker } from './temporal';
@@ -10,7 +10,7 @@ const CONCURRENT_STEPS = 8;
 
 /** Owns DuckDB: stores every row, says feedback, judges rounds, runs the batch path, answers SQL. */
 export const analyticsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
-  const service = await startWarehouseService({
+  const service = await WarehouseService.start({
     kafka,
     env,
     settings: deployments.settings(),

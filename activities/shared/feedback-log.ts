@@ -3,6 +3,7 @@ import { type VersionId } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
+import { parseJson } from '../../core/contracts/validation';
 
 /** What `model-feedback` says, as the aggregator and the trainers read it. */
 export interface FeedbackLog {
@@ -47,12 +48,4 @@ export async function openFeedbackLog(kafka: Kafka, log: Logger): Promise<Feedba
     },
     close: () => tail.close(),
   };
-}
-
-function parseJson(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
 }

@@ -45,6 +45,6 @@ async function replaceFile(path: string, content: string | Uint8Array): Promise<
 }
 
 function describe(model: GlobalModel): Readonly<Record<string, unknown>> {
-  const { shape, toleranceCelsius, residualStddev } = model.metadata;
-  return { shape, tolerance_celsius: toleranceCelsius, residual_stddev: residualStddev };
+  const { shape, tolerance, residualStddev } = model.metadata;
+  return { shape, tolerance_celsius: tolerance, residual_stddev: residualStddev };
 }

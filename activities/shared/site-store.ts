@@ -1,12 +1,14 @@
 import { analysisBlockSchema } from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
+import { covariateColumns } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { type SelectableDevice } from '../../core/federation/panels/selection';
 import { WindowRing } from '../../core/federation/training/window-ring';
 import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
+import { parseJson } from '../../core/contracts/validation';
 
 /** What a site knows of its devices: their last windows, and the group each must not share with a panel. */
 export interface SiteStore {
@@ -30,10 +32,11 @@ export async function openSiteStore(options: {
   const belongs = (deviceId: string): boolean =>
     env.FEDLOOP_SITE_PREFIXES.length === 0 ||
     env.FEDLOOP_SITE_PREFIXES.some((prefix) => deviceId.startsWith(prefix));
-  const ring = new WindowRing({ windowMicros: settings.windowMicros });
-  for await (const windows of readProcessedWindows(env.FEDLOOP_PROCESSED, settings.windowMicros)) {
-    for (const { deviceId, windowStart, avg, humidity, pressure } of windows) {
-      if (belongs(deviceId)) ring.put(deviceId, windowStart, avg, humidity, pressure);
+  const { task } = settings;
+  const ring = new WindowRing({ task });
+  for await (const windows of readProcessedWindows(env.FEDLOOP_PROCESSED, task)) {
+    for (const { deviceId, windowStart, target, covariates } of windows) {
+      if (belongs(deviceId)) ring.put(deviceId, windowStart, target, covariates);
     }
   }
   const slots = await readDeviceSlots(env.FEDLOOP_PROCESSED);
@@ -42,11 +45,12 @@ export async function openSiteStore(options: {
     'the past of the site’s devices is read',
   );
 
+  const remember = rememberBlocks(ring, belongs, log);
   const tail: Tail = await kafka.tail({
     topic: TOPICS.analysis.name,
     from: 'start',
     onRecords(records) {
-      for (const record of records) remember(record, ring, belongs, log);
+      for (const record of records) remember(record);
     },
   });
   await tail.caughtUp;
@@ -59,38 +63,30 @@ export async function openSiteStore(options: {
   };
 }
 
-function remember(
-  record: IncomingRecord,
+function rememberBlocks(
   ring: WindowRing,
   belongs: (deviceId: string) => boolean,
   log: Logger,
-): void {
-  const block = analysisBlockSchema.safeParse(parseJson(record.value));
-  if (!block.success) {
-    // Fences of a new owner have no rows and are not for us.
-    log.debug(
-      { partition: record.partition, offset: record.offset },
-      'passed over a record of stream-analysis-results',
-    );
-    return;
-  }
-  const { window_start: windowStart, columns } = block.data;
-  columns.device_id.forEach((deviceId, row) => {
-    if (!belongs(deviceId)) return;
-    ring.put(
-      deviceId,
-      windowStart,
-      columns.avg[row] ?? NaN,
-      columns.humidity_avg[row] ?? null,
-      columns.pressure_avg[row] ?? null,
-    );
-  });
-}
-
-function parseJson(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
+): (record: IncomingRecord) => void {
+  const schema = analysisBlockSchema(ring.task);
+  const covariateNames = covariateColumns(ring.task);
+  return ({ partition, offset, value }) => {
+    const block = schema.safeParse(parseJson(value));
+    if (!block.success) {
+      // Fences of a new owner have no rows and are not for us.
+      log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
+      return;
+    }
+    const { window_start: windowStart, columns } = block.data;
+    const covariates = covariateNames.map((name) => columns[name]);
+    columns.device_id.forEach((deviceId, row) => {
+      if (!belongs(deviceId)) return;
+      ring.put(
+        deviceId,
+        windowStart,
+        columns.avg[row] ?? NaN,
+        covariates.map((means) => means?.[row]),
+      );
+    });
+  };
 }

@@ -11,7 +11,7 @@ import {
 } from '../../core/federation/panels/selection';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
 import { type DeployedVersion, type Deployments } from '../../core/model/deployments';
-import { PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';
+import { networkShape, type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
 import { type FeedbackLog } from './feedback-log';
 import { type SiteStore } from './site-store';
@@ -87,11 +87,12 @@ export class Site {
   }
 
   modelsOnSamples(): Promise<ModelsOnSamples> {
-    this.predictor ??= ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: this.dependencies.threads });
+    const { store, threads } = this.dependencies;
+    this.predictor ??= ModelsOnSamples.create({ shape: networkShape(store.ring.task), threads });
     return this.predictor;
   }
 }
 
 export function unitsOf({ metadata }: GlobalModel): SampleUnits {
-  return { scaling: metadata.scaling, toleranceCelsius: metadata.toleranceCelsius };
+  return { scaling: metadata.scaling, tolerance: metadata.tolerance };
 }

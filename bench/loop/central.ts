@@ -1,7 +1,8 @@
 import { RESIDUAL_CLIP } from '../../core/federation/constants';
 import { BatchTrainer } from '../../core/model/batch-trainer';
 import { initialWeights } from '../../core/model/network';
-import { FEATURES, type FlatWeights } from '../../core/model/types';
+import { type FlatWeights } from '../../core/model/types';
+import { FEATURES } from './engine';
 import { seededRandom } from '../../core/platform/random';
 import { SHAPE, type Engine } from './engine';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';

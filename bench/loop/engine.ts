@@ -1,9 +1,14 @@
 import { type TrainingSettings } from '../../core/contracts/rounds';
 import { LocalTrainer } from '../../core/federation/training/local-training';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
-import { PRODUCT_SHAPE } from '../../core/model/types';
+import { DEFAULT_TASK, featureCount, historyWindows } from '../../core/contracts/task';
+import { networkShape } from '../../core/model/types';
 
-export const SHAPE = PRODUCT_SHAPE;
+/** The benchmark plays the default task. */
+export const TASK = DEFAULT_TASK;
+export const SHAPE = networkShape(TASK);
+export const FEATURES = featureCount(TASK);
+export const WINDOWS_BEFORE_TARGETS = historyWindows(TASK);
 
 /** The graphs that every run uses, built once. */
 export class Engine {

@@ -28,7 +28,7 @@ async function playGame(
     trainingWindows: settings.training.windows,
     liveWindows: rounds * windows,
     changeWindow: (settings.changeRound - 1) * windows,
-    toleranceCelsius: tolerance,
+    tolerance,
   });
   const how: PlayOptions = { seed, rounds, windowsPerRound: windows, participants };
   const runs = new Map<string, Played>();

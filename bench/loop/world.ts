@@ -1,4 +1,4 @@
-import { type Samples, writeSample, WINDOWS_BEFORE_TARGETS } from '../../core/federation/training/samples';
+import { type Samples, writeSample } from '../../core/federation/training/samples';
 import { type SelectableDevice } from '../../core/federation/panels/selection';
 import { type TrainingRows, whyNot } from '../../core/federation/training/training-rows';
 import { windowSeries } from '../../fleet/means';
@@ -6,7 +6,8 @@ import { planFleet, type DevicePlan, type FleetPlan } from '../../fleet/plan';
 import { type Recording } from '../../fleet/recording';
 import { type Clock, type Scenario } from '../../fleet/settings';
 import { addRow, emptyFeatureSums, scaleFeatures, scalingOf } from '../../core/model/features';
-import { FEATURES, type DeviceSeries } from '../../core/model/types';
+import { type DeviceSeries } from '../../core/model/types';
+import { FEATURES, TASK, WINDOWS_BEFORE_TARGETS } from './engine';
 
 export interface WorldOptions {
   readonly scenario: Scenario;
@@ -18,7 +19,7 @@ export interface WorldOptions {
   readonly liveWindows: number;
   /** Live window from which on the scenario's change holds. */
   readonly changeWindow: number;
-  readonly toleranceCelsius: number;
+  readonly tolerance: number;
 }
 
 export interface WorldDevice extends SelectableDevice {
@@ -169,12 +170,13 @@ export class World {
 
   private write(series: DeviceSeries, place: number, firstTarget: number): void {
     const from = place * this.windows + firstTarget + this.options.trainingWindows;
-    const targets = series.avg.length - WINDOWS_BEFORE_TARGETS;
+    const targets = series.target.length - WINDOWS_BEFORE_TARGETS;
     for (let target = 0; target < targets; target += 1) {
       const written = writeSample(
+        TASK,
         series,
         target,
-        this.options.toleranceCelsius,
+        this.options.tolerance,
         this.x,
         this.y,
         from + target,
@@ -185,11 +187,11 @@ export class World {
 
   /** As v0's scaling is made: from what is known before the first live window. */
   private scale(): void {
-    const sums = emptyFeatureSums();
+    const sums = emptyFeatureSums(TASK);
     for (let sample = 0; sample < this.there.length; sample += 1) {
       const isPast = sample % this.windows < this.options.trainingWindows;
       if (isPast && this.there[sample] === 1) addRow(sums, this.x, sample * FEATURES);
     }
-    scaleFeatures(this.x, this.there.length, scalingOf(sums));
+    scaleFeatures(this.x, this.there.length, scalingOf(TASK, sums));
   }
 }

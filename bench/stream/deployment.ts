@@ -9,7 +9,7 @@ import { MICROS_PER_MILLI } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { followDeployments } from '../../core/model/deployments';
 import { initialWeights } from '../../core/model/network';
-import { FEATURES, PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';
+import { networkShape, type GlobalModel } from '../../core/model/types';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Producer } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
@@ -78,25 +78,27 @@ export async function forgetRun(env: NodeJS.ProcessEnv): Promise<void> {
 
 /** Untrained weights cost as much to run as trained ones. */
 function modelOf(at: number): GlobalModel {
+  const { task } = SETTINGS;
+  const shape = networkShape(task);
   return {
     metadata: {
       version: VERSIONS[at] ?? VERSIONS[0],
-      shape: PRODUCT_SHAPE,
+      shape,
       scaling: {
-        mean: Array.from({ length: FEATURES }, () => 0),
-        scale: Array.from({ length: FEATURES }, () => 1),
+        mean: Array.from({ length: shape.inputs }, () => 0),
+        scale: Array.from({ length: shape.inputs }, () => 1),
       },
-      toleranceCelsius: SETTINGS.toleranceCelsius,
+      tolerance: task.target.tolerance,
       residualStddev: 0.5,
     },
-    weights: initialWeights(PRODUCT_SHAPE, at + 1),
+    weights: initialWeights(shape, at + 1),
   };
 }
 
 async function logPast(producer: Producer, workload: Workload): Promise<void> {
   const generator = new EventGenerator(workload);
   const partitions = partitionsOf(generator.ids, workload.partitions);
-  const windowMillis = SETTINGS.windowMicros / MICROS_PER_MILLI;
+  const windowMillis = SETTINGS.task.windowMicros / MICROS_PER_MILLI;
   const back = Array.from({ length: PAST_WINDOWS }, (_, window) => window + 1);
   const devices = generator.ids.map((device_id, device): HistoryChunk['devices'][number] => ({
     device_id,
@@ -114,7 +116,7 @@ async function logPast(producer: Producer, workload: Workload): Promise<void> {
         snapshot,
         chunks: Math.ceil(there.length / DEVICES_PER_CHUNK),
         last_window_start: (workload.startMillis - windowMillis) * MICROS_PER_MILLI,
-        window_micros: SETTINGS.windowMicros,
+        window_micros: SETTINGS.task.windowMicros,
         devices: there.slice(first, first + DEVICES_PER_CHUNK),
       };
       const key = `history/${partition}/${first / DEVICES_PER_CHUNK}`;

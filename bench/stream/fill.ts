@@ -80,7 +80,7 @@ class Tally {
 
   count(partition: number, device: number, millis: number): void {
     const micros = millis * MICROS_PER_MILLI;
-    const start = windowStartOf(micros, SETTINGS.windowMicros);
+    const start = windowStartOf(micros, SETTINGS.task.windowMicros);
     const windows = this.windows[partition];
     let window = windows?.get(start);
     if (window === undefined) {
@@ -97,7 +97,7 @@ class Tally {
     let rowsClosed = 0;
     const lastClosed = this.windows.map((windows, partition) => {
       const watermark = (this.latest[partition] ?? -Infinity) - SETTINGS.watermarkMicros;
-      const closed = [...windows].filter(([start]) => start + SETTINGS.windowMicros <= watermark);
+      const closed = [...windows].filter(([start]) => start + SETTINGS.task.windowMicros <= watermark);
       for (const [, { events, devices }] of closed) {
         eventsClosed += events;
         rowsClosed += devices.size;

@@ -1,6 +1,6 @@
 import { type DeviceId } from '../../core/contracts/ids';
 import { eventText } from '../../fleet/event-text';
-import { deviceIds, MAX_DELAY_MILLIS, type Workload } from './workload';
+import { SETTINGS, deviceIds, MAX_DELAY_MILLIS, type Workload } from './workload';
 
 /** One event as it goes into the log. `millis`: its own time; `arrival`: when it comes in. */
 export interface GeneratedEvent {
@@ -44,9 +44,12 @@ export class EventGenerator {
     return eventText({
       device: this.ids[device] ?? NO_DEVICE,
       millis,
-      temperature: this.levelOf(device, millis) + noise(number, 3) - 0.5,
-      humidity: 40 + 20 * noise(device, 4) + noise(number, 5),
-      pressure: 1_000 + 20 * noise(device, 6) + noise(number, 6),
+      sensors: SETTINGS.task,
+      target: this.levelOf(device, millis) + noise(number, 3) - 0.5,
+      covariates: [
+        40 + 20 * noise(device, 4) + noise(number, 5),
+        1_000 + 20 * noise(device, 6) + noise(number, 6),
+      ],
       label: null,
     });
   }

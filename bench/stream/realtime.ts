@@ -36,7 +36,7 @@ const EVENTS_AT_ONCE = 2_000;
 
 /** First event of a run in real time that starts now: on the grid, the lead ago. */
 export function realtimeStart(nowMillis: number): number {
-  const windowMillis = SETTINGS.windowMicros / MICROS_PER_MILLI;
+  const windowMillis = SETTINGS.task.windowMicros / MICROS_PER_MILLI;
   return Math.floor((nowMillis - LEAD_MILLIS) / windowMillis) * windowMillis;
 }
 
@@ -132,8 +132,8 @@ class Sender {
     this.generator = new EventGenerator(workload);
     this.partitions = partitionsOf(this.generator.ids, workload.partitions);
     this.closings = Array.from({ length: workload.partitions }, () => new Map<number, number>());
-    const firstStart = windowStartOf(workload.startMillis * MICROS_PER_MILLI, SETTINGS.windowMicros);
-    this.nextEnds = this.closings.map(() => firstStart + SETTINGS.windowMicros);
+    const firstStart = windowStartOf(workload.startMillis * MICROS_PER_MILLI, SETTINGS.task.windowMicros);
+    this.nextEnds = this.closings.map(() => firstStart + SETTINGS.task.windowMicros);
     this.caughtUp = new Promise((resolve) => {
       this.reachNow = resolve;
     });
@@ -176,8 +176,8 @@ class Sender {
 
   private noteClosing(partition: number, micros: number, now: number): void {
     let end = this.nextEnds[partition] ?? Infinity;
-    for (; micros - SETTINGS.watermarkMicros >= end; end += SETTINGS.windowMicros)
-      this.closings[partition]?.set(end - SETTINGS.windowMicros, now);
+    for (; micros - SETTINGS.watermarkMicros >= end; end += SETTINGS.task.windowMicros)
+      this.closings[partition]?.set(end - SETTINGS.task.windowMicros, now);
     this.nextEnds[partition] = end;
   }
 }

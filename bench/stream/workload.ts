@@ -33,8 +33,8 @@ const FEWEST_WINDOWS = 6;
 
 /** Events that a fleet sends until so many of its windows have closed in every partition. */
 function eventsUntilClosed(windows: number, rate: number): number {
-  const { windowMicros, watermarkMicros } = SETTINGS;
-  const micros = windows * windowMicros + watermarkMicros + MAX_DELAY_MILLIS * MICROS_PER_MILLI;
+  const { task, watermarkMicros } = SETTINGS;
+  const micros = windows * task.windowMicros + watermarkMicros + MAX_DELAY_MILLIS * MICROS_PER_MILLI;
   return Math.ceil((rate * micros) / MICROS_PER_SECOND);
 }
 

@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import { type RejectReason } from '../../core/contracts/blocks';
+import { type MalformedDetail } from '../../core/contracts/events';
+import { type AverageColumn, covariateColumns, type Sensors } from '../../core/contracts/task';
 import { isoOfMicros } from '../../core/contracts/time';
-import { type MalformedDetail } from '../../core/stream/parse/event';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
 import { printable } from '../shared/format';
@@ -15,7 +16,8 @@ export interface ReplayReport extends ReplayOutput {
 export type Write = (text: string) => Promise<void>;
 
 /** One JSON object a line, in the order of the stream worker's writing; the summary is the last line. */
-export function jsonReport(write: Write): ReplayReport {
+export function jsonReport(write: Write, sensors: Sensors): ReplayReport {
+  const covariates = covariateColumns(sensors);
   let rejects: string[] = [];
   const flushRejects = async (): Promise<void> => {
     const text = rejects.join('');
@@ -29,7 +31,7 @@ export function jsonReport(write: Write): ReplayReport {
     },
     async window(window) {
       await flushRejects();
-      await write([...windowRows(window), ...evaluationRows(window)].map(jsonLine).join(''));
+      await write([...windowRows(window, covariates), ...evaluationRows(window)].map(jsonLine).join(''));
     },
     async finish({ read, windowed, late, duplicate, future, malformed, open_windows }) {
       await flushRejects();
@@ -47,7 +49,7 @@ function jsonLine(row: object): string {
   return `${JSON.stringify(row)}\n`;
 }
 
-function windowRows({ start, end, analysis }: ClosedWindow): object[] {
+function windowRows({ start, end, analysis }: ClosedWindow, covariates: readonly AverageColumn[]): object[] {
   return analysis.device_id.map((device_id, i) => ({
     type: 'window',
     device_id,
@@ -62,6 +64,7 @@ function windowRows({ start, end, analysis }: ClosedWindow): object[] {
     outliers: analysis.outliers[i],
     is_anomaly: (analysis.outliers[i] ?? 0) > 0,
     confidence: analysis.max_abs_z[i],
+    ...Object.fromEntries(covariates.map((name) => [name, analysis[name]?.[i]])),
   }));
 }
 
@@ -101,7 +104,7 @@ interface VersionTotals {
 }
 
 /** Tables for a person: the first windows, each version's accuracy, the first rejects, the summary. */
-export function tableReport(write: Write, toleranceCelsius: number): ReplayReport {
+export function tableReport(write: Write, tolerance: number): ReplayReport {
   const windows = new Table({
     head: ['device', 'window', 'count', 'avg', 'min', 'max', 'stddev', 'max |Z|', 'outliers'],
     ...PLAIN,
@@ -141,8 +144,7 @@ export function tableReport(write: Write, toleranceCelsius: number): ReplayRepor
         totals.evaluations += 1;
         totals.correct += evaluations.is_correct[i] ?? 0;
         totals.absoluteError += Math.abs(evaluations.error[i] ?? NaN);
-        if (Math.abs(evaluations.persistence_error[i] ?? NaN) <= toleranceCelsius)
-          totals.persistenceCorrect += 1;
+        if (Math.abs(evaluations.persistence_error[i] ?? NaN) <= tolerance) totals.persistenceCorrect += 1;
         versions.set(version, totals);
       });
       return Promise.resolve();

@@ -3,7 +3,12 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { type Writable } from 'node:stream';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
+import {
+  DEFAULT_STREAM_SETTINGS,
+  type StreamSettings,
+  streamSettingsSchema,
+} from '../../core/contracts/settings';
+import { parseOrThrow } from '../../core/contracts/validation';
 import { decodeModel } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 import { linesOf } from '../../core/stream/parse/lines';
@@ -24,24 +29,32 @@ export interface ReplayOptions {
   readonly json?: true;
 }
 
+/** @throws FedloopError `InvalidConfig` for a watermark that would keep too many windows open. */
+function settingsOf({ window, watermark, tolerance }: ReplayOptions): StreamSettings {
+  const { task } = DEFAULT_STREAM_SETTINGS;
+  const settings = {
+    ...DEFAULT_STREAM_SETTINGS,
+    task: { ...task, windowMicros: window, target: { ...task.target, tolerance } },
+    watermarkMicros: watermark,
+  };
+  return parseOrThrow(streamSettingsSchema, settings, 'the options', 'InvalidConfig');
+}
+
 /** Push a file of events through the stream engine and print what it would have written. */
 export async function replay(file: string, options: ReplayOptions): Promise<void> {
   const model = options.model === undefined ? undefined : await readModel(options.model);
   const forecaster = modelForecaster(() => model);
+  const settings = settingsOf(options);
   const write = writerTo(process.stdout);
-  const report = options.json === true ? jsonReport(write) : tableReport(write, options.tolerance);
+  const report =
+    options.json === true ? jsonReport(write, settings.task) : tableReport(write, options.tolerance);
   // Rows that scroll by on the same terminal are sign of life enough.
   const progress = options.json === true && process.stdout.isTTY ? silentProgress : createProgress();
   try {
     const summary = await replayLines(
       linesOf(withProgress(bytesOf(file), progress, file, await sizeOf(file))),
       {
-        settings: {
-          ...DEFAULT_STREAM_SETTINGS,
-          windowMicros: options.window,
-          watermarkMicros: options.watermark,
-          toleranceCelsius: options.tolerance,
-        },
+        settings,
         partitions: options.partitions,
         versions: model === undefined ? [] : [model.metadata.version],
         residualStddev: model?.metadata.residualStddev ?? null,

@@ -30,7 +30,10 @@ export function registerReplay(program: Command): void {
     .addOption(
       new Option('--window <duration>', 'length of the tumbling windows')
         .argParser(windowLength)
-        .default(DEFAULT_STREAM_SETTINGS.windowMicros, seconds(DEFAULT_STREAM_SETTINGS.windowMicros)),
+        .default(
+          DEFAULT_STREAM_SETTINGS.task.windowMicros,
+          seconds(DEFAULT_STREAM_SETTINGS.task.windowMicros),
+        ),
     )
     .addOption(
       new Option('--watermark <duration>', 'how long a window waits for late events')
@@ -48,7 +51,7 @@ export function registerReplay(program: Command): void {
       '--tolerance <celsius>',
       'a forecast this close to the actual mean is correct',
       positiveNumber,
-      DEFAULT_STREAM_SETTINGS.toleranceCelsius,
+      DEFAULT_STREAM_SETTINGS.task.target.tolerance,
     )
     .option('--flush', 'close the windows that are open at the end of the input')
     .addOption(jsonOption())

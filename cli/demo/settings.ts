@@ -71,5 +71,7 @@ export function demoSettings(options: DemoOptions): DemoSettings {
     },
     'the options',
   );
-  return { stream: { ...DEFAULT_STREAM_SETTINGS, toleranceCelsius: options.tolerance }, fleet, training };
+  const { task } = DEFAULT_STREAM_SETTINGS;
+  const target = { ...task.target, tolerance: options.tolerance };
+  return { stream: { ...DEFAULT_STREAM_SETTINGS, task: { ...task, target } }, fleet, training };
 }

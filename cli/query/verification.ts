@@ -72,7 +72,7 @@ async function compare(
   const led: Led = { windows: new Map(), rejects: new Map() };
   try {
     const settings = deployments.settings();
-    const bounds = await storedBounds(options.ask, settings.windowMicros);
+    const bounds = await storedBounds(options.ask, settings.task.windowMicros);
     // After the bounds: whatever a stored row depends on was logged before it was written.
     const decisions = await readDecisions(kafka);
     await deployments.sync();
@@ -81,6 +81,7 @@ async function compare(
       must === 'stored' ? bounds : undefined,
       bounds.expiredBefore,
       options.examples,
+      settings.task,
     );
     const partitions = await replayEventLog({
       kafka,
@@ -103,7 +104,7 @@ async function compare(
       },
     });
     const report = await verification.finish(partitions);
-    const { expiredBefore } = await storedBounds(options.ask, settings.windowMicros);
+    const { expiredBefore } = await storedBounds(options.ask, settings.task.windowMicros);
     if (expiredBefore > bounds.expiredBefore) {
       step.done('rows were let go for their age meanwhile');
       return await compare(work, title, must);
@@ -121,7 +122,7 @@ async function caughtUp({ session, options, deployments }: Work, led: Led): Prom
   const step = session.progress.step('Waiting for rows that are on their way into the tables');
   const settings: StreamSettings = deployments.settings();
   const there = await poll(
-    async () => (holds(await storedBounds(options.ask, settings.windowMicros), led) ? true : undefined),
+    async () => (holds(await storedBounds(options.ask, settings.task.windowMicros), led) ? true : undefined),
     {
       everyMillis: LIMITS.progressPollMillis,
       timeoutMillis: options.waitMillis,

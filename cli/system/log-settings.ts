@@ -1,13 +1,9 @@
-import { type SettingsMessage } from '../../core/contracts/deployments';
 import { type StreamSettings } from '../../core/contracts/settings';
-import { TOPICS } from '../../core/contracts/topics';
+import { logDeployment } from '../../core/model/deployments';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { ensureTopics } from '../../workers/role';
-
-/** Key that the deployment log keeps the settings under. */
-const SETTINGS_KEY = 'settings';
 
 /** Make the deployment's topics and log what all of its processes must agree on, before the first of them starts. */
 export async function logSettings(workerEnv: NodeJS.ProcessEnv, settings: StreamSettings): Promise<void> {
@@ -16,8 +12,7 @@ export async function logSettings(workerEnv: NodeJS.ProcessEnv, settings: Stream
   try {
     await ensureTopics(kafka, env);
     const producer = await kafka.producer();
-    const message: SettingsMessage = { type: 'settings', settings };
-    await producer.send(TOPICS.deployments.name, [{ key: SETTINGS_KEY, value: JSON.stringify(message) }]);
+    await logDeployment(producer, [{ type: 'settings', settings }]);
     await producer.disconnect();
   } finally {
     await kafka.disconnect();

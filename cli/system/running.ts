@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
+import { parseJson } from '../../core/contracts/validation';
 
 /** What a system that runs tells the other commands in its folder. */
 export const runningSystemSchema = z.object({
@@ -84,13 +85,5 @@ export function isAlive(pid: number): boolean {
   } catch (cause) {
     // Somebody else's process may not be signalled, but it is there.
     return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
 import { versionIdSchema, type VersionId } from './ids';
+import { type AverageColumn, covariateColumns, type Sensors } from './task';
 
 /**
  * What the stream worker writes: blocks of at most `ROWS_PER_BLOCK` rows of one window, column by column, as JSON.
@@ -21,16 +22,16 @@ const blockHeader = {
 
 /**
  * A column of a block, looked through in one go: hundreds of thousands of values come in a second, and asking a schema of each
- * costs more than storing it.
+ * costs more than storing it. `items` is the JSON Schema of a value.
  */
 function column<Value>(
   what: string,
+  items: Readonly<Record<string, unknown>>,
   isValue: (value: unknown, at: number, values: readonly unknown[]) => value is Value,
 ): z.ZodType<Value[]> {
-  return z.custom<Value[]>(
-    (values) => Array.isArray(values) && values.every(isValue),
-    `expected a list of ${what}`,
-  );
+  return z
+    .custom<Value[]>((values) => Array.isArray(values) && values.every(isValue), `expected a list of ${what}`)
+    .meta({ type: 'array', items });
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
@@ -41,65 +42,104 @@ function isVersion(value: unknown, at: number, values: readonly unknown[]): valu
   return (at > 0 && value === values[at - 1]) || versionIdSchema.safeParse(value).success;
 }
 
-const texts = column('texts', (value): value is string => typeof value === 'string');
-const numbers = column('numbers', isNumber);
-const optionalNumbers = column('numbers or null', (value) => value === null || isNumber(value));
+const texts = column('texts', { type: 'string' }, (value): value is string => typeof value === 'string');
+const numbers = column('numbers', { type: 'number' }, isNumber);
+const optionalNumbers = column(
+  'numbers or null',
+  { type: ['number', 'null'] },
+  (value) => value === null || isNumber(value),
+);
 /** 1, 0 or null where it cannot be known. */
-const flags = column('1, 0 or null', (value) => value === null || isFlag(value));
+const flags = column('1, 0 or null', { enum: [0, 1, null] }, (value) => value === null || isFlag(value));
 
 export const REGIMES = ['rising', 'falling', 'steady'] as const;
 /** `rising`/`falling`: the mean of the actual window lies more than half a tolerance above/below the one before. */
 export const regimeSchema = z.enum(REGIMES);
 export type Regime = z.infer<typeof regimeSchema>;
 
-export const analysisBlockSchema = z.object({
-  type: z.literal('analysis'),
-  ...blockHeader,
-  columns: z.object({
-    device_id: texts,
-    count: numbers,
-    /** Temperature in °C: mean, smallest, largest, sample standard deviation (0 for one reading). */
-    avg: numbers,
-    min: numbers,
-    max: numbers,
-    stddev: numbers,
-    /** Largest |Z| of the window's readings; 0 where σ = 0 or there is one reading. */
-    max_abs_z: numbers,
-    /** Readings with |Z| > 2.5. */
-    outliers: numbers,
-    /** Relative humidity in % and pressure in hPa: means of the readings that had them, else null. */
-    humidity_avg: optionalNumbers,
-    pressure_avg: optionalNumbers,
-    /** What forecasts are held against: the events' label, else Grubbs' test; null = unknown. */
-    actual_anomaly: flags,
-  }),
+const beforeCovariates = {
+  device_id: texts,
+  count: numbers,
+  /** The target in its unit: mean, smallest, largest, sample standard deviation (0 for one reading). */
+  avg: numbers,
+  min: numbers,
+  max: numbers,
+  stddev: numbers,
+  /** Largest |Z| of the window's readings; 0 where σ = 0 or there is one reading. */
+  max_abs_z: numbers,
+  /** Readings with |Z| > 2.5. */
+  outliers: numbers,
+};
+const afterCovariates = {
+  /** What forecasts are held against: the events' label, else Grubbs' test; null = unknown. */
+  actual_anomaly: flags,
+};
+
+/** Means of the covariates in a window, `<covariate>_avg`, in their units: null where no reading had it. */
+type CovariateMeans = Record<AverageColumn, (number | null)[]>;
+
+export type AnalysisColumns = z.infer<z.ZodObject<typeof beforeCovariates & typeof afterCovariates>> &
+  CovariateMeans;
+
+function covariateMeans(sensors: Sensors): Record<AverageColumn, typeof optionalNumbers> {
+  return Object.fromEntries(covariateColumns(sensors).map((name) => [name, optionalNumbers]));
+}
+
+function analysisColumnsSchema(sensors: Sensors): z.ZodObject & z.ZodType<AnalysisColumns> {
+  return z.object({ ...beforeCovariates, ...covariateMeans(sensors), ...afterCovariates });
+}
+
+export type AnalysisBlock = z.infer<z.ZodObject<typeof blockHeader>> & {
+  readonly type: 'analysis';
+  readonly columns: AnalysisColumns;
+};
+
+export function analysisBlockSchema(sensors: Sensors): z.ZodType<AnalysisBlock> {
+  return z.object({ type: z.literal('analysis'), ...blockHeader, columns: analysisColumnsSchema(sensors) });
+}
+
+const evaluationColumnsSchema = z.object({
+  /** The version that made the forecast; several versions stand in one window. */
+  model_version: column('versions', { type: 'string' }, isVersion),
+  device_id: texts,
+  /** Forecast and actual mean of the target in the window, in its unit. */
+  prediction_result: numbers,
+  actual_result: numbers,
+  /** error = prediction − actual, loss = error². */
+  error: numbers,
+  loss: numbers,
+  is_correct: column('1 or 0', { enum: [0, 1] }, isFlag),
+  /** The model's own probability that |error| ≤ tolerance, stated when it forecast. */
+  confidence: numbers,
+  /** Persistence's error on the same window: mean of the window before − actual. */
+  persistence_error: numbers,
+  predicted_anomaly: flags,
+  actual_anomaly: flags,
+  regime: column('regimes', { enum: REGIMES }, (value): value is Regime =>
+    REGIMES.some((regime) => regime === value),
+  ),
 });
-export type AnalysisBlock = z.infer<typeof analysisBlockSchema>;
+export type EvaluationColumns = z.infer<typeof evaluationColumnsSchema>;
 
 export const evaluationBlockSchema = z.object({
   type: z.literal('evaluation'),
   ...blockHeader,
-  columns: z.object({
-    /** The version that made the forecast; several versions stand in one window. */
-    model_version: column('versions', isVersion),
-    device_id: texts,
-    /** Forecast and actual mean temperature of the window in °C. */
-    prediction_result: numbers,
-    actual_result: numbers,
-    /** error = prediction − actual, loss = error². */
-    error: numbers,
-    loss: numbers,
-    is_correct: column('1 or 0', isFlag),
-    /** The model's own probability that |error| ≤ tolerance, stated when it forecast. */
-    confidence: numbers,
-    /** Persistence's error on the same window: mean of the window before − actual. */
-    persistence_error: numbers,
-    predicted_anomaly: flags,
-    actual_anomaly: flags,
-    regime: column('regimes', (value): value is Regime => REGIMES.some((regime) => regime === value)),
-  }),
+  columns: evaluationColumnsSchema,
 });
 export type EvaluationBlock = z.infer<typeof evaluationBlockSchema>;
+
+/** Every column without rows yet, in the order in which blocks have them. */
+function emptyColumns<Columns>(schema: z.ZodObject & z.ZodType<Columns>): Columns {
+  return schema.parse(Object.fromEntries(Object.keys(schema.shape).map((name) => [name, []])));
+}
+
+export function emptyAnalysis(sensors: Sensors): AnalysisColumns {
+  return emptyColumns(analysisColumnsSchema(sensors));
+}
+
+export function emptyEvaluations(): EvaluationColumns {
+  return emptyColumns<EvaluationColumns>(evaluationColumnsSchema);
+}
 
 /**
  * First thing that a new owner of a partition writes to both result topics and to `edge-iiot-rejects`: from here on in the
@@ -131,8 +171,7 @@ export const REJECT_HEADERS = {
   fence: 'fence',
 } as const;
 
-/** One window of a device as the lags of the first forecasts need it. */
-export const historyChunkSchema = z.object({
+const historyHeader = {
   type: z.literal('history'),
   /** SHA-256 over the snapshot's rows; all chunks of one snapshot carry the same. */
   snapshot: z.string(),
@@ -141,16 +180,22 @@ export const historyChunkSchema = z.object({
   /** Start of the last window in the chunk; column k of a device lies k windows before it. */
   last_window_start: microsSchema,
   window_micros: microsSchema,
-  devices: z.array(
-    z.object({
-      device_id: z.string(),
-      /** Newest first; null where the window is missing. */
-      avg: optionalNumbers,
-      humidity_avg: optionalNumbers,
-      pressure_avg: optionalNumbers,
-      /** The device's usual spread inside a window in °C, where known. */
-      stddev: z.number().nullable(),
-    }),
-  ),
-});
-export type HistoryChunk = z.infer<typeof historyChunkSchema>;
+};
+const historyDevice = {
+  device_id: z.string(),
+  avg: optionalNumbers,
+  /** The device's usual spread inside a window, in the target's unit, where known. */
+  stddev: z.number().nullable(),
+};
+
+/** Windows of devices as the lags of the first forecasts need them. Columns hold the newest window first, null where it is missing. */
+export type HistoryChunk = z.infer<z.ZodObject<typeof historyHeader>> & {
+  readonly devices: (z.infer<z.ZodObject<typeof historyDevice>> & CovariateMeans)[];
+};
+
+export function historyChunkSchema(sensors: Sensors): z.ZodType<HistoryChunk> {
+  return z.object({
+    ...historyHeader,
+    devices: z.array(z.object({ ...historyDevice, ...covariateMeans(sensors) })),
+  });
+}

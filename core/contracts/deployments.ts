@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
-import { streamSettingsSchema } from './settings';
+import { loggedSettingsSchema } from './settings';
 
 /**
  * Stage of a version. `candidate`, `champion` and `shadow` are in force: stream workers evaluate them side by side.
@@ -86,7 +86,7 @@ export type StageMessage = z.infer<typeof stageMessageSchema>;
 /** Key `settings`: what every process of the deployment must agree on. */
 export const settingsMessageSchema = z.object({
   type: z.literal('settings'),
-  settings: streamSettingsSchema,
+  settings: loggedSettingsSchema,
 });
 export type SettingsMessage = z.infer<typeof settingsMessageSchema>;
 

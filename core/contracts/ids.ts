@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROW_LIMITS } from './limits';
 
 /**
  * Identifiers that must not be mixed up. They are branded strings: free to create through the functions here,
@@ -6,7 +7,7 @@ import { z } from 'zod';
  */
 
 /** A sensor's own name, as it stands in its events. Comes from outside: never a path, SQL text or metric label. */
-export const deviceIdSchema = z.string().min(1).max(256).brand<'DeviceId'>();
+export const deviceIdSchema = z.string().min(1).max(ROW_LIMITS.deviceIdCharacters).brand<'DeviceId'>();
 export type DeviceId = z.infer<typeof deviceIdSchema>;
 
 /** A version of the global model: `v0`, `v1`, …; the candidate that was not elected adds its role: `v3-steady`. */

@@ -47,6 +47,15 @@ export function parseOrThrow<Schema extends z.ZodType>(
   throw new FedloopError(code, `${what} is not valid: ${describeIssues(result.error, schema)}`);
 }
 
+/** JSON of a record or text, or undefined for what is none: the schema behind it then refuses it like any other wrong value. */
+export function parseJson(value: Buffer | string | null): unknown {
+  try {
+    return JSON.parse(value?.toString('utf8') ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Names of the fields that the object at `path` inside the schema knows; none where it is not an object. */
 function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const inner = unwrap(schema);

@@ -1,4 +1,4 @@
-import { type InferenceSession } from 'onnxruntime-node';
+import { type InferenceSession, type Tensor } from 'onnxruntime-node';
 import { FedloopError } from '../contracts/errors';
 import {
   ACTIVATIONS_PER_RUN,
@@ -7,7 +7,6 @@ import {
   SAMPLES_PER_COUNT,
   SAMPLES_PER_TILE,
 } from './limits';
-import { weightOffsets } from './network';
 import { countingGraph, forwardGraph, versionsGraph } from './prediction-graphs';
 import { floatData, floats, openSession } from './session';
 import { parameterCount, type FlatWeights, type GlobalModel, type NetworkShape } from './types';
@@ -178,7 +177,7 @@ export class VersionPredictor {
   }
 
   /**
-   * Forecast changes in °C [V, S] for raw features [S, inputs], NaN where missing.
+   * Forecast changes in the target's unit [V, S] for raw features [S, inputs], NaN where missing.
    * @throws FedloopError `InvalidModel` for a version of another shape, `InvalidData` when the features hold no whole
    *   number of rows.
    */
@@ -209,14 +208,6 @@ export class VersionPredictor {
 
   private feedsOf(versions: readonly GlobalModel[]): InferenceSession.FeedsType {
     const { inputs, hidden } = this.shape;
-    const count = versions.length;
-    const stack = (width: number, rowOf: (model: GlobalModel) => ArrayLike<number>): Float32Array => {
-      const rows = new Float32Array(count * width);
-      versions.forEach((model, at) => {
-        rows.set(rowOf(model), at * width);
-      });
-      return rows;
-    };
     for (const { metadata } of versions) {
       if (metadata.shape.inputs !== inputs || metadata.shape.hidden !== hidden) {
         throw new FedloopError(
@@ -226,81 +217,26 @@ export class VersionPredictor {
         );
       }
     }
-    const parameters = parameterCount(this.shape);
+    /** [V, …dims] of what each version has. */
+    const stack = (dims: readonly number[], rowOf: (model: GlobalModel) => ArrayLike<number>): Tensor => {
+      const width = dims.reduce((product, dim) => product * dim, 1);
+      const rows = new Float32Array(versions.length * width);
+      versions.forEach((model, at) => {
+        rows.set(rowOf(model), at * width);
+      });
+      return floats(rows, versions.length, ...dims);
+    };
     return {
-      weights: floats(
-        stack(parameters, ({ weights }) => weights),
-        count,
-        parameters,
-      ),
-      mean: floats(
-        stack(inputs, ({ metadata }) => metadata.scaling.mean),
-        count,
-        1,
-        inputs,
-      ),
-      scale: floats(
-        stack(inputs, ({ metadata }) => metadata.scaling.scale),
-        count,
-        1,
-        inputs,
-      ),
-      tolerance: floats(
-        stack(1, ({ metadata }) => [metadata.toleranceCelsius]),
-        count,
-        1,
-        1,
-      ),
+      weights: stack([parameterCount(this.shape)], ({ weights }) => weights),
+      mean: stack([1, inputs], ({ metadata }) => metadata.scaling.mean),
+      scale: stack([1, inputs], ({ metadata }) => metadata.scaling.scale),
+      tolerance: stack([1, 1], ({ metadata }) => [metadata.tolerance]),
     };
   }
 }
 
-/** Hidden units that are summed side by side: one sum alone would wait for each addition before the next. */
-const UNITS_AT_ONCE = 4;
-
-/** Hidden activations [S, hidden] of one model for scaled features x [S, inputs]: what the output layer is refitted on. */
-export function hiddenActivations(shape: NetworkShape, weights: FlatWeights, x: Float32Array): Float32Array {
-  const { inputs, hidden } = shape;
-  const { b1 } = weightOffsets(shape);
-  const samples = rowsIn(x, inputs, 'features');
-  // Unit by unit, and filled up with units of zeros to a whole number of steps.
-  const units = Math.ceil(hidden / UNITS_AT_ONCE) * UNITS_AT_ONCE;
-  const biases = new Float64Array(units);
-  const byUnit = new Float64Array(units * inputs);
-  for (let unit = 0; unit < hidden; unit += 1) {
-    biases[unit] = weights[b1 + unit] ?? NaN;
-    for (let input = 0; input < inputs; input += 1)
-      byUnit[unit * inputs + input] = weights[input * hidden + unit] ?? NaN;
-  }
-  const activations = new Float32Array(samples * hidden);
-  const sums = new Float64Array(UNITS_AT_ONCE);
-  for (let sample = 0; sample < samples; sample += 1) {
-    for (let first = 0; first < hidden; first += UNITS_AT_ONCE) {
-      let a = biases[first] ?? NaN;
-      let b = biases[first + 1] ?? NaN;
-      let c = biases[first + 2] ?? NaN;
-      let d = biases[first + 3] ?? NaN;
-      for (let input = 0; input < inputs; input += 1) {
-        const value = x[sample * inputs + input] ?? NaN;
-        const at = first * inputs + input;
-        a += value * (byUnit[at] ?? NaN);
-        b += value * (byUnit[at + inputs] ?? NaN);
-        c += value * (byUnit[at + 2 * inputs] ?? NaN);
-        d += value * (byUnit[at + 3 * inputs] ?? NaN);
-      }
-      sums[0] = a;
-      sums[1] = b;
-      sums[2] = c;
-      sums[3] = d;
-      const until = Math.min(UNITS_AT_ONCE, hidden - first);
-      for (let unit = 0; unit < until; unit += 1)
-        activations[sample * hidden + first + unit] = Math.max(sums[unit] ?? NaN, 0);
-    }
-  }
-  return activations;
-}
-
-function rowsIn(values: Float32Array, width: number, what: string): number {
+/** @throws FedloopError `InvalidData` when the values are no whole number of rows. */
+export function rowsIn(values: Float32Array, width: number, what: string): number {
   const rows = values.length / width;
   if (Number.isInteger(rows)) return rows;
   throw new FedloopError('InvalidData', `${values.length} numbers are no ${what} in rows of ${width}`);

@@ -9,12 +9,14 @@ import {
 } from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
 import { type VersionId } from '../contracts/ids';
-import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../contracts/settings';
+import { ROW_LIMITS } from '../contracts/limits';
+import { assertOwnSettings, DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../contracts/settings';
 import { TOPICS } from '../contracts/topics';
 import { type IncomingRecord, type Kafka, type Producer } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { decodeModel, sha256Of } from './model-file';
 import { type GlobalModel } from './types';
+import { describeIssues, parseJson } from '../contracts/validation';
 
 /** A version as `model-deployments` tells of it. */
 export interface DeployedVersion {
@@ -26,6 +28,7 @@ export interface DeployedVersion {
 
 /** The deployment log of one process: always the state as of the last message read. */
 export interface Deployments {
+  /** As they were logged when this process began to follow: a fleet's task does not change while it lives. */
   settings(): StreamSettings;
   /** Every version that has both a model and a stage, oldest first. */
   versions(): readonly DeployedVersion[];
@@ -53,13 +56,16 @@ export class DeploymentState {
   private readonly serverStates = new Map<ServerStateMessage['kind'], ServerStateMessage>();
   private logged: StreamSettings | undefined;
 
-  /** @throws FedloopError `InvalidModel` when a message cannot be understood or its hash is wrong. */
-  apply(value: Buffer): void {
+  /**
+   * @throws FedloopError `InvalidModel` when a message cannot be understood or its hash is wrong, `InvalidConfig` when it should be the
+   *   deployment's settings.
+   */
+  apply(key: string, value: Buffer): void {
     const message = deploymentMessageSchema.safeParse(parseJson(value));
     if (!message.success)
       throw new FedloopError(
-        'InvalidModel',
-        `model-deployments holds a message that is not one: ${message.error.message}`,
+        key === SETTINGS_KEY ? 'InvalidConfig' : 'InvalidModel',
+        `model-deployments holds a message that is not one: ${describeIssues(message.error, deploymentMessageSchema)}`,
       );
     switch (message.data.type) {
       case 'settings':
@@ -111,19 +117,40 @@ export class DeploymentState {
   }
 }
 
-/** Follow `model-deployments` from its beginning; resolves once everything logged so far is known. */
-export async function followDeployments(kafka: Kafka, log: Logger): Promise<Deployments> {
+/**
+ * Follow `model-deployments` from its beginning; resolves once everything logged so far is known.
+ * @param own what this process has to find there: the limits of its release, and what it was configured with.
+ * @throws FedloopError `InvalidConfig` when the deployment was started with other settings, or with some that cannot be read.
+ */
+export async function followDeployments(
+  kafka: Kafka,
+  log: Logger,
+  own: Partial<StreamSettings> = { limits: ROW_LIMITS },
+): Promise<Deployments> {
   const state = new DeploymentState();
   const listeners = new Set<() => void>();
+  let unreadable: unknown;
   const tail = await kafka.tail({
     topic: TOPICS.deployments.name,
     from: 'start',
     onRecords(records) {
-      for (const record of records) applyOrWarn(state, record, log);
+      for (const record of records) {
+        const failure = applyOrWarn(state, record, log);
+        if (record.key?.toString() === SETTINGS_KEY) unreadable = failure;
+      }
       for (const listener of [...listeners]) listener();
     },
   });
   await tail.caughtUp;
+  const settings = state.settings() ?? DEFAULT_STREAM_SETTINGS;
+  try {
+    // To go on with the defaults would make other rows than the deployment's, without a word.
+    if (unreadable instanceof FedloopError) throw unreadable;
+    assertOwnSettings(settings, own);
+  } catch (cause) {
+    await tail.close();
+    throw cause;
+  }
   const find = (version: VersionId): DeployedVersion | undefined =>
     state.versions().find((known) => known.version === version);
   const onChange = (listener: () => void): (() => void) => {
@@ -131,7 +158,7 @@ export async function followDeployments(kafka: Kafka, log: Logger): Promise<Depl
     return () => listeners.delete(listener);
   };
   return {
-    settings: () => state.settings() ?? DEFAULT_STREAM_SETTINGS,
+    settings: () => settings,
     versions: () => state.versions(),
     find,
     champion: () => state.champion(),
@@ -161,6 +188,8 @@ export async function followDeployments(kafka: Kafka, log: Logger): Promise<Depl
   };
 }
 
+const SETTINGS_KEY = 'settings';
+
 /** Key of a message in `model-deployments`: the topic is compacted, so the latest of each key is what holds. */
 export function deploymentKey(message: DeploymentMessage): string {
   switch (message.type) {
@@ -169,7 +198,7 @@ export function deploymentKey(message: DeploymentMessage): string {
     case 'stage':
       return `stage/${message.version}`;
     case 'settings':
-      return 'settings';
+      return SETTINGS_KEY;
     case 'server-state':
       return `server-state/${message.kind}`;
   }
@@ -186,20 +215,17 @@ export async function logDeployment(
   );
 }
 
-/** One broken message must not stop a fleet: it is reported and passed over, and the versions before it stay in force. */
-function applyOrWarn(state: DeploymentState, record: IncomingRecord, log: Logger): void {
-  if (record.value === null) return;
+/**
+ * One broken message must not stop a fleet: it is reported and passed over, and the versions before it stay in force.
+ * @returns why it was passed over.
+ */
+function applyOrWarn(state: DeploymentState, record: IncomingRecord, log: Logger): unknown {
+  if (record.value === null) return undefined;
   try {
-    state.apply(record.value);
+    state.apply(record.key?.toString() ?? '', record.value);
+    return undefined;
   } catch (cause) {
     log.error({ offset: record.offset, err: cause }, 'passed over a message of model-deployments');
-  }
-}
-
-function parseJson(value: Buffer): unknown {
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
+    return cause;
   }
 }

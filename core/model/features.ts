@@ -1,41 +1,46 @@
-import { FEATURE_CLIP, FEATURES, LAGS, MIN_LAGS, type DeviceSeries, type FeatureScaling } from './types';
-
-/** Where each feature stands in its row, after the 24 differences of the means (newest first). */
-const HUMIDITY = LAGS;
-const HUMIDITY_CHANGE = LAGS + 1;
-const PRESSURE = LAGS + 2;
-const PRESSURE_CHANGE = LAGS + 3;
-const LEVEL = LAGS + 4;
-
-/** Features that lie around a value of their own; all others are differences and lie around 0. */
-const LEVELS: ReadonlySet<number> = new Set([HUMIDITY, PRESSURE, LEVEL]);
+import { featureCount, type FeatureTask, minLags } from '../contracts/task';
+import { FEATURE_CLIP, type DeviceSeries, type FeatureScaling } from './types';
 
 /**
- * Write the raw features known at the close of window `latest` into `out[at … at + FEATURES)`.
- * Units are the series' own (°C, %, hPa); what is missing is NaN. Nothing after `latest` is read.
+ * Write the raw features known at the close of window `latest` into `out[at … at + featureCount(task))`: `lags` differences of the
+ * target's means (newest first), then value and change of each covariate, then the target's level. Units are the series' own; what is
+ * missing is NaN. Nothing after `latest` is read.
  *
  * @returns false, with nothing written, when there can be no forecast: the latest mean is missing, or fewer than
- *   `MIN_LAGS` of the last `LAGS` means are there.
+ *   `minLags` of the last `lags` means are there.
  */
-export function writeFeatures(series: DeviceSeries, latest: number, out: Float32Array, at: number): boolean {
-  const { avg, humidity, pressure } = series;
-  if (!canForecast(avg, latest)) return false;
-  for (let lag = 0; lag < LAGS; lag += 1) out[at + lag] = changeAt(avg, latest - lag);
-  out[at + HUMIDITY] = valueAt(humidity, latest);
-  out[at + HUMIDITY_CHANGE] = changeAt(humidity, latest);
-  out[at + PRESSURE] = valueAt(pressure, latest);
-  out[at + PRESSURE_CHANGE] = changeAt(pressure, latest);
-  out[at + LEVEL] = valueAt(avg, latest);
+export function writeFeatures(
+  task: Pick<FeatureTask, 'lags'>,
+  { target, covariates }: DeviceSeries,
+  latest: number,
+  out: Float32Array,
+  at: number,
+): boolean {
+  const { lags } = task;
+  if (!canForecast(task, target, latest)) return false;
+  for (let lag = 0; lag < lags; lag += 1) out[at + lag] = changeAt(target, latest - lag);
+  let next = at + lags;
+  for (const covariate of covariates) {
+    out[next] = valueAt(covariate, latest);
+    out[next + 1] = changeAt(covariate, latest);
+    next += 2;
+  }
+  out[next] = valueAt(target, latest);
   return true;
 }
 
-function canForecast(avg: Float64Array, latest: number): boolean {
-  if (Number.isNaN(valueAt(avg, latest))) return false;
+/** Whether a feature lies around a value of its own: covariates' values and the level. All others are differences and lie around 0. */
+function isLevel({ lags }: FeatureTask, feature: number): boolean {
+  return feature >= lags && (feature - lags) % 2 === 0;
+}
+
+function canForecast(task: Pick<FeatureTask, 'lags'>, target: Float64Array, latest: number): boolean {
+  if (Number.isNaN(valueAt(target, latest))) return false;
   let present = 0;
-  for (let lag = 0; lag < LAGS; lag += 1) {
-    if (!Number.isNaN(valueAt(avg, latest - lag))) present += 1;
+  for (let lag = 0; lag < task.lags; lag += 1) {
+    if (!Number.isNaN(valueAt(target, latest - lag))) present += 1;
   }
-  return present >= MIN_LAGS;
+  return present >= minLags(task);
 }
 
 function valueAt(series: Float64Array, index: number): number {
@@ -71,8 +76,8 @@ export interface FeatureSums {
   readonly sumOfSquares: number[];
 }
 
-export function emptyFeatureSums(inputs = FEATURES): FeatureSums {
-  const zeros = (): number[] => new Array<number>(inputs).fill(0);
+export function emptyFeatureSums(task: FeatureTask): FeatureSums {
+  const zeros = (): number[] => new Array<number>(featureCount(task)).fill(0);
   return { count: zeros(), sum: zeros(), sumOfSquares: zeros() };
 }
 
@@ -99,15 +104,14 @@ export function mergeFeatureSums(one: FeatureSums, other: FeatureSums): FeatureS
 }
 
 /**
- * Scaling from sums: levels (humidity, pressure, temperature) by mean and standard deviation, differences by 0 and
- * root mean square, so that "no change" stays 0. A feature that never varies, or never came, has scale 1.
+ * Scaling from sums: levels by mean and standard deviation, differences by 0 and root mean square, so that "no change" stays 0. A feature that never varies, or never came, has scale 1.
  */
-export function scalingOf(sums: FeatureSums): FeatureScaling {
+export function scalingOf(task: FeatureTask, sums: FeatureSums): FeatureScaling {
   const mean: number[] = [];
   const scale: number[] = [];
   sums.count.forEach((count, feature) => {
     const average = count === 0 ? 0 : (sums.sum[feature] ?? 0) / count;
-    const centre = LEVELS.has(feature) ? average : 0;
+    const centre = isLevel(task, feature) ? average : 0;
     const meanSquare = count === 0 ? 0 : (sums.sumOfSquares[feature] ?? 0) / count;
     const variance = meanSquare - centre * centre;
     // What is left of a constant level after subtraction is rounding, not spread.

@@ -50,7 +50,7 @@ export function encodeModel(model: GlobalModel): Uint8Array {
     fedloop_version: metadata.version,
     fedloop_shape: JSON.stringify({ inputs: metadata.shape.inputs, hidden: metadata.shape.hidden }),
     fedloop_scaling: JSON.stringify({ mean: metadata.scaling.mean, scale: metadata.scaling.scale }),
-    fedloop_tolerance_celsius: JSON.stringify(metadata.toleranceCelsius),
+    fedloop_tolerance_celsius: JSON.stringify(metadata.tolerance),
     fedloop_residual_stddev: JSON.stringify(metadata.residualStddev),
   };
   parseProperties(properties);
@@ -104,7 +104,7 @@ function predictGraph({ metadata, weights }: GlobalModel): GraphBuilder {
   const outputBias = graph.constant('b2', [1], weights.subarray(b2));
   const inTolerances = graph.op('Add', [graph.op('MatMul', [activations, outputWeights]), outputBias]);
 
-  const tolerance = graph.constant('tolerance_celsius', [1], [metadata.toleranceCelsius]);
+  const tolerance = graph.constant('tolerance_celsius', [1], [metadata.tolerance]);
   graph.output(graph.op('Mul', [inTolerances, tolerance], {}, 'change_celsius'), ['N']);
   return graph;
 }
@@ -146,7 +146,7 @@ function parseProperties(properties: Readonly<Record<string, string>>): ModelMet
     version: parsed.fedloop_version,
     shape: parsed.fedloop_shape,
     scaling: parsed.fedloop_scaling,
-    toleranceCelsius: parsed.fedloop_tolerance_celsius,
+    tolerance: parsed.fedloop_tolerance_celsius,
     residualStddev: parsed.fedloop_residual_stddev,
   };
 }

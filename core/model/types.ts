@@ -1,4 +1,5 @@
 import { type VersionId } from '../contracts/ids';
+import { featureCount, type FeatureTask } from '../contracts/task';
 
 /** One hidden layer of ReLU units, one output. Parameters: inputs·hidden + hidden + hidden + 1. */
 export interface NetworkShape {
@@ -16,14 +17,10 @@ export function parameterCount(shape: NetworkShape): number {
  */
 export type FlatWeights = Float32Array;
 
-/** Windows a forecast looks back on, and how many of them must be there (the latest always). */
-export const LAGS = 24;
-export const MIN_LAGS = 20;
-
-/** 24 differences of the means (newest first), humidity, its difference, pressure, its difference, level. */
-export const FEATURES = LAGS + 5;
-
-export const PRODUCT_SHAPE: NetworkShape = { inputs: FEATURES, hidden: 32 };
+/** The product's network for a task. */
+export function networkShape(task: FeatureTask): NetworkShape {
+  return { inputs: featureCount(task), hidden: 32 };
+}
 
 /** Per feature: scaled = clip((raw − mean) / scale, ±4); a missing raw value (NaN) becomes 0 after scaling. */
 export interface FeatureScaling {
@@ -39,9 +36,9 @@ export interface ModelMetadata {
   readonly version: VersionId;
   readonly shape: NetworkShape;
   readonly scaling: FeatureScaling;
-  /** The network's output times this is the forecast change of the mean in °C: targets are learned in tolerances. */
-  readonly toleranceCelsius: number;
-  /** Standard deviation of held-out residuals in °C; null while nothing is known (v0). */
+  /** The network's output times this is the forecast change of the mean: targets are learned in tolerances. */
+  readonly tolerance: number;
+  /** Standard deviation of held-out residuals in the target's unit; null while nothing is known (v0). */
   readonly residualStddev: number | null;
 }
 
@@ -50,12 +47,9 @@ export interface GlobalModel {
   readonly weights: FlatWeights;
 }
 
-/**
- * Means of one device on the window grid, oldest first; NaN where a window is missing.
- * Temperature in °C, relative humidity in %, pressure in hPa.
- */
+/** Means of one device on the window grid, oldest first, in the sensors' units; NaN where a window is missing. */
 export interface DeviceSeries {
-  readonly avg: Float64Array;
-  readonly humidity: Float64Array;
-  readonly pressure: Float64Array;
+  readonly target: Float64Array;
+  /** Equally long, in the task's order. */
+  readonly covariates: readonly Float64Array[];
 }

@@ -52,5 +52,5 @@ async function forecast(
   plan: PlannedForecasts | undefined,
   forecaster: Forecaster,
 ): Promise<void> {
-  if (plan !== undefined) engine.acceptForecasts(plan, await forecaster(plan.request));
+  if (plan !== undefined) engine.evaluator.accept(plan, await forecaster(plan.request));
 }

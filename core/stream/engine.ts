@@ -1,25 +1,20 @@
-import { type Verdict } from '../contracts/blocks';
+import { emptyAnalysis, emptyEvaluations, type Verdict } from '../contracts/blocks';
+import { type MalformedDetail } from '../contracts/events';
 import { type VersionId } from '../contracts/ids';
+import { ROW_LIMITS } from '../contracts/limits';
 import { type StreamSettings } from '../contracts/settings';
+import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
 import { type Micros, windowStartOf } from '../contracts/time';
-import { VersionErrors } from './forecasts/confidence';
-import { DeviceHistory, type DeviceNumbers, type DevicePast } from './forecasts/device-history';
+import { type DeviceHistory, type DeviceNumbers, type DevicePast } from './forecasts/device-history';
+import { Evaluator } from './forecasts/evaluator';
+import { type PlannedForecasts } from './forecasts/forecasts';
+import { type ActiveVersion } from './forecasts/versions';
+import { emptyEvent, type EventFields } from './parse/event';
+import { EventParser } from './parse/parse';
 import { DeviceTable } from './windows/device-table';
-import { emptyEvent, hashOfId, type MalformedDetail } from './parse/event';
-import {
-  evaluateForecasts,
-  type OutstandingForecasts,
-  planForecasts,
-  type PlannedForecasts,
-  stateForecasts,
-} from './forecasts/forecasts';
-import { type ForecastRequest } from './forecasts/forecaster';
-import { HISTORY_WINDOWS, MAX_EMPTY_WINDOWS_WRITTEN } from './limits';
 import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
-import { parseEvent } from './parse/parse';
-import { type ClosedWindow, emptyAnalysis, emptyEvaluations, type EvaluationColumns } from './windows/rows';
-import { type DeviceSummary, pushAnalysisRow, summariseCell, usualVarianceOf } from './windows/summary';
-import { type ActiveVersion, scores } from './forecasts/versions';
+import { type ClosedWindow } from './windows/rows';
+import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
 
 /** How many events of a partition got which verdict: `read` is always the sum of the five others. */
 export type Counts = Record<'read' | Verdict, number> & {
@@ -52,25 +47,38 @@ export class PartitionEngine {
   closedUntil: Micros = -Infinity;
 
   readonly devices = new DeviceTable();
-  readonly history: DeviceHistory;
   readonly open: OpenWindows;
-  /** Versions in force here, in the order in which they came. */
-  versions: ActiveVersion[] = [];
-  outstanding: OutstandingForecasts | undefined;
+  readonly evaluator: Evaluator;
 
-  private readonly event = emptyEvent();
+  private readonly parser: EventParser;
+  private readonly event: EventFields;
+  private readonly covariateColumns: readonly AverageColumn[];
+  private readonly windowMicros: Micros;
   /** End of the next window to close. */
   private nextEnd: Micros = Infinity;
   /** Forecasts of the first window were looked at: from then on each closing makes those of the next. */
-  private opened = false;
+  opened = false;
 
   constructor(
     readonly partition: number,
     readonly settings: StreamSettings,
     limits?: OpenWindowLimits,
   ) {
-    this.open = new OpenWindows(settings.windowMicros, limits);
-    this.history = new DeviceHistory(settings.windowMicros);
+    const { task } = settings;
+    this.windowMicros = task.windowMicros;
+    this.parser = new EventParser(task);
+    this.event = emptyEvent(1 + task.covariates.length);
+    this.covariateColumns = covariateColumns(task);
+    this.open = new OpenWindows(task.windowMicros, task.covariates.length, limits);
+    this.evaluator = new Evaluator(task);
+  }
+
+  get history(): DeviceHistory {
+    return this.evaluator.history;
+  }
+
+  get versions(): readonly ActiveVersion[] {
+    return this.evaluator.versions;
   }
 
   /** Everything before it is behind the partition: its windows close when this reaches their end. */
@@ -94,7 +102,8 @@ export class PartitionEngine {
     this.counts.read += 1;
     if (verdict === 'windowed') {
       this.counts.windowed += 1;
-      this.moveOn(this.event.micros);
+      this.latestEvent = Math.max(this.latestEvent, this.event.micros);
+      this.noteFirstWindow(this.event.micros);
     } else {
       this.counts[verdict] += 1;
     }
@@ -108,12 +117,6 @@ export class PartitionEngine {
   rebuild(bytes: Uint8Array | null, recordMicros: number, offset: number): void {
     if (this.judge(bytes, recordMicros, offset, 0, bytes?.length ?? 0) === 'windowed')
       this.noteFirstWindow(this.event.micros);
-  }
-
-  /** The id of the event before, for routing and messages. */
-  lastDeviceId(): string {
-    const { idBytes, idStart, idEnd } = this.event;
-    return new TextDecoder().decode(idBytes.subarray(idStart, idEnd));
   }
 
   /** Whether a window has to be closed before the next event may be judged. */
@@ -133,7 +136,7 @@ export class PartitionEngine {
 
   /** First window that a version coming into force now can be scored on: all of its events are yet to be read. */
   firstUnseenWindow(notBefore: Micros | null): Micros | null {
-    const { windowMicros } = this.settings;
+    const { windowMicros } = this;
     const bounds = [
       // An event right on a window's start has been read: that window is not unseen any more.
       windowStartOf(this.latestEvent, windowMicros) + windowMicros,
@@ -145,60 +148,38 @@ export class PartitionEngine {
 
   /** First window whose forecasts have not been made: the earliest that a version can leave at. */
   firstUnforecastWindow(): Micros | null {
-    if (Number.isFinite(this.closedUntil)) return this.closedUntil + this.settings.windowMicros;
-    return Number.isFinite(this.latestEvent)
-      ? windowStartOf(this.latestEvent, this.settings.windowMicros)
-      : null;
+    if (Number.isFinite(this.closedUntil)) return this.closedUntil + this.windowMicros;
+    return Number.isFinite(this.latestEvent) ? windowStartOf(this.latestEvent, this.windowMicros) : null;
   }
 
-  /** Score `version` on every window that starts at `from` or later (null: on all). Does nothing when it is in force. */
   activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
-    if (this.versions.some((active) => active.version === version && active.until === Infinity)) return;
-    this.versions.push({
-      version,
-      residualStddev,
-      from: from ?? -Infinity,
-      until: Infinity,
-      errors: new VersionErrors(residualStddev, this.settings.toleranceCelsius),
-    });
+    this.evaluator.activate(version, residualStddev, from);
   }
 
-  /** Score `version` on no window that starts at `until` or later (null: on none at all). */
   deactivate(version: VersionId, until: Micros | null): void {
-    if (until === null)
-      this.versions = this.versions.filter(
-        (active) => active.version !== version || active.until !== Infinity,
-      );
-    for (const active of this.versions) {
-      if (active.version === version && active.until === Infinity) active.until = until ?? Infinity;
-    }
+    this.evaluator.deactivate(version, until);
   }
 
   /** Give a device its past; only before the first event, from the logged snapshot. */
   seed(deviceId: string, lastStart: Micros, past: DevicePast): void {
-    this.history.seed(this.deviceOf(deviceId), lastStart, past);
+    this.history.seed(this.devices.numberOf(deviceId), lastStart, past);
   }
 
   /** Give a device the history that a checkpoint has of it. @returns its number. */
   restoreDevice(deviceId: string, numbers: DeviceNumbers): number {
-    const device = this.deviceOf(deviceId);
+    const device = this.devices.numberOf(deviceId);
     this.history.restore(device, numbers);
     return device;
   }
 
   /**
    * Forecasts of the very first window to close, from a seeded past; every later window's are asked for by the closing
-   * of the one before it. Answer with `acceptForecasts`.
+   * of the one before it. Answer with the evaluator's `accept`.
    */
   planOpening(): PlannedForecasts | undefined {
     if (this.opened) return undefined;
     this.opened = true;
-    return this.plan(this.nextEnd - this.settings.windowMicros);
-  }
-
-  acceptForecasts(plan: PlannedForecasts, changes: Float32Array): void {
-    const versions = this.versionsOf(plan.request);
-    this.outstanding = stateForecasts(plan, changes, this.history, versions, this.settings.toleranceCelsius);
+    return this.evaluator.plan(this.nextEnd - this.windowMicros, this.devices.inOrder());
   }
 
   /** Close the next window that ends at or before `limit`; its rows, and the forecasts to ask for. */
@@ -208,11 +189,9 @@ export class PartitionEngine {
     const closed = this.rowsOf(start, window);
     if (window !== undefined) this.open.release(window);
     this.closedUntil = closed.end;
-    this.nextEnd = closed.end + this.settings.windowMicros;
-    this.outstanding = undefined;
-    this.versions = this.versions.filter(({ until }) => until > closed.end);
+    this.nextEnd = closed.end + this.windowMicros;
     this.forgetVanished();
-    return { closed, plan: this.plan(closed.end) };
+    return { closed, plan: this.evaluator.plan(closed.end, this.devices.inOrder()) };
   }
 
   /** Put back what a checkpoint held. */
@@ -226,18 +205,7 @@ export class PartitionEngine {
     this.latestEvent = state.latestEvent;
     this.closedUntil = state.closedUntil;
     this.opened = state.opened;
-    if (Number.isFinite(state.closedUntil)) this.nextEnd = state.closedUntil + this.settings.windowMicros;
-  }
-
-  get hasOpened(): boolean {
-    return this.opened;
-  }
-
-  private deviceOf(deviceId: string): number {
-    const bytes = new TextEncoder().encode(deviceId);
-    const hash = hashOfId(bytes, 0, bytes.length);
-    const known = this.devices.find(bytes, 0, bytes.length, hash);
-    return known >= 0 ? known : this.devices.add(bytes, 0, bytes.length, hash);
+    if (Number.isFinite(state.closedUntil)) this.nextEnd = state.closedUntil + this.windowMicros;
   }
 
   private judge(
@@ -248,14 +216,14 @@ export class PartitionEngine {
     to: number,
   ): Verdict {
     const { event } = this;
-    this.detail = bytes === null ? 'empty' : parseEvent(bytes, event, from, to);
+    this.detail = bytes === null ? 'empty' : this.parser.parse(bytes, event, from, to);
     if (this.detail !== undefined) return 'malformed';
     const { micros } = event;
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
     if (micros > stamped + this.settings.futureMicros) return 'future';
     const start = this.open.startOf(micros);
     // Before the first closing there may be none for the watermark to close; what lies behind it is late all the same.
-    if (start < this.closedUntil || start + this.settings.windowMicros <= this.watermark) return 'late';
+    if (start < this.closedUntil || start + this.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);
     if (added !== 'over-limit') return added;
     this.detail = 'over-limit';
@@ -273,91 +241,57 @@ export class PartitionEngine {
     return this.open.add(device, start, this.event, offset);
   }
 
-  private moveOn(micros: Micros): void {
-    if (micros > this.latestEvent) this.latestEvent = micros;
-    this.noteFirstWindow(micros);
-  }
-
   /** Before anything has closed, the oldest open window is the next to close. */
   private noteFirstWindow(micros: Micros): void {
     if (this.closedUntil === -Infinity) {
-      const end = this.open.startOf(micros) + this.settings.windowMicros;
+      const end = this.open.startOf(micros) + this.windowMicros;
       if (end < this.nextEnd) this.nextEnd = end;
     }
   }
 
   /** Start of the next window to close; a long run of empty ones is passed over up to its last. */
   private nextStart(limit: Micros): Micros {
-    const { windowMicros } = this.settings;
+    const { windowMicros } = this;
     const next = this.nextEnd - windowMicros;
     const oldestOpen = this.open.inOrder()[0]?.start ?? Infinity;
     const emptyUntil = Math.min(oldestOpen, windowStartOf(limit, windowMicros));
-    return (emptyUntil - next) / windowMicros > MAX_EMPTY_WINDOWS_WRITTEN ? emptyUntil - windowMicros : next;
-  }
-
-  private plan(window: Micros): PlannedForecasts | undefined {
-    const versions = this.versions.filter((version) => scores(version, window));
-    return planForecasts(window, this.settings.windowMicros, this.devices.inOrder(), this.history, versions);
-  }
-
-  private versionsOf(request: ForecastRequest): ActiveVersion[] {
-    return this.versions.filter(
-      (version) => scores(version, request.window) && request.versions.includes(version.version),
-    );
+    return (emptyUntil - next) / windowMicros > ROW_LIMITS.emptyWindowsWritten
+      ? emptyUntil - windowMicros
+      : next;
   }
 
   private rowsOf(start: Micros, window: OpenWindow | undefined): ClosedWindow {
-    const analysis = emptyAnalysis();
+    const analysis = emptyAnalysis(this.settings.task);
     const evaluations = emptyEvaluations();
     const summaries = new Map<number, DeviceSummary>();
     for (const device of window === undefined ? [] : this.devices.inOrder()) {
-      const cell = this.open.cellOf(device, start);
+      const cell = this.open.cells.find(device, start);
       if (cell < 0) continue;
-      const summary = summariseCell(this.open, cell);
+      const summary = summariseCell(this.open.cells, cell);
       summaries.set(device, summary);
-      pushAnalysisRow(analysis, this.devices.idOf(device), summary);
+      pushAnalysisRow(analysis, this.covariateColumns, this.devices.idOf(device), summary);
     }
-    this.evaluate(start, summaries, evaluations);
-    for (const [device, summary] of summaries) {
-      const { mean: avg, humidity, pressure } = summary;
-      this.history.record(device, start, { avg, humidity, pressure, variance: usualVarianceOf(summary) });
-    }
+    this.counts.no_forecast += this.evaluator.closeWindow(
+      start,
+      summaries,
+      (device) => this.devices.idOf(device),
+      evaluations,
+    );
     return {
       partition: this.partition,
       start,
-      end: start + this.settings.windowMicros,
+      end: start + this.windowMicros,
       analysis,
       evaluations,
     };
   }
 
-  private evaluate(
-    start: Micros,
-    summaries: ReadonlyMap<number, DeviceSummary>,
-    out: EvaluationColumns,
-  ): void {
-    if (!this.versions.some((version) => scores(version, start))) return;
-    const forecasts = this.outstanding?.window === start ? this.outstanding : undefined;
-    const compared = forecasts?.devices.filter((device) => summaries.has(device)).length ?? 0;
-    this.counts.no_forecast += summaries.size - compared;
-    if (forecasts === undefined) return;
-    evaluateForecasts({
-      forecasts,
-      actualOf: (device) => summaries.get(device),
-      idOf: (device) => this.devices.idOf(device),
-      history: this.history,
-      versionOf: (name) => this.versions.find((active) => active.version === name && scores(active, start)),
-      toleranceCelsius: this.settings.toleranceCelsius,
-      out,
-    });
-  }
-
   /** Devices whose last window has fallen out of the lags leave nothing that a row could depend on. */
   private forgetVanished(): void {
-    const oldestLag = this.closedUntil - this.settings.windowMicros * HISTORY_WINDOWS;
+    const oldestLag = this.closedUntil - this.windowMicros * historyWindows(this.settings.task);
     const vanished: number[] = [];
     for (const device of this.devices.inOrder()) {
-      if (this.history.newest(device) >= oldestLag || this.open.hasCells(device)) continue;
+      if (this.history.newest(device) >= oldestLag || this.open.cells.has(device)) continue;
       this.history.forget(device);
       vanished.push(device);
     }

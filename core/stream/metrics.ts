@@ -1,8 +1,8 @@
 import { VERDICTS } from '../contracts/blocks';
-import { MICROS_PER_MILLI } from '../contracts/time';
+import { type MalformedDetail } from '../contracts/events';
+import { ROW_LIMITS } from '../contracts/limits';
+import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../contracts/time';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics';
-import { type MalformedDetail } from './parse/event';
-import { MAX_DEVICES_PER_WINDOW, MAX_DEVICES_WITH_HISTORY, MAX_READINGS_PER_WINDOW } from './limits';
 import { type PartitionOwner } from './ownership/partition-owner';
 
 export interface StreamMetrics {
@@ -24,105 +24,127 @@ export interface Backpressure {
   readonly isPaused: Readonly<Record<'sink' | 'producer', (partition: number) => boolean>>;
 }
 
+/** A metric by source partition, read off the engines when it is scraped. */
+interface PartitionMetric {
+  readonly kind: 'counter' | 'gauge';
+  readonly name: string;
+  readonly help: string;
+  /** A label beside the partition's, and the values by it; without one the label of the only value is empty. */
+  readonly label?: string;
+  readonly of: (owner: PartitionOwner) => Readonly<Record<string, number>>;
+}
+
+function single(
+  kind: PartitionMetric['kind'],
+  name: string,
+  help: string,
+  of: (owner: PartitionOwner) => number,
+): PartitionMetric {
+  return { kind, name, help, of: (owner) => ({ '': of(owner) }) };
+}
+
 /**
- * What the stream worker tells Prometheus. Counts of events are the engines' own, read when scraped: they are part of each
- * checkpoint, so that `read = windowed + late + duplicate + future + malformed` holds across crashes too.
+ * What the stream worker says of its partitions to Prometheus. Counts of events are the engines' own, read when scraped: they are part of
+ * each checkpoint, so that `read = windowed + late + duplicate + future + malformed` holds across crashes too.
  */
+function partitionMetrics({ isPaused, sinkLag }: Backpressure): readonly PartitionMetric[] {
+  return [
+    single(
+      'counter',
+      'fedloop_stream_events_read_total',
+      'Events read, by source partition.',
+      ({ engine }) => engine.counts.read,
+    ),
+    {
+      kind: 'counter',
+      name: 'fedloop_stream_events_total',
+      help: 'Events by source partition and verdict; the verdicts of a partition add up to its events read.',
+      label: 'verdict',
+      of: ({ engine: { counts } }) =>
+        Object.fromEntries(VERDICTS.map((verdict) => [verdict, counts[verdict]])),
+    },
+    single(
+      'counter',
+      'fedloop_stream_no_forecast_total',
+      'Devices in closed windows that no version could forecast: too few lags, or none.',
+      ({ engine }) => engine.counts.no_forecast,
+    ),
+    single(
+      'gauge',
+      'fedloop_stream_lag_records',
+      'Records of the source partition not taken in yet.',
+      ({ highWatermark, next }) => Math.max(0, highWatermark - next),
+    ),
+    single(
+      'gauge',
+      'fedloop_stream_watermark_delay_seconds',
+      'Event time between the latest record and the watermark.',
+      ({ latestRecordMillis, engine }) =>
+        (latestRecordMillis * MICROS_PER_MILLI - engine.watermark) / MICROS_PER_SECOND,
+    ),
+    single(
+      'gauge',
+      'fedloop_stream_open_windows',
+      'Windows that still take readings.',
+      ({ engine }) => engine.open.size,
+    ),
+    single('gauge', 'fedloop_stream_epoch', 'Epoch under which the partition is held.', ({ epoch }) => epoch),
+    {
+      kind: 'gauge',
+      name: 'fedloop_stream_state',
+      help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags.',
+      label: 'what',
+      of: ({ engine: { open, devices, history } }) => ({
+        readings: open.readings,
+        devices: devices.size,
+        devices_with_history: history.size,
+      }),
+    },
+    {
+      kind: 'gauge',
+      name: 'fedloop_stream_version_in_force',
+      help: '1 for each version that a source partition scores.',
+      label: 'version',
+      of: ({ engine }) =>
+        Object.fromEntries(
+          engine.versions.filter(({ until }) => until === Infinity).map(({ version }) => [version, 1]),
+        ),
+    },
+    {
+      kind: 'gauge',
+      name: 'fedloop_stream_paused',
+      help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
+      label: 'reason',
+      of: ({ partition }) => ({
+        sink: isPaused.sink(partition) ? 1 : 0,
+        producer: isPaused.producer(partition) ? 1 : 0,
+      }),
+    },
+    single(
+      'gauge',
+      'fedloop_stream_sink_lag_blocks',
+      'Blocks of results that the furthest-behind living warehouse has yet to store.',
+      ({ partition }) => sinkLag(partition),
+    ),
+  ];
+}
+
 export function streamMetrics(
   registry: Registry,
   owners: () => readonly PartitionOwner[],
   backpressure: Backpressure,
 ): StreamMetrics {
   const registers = [registry];
-  const partition = (owner: PartitionOwner): { partition: string } => ({
-    partition: String(owner.partition),
-  });
-
-  new Counter({
-    name: 'fedloop_stream_events_read_total',
-    help: 'Events read, by source partition.',
-    labelNames: ['partition'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) this.inc(partition(owner), owner.engine.counts.read);
-    },
-  });
-  new Counter({
-    name: 'fedloop_stream_events_total',
-    help: 'Events by source partition and verdict; the verdicts of a partition add up to its events read.',
-    labelNames: ['partition', 'verdict'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) {
-        for (const verdict of VERDICTS)
-          this.inc({ ...partition(owner), verdict }, owner.engine.counts[verdict]);
-      }
-    },
-  });
-  new Counter({
-    name: 'fedloop_stream_no_forecast_total',
-    help: 'Devices in closed windows that no version could forecast: too few lags, or none.',
-    labelNames: ['partition'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) this.inc(partition(owner), owner.engine.counts.no_forecast);
-    },
-  });
-  perPartition('fedloop_stream_lag_records', 'Records of the source partition not taken in yet.', (owner) =>
-    Math.max(0, owner.highWatermark - owner.next),
-  );
-  perPartition(
-    'fedloop_stream_watermark_delay_seconds',
-    'Event time between the latest record and the watermark.',
-    ({ latestRecordMillis, engine }) => (latestRecordMillis * MICROS_PER_MILLI - engine.watermark) / 1e6,
-  );
-  perPartition(
-    'fedloop_stream_open_windows',
-    'Windows that still take readings.',
-    ({ engine }) => engine.open.size,
-  );
-  perPartition('fedloop_stream_epoch', 'Epoch under which the partition is held.', ({ epoch }) => epoch);
-  new Gauge({
-    name: 'fedloop_stream_state',
-    help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags.',
-    labelNames: ['partition', 'what'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) {
-        const { open, devices, history } = owner.engine;
-        this.set({ ...partition(owner), what: 'readings' }, open.readings);
-        this.set({ ...partition(owner), what: 'devices' }, devices.size);
-        this.set({ ...partition(owner), what: 'devices_with_history' }, history.size);
-      }
-    },
-  });
+  for (const metric of partitionMetrics(backpressure)) register(registry, owners, metric);
   const limits = new Gauge({
     name: 'fedloop_stream_state_limit',
     help: 'Bounds on the state: readings and devices of one window of one partition, devices of a partition with lags.',
     labelNames: ['what'],
     registers,
   });
-  limits.set({ what: 'readings_per_window' }, MAX_READINGS_PER_WINDOW);
-  limits.set({ what: 'devices_per_window' }, MAX_DEVICES_PER_WINDOW);
-  limits.set({ what: 'devices_with_history' }, MAX_DEVICES_WITH_HISTORY);
-  new Gauge({
-    name: 'fedloop_stream_version_in_force',
-    help: '1 for each version that a source partition scores.',
-    labelNames: ['partition', 'version'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) {
-        for (const { version, until } of owner.engine.versions) {
-          if (until === Infinity) this.set({ ...partition(owner), version }, 1);
-        }
-      }
-    },
-  });
+  limits.set({ what: 'readings_per_window' }, ROW_LIMITS.readingsPerWindow);
+  limits.set({ what: 'devices_per_window' }, ROW_LIMITS.devicesPerWindow);
+  limits.set({ what: 'devices_with_history' }, ROW_LIMITS.devicesWithHistory);
   new Gauge({
     name: 'fedloop_stream_outbox_bytes',
     help: 'Results and rejects handed to the producer and not acknowledged yet.',
@@ -131,24 +153,11 @@ export function streamMetrics(
       this.set(backpressure.outboxBytes());
     },
   });
-  new Gauge({
-    name: 'fedloop_stream_paused',
-    help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
-    labelNames: ['partition', 'reason'],
-    registers,
-    collect() {
-      this.reset();
-      for (const owner of owners()) {
-        for (const [reason, isPaused] of Object.entries(backpressure.isPaused))
-          this.set({ ...partition(owner), reason }, isPaused(owner.partition) ? 1 : 0);
-      }
-    },
-  });
-  perPartition(
-    'fedloop_stream_sink_lag_blocks',
-    'Blocks of results that the furthest-behind living warehouse has yet to store.',
-    (owner) => backpressure.sinkLag(owner.partition),
-  );
+  return eventMetrics(registers);
+}
+
+/** What the worker counts as it happens, since the start of its process. */
+function eventMetrics(registers: Registry[]): StreamMetrics {
   const malformed = new Counter({
     name: 'fedloop_stream_malformed_total',
     help: 'Malformed events since the start of the process, by what was wrong; over-limit = a bound on the state was reached.',
@@ -177,7 +186,6 @@ export function streamMetrics(
     help: 'Partitions claimed by this process.',
     registers,
   });
-
   return {
     malformed(detail) {
       malformed.inc({ detail });
@@ -195,20 +203,28 @@ export function streamMetrics(
       claims.inc();
     },
   };
+}
 
-  function perPartition(name: string, help: string, valueOf: (owner: PartitionOwner) => number): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['partition'],
-      registers,
-      collect() {
-        this.reset();
-        for (const owner of owners()) {
-          const value = valueOf(owner);
-          if (Number.isFinite(value)) this.set(partition(owner), value);
-        }
-      },
-    });
-  }
+function register(
+  registry: Registry,
+  owners: () => readonly PartitionOwner[],
+  { kind, name, help, label, of }: PartitionMetric,
+): void {
+  const labelNames = label === undefined ? ['partition'] : ['partition', label];
+  const Metric = kind === 'counter' ? Counter : Gauge;
+  new Metric({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const owner of owners()) {
+        const partition = String(owner.partition);
+        for (const [own, value] of Object.entries(of(owner)))
+          if (Number.isFinite(value))
+            this.inc(label === undefined ? { partition } : { partition, [label]: own }, value);
+      }
+    },
+  });
 }

@@ -45,9 +45,6 @@ export const SQL_TIMEOUT_MS = 30_000;
 /** A question longer than this is not one. */
 export const MAX_SQL_BYTES = 100_000;
 
-/** Winsorising and electing look back on so many rounds; asking for more costs little. */
-export const EVIDENCE_ROUNDS = 4;
-
 /** Bytes of records that go into one transaction: about 100,000 rows of blocks. */
 export const MAX_BYTES_PER_TRANSACTION = 12_000_000;
 
@@ -74,12 +71,6 @@ export const DEVICE_WINDOWS = 24;
 
 /** Bands of equal width that devices are sorted into by their accuracy. */
 export const ACCURACY_BANDS = 5;
-
-/** No sensor reads more than this; squares of larger numbers leave the range of a double and would spoil a whole day. */
-export const MAX_READING = 1e100;
-
-/** Longest device id, as the contract says. */
-export const MAX_DEVICE_ID_LENGTH = 256;
 
 /** Longest line of a CSV file that is looked at; DuckDB's own default. */
 export const MAX_LINE_BYTES = 2_000_000;

@@ -10,6 +10,7 @@ import { openWarehouse } from '../../core/warehouse/database/open';
 import { type EventFeed } from '../support/event-feed';
 import { deployModel, deployStream, stageModel } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
+import { taskWith } from '../support/task';
 
 /**
  * Real workers as processes, a real broker, and faults at random points: whatever happens, the tables hold exactly the
@@ -20,7 +21,7 @@ const PARTITIONS = 4;
 const DEVICES = 40;
 const SETTINGS: StreamSettings = {
   ...DEFAULT_STREAM_SETTINGS,
-  windowMicros: 2_000_000,
+  task: taskWith({ windowMicros: 2_000_000 }),
   watermarkMicros: 4_000_000,
   idleMillis: 1_500,
 };

@@ -8,12 +8,13 @@ import { versionIdSchema } from '../../core/contracts/ids';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
 import { VersionPredictor } from '../../core/model/batch-predictor';
 import { initialWeights } from '../../core/model/network';
-import { PRODUCT_SHAPE, type GlobalModel } from '../../core/model/types';
+import { type GlobalModel } from '../../core/model/types';
 import { seededRandom } from '../../core/platform/random';
 import { openWarehouse } from '../../core/warehouse/database/open';
 import { Sink } from '../../core/warehouse/sink/sink';
 import { TOPICS } from '../../core/contracts/topics';
 import { hasPython, pythonWithOnnxruntime } from '../support/python-onnxruntime';
+import { SHAPE } from '../support/task';
 
 /**
  * A model that leaves Fedloop: out of the registry of a run that is over, through the command line, into another runtime.
@@ -36,19 +37,19 @@ let model: GlobalModel;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fedloop-export-'));
   exported = join(folder, 'model.onnx');
-  const perFeature = (of: () => number): number[] => Array.from({ length: PRODUCT_SHAPE.inputs }, of);
+  const perFeature = (of: () => number): number[] => Array.from({ length: SHAPE.inputs }, of);
   model = {
     metadata: {
       version: versionIdSchema.parse('v3'),
-      shape: PRODUCT_SHAPE,
+      shape: SHAPE,
       scaling: {
         mean: perFeature(() => 10 * random.normal()),
         scale: perFeature(() => 0.1 + random.uniform()),
       },
-      toleranceCelsius: 0.5,
+      tolerance: 0.5,
       residualStddev: 0.7,
     },
-    weights: initialWeights(PRODUCT_SHAPE, 11).map((weight) => weight + 0.1 * random.normal()),
+    weights: initialWeights(SHAPE, 11).map((weight) => weight + 0.1 * random.normal()),
   };
   const warehouse = await openWarehouse(join(folder, 'warehouse.duckdb'));
   const bytes = encodeModel(model);
@@ -148,7 +149,7 @@ describe('an exported model', () => {
     async () => {
       await fedloop('export', 'v3', '--out', exported, '--force');
       const rows = Array.from({ length: ROWS }, (_, row) =>
-        Array.from({ length: PRODUCT_SHAPE.inputs }, (_, feature) =>
+        Array.from({ length: SHAPE.inputs }, (_, feature) =>
           // Some values are missing; one row has none at all.
           row === 0 || (row % 7 === 0 && feature % 5 === 0)
             ? null
@@ -156,7 +157,7 @@ describe('an exported model', () => {
         ),
       );
       const features = Float32Array.from(rows.flatMap((row) => row.map((value) => value ?? NaN)));
-      const predictor = await VersionPredictor.create({ shape: PRODUCT_SHAPE, threads: 1 });
+      const predictor = await VersionPredictor.create({ shape: SHAPE, threads: 1 });
       const ours = await predictor.predict([model], features);
       await predictor.release();
       const theirs = await inPython(rows);

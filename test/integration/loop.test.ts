@@ -10,11 +10,12 @@ import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { describeDashboards, type WatchedSystem } from '../support/dashboard-specs';
 import { selectionMessageSchema, updateKey, type UpdateHeader } from '../../core/contracts/updates';
-import { parameterCount, PRODUCT_SHAPE } from '../../core/model/types';
+import { parameterCount } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
 import { cacheFolder } from '../../cli/servers/cache';
+import { SHAPE } from '../support/task';
 
 /**
  * The whole system, small: one `fedloop demo --stay` with 60 devices and 2 rounds on servers of its own, looked at from
@@ -329,7 +330,7 @@ async function champion(): Promise<string> {
 }
 
 describe('a round in which senders do everything wrong', () => {
-  const PARAMETERS = parameterCount(PRODUCT_SHAPE);
+  const PARAMETERS = parameterCount(SHAPE);
   /** Long enough for the bad updates to come while the good ones are still being made. */
   const SLOW_TRAINING = { epochs: 200 };
 

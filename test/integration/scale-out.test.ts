@@ -15,6 +15,7 @@ import { SINK_LAG_PAUSE_BLOCKS, SINK_LOOK_MS, TICK_MS } from '../../core/stream/
 import { startStreamService, type StreamService } from '../../core/stream/service';
 import { createTopics, deployStream, logSettings } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
+import { taskWith } from '../support/task';
 
 /** Stream workers side by side, and what they do when others are slow: real broker, real Temporal, workers as processes. */
 const PARTITIONS = 4;
@@ -24,7 +25,7 @@ const STEP_MICROS = 1_000_000;
 const STEPS = 60;
 const SETTINGS: StreamSettings = {
   ...DEFAULT_STREAM_SETTINGS,
-  windowMicros: 5_000_000,
+  task: taskWith({ windowMicros: 5_000_000 }),
   watermarkMicros: 10_000_000,
   // Nothing closes for idleness while the two deployments are compared: when that happens is the clock's affair.
   idleMillis: 600_000,
@@ -211,14 +212,14 @@ const readOf = ({ service }: Bench): number => service.status().partitions[0]?.c
 
 describe('a stream worker', () => {
   it('reads no further while a living warehouse is far behind, keeps its partition, and goes on with it or without it', async () => {
-    const settings = { ...SETTINGS, windowMicros: 1_000_000, watermarkMicros: 2_000_000 };
+    const settings = { ...SETTINGS, task: taskWith({ windowMicros: 1_000_000 }), watermarkMicros: 2_000_000 };
     const world = await bench('behind.', settings);
     const events = SINK_LAG_PAUSE_BLOCKS + 100;
     let at = START;
     const send = async (count: number): Promise<void> => {
       await world.producer.send(
         TOPICS.stream.name,
-        Array.from({ length: count }, () => eventAt((at += settings.windowMicros))),
+        Array.from({ length: count }, () => eventAt((at += settings.task.windowMicros))),
       );
     };
     const storedSoFar = async (offsetOf: (high: number) => number): Promise<void> => {
@@ -278,7 +279,7 @@ describe('a stream worker', () => {
           if (value?.toString().includes('"analysis"') === true) closed.push(timestampMillis);
       },
     });
-    const end = START + SETTINGS.windowMicros;
+    const end = START + SETTINGS.task.windowMicros;
     await world.producer.send(TOPICS.stream.name, [eventAt(START), eventAt(end)]);
     await until(() => Promise.resolve(readOf(world) === 2 ? true : undefined));
     const quietSince = Date.now();

@@ -7,10 +7,9 @@ import { TOPICS } from '../../core/contracts/topics';
 import { logDeployment } from '../../core/model/deployments';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
 import { initialWeights } from '../../core/model/network';
-import { FEATURES, PRODUCT_SHAPE } from '../../core/model/types';
 import { partitionOf, type Kafka, type Producer } from '../../core/platform/kafka';
-import { HISTORY_WINDOWS } from '../../core/stream/limits';
 import { EventFeed, type FeedOptions } from './event-feed';
+import { FEATURES, HISTORY_WINDOWS, SHAPE } from './task';
 
 export const version = (name: string): VersionId => versionIdSchema.parse(name);
 
@@ -56,12 +55,12 @@ export async function deployModel(producer: Producer, name: string, seed: number
     encodeModel({
       metadata: {
         version: version(name),
-        shape: PRODUCT_SHAPE,
+        shape: SHAPE,
         scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
-        toleranceCelsius: 1,
+        tolerance: 1,
         residualStddev: seed % 2 === 0 ? null : 0.7,
       },
-      weights: initialWeights(PRODUCT_SHAPE, seed),
+      weights: initialWeights(SHAPE, seed),
     }),
   );
   const message: DeploymentMessage = {
@@ -101,12 +100,12 @@ export async function logHistory(
   const past = (level: number): number[] =>
     Array.from({ length: HISTORY_WINDOWS }, (_, back) => level + Math.sin(back));
   for (let partition = 0; partition < partitions; partition += 1) {
-    const chunk: HistoryChunk = historyChunkSchema.parse({
+    const chunk: HistoryChunk = historyChunkSchema(settings.task).parse({
       type: 'history',
       snapshot: 'the past',
       chunks: 1,
-      last_window_start: liveStart - settings.windowMicros,
-      window_micros: settings.windowMicros,
+      last_window_start: liveStart - settings.task.windowMicros,
+      window_micros: settings.task.windowMicros,
       devices: devices
         .filter((device) => partitionOf(device, partitions) === partition)
         .map((device_id) => ({

@@ -1,4 +1,5 @@
-import { hiddenActivations, type ModelsOnSamples } from '../../model/batch-predictor';
+import { hiddenActivations } from '../../model/hidden-activations';
+import { type ModelsOnSamples } from '../../model/batch-predictor';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_BLOCKS } from '../constants';
 import { tallyPanel, type PanelTally } from './panel-tally';

@@ -1,13 +1,14 @@
+import { type FeatureTask, featureCount, historyWindows } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { scaleFeatures, writeFeatures } from '../../model/features';
-import { FEATURES, LAGS, type DeviceSeries, type FeatureScaling } from '../../model/types';
+import { type DeviceSeries, type FeatureScaling } from '../../model/types';
 import { type WindowRing } from './window-ring';
 
 /** How readings become samples; the same for all sites and rounds of a deployment. */
 export interface SampleUnits {
   readonly scaling: FeatureScaling;
-  /** Targets are changes of the mean in units of this many °C. */
-  readonly toleranceCelsius: number;
+  /** Targets are changes of the mean in units of this. */
+  readonly tolerance: number;
 }
 
 /** Which targets: the last `windows` windows up to and including the one that starts at `until`. */
@@ -16,43 +17,41 @@ export interface TargetRange {
   readonly windows: number;
 }
 
-/** Windows that a series must reach back before its first target: the latest mean and 24 differences. */
-export const WINDOWS_BEFORE_TARGETS = LAGS + 1;
-
-/** A device's series with all that its `windows` targets look back on: target k lies at index 25 + k. */
+/** A device's series with all that its `windows` targets look back on: target k lies at index `historyWindows(task)` + k. */
 export function seriesOfTargets(
   ring: WindowRing,
   deviceId: string,
   { until, windows }: TargetRange,
 ): DeviceSeries {
-  return ring.seriesUntil(deviceId, until, windows + WINDOWS_BEFORE_TARGETS);
+  return ring.seriesUntil(deviceId, until, windows + historyWindows(ring.task));
 }
 
 /**
  * Write the sample of target `k` (features known at the close of the window before it, scaled later):
- * raw features to `x[at · 29 …]`, (avg[w+1] − avg[w]) / tolerance to `y[at]`.
+ * raw features to row `at` of `x`, (mean[w+1] − mean[w]) / tolerance to `y[at]`.
  * @returns false, with nothing written, where the target or the features are missing.
  */
 export function writeSample(
+  task: FeatureTask,
   series: DeviceSeries,
   target: number,
-  toleranceCelsius: number,
+  tolerance: number,
   x: Float32Array,
   y: Float32Array,
   at: number,
 ): boolean {
-  const index = target + WINDOWS_BEFORE_TARGETS;
-  const actual = series.avg[index] ?? NaN;
+  const index = target + historyWindows(task);
+  const actual = series.target[index] ?? NaN;
   if (Number.isNaN(actual)) return false;
-  if (!writeFeatures(series, index - 1, x, at * FEATURES)) return false;
-  y[at] = (actual - (series.avg[index - 1] ?? NaN)) / toleranceCelsius;
+  if (!writeFeatures(task, series, index - 1, x, at * featureCount(task))) return false;
+  y[at] = (actual - (series.target[index - 1] ?? NaN)) / tolerance;
   return true;
 }
 
 /** Samples of several devices, densely packed, by device and then by window. */
 export interface Samples {
   readonly count: number;
-  /** Scaled features [count, 29]. */
+  /** Scaled features [count, inputs]. */
   readonly x: Float32Array;
   /** Actual change in tolerances [count]. */
   readonly y: Float32Array;
@@ -70,7 +69,8 @@ export function collectSamples(
   units: SampleUnits,
 ): Samples {
   const most = deviceIds.length * range.windows;
-  const x = new Float32Array(most * FEATURES);
+  const inputs = featureCount(ring.task);
+  const x = new Float32Array(most * inputs);
   const y = new Float32Array(most);
   const device = new Int32Array(most);
   const age = new Int32Array(most);
@@ -78,13 +78,13 @@ export function collectSamples(
   deviceIds.forEach((deviceId, index) => {
     const series = seriesOfTargets(ring, deviceId, range);
     for (let target = 0; target < range.windows; target += 1) {
-      if (!writeSample(series, target, units.toleranceCelsius, x, y, count)) continue;
+      if (!writeSample(ring.task, series, target, units.tolerance, x, y, count)) continue;
       device[count] = index;
       age[count] = range.windows - 1 - target;
       count += 1;
     }
   });
-  const packed = x.subarray(0, count * FEATURES);
+  const packed = x.subarray(0, count * inputs);
   scaleFeatures(packed, count, units.scaling);
   return {
     count,
@@ -101,9 +101,10 @@ export function recentSamples(samples: Samples, windows: number): Samples {
   samples.age.forEach((age, at) => {
     if (age < windows) kept.push(at);
   });
-  const x = new Float32Array(kept.length * FEATURES);
+  const inputs = samples.x.length / Math.max(1, samples.count);
+  const x = new Float32Array(kept.length * inputs);
   kept.forEach((from, to) => {
-    x.set(samples.x.subarray(from * FEATURES, (from + 1) * FEATURES), to * FEATURES);
+    x.set(samples.x.subarray(from * inputs, (from + 1) * inputs), to * inputs);
   });
   const pick = <Numbers extends Float32Array | Int32Array>(numbers: Numbers, into: Numbers): Numbers => {
     kept.forEach((from, to) => (into[to] = numbers[from] ?? NaN));

@@ -1,21 +1,15 @@
+import { featureCount, historyWindows } from '../../contracts/task';
 import { type UpdateHeader } from '../../contracts/updates';
 import { scaleFeatures } from '../../model/features';
-import { FEATURES } from '../../model/types';
 import { CONSTANT_SPREAD, MIN_TRAINING_ROWS } from '../constants';
-import {
-  seriesOfTargets,
-  WINDOWS_BEFORE_TARGETS,
-  writeSample,
-  type SampleUnits,
-  type TargetRange,
-} from './samples';
+import { seriesOfTargets, writeSample, type SampleUnits, type TargetRange } from './samples';
 import { type WindowRing } from './window-ring';
 
 /** Rows of the devices that can train, all with the same number of places; what a device lacks is padding. */
 export interface TrainingRows {
   readonly deviceIds: readonly string[];
   readonly leftOut: UpdateHeader['left_out'];
-  /** Scaled features [devices, windows, 29]. */
+  /** Scaled features [devices, windows, inputs]. */
   readonly x: Float32Array;
   /** Actual changes in tolerances [devices, windows]. */
   readonly y: Float32Array;
@@ -33,7 +27,9 @@ export function collectTrainingRows(
   units: SampleUnits,
 ): TrainingRows {
   const { windows } = range;
-  const x = new Float32Array(deviceIds.length * windows * FEATURES);
+  const { task } = ring;
+  const inputs = featureCount(task);
+  const x = new Float32Array(deviceIds.length * windows * inputs);
   const y = new Float32Array(deviceIds.length * windows);
   const isSample = new Float32Array(deviceIds.length * windows);
   const kept: string[] = [];
@@ -43,10 +39,10 @@ export function collectTrainingRows(
     const from = kept.length * windows;
     const series = seriesOfTargets(ring, deviceId, range);
     for (let target = 0; target < windows; target += 1) {
-      const isThere = writeSample(series, target, units.toleranceCelsius, x, y, from + target);
+      const isThere = writeSample(task, series, target, units.tolerance, x, y, from + target);
       isSample[from + target] = isThere ? 1 : 0;
     }
-    const isBroken = ring.hadBrokenValue(deviceId, range.until, windows + WINDOWS_BEFORE_TARGETS);
+    const isBroken = ring.hadBrokenValue(deviceId, range.until, windows + historyWindows(task));
     const own = y.subarray(from, from + windows).filter((_, target) => isSample[from + target] === 1);
     const reason = isBroken ? 'not-finite' : whyNot(own, windows);
     if (reason === null) {
@@ -54,13 +50,13 @@ export function collectTrainingRows(
       rows.push(own.length);
     } else {
       leftOut.push({ device_id: deviceId, reason });
-      x.fill(0, from * FEATURES, (from + windows) * FEATURES);
+      x.fill(0, from * inputs, (from + windows) * inputs);
       y.fill(0, from, from + windows);
       isSample.fill(0, from, from + windows);
     }
   }
   const total = kept.length * windows;
-  const packed = x.subarray(0, total * FEATURES);
+  const packed = x.subarray(0, total * inputs);
   scaleFeatures(packed, total, units.scaling);
   return {
     deviceIds: kept,

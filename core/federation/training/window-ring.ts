@@ -1,64 +1,60 @@
 import { FedloopError } from '../../contracts/errors';
+import { type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
 import { RING_WINDOWS } from '../constants';
 
 /** Rows of the ring are allocated this many devices at a time, so that a growing fleet never copies what is there. */
 const DEVICES_PER_SLAB = 256;
-const FIELDS = 3;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
 export interface WindowRingOptions {
-  readonly windowMicros: Micros;
+  readonly task: Task;
   /** Windows kept of each device. */
   readonly windows?: number;
 }
 
 /**
  * What a site remembers of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
- * only updates and sums leave the site. Memory: devices · windows · 12 bytes, as single precision, which holds a
+ * only updates and sums leave the site. Memory: devices · windows · sensors · 4 bytes, as single precision, which holds a
  * temperature to a few millionths of a degree.
  */
 export class WindowRing {
-  readonly windowMicros: Micros;
+  readonly task: Task;
   readonly capacity: number;
+  /** Numbers of a window: the target's mean, then the covariates'. */
+  private readonly fields: number;
   private readonly indexOf = new Map<string, number>();
   private readonly slabs: Float32Array[] = [];
   /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
   private newest = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
   private newestBroken = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
 
-  constructor({ windowMicros, windows = RING_WINDOWS }: WindowRingOptions) {
-    if (!Number.isSafeInteger(windowMicros) || windowMicros <= 0) {
-      throw new FedloopError(
-        'InvalidInput',
-        `windowMicros: must be a whole number above 0, not ${windowMicros}`,
-      );
-    }
+  constructor({ task, windows = RING_WINDOWS }: WindowRingOptions) {
     if (!Number.isSafeInteger(windows) || windows < 1) {
       throw new FedloopError('InvalidInput', `windows: must be a whole number of at least 1, not ${windows}`);
     }
-    this.windowMicros = windowMicros;
+    this.task = task;
     this.capacity = windows;
+    this.fields = 1 + task.covariates.length;
   }
 
   /**
-   * Remember one window's means (°C, %, hPa). A window off the grid is a caller's mistake and throws `InvalidInput`.
-   * @returns false when the window was there already, is older than what the ring holds, or `avg` is not finite (which is
+   * Remember one window's means, covariates in the task's order. A window off the grid is a caller's mistake and throws `InvalidInput`.
+   * @returns false when the window was there already, is older than what the ring holds, or `target` is not finite (which is
    *   remembered: training leaves such a device out).
    */
   put(
     deviceId: string,
     windowStart: Micros,
-    avg: number,
-    humidity: number | null,
-    pressure: number | null,
+    target: number,
+    covariates: readonly (number | null | undefined)[],
   ): boolean {
     const window = this.gridNumber(windowStart);
     const device = this.indexOf.get(deviceId) ?? this.addDevice(deviceId);
     const newest = this.newest[device] ?? NOTHING_YET;
     if (window <= newest - this.capacity) return false;
-    if (!Number.isFinite(avg)) {
+    if (!Number.isFinite(target)) {
       this.newestBroken[device] = Math.max(this.newestBroken[device] ?? NOTHING_YET, window);
       return false;
     }
@@ -70,9 +66,9 @@ export class WindowRing {
     }
     const slab = this.slabOf(device);
     const at = this.offset(device, window);
-    slab[at] = avg;
-    slab[at + 1] = finiteOrMissing(humidity);
-    slab[at + 2] = finiteOrMissing(pressure);
+    slab[at] = target;
+    for (let field = 1; field < this.fields; field += 1)
+      slab[at + field] = finiteOrMissing(covariates[field - 1] ?? null);
     return true;
   }
 
@@ -82,11 +78,9 @@ export class WindowRing {
    */
   seriesUntil(deviceId: string, windowStart: Micros, count: number): DeviceSeries {
     const last = this.gridNumber(windowStart);
-    const series: DeviceSeries = {
-      avg: new Float64Array(count).fill(NaN),
-      humidity: new Float64Array(count).fill(NaN),
-      pressure: new Float64Array(count).fill(NaN),
-    };
+    const target = new Float64Array(count).fill(NaN);
+    const covariates = this.task.covariates.map(() => new Float64Array(count).fill(NaN));
+    const series: DeviceSeries = { target, covariates };
     const device = this.indexOf.get(deviceId);
     if (device === undefined) return series;
     const newest = this.newest[device] ?? NOTHING_YET;
@@ -95,9 +89,8 @@ export class WindowRing {
     for (let window = from; window <= Math.min(last, newest); window += 1) {
       const at = this.offset(device, window);
       const row = window - last + count - 1;
-      series.avg[row] = slab[at] ?? NaN;
-      series.humidity[row] = slab[at + 1] ?? NaN;
-      series.pressure[row] = slab[at + 2] ?? NaN;
+      target[row] = slab[at] ?? NaN;
+      covariates.forEach((covariate, index) => (covariate[row] = slab[at + 1 + index] ?? NaN));
     }
     return series;
   }
@@ -118,7 +111,7 @@ export class WindowRing {
   newestWindow(deviceId: string): Micros | undefined {
     const device = this.indexOf.get(deviceId);
     const newest = device === undefined ? NOTHING_YET : (this.newest[device] ?? NOTHING_YET);
-    return newest === NOTHING_YET ? undefined : newest * this.windowMicros;
+    return newest === NOTHING_YET ? undefined : newest * this.task.windowMicros;
   }
 
   /** Whether a value that is not a finite number came for one of the `count` windows up to `windowStart`. */
@@ -136,15 +129,15 @@ export class WindowRing {
     if (this.size === 0) return undefined;
     const ascending = this.newest.slice(0, this.size).sort();
     const reached = ascending[this.size - Math.max(1, Math.ceil(share * this.size))] ?? NOTHING_YET;
-    return reached === NOTHING_YET ? undefined : reached * this.windowMicros;
+    return reached === NOTHING_YET ? undefined : reached * this.task.windowMicros;
   }
 
   private gridNumber(windowStart: Micros): number {
-    const window = windowStart / this.windowMicros;
+    const window = windowStart / this.task.windowMicros;
     if (!Number.isSafeInteger(window)) {
       throw new FedloopError(
         'InvalidInput',
-        `windowStart: ${windowStart} is not on the grid of ${this.windowMicros} µs`,
+        `windowStart: ${windowStart} is not on the grid of ${this.task.windowMicros} µs`,
       );
     }
     return window;
@@ -154,7 +147,7 @@ export class WindowRing {
     const device = this.indexOf.size;
     this.indexOf.set(deviceId, device);
     if (device >= this.slabs.length * DEVICES_PER_SLAB) {
-      this.slabs.push(new Float32Array(DEVICES_PER_SLAB * this.capacity * FIELDS).fill(NaN));
+      this.slabs.push(new Float32Array(DEVICES_PER_SLAB * this.capacity * this.fields).fill(NaN));
     }
     if (device >= this.newest.length) {
       this.newest = grown(this.newest);
@@ -169,7 +162,7 @@ export class WindowRing {
     const slab = this.slabOf(device);
     for (let skipped = Math.max(newest + 1, window - this.capacity + 1); skipped <= window; skipped += 1) {
       const at = this.offset(device, skipped);
-      slab.fill(NaN, at, at + FIELDS);
+      slab.fill(NaN, at, at + this.fields);
     }
   }
 
@@ -185,7 +178,7 @@ export class WindowRing {
 
   private offset(device: number, window: number): number {
     const place = ((window % this.capacity) + this.capacity) % this.capacity;
-    return ((device % DEVICES_PER_SLAB) * this.capacity + place) * FIELDS;
+    return ((device % DEVICES_PER_SLAB) * this.capacity + place) * this.fields;
   }
 }
 

@@ -12,7 +12,7 @@ import { Recalibration, type SavedRecalibration } from './recalibration';
  */
 
 /** Errors beyond so many tolerances count as this many: a miss is a miss, and one wild sensor must not set the scale. */
-const LARGEST_ERROR_IN_TOLERANCES = 4;
+const MAX_ERROR_IN_TOLERANCES = 4;
 
 /** What the held-out residuals are worth, in live observations. */
 const PRIOR_WEIGHT = 30;
@@ -55,9 +55,9 @@ export interface SavedErrors {
 
 /** One forecast and what came of it, as a version learns from it. */
 export interface Outcome {
-  /** prediction − actual in °C. */
+  /** prediction − actual, in the target's unit. */
   readonly error: number;
-  /** Forecast change of the mean in °C. */
+  /** Forecast change of the target's mean. */
   readonly change: number;
   /** `deviceFactor` when it was made. */
   readonly device: number;
@@ -76,13 +76,13 @@ export class VersionErrors {
   private changeWeight = new Float64Array(CHANGE_CLASSES);
   private readonly recalibration = new Recalibration();
 
-  /** @param residualStddev held-out residuals of the model in °C; null when there are none. */
+  /** @param residualStddev held-out residuals of the model in the target's unit; null when there are none. */
   constructor(
     private readonly residualStddev: number | null,
-    private readonly toleranceCelsius: number,
+    private readonly tolerance: number,
   ) {}
 
-  /** Standard deviation of residuals in °C: held-out ones first, live ones as they come; NaN while nothing is known. */
+  /** Standard deviation of residuals: held-out ones first, live ones as they come; NaN while nothing is known. */
   stddev(): number {
     if (this.residualStddev === null) return this.weight > 0 ? Math.sqrt(this.squareSum / this.weight) : NaN;
     const prior = this.residualStddev * this.residualStddev;
@@ -98,14 +98,14 @@ export class VersionErrors {
 
   /**
    * Raw probability that |error| is at most the tolerance, for a forecast with this factor; `stated` makes it honest.
-   * @param fallback mean absolute error in °C to start from when the model has no held-out residuals; NaN = unknown.
+   * @param fallback mean absolute error to start from when the model has no held-out residuals; NaN = unknown.
    * @returns NaN while nothing is known.
    */
   rawProbability(factor: number, fallback: number): number {
     const prior = this.residualStddev ?? fallback / MEAN_ABS_NORMAL;
     const priorWeight = prior >= 0 ? PRIOR_WEIGHT : 0;
     if (priorWeight + this.weight === 0) return NaN;
-    const priorShare = priorWeight === 0 ? 0 : normalWithin(this.toleranceCelsius / (factor * prior));
+    const priorShare = priorWeight === 0 ? 0 : normalWithin(this.tolerance / (factor * prior));
     return (priorWeight * priorShare + this.weightWithin(1 / factor)) / (priorWeight + this.weight);
   }
 
@@ -124,7 +124,7 @@ export class VersionErrors {
     const fromPriorAlone = this.weight === 0;
     this.fade();
     const sizes = outcomes.map(({ error }) =>
-      Math.min(Math.abs(error), LARGEST_ERROR_IN_TOLERANCES * this.toleranceCelsius),
+      Math.min(Math.abs(error), MAX_ERROR_IN_TOLERANCES * this.tolerance),
     );
     for (const size of sizes) {
       this.weight += 1;
@@ -134,7 +134,7 @@ export class VersionErrors {
     const mean = this.absoluteSum / this.weight;
     const relative = sizes.map((size) => (mean > 0 ? size / mean : 1));
     outcomes.forEach(({ error, change, device, factor }, i) => {
-      const u = Math.abs(error) / (factor * this.toleranceCelsius);
+      const u = Math.abs(error) / (factor * this.tolerance);
       const bin = Math.min(U_BINS - 1, Math.floor(placeOf(u)));
       this.histogram[bin] = (this.histogram[bin] ?? 0) + 1;
       const place = this.classOf(change);
@@ -144,7 +144,7 @@ export class VersionErrors {
     // What the prior got wrong is put right by what was seen; putting it right here as well would overshoot.
     if (fromPriorAlone) return relative;
     this.recalibration.learn(
-      outcomes.map(({ error, raw }) => ({ raw, correct: Math.abs(error) <= this.toleranceCelsius })),
+      outcomes.map(({ error, raw }) => ({ raw, correct: Math.abs(error) <= this.tolerance })),
     );
     return relative;
   }
@@ -190,7 +190,7 @@ export class VersionErrors {
   }
 
   private classOf(change: number): number {
-    const inTolerances = Math.abs(change) / this.toleranceCelsius;
+    const inTolerances = Math.abs(change) / this.tolerance;
     const place = CHANGE_EDGES.findIndex((edge) => inTolerances <= edge);
     return place < 0 ? CHANGE_EDGES.length : place;
   }

@@ -1,25 +1,25 @@
+import { ROW_LIMITS } from '../../contracts/limits';
+import { historyWindows, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
-import { HISTORY_WINDOWS, MAX_DEVICES_WITH_HISTORY } from '../limits';
 
 /** What a closed window leaves behind of a device; NaN = not measured. */
 export interface WindowMeans {
-  readonly avg: number;
-  readonly humidity: number;
-  readonly pressure: number;
-  /** Variance of the readings inside the window in °C²; NaN where it says nothing about the usual one. */
+  readonly target: number;
+  readonly covariates: readonly number[];
+  /** Variance of the target's readings inside the window, in its unit squared; NaN where it says nothing about the usual one. */
   readonly variance: number;
 }
 
 /** The past of a device as a snapshot brings it: newest first. */
 export interface DevicePast {
-  readonly avg: readonly (number | null)[];
-  readonly humidity: readonly (number | null)[];
-  readonly pressure: readonly (number | null)[];
+  readonly target: readonly (number | null)[];
+  readonly covariates: readonly (readonly (number | null)[])[];
+  /** Usual spread inside a window, in the target's unit. */
   readonly stddev: number | null;
 }
 
-/** All numbers kept of one device, for a checkpoint: `NUMBERS_OF_DEVICE` of them. */
+/** All numbers kept of one device, for a checkpoint: `DeviceHistory.numbersOfDevice` of them. */
 export type DeviceNumbers = Float64Array;
 
 /**
@@ -32,17 +32,27 @@ export class DeviceHistory {
   private slots = new Int32Array(0);
   private readonly freeSlots: number[] = [];
   private used = 0;
-  private numbers = new Float64Array(FIRST_SLOTS * NUMBERS_OF_DEVICE);
-  private readonly scratch: DeviceSeries = {
-    avg: new Float64Array(HISTORY_WINDOWS),
-    humidity: new Float64Array(HISTORY_WINDOWS),
-    pressure: new Float64Array(HISTORY_WINDOWS),
-  };
+  private numbers: Float64Array;
+  private readonly scratch: DeviceSeries;
+  private readonly windowMicros: Micros;
+  /** Windows kept of a device. */
+  private readonly windows: number;
+  /** Doubles of a device: what is kept of it as a whole, then its windows, sensor by sensor. */
+  readonly numbersOfDevice: number;
 
   constructor(
-    private readonly windowMicros: Micros,
-    private readonly capacity = MAX_DEVICES_WITH_HISTORY,
-  ) {}
+    task: Task,
+    private readonly capacity: number = ROW_LIMITS.devicesWithHistory,
+  ) {
+    this.windowMicros = task.windowMicros;
+    this.windows = historyWindows(task);
+    this.numbersOfDevice = SERIES + (1 + task.covariates.length) * this.windows;
+    this.numbers = new Float64Array(FIRST_SLOTS * this.numbersOfDevice);
+    this.scratch = {
+      target: new Float64Array(this.windows),
+      covariates: task.covariates.map(() => new Float64Array(this.windows)),
+    };
+  }
 
   /** Devices with a history. */
   get size(): number {
@@ -56,73 +66,72 @@ export class DeviceHistory {
   /** Start of the newest window known of the device; −Infinity when there is none. */
   newest(device: number): Micros {
     const slot = this.slotOf(device);
-    return slot === NONE ? -Infinity : (this.numbers[slot * NUMBERS_OF_DEVICE + NEWEST] ?? -Infinity);
+    return slot === NONE ? -Infinity : (this.numbers[slot * this.numbersOfDevice + NEWEST] ?? -Infinity);
   }
 
   /**
    * Take in the means of a closed window; false when there is no room for another device. A window that the seeded past
    * covers already changes nothing: first write wins, as everywhere.
    */
-  record(device: number, start: Micros, means: WindowMeans): boolean {
+  record(device: number, start: Micros, { target, covariates, variance }: WindowMeans): boolean {
     const slot = this.slotFor(device);
     if (slot === NONE) return false;
-    const at = slot * NUMBERS_OF_DEVICE;
+    const at = slot * this.numbersOfDevice;
     const newest = this.numbers[at + NEWEST] ?? -Infinity;
     if (start <= newest) return true;
-    this.shift(at, Math.min(HISTORY_WINDOWS, (start - newest) / this.windowMicros));
+    this.shift(at, Math.min(this.windows, (start - newest) / this.windowMicros));
     this.numbers[at + NEWEST] = start;
-    this.numbers[at + AVG + HISTORY_WINDOWS - 1] = means.avg;
-    this.numbers[at + HUMIDITY + HISTORY_WINDOWS - 1] = means.humidity;
-    this.numbers[at + PRESSURE + HISTORY_WINDOWS - 1] = means.pressure;
-    if (!Number.isNaN(means.variance)) this.learnVariance(at, means.variance);
+    let last = at + SERIES + this.windows - 1;
+    this.numbers[last] = target;
+    for (const mean of covariates) this.numbers[(last += this.windows)] = mean;
+    if (!Number.isNaN(variance)) this.learnVariance(at, variance);
     return true;
   }
 
   /** Start a device off with a past that ends with the window of `lastStart`. */
-  seed(device: number, lastStart: Micros, past: DevicePast): boolean {
+  seed(device: number, lastStart: Micros, { target, covariates, stddev }: DevicePast): boolean {
     const slot = this.slotFor(device);
     if (slot === NONE) return false;
-    const at = slot * NUMBERS_OF_DEVICE;
+    const at = slot * this.numbersOfDevice;
     this.numbers[at + NEWEST] = lastStart;
-    for (let back = 0; back < HISTORY_WINDOWS; back += 1) {
-      const place = at + HISTORY_WINDOWS - 1 - back;
-      this.numbers[place + AVG] = past.avg[back] ?? NaN;
-      this.numbers[place + HUMIDITY] = past.humidity[back] ?? NaN;
-      this.numbers[place + PRESSURE] = past.pressure[back] ?? NaN;
-    }
-    if (past.stddev !== null) {
-      this.numbers[at + VARIANCE] = past.stddev * past.stddev;
+    [target, ...covariates].forEach((means, sensor) => {
+      const last = at + SERIES + (sensor + 1) * this.windows - 1;
+      for (let back = 0; back < this.windows; back += 1) this.numbers[last - back] = means[back] ?? NaN;
+    });
+    if (stddev !== null) {
+      this.numbers[at + VARIANCE] = stddev * stddev;
       this.numbers[at + VARIANCE_WEIGHT] = 1;
     }
     return true;
   }
 
-  /** The device's windows, oldest first, the newest at `HISTORY_WINDOWS − 1`; valid until the next call. */
+  /** The device's windows, oldest first; valid until the next call. */
   series(device: number): DeviceSeries {
-    const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
-    this.scratch.avg.set(this.numbers.subarray(at + AVG, at + AVG + HISTORY_WINDOWS));
-    this.scratch.humidity.set(this.numbers.subarray(at + HUMIDITY, at + HUMIDITY + HISTORY_WINDOWS));
-    this.scratch.pressure.set(this.numbers.subarray(at + PRESSURE, at + PRESSURE + HISTORY_WINDOWS));
+    let from = this.slotOf(device) * this.numbersOfDevice + SERIES;
+    for (const series of [this.scratch.target, ...this.scratch.covariates]) {
+      series.set(this.numbers.subarray(from, from + this.windows));
+      from += this.windows;
+    }
     return this.scratch;
   }
 
   /** Mean of the newest window. */
-  latestAvg(device: number): number {
-    return this.numbers[this.slotOf(device) * NUMBERS_OF_DEVICE + AVG + HISTORY_WINDOWS - 1] ?? NaN;
+  latestMean(device: number): number {
+    return this.numbers[this.slotOf(device) * this.numbersOfDevice + SERIES + this.windows - 1] ?? NaN;
   }
 
-  /** Variance of readings inside a window that is usual for the device, in °C²; NaN when unknown. */
+  /** Variance of readings inside a window that is usual for the device, in the target's unit squared; NaN when unknown. */
   usualVariance(device: number): number {
-    const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
+    const at = this.slotOf(device) * this.numbersOfDevice;
     return (this.numbers[at + VARIANCE_WEIGHT] ?? 0) > 0 ? (this.numbers[at + VARIANCE] ?? NaN) : NaN;
   }
 
-  /** Mean size of the device's steps from window to window in °C; NaN without two windows in a row. */
+  /** Mean size of the device's steps from window to window, in the target's unit; NaN without two windows in a row. */
   meanStep(device: number): number {
-    const at = this.slotOf(device) * NUMBERS_OF_DEVICE + AVG;
+    const at = this.slotOf(device) * this.numbersOfDevice + SERIES;
     let sum = 0;
     let count = 0;
-    for (let i = 1; i < HISTORY_WINDOWS; i += 1) {
+    for (let i = 1; i < this.windows; i += 1) {
       const step = Math.abs((this.numbers[at + i] ?? NaN) - (this.numbers[at + i - 1] ?? NaN));
       if (Number.isNaN(step)) continue;
       sum += step;
@@ -133,14 +142,14 @@ export class DeviceHistory {
 
   /** Errors of forecasts for the device, each divided by the mean error of its version: decayed sum and weight. */
   relativeErrors(device: number): { readonly sum: number; readonly weight: number } {
-    const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
+    const at = this.slotOf(device) * this.numbersOfDevice;
     return { sum: this.numbers[at + ERROR_SUM] ?? 0, weight: this.numbers[at + ERROR_WEIGHT] ?? 0 };
   }
 
   learnRelativeError(device: number, relative: number): void {
     const slot = this.slotOf(device);
     if (slot === NONE) return;
-    const at = slot * NUMBERS_OF_DEVICE;
+    const at = slot * this.numbersOfDevice;
     this.numbers[at + ERROR_SUM] = (this.numbers[at + ERROR_SUM] ?? 0) * ERROR_MEMORY + relative;
     this.numbers[at + ERROR_WEIGHT] = (this.numbers[at + ERROR_WEIGHT] ?? 0) * ERROR_MEMORY + 1;
   }
@@ -154,17 +163,17 @@ export class DeviceHistory {
 
   /** A copy of all that is kept of the devices, one after the other. */
   save(devices: readonly number[]): Float64Array {
-    const saved = new Float64Array(devices.length * NUMBERS_OF_DEVICE);
+    const saved = new Float64Array(devices.length * this.numbersOfDevice);
     devices.forEach((device, i) => {
-      const at = this.slotOf(device) * NUMBERS_OF_DEVICE;
-      saved.set(this.numbers.subarray(at, at + NUMBERS_OF_DEVICE), i * NUMBERS_OF_DEVICE);
+      const at = this.slotOf(device) * this.numbersOfDevice;
+      saved.set(this.numbers.subarray(at, at + this.numbersOfDevice), i * this.numbersOfDevice);
     });
     return saved;
   }
 
   restore(device: number, numbers: DeviceNumbers): void {
     const slot = this.slotFor(device);
-    if (slot !== NONE) this.numbers.set(numbers, slot * NUMBERS_OF_DEVICE);
+    if (slot !== NONE) this.numbers.set(numbers, slot * this.numbersOfDevice);
   }
 
   private learnVariance(at: number, variance: number): void {
@@ -175,10 +184,9 @@ export class DeviceHistory {
   }
 
   private shift(at: number, windows: number): void {
-    for (const series of [AVG, HUMIDITY, PRESSURE]) {
-      const from = at + series;
-      this.numbers.copyWithin(from, from + windows, from + HISTORY_WINDOWS);
-      this.numbers.fill(NaN, from + HISTORY_WINDOWS - windows, from + HISTORY_WINDOWS);
+    for (let from = at + SERIES; from < at + this.numbersOfDevice; from += this.windows) {
+      this.numbers.copyWithin(from, from + windows, from + this.windows);
+      this.numbers.fill(NaN, from + this.windows - windows, from + this.windows);
     }
   }
 
@@ -196,14 +204,14 @@ export class DeviceHistory {
       larger.set(this.slots);
       this.slots = larger;
     }
-    if ((slot + 1) * NUMBERS_OF_DEVICE > this.numbers.length) {
+    if ((slot + 1) * this.numbersOfDevice > this.numbers.length) {
       const larger = new Float64Array(this.numbers.length * 2);
       larger.set(this.numbers);
       this.numbers = larger;
     }
     this.slots[device] = slot;
-    const at = slot * NUMBERS_OF_DEVICE;
-    this.numbers.fill(NaN, at, at + NUMBERS_OF_DEVICE);
+    const at = slot * this.numbersOfDevice;
+    this.numbers.fill(NaN, at, at + this.numbersOfDevice);
     this.numbers[at + NEWEST] = -Infinity;
     this.numbers[at + VARIANCE_WEIGHT] = 0;
     this.numbers[at + ERROR_SUM] = 0;
@@ -225,7 +233,5 @@ const VARIANCE = 1;
 const VARIANCE_WEIGHT = 2;
 const ERROR_SUM = 3;
 const ERROR_WEIGHT = 4;
-const AVG = 5;
-const HUMIDITY = AVG + HISTORY_WINDOWS;
-const PRESSURE = HUMIDITY + HISTORY_WINDOWS;
-export const NUMBERS_OF_DEVICE = PRESSURE + HISTORY_WINDOWS;
+/** Windows of the target, then of each covariate, oldest first. */
+const SERIES = 5;

@@ -5,10 +5,10 @@ export interface ForecastRequest {
   /** Start of the window that is forecast. */
   readonly window: number;
   readonly versions: readonly VersionId[];
-  /** Raw features [rows, FEATURES] as `writeFeatures` writes them, NaN where missing. */
+  /** Raw features [rows, inputs] as `writeFeatures` writes them, NaN where missing. */
   readonly features: Float32Array;
   readonly rows: number;
 }
 
-/** Forecast changes of the mean in °C, [versions, rows]. Must depend on the request alone: a replay asks again. */
+/** Forecast changes of the target's mean, [versions, rows]. Must depend on the request alone: a replay asks again. */
 export type Forecaster = (request: ForecastRequest) => Promise<Float32Array>;

@@ -1,13 +1,12 @@
-import { type Regime } from '../../contracts/blocks';
+import { type EvaluationColumns, type Regime } from '../../contracts/blocks';
 import { type VersionId } from '../../contracts/ids';
+import { ROW_LIMITS } from '../../contracts/limits';
+import { featureCount, historyWindows, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { writeFeatures } from '../../model/features';
-import { FEATURES } from '../../model/types';
 import { deviceFactor, type Outcome } from './confidence';
 import { type DeviceHistory } from './device-history';
 import { type ForecastRequest } from './forecaster';
-import { HISTORY_WINDOWS, PREDICTED_ANOMALY_Z, REGIME_SHARE_OF_TOLERANCE } from '../limits';
-import { type EvaluationColumns } from '../windows/rows';
 import { type DeviceSummary } from '../windows/summary';
 import { type ActiveVersion } from './versions';
 
@@ -25,7 +24,7 @@ export interface OutstandingForecasts {
 /** One version's forecasts, with all that it states of them beforehand. */
 export interface VersionOutlook {
   readonly version: VersionId;
-  /** Forecast mean in °C; NaN where the model gave none. */
+  /** Forecast mean of the target; NaN where the model gave none. */
   readonly prediction: Float64Array;
   /** Probability that |error| ≤ tolerance, before and after recalibration. */
   readonly raw: Float64Array;
@@ -43,18 +42,21 @@ export interface PlannedForecasts {
 
 /** Features of the devices that have the window before `window` and lags enough; undefined when there is nothing to ask. */
 export function planForecasts(
+  task: Task,
   window: Micros,
-  windowMicros: Micros,
   devicesInOrder: readonly number[],
   history: DeviceHistory,
   versions: readonly ActiveVersion[],
 ): PlannedForecasts | undefined {
   if (versions.length === 0) return undefined;
-  const candidates = devicesInOrder.filter((device) => history.newest(device) === window - windowMicros);
-  const features = new Float32Array(candidates.length * FEATURES);
+  const before = window - task.windowMicros;
+  const candidates = devicesInOrder.filter((device) => history.newest(device) === before);
+  const inputs = featureCount(task);
+  const latest = historyWindows(task) - 1;
+  const features = new Float32Array(candidates.length * inputs);
   const devices: number[] = [];
   for (const device of candidates) {
-    if (writeFeatures(history.series(device), HISTORY_WINDOWS - 1, features, devices.length * FEATURES))
+    if (writeFeatures(task, history.series(device), latest, features, devices.length * inputs))
       devices.push(device);
   }
   if (devices.length === 0) return undefined;
@@ -63,25 +65,25 @@ export function planForecasts(
     request: {
       window,
       versions: versions.map(({ version }) => version),
-      features: features.subarray(0, devices.length * FEATURES),
+      features: features.subarray(0, devices.length * inputs),
       rows: devices.length,
     },
   };
 }
 
 /** Turn the models' changes [versions, devices] into forecasts with their confidence, as known at this moment. */
-export function stateForecasts(
+export function makeForecasts(
   { request, devices }: PlannedForecasts,
   changes: Float32Array,
   history: DeviceHistory,
   versions: readonly ActiveVersion[],
-  toleranceCelsius: number,
+  tolerance: number,
 ): OutstandingForecasts {
-  const previous = Float64Array.from(devices, (device) => history.latestAvg(device));
+  const previous = Float64Array.from(devices, (device) => history.latestMean(device));
   const steps = devices.map((device) => history.meanStep(device));
   const known = steps
     .filter((step) => !Number.isNaN(step))
-    .map((step) => Math.min(step, LARGEST_STEP_IN_TOLERANCES * toleranceCelsius));
+    .map((step) => Math.min(step, MAX_STEP_IN_TOLERANCES * tolerance));
   const meanStep = known.length === 0 ? NaN : known.reduce((sum, step) => sum + step, 0) / known.length;
   const deviceFactors = Float64Array.from(devices, (device, i) =>
     deviceFactor(history.relativeErrors(device), relativeStep(steps[i] ?? NaN, meanStep)),
@@ -106,7 +108,7 @@ export function stateForecasts(
         raw,
         confidence: raw.map((probability) => errors.stated(probability)),
         margin: Float64Array.from(devices, (device) => {
-          return PREDICTED_ANOMALY_Z * Math.sqrt(stddev * stddev + history.usualVariance(device));
+          return ROW_LIMITS.predictedAnomalyZ * Math.sqrt(stddev * stddev + history.usualVariance(device));
         }),
       };
     }),
@@ -114,7 +116,7 @@ export function stateForecasts(
 }
 
 /** Steps beyond so many tolerances count as this many, so that one wild sensor does not make all others look calm. */
-const LARGEST_STEP_IN_TOLERANCES = 4;
+const MAX_STEP_IN_TOLERANCES = 4;
 
 /** Said while nothing at all is known: neither yes nor no. */
 const UNKNOWN_CONFIDENCE = 0.5;
@@ -133,7 +135,7 @@ export interface Comparison {
   readonly idOf: (device: number) => string;
   readonly versionOf: (version: VersionId) => ActiveVersion | undefined;
   readonly history: DeviceHistory;
-  readonly toleranceCelsius: number;
+  readonly tolerance: number;
   /** Rows are appended here. */
   readonly out: EvaluationColumns;
 }
@@ -145,7 +147,7 @@ export function evaluateForecasts({
   idOf,
   versionOf,
   history,
-  toleranceCelsius,
+  tolerance,
   out,
 }: Comparison): void {
   const actuals = forecasts.devices.map(actualOf);
@@ -167,12 +169,12 @@ export function evaluateForecasts({
       out.actual_result.push(actual.mean);
       out.error.push(error);
       out.loss.push(error * error);
-      out.is_correct.push(Math.abs(error) <= toleranceCelsius ? 1 : 0);
+      out.is_correct.push(Math.abs(error) <= tolerance ? 1 : 0);
       out.confidence.push(outlook.confidence[i] ?? NaN);
       out.persistence_error.push(previous - actual.mean);
       out.predicted_anomaly.push(predictedAnomaly(prediction, actual, outlook.margin[i] ?? NaN));
       out.actual_anomaly.push(actual.anomaly);
-      out.regime.push(regimeOf(actual.mean - previous, toleranceCelsius));
+      out.regime.push(regimeOf(actual.mean - previous, tolerance));
       outcomes.push({
         error,
         change: prediction - previous,
@@ -201,8 +203,8 @@ function predictedAnomaly(prediction: number, { min, max }: DeviceSummary, margi
 }
 
 /** `rising` or `falling` when the mean moved by more than half a tolerance from the window before. */
-function regimeOf(change: number, toleranceCelsius: number): Regime {
-  const edge = REGIME_SHARE_OF_TOLERANCE * toleranceCelsius;
+function regimeOf(change: number, tolerance: number): Regime {
+  const edge = ROW_LIMITS.regimeShareOfTolerance * tolerance;
   if (change > edge) return 'rising';
   return change < -edge ? 'falling' : 'steady';
 }

@@ -5,7 +5,7 @@ import { type VersionErrors } from './confidence';
 /** A version that one partition scores, from its first window on until it left force. */
 export interface ActiveVersion {
   readonly version: VersionId;
-  /** Held-out residuals in °C; null when the model has none. */
+  /** Held-out residuals in the target's unit; null when the model has none. */
   readonly residualStddev: number | null;
   /** First window that it is scored on; −Infinity = the first that closes. */
   readonly from: Micros;

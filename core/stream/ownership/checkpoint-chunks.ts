@@ -1,6 +1,6 @@
 import { type CheckpointPiece, checkpointPieceSchema } from '../../contracts/checkpoints';
 import { CHECKPOINT_PIECE_BYTES } from '../limits';
-import { parseJson } from '../parse/json';
+import { parseJson } from '../../contracts/validation';
 
 const LENGTH_BYTES = 4;
 

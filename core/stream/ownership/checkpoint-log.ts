@@ -5,8 +5,9 @@ import {
   type Decision,
   isPieceKey,
 } from '../../contracts/checkpoints';
+import { type IncomingRecord } from '../../platform/kafka';
 import { readPiece } from './checkpoint-chunks';
-import { parseJson } from '../parse/json';
+import { parseJson } from '../../contracts/validation';
 
 /** A decision and where it stands in the log. */
 export interface LoggedDecision {
@@ -130,4 +131,19 @@ function stored(group: readonly PieceInLog[]): StoredCheckpoint {
     logOffset: Math.max(...inOrder.map(({ logOffset }) => logOffset)),
     data: Buffer.concat(inOrder.map(({ bytes }) => bytes)),
   };
+}
+
+/** The logs of all partitions, as far as they have been read. */
+export class PartitionLogs {
+  private readonly byPartition = new Map<number, PartitionLog>();
+
+  of(partition: number): PartitionLog {
+    const known = this.byPartition.get(partition) ?? new PartitionLog();
+    this.byPartition.set(partition, known);
+    return known;
+  }
+
+  apply({ partition, offset, key, value }: IncomingRecord): void {
+    this.of(partition).apply(offset, key?.toString() ?? '', value);
+  }
 }

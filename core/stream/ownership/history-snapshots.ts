@@ -1,9 +1,11 @@
+import { type z } from 'zod';
 import { type HistoryChunk, historyChunkSchema } from '../../contracts/blocks';
+import { covariateColumns, type Sensors } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { type IncomingRecord, type Kafka } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
 import { type PartitionEngine } from '../engine';
-import { parseJson } from '../parse/json';
+import { parseJson } from '../../contracts/validation';
 
 /** `device-history` as far as it has been read: by partition and key, as compaction would leave it. */
 export interface DevicePasts {
@@ -16,10 +18,10 @@ export interface DevicePasts {
   close(): Promise<void>;
 }
 
-export async function followDevicePasts(kafka: Kafka, log: Logger): Promise<DevicePasts> {
+export async function followDevicePasts(kafka: Kafka, sensors: Sensors, log: Logger): Promise<DevicePasts> {
   const partitions = new Map<number, Snapshots>();
   const of = (partition: number): Snapshots => {
-    const known = partitions.get(partition) ?? new Snapshots();
+    const known = partitions.get(partition) ?? new Snapshots(sensors);
     partitions.set(partition, known);
     return known;
   };
@@ -57,10 +59,15 @@ interface KeptChunk {
 /** `device-history` of one partition, by key, as compaction would leave it. A snapshot counts when all of its chunks are there. */
 export class Snapshots {
   private readonly kept = new Map<string, KeptChunk>();
+  private readonly schema: z.ZodType<HistoryChunk>;
+
+  constructor(sensors: Sensors) {
+    this.schema = historyChunkSchema(sensors);
+  }
 
   keep({ offset, key, value }: Pick<IncomingRecord, 'offset' | 'key' | 'value'>): void {
     if (key === null || value === null) return;
-    const chunk = historyChunkSchema.safeParse(parseJson(value));
+    const chunk = this.schema.safeParse(parseJson(value));
     if (chunk.success) this.kept.set(key.toString(), { offset, chunk: chunk.data });
   }
 
@@ -93,13 +100,11 @@ export class Snapshots {
 
 /** A snapshot on another grid of windows says nothing about this one's means, and is left alone. */
 export function seedFromChunk(engine: PartitionEngine, chunk: HistoryChunk): void {
-  if (chunk.window_micros !== engine.settings.windowMicros) return;
-  for (const { device_id, avg, humidity_avg, pressure_avg, stddev } of chunk.devices) {
-    engine.seed(device_id, chunk.last_window_start, {
-      avg,
-      humidity: humidity_avg,
-      pressure: pressure_avg,
-      stddev,
-    });
+  const { task } = engine.settings;
+  if (chunk.window_micros !== task.windowMicros) return;
+  const columns = covariateColumns(task);
+  for (const { device_id, avg: target, stddev, ...means } of chunk.devices) {
+    const covariates = columns.map((name) => means[name] ?? []);
+    engine.seed(device_id, chunk.last_window_start, { target, covariates, stddev });
   }
 }

@@ -1,19 +1,22 @@
-import { REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
+import { type RejectReason } from '../../contracts/blocks';
 import { checkpointKeys, type CheckpointMessage, type Decision } from '../../contracts/checkpoints';
+import { type MalformedDetail } from '../../contracts/events';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { type DeployedVersion } from '../../model/deployments';
 import { type RawRecord } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
-import { type PartitionLog, type LoggedDecision } from './checkpoint-log';
+import { type PartitionLog } from './checkpoint-log';
+import { type StartingPoint } from './claims';
+import { LoggedDecisions, type SeedHistory } from './decisions';
 import { piecesOf } from './checkpoint-chunks';
 import { closeDueWindows, closeIdleWindows } from '../closing';
 import { type PartitionEngine } from '../engine';
-import { type MalformedDetail } from '../parse/event';
 import { type Forecaster } from '../forecasts/forecaster';
-import { EVENTS_PER_STATE, MAX_REJECTED_BYTES } from '../limits';
+import { EVENTS_PER_STATE } from '../limits';
 import { type Outbox } from './outbox';
 import { analysisBlocks, type ClosedWindow, evaluationBlocks } from '../windows/rows';
+import { ingestRecord, rejectMessage } from './source-records';
 import { encodeState } from './state-codec';
 
 /** What the owner of a partition works with. */
@@ -28,27 +31,12 @@ export interface OwnerContext {
   readonly inForce: () => readonly DeployedVersion[];
   /** Append to `stream-checkpoints` and wait until it has been read back; resolves with its offset. */
   readonly append: (key: string, message: CheckpointMessage) => Promise<number>;
-  readonly seedHistory: (engine: PartitionEngine, snapshot: string | null) => void;
+  readonly seedHistory: SeedHistory;
   /** Hash of the newest snapshot for the partition that is in the log by now; null without one. */
   readonly latestSnapshot: () => Promise<string | null>;
   readonly onClosed: (window: ClosedWindow) => void;
   readonly onMalformed: (detail: MalformedDetail) => void;
   readonly logger: Logger;
-}
-
-/** Where an owner starts reading, and from which source offset on it counts again. */
-export interface StartingPoint {
-  readonly rewind: number;
-  readonly next: number;
-  /** Decisions logged at or after this offset of the checkpoint log are not in the engine yet. */
-  readonly decisionsUntil: number;
-  /**
-   * Until this source offset has been read nothing new is decided: a predecessor may have got that far, and written blocks
-   * that a decision at an earlier place would contradict.
-   */
-  readonly decideFrom: number;
-  /** The past of the devices is in the engine. */
-  readonly seeded: boolean;
 }
 
 /** The partition belongs to somebody else by now. */
@@ -68,8 +56,7 @@ export class PartitionOwner {
   /** Kafka's timestamp of the latest record in milliseconds. */
   latestRecordMillis = NaN;
   private readonly rebuildUntil: number;
-  private readonly pendingIdle: LoggedDecision[] = [];
-  private seeded: boolean;
+  private readonly decisions: LoggedDecisions;
   private tail: Promise<unknown> = Promise.resolve();
   private windowsSinceCheckpoint = 0;
   private bytesSinceCheckpoint = 0;
@@ -83,9 +70,9 @@ export class PartitionOwner {
   ) {
     this.next = start.rewind;
     this.rebuildUntil = start.next;
-    this.seeded = start.seeded;
+    this.decisions = new LoggedDecisions(context.engine, context.seedHistory, start.seeded);
     for (const logged of context.log.decisions)
-      if (logged.logOffset >= start.decisionsUntil) this.takeUp(logged);
+      if (logged.logOffset >= start.decisionsUntil) this.decisions.apply(logged);
   }
 
   get partition(): number {
@@ -162,8 +149,8 @@ export class PartitionOwner {
         this.next = offset + 1;
         continue;
       }
-      if (!this.seeded) await this.seed();
-      if (this.pendingIdle.length > 0) await this.repeatIdleClosings(offset);
+      if (!this.decisions.hasSeeded) await this.seed();
+      if (this.decisions.isIdleClosingDue(offset)) await this.repeatIdleClosings(offset);
       const verdict = ingestRecord(engine, record, recordMicros, offset);
       this.bytesSinceCheckpoint += Math.max(0, record.valueLength ?? record.value?.length ?? 0);
       this.next = offset + 1;
@@ -171,7 +158,7 @@ export class PartitionOwner {
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.context.forecaster));
     }
     this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? NaN);
-    if (this.pendingIdle.length > 0) await this.repeatIdleClosings(this.next);
+    if (this.decisions.isIdleClosingDue(this.next)) await this.repeatIdleClosings(this.next);
   }
 
   /** Log which versions came into force or left it, and act on it. */
@@ -251,60 +238,30 @@ export class PartitionOwner {
   }
 
   private decisionsTaken(): number {
-    const last = this.context.log.decisions.filter((logged) => !this.pendingIdle.includes(logged)).at(-1);
-    return this.pendingIdle[0]?.logOffset ?? (last === undefined ? 0 : last.logOffset + 1);
-  }
-
-  /** Take over a decision that the log holds already. */
-  private takeUp(logged: LoggedDecision): void {
-    const { engine, seedHistory } = this.context;
-    const { decision } = logged;
-    switch (decision.type) {
-      case 'history':
-        if (!this.seeded) seedHistory(engine, decision.snapshot);
-        this.seeded = true;
-        return;
-      case 'activation':
-        engine.activate(decision.version, decision.residual_stddev, decision.from_window);
-        return;
-      case 'deactivation':
-        engine.deactivate(decision.version, decision.until_window);
-        return;
-      case 'idle':
-        this.pendingIdle.push(logged);
-        return;
-    }
+    const { pending } = this.decisions;
+    const last = this.context.log.decisions.filter((logged) => !pending.includes(logged)).at(-1);
+    return pending[0]?.logOffset ?? (last === undefined ? 0 : last.logOffset + 1);
   }
 
   /** Close again what was closed for idleness at or before `offset` the first time. */
-  private async repeatIdleClosings(offset: number): Promise<void> {
-    for (
-      let first = this.pendingIdle[0];
-      first?.decision.type === 'idle' && first.decision.offset <= offset;
-      first = this.pendingIdle[0]
-    ) {
-      this.pendingIdle.shift();
-      await this.emit(closeIdleWindows(this.context.engine, this.context.forecaster));
-    }
+  private repeatIdleClosings(offset: number): Promise<void> {
+    return this.emit(this.decisions.closeIdle(offset, this.context.forecaster));
   }
 
   private async seed(): Promise<void> {
-    const { engine, partition, epoch } = this.context;
+    const { partition, epoch } = this.context;
     const snapshot = await this.context.latestSnapshot();
-    await this.decide(checkpointKeys.history(partition, epoch), {
-      type: 'history',
-      partition,
-      epoch,
-      snapshot,
-    });
-    this.context.seedHistory(engine, snapshot);
-    this.seeded = true;
+    const decision: Decision = { type: 'history', partition, epoch, snapshot };
+    const logOffset = await this.decide(checkpointKeys.history(partition, epoch), decision);
+    this.decisions.apply({ logOffset, decision });
   }
 
-  private async decide(key: string, decision: Decision): Promise<void> {
-    await this.context.append(key, decision);
+  /** @returns the decision's offset in the log. */
+  private async decide(key: string, decision: Decision): Promise<number> {
+    const logOffset = await this.context.append(key, decision);
     if (!this.isOwner)
       throw new OwnershipLost(`partition ${this.partition} has a higher epoch than ${this.epoch}`);
+    return logOffset;
   }
 
   private async emit(closing: AsyncGenerator<ClosedWindow>): Promise<void> {
@@ -326,35 +283,11 @@ export class PartitionOwner {
   }
 
   private reject(record: RawRecord, reason: RejectReason): void {
-    const { engine, partition, epoch, outbox, onMalformed } = this.context;
+    const { engine, outbox, onMalformed } = this.context;
     if (reason === 'malformed' && engine.detail !== undefined) onMalformed(engine.detail);
-    const value = record.value ?? Buffer.alloc(0);
-    outbox.push(TOPICS.rejects.name, {
-      key: `${partition}/${record.offset}`,
-      partition,
-      value: value.length > MAX_REJECTED_BYTES ? value.subarray(0, MAX_REJECTED_BYTES) : value,
-      timestampMillis: Number(record.timestamp),
-      headers: {
-        [REJECT_HEADERS.reason]: reason,
-        [REJECT_HEADERS.partition]: String(partition),
-        [REJECT_HEADERS.offset]: String(record.offset),
-        [REJECT_HEADERS.detail]: engine.detail ?? '',
-        [REJECT_HEADERS.size]: String(value.length),
-        [REJECT_HEADERS.epoch]: String(epoch),
-      },
-    });
+    outbox.push(
+      TOPICS.rejects.name,
+      rejectMessage(record, { ...this.context, reason, detail: engine.detail }),
+    );
   }
-}
-
-/** Where the record says in which buffer its value lies, no view of it is made. */
-function ingestRecord(
-  engine: PartitionEngine,
-  record: RawRecord,
-  recordMicros: number,
-  offset: number,
-): Verdict {
-  const { response, valueStart, valueLength } = record;
-  if (response === undefined || valueStart === undefined || valueLength === undefined || valueLength < 0)
-    return engine.ingest(record.value, recordMicros, offset);
-  return engine.ingest(response, recordMicros, offset, valueStart, valueStart + valueLength);
 }

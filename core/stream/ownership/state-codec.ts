@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
 import { versionIdSchema } from '../../contracts/ids';
+import { DEFAULT_TASK } from '../../contracts/task';
 import { microsSchema } from '../../contracts/time';
-import { parseOrThrow } from '../../contracts/validation';
-import { NUMBERS_OF_DEVICE } from '../forecasts/device-history';
+import { parseJson, parseOrThrow } from '../../contracts/validation';
 import { type PartitionEngine } from '../engine';
 import { type OutstandingForecasts } from '../forecasts/forecasts';
-import { parseJson } from '../parse/json';
 
 /** Raised when the layout changes; a checkpoint of another layout is passed over, and recovery reads further back. */
 const LAYOUT = 1;
@@ -59,7 +58,7 @@ const headerSchema = z.object({
       }),
     }),
   ),
-  /** Devices with a history, in order; `NUMBERS_OF_DEVICE` numbers each follow in the body. */
+  /** Devices with a history, in order; `numbersOfDevice` numbers each follow in the body. */
   devices: z.array(z.string()),
   /** Forecasts that wait; indexes into `devices`. Their tables follow in the body. */
   outstanding: z
@@ -79,7 +78,7 @@ const OUTLOOK_TABLES = ['prediction', 'raw', 'confidence', 'factor', 'margin'] a
 export function encodeState(engine: PartitionEngine, position: CheckpointPosition): Buffer {
   const devices = engine.devices.inOrder().filter((device) => engine.history.has(device));
   const place = new Map(devices.map((device, i) => [device, i]));
-  const { outstanding } = engine;
+  const { outstanding } = engine.evaluator;
   const header: Header = {
     layout: LAYOUT,
     position,
@@ -87,7 +86,7 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     counts: engine.counts,
     latest_event: finiteOrNull(engine.latestEvent),
     closed_until: finiteOrNull(engine.closedUntil),
-    opened: engine.hasOpened,
+    opened: engine.opened,
     versions: engine.versions.map(({ version, residualStddev, from, until, errors }) => ({
       version,
       residual_stddev: residualStddev,
@@ -135,10 +134,10 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
     'a checkpoint',
     'InvalidData',
   );
-  if (header.settings !== settingsOf(engine)) {
+  if (header.settings !== settingsOf(engine) && header.settings !== formerSettingsOf(engine)) {
     throw new FedloopError('InvalidData', 'a checkpoint was made under other settings of the stream');
   }
-  const body = bodyOf(bytes.subarray(4 + headerLength), header);
+  const body = bodyOf(bytes.subarray(4 + headerLength), header, engine.history.numbersOfDevice);
   let at = 0;
   const take = (length: number): Float64Array => body.slice(at, (at += length));
 
@@ -154,18 +153,19 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
     active?.errors.restore(errors);
     if (active !== undefined && until !== null) active.until = until;
   }
-  const devices = header.devices.map((id) => engine.restoreDevice(id, take(NUMBERS_OF_DEVICE)));
-  if (header.outstanding !== null) engine.outstanding = outstandingOf(header.outstanding, devices, take);
+  const devices = header.devices.map((id) => engine.restoreDevice(id, take(engine.history.numbersOfDevice)));
+  if (header.outstanding !== null)
+    engine.evaluator.outstanding = outstandingOf(header.outstanding, devices, take);
   return header.position;
 }
 
 /** @throws FedloopError `InvalidData` when the tables are not as long as the header says. */
-function bodyOf(bytes: Buffer, { devices, outstanding }: Header): Float64Array {
+function bodyOf(bytes: Buffer, { devices, outstanding }: Header, numbersOfDevice: number): Float64Array {
   const forecasts =
     outstanding === null
       ? 0
       : outstanding.devices.length * (2 + OUTLOOK_TABLES.length * outstanding.versions.length);
-  const numbers = devices.length * NUMBERS_OF_DEVICE + forecasts;
+  const numbers = devices.length * numbersOfDevice + forecasts;
   if (bytes.length !== numbers * Float64Array.BYTES_PER_ELEMENT) {
     throw new FedloopError(
       'InvalidData',
@@ -197,9 +197,24 @@ function outstandingOf(
   };
 }
 
+/** Everything that a state depends on, as text. */
 function settingsOf({ settings }: PartitionEngine): string {
-  const { windowMicros, watermarkMicros, futureMicros, toleranceCelsius } = settings;
-  return JSON.stringify([windowMicros, watermarkMicros, futureMicros, toleranceCelsius]);
+  const { task, watermarkMicros, futureMicros } = settings;
+  return JSON.stringify([task, watermarkMicros, futureMicros]);
+}
+
+/** The same as checkpoints have it from when there was one task; null for any other. */
+function formerSettingsOf({ settings }: PartitionEngine): string | null {
+  const { task, watermarkMicros, futureMicros } = settings;
+  const { windowMicros, target } = task;
+  const former = {
+    ...DEFAULT_TASK,
+    windowMicros,
+    target: { ...DEFAULT_TASK.target, tolerance: target.tolerance },
+  };
+  return JSON.stringify(former) === JSON.stringify(task)
+    ? JSON.stringify([windowMicros, watermarkMicros, futureMicros, target.tolerance])
+    : null;
 }
 
 function finiteOrNull(value: number): number | null {

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto';
+
 /** Label of a reading: 1 = known to be anomalous, 0 = known not to be, −1 = the event does not say. */
 export type Label = -1 | 0 | 1;
 
 /**
  * One event, read. There is one of these a parser, filled again for each event, because an object an event is what a
- * fast stream cannot afford. Temperature in °C, humidity in %, pressure in hPa; NaN = not in the event.
+ * fast stream cannot afford.
  */
 export interface EventFields {
   /** UTF-8 of the device id: `idBytes[idStart, idEnd)`; valid until the next event is read. */
@@ -13,60 +15,41 @@ export interface EventFields {
   /** `hashOfId` of those bytes. */
   idHash: number;
   micros: number;
-  temperature: number;
-  humidity: number;
-  pressure: number;
+  /** Readings in their sensors' units, in the task's order, the target first; NaN = not in the event. */
+  readonly values: Float64Array;
   label: Label;
   /** The event's own `record_timestamp`: what Kafka would have stamped on it, in a file that is replayed. */
   recordMicros: number;
 }
 
-/** Why bytes are no event. The set is closed, so that it can be a header's value and a metric's label. */
-export const MALFORMED_DETAILS = [
-  'empty',
-  'too-large',
-  'not-utf8',
-  'not-json',
-  'nested-too-deep',
-  'not-an-object',
-  'duplicate-key',
-  'forbidden-key',
-  'missing-device-id',
-  'bad-device-id',
-  'missing-timestamp',
-  'bad-timestamp',
-  'bad-record-timestamp',
-  'missing-temperature',
-  'bad-temperature',
-  'bad-humidity',
-  'bad-pressure',
-  'bad-label',
-  /** A good event that would have gone over a bound on the state: see limits.ts. */
-  'over-limit',
-] as const;
-export type MalformedDetail = (typeof MALFORMED_DETAILS)[number];
-
-export function emptyEvent(): EventFields {
+export function emptyEvent(sensors: number): EventFields {
   return {
     idBytes: new Uint8Array(0),
     idStart: 0,
     idEnd: 0,
     idHash: HASH_START,
     micros: NaN,
-    temperature: NaN,
-    humidity: NaN,
-    pressure: NaN,
+    values: new Float64Array(sensors).fill(NaN),
     label: -1,
     recordMicros: NaN,
   };
 }
 
-/** FNV-1a in 32 bits (Fowler, Noll, Vo): cheap a byte at a time while the id is scanned anyway. */
-export const HASH_START = 0x811c9dc5 | 0;
+/**
+ * FNV-1a in 32 bits (Fowler, Noll, Vo): cheap a byte at a time while the id is scanned anyway. It starts from a number that each process
+ * draws anew, so that nobody can choose ids that all fall into one slot. Nothing that is written depends on it.
+ */
+export const HASH_START = randomInt(2 ** 32) | 0;
 export const HASH_FACTOR = 0x01000193;
+
+/** Spread a hash's high bits over its low ones, which choose the slot (Appleby's MurmurHash3): FNV lets similar ids agree in those. */
+export function finishHash(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return mixed ^ (mixed >>> 13);
+}
 
 export function hashOfId(bytes: Uint8Array, start: number, end: number): number {
   let hash = HASH_START;
   for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (bytes[at] ?? 0), HASH_FACTOR);
-  return hash;
+  return finishHash(hash);
 }

@@ -1,4 +1,4 @@
-import { MAX_EVENT_BYTES } from '../limits';
+import { ROW_LIMITS } from '../../contracts/limits';
 
 const NEWLINE = 0x0a;
 
@@ -31,7 +31,7 @@ class BegunLine {
   }
 
   add(part: Uint8Array): void {
-    const room = MAX_EVENT_BYTES + 1 - this.bytes;
+    const room = ROW_LIMITS.eventBytes + 1 - this.bytes;
     if (room <= 0 || part.length === 0) return;
     this.parts.push(part.subarray(0, room));
     this.bytes += Math.min(part.length, room);

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { type EventFields, hashOfId, type Label, type MalformedDetail } from './event';
-import { MAX_DEVICE_ID_LENGTH, MAX_EVENT_DEPTH, MAX_READING } from '../limits';
+import { type MalformedDetail } from '../../contracts/events';
+import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
+import { type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
+import { type EventFields, hashOfId, type Label } from './event';
 import { microsOfIso, microsOfMillis } from './timestamps';
 
 /** Keys that could reach an object's prototype in some later program; no sensor has a field of that name. */
@@ -21,60 +23,76 @@ const BYTES = new TextEncoder();
  * The thorough way to read an event: any JSON object with the fields of an event, in any spelling that JSON allows;
  * fields that an event does not have are ignored. Every fault has its name.
  */
-export function parseCarefully(bytes: Uint8Array, event: EventFields): MalformedDetail | undefined {
-  if (!isUtf8(bytes)) return 'not-utf8';
-  const outline = outlineOf(bytes);
-  if (outline.depth > MAX_EVENT_DEPTH) return 'nested-too-deep';
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(TEXT.decode(bytes));
-  } catch {
-    return 'not-json';
+export class StrictParser {
+  private readonly target: SensorName;
+  private readonly covariates: readonly SensorName[];
+
+  constructor(sensors: Sensors) {
+    this.target = sensors.target.sensor;
+    this.covariates = sensorsOf(sensors).slice(1);
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not-an-object';
-  const keys = keysIn(parsed);
-  if (keys.forbidden) return 'forbidden-key';
-  // JSON.parse keeps the last of equal keys: fewer keys in the value than colons in the text means that one was lost.
-  if (keys.count !== outline.colons) return 'duplicate-key';
-  return readFields(new Map(Object.entries(parsed)), event);
+
+  parse(bytes: Uint8Array, event: EventFields): MalformedDetail | undefined {
+    if (!isUtf8(bytes)) return 'not-utf8';
+    const outline = outlineOf(bytes);
+    if (outline.depth > ROW_LIMITS.eventDepth) return 'nested-too-deep';
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(TEXT.decode(bytes));
+    } catch {
+      return 'not-json';
+    }
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not-an-object';
+    const keys = keysIn(parsed);
+    if (keys.forbidden) return 'forbidden-key';
+    // JSON.parse keeps the last of equal keys: fewer keys in the value than colons in the text means that one was lost.
+    if (keys.count !== outline.colons) return 'duplicate-key';
+    const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(parsed));
+    return readId(fields, event) ?? readTimes(fields, event) ?? this.readReadings(fields, event);
+  }
+
+  private readReadings(
+    fields: ReadonlyMap<string, unknown>,
+    event: EventFields,
+  ): MalformedDetail | undefined {
+    const named = fields.get(this.target);
+    const data = fields.get('data');
+    if (isAbsent(named) && isAbsent(data)) return `missing-${this.target}`;
+    const readings = [named, data].filter((value) => !isAbsent(value)).map(readingOf);
+    if (readings.some(Number.isNaN)) return `bad-${this.target}`;
+    event.values[0] = readings[0] ?? NaN;
+    for (const [index, sensor] of this.covariates.entries()) {
+      const value = fields.get(sensor);
+      const reading = isAbsent(value) ? NaN : readingOf(value);
+      if (Number.isNaN(reading) && !isAbsent(value)) return `bad-${sensor}`;
+      event.values[index + 1] = reading;
+    }
+    const label = labelOf(fields.get('label'));
+    if (label === undefined) return 'bad-label';
+    event.label = label;
+    return undefined;
+  }
 }
 
-function readFields(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
+function readId(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
   const id = fields.get('device_id');
   if (isAbsent(id)) return 'missing-device-id';
-  if (typeof id !== 'string' || id.length === 0 || id.length > MAX_DEVICE_ID_LENGTH || hasLoneSurrogate(id))
-    return 'bad-device-id';
+  if (typeof id !== 'string' || !isDeviceIdLength(id) || hasLoneSurrogate(id)) return 'bad-device-id';
   event.idBytes = BYTES.encode(id);
   event.idStart = 0;
   event.idEnd = event.idBytes.length;
   event.idHash = hashOfId(event.idBytes, 0, event.idEnd);
+  return undefined;
+}
 
+function readTimes(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
   const timestamp = fields.get('timestamp');
   if (isAbsent(timestamp)) return 'missing-timestamp';
   event.micros = microsOf(timestamp);
   if (Number.isNaN(event.micros)) return 'bad-timestamp';
-  const recordTimestamp = fields.get('record_timestamp');
-  event.recordMicros = isAbsent(recordTimestamp) ? NaN : microsOf(recordTimestamp);
-  if (!isAbsent(recordTimestamp) && Number.isNaN(event.recordMicros)) return 'bad-record-timestamp';
-
-  const temperature = fields.get('temperature');
-  const data = fields.get('data');
-  if (isAbsent(temperature) && isAbsent(data)) return 'missing-temperature';
-  const readings = [temperature, data].filter((value) => !isAbsent(value)).map(readingOf);
-  if (readings.some(Number.isNaN)) return 'bad-temperature';
-  event.temperature = readings[0] ?? NaN;
-
-  const humidity = fields.get('humidity');
-  event.humidity = isAbsent(humidity) ? NaN : readingOf(humidity);
-  if (!isAbsent(humidity) && Number.isNaN(event.humidity)) return 'bad-humidity';
-  const pressure = fields.get('pressure');
-  event.pressure = isAbsent(pressure) ? NaN : readingOf(pressure);
-  if (!isAbsent(pressure) && Number.isNaN(event.pressure)) return 'bad-pressure';
-
-  const label = labelOf(fields.get('label'));
-  if (label === undefined) return 'bad-label';
-  event.label = label;
-  return undefined;
+  const stamped = fields.get('record_timestamp');
+  event.recordMicros = isAbsent(stamped) ? NaN : microsOf(stamped);
+  return Number.isNaN(event.recordMicros) && !isAbsent(stamped) ? 'bad-record-timestamp' : undefined;
 }
 
 /** null says "no value" in most producers' JSON; it is treated as a field that was left out. */
@@ -91,7 +109,7 @@ function microsOf(value: unknown): number {
 
 /** A number that a reading can be, −0 as 0; NaN for everything else, numbers written as strings included. */
 function readingOf(value: unknown): number {
-  return typeof value === 'number' && Math.abs(value) <= MAX_READING ? value + 0 : NaN;
+  return typeof value === 'number' && Math.abs(value) <= ROW_LIMITS.reading ? value + 0 : NaN;
 }
 
 function labelOf(value: unknown): Label | undefined {

@@ -1,14 +1,15 @@
 import { type RejectReason } from '../../contracts/blocks';
 import { isPieceKey } from '../../contracts/checkpoints';
 import { FedloopError } from '../../contracts/errors';
+import { type MalformedDetail } from '../../contracts/events';
 import { TOPICS } from '../../contracts/topics';
 import { type Deployments } from '../../model/deployments';
 import { type IncomingRecord, type Kafka, type PartitionOffsets } from '../../platform/kafka';
 import { silentLogger } from '../../platform/log';
-import { PartitionLog } from '../ownership/checkpoint-log';
-import { followDevicePasts } from '../ownership/history-snapshots';
+import { PartitionLogs } from '../ownership/checkpoint-log';
+import { type DevicePasts, followDevicePasts } from '../ownership/history-snapshots';
 import { type Counts, PartitionEngine } from '../engine';
-import { type MalformedDetail } from '../parse/event';
+import { type Forecaster } from '../forecasts/forecaster';
 import { modelForecaster } from '../forecasts/model-forecaster';
 import { LogReplay, type SourceRecord } from './replay-log';
 import { type ClosedWindow } from '../windows/rows';
@@ -40,19 +41,13 @@ export interface ReplayedPartition {
  * The decisions of every partition as the log has them now.
  * State is left out: what is recomputed from the first event on needs none.
  */
-export async function readDecisions(kafka: Kafka): Promise<ReadonlyMap<number, PartitionLog>> {
-  const logs = new Map<number, PartitionLog>();
+export async function readDecisions(kafka: Kafka): Promise<PartitionLogs> {
+  const logs = new PartitionLogs();
   const tail = await kafka.tail({
     topic: TOPICS.checkpoints.name,
     from: 'start',
     onRecords(records) {
-      for (const { partition, offset, key, value } of records) {
-        const name = key?.toString() ?? '';
-        if (isPieceKey(name)) continue;
-        const log = logs.get(partition) ?? new PartitionLog();
-        logs.set(partition, log);
-        log.apply(offset, name, value);
-      }
+      for (const record of records) if (!isPieceKey(record.key?.toString() ?? '')) logs.apply(record);
     },
   });
   await tail.caughtUp;
@@ -60,19 +55,21 @@ export async function readDecisions(kafka: Kafka): Promise<ReadonlyMap<number, P
   return logs;
 }
 
+export interface EventLogOptions {
+  readonly kafka: Kafka;
+  readonly deployments: Deployments;
+  readonly decisions: PartitionLogs;
+  readonly ends: readonly PartitionOffsets[];
+  readonly reader: LogReader;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Replay `edge-iiot-stream` from its first event up to `ends` through the pure core, under the decisions that were logged.
  * Partitions take turns: the reader is called for one thing at a time. What is returned is in the order of partitions.
  * @throws FedloopError `InvalidData` when events, or a snapshot that the devices began with, are no longer in their logs.
  */
-export async function replayEventLog(options: {
-  readonly kafka: Kafka;
-  readonly deployments: Deployments;
-  readonly decisions: ReadonlyMap<number, PartitionLog>;
-  readonly ends: readonly PartitionOffsets[];
-  readonly reader: LogReader;
-  readonly signal: AbortSignal;
-}): Promise<readonly ReplayedPartition[]> {
+export async function replayEventLog(options: EventLogOptions): Promise<readonly ReplayedPartition[]> {
   const { kafka, deployments, ends, reader, signal } = options;
   for (const { partition, low } of ends) {
     if (low > 0)
@@ -82,59 +79,78 @@ export async function replayEventLog(options: {
         { hint: 'Only a deployment that keeps its whole event log can be verified.' },
       );
   }
-  const forecasts = modelForecaster((version) => deployments.find(version)?.model);
-  const pasts = await followDevicePasts(kafka, silentLogger());
+  const models = modelForecaster((version) => deployments.find(version)?.model);
+  const pasts = await followDevicePasts(kafka, deployments.settings().task, silentLogger());
   try {
     const replays = new Map(
-      ends.map(({ partition, high }) => {
-        const engine = new PartitionEngine(partition, deployments.settings());
-        const rejected: {
-          record: SourceRecord;
-          reason: RejectReason;
-          detail: MalformedDetail | undefined;
-        }[] = [];
-        const replay = new LogReplay({
-          engine,
-          decisions: options.decisions.get(partition)?.decisions ?? [],
-          forecaster: forecasts.forecast,
-          seedHistory(seeded, snapshot) {
-            if (!pasts.seed(seeded, snapshot))
-              throw new FedloopError(
-                'InvalidData',
-                `${TOPICS.history.name} no longer has the snapshot that the devices of partition ${partition} began with`,
-              );
-          },
-          onVerdict(record, verdict) {
-            if (verdict !== 'windowed') rejected.push({ record, reason: verdict, detail: engine.detail });
-          },
-        });
-        return [partition, { high, engine, replay, rejected }] as const;
-      }),
+      ends.map((end) => [end.partition, new PartitionReplay(end, options, models.forecast, pasts)]),
     );
     let events = 0;
     const take = async (records: readonly IncomingRecord[]): Promise<void> => {
-      const known = replays.get(records[0]?.partition ?? -1);
-      if (known === undefined) return;
-      const wanted = records.filter(({ offset }) => offset < known.high);
-      for await (const window of known.replay.take(wanted)) await reader.window(window);
-      for (const { record, reason, detail } of known.rejected.splice(0))
-        await reader.reject(known.engine.partition, record, reason, detail);
-      events += wanted.length;
+      events += (await replays.get(records[0]?.partition ?? -1)?.take(records, reader)) ?? 0;
       reader.progress(events);
     };
     await readSource(kafka, take, signal);
-    for (const { replay } of replays.values())
-      for await (const window of replay.end()) await reader.window(window);
-    return [...replays.values()]
-      .map(({ engine, high }) => ({
-        next: high,
-        partition: engine.partition,
-        counts: { ...engine.counts },
-        openReadings: engine.open.readings,
-      }))
-      .sort((a, b) => a.partition - b.partition);
+    const replayed: ReplayedPartition[] = [];
+    for (const replay of replays.values()) replayed.push(await replay.end(reader));
+    return replayed.sort((a, b) => a.partition - b.partition);
   } finally {
-    await Promise.all([pasts.close(), forecasts.release()]);
+    await Promise.all([pasts.close(), models.release()]);
+  }
+}
+
+/** One partition's rows, computed once more. */
+class PartitionReplay {
+  private readonly engine: PartitionEngine;
+  private readonly replay: LogReplay;
+  /** Of the records that are being taken in. */
+  private rejected: {
+    readonly record: SourceRecord;
+    readonly reason: RejectReason;
+    readonly detail: MalformedDetail | undefined;
+  }[] = [];
+
+  constructor(
+    private readonly source: PartitionOffsets,
+    { deployments, decisions }: EventLogOptions,
+    forecaster: Forecaster,
+    pasts: DevicePasts,
+  ) {
+    const { partition } = source;
+    const engine = new PartitionEngine(partition, deployments.settings());
+    this.engine = engine;
+    this.replay = new LogReplay({
+      engine,
+      decisions: decisions.of(partition).decisions,
+      forecaster,
+      seedHistory(seeded, snapshot) {
+        if (!pasts.seed(seeded, snapshot))
+          throw new FedloopError(
+            'InvalidData',
+            `${TOPICS.history.name} no longer has the snapshot that the devices of partition ${partition} began with`,
+          );
+      },
+      onVerdict: (record, reason) => {
+        if (reason !== 'windowed') this.rejected.push({ record, reason, detail: engine.detail });
+      },
+    });
+  }
+
+  /** @returns how many of the records counted: those before the partition's end. */
+  async take(records: readonly IncomingRecord[], reader: LogReader): Promise<number> {
+    const wanted = records.filter(({ offset }) => offset < this.source.high);
+    for await (const window of this.replay.take(wanted)) await reader.window(window);
+    const { partition } = this.source;
+    for (const { record, reason, detail } of this.rejected.splice(0))
+      await reader.reject(partition, record, reason, detail);
+    return wanted.length;
+  }
+
+  async end(reader: LogReader): Promise<ReplayedPartition> {
+    for await (const window of this.replay.end()) await reader.window(window);
+    const { counts, open } = this.engine;
+    const { partition, high: next } = this.source;
+    return { partition, next, counts: { ...counts }, openReadings: open.readings };
   }
 }
 

@@ -1,13 +1,14 @@
 import { type RejectReason } from '../../contracts/blocks';
+import { type MalformedDetail } from '../../contracts/events';
 import { type StreamSettings } from '../../contracts/settings';
+import { type Sensors } from '../../contracts/task';
 import { partitionOf } from '../../platform/kafka';
-import { assertAffordable } from '../windows/affordable';
 import { closeDueWindows, flushWindows } from '../closing';
 import { DeviceTable } from '../windows/device-table';
 import { type Counts, PartitionEngine } from '../engine';
-import { emptyEvent, type MalformedDetail } from '../parse/event';
+import { emptyEvent } from '../parse/event';
 import { type Forecaster } from '../forecasts/forecaster';
-import { parseEvent } from '../parse/parse';
+import { EventParser } from '../parse/parse';
 import { type ClosedWindow } from '../windows/rows';
 
 export interface ReplayOptions {
@@ -43,13 +44,12 @@ export async function replayLines(
   options: ReplayOptions,
   output: ReplayOutput,
 ): Promise<ReplaySummary> {
-  assertAffordable(options.settings);
   const engines = Array.from({ length: options.partitions }, (_, partition) => {
     const engine = new PartitionEngine(partition, options.settings);
     for (const version of options.versions) engine.activate(version, options.residualStddev, null);
     return engine;
   });
-  const route = options.partitions === 1 ? () => 0 : routeByDevice(options.partitions);
+  const route = options.partitions === 1 ? () => 0 : routeByDevice(options.settings.task, options.partitions);
   let line = 0;
   for await (const some of lines) {
     for (const bytes of some) {
@@ -72,12 +72,13 @@ export async function replayLines(
 }
 
 /** Partition of each event by its device; what is no event goes to the first. */
-function routeByDevice(partitions: number): (bytes: Uint8Array) => number {
-  const event = emptyEvent();
+function routeByDevice(sensors: Sensors, partitions: number): (bytes: Uint8Array) => number {
+  const parser = new EventParser(sensors);
+  const event = emptyEvent(1 + sensors.covariates.length);
   const devices = new DeviceTable();
   const partitionOfDevice: number[] = [];
   return (bytes) => {
-    if (parseEvent(bytes, event) !== undefined) return 0;
+    if (parser.parse(bytes, event) !== undefined) return 0;
     const { idBytes, idStart, idEnd, idHash } = event;
     let device = devices.find(idBytes, idStart, idEnd, idHash);
     if (device < 0) {

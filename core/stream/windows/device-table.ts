@@ -1,3 +1,5 @@
+import { hashOfId } from '../parse/event';
+
 /**
  * Devices of one partition: id bytes ↔ a small whole number, under which every other table keeps what belongs to the
  * device. Looked up straight from an event's bytes, so that the hot path makes no string. Numbers of forgotten devices
@@ -19,11 +21,6 @@ export class DeviceTable {
 
   get size(): number {
     return this.count;
-  }
-
-  /** One more than the highest number ever given out: how long tables by device have to be. */
-  get span(): number {
-    return this.ids.length;
   }
 
   /** The device whose UTF-8 id is `bytes[start, end)`, or −1. `hash` is `hashOfId` of the same bytes. */
@@ -51,6 +48,14 @@ export class DeviceTable {
     this.order = undefined;
     this.insert(device);
     return device;
+  }
+
+  /** Number of the device with this id; a new one where it has none. */
+  numberOf(id: string): number {
+    const bytes = UTF8.encode(id);
+    const hash = hashOfId(bytes, 0, bytes.length);
+    const known = this.find(bytes, 0, bytes.length, hash);
+    return known === EMPTY ? this.add(bytes, 0, bytes.length, hash) : known;
   }
 
   idOf(device: number): string {
@@ -138,6 +143,7 @@ const EMPTY = -1;
 const FIRST_CAPACITY = 1_024;
 const EXPECTED_ID_BYTES = 16;
 const TEXT = new TextDecoder();
+const UTF8 = new TextEncoder();
 
 /** Numbers of a slot: the device, then its hash. */
 const SLOT = 2;

@@ -1,9 +1,11 @@
-import { type AnalysisBlock, type EvaluationBlock } from '../../contracts/blocks';
+import {
+  type AnalysisBlock,
+  type AnalysisColumns,
+  type EvaluationBlock,
+  type EvaluationColumns,
+} from '../../contracts/blocks';
 import { type Micros } from '../../contracts/time';
 import { ROWS_PER_BLOCK } from '../../contracts/topics';
-
-export type AnalysisColumns = AnalysisBlock['columns'];
-export type EvaluationColumns = EvaluationBlock['columns'];
 
 /**
  * All rows of one closed window of one partition, column by column. Analysis rows are in the order of device ids;
@@ -15,39 +17,6 @@ export interface ClosedWindow {
   readonly end: Micros;
   readonly analysis: AnalysisColumns;
   readonly evaluations: EvaluationColumns;
-}
-
-export function emptyAnalysis(): AnalysisColumns {
-  return {
-    device_id: [],
-    count: [],
-    avg: [],
-    min: [],
-    max: [],
-    stddev: [],
-    max_abs_z: [],
-    outliers: [],
-    humidity_avg: [],
-    pressure_avg: [],
-    actual_anomaly: [],
-  };
-}
-
-export function emptyEvaluations(): EvaluationColumns {
-  return {
-    model_version: [],
-    device_id: [],
-    prediction_result: [],
-    actual_result: [],
-    error: [],
-    loss: [],
-    is_correct: [],
-    confidence: [],
-    persistence_error: [],
-    predicted_anomaly: [],
-    actual_anomaly: [],
-    regime: [],
-  };
 }
 
 /** The window's analysis rows as the blocks that go to the topic, `last` on the final one. */

@@ -1,5 +1,5 @@
 import quantile from '@stdlib/stats-base-dists-t-quantile';
-import { GRUBBS_ALPHA } from '../limits';
+import { ROW_LIMITS } from '../../contracts/limits';
 
 /** Sample standard deviation from a sum of squared deviations; 0 for one reading. */
 export function sampleStddev(m2: number, count: number): number {
@@ -22,8 +22,8 @@ const criticalValues = new Map<number, number>();
  *
  * @param n readings, at least 3.
  */
-export function grubbsCritical(n: number, alpha = GRUBBS_ALPHA): number {
-  if (alpha !== GRUBBS_ALPHA) return computeCritical(n, alpha);
+export function grubbsCritical(n: number, alpha: number = ROW_LIMITS.grubbsAlpha): number {
+  if (alpha !== ROW_LIMITS.grubbsAlpha) return computeCritical(n, alpha);
   const known = criticalValues.get(n);
   if (known !== undefined) return known;
   const value = computeCritical(n, alpha);

@@ -1,9 +1,10 @@
-import { GRUBBS_MIN_READINGS, OUTLIER_Z } from '../limits';
-import { type OpenWindows } from './open-windows';
-import { type AnalysisColumns } from './rows';
+import { type AnalysisColumns } from '../../contracts/blocks';
+import { ROW_LIMITS } from '../../contracts/limits';
+import { type AverageColumn } from '../../contracts/task';
+import { type Cells } from './cells';
 import { grubbsCritical, largestAbsZ, sampleStddev } from './statistics';
 
-/** What one device did in a window that closes. Temperature in °C; humidity and pressure NaN where it sent none. */
+/** What one device did in a window that closes, in the sensors' units. */
 export interface DeviceSummary {
   readonly count: number;
   readonly mean: number;
@@ -12,17 +13,17 @@ export interface DeviceSummary {
   readonly stddev: number;
   readonly maxAbsZ: number;
   readonly outliers: number;
-  readonly humidity: number;
-  readonly pressure: number;
+  /** Means of the covariates in the task's order; NaN where the device sent none. */
+  readonly covariates: readonly number[];
   /** What forecasts are held against; null = unknown. */
   readonly anomaly: 0 | 1 | null;
 }
 
-export function summariseCell(open: OpenWindows, cell: number): DeviceSummary {
-  const { count, mean, m2, min, max, label, humiditySum, humidityCount, pressureSum, pressureCount } =
-    open.read(cell);
+export function summariseCell(cells: Cells, cell: number): DeviceSummary {
+  const { count, mean, m2, min, max, label, covariates } = cells.read(cell);
   const stddev = min === max ? 0 : sampleStddev(m2, count);
   const maxAbsZ = largestAbsZ(mean, stddev, min, max);
+  const { outlierZ } = ROW_LIMITS;
   return {
     count,
     mean,
@@ -30,9 +31,8 @@ export function summariseCell(open: OpenWindows, cell: number): DeviceSummary {
     max,
     stddev,
     maxAbsZ,
-    outliers: maxAbsZ > OUTLIER_Z ? open.countOutliers(cell, mean, stddev, OUTLIER_Z) : 0,
-    humidity: humidityCount > 0 ? humiditySum / humidityCount : NaN,
-    pressure: pressureCount > 0 ? pressureSum / pressureCount : NaN,
+    outliers: maxAbsZ > outlierZ ? cells.countOutliers(cell, mean, stddev, outlierZ) : 0,
+    covariates,
     anomaly: actualAnomaly(label, count, maxAbsZ),
   };
 }
@@ -40,7 +40,7 @@ export function summariseCell(open: OpenWindows, cell: number): DeviceSummary {
 /** The events' own label where there is one, else Grubbs' test where there are readings enough for it. */
 function actualAnomaly(label: number, count: number, maxAbsZ: number): 0 | 1 | null {
   if (label >= 0) return label > 0 ? 1 : 0;
-  if (count < GRUBBS_MIN_READINGS) return null;
+  if (count < ROW_LIMITS.grubbsMinReadings) return null;
   return maxAbsZ > grubbsCritical(count) ? 1 : 0;
 }
 
@@ -49,7 +49,13 @@ export function usualVarianceOf({ count, stddev, anomaly }: DeviceSummary): numb
   return count > 1 && anomaly !== 1 ? stddev * stddev : NaN;
 }
 
-export function pushAnalysisRow(out: AnalysisColumns, deviceId: string, summary: DeviceSummary): void {
+/** @param covariateColumns columns of the covariates' means, in the task's order. */
+export function pushAnalysisRow(
+  out: AnalysisColumns,
+  covariateColumns: readonly AverageColumn[],
+  deviceId: string,
+  summary: DeviceSummary,
+): void {
   out.device_id.push(deviceId);
   out.count.push(summary.count);
   out.avg.push(summary.mean);
@@ -58,7 +64,9 @@ export function pushAnalysisRow(out: AnalysisColumns, deviceId: string, summary:
   out.stddev.push(summary.stddev);
   out.max_abs_z.push(summary.maxAbsZ);
   out.outliers.push(summary.outliers);
-  out.humidity_avg.push(Number.isNaN(summary.humidity) ? null : summary.humidity);
-  out.pressure_avg.push(Number.isNaN(summary.pressure) ? null : summary.pressure);
+  for (const [index, name] of covariateColumns.entries()) {
+    const mean = summary.covariates[index] ?? NaN;
+    out[name]?.push(Number.isNaN(mean) ? null : mean);
+  }
   out.actual_anomaly.push(summary.anomaly);
 }

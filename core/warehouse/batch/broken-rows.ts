@@ -1,5 +1,5 @@
+import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
 import { csvRecords, splitCells } from './csv';
-import { MAX_DEVICE_ID_LENGTH, MAX_READING } from '../limits';
 import { parseMoment } from './timestamp-sql';
 import { type CsvLayout, type Sensor } from './readings-file';
 
@@ -42,7 +42,7 @@ export function judgeCells(
 ): Pick<BrokenRow, 'reason' | 'detail'> | undefined {
   const device = cells[layout.device] ?? '';
   if (device === '') return { reason: 'no-device', detail: 'device_id is empty' };
-  if (device.length > MAX_DEVICE_ID_LENGTH) return { reason: 'no-device', detail: 'device_id is too long' };
+  if (!isDeviceIdLength(device)) return { reason: 'no-device', detail: 'device_id is too long' };
   const timestamp = cells[layout.timestamp] ?? '';
   if (parseMoment(timestamp) === undefined) {
     return { reason: 'timestamp', detail: 'timestamp is neither ISO 8601 nor epoch milliseconds' };
@@ -51,7 +51,7 @@ export function judgeCells(
     const cell = (cells[column] ?? '').trim();
     if (!certain || cell === '') continue;
     const value = numberOf(cell);
-    if (value !== undefined && !(Math.abs(value) <= MAX_READING)) {
+    if (value !== undefined && !(Math.abs(value) <= ROW_LIMITS.reading)) {
       return { reason: 'not-finite', detail: `${name} is not a finite number` };
     }
   }

@@ -1,14 +1,10 @@
 import { DuckDBInstance, VARCHAR, type DuckDBDataChunk } from '@duckdb/node-api';
 import { z } from 'zod';
 import { messageOf } from '../../contracts/errors';
+import { ROW_LIMITS } from '../../contracts/limits';
 import { findBrokenRows, type BrokenRow } from './broken-rows';
 import { SerialConnection } from '../database/connection';
-import {
-  BATCH_MEMORY_LIMIT,
-  MAX_DEVICE_ID_LENGTH,
-  MAX_READING,
-  MAX_REJECTED_DETAILS_PER_FILE,
-} from '../limits';
+import { BATCH_MEMORY_LIMIT, MAX_REJECTED_DETAILS_PER_FILE } from '../limits';
 import { layoutOf, readingsOf, sensorsOf, type Layout, type Sensor, type Source } from './readings-file';
 import { setUnbalancedLinesAside } from './unbalanced-quotes';
 import { list } from '../database/values';
@@ -164,7 +160,9 @@ export class FileCounter {
    * those without a device or a time do so by themselves.
    */
   private async fillCounted(readings: Source, sensors: readonly Sensor[], guarded: boolean): Promise<true> {
-    const finite = sensors.map((_, index) => `coalesce(abs(s${index}) <= ${MAX_READING}, s${index} IS NULL)`);
+    const finite = sensors.map(
+      (_, index) => `coalesce(abs(s${index}) <= ${ROW_LIMITS.reading}, s${index} IS NULL)`,
+    );
     const source = guarded
       ? `(SELECT ${[
           'CASE WHEN good THEN device_id END AS device_id',
@@ -181,7 +179,7 @@ export class FileCounter {
     await this.connection.run('DROP TABLE IF EXISTS reject_scans');
     await this.connection.run(
       `CREATE OR REPLACE TEMP TABLE counted AS
-       SELECT * REPLACE (CASE WHEN device_id <> '' AND length(device_id) <= ${MAX_DEVICE_ID_LENGTH} AND day IS NOT NULL
+       SELECT * REPLACE (CASE WHEN device_id <> '' AND length(device_id) <= ${ROW_LIMITS.deviceIdCharacters} AND day IS NOT NULL
                               THEN device_id END AS device_id)
        FROM (SELECT ${['device_id', 'moment::DATE AS day', 'count(*) AS n_rows', ...figures].join(', ')}
              FROM ${source} GROUP BY device_id, moment::DATE)`,
@@ -192,7 +190,9 @@ export class FileCounter {
 
   /** NaN is greater than any number to DuckDB, so the extremes tell of it too. */
   private async isFinite(sensors: readonly Sensor[]): Promise<boolean> {
-    const beyond = sensors.map((_, index) => `min${index} < -${MAX_READING} OR max${index} > ${MAX_READING}`);
+    const beyond = sensors.map(
+      (_, index) => `min${index} < -${ROW_LIMITS.reading} OR max${index} > ${ROW_LIMITS.reading}`,
+    );
     if (beyond.length === 0) return true;
     const [found] = await this.connection.rows(
       groupsRow,

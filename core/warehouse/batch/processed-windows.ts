@@ -2,20 +2,20 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { ROW_LIMITS } from '../../contracts/limits';
+import { sensorsOf as sensorsOfTask, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type Parameters } from '../database/connection';
 import { DEVICES_FILE, readDevices } from './devices';
 import { FileCounter } from './file-counter';
-import { MAX_DEVICE_ID_LENGTH, MAX_READING } from '../limits';
 import { layoutOf, readingsOf, sensorsOf, type Sensor, type Source } from './readings-file';
 
-/** Mean of a device's readings in one window: temperature in °C, humidity in %, pressure in hPa. */
+/** Means of a device's readings in one window, in the sensors' units; covariates in the task's order. */
 export interface ProcessedWindow {
   readonly deviceId: string;
   readonly windowStart: Micros;
-  readonly avg: number;
-  readonly humidity: number | null;
-  readonly pressure: number | null;
+  readonly target: number;
+  readonly covariates: readonly (number | null)[];
 }
 
 /** Slot of each device that `devices.csv` in the folder names; empty without such a file. */
@@ -27,12 +27,12 @@ export async function readDeviceSlots(folder: string): Promise<Map<string, strin
 /**
  * The past as a folder of readings tells it (`*.csv`, `*.csv.gz`, `*.parquet`, as the batch path reads them): means by device
  * and window, in batches, file by file, sorted by device and time within a file. Broken rows, and files that cannot be read
- * or have no temperature, are passed over (the batch path reports them); a folder that is missing has no past.
+ * or do not have the target, are passed over (the batch path reports them); a folder that is missing has no past.
  * @throws FedloopError `InvalidData` when the folder is there and cannot be read; `WarehouseFailed` when a file does not fit in memory and on disk.
  */
 export async function* readProcessedWindows(
   folder: string,
-  windowMicros: Micros,
+  task: Task,
 ): AsyncGenerator<readonly ProcessedWindow[]> {
   const path = resolve(folder);
   const names = await readdir(path).catch((cause: unknown) => {
@@ -46,7 +46,7 @@ export async function* readProcessedWindows(
   const counter = await FileCounter.open();
   try {
     for (const name of files) {
-      for await (const chunk of chunksOf(counter, join(path, name), windowMicros)) yield windowsOf(chunk);
+      for await (const chunk of chunksOf(counter, join(path, name), task)) yield windowsOf(chunk);
     }
   } finally {
     await counter.close();
@@ -61,17 +61,14 @@ function isMissing(cause: unknown): boolean {
 async function* chunksOf(
   { connection }: FileCounter,
   path: string,
-  windowMicros: Micros,
+  task: Task,
 ): AsyncGenerator<DuckDBDataChunk> {
   try {
     const layout = await layoutOf(connection, path);
     if (typeof layout === 'string') return;
     const sensors = await sensorsOf(connection, path, layout);
-    const temperature = columnOf(sensors, 'temperature');
-    if (temperature === null) return;
-    yield* connection.stream(
-      ...windowsQuery(readingsOf(path, layout, sensors, false), sensors, temperature, windowMicros),
-    );
+    const query = windowsQuery(readingsOf(path, layout, sensors, false), sensors, task);
+    if (query !== undefined) yield* connection.stream(...query);
   } catch (cause) {
     // What cannot be read is passed over here; the batch path says why. A past that is too large must not pass for none.
     if (!messageOf(cause).startsWith('Out of Memory')) return;
@@ -82,33 +79,33 @@ async function* chunksOf(
   }
 }
 
-/** The five columns of `ProcessedWindow`, in its order. */
+/** The columns of `ProcessedWindow`, in its order; undefined where the file does not have the target. */
 function windowsQuery(
   readings: Source,
   sensors: readonly Sensor[],
-  temperature: string,
-  windowMicros: Micros,
-): [sql: string, parameters: Parameters] {
+  task: Task,
+): [sql: string, parameters: Parameters] | undefined {
+  const [target, ...covariates] = sensorsOfTask(task).map((sensor) => columnOf(sensors, sensor));
+  if (target === undefined || target === null) return undefined;
   const start = '(epoch_us(moment) - ((epoch_us(moment) % $window) + $window) % $window)::DOUBLE';
+  const means = covariates.map((column, index) => `, ${meanOf(column)} AS covariate${index}`);
   return [
-    `SELECT device_id, ${start} AS window_start, avg(${temperature}) AS avg,
-            ${meanOf(columnOf(sensors, 'humidity'))} AS humidity, ${meanOf(columnOf(sensors, 'pressure'))} AS pressure
+    `SELECT device_id, ${start} AS window_start, avg(${target}) AS target${means.join('')}
      FROM ${readings.sql}
-     WHERE device_id <> '' AND length(device_id) <= ${MAX_DEVICE_ID_LENGTH} AND moment IS NOT NULL
-       AND abs(${temperature}) <= ${MAX_READING}
+     WHERE device_id <> '' AND length(device_id) <= ${ROW_LIMITS.deviceIdCharacters} AND moment IS NOT NULL
+       AND abs(${target}) <= ${ROW_LIMITS.reading}
      GROUP BY ALL ORDER BY ALL`,
-    { ...readings.parameters, window: BigInt(windowMicros) },
+    { ...readings.parameters, window: BigInt(task.windowMicros) },
   ];
 }
 
 function windowsOf(chunk: DuckDBDataChunk): ProcessedWindow[] {
-  const [devices = [], starts = [], means = [], humidities = [], pressures = []] = chunk.getColumns();
+  const [devices = [], starts = [], targets = [], ...covariates] = chunk.getColumns();
   return devices.map((device, row) => ({
     deviceId: String(device),
     windowStart: Number(starts[row]),
-    avg: Number(means[row]),
-    humidity: numberOrNull(humidities[row]),
-    pressure: numberOrNull(pressures[row]),
+    target: Number(targets[row]),
+    covariates: covariates.map((means) => numberOrNull(means[row])),
   }));
 }
 
@@ -123,5 +120,7 @@ function columnOf(sensors: readonly Sensor[], name: string): string | null {
 }
 
 function meanOf(column: string | null): string {
-  return column === null ? 'NULL::DOUBLE' : `avg(${column}) FILTER (WHERE abs(${column}) <= ${MAX_READING})`;
+  return column === null
+    ? 'NULL::DOUBLE'
+    : `avg(${column}) FILTER (WHERE abs(${column}) <= ${ROW_LIMITS.reading})`;
 }

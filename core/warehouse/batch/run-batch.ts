@@ -3,14 +3,14 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { VARCHAR, type DuckDBDataChunk } from '@duckdb/node-api';
+import { VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type BatchResult } from '../../contracts/steps';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { beginTouching, mergeTouched, touch } from './merge';
 import { type BrokenRow } from './broken-rows';
-import { ColumnBuffer, REJECTED_COLUMNS } from '../database/columns';
+import { appendChunks, tableInFile, REJECTED_TABLE, RowBuffer } from '../database/columns';
 import { type SerialConnection, type Statements } from '../database/connection';
 import { DEVICES_FILE, loadDevices } from './devices';
 import { FileCounter, type FileCount } from './file-counter';
@@ -170,7 +170,7 @@ async function storeGroup(inside: Statements, group: readonly Counted[]): Promis
   await touch(inside, files);
   await dropFiles(inside, files);
   for (const { file, sha256, count } of group) {
-    await appendChunks(inside, count.partials);
+    await appendChunks(inside.raw, 'batch_partials', count.partials);
     await appendBroken(inside, file.path, count.broken);
     await inside.run('INSERT INTO batch_files VALUES ($file, $size, $modified, $sha256, $rows, $rejected)', {
       file: file.path,
@@ -202,30 +202,19 @@ async function dropFiles(inside: Statements, files: readonly string[]): Promise<
   );
 }
 
-/** Chunks that another DuckDB of this process made go in as they are. */
-async function appendChunks(inside: Statements, chunks: readonly DuckDBDataChunk[]): Promise<void> {
-  if (chunks.length === 0) return;
-  const appender = await inside.raw.createAppender('batch_partials');
-  try {
-    for (const chunk of chunks) appender.appendDataChunk(chunk);
-    appender.flushSync();
-  } finally {
-    appender.closeSync();
-  }
-}
-
 async function appendBroken(inside: Statements, file: string, broken: readonly BrokenRow[]): Promise<void> {
-  const buffer = new ColumnBuffer('rejected_rows', REJECTED_COLUMNS);
-  buffer.append(broken.length, [
-    { all: 'batch' },
-    broken.map(({ reason }) => reason),
-    broken.map(({ detail }) => detail),
-    { all: null },
-    { all: null },
-    { all: file },
-    broken.map(({ line }) => (line === null ? null : BigInt(line))),
-    broken.map(({ raw }) => raw.slice(0, MAX_RAW_BYTES)),
-    { all: null },
-  ]);
+  const buffer = new RowBuffer(await tableInFile(inside, REJECTED_TABLE));
+  const rows = broken.map(({ reason, detail, line, raw }) => ({
+    source: 'batch' as const,
+    reason,
+    detail,
+    partition: null,
+    offset: null,
+    file,
+    line,
+    raw: raw.slice(0, MAX_RAW_BYTES),
+    recordMillis: null,
+  }));
+  buffer.append(rows.length, rows);
   await buffer.flush(inside.raw);
 }

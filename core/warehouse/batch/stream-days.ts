@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_TASK } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { beginTouching, mergeTouched, touch } from './merge';
 import { type SerialConnection } from '../database/connection';
@@ -11,7 +12,7 @@ const dayRow = z.object({ day: z.string() });
 
 /**
  * Finished days of the stream come into `batch_analysis_results` as files do: each leaves partials by device. Their readings are
- * gone, but count, mean and deviation of every window are known, and those of a day follow exactly. Only the temperature
+ * gone, but count, mean and deviation of every window are known, and those of a day follow exactly. Only the target
  * has them. A day is finished when its last window is complete.
  * @returns the days that were added, as `YYYY-MM-DD`.
  */
@@ -34,10 +35,11 @@ export async function addFinishedDays(
         `INSERT INTO batch_partials
          WITH windows AS (SELECT * FROM stream_analysis_results WHERE window_start::DATE = $day::DATE),
               means AS (SELECT device_id, sum(count * avg) / sum(count) AS mean FROM windows GROUP BY device_id)
-         SELECT '${STREAM}' || $day, device_id, $day::DATE, 'temperature', sum(count), any_value(mean),
+         SELECT '${STREAM}' || $day, device_id, $day::DATE,
+                coalesce((SELECT task->>'$.target.sensor' FROM stream_settings), $sensor), sum(count), any_value(mean),
                 sum((count - 1) * stddev ** 2 + count * (avg - mean) ** 2), min(min), max(max)
          FROM windows JOIN means USING (device_id) GROUP BY device_id`,
-        { day },
+        { day, sensor: DEFAULT_TASK.target.sensor },
       );
       await inside.run(
         `INSERT INTO batch_files

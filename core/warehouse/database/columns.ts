@@ -10,106 +10,232 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { z } from 'zod';
+import { type AnalysisBlock, type EvaluationBlock } from '../../contracts/blocks';
+import { covariateColumns, type Sensors } from '../../contracts/task';
+import { MICROS_PER_MILLI } from '../../contracts/time';
 import { ROWS_PER_CHUNK } from '../limits';
+import { type Statements } from './connection';
+import { timestamp } from './values';
 
-/** Columns of a table in the order of its definition. */
-export type TableColumns = readonly (readonly [name: string, type: DuckDBType])[];
+/** What the rows of a source have in a column; a single value stands for all of them. */
+type ColumnValues = readonly DuckDBValue[] | { readonly all: DuckDBValue };
 
-export const ANALYSIS_COLUMNS: TableColumns = [
-  ['device_id', VARCHAR],
-  ['window_start', TIMESTAMP],
-  ['window_end', TIMESTAMP],
-  ['count', INTEGER],
-  ['avg', DOUBLE],
-  ['min', DOUBLE],
-  ['max', DOUBLE],
-  ['stddev', DOUBLE],
-  ['max_abs_z', DOUBLE],
-  ['outliers', INTEGER],
-  ['is_anomaly', BOOLEAN],
-  ['confidence', DOUBLE],
-  ['humidity_avg', DOUBLE],
-  ['pressure_avg', DOUBLE],
-  ['actual_anomaly', BOOLEAN],
-  ['source_partition', INTEGER],
-  ['epoch', BIGINT],
-];
+/** A column of a table, and how it follows from what is stored. */
+export interface TableColumn<Source> {
+  readonly name: string;
+  readonly type: DuckDBType;
+  readonly of: (source: Source) => ColumnValues;
+}
 
-export const EVALUATION_COLUMNS: TableColumns = [
-  ['model_version', VARCHAR],
-  ['device_id', VARCHAR],
-  ['window_start', TIMESTAMP],
-  ['window_end', TIMESTAMP],
-  ['prediction_result', DOUBLE],
-  ['actual_result', DOUBLE],
-  ['error', DOUBLE],
-  ['loss', DOUBLE],
-  ['is_correct', BOOLEAN],
-  ['confidence', DOUBLE],
-  ['persistence_error', DOUBLE],
-  ['predicted_anomaly', BOOLEAN],
-  ['actual_anomaly', BOOLEAN],
-  ['regime', VARCHAR],
-  ['evaluation_timestamp', TIMESTAMP],
-  ['source_partition', INTEGER],
-  ['epoch', BIGINT],
-];
+/** A table whose rows come from messages: columns that `verify` compares, and those that say who wrote a row, and when. */
+export interface RowTable<Source> {
+  readonly name: string;
+  /** Table or view that people read it as. */
+  readonly readAs: 'stream_analysis_results' | 'model_evaluations' | 'rejected_rows';
+  /** So many of the compared columns name a row; the first one says where in its partition it stands. */
+  readonly keys: number;
+  readonly compared: readonly TableColumn<Source>[];
+  readonly written: readonly TableColumn<Source>[];
+}
 
-export const REJECTED_COLUMNS: TableColumns = [
-  ['source', VARCHAR],
-  ['reason', VARCHAR],
-  ['detail', VARCHAR],
-  ['source_partition', INTEGER],
-  ['source_offset', BIGINT],
-  ['file', VARCHAR],
-  ['line', BIGINT],
-  ['raw', VARCHAR],
-  ['rejected_at', TIMESTAMP],
-];
+/** A block without what only its topic needs. */
+export type BlockRows<Block extends AnalysisBlock | EvaluationBlock> = Pick<
+  Block,
+  'window_start' | 'window_end' | 'partition' | 'epoch' | 'columns'
+> & {
+  /** When the broker took the block, which is when its forecasts were compared. */
+  readonly recordMillis: number;
+};
+
+/** Rows of one device and window, with the mean of each covariate. */
+export function analysisTable(sensors: Sensors): RowTable<BlockRows<AnalysisBlock>> {
+  return {
+    name: 'stream_analysis_results',
+    readAs: 'stream_analysis_results',
+    keys: 2,
+    compared: [
+      { name: 'window_start', type: TIMESTAMP, of: (rows) => ({ all: timestamp(rows.window_start) }) },
+      { name: 'device_id', type: VARCHAR, of: ({ columns }) => columns.device_id },
+      { name: 'window_end', type: TIMESTAMP, of: (rows) => ({ all: timestamp(rows.window_end) }) },
+      { name: 'count', type: INTEGER, of: ({ columns }) => columns.count },
+      { name: 'avg', type: DOUBLE, of: ({ columns }) => columns.avg },
+      { name: 'min', type: DOUBLE, of: ({ columns }) => columns.min },
+      { name: 'max', type: DOUBLE, of: ({ columns }) => columns.max },
+      { name: 'stddev', type: DOUBLE, of: ({ columns }) => columns.stddev },
+      { name: 'max_abs_z', type: DOUBLE, of: ({ columns }) => columns.max_abs_z },
+      { name: 'outliers', type: INTEGER, of: ({ columns }) => columns.outliers },
+      { name: 'is_anomaly', type: BOOLEAN, of: ({ columns }) => columns.outliers.map((some) => some > 0) },
+      { name: 'confidence', type: DOUBLE, of: ({ columns }) => columns.max_abs_z },
+      ...covariateColumns(sensors).map((name) => ({
+        name,
+        type: DOUBLE,
+        of: ({ columns }: BlockRows<AnalysisBlock>) => columns[name] ?? { all: null },
+      })),
+      { name: 'actual_anomaly', type: BOOLEAN, of: ({ columns }) => columns.actual_anomaly.map(flag) },
+    ],
+    written: [
+      { name: 'source_partition', type: INTEGER, of: ({ partition }) => ({ all: partition }) },
+      { name: 'epoch', type: BIGINT, of: ({ epoch }) => ({ all: BigInt(epoch) }) },
+    ],
+  };
+}
+
+/** Rows of one version, device and window. */
+export const EVALUATION_TABLE: RowTable<BlockRows<EvaluationBlock>> = {
+  name: 'evaluation_rows',
+  readAs: 'model_evaluations',
+  keys: 3,
+  compared: [
+    { name: 'window_start', type: TIMESTAMP, of: (rows) => ({ all: timestamp(rows.window_start) }) },
+    { name: 'model_version', type: VARCHAR, of: ({ columns }) => columns.model_version },
+    { name: 'device_id', type: VARCHAR, of: ({ columns }) => columns.device_id },
+    { name: 'window_end', type: TIMESTAMP, of: (rows) => ({ all: timestamp(rows.window_end) }) },
+    { name: 'prediction_result', type: DOUBLE, of: ({ columns }) => columns.prediction_result },
+    { name: 'actual_result', type: DOUBLE, of: ({ columns }) => columns.actual_result },
+    { name: 'error', type: DOUBLE, of: ({ columns }) => columns.error },
+    { name: 'loss', type: DOUBLE, of: ({ columns }) => columns.loss },
+    { name: 'is_correct', type: BOOLEAN, of: ({ columns }) => columns.is_correct.map(flag) },
+    { name: 'confidence', type: DOUBLE, of: ({ columns }) => columns.confidence },
+    { name: 'persistence_error', type: DOUBLE, of: ({ columns }) => columns.persistence_error },
+    { name: 'predicted_anomaly', type: BOOLEAN, of: ({ columns }) => columns.predicted_anomaly.map(flag) },
+    { name: 'actual_anomaly', type: BOOLEAN, of: ({ columns }) => columns.actual_anomaly.map(flag) },
+    { name: 'regime', type: VARCHAR, of: ({ columns }) => columns.regime },
+  ],
+  written: [
+    {
+      name: 'evaluation_timestamp',
+      type: TIMESTAMP,
+      of: ({ recordMillis }) => ({ all: timestamp(recordMillis * MICROS_PER_MILLI) }),
+    },
+    { name: 'source_partition', type: INTEGER, of: ({ partition }) => ({ all: partition }) },
+    { name: 'epoch', type: BIGINT, of: ({ epoch }) => ({ all: BigInt(epoch) }) },
+  ],
+};
+
+function flag(value: 0 | 1 | null): boolean | null {
+  return value === null ? null : value === 1;
+}
+
+/** An event or a row of a file that took no part; what its source does not know is null. */
+export interface RejectedRow {
+  readonly source: 'stream' | 'batch';
+  readonly reason: string;
+  readonly detail: string | null;
+  readonly partition: number | null;
+  readonly offset: number | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly raw: string;
+  readonly recordMillis: number | null;
+}
+
+export const REJECTED_TABLE: RowTable<readonly RejectedRow[]> = {
+  name: 'rejected_rows',
+  readAs: 'rejected_rows',
+  keys: 1,
+  compared: [
+    { name: 'source_offset', type: BIGINT, of: (rows) => rows.map(({ offset }) => bigint(offset)) },
+    { name: 'reason', type: VARCHAR, of: (rows) => rows.map(({ reason }) => reason) },
+    { name: 'detail', type: VARCHAR, of: (rows) => rows.map(({ detail }) => detail) },
+    { name: 'raw', type: VARCHAR, of: (rows) => rows.map(({ raw }) => raw) },
+  ],
+  written: [
+    { name: 'source', type: VARCHAR, of: (rows) => rows.map(({ source }) => source) },
+    { name: 'source_partition', type: INTEGER, of: (rows) => rows.map(({ partition }) => partition) },
+    { name: 'file', type: VARCHAR, of: (rows) => rows.map(({ file }) => file) },
+    { name: 'line', type: BIGINT, of: (rows) => rows.map(({ line }) => bigint(line)) },
+    {
+      name: 'rejected_at',
+      type: TIMESTAMP,
+      of: (rows) =>
+        rows.map(({ recordMillis }) =>
+          recordMillis === null ? null : timestamp(recordMillis * MICROS_PER_MILLI),
+        ),
+    },
+  ],
+};
+
+function bigint(value: number | null): bigint | null {
+  return value === null ? null : BigInt(value);
+}
+
+const columnRow = z.object({ column_name: z.string() });
+
+/** A table with its columns in the order in which the file has them, which an appender needs. */
+export interface FileTable<Source> {
+  readonly name: string;
+  readonly columns: readonly TableColumn<Source>[];
+}
+
+/** The table as the file has it. A covariate that the file lacks gets its column; one that the task does not have is left empty. */
+export async function tableInFile<Source>(
+  { rows, run }: Statements,
+  { name: table, compared, written }: RowTable<Source>,
+): Promise<FileTable<Source>> {
+  const known = new Map([...compared, ...written].map((column) => [column.name, column]));
+  const names = async (): Promise<readonly string[]> => {
+    const sql = 'SELECT column_name FROM duckdb_columns() WHERE table_name = $table ORDER BY column_index';
+    return (await rows(columnRow, sql, { table })).map(({ column_name: name }) => name);
+  };
+  const there = new Set(await names());
+  for (const { name, type } of known.values())
+    if (!there.has(name)) await run(`ALTER TABLE ${table} ADD COLUMN "${name}" ${type.toString()}`);
+  const empty = (name: string): TableColumn<Source> => ({ name, type: DOUBLE, of: () => ({ all: null }) });
+  return { name: table, columns: (await names()).map((name) => known.get(name) ?? empty(name)) };
+}
 
 /** Rows of one table on their way in, column by column. */
-export class ColumnBuffer {
-  private readonly columns: DuckDBValue[][];
+export class RowBuffer<Source> {
+  private readonly values: DuckDBValue[][];
 
-  constructor(
-    private readonly table: string,
-    private readonly definition: TableColumns,
-  ) {
-    this.columns = definition.map(() => []);
+  constructor(private readonly table: FileTable<Source>) {
+    this.values = table.columns.map(() => []);
   }
 
   get rows(): number {
-    return this.columns[0]?.length ?? 0;
+    return this.values[0]?.length ?? 0;
   }
 
-  /** Append rows given as columns of equal length, in the table's order; a single value stands for all rows. */
-  append(rows: number, values: readonly (readonly DuckDBValue[] | { readonly all: DuckDBValue })[]): void {
-    values.forEach((value, index) => {
-      const column = this.columns[index];
-      if (column === undefined) throw new RangeError(`${this.table} has no column ${index}`);
-      if ('all' in value) for (let row = 0; row < rows; row += 1) column.push(value.all);
-      else for (const cell of value) column.push(cell);
-    });
-  }
-
-  /**
-   * Write everything to the table within the caller's transaction. The appender is thrown away whatever happens: a failed
-   * one is poisoned for good.
-   */
-  async flush(connection: DuckDBConnection): Promise<void> {
-    if (this.rows === 0) return;
-    const appender = await connection.createAppender(this.table);
-    try {
-      const types = this.definition.map(([, type]) => type);
-      for (let start = 0; start < this.rows; start += ROWS_PER_CHUNK) {
-        const end = Math.min(this.rows, start + ROWS_PER_CHUNK);
-        const chunk = DuckDBDataChunk.create(types, end - start);
-        chunk.setColumns(this.columns.map((column) => column.slice(start, end)));
-        appender.appendDataChunk(chunk);
-      }
-      appender.flushSync();
-    } finally {
-      appender.closeSync();
+  append(rows: number, source: Source): void {
+    for (const [index, column] of this.table.columns.entries()) {
+      const values = this.values[index];
+      const more = column.of(source);
+      if ('all' in more) for (let row = 0; row < rows; row += 1) values?.push(more.all);
+      else for (const value of more) values?.push(value);
     }
+  }
+
+  /** Write everything to the table within the caller's transaction. */
+  async flush(connection: DuckDBConnection): Promise<void> {
+    if (this.rows > 0) await appendChunks(connection, this.table.name, this.chunks());
+  }
+
+  private *chunks(): Generator<DuckDBDataChunk> {
+    const types = this.table.columns.map(({ type }) => type);
+    for (let start = 0; start < this.rows; start += ROWS_PER_CHUNK) {
+      const end = Math.min(this.rows, start + ROWS_PER_CHUNK);
+      const chunk = DuckDBDataChunk.create(types, end - start);
+      chunk.setColumns(this.values.map((column) => column.slice(start, end)));
+      yield chunk;
+    }
+  }
+}
+
+/**
+ * Append native chunks to a table within the caller's transaction. The appender is thrown away whatever happens: a failed one is poisoned
+ * for good.
+ */
+export async function appendChunks(
+  connection: DuckDBConnection,
+  table: string,
+  chunks: Iterable<DuckDBDataChunk>,
+): Promise<void> {
+  const appender = await connection.createAppender(table);
+  try {
+    for (const chunk of chunks) appender.appendDataChunk(chunk);
+    appender.flushSync();
+  } finally {
+    appender.closeSync();
   }
 }

@@ -340,4 +340,10 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 4, name: 'lineage by device, updates left out', sql: LINEAGE_TABLES },
   { version: 5, name: 'how the champion treats single devices', sql: CHAMPION_DEVICES },
+  {
+    version: 6,
+    name: 'the task and the limits of the deployment; a covariate’s column is made when a sink first needs it',
+    sql: `ALTER TABLE stream_settings ADD COLUMN task JSON;
+          ALTER TABLE stream_settings ADD COLUMN limits JSON;`,
+  },
 ];

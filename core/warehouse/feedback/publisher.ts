@@ -8,20 +8,20 @@ import { deviceFeedbackOfRange, worstDevicesIn } from './by-device';
 import { type DeviceScore } from '../queries/feedback-figures';
 import { feedbackOfRange } from './queries';
 import { storeFeedback } from './store';
-import { markRollbackSaid, unsaidRollbacks } from './rollbacks';
+import { markRollbackPublished, unpublishedRollbacks } from './rollbacks';
 import { evaluatedWindows, latestPublishedWindow, type WindowRange } from '../queries/windows';
 
-/** Says on `model-feedback` what the rows say; the only one who writes there. */
+/** Publishes on `model-feedback` what the rows say; nobody else writes there. */
 export class FeedbackPublisher {
   constructor(
     private readonly producer: Producer,
     private readonly connection: SerialConnection,
-    private readonly tolerance: () => Promise<number>,
+    private readonly tolerance: number,
   ) {}
 
   /**
-   * Feedback on every version in each window that is complete and was not spoken of yet. Kafka hears it before the tables
-   * keep it, so a crash in between says it twice, never not at all.
+   * Feedback on every version in each window that is complete and has none yet. Kafka has it before the tables
+   * keep it, so a crash in between publishes it twice, never not at all.
    * @returns the windows.
    */
   async publishWindows(before: Micros): Promise<Micros[]> {
@@ -34,9 +34,9 @@ export class FeedbackPublisher {
         round: null,
         from: window,
         until: window,
-        tolerance: await this.tolerance(),
+        tolerance: this.tolerance,
       });
-      await this.say(feedback);
+      await this.send(feedback);
       await storeFeedback(this.connection, feedback);
     }
     return windows;
@@ -46,38 +46,37 @@ export class FeedbackPublisher {
   async publishRound(
     input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
   ): Promise<Feedback[]> {
-    // Devices first: whoever reads the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
+    // Devices first: a reader of the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
     const worst = new Map<VersionId, readonly DeviceScore[]>();
     let counted: readonly FeedbackMessage[] = [];
     for (const version of input.versions) {
       const [devices] = await Promise.all([
         deviceFeedbackOfRange(this.connection, { ...input, version }),
-        this.say(counted),
+        this.send(counted),
       ]);
       worst.set(version, worstDevicesIn(devices));
       counted = devices;
     }
-    const tolerance = await this.tolerance();
     const [feedback] = await Promise.all([
-      feedbackOfRange(this.connection, { ...input, scope: 'round', tolerance, worst }),
-      this.say(counted),
+      feedbackOfRange(this.connection, { ...input, scope: 'round', tolerance: this.tolerance, worst }),
+      this.send(counted),
     ]);
-    await this.say(feedback);
+    await this.send(feedback);
     await storeFeedback(this.connection, feedback);
     return feedback;
   }
 
-  /** Rollbacks that were not spoken of yet; said before they are marked, so a crash in between says one twice, never not at all. */
+  /** Rollbacks that were not published yet; published before they are marked, so a crash in between does it twice, never not at all. */
   async publishRollbacks(): Promise<number> {
-    const rollbacks = await unsaidRollbacks(this.connection);
+    const rollbacks = await unpublishedRollbacks(this.connection);
     for (const { logOffset, message } of rollbacks) {
-      await this.say([message]);
-      await markRollbackSaid(this.connection, logOffset);
+      await this.send([message]);
+      await markRollbackPublished(this.connection, logOffset);
     }
     return rollbacks.length;
   }
 
-  private async say(messages: readonly FeedbackMessage[]): Promise<void> {
+  private async send(messages: readonly FeedbackMessage[]): Promise<void> {
     if (messages.length === 0) return;
     await this.producer.send(
       TOPICS.feedback.name,

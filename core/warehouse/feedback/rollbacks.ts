@@ -14,7 +14,7 @@ const rollbackRow = z.object({
 });
 
 /** Rollbacks of the log that `model-feedback` has not heard of, oldest first. */
-export async function unsaidRollbacks(
+export async function unpublishedRollbacks(
   connection: SerialConnection,
 ): Promise<{ readonly logOffset: number; readonly message: RollbackFeedback }[]> {
   const rows = await connection.rows(
@@ -39,7 +39,7 @@ export async function unsaidRollbacks(
   }));
 }
 
-export function markRollbackSaid(connection: SerialConnection, logOffset: number): Promise<void> {
+export function markRollbackPublished(connection: SerialConnection, logOffset: number): Promise<void> {
   return connection.run('INSERT OR IGNORE INTO rollback_feedback VALUES ($offset)', {
     offset: BigInt(logOffset),
   });

@@ -1,8 +1,9 @@
 import { activationSchema, claimSchema, deactivationSchema } from '../../contracts/checkpoints';
 import { z } from 'zod';
 import { type Statements } from '../database/connection';
-import { parseJson, type SinkRecord } from './records';
+import { type SinkRecord } from './records';
 import { timestampOrNull } from '../database/values';
+import { parseJson } from '../../contracts/validation';
 
 const messageSchema = z.discriminatedUnion('type', [claimSchema, activationSchema, deactivationSchema]);
 export type ActivationMessage = z.infer<typeof messageSchema>;

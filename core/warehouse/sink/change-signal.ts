@@ -7,10 +7,10 @@ export interface WaitOptions {
 }
 
 /** Wakes those who wait for something in the tables to change. */
-export class Changes {
+export class ChangeSignal {
   private readonly waiting = new Set<() => void>();
 
-  announce(): void {
+  notify(): void {
     for (const wake of [...this.waiting]) wake();
   }
 
@@ -19,7 +19,7 @@ export class Changes {
    * @returns undefined when the time-out came first.
    * @throws FedloopError `Interrupted` when `signal` aborts.
    */
-  async until<Result>(
+  async waitFor<Result>(
     check: () => Promise<Result | undefined>,
     options: WaitOptions = {},
   ): Promise<Result | undefined> {
@@ -27,7 +27,7 @@ export class Changes {
     const expiry =
       options.timeoutMillis === undefined ? undefined : AbortSignal.timeout(options.timeoutMillis);
     for (;;) {
-      if (signal?.aborted === true) throw new FedloopError('Interrupted', 'the wait was called off');
+      if (signal?.aborted === true) throw new FedloopError('Interrupted', 'the wait was cancelled');
       // Listen before looking, so that a change in between is not missed.
       const change = this.next([signal, expiry]);
       try {

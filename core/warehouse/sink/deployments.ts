@@ -8,27 +8,29 @@ import {
 import { type StreamSettings } from '../../contracts/settings';
 import { MICROS_PER_MILLI, type Micros } from '../../contracts/time';
 import { type Statements } from '../database/connection';
-import { parseJson, type SinkRecord } from './records';
+import { type SinkRecord } from './records';
 import { list, timestamp, timestampOrNull } from '../database/values';
+import { parseJson } from '../../contracts/validation';
 
 export function parseDeployment(record: SinkRecord): DeploymentMessage | undefined {
   const parsed = deploymentMessageSchema.safeParse(parseJson(record.value));
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Keep what `model-deployments` says: versions, their files, every change of stage and the stream's settings. */
+/** Keep what `model-deployments` says: versions, their files and every change of stage. */
 export async function storeDeployment(
   inside: Statements,
   message: DeploymentMessage,
   offset: number,
 ): Promise<void> {
   switch (message.type) {
-    case 'settings':
-      return storeSettings(inside, message.settings);
     case 'model':
       return storeModel(inside, message);
     case 'stage':
       return storeStage(inside, message, offset);
+    case 'settings':
+      // They hold as the process found them when it began; a deployment's settings do not change while it lives.
+      return;
     case 'server-state':
       // What a strategy remembers is as large as a model and read from the log alone.
       return;
@@ -38,13 +40,19 @@ export async function storeDeployment(
 /** One row: what every process of the deployment agrees on now. */
 export async function storeSettings(inside: Statements, settings: StreamSettings): Promise<void> {
   await inside.run('DELETE FROM stream_settings');
-  await inside.run('INSERT INTO stream_settings VALUES ($window, $watermark, $future, $tolerance, $idle)', {
-    window: settings.windowMicros,
-    watermark: settings.watermarkMicros,
-    future: settings.futureMicros,
-    tolerance: settings.toleranceCelsius,
-    idle: settings.idleMillis,
-  });
+  const { task, limits } = settings;
+  await inside.run(
+    'INSERT INTO stream_settings VALUES ($window, $watermark, $future, $tolerance, $idle, $task, $limits)',
+    {
+      window: task.windowMicros,
+      watermark: settings.watermarkMicros,
+      future: settings.futureMicros,
+      tolerance: task.target.tolerance,
+      idle: settings.idleMillis,
+      task: JSON.stringify(task),
+      limits: JSON.stringify(limits),
+    },
+  );
 }
 
 async function storeModel(inside: Statements, message: ModelMessage): Promise<void> {

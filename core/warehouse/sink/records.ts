@@ -13,13 +13,3 @@ export interface SinkRecords {
   readonly partition: number;
   readonly records: readonly SinkRecord[];
 }
-
-/** @returns the parsed JSON, or undefined where the bytes are none. */
-export function parseJson(value: Buffer | null): unknown {
-  if (value === null) return undefined;
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}

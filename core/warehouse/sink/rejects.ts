@@ -1,21 +1,17 @@
 import { BIGINT } from '@duckdb/node-api';
 import { z } from 'zod';
 import { REJECT_HEADERS } from '../../contracts/blocks';
-import { MICROS_PER_MILLI } from '../../contracts/time';
-import { ColumnBuffer, REJECTED_COLUMNS } from '../database/columns';
+import { REJECTED_TABLE, type RejectedRow, RowBuffer, tableInFile } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { MAX_RAW_BYTES } from '../limits';
 import { type SinkRecord } from './records';
-import { list, timestamp } from '../database/values';
+import { list } from '../database/values';
 
 /** An event that the stream refused, as `edge-iiot-rejects` tells of it. */
-export interface RejectedEvent {
-  readonly reason: string;
-  readonly detail: string | null;
+export interface RejectedEvent extends RejectedRow {
+  readonly source: 'stream';
   readonly partition: number;
   readonly offset: number;
-  readonly raw: string;
-  readonly recordMillis: number;
   /** Of its writer's claim; null in logs from before rejects told it. */
   readonly epoch: number | null;
 }
@@ -36,6 +32,9 @@ export function parseReject(record: SinkRecord): RejectedEvent | RejectsFence | 
   const offset = wholeNumber.safeParse(record.headers[REJECT_HEADERS.offset]);
   if (reason === undefined || !partition.success || !offset.success) return undefined;
   return {
+    source: 'stream',
+    file: null,
+    line: null,
     reason,
     detail: record.headers[REJECT_HEADERS.detail] ?? null,
     partition: partition.data,
@@ -58,7 +57,7 @@ const storedRow = z.object({ source_offset: z.int() });
  * event came from.
  */
 export async function storeRejects(inside: Statements, events: readonly RejectedEvent[]): Promise<number> {
-  const buffer = new ColumnBuffer('rejected_rows', REJECTED_COLUMNS);
+  const buffer = new RowBuffer(await tableInFile(inside, REJECTED_TABLE));
   for (const [partition, ofPartition] of byPartition(events)) {
     const offsets = [...ofPartition.keys()];
     const stored = await inside.rows(
@@ -69,17 +68,7 @@ export async function storeRejects(inside: Statements, events: readonly Rejected
     );
     for (const { source_offset } of stored) ofPartition.delete(source_offset);
     const fresh = [...ofPartition.values()];
-    buffer.append(fresh.length, [
-      { all: 'stream' },
-      fresh.map(({ reason }) => reason),
-      fresh.map(({ detail }) => detail),
-      { all: partition },
-      fresh.map(({ offset }) => BigInt(offset)),
-      { all: null },
-      { all: null },
-      fresh.map(({ raw }) => raw),
-      fresh.map(({ recordMillis }) => timestamp(recordMillis * MICROS_PER_MILLI)),
-    ]);
+    buffer.append(fresh.length, fresh);
   }
   await buffer.flush(inside.raw);
   return buffer.rows;

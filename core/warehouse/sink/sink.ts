@@ -1,17 +1,17 @@
-import { BIGINT, BOOLEAN, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
-import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { DEFAULT_TASK, type Sensors } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { type Micros } from '../../contracts/time';
 import { parseActivation, storeActivation } from './activations';
-import { BlockBuffers, parseBlock, placeOf, rowsOf, type Block } from './blocks';
+import { type BlockBuffers, BlockTables, placeOf, rowsOf, type Block } from './blocks';
 import { type SerialConnection, type Statements } from '../database/connection';
 import { parseDeployment, storeDeployment } from './deployments';
-import { completeBefore, fence, judge, type Mark, type Place } from './marks';
-import { parseJson, type SinkRecord, type SinkRecords } from './records';
+import { completeBefore, fence, judge, type Mark } from './marks';
+import { positionKey, readPositions, splitKey, type Position, writePositions } from './positions';
+import { type SinkRecord, type SinkRecords } from './records';
 import { parseReject, storeRejects, type RejectedEvent } from './rejects';
 import { parseUpdate, storeUpdate } from './updates';
-import { list, timestampOrNull } from '../database/values';
+import { parseJson } from '../../contracts/validation';
 
 /** What one transaction did. */
 export interface SinkReport {
@@ -30,12 +30,6 @@ export interface SinkReport {
   readonly deploymentsChanged: boolean;
 }
 
-/** Where a partition of a topic stands: the next offset, and the mark where the topic carries blocks. */
-interface Position {
-  readonly nextOffset: number;
-  readonly mark: Mark | undefined;
-}
-
 const MAX_EXAMPLES = 3;
 
 /**
@@ -45,11 +39,13 @@ const MAX_EXAMPLES = 3;
 export class Sink {
   private constructor(
     private readonly connection: SerialConnection,
+    private readonly tables: BlockTables,
     private positions: Map<string, Position>,
   ) {}
 
-  static async open(connection: SerialConnection): Promise<Sink> {
-    return new Sink(connection, await readPositions(connection));
+  static async open(connection: SerialConnection, sensors: Sensors = DEFAULT_TASK): Promise<Sink> {
+    const tables = await connection.transaction((inside) => BlockTables.open(inside, sensors));
+    return new Sink(connection, tables, await readPositions(connection));
   }
 
   /** The next offset of a partition that the warehouse lacks; 0 when it has none. */
@@ -82,7 +78,7 @@ export class Sink {
 
   /** @throws FedloopError `WarehouseFailed`; nothing of the batch was kept, and it can be tried again. */
   async store(batches: readonly SinkRecords[]): Promise<SinkReport> {
-    const staged = new Staging(this.positions);
+    const staged = new Staging(this.tables, this.positions);
     for (const batch of batches) staged.add(batch);
     try {
       const rejects = await this.connection.transaction((inside) => staged.write(inside));
@@ -101,7 +97,7 @@ export class Sink {
 /** A batch judged and parsed, before any of it touches the database. */
 class Staging {
   readonly positions = new Map<string, Position>();
-  private readonly buffers = new BlockBuffers();
+  private readonly buffers: BlockBuffers;
   private readonly rejects: RejectedEvent[] = [];
   private readonly statements: ((inside: Statements) => Promise<void>)[] = [];
   private readonly blocks = { stored: 0, storedBefore: 0, olderEpoch: 0, gaps: 0 };
@@ -110,7 +106,12 @@ class Staging {
   private invalid = 0;
   private deploymentsChanged = false;
 
-  constructor(private readonly before: ReadonlyMap<string, Position>) {}
+  constructor(
+    private readonly tables: BlockTables,
+    private readonly before: ReadonlyMap<string, Position>,
+  ) {
+    this.buffers = tables.buffers();
+  }
 
   add({ topic, partition, records }: SinkRecords): void {
     const key = positionKey(topic, partition);
@@ -191,7 +192,7 @@ class Staging {
     record: SinkRecord,
     mark: Mark | undefined,
   ): Mark | undefined {
-    const block = parseBlock(type, parseJson(record.value));
+    const block = this.tables.parse(type, parseJson(record.value));
     if (typeof block === 'string' || block.partition !== partition) {
       this.reject(
         type,
@@ -235,82 +236,4 @@ class Staging {
     this.invalid += 1;
     if (this.examples.length < MAX_EXAMPLES) this.examples.push(`${topic} at ${record.offset}: ${why}`);
   }
-}
-
-function positionKey(topic: string, partition: number): string {
-  return `${partition}/${topic}`;
-}
-
-function splitKey(key: string): readonly [topic: string, partition: number] {
-  const at = key.indexOf('/');
-  return [key.slice(at + 1), Number(key.slice(0, at))];
-}
-
-const markRow = z.object({
-  topic: z.string(),
-  source_partition: z.int(),
-  next_offset: z.int(),
-  epoch: z.int().nullable(),
-  window_start: z.int().nullable(),
-  ordinal: z.int().nullable(),
-  last: z.boolean().nullable(),
-});
-
-async function readPositions(connection: SerialConnection): Promise<Map<string, Position>> {
-  const rows = await connection.rows(markRow, 'SELECT * FROM sink_marks');
-  return new Map(
-    rows.map(({ topic, source_partition, next_offset, epoch, window_start, ordinal, last }) => [
-      positionKey(topic, source_partition),
-      {
-        nextOffset: next_offset,
-        mark: epoch === null ? undefined : { epoch, place: placeIn(window_start, ordinal, last) },
-      },
-    ]),
-  );
-}
-
-function placeIn(windowStart: number | null, ordinal: number | null, last: boolean | null): Place | null {
-  return windowStart === null || ordinal === null || last === null ? null : { windowStart, ordinal, last };
-}
-
-/** All in one statement: most transactions carry a few blocks of each of many partitions. */
-async function writePositions(inside: Statements, positions: ReadonlyMap<string, Position>): Promise<void> {
-  const rows = [...positions].map(([key, { nextOffset, mark }]) => {
-    const [topic, partition] = splitKey(key);
-    return { topic, partition, nextOffset, mark, place: mark?.place ?? null };
-  });
-  await inside.run(
-    `INSERT OR REPLACE INTO sink_marks
-     SELECT unnest($topic), unnest($partition), unnest($offset), unnest($epoch), unnest($window), unnest($ordinal), unnest($last)`,
-    {
-      topic: list(
-        rows.map(({ topic }) => topic),
-        VARCHAR,
-      ),
-      partition: list(
-        rows.map(({ partition }) => partition),
-        INTEGER,
-      ),
-      offset: list(
-        rows.map(({ nextOffset }) => BigInt(nextOffset)),
-        BIGINT,
-      ),
-      epoch: list(
-        rows.map(({ mark }) => (mark === undefined ? null : BigInt(mark.epoch))),
-        BIGINT,
-      ),
-      window: list(
-        rows.map(({ place }) => timestampOrNull(place?.windowStart ?? null)),
-        TIMESTAMP,
-      ),
-      ordinal: list(
-        rows.map(({ place }) => place?.ordinal ?? null),
-        INTEGER,
-      ),
-      last: list(
-        rows.map(({ place }) => place?.last ?? null),
-        BOOLEAN,
-      ),
-    },
-  );
 }

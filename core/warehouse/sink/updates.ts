@@ -9,8 +9,9 @@ import {
 } from '../../contracts/updates';
 import { decodeFrame } from '../../platform/frames';
 import { type Statements } from '../database/connection';
-import { parseJson, type SinkRecord } from './records';
+import { type SinkRecord } from './records';
 import { list } from '../database/values';
+import { parseJson } from '../../contracts/validation';
 
 /** What the warehouse keeps of `model-updates`: what locals say of themselves and what became of them, never weights. */
 export type UpdateMessage = UpdateHeader | OutcomeMessage | LeftOutMessage;

@@ -1,3 +1,4 @@
+import { TIMESTAMP } from '@duckdb/node-api';
 import { z } from 'zod';
 import { TOPICS } from '../../contracts/topics';
 import { type Micros } from '../../contracts/time';
@@ -66,39 +67,32 @@ export interface Stretch {
   readonly upTo: number;
 }
 
-const window = { place: 'window_start', bound: (at: number) => `make_timestamp(${at})` };
-const TABLES: Record<
-  ComparedTable['name'],
-  { readonly from: string; readonly place: string; readonly bound: (at: number) => string }
-> = {
-  stream_analysis_results: { from: 'stream_analysis_results', ...window },
-  model_evaluations: { from: 'evaluation_rows', ...window },
-  rejected_rows: {
-    from: "(SELECT * FROM rejected_rows WHERE source = 'stream')",
-    place: 'source_offset',
-    bound: String,
-  },
-};
-
 const record = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
 /** Well below what an answer may hold; about 10 MB of JSON. */
 const ROWS_PER_ANSWER = 50_000;
 
 /** The rows of a stretch, in the table's compared columns. */
-export async function storedRows(ask: AskTables, table: ComparedTable, stretch: Stretch): Promise<Row[]> {
-  const { from, place, bound } = TABLES[table.name];
-  const columns = table.columns.map((name) =>
-    name.startsWith('window_') ? `epoch_us(${name}) AS ${name}` : name,
+export async function storedRows(
+  ask: AskTables,
+  { name: table, keys, compared }: ComparedTable,
+  stretch: Stretch,
+): Promise<Row[]> {
+  const names = compared.map(({ name }) => name);
+  const columns = compared.map(({ name, type }) =>
+    type === TIMESTAMP ? `epoch_us(${name}) AS ${name}` : `"${name}"`,
   );
-  const question = `SELECT ${columns.join(', ')} FROM ${from}
+  const [place = ''] = names;
+  const bound = (at: number): string =>
+    compared[0]?.type === TIMESTAMP ? `make_timestamp(${at})` : String(at);
+  const question = `SELECT ${columns.join(', ')} FROM ${table}
      WHERE source_partition = ${stretch.partition} AND ${place} <= ${bound(stretch.upTo)}
        ${Number.isFinite(stretch.after) ? `AND ${place} > ${bound(stretch.after)}` : ''}
-     ORDER BY ${table.columns.slice(0, table.keys).join(', ')}`;
+     ORDER BY ${names.slice(0, keys).join(', ')}`;
   const rows: Row[] = [];
   for (;;) {
     const page = await ask(record, `${question} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
-    for (const row of page) rows.push(table.columns.map((name) => row[name] ?? null));
+    for (const row of page) rows.push(names.map((name) => row[name] ?? null));
     if (page.length < ROWS_PER_ANSWER) return rows;
   }
 }

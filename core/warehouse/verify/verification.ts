@@ -1,22 +1,24 @@
 import { type RejectReason, type Verdict } from '../../contracts/blocks';
 import { type Micros } from '../../contracts/time';
-import {
-  ANALYSIS_TABLE,
-  analysisRows,
-  compareRows,
-  type ComparedTable,
-  EVALUATION_TABLE,
-  evaluationRows,
-  REJECT_TABLE,
-  rejectRow,
-  type Row,
-  type RowDifference,
-  type WindowRows,
-} from './row-differences';
+import { type Sensors } from '../../contracts/task';
+import { type AnalysisColumns, type EvaluationColumns } from '../../contracts/blocks';
+import { type MalformedDetail } from '../../contracts/events';
+import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE } from '../database/columns';
+import { readableBytes } from '../sink/rejects';
+import { compareRows, type ComparedTable, type Row, type RowDifference, rowsFrom } from './row-differences';
 import { type AskTables, type StoredBounds, storedRows } from './stored-rows';
 
 /** Rows that are gathered before the tables are asked for theirs: few questions, and a few megabytes of memory. */
 const ROWS_AT_ONCE = 20_000;
+
+/** Rows of a closed window, as the sink has to store them. */
+export interface WindowRows {
+  readonly partition: number;
+  readonly start: Micros;
+  readonly end: Micros;
+  readonly analysis: AnalysisColumns;
+  readonly evaluations: EvaluationColumns;
+}
 
 /** Events of a partition by what became of them; `read` is the sum of all the others when nothing was lost. */
 export interface Accounting {
@@ -37,7 +39,7 @@ export interface Accounting {
 
 export interface VerificationReport {
   /** Rows that were held against the tables, by table. */
-  readonly compared: Readonly<Record<ComparedTable['name'], number>>;
+  readonly compared: Readonly<Record<ComparedTable['readAs'], number>>;
   readonly differences: {
     readonly count: number;
     readonly byTable: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -85,6 +87,7 @@ export class Verification {
   private readonly stored = new Map<number, { readings: number; rejected: Record<RejectReason, number> }>();
   private readonly expiredReadings = new Map<number, number>();
   private readonly eventsOnTheirWay = new Map<number, number>();
+  private readonly analysis: ReturnType<typeof analysisTable>;
 
   /**
    * @param bounds up to where rows must be in the tables; later ones are on their way. undefined: all must be.
@@ -95,22 +98,32 @@ export class Verification {
     private readonly bounds: Omit<StoredBounds, 'expiredBefore'> | undefined,
     private readonly expiredBefore: Micros,
     private readonly examples: number,
-  ) {}
+    sensors: Sensors,
+  ) {
+    this.analysis = analysisTable(sensors);
+  }
 
   async window(window: WindowRows): Promise<void> {
-    const { partition, start } = window;
+    const { partition, start, end } = window;
     const readings = window.analysis.count.reduce((sum, count) => sum + count, 0);
-    const analysis = analysisRows(window);
-    const evaluations = evaluationRows(window);
+    const source = { partition, window_start: start, window_end: end, epoch: 0, recordMillis: 0 };
+    const analysis = rowsFrom(this.analysis, window.analysis.device_id.length, {
+      ...source,
+      columns: window.analysis,
+    });
+    const evaluations = rowsFrom(EVALUATION_TABLE, window.evaluations.device_id.length, {
+      ...source,
+      columns: window.evaluations,
+    });
     if (start < this.expiredBefore) {
       // Rows of days that were not finished may be there still; that the others are gone is no difference.
       this.expired += analysis.length + evaluations.length;
       add(this.expiredReadings, partition, readings);
-      this.passOver(ANALYSIS_TABLE, partition, start);
+      this.passOver(this.analysis, partition, start);
       this.passOver(EVALUATION_TABLE, partition, start);
       return;
     }
-    const isStored = this.expect(ANALYSIS_TABLE, partition, start, analysis, this.bounds?.analysis);
+    const isStored = this.expect(this.analysis, partition, start, analysis, this.bounds?.analysis);
     if (!isStored) add(this.eventsOnTheirWay, partition, readings);
     this.expect(EVALUATION_TABLE, partition, start, evaluations, this.bounds?.evaluations);
     await this.lookUp(ROWS_AT_ONCE);
@@ -120,11 +133,12 @@ export class Verification {
     partition: number,
     offset: number,
     reason: RejectReason,
-    detail: string | undefined,
+    detail: MalformedDetail | undefined,
     value: Uint8Array | null,
   ): Promise<void> {
-    const row = rejectRow(offset, reason, detail, value);
-    const isStored = this.expect(REJECT_TABLE, partition, offset, [row], this.bounds?.rejects);
+    const raw = readableBytes(value === null ? null : Buffer.from(value));
+    const row = [offset, reason, detail ?? '', raw];
+    const isStored = this.expect(REJECTED_TABLE, partition, offset, [row], this.bounds?.rejects);
     if (!isStored) add(this.eventsOnTheirWay, partition, 1);
     await this.lookUp(ROWS_AT_ONCE);
   }
@@ -132,7 +146,7 @@ export class Verification {
   async finish(partitions: readonly PartitionEnd[]): Promise<VerificationReport> {
     for (const { partition, next } of partitions) {
       // Rejects behind the last one that must be there would be wrong as well.
-      const rejects = this.pendingOf(REJECT_TABLE, partition);
+      const rejects = this.pendingOf(REJECTED_TABLE, partition);
       const bound = this.bounds === undefined ? next - 1 : (this.bounds.rejects.get(partition) ?? -Infinity);
       rejects.reached = Math.max(rejects.reached, Math.min(bound, next - 1));
     }
@@ -196,7 +210,7 @@ export class Verification {
   }
 
   private pendingOf(table: ComparedTable, partition: number): Pending {
-    const name = `${partition}/${table.name}`;
+    const name = `${partition}/${table.readAs}`;
     const known = this.pending.get(name) ?? {
       table,
       partition,
@@ -215,7 +229,7 @@ export class Verification {
       pending.rows = [];
       pending.asked = reached;
       const found = await storedRows(this.ask, table, { partition, after: asked, upTo: reached });
-      this.compared[table.name] += rows.length;
+      this.compared[table.readAs] += rows.length;
       this.account(table, partition, found);
       for (const difference of compareRows(table, partition, rows, found)) this.note(difference);
     }
@@ -224,9 +238,10 @@ export class Verification {
   private account(table: ComparedTable, partition: number, found: readonly Row[]): void {
     const stored = this.stored.get(partition) ?? { readings: 0, rejected: noRejects() };
     this.stored.set(partition, stored);
-    const column = (name: string): number => table.columns.indexOf(name);
-    if (table === ANALYSIS_TABLE) for (const row of found) stored.readings += Number(row[column('count')]);
-    if (table !== REJECT_TABLE) return;
+    const column = (wanted: string): number => table.compared.findIndex(({ name }) => name === wanted);
+    if (table.readAs === 'stream_analysis_results')
+      for (const row of found) stored.readings += Number(row[column('count')]);
+    if (table.readAs !== 'rejected_rows') return;
     for (const row of found) {
       const reason = row[column('reason')];
       if (isReason(reason)) stored.rejected[reason] += 1;

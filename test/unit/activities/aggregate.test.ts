@@ -9,7 +9,7 @@ import { TOPICS } from '../../../core/contracts/topics';
 import { updateKey, type UpdateHeader } from '../../../core/contracts/updates';
 import { followDeployments, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
-import { parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
+import { parameterCount } from '../../../core/model/types';
 import { encodeFrame } from '../../../core/platform/frames';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
@@ -18,13 +18,14 @@ import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { MemoryKafka } from '../fleet/memory-kafka';
 import { ask } from '../warehouse/helpers';
+import { SHAPE } from '../../support/task';
 
 /**
  * A round's updates on their way through the log, the aggregator and the tables, with senders that do everything wrong.
  */
 const site = siteNameSchema.parse('main');
 const v0 = versionIdSchema.parse('v0');
-const PARAMETERS = parameterCount(PRODUCT_SHAPE);
+const PARAMETERS = parameterCount(SHAPE);
 const FINE = new Float32Array(PARAMETERS).fill(0.01);
 
 let kafka: MemoryKafka;
@@ -39,16 +40,16 @@ beforeEach(async () => {
   deployments = await followDeployments(kafka, silentLogger());
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
-  const features = Array.from({ length: PRODUCT_SHAPE.inputs }, (_, index) => index);
+  const features = Array.from({ length: SHAPE.inputs }, (_, index) => index);
   const model = {
     metadata: {
       version: v0,
-      shape: PRODUCT_SHAPE,
+      shape: SHAPE,
       scaling: { mean: features, scale: features.map(() => 1) },
-      toleranceCelsius: 1,
+      tolerance: 1,
       residualStddev: null,
     },
-    weights: initialWeights(PRODUCT_SHAPE, 1),
+    weights: initialWeights(SHAPE, 1),
   };
   const lineage = untrainedLineage(1);
   await deployModels(

@@ -10,7 +10,7 @@ import { type EvaluateInput, type EvaluateResult } from '../../../core/contracts
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
-import { startWarehouseService, type WarehouseService } from '../../../core/warehouse/service';
+import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from '../warehouse/fake-kafka';
 import {
   analysisBlock,
@@ -42,7 +42,7 @@ beforeEach(async () => {
   mkdirSync(processed);
   kafka = new FakeKafka(1);
   kafka.append(TOPICS.stream.name, 0, 'an event');
-  service = await startWarehouseService({
+  service = await WarehouseService.start({
     kafka: kafka.asKafka(),
     env: environmentSchema.parse({
       FEDLOOP_WAREHOUSE: join(folder.path, `${runs}.duckdb`),

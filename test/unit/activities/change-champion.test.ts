@@ -10,10 +10,10 @@ import { TOPICS } from '../../../core/contracts/topics';
 import { decodeState, encodeState, emptyState } from '../../../core/federation/strategies/server-state';
 import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
-import { PRODUCT_SHAPE } from '../../../core/model/types';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
 import { MemoryKafka } from '../fleet/memory-kafka';
+import { SHAPE } from '../../support/task';
 
 const v = (name: string) => versionIdSchema.parse(name);
 let folder: string;
@@ -38,8 +38,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function deploy(version: string, round: number, stage: Stage, parent?: string): Promise<void> {
   const scaling = {
-    mean: Array.from({ length: PRODUCT_SHAPE.inputs }, () => 0),
-    scale: Array.from({ length: PRODUCT_SHAPE.inputs }, () => 1),
+    mean: Array.from({ length: SHAPE.inputs }, () => 0),
+    scale: Array.from({ length: SHAPE.inputs }, () => 1),
   };
   await deployModels(
     producer,
@@ -49,12 +49,12 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
         model: {
           metadata: {
             version: v(version),
-            shape: PRODUCT_SHAPE,
+            shape: SHAPE,
             scaling,
-            toleranceCelsius: 1,
+            tolerance: 1,
             residualStddev: null,
           },
-          weights: initialWeights(PRODUCT_SHAPE, round),
+          weights: initialWeights(SHAPE, round),
         },
         lineage: {
           round,

@@ -1,17 +1,24 @@
 import { ChampionChecks } from '../../../activities/check-champion';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type DeployedVersion } from '../../../core/model/deployments';
 import { latestCheck, saveCheck, windowsInService } from '../../../core/warehouse/queries/champion-checks';
 import { compareVersions, compareWithPersistence } from '../../../core/warehouse/queries/comparison';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
-import { ensureSettings } from '../../../core/warehouse/settings';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { timestamp } from '../../../core/warehouse/database/values';
 import { evaluatedWindows } from '../../../core/warehouse/queries/windows';
-import { ask, batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from '../warehouse/helpers';
+import {
+  agreeOnSettings,
+  ask,
+  batch,
+  evaluationBlock,
+  record,
+  T0,
+  WINDOW,
+  type EvaluationRow,
+} from '../warehouse/helpers';
 
 const v = (name: string) => versionIdSchema.parse(name);
 const TOLERANCE = 1;
@@ -27,7 +34,7 @@ let staged: Readonly<Record<string, Stage>> = {};
 beforeEach(async () => {
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
-  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  await agreeOnSettings(connection);
   sink = await Sink.open(connection);
   offset = 0;
   next = 0;

@@ -9,14 +9,14 @@ import { type StreamStatus } from '../../../core/stream/service';
 function fakeService(): {
   told: string[];
   status: () => StreamStatus;
-  rest: () => Promise<void>;
-  goOn: () => void;
+  pause: () => Promise<void>;
+  resume: () => void;
 } {
   const told: string[] = [];
   return {
     told,
     status: () => ({
-      resting: false,
+      paused: false,
       partitions: [
         {
           partition: 2,
@@ -30,11 +30,11 @@ function fakeService(): {
         },
       ],
     }),
-    rest: () => {
-      told.push('rest');
+    pause: () => {
+      told.push('pause');
       return Promise.resolve();
     },
-    goOn: () => void told.push('go on'),
+    resume: () => void told.push('resume'),
   };
 }
 
@@ -53,7 +53,7 @@ describe('the lease of a stream worker', () => {
     const service = fakeService();
     const result = await run(new MockActivityEnvironment(), service, new Lease(), 20);
     expect(result).toEqual({ ended: 'run out', partitions: [{ partition: 2, offset: 40, lag: 3 }] });
-    expect(service.told).toEqual(['go on']);
+    expect(service.told).toEqual(['resume']);
   });
 
   it('carries offsets and lag in its heartbeats', async () => {
@@ -80,7 +80,7 @@ describe('the lease of a stream worker', () => {
     const held = run(environment, service, lease, 60_000);
     environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
     await expect(held).rejects.toThrow('CANCELLED');
-    expect(service.told).toEqual(['go on', 'rest']);
+    expect(service.told).toEqual(['resume', 'pause']);
     expect(lease.wasDrained).toBe(true);
   });
 
@@ -91,7 +91,7 @@ describe('the lease of a stream worker', () => {
     const held = run(environment, service, lease, 60_000);
     environment.cancel('NOT_FOUND', new ActivityCancellationDetails({ notFound: true }));
     await expect(held).rejects.toThrow('NOT_FOUND');
-    expect(service.told).toEqual(['go on']);
+    expect(service.told).toEqual(['resume']);
     expect(lease.wasDrained).toBe(false);
   });
 });

@@ -11,10 +11,11 @@ import { openUpdateInbox, type UpdateInbox } from '../../../activities/shared/up
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { followDeployments, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
-import { FEATURES, PRODUCT_SHAPE } from '../../../core/model/types';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
 import { MemoryKafka } from '../fleet/memory-kafka';
+import { FEATURES, SHAPE } from '../../support/task';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 /** What the steps of a round need, without servers: real logs, a real site with made-up readings, real training. */
 export interface ActivityWorld {
@@ -29,7 +30,7 @@ export interface ActivityWorld {
 export const MAIN = siteNameSchema.parse('main');
 export const V0 = versionIdSchema.parse('v0');
 export const DEVICES = 40;
-const WINDOW_MICROS = 30_000_000;
+const WINDOW_MICROS = DEFAULT_TASK.windowMicros;
 const WINDOWS = 120;
 
 /** v0 serves, and a site has 40 devices with 120 windows each. */
@@ -43,16 +44,16 @@ export async function activityWorld(): Promise<ActivityWorld> {
   const deployments = await followDeployments(kafka, silentLogger());
   const metadata = {
     version: V0,
-    shape: PRODUCT_SHAPE,
+    shape: SHAPE,
     scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
-    toleranceCelsius: 1,
+    tolerance: 1,
     residualStddev: null,
   };
   const lineage = untrainedLineage(1);
   await deployModels(
     producer,
     deployments,
-    [{ model: { metadata, weights: initialWeights(PRODUCT_SHAPE, 1) }, lineage }],
+    [{ model: { metadata, weights: initialWeights(SHAPE, 1) }, lineage }],
     [{ version: V0, stage: 'champion', round: 0, reason: 'first' }],
   );
   const inbox = await openUpdateInbox(kafka, silentLogger());
@@ -95,7 +96,7 @@ export async function activityWorld(): Promise<ActivityWorld> {
 }
 
 function siteStore(): SiteStore {
-  const ring = new WindowRing({ windowMicros: WINDOW_MICROS });
+  const ring = new WindowRing({ task: DEFAULT_TASK });
   const ids = Array.from({ length: DEVICES }, (_, device) => `device-${device}`);
   for (const [device, id] of ids.entries())
     for (let window = 0; window < WINDOWS; window += 1)
@@ -103,8 +104,7 @@ function siteStore(): SiteStore {
         id,
         window * WINDOW_MICROS,
         20 + Math.sin(window / 4 + device) + Math.cos(7 * window * device),
-        50,
-        1_000,
+        [50, 1_000],
       );
   return {
     ring,

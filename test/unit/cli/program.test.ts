@@ -69,7 +69,7 @@ describe('the settings of a demo', () => {
 
   it('hands the seed and the tolerance to everyone who needs them', () => {
     const { fleet, training, stream } = demoSettings(options);
-    expect([fleet.seed, training.round.seed, stream.toleranceCelsius]).toEqual([7, 7, 0.5]);
+    expect([fleet.seed, training.round.seed, stream.task.target.tolerance]).toEqual([7, 7, 0.5]);
   });
 
   it('plans enough live windows for its rounds, and more when it stays up', () => {

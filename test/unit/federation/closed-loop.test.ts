@@ -1,3 +1,4 @@
+import { hiddenActivations } from '../../../core/model/hidden-activations';
 import { Matrix, solve } from 'ml-matrix';
 import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping';
 import { applyEdgeWeights, edgeWeight } from '../../../core/federation/training/edge-weights';
@@ -24,7 +25,6 @@ import {
 } from '../../../core/federation/strategies/closed-loop';
 import { type LocalUpdate } from '../../../core/federation/strategies/strategy';
 import { partsFor } from '../../../core/contracts/rounds';
-import { hiddenActivations } from '../../../core/model/batch-predictor';
 import { forward, initialWeights } from '../../../core/model/network';
 import { seededRandom } from '../../../core/platform/random';
 

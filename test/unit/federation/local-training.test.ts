@@ -1,3 +1,4 @@
+import { hiddenActivations } from '../../../core/model/hidden-activations';
 import { type TrainingSettings } from '../../../core/contracts/rounds';
 import { LocalTrainer, type LocalTraining } from '../../../core/federation/training/local-training';
 import { scoreLocalModels, scoringPanel } from '../../../core/federation/panels/local-scoring';
@@ -5,11 +6,13 @@ import { sumPanel, tallyProposals } from '../../../core/federation/panels/panel-
 import { refitSums } from '../../../core/federation/panels/refit';
 import { collectSamples, recentSamples } from '../../../core/federation/training/samples';
 import { WindowRing } from '../../../core/federation/training/window-ring';
-import { hiddenActivations, ModelsOnSamples } from '../../../core/model/batch-predictor';
+import { ModelsOnSamples } from '../../../core/model/batch-predictor';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
 import { forward, initialWeights } from '../../../core/model/network';
-import { FEATURES, parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
+import { parameterCount } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
+import { FEATURES, SHAPE } from '../../support/task';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const W = 30_000_000;
 const LAST = 361;
@@ -17,18 +20,18 @@ const settings: TrainingSettings = { windows: 336, epochs: 3, learningRate: 0.05
 
 /** Devices whose temperature swings once in 24 windows, each at its own phase, and some that cannot train. */
 function site(): WindowRing {
-  const ring = new WindowRing({ windowMicros: W });
+  const ring = new WindowRing({ task: DEFAULT_TASK });
   const random = seededRandom(2, 'site');
   for (let device = 0; device < 8; device += 1) {
     for (let window = 1; window <= LAST; window += 1) {
       const avg = 15 + 8 * Math.sin((2 * Math.PI * (window + 3 * device)) / 24) + 0.2 * random.normal();
-      ring.put(`good-${device}`, window * W, avg, 50 + 10 * random.normal(), null);
+      ring.put(`good-${device}`, window * W, avg, [50 + 10 * random.normal(), null]);
     }
   }
   for (let window = 1; window <= LAST; window += 1) {
-    ring.put('stuck', window * W, 20, 50, 1000);
-    ring.put('broken', window * W, window === 200 ? NaN : 20 + Math.sin(window), 50, 1000);
-    if (window > LAST - 40) ring.put('young', window * W, Math.sin(window), 50, 1000);
+    ring.put('stuck', window * W, 20, [50, 1000]);
+    ring.put('broken', window * W, window === 200 ? NaN : 20 + Math.sin(window), [50, 1000]);
+    if (window > LAST - 40) ring.put('young', window * W, Math.sin(window), [50, 1000]);
   }
   return ring;
 }
@@ -36,22 +39,22 @@ function site(): WindowRing {
 const ring = site();
 const good = Array.from({ length: 6 }, (_, device) => `good-${device}`);
 const panel = ['good-6', 'good-7'];
-const units = { scaling: scalingOf(sums()), toleranceCelsius: 1 };
-const base = initialWeights(PRODUCT_SHAPE, 1);
+const units = { scaling: scalingOf(DEFAULT_TASK, sums()), tolerance: 1 };
+const base = initialWeights(SHAPE, 1);
 
 function sums(): ReturnType<typeof emptyFeatureSums> {
-  const total = emptyFeatureSums();
+  const total = emptyFeatureSums(DEFAULT_TASK);
   const row = new Float32Array(FEATURES);
   for (const device of good) {
     const series = ring.seriesUntil(device, LAST * W, LAST);
     for (let latest = 24; latest < LAST; latest += 1)
-      if (writeFeatures(series, latest, row, 0)) addRow(total, row, 0);
+      if (writeFeatures(DEFAULT_TASK, series, latest, row, 0)) addRow(total, row, 0);
   }
   return total;
 }
 
 async function train(deviceIds: readonly string[], edgeWidth: number | null = null): Promise<LocalTraining> {
-  const trainer = await LocalTrainer.create({ shape: PRODUCT_SHAPE, settings, proximal: 0, threads: 1 });
+  const trainer = await LocalTrainer.create({ shape: SHAPE, settings, proximal: 0, threads: 1 });
   const trained = await trainer.train({
     ring,
     deviceIds,
@@ -70,7 +73,7 @@ describe('local training', () => {
     const { devices, deltas, leftOut } = await train(good);
     expect(devices.map(({ device_id: id }) => id)).toEqual(good);
     expect(leftOut).toEqual([]);
-    expect(deltas).toHaveLength(6 * parameterCount(PRODUCT_SHAPE));
+    expect(deltas).toHaveLength(6 * parameterCount(SHAPE));
     for (const device of devices) {
       expect(device.rows).toBe(336);
       expect(device.self_reported_loss).toBeLessThan(device.base_loss / 2);
@@ -106,7 +109,7 @@ describe('real accuracy on a panel', () => {
     const { deltas } = await train(good.slice(0, 2));
     const samples = collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units);
     expect(samples.count).toBe(48);
-    const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
+    const predictor = await ModelsOnSamples.create({ shape: SHAPE, threads: 1 });
     const scores = await scoreLocalModels(predictor, base, deltas, scoringPanel(samples));
     const recent = recentSamples(samples, 6);
     expect([scores.rows_long, scores.rows_recent, recent.count]).toEqual([48, 12, 12]);
@@ -114,7 +117,7 @@ describe('real accuracy on a panel', () => {
     for (const model of [0, 1]) {
       const weights = base.map((value, at) => value + deltas[model * P + at]!);
       const rights = (of: typeof samples): number =>
-        forward(PRODUCT_SHAPE, weights, of.x, of.count).reduce(
+        forward(SHAPE, weights, of.x, of.count).reduce(
           (sum, output, at) => sum + (Math.abs(output - of.y[at]!) <= 1 ? 1 : 0),
           0,
         );
@@ -126,11 +129,11 @@ describe('real accuracy on a panel', () => {
 
   it('gives refit sums, a block for each of the six freshest windows, and tallies of proposals', async () => {
     const samples = recentSamples(collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units), 6);
-    const outputs = forward(PRODUCT_SHAPE, base, samples.x, samples.count);
-    const sums = sumPanel(PRODUCT_SHAPE, base, samples, 6);
+    const outputs = forward(SHAPE, base, samples.x, samples.count);
+    const sums = sumPanel(SHAPE, base, samples, 6);
     const expected = refitSums(
-      PRODUCT_SHAPE,
-      hiddenActivations(PRODUCT_SHAPE, base, samples.x),
+      SHAPE,
+      hiddenActivations(SHAPE, base, samples.x),
       outputs,
       samples.y,
       samples.age,
@@ -141,7 +144,7 @@ describe('real accuracy on a panel', () => {
         expect(value).toBeCloseTo(expected.blocks[place]!.moment[at]!, 4);
       });
     });
-    const predictor = await ModelsOnSamples.create({ shape: PRODUCT_SHAPE, threads: 1 });
+    const predictor = await ModelsOnSamples.create({ shape: SHAPE, threads: 1 });
     const [same] = await tallyProposals(predictor, base, [base], samples);
     expect(same).toMatchObject({ rows: 12, devices: 2, difference: 0, squaredDifference: 0 });
     await predictor.release();
@@ -151,15 +154,12 @@ describe('real accuracy on a panel', () => {
 describe('samples', () => {
   it('never look at the window they are about: changing it changes the target alone', () => {
     const series = ring.seriesUntil('good-0', LAST * W, LAST);
-    const changed = new WindowRing({ windowMicros: W });
+    const changed = new WindowRing({ task: DEFAULT_TASK });
     for (let window = 1; window <= LAST; window += 1)
-      changed.put(
-        'x',
-        window * W,
-        series.avg[window - 1]! + (window === LAST ? 5 : 0),
-        series.humidity[window - 1]!,
+      changed.put('x', window * W, series.target[window - 1]! + (window === LAST ? 5 : 0), [
+        series.covariates[0]![window - 1]!,
         null,
-      );
+      ]);
     const before = collectSamples(ring, ['good-0'], { until: LAST * W, windows: 1 }, units);
     const after = collectSamples(changed, ['x'], { until: LAST * W, windows: 1 }, units);
     expect(after.y[0]! - before.y[0]!).toBeCloseTo(5, 4);
@@ -167,9 +167,9 @@ describe('samples', () => {
   });
 
   it('are there only where the target and 20 of 24 lags are', () => {
-    const gappy = new WindowRing({ windowMicros: W });
+    const gappy = new WindowRing({ task: DEFAULT_TASK });
     for (let window = 1; window <= 60; window += 1)
-      if (window !== 50) gappy.put('g', window * W, window, null, null);
+      if (window !== 50) gappy.put('g', window * W, window, [null, null]);
     const samples = collectSamples(gappy, ['g'], { until: 60 * W, windows: 12 }, units);
     // Target 50 is missing, and target 51 lacks its latest mean.
     expect([...samples.age]).toEqual([11, 8, 7, 6, 5, 4, 3, 2, 1, 0]);

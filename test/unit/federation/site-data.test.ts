@@ -1,56 +1,57 @@
 import fc from 'fast-check';
 import { FedloopError } from '../../../core/contracts/errors';
 import { WindowRing } from '../../../core/federation/training/window-ring';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const W = 30_000_000;
-const ring = (windows = 5): WindowRing => new WindowRing({ windowMicros: W, windows });
+const ring = (windows = 5): WindowRing => new WindowRing({ task: DEFAULT_TASK, windows });
 
 describe('what a site remembers of its devices', () => {
   it('gives back a series, oldest first, with missing windows as NaN', () => {
     const site = ring();
-    site.put('a', 10 * W, 1.5, 40, 1000);
-    site.put('a', 12 * W, 2.5, null, null);
+    site.put('a', 10 * W, 1.5, [40, 1000]);
+    site.put('a', 12 * W, 2.5, [null, null]);
     const series = site.seriesUntil('a', 12 * W, 4);
-    expect([...series.avg]).toEqual([NaN, 1.5, NaN, 2.5]);
-    expect([...series.humidity]).toEqual([NaN, 40, NaN, NaN]);
-    expect([...series.pressure]).toEqual([NaN, 1000, NaN, NaN]);
+    expect([...series.target]).toEqual([NaN, 1.5, NaN, 2.5]);
+    expect([...series.covariates[0]!]).toEqual([NaN, 40, NaN, NaN]);
+    expect([...series.covariates[1]!]).toEqual([NaN, 1000, NaN, NaN]);
   });
 
   it('keeps the first write of a window', () => {
     const site = ring();
-    expect(site.put('a', 3 * W, 1, null, null)).toBe(true);
-    expect(site.put('a', 3 * W, 9, null, null)).toBe(false);
-    expect(site.seriesUntil('a', 3 * W, 1).avg[0]).toBe(1);
+    expect(site.put('a', 3 * W, 1, [null, null])).toBe(true);
+    expect(site.put('a', 3 * W, 9, [null, null])).toBe(false);
+    expect(site.seriesUntil('a', 3 * W, 1).target[0]).toBe(1);
   });
 
   it('takes windows in any order as long as they are recent enough', () => {
     const site = ring(3);
-    site.put('a', 7 * W, 7, null, null);
-    expect(site.put('a', 5 * W, 5, null, null)).toBe(true);
-    expect(site.put('a', 4 * W, 4, null, null)).toBe(false);
-    expect([...site.seriesUntil('a', 7 * W, 3).avg]).toEqual([5, NaN, 7]);
+    site.put('a', 7 * W, 7, [null, null]);
+    expect(site.put('a', 5 * W, 5, [null, null])).toBe(true);
+    expect(site.put('a', 4 * W, 4, [null, null])).toBe(false);
+    expect([...site.seriesUntil('a', 7 * W, 3).target]).toEqual([5, NaN, 7]);
   });
 
   it('forgets what a jump ahead passes over', () => {
     const site = ring(3);
-    for (const window of [1, 2, 3]) site.put('a', window * W, window, null, null);
-    site.put('a', 5 * W, 5, null, null);
-    expect([...site.seriesUntil('a', 5 * W, 5).avg]).toEqual([NaN, NaN, 3, NaN, 5]);
+    for (const window of [1, 2, 3]) site.put('a', window * W, window, [null, null]);
+    site.put('a', 5 * W, 5, [null, null]);
+    expect([...site.seriesUntil('a', 5 * W, 5).target]).toEqual([NaN, NaN, 3, NaN, 5]);
   });
 
   it('shows a series as of an earlier window, and nothing of an unknown device', () => {
     const site = ring();
-    for (const window of [1, 2, 3]) site.put('a', window * W, window, null, null);
-    expect([...site.seriesUntil('a', 2 * W, 3).avg]).toEqual([NaN, 1, 2]);
-    expect([...site.seriesUntil('nobody', 2 * W, 2).avg]).toEqual([NaN, NaN]);
+    for (const window of [1, 2, 3]) site.put('a', window * W, window, [null, null]);
+    expect([...site.seriesUntil('a', 2 * W, 3).target]).toEqual([NaN, 1, 2]);
+    expect([...site.seriesUntil('nobody', 2 * W, 2).target]).toEqual([NaN, NaN]);
   });
 
   it('remembers that a value was not a number, as long as it is in reach', () => {
     const site = ring();
-    site.put('a', 4 * W, Infinity, null, null);
+    site.put('a', 4 * W, Infinity, [null, null]);
     expect(site.hadBrokenValue('a', 6 * W, 3)).toBe(true);
     expect(site.hadBrokenValue('a', 9 * W, 3)).toBe(false);
-    expect(Number.isNaN(site.seriesUntil('a', 4 * W, 1).avg[0])).toBe(true);
+    expect(Number.isNaN(site.seriesUntil('a', 4 * W, 1).target[0])).toBe(true);
   });
 
   it('knows the newest window that a share of its devices has reached', () => {
@@ -62,7 +63,7 @@ describe('what a site remembers of its devices', () => {
       ['c', 5],
       ['d', 6],
     ] as const)
-      site.put(device, window * W, 1, null, null);
+      site.put(device, window * W, 1, [null, null]);
     expect(site.latestCommonWindow()).toBe(3 * W);
     expect(site.latestCommonWindow(0.75)).toBe(5 * W);
     expect(site.newestWindow('d')).toBe(6 * W);
@@ -70,7 +71,7 @@ describe('what a site remembers of its devices', () => {
   });
 
   it('refuses a window off the grid', () => {
-    expect(() => ring().put('a', 17, 1, null, null)).toThrow(FedloopError);
+    expect(() => ring().put('a', 17, 1, [null, null])).toThrow(FedloopError);
   });
 
   it('agrees with a map of everything ever written, before 1970 too', () => {
@@ -85,7 +86,7 @@ describe('what a site remembers of its devices', () => {
         const newest = new Map<number, number>();
         const kept = new Map<string, number>();
         for (const { device, window, avg } of writes) {
-          site.put(`d${device}`, window * W, avg, null, null);
+          site.put(`d${device}`, window * W, avg, [null, null]);
           const tooOld = window <= (newest.get(device) ?? -Infinity) - 6;
           const key = `${device}/${window}`;
           if (!tooOld && !kept.has(key)) kept.set(key, avg);
@@ -93,7 +94,7 @@ describe('what a site remembers of its devices', () => {
         }
         for (const [device, last] of newest) {
           const expected = [5, 4, 3, 2, 1, 0].map((back) => kept.get(`${device}/${last - back}`) ?? NaN);
-          expect([...site.seriesUntil(`d${device}`, last * W, 6).avg]).toEqual(expected);
+          expect([...site.seriesUntil(`d${device}`, last * W, 6).target]).toEqual(expected);
         }
       }),
     );

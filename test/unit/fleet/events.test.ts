@@ -3,7 +3,8 @@ import { windowEvents, type FleetEvent } from '../../../fleet/events';
 import { windowSeries } from '../../../fleet/means';
 import { planFleet, type DevicePlan, type FleetPlan } from '../../../fleet/plan';
 import { deviceIdSchema } from '../../../core/contracts/ids';
-import { GRID, recordedSeries, spread, weather } from './synthetic';
+import { GRID, recordedSeries, spread, weather, withoutPressure } from './synthetic';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 interface Event {
   readonly device_id: string;
@@ -56,7 +57,7 @@ describe('events of a window', () => {
       const own = events
         .filter(({ device_id }) => device_id === device.id)
         .map(({ temperature }) => temperature);
-      const truth = windowSeries(plan, device, 3, 1).avg[0]!;
+      const truth = windowSeries(plan, device, 3, 1).target[0]!;
       expect(own.reduce((sum, value) => sum + value, 0) / own.length).toBeCloseTo(truth, 0);
       expect(spread(own)).toBeGreaterThan(0.05);
       expect(spread(own)).toBeLessThan(0.4);
@@ -76,7 +77,7 @@ describe('events of a window', () => {
 
   it('leave out sensors that the recording lacks', () => {
     const bare = recordedSeries('bare', () => 20, 9_000);
-    const recording = { ...weather(1), series: [{ ...bare, pressure: bare.pressure.map(() => Number.NaN) }] };
+    const recording = { ...weather(1), series: [withoutPressure(bare)] };
     const plan = planFleet(recording, { seed: 1, devices: 1, liveWindows: 60 });
     expect(Object.keys(parsed(windowEvents(plan, GRID, 0)[0]!))).toEqual([
       'device_id',
@@ -89,8 +90,8 @@ describe('events of a window', () => {
   it('are none from a device whose recording has a gap there', () => {
     const holed = recordedSeries('holed', (step) => (step % 500 < 20 ? Number.NaN : 20), 9_000);
     const plan = planFleet({ ...weather(1), series: [holed] }, { seed: 1, devices: 1, liveWindows: 600 });
-    const { avg } = windowSeries(plan, plan.devices[0]!, 0, 600);
-    const silent = avg.findIndex(Number.isNaN);
+    const { target } = windowSeries(plan, plan.devices[0]!, 0, 600);
+    const silent = target.findIndex(Number.isNaN);
     expect(silent).toBeGreaterThanOrEqual(0);
     expect(windowEvents(plan, GRID, silent)).toEqual([]);
   });
@@ -139,15 +140,15 @@ describe('faulty senders', () => {
       const events = windowEvents(plan, GRID, window);
       plan.devices.forEach((device, index) => {
         const moved =
-          windowSeries(plan, device, window, 1).avg[0]! -
-          windowSeries(healthy, healthy.devices[index]!, window, 1).avg[0]!;
+          windowSeries(plan, device, window, 1).target[0]! -
+          windowSeries(healthy, healthy.devices[index]!, window, 1).target[0]!;
         const own = events.filter(({ device: { index: sender } }) => sender === index).map(parsed);
         const labelled = own.filter(({ label }) => label === 1);
         expect(labelled).toHaveLength(moved === 0 ? 0 : 3);
         if (moved === 0) return;
         hits += 1;
         const mean = own.reduce((sum, { temperature }) => sum + temperature, 0) / own.length;
-        expect(Math.abs(mean - windowSeries(plan, device, window, 1).avg[0]!)).toBeLessThan(0.5);
+        expect(Math.abs(mean - windowSeries(plan, device, window, 1).target[0]!)).toBeLessThan(0.5);
       });
     }
     expect(hits).toBeGreaterThan(0);
@@ -159,9 +160,9 @@ it('an event’s text is JSON with two decimals', () => {
   const text = eventText({
     device,
     millis: -1,
-    temperature: -0.004,
-    humidity: 100,
-    pressure: 999.999,
+    sensors: DEFAULT_TASK,
+    target: -0.004,
+    covariates: [100, 999.999],
     label: false,
   });
   expect(text).toBe(

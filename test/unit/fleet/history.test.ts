@@ -6,7 +6,8 @@ import { fleetTruthSchema, writeHistory } from '../../../fleet/history';
 import { planFleet } from '../../../fleet/plan';
 import { historySnapshot } from '../../../fleet/snapshot';
 import { partitionOf } from '../../../core/platform/kafka';
-import { GRID, recordedSeries, weather } from './synthetic';
+import { GRID, recordedSeries, weather, withoutPressure } from './synthetic';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const plan = planFleet(weather(2), { seed: 6, devices: 30, liveWindows: 60, scenario: 'everyday' });
 
@@ -35,7 +36,7 @@ describe('the past of a fleet', () => {
   it('leaves out windows that were not recorded, and cells of sensors that are not there', async () => {
     const bare = recordedSeries('bare', (step) => (step % 500 < 15 ? Number.NaN : 20), 9_000);
     const holed = planFleet(
-      { ...weather(1), series: [{ ...bare, pressure: bare.pressure.map(() => Number.NaN) }] },
+      { ...weather(1), series: [withoutPressure(bare)] },
       { seed: 1, devices: 8, liveWindows: 200 },
     );
     await writeHistory(holed, GRID, folder);
@@ -103,7 +104,7 @@ describe('the snapshot of the last windows', () => {
     await writeHistory(plan, GRID, folder);
     const lines = ['history-town-0.csv', 'history-town-1.csv'].flatMap((name) => linesOf(name).slice(1));
     for (const { partition, chunk } of chunks) {
-      expect(historyChunkSchema.parse(JSON.parse(JSON.stringify(chunk)))).toEqual(chunk);
+      expect(historyChunkSchema(DEFAULT_TASK).parse(JSON.parse(JSON.stringify(chunk)))).toEqual(chunk);
       expect(chunk.last_window_start).toBe(GRID.liveStart - GRID.windowMicros);
       for (const { device_id, avg } of chunk.devices) {
         expect(partitionOf(device_id, 4)).toBe(partition);

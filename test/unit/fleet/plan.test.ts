@@ -164,7 +164,7 @@ describe('scenarios', () => {
   it('season moves everybody from the coldest stretches to the warmest, at the same hour of the day', () => {
     for (const { series, before, after } of plan('season').devices) {
       const mean = (from: number): number =>
-        series.temperature.subarray(from, from + 24).reduce((sum, value) => sum + value, 0) / 24;
+        series.target.subarray(from, from + 24).reduce((sum, value) => sum + value, 0) / 24;
       expect(mean(after.step)).toBeGreaterThan(mean(before.step) + 8);
       expect(Math.abs((after.step - before.step - 36) % 24)).toBe(0);
     }

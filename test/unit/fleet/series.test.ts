@@ -42,7 +42,7 @@ describe('what can be read', () => {
     const { recording } = await loadRecording({ directory: folder });
     expect(recording.stepMicros).toBe(HOUR * 1_000);
     expect(recording.startMicros).toBe(START * 1_000);
-    expect([...recording.series[0]!.temperature]).toEqual(Array.from({ length: 60 }, (_, hour) => hour));
+    expect([...recording.series[0]!.target]).toEqual(Array.from({ length: 60 }, (_, hour) => hour));
   });
 
   it('reads plain and gzipped CSV and Parquet side by side, and joins a sensor’s files', async () => {
@@ -60,12 +60,12 @@ describe('what can be read', () => {
     connection.closeSync();
     const { recording, files } = await loadRecording({ directory: folder });
     expect(files).toHaveLength(3);
-    expect(recording.series.map(({ id, temperature }) => [id, temperature.length])).toEqual([
+    expect(recording.series.map(({ id, target }) => [id, target.length])).toEqual([
       ['a', 96],
       ['b', 50],
     ]);
-    expect(recording.series[1]!.humidity[3]).toBe(53);
-    expect(recording.series[0]!.humidity.every(Number.isNaN)).toBe(true);
+    expect(recording.series[1]!.covariates[0]![3]).toBe(53);
+    expect(recording.series[0]!.covariates[0]!.every(Number.isNaN)).toBe(true);
   });
 
   it.each<[string, (hour: number) => string]>([
@@ -76,7 +76,7 @@ describe('what can be read', () => {
     write('a.csv', hourly('a', 50, time));
     const { recording } = await loadRecording({ directory: folder });
     expect(recording.startMicros).toBe(START * 1_000);
-    expect(recording.series[0]!.temperature).toHaveLength(50);
+    expect(recording.series[0]!.target).toHaveLength(50);
   });
 
   it('puts series that begin later on the same grid', async () => {
@@ -94,10 +94,10 @@ describe('what can be read', () => {
       new Date(START + hour * HOUR + (hour % 3) * 60_000).toISOString(),
     ).split('\n');
     write('a.csv', [...rows.slice(0, 6), ...rows.slice(7, 21), ...rows.slice(31)].join('\n'));
-    const { temperature } = (await loadRecording({ directory: folder })).recording.series[0]!;
-    expect(temperature[5]).toBe(5);
-    expect(temperature.subarray(20, 30).every(Number.isNaN)).toBe(true);
-    expect(temperature[30]).toBe(30);
+    const { target } = (await loadRecording({ directory: folder })).recording.series[0]!;
+    expect(target[5]).toBe(5);
+    expect(target.subarray(20, 30).every(Number.isNaN)).toBe(true);
+    expect(target[30]).toBe(30);
   });
 
   it('leaves out rows it cannot use and says how many', async () => {
@@ -107,7 +107,7 @@ describe('what can be read', () => {
     );
     const { recording, unreadableRows } = await loadRecording({ directory: folder });
     expect(unreadableRows).toBe(4);
-    expect(recording.series[0]!.temperature).toHaveLength(60);
+    expect(recording.series[0]!.target).toHaveLength(60);
   });
 
   it('reads the column that marks anomalies, as numbers or as words', async () => {

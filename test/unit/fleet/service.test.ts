@@ -15,6 +15,7 @@ import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
 import { MemoryKafka } from './memory-kafka';
 import { GRID, weather } from './synthetic';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const PARTITIONS = 2;
 const W = GRID.windowMicros;
@@ -139,7 +140,7 @@ describe('a fleet paced by rounds', () => {
     const fleet = fleetOf();
     const silent = fleet.plan.devices.map((device) => ({
       ...device,
-      series: { ...device.series, temperature: device.series.temperature.map(() => Number.NaN) },
+      series: { ...device.series, target: device.series.target.map(() => Number.NaN) },
     }));
     const service = await start(kafka, { ...fleet, plan: { ...fleet.plan, devices: silent } });
     ask(kafka, 1, null);
@@ -238,7 +239,7 @@ describe('before the first live window', () => {
     const chunks = kafka
       .records(TOPICS.history.name)
       .flatMap((records) =>
-        records.map(({ value }) => historyChunkSchema.parse(JSON.parse(value!.toString()))),
+        records.map(({ value }) => historyChunkSchema(DEFAULT_TASK).parse(JSON.parse(value!.toString()))),
       );
     expect(chunks.flatMap(({ devices }) => devices)).toHaveLength(10);
   });

@@ -1,5 +1,6 @@
 import { type LiveGrid } from '../../../fleet/events';
 import { type RecordedSeries, type Recording } from '../../../fleet/recording';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 /** Recordings that a test can reason about: no files, no randomness. */
 export function recordedSeries(
@@ -10,11 +11,19 @@ export function recordedSeries(
   return {
     id,
     firstStep: 0,
-    temperature: Float32Array.from({ length: steps }, (_, step) => temperature(step)),
-    humidity: Float32Array.from({ length: steps }, (_, step) => 50 + (step % 10)),
-    pressure: Float32Array.from({ length: steps }, (_, step) => 1_000 + (step % 7)),
+    target: Float32Array.from({ length: steps }, (_, step) => temperature(step)),
+    covariates: [
+      Float32Array.from({ length: steps }, (_, step) => 50 + (step % 10)),
+      Float32Array.from({ length: steps }, (_, step) => 1_000 + (step % 7)),
+    ],
     label: null,
   };
+}
+
+/** The series of a sensor that has no pressure. */
+export function withoutPressure(series: RecordedSeries): RecordedSeries {
+  const [humidity, pressure] = series.covariates;
+  return { ...series, covariates: [humidity!, pressure!.map(() => Number.NaN)] };
 }
 
 /** Daily swing on a yearly one, hourly, as weather has it: `years` long. */
@@ -44,6 +53,7 @@ export const GRID: LiveGrid = {
   liveStart: Date.parse('2024-01-01T03:00:30Z') * 1_000,
   windowMicros: 30_000_000,
   readings: 12,
+  sensors: DEFAULT_TASK,
 };
 
 /** Standard deviation around the mean. */

@@ -1,11 +1,7 @@
+import { hiddenActivations } from '../../../core/model/hidden-activations';
 import fc from 'fast-check';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import {
-  hiddenActivations,
-  ModelsOnSamples,
-  OwnSamplesPredictor,
-  VersionPredictor,
-} from '../../../core/model/batch-predictor';
+import { ModelsOnSamples, OwnSamplesPredictor, VersionPredictor } from '../../../core/model/batch-predictor';
 import { scaleFeatures } from '../../../core/model/features';
 import {
   ACTIVATIONS_PER_RUN,
@@ -15,9 +11,10 @@ import {
   SAMPLES_PER_TILE,
 } from '../../../core/model/limits';
 import { forward, initialWeights } from '../../../core/model/network';
-import { parameterCount, PRODUCT_SHAPE, type GlobalModel } from '../../../core/model/types';
+import { parameterCount, type GlobalModel } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { gaussians, largestDifference, pattern, SMALL } from './fixtures';
+import { SHAPE } from '../../support/task';
 
 const random = seededRandom(11, 'predictor');
 
@@ -122,23 +119,23 @@ describe('models on samples of their own', () => {
 });
 
 describe('several versions for the same devices', () => {
-  const { inputs } = PRODUCT_SHAPE;
+  const { inputs } = SHAPE;
   const version = (number: number): GlobalModel => ({
     metadata: {
       version: versionIdSchema.parse(`v${number}`),
-      shape: PRODUCT_SHAPE,
+      shape: SHAPE,
       scaling: {
         mean: Array.from({ length: inputs }, () => random.normal()),
         scale: Array.from({ length: inputs }, () => 0.5 + random.uniform()),
       },
-      toleranceCelsius: 0.5 + random.uniform(),
+      tolerance: 0.5 + random.uniform(),
       residualStddev: null,
     },
-    weights: initialWeights(PRODUCT_SHAPE, number),
+    weights: initialWeights(SHAPE, number),
   });
 
   it('forecasts in °C with each version’s own scaling and tolerance, whatever is missing', async () => {
-    const predictor = await VersionPredictor.create({ shape: PRODUCT_SHAPE, threads: 1 });
+    const predictor = await VersionPredictor.create({ shape: SHAPE, threads: 1 });
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),
@@ -157,8 +154,8 @@ describe('several versions for the same devices', () => {
           versions.forEach(({ metadata, weights }, at) => {
             const scaled = features.slice();
             scaleFeatures(scaled, rows.length, metadata.scaling);
-            const expected = forward(PRODUCT_SHAPE, weights, scaled, rows.length).map(
-              (output) => output * metadata.toleranceCelsius,
+            const expected = forward(SHAPE, weights, scaled, rows.length).map(
+              (output) => output * metadata.tolerance,
             );
             const own = changes.subarray(at * rows.length, (at + 1) * rows.length);
             expect(largestDifference(own, expected)).toBeLessThan(1e-4);
@@ -171,9 +168,9 @@ describe('several versions for the same devices', () => {
   });
 
   it('gives the same forecasts however many devices are asked for at once', async () => {
-    const predictor = await VersionPredictor.create({ shape: PRODUCT_SHAPE, threads: 2 });
+    const predictor = await VersionPredictor.create({ shape: SHAPE, threads: 2 });
     const versions = [version(1), version(2)];
-    const samples = ACTIVATIONS_PER_RUN / (versions.length * PRODUCT_SHAPE.hidden) + 10;
+    const samples = ACTIVATIONS_PER_RUN / (versions.length * SHAPE.hidden) + 10;
     const features = pattern(samples * inputs);
     const changes = await predictor.predict(versions, features);
     const tail = await predictor.predict(versions, features.subarray((samples - 20) * inputs));

@@ -3,14 +3,10 @@ import { BatchTrainer, type TrainerOptions } from '../../../core/model/batch-tra
 import { planEpoch, stepsOfEpoch, type TrainingChunk } from '../../../core/model/epoch-plan';
 import { DEVICES_PER_TRAINING_RUN } from '../../../core/model/limits';
 import { initialWeights, loss, sgdStep } from '../../../core/model/network';
-import {
-  parameterCount,
-  PRODUCT_SHAPE,
-  type FlatWeights,
-  type NetworkShape,
-} from '../../../core/model/types';
+import { parameterCount, type FlatWeights, type NetworkShape } from '../../../core/model/types';
 import { seededRandom, type Random } from '../../../core/platform/random';
 import { largestDifference, randomChunk, slopesOf, SMALL } from './fixtures';
+import { SHAPE } from '../../support/task';
 
 const OPTIONS: TrainerOptions = {
   shape: SMALL,
@@ -113,7 +109,7 @@ describe('an epoch', () => {
 describe('training in one graph', () => {
   it.each([
     ['a small network', OPTIONS],
-    ['the product’s network', { ...OPTIONS, shape: PRODUCT_SHAPE, batchSize: 32, rows: 80 }],
+    ['the product’s network', { ...OPTIONS, shape: SHAPE, batchSize: 32, rows: 80 }],
     ['the proximal term', { ...OPTIONS, proximal: 0.3 }],
   ])('agrees with the plain reference within 1e-4: %s', async (_, options) => {
     const chunk = randomChunk(options.shape, options.rows, [options.rows, 13, 1, 0, 29], 3);

@@ -7,21 +7,25 @@ import {
   scalingOf,
   writeFeatures,
 } from '../../../core/model/features';
-import { FEATURES, type DeviceSeries } from '../../../core/model/types';
+import { type DeviceSeries } from '../../../core/model/types';
+import { FEATURES } from '../../support/task';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const NOTHING = -999;
 
 function series(windows: number, fill: (window: number) => number): DeviceSeries {
   return {
-    avg: Float64Array.from({ length: windows }, (_, window) => fill(window)),
-    humidity: Float64Array.from({ length: windows }, (_, window) => 40 + window),
-    pressure: Float64Array.from({ length: windows }, (_, window) => 1000 + 2 * window),
+    target: Float64Array.from({ length: windows }, (_, window) => fill(window)),
+    covariates: [
+      Float64Array.from({ length: windows }, (_, window) => 40 + window),
+      Float64Array.from({ length: windows }, (_, window) => 1000 + 2 * window),
+    ],
   };
 }
 
 function featuresOf(device: DeviceSeries, latest: number): Float32Array | undefined {
   const out = new Float32Array(FEATURES).fill(NOTHING);
-  return writeFeatures(device, latest, out, 0) ? out : undefined;
+  return writeFeatures(DEFAULT_TASK, device, latest, out, 0) ? out : undefined;
 }
 
 describe('features', () => {
@@ -35,7 +39,7 @@ describe('features', () => {
 
   it('are written where they belong and nowhere else', () => {
     const out = new Float32Array(3 * FEATURES).fill(NOTHING);
-    expect(writeFeatures(squares, 30, out, FEATURES)).toBe(true);
+    expect(writeFeatures(DEFAULT_TASK, squares, 30, out, FEATURES)).toBe(true);
     expect(out.subarray(0, FEATURES).every((value) => value === NOTHING)).toBe(true);
     expect(out.subarray(FEATURES, 2 * FEATURES)).toEqual(featuresOf(squares, 30));
     expect(out.subarray(2 * FEATURES).every((value) => value === NOTHING)).toBe(true);
@@ -54,11 +58,8 @@ describe('features', () => {
   });
 
   it('do without humidity and pressure', () => {
-    const dry = {
-      ...squares,
-      humidity: new Float64Array(40).fill(NaN),
-      pressure: new Float64Array(40).fill(NaN),
-    };
+    const missing = new Float64Array(40).fill(NaN);
+    const dry = { ...squares, covariates: [missing, missing] };
     const features = featuresOf(dry, 30)!;
     expect([...features.keys()].filter((at) => Number.isNaN(features[at]!))).toEqual([24, 25, 26, 27]);
   });
@@ -84,10 +85,10 @@ describe('the scaling of features', () => {
   });
 
   it('takes levels by mean and standard deviation, differences by root mean square around 0', () => {
-    const sums = emptyFeatureSums();
+    const sums = emptyFeatureSums(DEFAULT_TASK);
     const rows = [1, 3].map((value) => new Float32Array(FEATURES).fill(value));
     for (const row of rows) addRow(sums, row, 0);
-    const { mean, scale } = scalingOf(sums);
+    const { mean, scale } = scalingOf(DEFAULT_TASK, sums);
     expect([mean[0], mean[24], mean[25], mean[26], mean[27], mean[28]]).toEqual([0, 2, 0, 2, 0, 2]);
     expect([scale[24], scale[26], scale[28]]).toEqual([1, 1, 1]);
     expect(scale[0]).toBeCloseTo(Math.sqrt(5), 12);
@@ -95,12 +96,12 @@ describe('the scaling of features', () => {
   });
 
   it('leaves a feature alone that never came or never varied', () => {
-    const sums = emptyFeatureSums();
+    const sums = emptyFeatureSums(DEFAULT_TASK);
     const row = new Float32Array(FEATURES).fill(1013.25);
     row.fill(0, 0, 24);
     row[24] = NaN;
     for (let time = 0; time < 1000; time += 1) addRow(sums, row, 0);
-    const { mean, scale } = scalingOf(sums);
+    const { mean, scale } = scalingOf(DEFAULT_TASK, sums);
     expect([mean[24], scale[24]]).toEqual([0, 1]);
     expect(mean[26]).toBeCloseTo(1013.25, 9);
     expect(scale[26]).toBe(1);
@@ -113,12 +114,15 @@ describe('the scaling of features', () => {
     fc.assert(
       fc.property(rows, fc.nat(12), (all, cut) => {
         const sumsOf = (part: readonly number[][]): ReturnType<typeof emptyFeatureSums> => {
-          const sums = emptyFeatureSums();
+          const sums = emptyFeatureSums(DEFAULT_TASK);
           for (const row of part) addRow(sums, Float32Array.from(row), 0);
           return sums;
         };
-        const merged = scalingOf(mergeFeatureSums(sumsOf(all.slice(0, cut)), sumsOf(all.slice(cut))));
-        const whole = scalingOf(sumsOf(all));
+        const merged = scalingOf(
+          DEFAULT_TASK,
+          mergeFeatureSums(sumsOf(all.slice(0, cut)), sumsOf(all.slice(cut))),
+        );
+        const whole = scalingOf(DEFAULT_TASK, sumsOf(all));
         merged.mean.forEach((mean, at) => {
           expect(mean).toBeCloseTo(whole.mean[at]!, 9);
         });

@@ -5,24 +5,25 @@ import { versionIdSchema } from '../../../core/contracts/ids';
 import { scaleFeatures } from '../../../core/model/features';
 import { decodeModel, encodeModel, sha256Of } from '../../../core/model/model-file';
 import { forward, initialWeights } from '../../../core/model/network';
-import { PRODUCT_SHAPE, type GlobalModel } from '../../../core/model/types';
+import { type GlobalModel } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
+import { SHAPE } from '../../support/task';
 
 const random = seededRandom(5, 'model-file');
-const { inputs } = PRODUCT_SHAPE;
+const { inputs } = SHAPE;
 
 const model: GlobalModel = {
   metadata: {
     version: versionIdSchema.parse('v3-steady'),
-    shape: PRODUCT_SHAPE,
+    shape: SHAPE,
     scaling: {
       mean: Array.from({ length: inputs }, () => random.normal()),
       scale: Array.from({ length: inputs }, () => 0.5 + random.uniform()),
     },
-    toleranceCelsius: 0.8,
+    tolerance: 0.8,
     residualStddev: 0.61,
   },
-  weights: initialWeights(PRODUCT_SHAPE, 7),
+  weights: initialWeights(SHAPE, 7),
 };
 
 function refusal(bytes: Uint8Array): string {
@@ -75,8 +76,8 @@ describe('the model file', () => {
 
     const scaled = raw.slice();
     scaleFeatures(scaled, rows, model.metadata.scaling);
-    const expected = forward(PRODUCT_SHAPE, model.weights, scaled, rows).map(
-      (output) => output * model.metadata.toleranceCelsius,
+    const expected = forward(SHAPE, model.weights, scaled, rows).map(
+      (output) => output * model.metadata.tolerance,
     );
     expect(change!.dims).toEqual([rows]);
     const actual = change!.data as Float32Array;

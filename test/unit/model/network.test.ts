@@ -7,9 +7,10 @@ import {
   sgdStep,
   type Batch,
 } from '../../../core/model/network';
-import { parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
+import { parameterCount } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { gaussians, slopesOf, SMALL } from './fixtures';
+import { SHAPE } from '../../support/task';
 
 const CLIP = 2;
 
@@ -25,11 +26,11 @@ function randomBatch(rows: number, seed: number): Batch {
 
 describe('the network', () => {
   it('starts from the same weights for the same seed, with biases of 0', () => {
-    expect(initialWeights(PRODUCT_SHAPE, 3)).toEqual(initialWeights(PRODUCT_SHAPE, 3));
-    expect(initialWeights(PRODUCT_SHAPE, 3)).not.toEqual(initialWeights(PRODUCT_SHAPE, 4));
-    const weights = initialWeights(PRODUCT_SHAPE, 3);
+    expect(initialWeights(SHAPE, 3)).toEqual(initialWeights(SHAPE, 3));
+    expect(initialWeights(SHAPE, 3)).not.toEqual(initialWeights(SHAPE, 4));
+    const weights = initialWeights(SHAPE, 3);
     expect(weights).toHaveLength(993);
-    const { inputs, hidden } = PRODUCT_SHAPE;
+    const { inputs, hidden } = SHAPE;
     expect(weights.subarray(inputs * hidden, inputs * hidden + hidden).every((bias) => bias === 0)).toBe(
       true,
     );

@@ -1,13 +1,12 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { saveRound } from '../../../core/warehouse/queries/rounds';
-import { ensureSettings } from '../../../core/warehouse/settings';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { seededRandom } from '../../../core/platform/random';
 import {
+  agreeOnSettings,
   analysisBlock,
   batch,
   evaluationBlock,
@@ -72,7 +71,7 @@ function roundResult(round: number, decision: FederatedRoundResult['decision']):
 export async function reportFixture(): Promise<{ warehouse: Warehouse; connection: SerialConnection }> {
   const warehouse = await openWarehouse(':memory:');
   const connection = await warehouse.connect();
-  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  await agreeOnSettings(connection);
   const sink = await Sink.open(connection);
   const random = seededRandom(7, 'report');
   for (let window = 0; window < WINDOWS; window += 1) {

@@ -1,6 +1,7 @@
 import { type HistoryChunk } from '../../../core/contracts/blocks';
 import { Snapshots } from '../../../core/stream/ownership/history-snapshots';
 import { WINDOW } from './support';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const chunk = (snapshot: string, chunks: number): HistoryChunk => ({
   type: 'history',
@@ -13,7 +14,7 @@ const chunk = (snapshot: string, chunks: number): HistoryChunk => ({
 
 /** Chunks as they come through the log, each under a key that a later one may take over. */
 function logged(...chunks: (readonly [key: string, chunk: HistoryChunk | string])[]): Snapshots {
-  const snapshots = new Snapshots();
+  const snapshots = new Snapshots(DEFAULT_TASK);
   chunks.forEach(([key, value], offset) => {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     snapshots.keep({ offset, key: Buffer.from(key), value: Buffer.from(text) });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { parseEvent } from '../../../core/stream/parse/parse';
+import { EventParser } from '../../../core/stream/parse/parse';
 import { emptyEvent } from '../../../core/stream/parse/event';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { Driver, noChange, reading, SECOND, SETTINGS, type TestEvent, WINDOW } from './support';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 describe('verdicts', () => {
   it('come in the order malformed, future, late, duplicate, windowed', async () => {
@@ -200,10 +201,11 @@ describe('windows', () => {
         for (const [i, temperature] of values.entries()) await driver.feed(reading('a', i / 8, temperature));
         await driver.flush();
         const [row] = driver.rows();
+        const parser = new EventParser(DEFAULT_TASK);
         const read = values.map((temperature) => {
-          const event = emptyEvent();
-          parseEvent(Buffer.from(JSON.stringify({ device_id: 'a', timestamp: 0, temperature })), event);
-          return event.temperature;
+          const event = emptyEvent(3);
+          parser.parse(Buffer.from(JSON.stringify({ device_id: 'a', timestamp: 0, temperature })), event);
+          return event.values[0]!;
         });
         const mean = read.reduce((sum, x) => sum + x, 0) / read.length;
         const m2 = read.reduce((sum, x) => sum + (x - mean) ** 2, 0);

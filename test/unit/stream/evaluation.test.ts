@@ -1,8 +1,10 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { FEATURES, LAGS } from '../../../core/model/types';
 import { type ForecastRequest } from '../../../core/stream/forecasts/forecaster';
 import { Driver, reading, SETTINGS, WINDOW } from './support';
+import { FEATURES } from '../../support/task';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
+const LAGS = DEFAULT_TASK.lags;
 const V1 = versionIdSchema.parse('v1');
 const V2 = versionIdSchema.parse('v2');
 
@@ -28,9 +30,8 @@ function seed(
   stddev: number | null = null,
 ): void {
   driver.engine.seed(device, -WINDOW, {
-    avg: Array.from({ length: LAGS }, (_, back) => (back < windows ? newest - back * 0.5 : null)),
-    humidity: new Array<number>(LAGS).fill(50),
-    pressure: new Array<null>(LAGS).fill(null),
+    target: Array.from({ length: LAGS }, (_, back) => (back < windows ? newest - back * 0.5 : null)),
+    covariates: [new Array<number>(LAGS).fill(50), new Array<null>(LAGS).fill(null)],
     stddev,
   });
 }

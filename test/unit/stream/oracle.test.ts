@@ -96,7 +96,7 @@ async function engineSays(events: readonly LogEvent[], partitions: number): Prom
   const report = jsonReport((text) => {
     printed += text;
     return Promise.resolve();
-  });
+  }, SETTINGS.task);
   const bytes = Buffer.from(events.map(lineOf).join('\n'));
   const summary = await replayLines(
     linesOf(

@@ -166,7 +166,7 @@ class World {
 function seedPast(engine: PartitionEngine): void {
   const past = Array.from({ length: 24 }, (_, i) => i / 10);
   for (const device of ['a', 'b'])
-    engine.seed(device, -WINDOW, { avg: past, humidity: past, pressure: past, stddev: null });
+    engine.seed(device, -WINDOW, { target: past, covariates: [past, past], stddev: null });
 }
 
 function rowsOf(start: number, columns: Record<string, unknown[]>): string[] {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
-import {
-  emptyEvent,
-  type EventFields,
-  hashOfId,
-  type MalformedDetail,
-} from '../../../core/stream/parse/event';
-import { parseEvent } from '../../../core/stream/parse/parse';
-import { parseCarefully } from '../../../core/stream/parse/parse-strict';
-import { scanEvent } from '../../../core/stream/parse/parse-fast';
+import { type MalformedDetail } from '../../../core/contracts/events';
+import { DEFAULT_TASK, sensorsOf } from '../../../core/contracts/task';
+import { emptyEvent, type EventFields, hashOfId } from '../../../core/stream/parse/event';
+import { EventParser } from '../../../core/stream/parse/parse';
+import { FastParser } from '../../../core/stream/parse/parse-fast';
+import { StrictParser } from '../../../core/stream/parse/parse-strict';
+
+const parser = new EventParser(DEFAULT_TASK);
+const SENSORS = sensorsOf(DEFAULT_TASK).length;
 
 const AT = '2020-01-01T00:00:00Z';
 const MICROS = 1_577_836_800_000_000;
@@ -17,8 +17,8 @@ function parse(input: string | Uint8Array): {
   event: EventFields;
   id: string;
 } {
-  const event = emptyEvent();
-  const detail = parseEvent(typeof input === 'string' ? Buffer.from(input) : input, event);
+  const event = emptyEvent(SENSORS);
+  const detail = parser.parse(typeof input === 'string' ? Buffer.from(input) : input, event);
   return { detail, event, id: Buffer.from(event.idBytes.subarray(event.idStart, event.idEnd)).toString() };
 }
 
@@ -32,9 +32,7 @@ describe('a good event', () => {
     expect(id).toBe('a');
     expect(event).toMatchObject({
       micros: MICROS,
-      temperature: 21.5,
-      humidity: NaN,
-      pressure: NaN,
+      values: Float64Array.of(21.5, NaN, NaN),
       label: -1,
       recordMicros: NaN,
     });
@@ -46,21 +44,20 @@ describe('a good event', () => {
     );
     expect(detail).toBeUndefined();
     expect(event).toMatchObject({
-      humidity: 40,
-      pressure: 1013.25,
+      values: Float64Array.of(21.5, 40, 1013.25),
       label: 1,
       recordMicros: MICROS + 1_000_000,
     });
   });
 
   it('may call its temperature data', () => {
-    expect(parse(JSON.stringify({ device_id: 'a', timestamp: AT, data: -3 })).event.temperature).toBe(-3);
+    expect(parse(JSON.stringify({ device_id: 'a', timestamp: AT, data: -3 })).event.values[0]).toBe(-3);
   });
 
   it('may leave a value out by null', () => {
     const { detail, event } = parse(good({ humidity: null, pressure: null, label: null, data: null }));
     expect(detail).toBeUndefined();
-    expect(event).toMatchObject({ humidity: NaN, pressure: NaN, label: -1 });
+    expect(event).toMatchObject({ values: Float64Array.of(21.5, NaN, NaN), label: -1 });
   });
 
   it('may have fields that an event does not have, and containers in them', () => {
@@ -166,12 +163,12 @@ describe('what is no event is one reject, with its reason', () => {
   });
 
   it('and nothing that came before leaks into it', () => {
-    const event = emptyEvent();
+    const event = emptyEvent(SENSORS);
     expect(
-      parseEvent(Buffer.from(good({ humidity: 40, pressure: 1000, label: 1, record_timestamp: 0 })), event),
+      parser.parse(Buffer.from(good({ humidity: 40, pressure: 1000, label: 1, record_timestamp: 0 })), event),
     ).toBeUndefined();
-    expect(parseEvent(Buffer.from(good()), event)).toBeUndefined();
-    expect(event).toMatchObject({ humidity: NaN, pressure: NaN, label: -1, recordMicros: NaN });
+    expect(parser.parse(Buffer.from(good()), event)).toBeUndefined();
+    expect(event).toMatchObject({ values: Float64Array.of(21.5, NaN, NaN), label: -1, recordMicros: NaN });
   });
 
   it('never pollutes a prototype', () => {
@@ -181,6 +178,8 @@ describe('what is no event is one reject, with its reason', () => {
 });
 
 describe('the fast scanner', () => {
+  const fast = new FastParser(DEFAULT_TASK);
+  const strict = new StrictParser(DEFAULT_TASK);
   /** JSON numbers in many spellings, some of them wrong. */
   const numberText = fc.oneof(
     fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
@@ -262,13 +261,13 @@ describe('the fast scanner', () => {
     fc.assert(
       fc.property(document, (text) => {
         const bytes = Buffer.from(text);
-        const fast = emptyEvent();
-        const careful = emptyEvent();
-        if (!scanEvent(bytes, fast)) return;
+        const scanned = emptyEvent(SENSORS);
+        const careful = emptyEvent(SENSORS);
+        if (!fast.parse(bytes, scanned)) return;
         accepted += 1;
-        expect(parseCarefully(bytes, careful)).toBeUndefined();
-        expect(comparable(fast)).toEqual(comparable(careful));
-        expect(fast.idHash).toBe(hashOfId(fast.idBytes, fast.idStart, fast.idEnd));
+        expect(strict.parse(bytes, careful)).toBeUndefined();
+        expect(comparable(scanned)).toEqual(comparable(careful));
+        expect(scanned.idHash).toBe(hashOfId(scanned.idBytes, scanned.idStart, scanned.idEnd));
       }),
       { numRuns: 5_000 },
     );
@@ -279,11 +278,11 @@ describe('the fast scanner', () => {
     const around = fc.oneof(document, fc.constantFrom('', '}', '1', 'e5', '"', ' '));
     fc.assert(
       fc.property(around, fc.oneof(document, fc.constant('')), around, (before, text, behind) => {
-        const [alone, within] = [emptyEvent(), emptyEvent()];
+        const [alone, within] = [emptyEvent(SENSORS), emptyEvent(SENSORS)];
         const start = Buffer.byteLength(before);
         const end = start + Buffer.byteLength(text);
-        const detail = parseEvent(Buffer.from(before + text + behind), within, start, end);
-        expect(detail).toBe(parseEvent(Buffer.from(text), alone));
+        const detail = parser.parse(Buffer.from(before + text + behind), within, start, end);
+        expect(detail).toBe(parser.parse(Buffer.from(text), alone));
         if (detail === undefined) expect(comparable(within)).toEqual(comparable(alone));
       }),
       { numRuns: 3_000 },
@@ -293,7 +292,7 @@ describe('the fast scanner', () => {
   it('reads every short decimal as the double nearest to it', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^-?(0|[1-9]\d{0,9})\.\d{1,8}$/), (text) => {
-        expect(parse(`{"device_id":"a","timestamp":0,"temperature":${text}}`).event.temperature).toBe(
+        expect(parse(`{"device_id":"a","timestamp":0,"temperature":${text}}`).event.values[0]).toBe(
           Number(text) + 0,
         );
       }),
@@ -308,14 +307,14 @@ describe('the fast scanner', () => {
       JSON.stringify({ device_id: 'a', timestamp: 1_577_836_800_000, data: 1e-7 }),
       ` ${JSON.stringify({ device_id: 'a', timestamp: AT, temperature: -1, humidity: null }, null, 2)}\n`,
     ]) {
-      expect(scanEvent(Buffer.from(text), emptyEvent())).toBe(true);
+      expect(fast.parse(Buffer.from(text), emptyEvent(SENSORS))).toBe(true);
     }
   });
 
   it('survives any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        parseEvent(bytes, emptyEvent());
+        parser.parse(bytes, emptyEvent(SENSORS));
       }),
     );
   });

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { LAGS } from '../../../core/model/types';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
 import { type ClosedWindow } from '../../../core/stream/windows/rows';
 import { encodeState, restoreState } from '../../../core/stream/ownership/state-codec';
 import { bytesOf, Driver, reading, SETTINGS, type TestEvent, WINDOW } from './support';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { FEATURES, taskWith } from '../../support/task';
 
 const V0 = versionIdSchema.parse('v0');
 const V1 = versionIdSchema.parse('v1');
@@ -15,15 +16,17 @@ const DEVICES = ['a', 'b', 'c', 'd'];
 const forecaster: Forecaster = ({ versions, features, rows }) =>
   Promise.resolve(
     Float32Array.from({ length: versions.length * rows }, (_, i) =>
-      Math.sin((features[(i % rows) * 29] ?? 0) * 3 + Math.floor(i / rows)),
+      Math.sin((features[(i % rows) * FEATURES] ?? 0) * 3 + Math.floor(i / rows)),
     ),
   );
 
 function fresh(): Driver {
   const driver = new Driver(SETTINGS, forecaster);
   for (const device of DEVICES.slice(0, 3)) {
-    const past = Array.from({ length: LAGS }, (_, back) => Math.sin(back + device.charCodeAt(0)));
-    driver.engine.seed(device, -WINDOW, { avg: past, humidity: past, pressure: [], stddev: 0.2 });
+    const past = Array.from({ length: DEFAULT_TASK.lags }, (_, back) =>
+      Math.sin(back + device.charCodeAt(0)),
+    );
+    driver.engine.seed(device, -WINDOW, { target: past, covariates: [past, []], stddev: 0.2 });
   }
   driver.engine.activate(V0, null, null);
   return driver;
@@ -146,7 +149,9 @@ describe('recovery', () => {
     const bytes = encodeState(driver.engine, { next: 2, rewind: 1, decisions_until: 0 });
     const into = (settings: typeof SETTINGS, some: Buffer): unknown =>
       restoreState(new PartitionEngine(0, settings), some);
-    expect(() => into({ ...SETTINGS, windowMicros: WINDOW * 2 }, bytes)).toThrow('other settings');
+    expect(() => into({ ...SETTINGS, task: taskWith({ windowMicros: WINDOW * 2 }) }, bytes)).toThrow(
+      'other settings',
+    );
     expect(() => into(SETTINGS, bytes.subarray(0, bytes.length - 8))).toThrow('tables');
     expect(() => into(SETTINGS, Buffer.from('nonsense'))).toThrow('not valid');
     expect(() => into(SETTINGS, Buffer.alloc(0))).toThrow('not valid');

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { replay as replayFile } from '../../../cli/actions/replay';
 import { jsonReport } from '../../../cli/actions/replay-output';
 import { linesOf } from '../../../core/stream/parse/lines';
-import { MAX_EVENT_BYTES } from '../../../core/stream/limits';
+import { ROW_LIMITS } from '../../../core/contracts/limits';
 import { replayLines, type ReplayOptions } from '../../../core/stream/replay/replay';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { noChange, SETTINGS } from './support';
@@ -34,7 +34,7 @@ async function replay(
   const report = jsonReport((more) => {
     text += more;
     return Promise.resolve();
-  });
+  }, OPTIONS.settings.task);
   await report.finish(await replayLines(linesOf(pieces(input)), { ...OPTIONS, ...options }, report));
   return text
     .trimEnd()
@@ -75,6 +75,8 @@ describe('fedloop replay --json', () => {
         outliers: 0,
         is_anomaly: false,
         confidence: 1,
+        humidity_avg: null,
+        pressure_avg: null,
       },
       expect.objectContaining({ type: 'window', device_id: 'b', count: 1, stddev: 0, confidence: 0 }),
       { type: 'reject', reason: 'late', line: 9 },
@@ -175,9 +177,10 @@ describe('a model to replay with', () => {
     const folder = await mkdtemp(join(tmpdir(), 'fedloop-replay-'));
     const model = join(folder, 'broken.onnx');
     await writeFile(model, 'no model');
-    const { windowMicros: window, watermarkMicros: watermark, toleranceCelsius: tolerance } = SETTINGS;
+    const { task, watermarkMicros: watermark } = SETTINGS;
+    const { windowMicros: window, target } = task;
     await expect(
-      replayFile('-', { window, watermark, tolerance, partitions: 1, model }),
+      replayFile('-', { window, watermark, tolerance: target.tolerance, partitions: 1, model }),
     ).rejects.toMatchObject({
       code: 'InvalidModel',
       message: expect.stringContaining(`${model} is not a usable model`) as string,
@@ -280,7 +283,8 @@ describe('lines', () => {
   });
 
   it('keep only so much of one without an end that it is seen to be too long', async () => {
-    const lines = await all('x'.repeat(MAX_EVENT_BYTES), 'y'.repeat(MAX_EVENT_BYTES), 'z\nnext');
-    expect(lines.map(({ length }) => length)).toEqual([MAX_EVENT_BYTES + 1, 4]);
+    const most = ROW_LIMITS.eventBytes;
+    const lines = await all('x'.repeat(most), 'y'.repeat(most), 'z\nnext');
+    expect(lines.map(({ length }) => length)).toEqual([most + 1, 4]);
   });
 });

@@ -1,17 +1,18 @@
-import { type StreamSettings } from '../../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/contracts/settings';
 import { closeDueWindows, closeIdleWindows, flushWindows } from '../../../core/stream/closing';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
 import { type ClosedWindow } from '../../../core/stream/windows/rows';
+import { taskWith } from '../../support/task';
 
 export const SECOND = 1_000_000;
 export const WINDOW = 30 * SECOND;
 
 export const SETTINGS: StreamSettings = {
-  windowMicros: WINDOW,
+  ...DEFAULT_STREAM_SETTINGS,
+  task: taskWith({ windowMicros: WINDOW, tolerance: 1 }),
   watermarkMicros: 60 * SECOND,
   futureMicros: 30 * SECOND,
-  toleranceCelsius: 1,
   idleMillis: 30_000,
 };
 

@@ -84,11 +84,12 @@ describe('ISO 8601 event times', () => {
       const Module = require('node:module');
       Module._extensions['.ts'] = (module, file) =>
         module._compile(transformSync(readFileSync(file, 'utf8'), { filename: file, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } }).code, file);
-      const { parseEvent } = require('./core/stream/parse/parse.ts');
+      const { EventParser } = require('./core/stream/parse/parse.ts');
       const { emptyEvent } = require('./core/stream/parse/event.ts');
       const { isoOfMicros } = require('./core/contracts/time.ts');
-      const event = emptyEvent();
-      const bad = parseEvent(Buffer.from(JSON.stringify({ device_id: 'a', timestamp: '2020-06-01T12:00:00', temperature: 1 })), event);
+      const { DEFAULT_TASK } = require('./core/contracts/task.ts');
+      const event = emptyEvent(3);
+      const bad = new EventParser(DEFAULT_TASK).parse(Buffer.from(JSON.stringify({ device_id: 'a', timestamp: '2020-06-01T12:00:00', temperature: 1 })), event);
       process.stdout.write(JSON.stringify([bad ?? null, event.micros, isoOfMicros(event.micros), new Date(2020, 5, 1).getTimezoneOffset()]));
     `;
     const root = join(__dirname, '..', '..', '..');

@@ -1,12 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { compactWarehouse, exportWarehouse } from '../../../core/warehouse/database/files';
 import { openWarehouse } from '../../../core/warehouse/database/open';
-import { ensureSettings } from '../../../core/warehouse/settings';
 import { Sink } from '../../../core/warehouse/sink/sink';
-import { ask, batch, evaluationBlock, record, temporaryFolder, withConnection } from './helpers';
+import {
+  agreeOnSettings,
+  ask,
+  batch,
+  evaluationBlock,
+  record,
+  temporaryFolder,
+  withConnection,
+} from './helpers';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let file: string;
@@ -15,7 +21,7 @@ beforeEach(async () => {
   file = join(folder.path, "it's.duckdb");
   const warehouse = await openWarehouse(file);
   await withConnection(warehouse, async (connection) => {
-    await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+    await agreeOnSettings(connection);
     const sink = await Sink.open(connection);
     const rows = Array.from({ length: 200 }, (_, index) => ({
       version: 'v0',

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type AnalysisBlock, type EvaluationBlock } from '../../../core/contracts/blocks';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/contracts/settings';
 import { TOPICS } from '../../../core/contracts/topics';
 import { encodeFrame } from '../../../core/platform/frames';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { type Warehouse } from '../../../core/warehouse/database/open';
+import { storeSettings } from '../../../core/warehouse/sink/deployments';
 import { type SinkRecord, type SinkRecords } from '../../../core/warehouse/sink/records';
 
-export const WINDOW = DEFAULT_STREAM_SETTINGS.windowMicros;
+export const WINDOW = DEFAULT_STREAM_SETTINGS.task.windowMicros;
 /** 2020-01-01T00:00:00Z. */
 export const T0 = Date.UTC(2020, 0, 1) * 1000;
 
@@ -115,6 +116,14 @@ export function batch(
   records: readonly SinkRecord[],
 ): SinkRecords {
   return { topic: TOPICS[role].name, partition, records };
+}
+
+/** What the service does when it starts: the tables know what the deployment has agreed on. */
+export async function agreeOnSettings(
+  connection: SerialConnection,
+  settings: StreamSettings = DEFAULT_STREAM_SETTINGS,
+): Promise<void> {
+  await connection.transaction((inside) => storeSettings(inside, settings));
 }
 
 /** Ask in SQL and get plain rows. */

@@ -7,6 +7,7 @@ import {
 } from '../../../core/warehouse/batch/processed-windows';
 import { ROWS_PER_CHUNK } from '../../../core/warehouse/limits';
 import { T0, temporaryFolder, WINDOW } from './helpers';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const folder = temporaryFolder();
 afterAll(() => {
@@ -15,7 +16,7 @@ afterAll(() => {
 
 async function all(path: string): Promise<ProcessedWindow[]> {
   const windows: ProcessedWindow[] = [];
-  for await (const part of readProcessedWindows(path, WINDOW)) windows.push(...part);
+  for await (const part of readProcessedWindows(path, DEFAULT_TASK)) windows.push(...part);
   return windows;
 }
 
@@ -33,7 +34,7 @@ describe('the past in a folder', () => {
     expect(read).toHaveLength(2 * devices);
     const first = read.slice(0, devices).map(({ deviceId }) => deviceId);
     expect(first).toEqual([...first].sort());
-    for await (const part of readProcessedWindows(large.path, WINDOW)) {
+    for await (const part of readProcessedWindows(large.path, DEFAULT_TASK)) {
       expect(part.length).toBeGreaterThan(0);
       break;
     }
@@ -56,9 +57,9 @@ describe('the past in a folder', () => {
     writeFileSync(join(folder.path, 'e.csv.gz'), 'no gzip');
     writeFileSync(join(folder.path, 'devices.csv'), 'device_id,series,slot\nd,s,4\n');
     expect(await all(folder.path)).toEqual([
-      { deviceId: 'd', windowStart: -WINDOW, avg: 7, humidity: 40, pressure: null },
-      { deviceId: 'd', windowStart: T0, avg: 2, humidity: 50, pressure: null },
-      { deviceId: 'e', windowStart: T0 + WINDOW, avg: 5, humidity: null, pressure: null },
+      { deviceId: 'd', windowStart: -WINDOW, target: 7, covariates: [40, null] },
+      { deviceId: 'd', windowStart: T0, target: 2, covariates: [50, null] },
+      { deviceId: 'e', windowStart: T0 + WINDOW, target: 5, covariates: [null, null] },
     ]);
     expect(await readDeviceSlots(folder.path)).toEqual(new Map([['d', '4']]));
   });

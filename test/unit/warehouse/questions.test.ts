@@ -22,11 +22,9 @@ import {
   scoreboard,
   selfReports,
 } from '../../../core/warehouse/queries/rounds';
-import { ensureSettings } from '../../../core/warehouse/settings';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { list } from '../../../core/warehouse/database/values';
-import { batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from './helpers';
+import { agreeOnSettings, batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from './helpers';
 
 let warehouse: Warehouse;
 let connection: SerialConnection;
@@ -36,7 +34,7 @@ let offset = 0;
 beforeEach(async () => {
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
-  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  await agreeOnSettings(connection);
   sink = await Sink.open(connection);
   offset = 0;
 });

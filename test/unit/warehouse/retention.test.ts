@@ -1,12 +1,10 @@
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows, Retention } from '../../../core/warehouse/retention';
 import { scoreboard } from '../../../core/warehouse/queries/rounds';
-import { ensureSettings } from '../../../core/warehouse/settings';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
-import { analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
+import { agreeOnSettings, analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
 
 const DAY = 86_400_000_000;
 const WINDOWS_PER_DAY = DAY / WINDOW;
@@ -18,7 +16,7 @@ let sink: Sink;
 beforeEach(async () => {
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
-  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  await agreeOnSettings(connection);
   sink = await Sink.open(connection);
   await sink.store([
     batch('analysis', 0, [

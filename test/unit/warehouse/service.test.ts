@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentSchema } from '../../../core/contracts/config';
 import { versionIdSchema } from '../../../core/contracts/ids';
-import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/contracts/settings';
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
-import { startWarehouseService, type WarehouseService } from '../../../core/warehouse/service';
+import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from './fake-kafka';
 import {
   analysisBlock,
@@ -19,6 +19,7 @@ import {
   withConnection,
   type EvaluationRow,
 } from './helpers';
+import { taskWith } from '../../support/task';
 
 const folder = temporaryFolder();
 let runs = 0;
@@ -26,15 +27,15 @@ let kafka: FakeKafka;
 let registry: Registry;
 let service: WarehouseService;
 
-const start = (): Promise<WarehouseService> => {
+const start = (settings: StreamSettings = DEFAULT_STREAM_SETTINGS): Promise<WarehouseService> => {
   registry = createMetrics('analytics');
-  return startWarehouseService({
+  return WarehouseService.start({
     kafka: kafka.asKafka(),
     env: environmentSchema.parse({
       FEDLOOP_WAREHOUSE: join(folder.path, `${runs}.duckdb`),
       FEDLOOP_PROCESSED: join(folder.path, `processed-${runs}`),
     }),
-    settings: DEFAULT_STREAM_SETTINGS,
+    settings,
     log: silentLogger(),
     registry,
   });
@@ -318,10 +319,10 @@ describe('the warehouse service', () => {
   });
 
   it('compares by the tolerance that the deployment agreed on', async () => {
-    kafka.append(TOPICS.deployments.name, 0, {
-      type: 'settings',
-      settings: { ...DEFAULT_STREAM_SETTINGS, toleranceCelsius: 2 },
-    });
+    const settings = { ...DEFAULT_STREAM_SETTINGS, task: taskWith({ tolerance: 2 }) };
+    kafka.append(TOPICS.deployments.name, 0, { type: 'settings', settings });
+    await service.stop();
+    service = await start(settings);
     for (const partition of [0, 1]) {
       closeWindow(0, partition, [
         { version: 'v0', device: `d${partition}`, error: 0 },

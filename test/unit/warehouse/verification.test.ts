@@ -3,15 +3,17 @@ import { type RejectReason } from '../../../core/contracts/blocks';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows } from '../../../core/warehouse/retention';
-import { type WindowRows } from '../../../core/warehouse/verify/row-differences';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { answerSql, answerToJson } from '../../../core/warehouse/queries/sql-route';
 import { type AskTables, storedBounds } from '../../../core/warehouse/verify/stored-rows';
-import { Verification, type VerificationReport } from '../../../core/warehouse/verify/verification';
+import {
+  Verification,
+  type VerificationReport,
+  type WindowRows,
+} from '../../../core/warehouse/verify/verification';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
-import { ensureSettings } from '../../../core/warehouse/settings';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { analysisBlock, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
+import { agreeOnSettings, analysisBlock, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
 
 let warehouse: Warehouse;
 let connection: SerialConnection;
@@ -20,7 +22,7 @@ let ask: AskTables;
 beforeEach(async () => {
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
-  await ensureSettings(connection, DEFAULT_STREAM_SETTINGS);
+  await agreeOnSettings(connection);
   const asking = await warehouse.connect();
   // As the analytics worker's route answers: through JSON.
   ask = async (row, sql) => {
@@ -90,7 +92,13 @@ async function verify(
   rejects: readonly (readonly [number, RejectReason])[] = [[3, 'malformed']],
 ): Promise<VerificationReport> {
   const bounds = await storedBounds(ask, WINDOW);
-  const verification = new Verification(ask, must === 'all' ? undefined : bounds, bounds.expiredBefore, 10);
+  const verification = new Verification(
+    ask,
+    must === 'all' ? undefined : bounds,
+    bounds.expiredBefore,
+    10,
+    DEFAULT_STREAM_SETTINGS.task,
+  );
   let readings = 0;
   for (let n = 0; n < windows; n += 1) {
     const window = windowOf(n);

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { MICROS_PER_SECOND } from './time';
+
+/**
+ * The task: what a fleet's models forecast, and from what. Columns of blocks and tables, features, the network's inputs, what the fleet
+ * records and what `verify` compares follow from this one value. A covariate more is an element more of `covariates`.
+ */
+
+/** Fields of an event that are no sensors. */
+export const EVENT_FIELDS = ['device_id', 'timestamp', 'record_timestamp', 'label', 'data'] as const;
+const NO_SENSORS: ReadonlySet<string> = new Set(EVENT_FIELDS);
+
+/** Name of a sensor: field of an event, column of a file, and part of a table's column, so it is narrow. */
+export const sensorNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,39}$/, 'a sensor is named with 1 to 40 of a-z, 0-9 and _, a letter first')
+  .refine((name) => !NO_SENSORS.has(name), 'this field of an event is no sensor')
+  .brand<'SensorName'>();
+export type SensorName = z.infer<typeof sensorNameSchema>;
+
+const unitSchema = z.string().max(20);
+
+/** Each covariate adds two features and a few bytes to every device and window. */
+const MAX_COVARIATES = 16;
+/** A network's inputs and a device's lags grow with them: a week of hours. */
+const MAX_LAGS = 168;
+
+export const taskSchema = z
+  .strictObject({
+    /** What is forecast: the mean of this sensor in the next window. A forecast within `tolerance`, in the sensor's unit, is correct. */
+    target: z.strictObject({
+      sensor: sensorNameSchema,
+      unit: unitSchema,
+      tolerance: z.number().positive(),
+    }),
+    /** Sensors that help to forecast it; an event may lack them. */
+    covariates: z
+      .array(z.strictObject({ sensor: sensorNameSchema, unit: unitSchema }))
+      .max(MAX_COVARIATES)
+      .readonly(),
+    /** Windows that a forecast looks back on. */
+    lags: z.int().min(2).max(MAX_LAGS),
+    windowMicros: z.int().positive(),
+  })
+  .refine(
+    ({ target, covariates }) =>
+      new Set([target, ...covariates].map(({ sensor }) => sensor)).size === covariates.length + 1,
+    { path: ['covariates'], error: 'a sensor is named twice' },
+  );
+export type Task = z.infer<typeof taskSchema>;
+
+/** The simulated fleet's task, and that of a deployment that says nothing else. */
+export const DEFAULT_TASK: Task = taskSchema.parse({
+  target: { sensor: 'temperature', unit: '°C', tolerance: 1 },
+  covariates: [
+    { sensor: 'humidity', unit: '%' },
+    { sensor: 'pressure', unit: 'hPa' },
+  ],
+  lags: 24,
+  windowMicros: 30 * MICROS_PER_SECOND,
+});
+
+/** Which sensors there are: all that names of columns and fields depend on. */
+export type Sensors = Pick<Task, 'target' | 'covariates'>;
+
+/** All sensors of the task, the target first. */
+export function sensorsOf({ target, covariates }: Sensors): readonly SensorName[] {
+  return [target.sensor, ...covariates.map(({ sensor }) => sensor)];
+}
+
+/** Column of a block or table with a covariate's mean in the window. */
+export type AverageColumn = `${string}_avg`;
+
+export function averageColumn(sensor: SensorName): AverageColumn {
+  return `${sensor}_avg`;
+}
+
+/** Columns of the covariates' means, in the task's order. */
+export function covariateColumns({ covariates }: Pick<Task, 'covariates'>): readonly AverageColumn[] {
+  return covariates.map(({ sensor }) => averageColumn(sensor));
+}
+
+/** Shape of the task's features: `lags` differences of the target, value and change of each covariate, and the level. */
+export type FeatureTask = Pick<Task, 'lags' | 'covariates'>;
+
+export function featureCount({ lags, covariates }: FeatureTask): number {
+  return lags + 2 * covariates.length + 1;
+}
+
+/** Of the last `lags` windows so many must be there for a forecast (the latest always): 20 of 24. */
+export function minLags({ lags }: Pick<Task, 'lags'>): number {
+  return Math.ceil((lags * 5) / 6);
+}
+
+/** Windows kept of a device for its next forecast: the lags and the one before them, whose difference to the oldest lag is a feature. */
+export function historyWindows({ lags }: Pick<Task, 'lags'>): number {
+  return lags + 1;
+}

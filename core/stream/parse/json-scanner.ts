@@ -1,0 +1,112 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const LOWER_E = 0x65;
+const UPPER_E = 0x45;
+export const FIRST_PRINTABLE = 0x20;
+export const LAST_ASCII = 0x7f;
+
+/**
+ * Whole numbers of up to 15 digits and powers of ten up to 10^22 are exact doubles, so their quotient is the correctly
+ * rounded value of the decimal (Clinger 1990). Longer numbers go to the engine's own conversion.
+ */
+const EXACT_DIGITS = 15;
+const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * Plain pieces of JSON, read straight from bytes. What is spelt in an unusual way is not read: `cursor` is −1 then. Otherwise it is the
+ * position behind what was read last.
+ */
+export class JsonScanner {
+  protected cursor = 0;
+
+  /** A JSON number; −0 becomes 0, so that no row can show a sign that no sensor sent. */
+  protected scanNumber(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    const negative = bytes[at] === MINUS;
+    if (negative) at += 1;
+    const integerStart = at;
+    let mantissa = 0;
+    for (; at < end; at += 1) {
+      const byte = bytes[at] ?? 0;
+      if (byte < ZERO || byte > NINE) break;
+      mantissa = mantissa * 10 + (byte - ZERO);
+    }
+    let digits = at - integerStart;
+    if (digits === 0 || (digits > 1 && bytes[integerStart] === ZERO)) return this.fallBack();
+    let decimals = 0;
+    if (at < end && bytes[at] === DOT) {
+      const fractionStart = at + 1;
+      for (at = fractionStart; at < end; at += 1) {
+        const byte = bytes[at] ?? 0;
+        if (byte < ZERO || byte > NINE) break;
+        mantissa = mantissa * 10 + (byte - ZERO);
+      }
+      decimals = at - fractionStart;
+      if (decimals === 0) return this.fallBack();
+      digits += decimals;
+    }
+    if (at < end && (bytes[at] === LOWER_E || bytes[at] === UPPER_E)) {
+      at = endOfExponent(bytes, at + 1, end);
+      if (at < 0) return this.fallBack();
+      digits = Infinity;
+    }
+    this.cursor = at;
+    if (digits <= EXACT_DIGITS) {
+      const magnitude = decimals === 0 ? mantissa : mantissa / (POWERS_OF_TEN[decimals] ?? NaN);
+      return negative ? 0 - magnitude : magnitude;
+    }
+    return Number(String.fromCharCode(...bytes.subarray(start, at))) + 0;
+  }
+
+  /** What stands here is for a more thorough parser. */
+  protected fallBack(): number {
+    this.cursor = -1;
+    return NaN;
+  }
+}
+
+/** Position behind an exponent's sign and digits; −1 where there are no digits. */
+function endOfExponent(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  if (at < end && (bytes[at] === PLUS || bytes[at] === MINUS)) at += 1;
+  const digits = at;
+  while (at < end && (bytes[at] ?? 0) >= ZERO && (bytes[at] ?? 0) <= NINE) at += 1;
+  return at === digits ? -1 : at;
+}
+
+/** Position of the closing quote of a string of plain ASCII, else −1. */
+export function endOfString(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte === QUOTE) return at;
+    if (byte < FIRST_PRINTABLE || byte > LAST_ASCII || byte === BACKSLASH) return -1;
+  }
+  return -1;
+}
+
+export function skipBlanks(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
+    at += 1;
+  }
+  return at;
+}
+
+/** Whether `word` stands at `start`. */
+export function matches(bytes: Uint8Array, start: number, word: Uint8Array): boolean {
+  for (let i = 0; i < word.length; i += 1) {
+    if (bytes[start + i] !== word[i]) return false;
+  }
+  return true;
+}
+
+export function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

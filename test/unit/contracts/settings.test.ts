@@ -1,0 +1,26 @@
+import { DEFAULT_STREAM_SETTINGS, loggedSettingsSchema } from '../../../core/contracts/settings';
+import { taskWith } from '../../support/task';
+
+describe('settings that a deployment has logged', () => {
+  it('are what was logged', () => {
+    const logged: unknown = JSON.parse(JSON.stringify(DEFAULT_STREAM_SETTINGS));
+    expect(loggedSettingsSchema.parse(logged)).toEqual(DEFAULT_STREAM_SETTINGS);
+  });
+
+  it('from before the task was one are those of the default task with their window and tolerance', () => {
+    const former = {
+      windowMicros: 10_000_000,
+      watermarkMicros: 1,
+      futureMicros: 2,
+      toleranceCelsius: 0.5,
+      idleMillis: 3,
+    };
+    expect(loggedSettingsSchema.parse(former)).toEqual({
+      ...DEFAULT_STREAM_SETTINGS,
+      task: taskWith({ windowMicros: 10_000_000, tolerance: 0.5 }),
+      watermarkMicros: 1,
+      futureMicros: 2,
+      idleMillis: 3,
+    });
+  });
+});
