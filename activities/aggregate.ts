@@ -128,7 +128,7 @@ export async function aggregate(
     feedbackUsed: {
       ...trained.feedbackUsed,
       ...aggregation.feedbackUsed,
-      updates_clipped: aggregation.clipping.clipped,
+      updates_clipped: aggregation.clipped,
       ...(aggregation.epsilon === null ? {} : { epsilon_spent: aggregation.epsilon }),
     },
     wantsPanels: aggregation.proposals.some(({ role }) => role !== null),

@@ -10,7 +10,7 @@ import {
 } from '../core/contracts/updates';
 import { effectsOfFeedback } from '../core/federation/training/feedback-rules';
 import { LocalTrainer } from '../core/federation/training/local-training';
-import { settingsFor, strategyByName } from '../core/federation/strategies';
+import { strategyByName } from '../core/federation/strategies';
 import { parameterCount } from '../core/model/types';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
@@ -66,7 +66,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
       const trainer = await LocalTrainer.create({
         shape,
         settings: plan.training,
-        proximal: strategy.proximal(settingsFor(strategy, plan.strategySettings)),
+        proximal: strategy.proximal(plan.strategySettings),
         threads: dependencies.threads,
       });
       try {

@@ -9,7 +9,7 @@ import { recentSamples, type Samples } from '../../core/federation/training/samp
 import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
 import { type ServerState } from '../../core/federation/strategies/server-state';
 import { settleRound, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
-import { settingsFor, strategyByName } from '../../core/federation/strategies';
+import { strategyByName } from '../../core/federation/strategies';
 import {
   type LocalUpdate,
   type Proposal,
@@ -66,9 +66,7 @@ export async function makeCandidates(
     closed,
     contender.shuffled ? seededRandom(seed, 'shuffled', round) : null,
   );
-  const real = strategy.needsRealAccuracy
-    ? await realAccuracy(engine, champion, updates, panels.scoring)
-    : null;
+  const real = parts.realWeights ? await realAccuracy(engine, champion, updates, panels.scoring) : null;
   const { proposals, state } = aggregateRound({
     strategy,
     strategySettings: contender.strategySettings,
@@ -143,7 +141,7 @@ async function trainLocals(
       ? { edgeWidth: contender.parts.edgeWeights ? contender.edgeWidth : null }
       : effectsOfFeedback(feedback, contender.parts);
   const strategy = strategyByName(contender.strategy);
-  const trainer = await engine.trainer(strategy.proximal(settingsFor(strategy, contender.strategySettings)));
+  const trainer = await engine.trainer(strategy.proximal(contender.strategySettings));
   const { devices, deltas } = await trainer.trainRows(world.trainingRows(plan.participants, closed - 1), {
     base: champion,
     edgeWidth,

@@ -1,4 +1,5 @@
-import { partsFor, STRATEGY_NAMES, type LoopParts, type StrategyName } from '../../core/contracts/rounds';
+import { partsFor, type LoopParts } from '../../core/contracts/rounds';
+import { STRATEGY_NAMES, type StrategyName } from '../../core/contracts/strategies';
 
 /** Someone who runs the rounds: a strategy with published settings. */
 export interface Contender {

@@ -1,35 +1,8 @@
 import { z } from 'zod';
 import { candidateRoleSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
+import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
-
-/** Strategies by the name a user types; `fedloop strategies` lists them. */
-export const STRATEGY_NAMES = [
-  'closed-loop',
-  'open-loop',
-  'fedavg',
-  'fedprox',
-  'fedadam',
-  'fedyogi',
-  'fedadagrad',
-  'q-ffl',
-  'median',
-  'trimmed-mean',
-  'multi-krum',
-] as const;
-export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
-  error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
-});
-export type StrategyName = z.infer<typeof strategyNameSchema>;
-
-/** Strategies whose step is a function of one mean, so that Gaussian noise on it protects every device. */
-export const NOISY_STRATEGIES: readonly StrategyName[] = [
-  'fedavg',
-  'fedprox',
-  'fedadam',
-  'fedyogi',
-  'fedadagrad',
-];
 
 /** Local training. Defaults are the recipe's: a fortnight of hourly windows, five passes. */
 export const trainingSettingsSchema = z.strictObject({
@@ -139,13 +112,10 @@ const roundFieldsSchema = z.strictObject({
   seed: z.int().min(0).max(0x7fffffff).default(1),
 });
 
-/** A round's input; noise is refused before anything is trained where it would protect nobody. */
+/** A round's input. Noise that would protect nobody is refused before anything is trained. */
 export const federatedRoundInputSchema = roundFieldsSchema.refine(
-  ({ privacy, strategy }) => privacy === undefined || NOISY_STRATEGIES.includes(strategy),
-  {
-    path: ['privacy'],
-    error: `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${NOISY_STRATEGIES.join(', ')}`,
-  },
+  ({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise,
+  { path: ['privacy'], error: NOISE_REFUSAL },
 );
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 

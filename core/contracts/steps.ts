@@ -9,10 +9,10 @@ import {
   type LoopParts,
   type PrivacySettings,
   type SelfReportGap,
-  type StrategyName,
   type TrainingSettings,
   type VersionScore,
 } from './rounds';
+import { type StrategyName } from './strategies';
 import { type Micros } from './time';
 import { type LeftOutReason } from './updates';
 

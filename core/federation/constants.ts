@@ -87,3 +87,6 @@ export const EVIDENCE_THRESHOLD = 1;
 
 /** Multi-Krum compares every pair: beyond this many updates a round would take minutes. */
 export const MAX_KRUM_UPDATES = 5_000;
+
+/** q-FFL raises losses to negative powers: a loss of exactly 0 would be infinite. */
+export const MIN_LOSS = 1e-10;

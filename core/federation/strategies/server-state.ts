@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { strategyNameSchema, type StrategyName } from '../../contracts/rounds';
+import { strategyNameSchema, type StrategyName } from '../../contracts/strategies';
 import { parseOrThrow } from '../../contracts/validation';
 import { type FlatWeights } from '../../model/types';
 import { EVIDENCE_ROUNDS } from '../constants';
