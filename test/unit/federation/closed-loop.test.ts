@@ -25,7 +25,8 @@ import {
 import { type LocalUpdate } from '../../../core/federation/strategies/strategy';
 import { partsFor } from '../../../core/contracts/rounds';
 import { hiddenActivations } from '../../../core/model/batch-predictor';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { seededRandom } from '../../../core/platform/random';
 
 const update = (value: number, selfReportedAccuracy = 0.8): LocalUpdate => ({

@@ -7,7 +7,8 @@ import { collectSamples, recentSamples } from '../../../core/federation/training
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { hiddenActivations, ModelsOnSamples } from '../../../core/model/batch-predictor';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { FEATURES, parameterCount, PRODUCT_SHAPE } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 

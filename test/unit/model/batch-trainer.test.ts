@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { BatchTrainer, type TrainerOptions } from '../../../core/model/batch-trainer';
 import { planEpoch, stepsOfEpoch, type TrainingChunk } from '../../../core/model/epoch-plan';
 import { DEVICES_PER_TRAINING_RUN } from '../../../core/model/limits';
-import { initialWeights, loss, sgdStep } from '../../../core/model/network';
+import { loss, sgdStep } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import {
   parameterCount,
   PRODUCT_SHAPE,

@@ -4,7 +4,8 @@ import { FedloopError } from '../../../core/contracts/errors';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { scaleFeatures } from '../../../core/model/features';
 import { decodeModel, encodeModel, sha256Of } from '../../../core/model/model-file';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { PRODUCT_SHAPE, type GlobalModel } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 
