@@ -90,3 +90,32 @@ export const MAX_KRUM_UPDATES = 5_000;
 
 /** q-FFL raises losses to negative powers: a loss of exactly 0 would be infinite. */
 export const MIN_LOSS = 1e-10;
+
+/** Largest ε that is told: beyond it a guarantee means nothing, and e^ε nears the end of double precision. */
+export const MAX_EPSILON = 500;
+/** Halvings of the range in which ε is sought: more than double precision can tell apart. */
+export const EPSILON_BISECTIONS = 100;
+
+/** Drift detector ADWIN, with River's defaults; values are paired errors of a cluster in a window, from −1 to 1. */
+export const ADWIN = {
+  /** Probability of a false alarm at any one check. */
+  delta: 0.002,
+  valuesBetweenChecks: 32,
+  /** Buckets of one size before the two oldest become one of twice the size. */
+  maxBuckets: 5,
+  /** Sub-windows shorter than this are not compared. */
+  minWindowLength: 5,
+  /** No check while the window has no more values than this. */
+  gracePeriod: 10,
+} as const;
+/** Drift detector Page–Hinkley, with River's defaults; the same values. */
+export const PAGE_HINKLEY = {
+  /** Values before the first alarm is possible. */
+  minValues: 30,
+  /** δ: changes smaller than this are tolerated. */
+  delta: 0.005,
+  /** λ: the larger, the fewer false alarms and the later the true ones. */
+  threshold: 50,
+  /** α: forgetting of the cumulative sums. */
+  alpha: 1 - 0.0001,
+} as const;
