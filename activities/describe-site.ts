@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type SiteSize } from '../core/contracts/steps';
-import { countGroups } from '../core/federation/panels/selection';
+import { countClusters } from '../core/federation/panels/selection';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures, type FeatureSums } from '../core/model/features';
 import { FEATURES } from '../core/model/types';
@@ -32,7 +32,7 @@ export async function describeSite(
     attempt,
     site: name,
     devices: devices.length,
-    groups: store.groupsAreShared ? Object.fromEntries(countGroups(devices)) : null,
+    groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,
     latestWindow: store.ring.latestCommonWindow(SHARE_OF_DEVICES) ?? null,
     featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };

@@ -1,11 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { FedloopError } from '../core/contracts/errors';
-import { type VersionId } from '../core/contracts/ids';
 import { type VersionScore } from '../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
 import { decidePromotion } from '../core/federation/promotion/gate';
-import { accuracyInterval, type AccuracyCluster } from '../core/federation/promotion/cluster-interval';
+import { accuracyInterval, type PairedCluster } from '../core/federation/promotion/cluster-interval';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
@@ -20,7 +19,7 @@ const CONFIDENCE = 0.95;
  * @throws FedloopError `TooFewWindows` when not one window came in time.
  */
 export async function evaluate(service: WarehouseService, input: EvaluateInput): Promise<EvaluateResult> {
-  const { champion, elected, candidates, round, attempt, windows: wanted } = input;
+  const { elected, candidates, round, attempt, windows: wanted } = input;
   const signal = Context.current().cancellationSignal;
   let seen = 0;
   /** Whoever waits for the round is told how far it is. */
@@ -60,7 +59,7 @@ export async function evaluate(service: WarehouseService, input: EvaluateInput):
       from: comparison.windows[0] ?? 0,
       until: comparison.windows.at(-1) ?? 0,
     },
-    scores: scoresOf(comparison, champion),
+    scores: scoresOf(comparison),
     pairedChange: change,
     verdict: { decision, reason },
   };
@@ -86,37 +85,22 @@ async function compareOn(
 }
 
 /** Champion and candidates on the device-windows that all of them forecast. */
-function scoresOf(
-  { champion: championCounts, candidates }: RoundComparison,
-  champion: VersionId,
-): readonly VersionScore[] {
-  const [first] = candidates;
-  const championClusters = first?.clusters.map(
-    ({ slot, windowStart, n, championCorrect: correct }): AccuracyCluster => ({
-      slot,
-      windowStart,
-      n,
-      correct,
-    }),
-  );
+function scoresOf({ champion, candidates }: RoundComparison): readonly VersionScore[] {
+  const championClusters = candidates[0]?.clusters ?? [];
   return [
-    scoreOf({ ...championCounts, version: champion }, championClusters ?? []),
+    scoreOf(champion, championClusters, ({ championCorrect }) => championCorrect),
     ...candidates.map(({ counts, clusters }) =>
-      scoreOf(
-        counts,
-        clusters.map(({ slot, windowStart, n, candidateCorrect: correct }) => ({
-          slot,
-          windowStart,
-          n,
-          correct,
-        })),
-      ),
+      scoreOf(counts, clusters, ({ candidateCorrect }) => candidateCorrect),
     ),
   ];
 }
 
-function scoreOf(counts: RoundComparison['champion'], clusters: readonly AccuracyCluster[]): VersionScore {
-  const { low, high } = accuracyInterval(clusters, CONFIDENCE);
+function scoreOf(
+  counts: RoundComparison['champion'],
+  clusters: readonly PairedCluster[],
+  correctOf: (cluster: PairedCluster) => number,
+): VersionScore {
+  const { low, high } = accuracyInterval(clusters, correctOf, CONFIDENCE);
   const { version, evaluations, correct, accuracy, bias, mae, skill, persistenceAccuracy } = counts;
   return {
     version,

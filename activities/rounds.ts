@@ -8,7 +8,7 @@ import {
   type RoundPlan,
   type RoundRef,
   type Selection,
-  type SettleResult,
+  type DeployResult,
   type Trained,
   type WithdrawInput,
 } from '../core/contracts/steps';
@@ -51,7 +51,7 @@ export interface RoundsActivities {
     evidence: readonly number[],
   ): Promise<AggregateResult>;
   refit(plan: RoundPlan): Promise<readonly string[]>;
-  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<SettleResult>;
+  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<DeployResult>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. */

@@ -2,7 +2,7 @@ import { FedloopError } from '../core/contracts/errors';
 import { type SiteName } from '../core/contracts/ids';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type Selection } from '../core/contracts/steps';
-import { groupsOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
+import { clustersOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface SelectInput extends RoundRef {
@@ -50,7 +50,7 @@ export function shareOut(descriptions: readonly SiteDescription[], participants:
       participants: shares[index] ?? 'all',
       panelDevices: panels[index] ?? 0,
     })),
-    fleet: descriptions.length > 1 && groupsOfFleet(descriptions) !== null ? { participants } : null,
+    fleet: descriptions.length > 1 && clustersOfFleet(descriptions) !== null ? { participants } : null,
     trainUntil: Math.min(...windows),
   };
 }

@@ -26,7 +26,7 @@ import {
   type EvaluateResult,
   type MessageRange,
   type RoundPlan,
-  type SettleResult,
+  type DeployResult,
   type SitePlan,
 } from '../core/contracts/steps';
 import { parseInput } from './input';
@@ -247,7 +247,7 @@ async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Pr
 function resultOf(
   plan: RoundPlan,
   aggregated: AggregateResult,
-  settled: SettleResult,
+  settled: DeployResult,
   evaluation: EvaluateResult,
 ): Omit<FederatedRoundResult, 'decision' | 'reason'> {
   const scoreOf = (version: VersionId): VersionScore => {

@@ -8,12 +8,12 @@ import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/
 import { type Logger } from '../../core/platform/log';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
 
-/** What a site knows of its devices: their last windows, and the group each must not share with a panel. */
+/** What a site knows of its devices: their last windows, and the cluster of each. */
 export interface SiteStore {
   readonly ring: WindowRing;
   devices(): readonly SelectableDevice[];
-  /** Whether a group can stretch over several sites: then `select` must see it. */
-  readonly groupsAreShared: boolean;
+  /** Whether a cluster can have devices at several sites: then `select` must see it. */
+  readonly clustersAreShared: boolean;
   /** Everything the stream worker had written when this was called is in the ring. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -36,9 +36,9 @@ export async function openSiteStore(options: {
       if (belongs(deviceId)) ring.put(deviceId, windowStart, avg, humidity, pressure);
     }
   }
-  const slots = await readDeviceSlots(env.FEDLOOP_PROCESSED);
+  const clusters = await readDeviceSlots(env.FEDLOOP_PROCESSED);
   log.info(
-    { devices: ring.size, slots: new Set(slots.values()).size },
+    { devices: ring.size, clusters: new Set(clusters.values()).size },
     'the past of the site’s devices is read',
   );
 
@@ -52,8 +52,9 @@ export async function openSiteStore(options: {
   await tail.caughtUp;
   return {
     ring,
-    groupsAreShared: slots.size > 0,
-    devices: () => ring.devices().map((deviceId) => ({ deviceId, group: slots.get(deviceId) ?? deviceId })),
+    clustersAreShared: clusters.size > 0,
+    devices: () =>
+      ring.devices().map((deviceId) => ({ deviceId, cluster: clusters.get(deviceId) ?? deviceId })),
     sync: () => tail.sync(),
     close: () => tail.close(),
   };

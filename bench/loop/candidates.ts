@@ -8,7 +8,7 @@ import { refitOutputLayer } from '../../core/federation/panels/refit';
 import { recentSamples, type Samples } from '../../core/federation/training/samples';
 import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
 import { type ServerState } from '../../core/federation/strategies/server-state';
-import { settleRound, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
+import { chooseCandidates, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
 import { strategyByName } from '../../core/federation/strategies';
 import {
   type LocalUpdate,
@@ -93,7 +93,7 @@ export async function makeCandidates(
   const judge = judgeOf(engine, champion, panels);
   const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong, LONG_WINDOWS) : null;
   const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent, RECENT_WINDOWS) : null;
-  const settled = settleRound({
+  const chosen = chooseCandidates({
     parts,
     steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },
     responsive: {
@@ -103,11 +103,11 @@ export async function makeCandidates(
     evidence: soFar.evidence,
   });
   return {
-    steady: settled.steady === 'refitted' ? (steadyRefit ?? steady) : steady,
+    steady: chosen.steady === 'refitted' ? (steadyRefit ?? steady) : steady,
     responsive: { proposal: responsive, refitted: responsiveRefit ?? responsive, champion }[
-      settled.responsive
+      chosen.responsive
     ],
-    elected: settled.elected,
+    elected: chosen.elected,
     hasRoles: true,
     state,
   };
@@ -136,15 +136,15 @@ async function trainLocals(
   { round, closed, champion, score }: RoundSoFar,
 ): Promise<LocalUpdate[]> {
   const feedback = feedbackOf(score, closed, windowsPerRound);
-  const { edgeWidth } =
-    typeof contender.edgeWidth === 'number'
-      ? { edgeWidth: contender.parts.edgeWeights ? contender.edgeWidth : null }
+  const { boundaryWidth } =
+    typeof contender.boundaryWidth === 'number'
+      ? { boundaryWidth: contender.parts.boundaryWeighting ? contender.boundaryWidth : null }
       : effectsOfFeedback(feedback, contender.parts);
   const strategy = strategyByName(contender.strategy);
   const trainer = await engine.trainer(strategy.proximal(contender.strategySettings));
   const { devices, deltas } = await trainer.trainRows(world.trainingRows(plan.participants, closed - 1), {
     base: champion,
-    edgeWidth,
+    boundaryWidth,
     random: seededRandom(seed, 'local-training', round),
   });
   const factors = new Map(world.devices.map(({ deviceId, updateFactor }) => [deviceId, updateFactor]));

@@ -8,8 +8,8 @@ export interface Contender {
   readonly strategy: StrategyName;
   readonly strategySettings: Readonly<Record<string, number>>;
   readonly parts: LoopParts;
-  /** `feedback`: edge weights are as wide as the champion's live error. A number: that width always, for loops without feedback. */
-  readonly edgeWidth: 'feedback' | number;
+  /** `feedback`: boundary weighting are as wide as the champion's live error. A number: that width always, for loops without feedback. */
+  readonly boundaryWidth: 'feedback' | number;
   /** Panels' actual values are dealt to the wrong samples: the same machinery without information. */
   readonly shuffled: boolean;
   /** Whether the window in shadow can stop a candidate. */
@@ -22,7 +22,7 @@ const openLoop: Contender = {
   strategy: 'open-loop',
   strategySettings: {},
   parts: partsFor('open-loop', {}),
-  edgeWidth: 'feedback',
+  boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: false,
 };
@@ -33,14 +33,14 @@ const closedLoop: Contender = {
   strategy: 'closed-loop',
   strategySettings: {},
   parts: partsFor('closed-loop', {}),
-  edgeWidth: 'feedback',
+  boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: true,
 };
 
 /** What can be left out of the closed loop, and what then holds. */
 const PARTS = {
-  edgeWeights: 'all training samples count alike',
+  boundaryWeighting: 'all training samples count alike',
   clipping: 'updates are taken as long as they are',
   realWeights: 'the responsive candidate believes self-reports, the steady one everybody',
   steadyRefit: 'the steady output layer stays as averaged',
@@ -70,10 +70,10 @@ export const CONTENDERS: readonly Contender[] = [
     ...openLoop,
     name: 'open-loop tuned',
     about:
-      'the best fixed settings without feedback: clipping at 1.5 × median norm, edge weights of width 0.6, momentum 0.5',
+      'the best fixed settings without feedback: clipping at 1.5 × median norm, boundary weighting of width 0.6, momentum 0.5',
     strategySettings: { momentum: 0.5 },
-    parts: partsFor('open-loop', { clipping: true, edgeWeights: true }),
-    edgeWidth: 0.6,
+    parts: partsFor('open-loop', { clipping: true, boundaryWeighting: true }),
+    boundaryWidth: 0.6,
   },
   {
     ...openLoop,

@@ -1,4 +1,3 @@
-import { withEvidence } from '../../core/federation/promotion/elect-candidate';
 import { decidePromotion } from '../../core/federation/promotion/gate';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { isCorrect } from '../../core/federation/training/samples';
@@ -42,8 +41,7 @@ export async function play(
     const shadow = await clustersOf(world, engine, elected, champion, from);
     const gate = { margin: 0.002, minWindows: SHADOW_WINDOWS, confidence: 0.95 };
     const promoted = !contender.liveGate || decidePromotion(shadow, gate).decision === 'promoted';
-    if (made.hasRoles)
-      evidence = withEvidence(evidence, await differenceOf(world, engine, made, from, until));
+    if (made.hasRoles) evidence = [...evidence, await differenceOf(world, engine, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? elected : champion;
     served += !promoted ? 'c' : made.hasRoles ? made.elected.charAt(0) : '·';
@@ -59,7 +57,7 @@ export async function play(
   return { ...score, served };
 }
 
-/** Candidate and champion on the window in shadow, summed by stretch. */
+/** Candidate and champion on the window in shadow, summed by cluster. */
 async function clustersOf(
   world: World,
   engine: Engine,
@@ -72,14 +70,11 @@ async function clustersOf(
   both.set(candidate);
   both.set(champion, champion.length);
   const outputs = await engine.predictor.predict(both, samples.x);
-  const clusters = new Map<
-    string,
-    { slot: string; windowStart: number; n: number; candidateCorrect: number; championCorrect: number }
-  >();
+  const clusters = new Map<string, { -readonly [Field in keyof PairedCluster]: PairedCluster[Field] }>();
   samples.y.forEach((actual, at) => {
-    const slot = world.devices[samples.device[at] ?? -1]?.group ?? '';
-    const cluster = clusters.get(slot) ?? {
-      slot,
+    const name = world.devices[samples.device[at] ?? -1]?.cluster ?? '';
+    const cluster = clusters.get(name) ?? {
+      cluster: name,
       windowStart: window,
       n: 0,
       candidateCorrect: 0,
@@ -88,7 +83,7 @@ async function clustersOf(
     cluster.n += 1;
     cluster.candidateCorrect += isCorrect((outputs[at] ?? NaN) - actual);
     cluster.championCorrect += isCorrect((outputs[samples.count + at] ?? NaN) - actual);
-    clusters.set(slot, cluster);
+    clusters.set(name, cluster);
   });
   return [...clusters.values()];
 }

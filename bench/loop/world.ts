@@ -51,7 +51,7 @@ export class World {
     });
     this.devices = plan.devices.map((device) => ({
       deviceId: device.id,
-      group: String(device.slot),
+      cluster: String(device.slot),
       healthy: device.fault === 'none' && device.updateFactor === 1,
       updateFactor: device.updateFactor,
     }));
@@ -146,7 +146,7 @@ export class World {
 
   /**
    * All samples of one device. In `season` the fleet is another one after the change, so the lags of its first windows come from
-   * the new stretch; a jump of 25 °C inside of them would be an artefact.
+   * the new hours; a jump of 25 °C inside of them would be an artefact.
    */
   private fill(plan: FleetPlan, device: DevicePlan, place: number): void {
     const { scenario, changeWindow, trainingWindows, liveWindows } = this.options;

@@ -13,10 +13,10 @@ export const trainingSettingsSchema = z.strictObject({
 });
 export type TrainingSettings = z.infer<typeof trainingSettingsSchema>;
 
-/** Parts of the loop; each can be switched off so that its worth can be measured. */
+/** Parts of the loop; each can be switched off so that its effect can be measured. */
 export const loopPartsSchema = z.strictObject({
-  /** Train most on samples near the edge between right and wrong, as wide as the champion's live errors say. */
-  edgeWeights: z.boolean(),
+  /** Train most on samples near the boundary between right and wrong, in a band as wide as the champion's live errors. */
+  boundaryWeighting: z.boolean(),
   /** Clip every update to 1.5 × the median norm. */
   clipping: z.boolean(),
   /** Weight local models by their real accuracy on panels. */
@@ -33,16 +33,19 @@ export const loopPartsSchema = z.strictObject({
 export type LoopParts = z.infer<typeof loopPartsSchema>;
 
 /** Parts as a round's input names them; what is left out follows the strategy. */
-export const partsInputSchema = loopPartsSchema.partial();
+export const partsInputSchema = loopPartsSchema.partial().extend({
+  /** The old name of `boundaryWeighting`, which schedules and running workflows may still use. */
+  edgeWeights: z.boolean().optional(),
+});
 
 /**
- * `closed-loop` has its parts by default, but for the panel gate, which stopped nobody that the live gate would have let through in any scenario
- * (docs/closed-loop.md); every other strategy is what its paper says unless a part is asked for.
+ * `closed-loop` has its parts by default except the panel gate, which stopped no candidate that the live gate would have let through
+ * (docs/closed-loop.md). Every other strategy is what its paper says unless a part is asked for.
  */
 export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
   return {
-    edgeWeights: given.edgeWeights ?? on,
+    boundaryWeighting: given.boundaryWeighting ?? given.edgeWeights ?? on,
     clipping: given.clipping ?? on,
     realWeights: given.realWeights ?? on,
     refit: given.refit ?? on,

@@ -14,7 +14,7 @@ import {
 } from './rounds';
 import { type StrategyName } from './strategies';
 import { type Micros } from './time';
-import { type LeftOutReason } from './updates';
+import { type ReasonCounts } from './updates';
 
 /**
  * What the steps of a round hand to one another through Temporal: references, counts and small sums, never weights,
@@ -95,7 +95,7 @@ export interface MessageRange {
 
 export interface TrainResult extends MessageRange {
   readonly trained: number;
-  readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
+  readonly leftOut: ReasonCounts;
   readonly seconds: number;
   /** What feedback changed in training. */
   readonly feedbackUsed: Lineage['feedback_used'];
@@ -122,7 +122,7 @@ export interface AggregateResult {
   readonly proposals: readonly string[];
   readonly trained: number;
   readonly used: number;
-  readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
+  readonly leftOut: ReasonCounts;
   readonly selfReportedAccuracy: number | null;
   readonly localRealAccuracy: number | null;
   readonly selfReportGap: SelfReportGap | null;
@@ -133,7 +133,7 @@ export interface AggregateResult {
   readonly wantsPanels: boolean;
 }
 
-export interface SettleResult {
+export interface DeployResult {
   readonly elected: { readonly version: VersionId; readonly role: CandidateRole | null };
   readonly candidates: readonly VersionId[];
   readonly feedbackUsed: Lineage['feedback_used'];

@@ -41,6 +41,23 @@ export const LEFT_OUT_REASONS = [
 ] as const;
 export const leftOutReasonSchema = z.enum(LEFT_OUT_REASONS);
 export type LeftOutReason = z.infer<typeof leftOutReasonSchema>;
+/** Left-out updates, counted by reason. */
+export type ReasonCounts = Readonly<Partial<Record<LeftOutReason, number>>>;
+
+export function countReasons(leftOut: readonly { readonly reason: LeftOutReason }[]): ReasonCounts {
+  return addReasons(leftOut.map(({ reason }) => ({ [reason]: 1 })));
+}
+
+/** The sum of several counts. */
+export function addReasons(parts: readonly ReasonCounts[]): ReasonCounts {
+  const sum: Partial<Record<LeftOutReason, number>> = {};
+  for (const part of parts)
+    for (const reason of LEFT_OUT_REASONS) {
+      const count = part[reason];
+      if (count !== undefined) sum[reason] = (sum[reason] ?? 0) + count;
+    }
+  return sum;
+}
 
 /** Whom a site chose to train, before it trains them: an update of anybody else does not count. */
 export const selectionMessageSchema = z.object({

@@ -1,6 +1,6 @@
 import { FedloopError } from '../../contracts/errors';
 import { type SiteName, type VersionId } from '../../contracts/ids';
-import { type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
+import { countReasons, type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
 import { type LocalUpdate } from '../strategies/strategy';
 import { isFiniteVector } from '../vectors';
 
@@ -97,15 +97,6 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
 
 function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {
   return header.round === round && header.attempt === attempt && header.base_version === baseVersion;
-}
-
-/** Number of left-out devices by reason. */
-export function countReasons(
-  leftOut: readonly { readonly reason: LeftOutReason }[],
-): Partial<Record<LeftOutReason, number>> {
-  const counts: Partial<Record<LeftOutReason, number>> = {};
-  for (const { reason } of leftOut) counts[reason] = (counts[reason] ?? 0) + 1;
-  return counts;
 }
 
 /** @throws FedloopError `TooFewUpdates` saying why the others do not count. */

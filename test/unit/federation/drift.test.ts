@@ -49,9 +49,9 @@ describe('drift detectors', () => {
     ]);
   });
 
-  it('follow one value a stretch and window: the share of errors beyond persistence’s', () => {
+  it('follow one value a cluster and window: the share of errors beyond persistence’s', () => {
     const cluster = (window: number, wrong: number) => ({
-      slot: 's',
+      cluster: 's',
       windowStart: window,
       n: 10,
       candidateCorrect: 10 - wrong,

@@ -51,7 +51,10 @@ function sums(): ReturnType<typeof emptyFeatureSums> {
   return total;
 }
 
-async function train(deviceIds: readonly string[], edgeWidth: number | null = null): Promise<LocalTraining> {
+async function train(
+  deviceIds: readonly string[],
+  boundaryWidth: number | null = null,
+): Promise<LocalTraining> {
   const trainer = await LocalTrainer.create({ shape: PRODUCT_SHAPE, settings, proximal: 0, threads: 1 });
   const trained = await trainer.train({
     ring,
@@ -59,7 +62,7 @@ async function train(deviceIds: readonly string[], edgeWidth: number | null = nu
     until: LAST * W,
     units,
     base,
-    edgeWidth,
+    boundaryWidth,
     random: seededRandom(1, 'train'),
   });
   await trainer.release();
