@@ -8,13 +8,13 @@ import { type Lease } from './shared/lease';
 const HEARTBEAT_MS = 5_000;
 
 export interface EvaluateStreamDependencies {
-  readonly service: Pick<StreamService, 'status' | 'rest' | 'goOn'>;
+  readonly service: Pick<StreamService, 'status' | 'pause' | 'resume'>;
   readonly lease: Lease;
 }
 
 /**
- * Hold the lease of this process's stream evaluation. The work itself is the process's own and goes on without a lease; this says in
- * heartbeats how far it is, and lets people stop it: a cancellation drains it, and it rests until the next lease.
+ * Hold the lease of this process's stream evaluation. The process evaluates with or without a lease. The lease's heartbeats carry its
+ * offsets, and people can stop it: a cancellation drains the process, which then pauses until its next lease.
  */
 export async function evaluateStream(
   { service, lease }: EvaluateStreamDependencies,
@@ -27,7 +27,7 @@ export async function evaluateStream(
   const over = new AbortController();
   const timer = setInterval(beat, HEARTBEAT_MS);
   lease.begin();
-  service.goOn();
+  service.resume();
   try {
     beat();
     const ended = await Promise.race([
@@ -37,10 +37,10 @@ export async function evaluateStream(
     ]);
     return { ended, ...reportOf(service.status()) };
   } catch (thrown) {
-    // Only a person's word stops the evaluation; a lost connection, or a workflow that continues as new, does not.
+    // Only a person's cancellation stops the evaluation; a lost connection, or a workflow that continues as new, does not.
     if (context.cancellationDetails?.cancelRequested === true) {
-      lease.drained();
-      await service.rest();
+      lease.markDrained();
+      await service.pause();
     }
     throw thrown;
   } finally {

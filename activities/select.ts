@@ -10,7 +10,7 @@ export interface SelectInput extends RoundRef {
   readonly participants: number | 'all';
 }
 
-/** Step 1: share participants and panels over the sites by what they said of themselves. */
+/** Step 1: share participants and panels over the sites, by the sites' own reports. */
 export async function select(
   { inbox }: { readonly inbox: UpdateInbox },
   { sites, participants, ...ref }: SelectInput,
@@ -25,8 +25,8 @@ export async function select(
 }
 
 /**
- * Share participants and panels over the sites, and fix the last window that training may see. Which devices they
- * are, each site decides by the seed (core/federation/panels/selection.ts).
+ * Share participants and panels over the sites, and fix the last window that training may see. Each site then chooses the devices
+ * by the seed (core/federation/panels/selection.ts).
  * @throws FedloopError `InvalidInput` naming `participants` when there are fewer devices; `NotFound` before the first closed window.
  */
 export function shareOut(descriptions: readonly SiteDescription[], participants: number | 'all'): Selection {

@@ -3,10 +3,11 @@ import { type VersionId } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
+import { parseJson } from '../../core/stream/parse/json';
 
-/** What `model-feedback` says, as the aggregator and the trainers read it. */
+/** `model-feedback` as the aggregator and the trainers read it. */
 export interface FeedbackLog {
-  /** Everything said up to now, of one version: the verdict of its latest round, else its latest window. */
+  /** The latest feedback on a version as of now: the verdict of its latest round, else its latest window. */
   latest(version: VersionId): Promise<Feedback | null>;
   /** Verdicts of rounds, oldest first. */
   roundVerdicts(): Promise<readonly Feedback[]>;
@@ -22,15 +23,15 @@ export async function openFeedbackLog(kafka: Kafka, log: Logger): Promise<Feedba
     from: 'start',
     onRecords(records) {
       for (const { value, offset } of records) {
-        const message = feedbackMessageSchema.safeParse(parseJson(value));
+        const message = feedbackMessageSchema.safeParse(value === null ? undefined : parseJson(value));
         if (!message.success) {
           log.warn({ offset }, 'passed over a message of model-feedback');
         } else if (message.data.type === 'feedback') {
-          const said = message.data;
-          if (said.scope === 'window') latestWindow.set(said.model_version, said);
+          const feedback = message.data;
+          if (feedback.scope === 'window') latestWindow.set(feedback.model_version, feedback);
           else {
-            latestRound.set(said.model_version, said);
-            verdicts.push(said);
+            latestRound.set(feedback.model_version, feedback);
+            verdicts.push(feedback);
           }
         }
       }
@@ -47,12 +48,4 @@ export async function openFeedbackLog(kafka: Kafka, log: Logger): Promise<Feedba
     },
     close: () => tail.close(),
   };
-}
-
-function parseJson(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
 }

@@ -6,6 +6,7 @@ import { type SelectableDevice } from '../../core/federation/panels/selection';
 import { WindowRing } from '../../core/federation/training/window-ring';
 import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
+import { parseJson } from '../../core/stream/parse/json';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
 
 /** What a site knows of its devices: their last windows, and the cluster of each. */
@@ -19,7 +20,7 @@ export interface SiteStore {
   close(): Promise<void>;
 }
 
-/** The past from `processed/`, then every window that the stream worker closes. The first write of a window wins. */
+/** History from `processed/`, then every window that the stream worker closes. The first write of a window wins. */
 export async function openSiteStore(options: {
   readonly env: Environment;
   readonly kafka: Kafka;
@@ -39,7 +40,7 @@ export async function openSiteStore(options: {
   const clusters = await readDeviceSlots(env.FEDLOOP_PROCESSED);
   log.info(
     { devices: ring.size, clusters: new Set(clusters.values()).size },
-    'the past of the site’s devices is read',
+    'the history of the site’s devices is read',
   );
 
   const tail: Tail = await kafka.tail({
@@ -66,9 +67,9 @@ function remember(
   belongs: (deviceId: string) => boolean,
   log: Logger,
 ): void {
-  const block = analysisBlockSchema.safeParse(parseJson(record.value));
+  const block = analysisBlockSchema.safeParse(record.value === null ? undefined : parseJson(record.value));
   if (!block.success) {
-    // Fences of a new owner have no rows and are not for us.
+    // The fence of a partition's new owner has no rows.
     log.debug(
       { partition: record.partition, offset: record.offset },
       'passed over a record of stream-analysis-results',
@@ -86,12 +87,4 @@ function remember(
       columns.pressure_avg[row] ?? null,
     );
   });
-}
-
-function parseJson(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
 }

@@ -12,6 +12,9 @@
  */
 export const RING_WINDOWS = 400;
 
+/** A round's last window is the newest that this share of devices has reached: one silent device in a hundred must not delay it. */
+export const REPORTING_SHARE = 0.99;
+
 /** Devices in each panel (hold-out cohort): 100 are nearly as good, 25 halve the effect (recipe). */
 export const PANEL_DEVICES = 250;
 /** With a small fleet a panel is a tenth of it, so that seven tenths and more can train. */
@@ -87,11 +90,17 @@ export const EVIDENCE_SLACK = 0.001;
 /** The responsive candidate serves when mean/(standard error + slack) exceeds this (recipe). */
 export const EVIDENCE_THRESHOLD = 1;
 
+/** Two-sided confidence of the accuracy intervals that a round reports. */
+export const SCORE_CONFIDENCE = 0.95;
+
 /** Multi-Krum compares every pair: beyond this many updates a round would take minutes. */
 export const MAX_KRUM_UPDATES = 5_000;
 
 /** q-FFL raises losses to negative powers: a loss of exactly 0 would be infinite. */
 export const MIN_LOSS = 1e-10;
+
+/** Local models that a round names for claiming more than their real accuracy: as many as a person reads. */
+export const OVERCLAIMERS_NAMED = 5;
 
 /** Largest ε that is stated: beyond it a guarantee means nothing, and e^ε nears the end of double precision. */
 export const MAX_EPSILON = 500;

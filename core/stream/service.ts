@@ -58,9 +58,9 @@ export interface StreamService {
   readonly failed: Promise<never>;
   status(): StreamStatus;
   /** Drain and take in nothing more: state and results are with the broker when this resolves. Partitions are kept. */
-  rest(): Promise<void>;
-  /** Go on where `rest` has stopped. */
-  goOn(): void;
+  pause(): Promise<void>;
+  /** Continue where `pause` has stopped. */
+  resume(): void;
 }
 
 /** Everything the worker knows of one partition beside its owner. */
@@ -318,13 +318,13 @@ export async function startStreamService(options: StreamServiceOptions): Promise
   return {
     failed,
     status: () => ({ resting, partitions: [...held.values()].map(({ owner }) => statusOf(owner)) }),
-    async rest() {
+    async pause() {
       resting = true;
       await ticking;
       for (const mine of held.values()) if (mine.owner.checkpointDue) await writeCheckpoint(mine);
       await outbox.settled();
     },
-    goOn() {
+    resume() {
       for (const mine of held.values()) mine.lastRecordAt = Date.now();
       resting = false;
     },
