@@ -34,7 +34,7 @@ export function visibility(searchAttributes: boolean): Visibility {
   };
 }
 
-/** Beside the attributes, and in any namespace: how a round ended, readable without its history. */
+/** The round's outcome as the workflow's memo: readable without its history, in any namespace. */
 export function rememberResult({
   round,
   version,

@@ -110,6 +110,7 @@ const roundFieldsSchema = z.strictObject({
   sites: z
     .array(siteNameSchema)
     .min(1)
+    .refine((names) => new Set(names).size === names.length, 'each site once')
     .default(() => [siteNameSchema.parse('main')]),
   /** Decides selection, panels, shuffles and v0's weights. */
   seed: z.int().min(0).max(0x7fffffff).default(1),

@@ -206,7 +206,7 @@ export interface BatchResult {
 /** What a running round tells of itself (query `progress`). */
 export const ROUND_STEPS = [
   'waiting',
-  'playing',
+  'running',
   'ask',
   'select',
   'train locals',
@@ -223,7 +223,7 @@ export type RoundStep = (typeof ROUND_STEPS)[number];
 
 export interface RoundProgress {
   readonly round: number | null;
-  /** `waiting` for its turn, `playing` under the fixed id, or the step that runs. */
+  /** `waiting` for the round lock, `running` as a child under the locked id, or the step that runs. */
   readonly step: RoundStep;
   /** Why it waits before its next step; null while it runs. */
   readonly paused: string | null;
