@@ -118,7 +118,7 @@ function targetOf(
   if (wanted === undefined)
     throw new FedloopError(
       'NotFound',
-      `nobody served before ${serving.version}, so there is nobody to go back to`,
+      `no version served before ${serving.version}, so there is none to roll back to`,
     );
   if (wanted === serving.version)
     throw new FedloopError('InvalidInput', `${wanted} serves: it cannot take its own place`);

@@ -68,7 +68,7 @@ function stillValid(
   if (serving === champion || serving === elected) return verdict;
   return {
     decision: 'kept',
-    reason: `${serving ?? 'nobody'} became champion while the round compared its candidate with ${champion}`,
+    reason: `${serving ?? 'no version'} became champion while the round compared its candidate with ${champion}`,
   };
 }
 

@@ -39,7 +39,7 @@ export interface RoundsDependencies {
   readonly searchAttributes: boolean;
 }
 
-/** What the rounds worker does: everything of a round that needs neither readings nor tables. */
+/** The activities of the rounds worker: all steps of a round that need neither readings nor tables. */
 export interface RoundsActivities {
   ask(): Promise<AskResult>;
   deployFirstVersion(input: RoundRef & { readonly seed: number }): Promise<VersionId>;
@@ -56,7 +56,7 @@ export interface RoundsActivities {
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. */
   rollback(input: RollbackInput): Promise<ChampionChange>;
-  /** Make a version champion at a person's word. */
+  /** Make a version champion for a person. */
   promote(input: PromoteInput): Promise<ChampionChange>;
   waitForTurn(): Promise<void>;
 }

@@ -81,7 +81,7 @@ export class EvaluationControl {
     return this.input;
   }
 
-  /** What a run that continues as new brings along. */
+  /** The state that a run takes along when it continues as new. */
   get state(): EvaluationState {
     return { ...this.known, workers: this.leases.workers };
   }

@@ -161,7 +161,7 @@ export class RoundControl {
         return changes;
       },
       {
-        description: `Change what later steps go by: ${SETTING_NAMES}.`,
+        description: `Change settings of later steps: ${SETTING_NAMES}.`,
         validator: (raw?: unknown) => {
           const names = settingNames(parseInput(roundSettingsSchema, raw));
           if (names.length === 0) throw refuse(`name a setting: ${SETTING_NAMES}`);

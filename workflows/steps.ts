@@ -26,7 +26,7 @@ import {
   WAIT_FOR_LOCK,
 } from './limits';
 
-/** What a step of each kind is called in Temporal's UI. */
+/** Text for each activity in Temporal's UI. */
 type Summaries<Activities> = Readonly<Record<keyof Activities & string, string>>;
 
 /** A task queue and the worker that takes its steps, for the message when there is none. */

@@ -25,7 +25,7 @@ import { type Score } from './score';
 import { type PlayOptions } from './play-options';
 import { type World } from './world';
 
-/** What an attacker says of its own model. */
+/** The accuracy that an attacker claims of its own model. */
 const ATTACKERS_CLAIM = 0.99;
 
 export interface Candidates {
@@ -165,7 +165,7 @@ async function trainLocals(
 interface PanelSamples {
   /** Panel A, a day: local models are scored on it. */
   readonly scoring: Samples;
-  /** Everyone off panels B and C, a day and the freshest windows: output layers are refitted on them. */
+  /** Devices off panels B and C, over a day and over the freshest windows: output layers are refitted on them. */
   readonly refitLong: Samples;
   readonly refitRecent: Samples;
   /** Panels' freshest windows. */

@@ -1,7 +1,7 @@
 import { partsFor, type LoopParts } from '../../core/contracts/rounds';
 import { STRATEGY_NAMES, type StrategyName } from '../../core/contracts/strategies';
 
-/** Someone who runs the rounds: a strategy with published settings. */
+/** One way to run the rounds: a strategy with published settings. */
 export interface Contender {
   readonly name: string;
   readonly about: string;
@@ -38,7 +38,7 @@ const closedLoop: Contender = {
   liveGate: true,
 };
 
-/** What can be left out of the closed loop, and what then holds. */
+/** Parts that can be left out of the closed loop, and the effect. */
 const PARTS = {
   boundaryWeighting: 'all training samples count alike',
   clipping: 'updates are taken as long as they are',
@@ -51,7 +51,7 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS).filter((name): name is Part => name in PARTS);
 
-/** The closed loop without some of its parts. Several at once show what parts are worth that stand in for one another. */
+/** The closed loop without some of its parts. Leaving out several shows the effect of parts that stand in for one another. */
 function without(...parts: readonly Part[]): Contender {
   const off = Object.fromEntries(parts.filter((part) => part !== 'liveGate').map((part) => [part, false]));
   return {
@@ -63,7 +63,7 @@ function without(...parts: readonly Part[]): Contender {
   };
 }
 
-/** The opponent first; everybody is compared with it on the same fleets, seeds and rounds. */
+/** The opponent first; all others are compared with it on the same fleets, seeds and rounds. */
 export const CONTENDERS: readonly Contender[] = [
   openLoop,
   {

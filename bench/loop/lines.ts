@@ -2,7 +2,7 @@ import { type PlayedGame } from './jobs';
 import { type Played } from './score';
 import { accuracyOf, estimate, type Estimate } from './statistics';
 
-/** Whom everybody is compared with, seed by seed on the same fleets. */
+/** The contenders that all others are compared with, seed by seed on the same fleets. */
 export const OPPONENTS = ['open-loop', 'open-loop tuned', 'closed-loop'] as const;
 export type Opponent = (typeof OPPONENTS)[number];
 

@@ -1,3 +1,4 @@
+import { gateSettingsSchema } from '../../core/contracts/rounds';
 import { decidePromotion } from '../../core/federation/promotion/gate';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { isCorrect } from '../../core/federation/training/samples';
@@ -10,6 +11,9 @@ import { SHAPE, type Engine } from './engine';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { emptyScore, serve, type Played } from './score';
 import { type World } from './world';
+
+/** The product's gate, on the window in shadow. */
+const GATE = gateSettingsSchema.parse({ minWindows: SHADOW_WINDOWS });
 
 /** Play all rounds of a contender in a world: the steps of the product's rounds, one after the other, without servers. */
 export async function play(
@@ -39,8 +43,7 @@ export async function play(
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
     const shadow = await clustersOf(world, engine, elected, champion, from);
-    const gate = { margin: 0.002, minWindows: SHADOW_WINDOWS, confidence: 0.95 };
-    const promoted = !contender.liveGate || decidePromotion(shadow, gate).decision === 'promoted';
+    const promoted = !contender.liveGate || decidePromotion(shadow, GATE).decision === 'promoted';
     if (made.hasRoles) evidence = [...evidence, await differenceOf(world, engine, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? elected : champion;

@@ -16,14 +16,14 @@ export interface WorldOptions {
   /** Windows to train on, all before the first live one. */
   readonly trainingWindows: number;
   readonly liveWindows: number;
-  /** Live window from which on the scenario's change holds. */
+  /** First live window after the scenario's change. */
   readonly changeWindow: number;
   readonly toleranceCelsius: number;
 }
 
 export interface WorldDevice extends SelectableDevice {
   readonly healthy: boolean;
-  /** What an attacker's update is multiplied with; 1 = honest. */
+  /** Factor of an attacker's update; 1 = honest. */
   readonly updateFactor: number;
 }
 

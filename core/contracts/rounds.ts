@@ -86,7 +86,7 @@ const roundFieldsSchema = z.strictObject({
     .union([z.literal('all'), z.int(PARTICIPANTS_RULE).min(1, PARTICIPANTS_RULE)], PARTICIPANTS_RULE)
     .default('all'),
   strategy: strategyNameSchema.default('closed-loop'),
-  /** Numbers a strategy takes beside its defaults, such as {"eta": 0.1}; the strategy refuses names it doesn't know. */
+  /** Numbers of the strategy by name, such as {"eta": 0.1}; the strategy refuses unknown names. */
   strategySettings: z.record(z.string(), z.number()).default({}),
   parts: partsInputSchema.prefault({}),
   training: trainingSettingsSchema.prefault({}),
@@ -98,14 +98,14 @@ const roundFieldsSchema = z.strictObject({
   windowsTimeout: durationTextSchema.default('1h'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
   approval: z.enum(['automatic', 'manual']).default('automatic'),
-  /** How long to wait for that person, and what holds when nobody has answered by then. */
+  /** How long to wait for that person, and the answer when none has come by then. */
   approvalTimeout: durationTextSchema.default('24h'),
   approvalDefault: z.enum(['approve', 'reject']).default('reject'),
   /** Fewer good updates than this fail the round; the champion stays. */
   minUpdates: z.int().min(1).default(2),
-  /** What to do while another round runs: wait for it, or fail at once. */
+  /** While another round has the round lock: wait for it, or fail at once. */
   ifBusy: z.enum(['wait', 'refuse']).default('wait'),
-  /** How long a step waits for a worker that takes it before the round fails: a worker that is there takes it at once. */
+  /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
   workerTimeout: durationTextSchema.default('5m'),
   sites: z
     .array(siteNameSchema)
@@ -116,7 +116,7 @@ const roundFieldsSchema = z.strictObject({
   seed: z.int().min(0).max(0x7fffffff).default(1),
 });
 
-/** A round's input. Noise that would protect nobody is refused before anything is trained. */
+/** A round's input. Noise on a strategy that does not take it is refused before anything is trained. */
 export const federatedRoundInputSchema = roundFieldsSchema.refine(
   ({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise,
   { path: ['privacy'], error: NOISE_REFUSAL },
@@ -124,7 +124,7 @@ export const federatedRoundInputSchema = roundFieldsSchema.refine(
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 
 export const plateauSchema = z.strictObject({
-  /** Rounds in a row over which the gain is added up. */
+  /** Rounds in a row over which gains are summed. */
   rounds: z.int().min(1).max(1_000).default(5),
   /** Gain in accuracy (0 to 1) that they must have brought together; promoted changes count, paired on the same device-windows. */
   gain: z.number().min(0).max(1).default(0.002),
@@ -141,7 +141,7 @@ export const federatedTrainingInputSchema = z.strictObject({
 });
 export type FederatedTrainingInput = z.infer<typeof federatedTrainingInputSchema>;
 
-/** How a training run ended, compact; the rounds themselves are in `federated_rounds` and in the query `progress`. */
+/** How a training run ended; the rounds themselves are in `federated_rounds` and in the query `progress`. */
 export interface FederatedTrainingResult {
   readonly rounds: number;
   readonly stopped: 'all rounds' | 'target accuracy' | 'plateau';
@@ -178,14 +178,14 @@ export const versionScoreSchema = z.object({
 });
 export type VersionScore = z.infer<typeof versionScoreSchema>;
 
-/** What local models said of themselves beside what they are worth on panels, over those of which both are known. */
+/** Self-reported accuracy of local models beside their real accuracy on panels, over the models that have both. */
 export const selfReportGapSchema = z.object({
   count: z.int(),
   selfReportedAccuracy: z.number(),
   realAccuracy: z.number(),
   /** Mean of self-reported − real: above 0, they claim too much. */
   gap: z.number(),
-  /** Those that claim most beyond what they are worth. */
+  /** The models that claim most beyond their real accuracy. */
   worst: z.array(
     z.object({ deviceId: z.string(), selfReportedAccuracy: z.number(), realAccuracy: z.number() }),
   ),
@@ -203,7 +203,7 @@ export const federatedRoundResultSchema = z.object({
   windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
   candidate: versionScoreSchema,
   previousChampion: versionScoreSchema,
-  /** Candidate minus champion on the same device-windows, clustered by time slot. */
+  /** Candidate minus champion on the same device-windows, clustered by recorded slot. */
   pairedChange: intervalSchema,
   selfReportedAccuracy: z.number().nullable(),
   /** Mean real accuracy of the local models on panels. */

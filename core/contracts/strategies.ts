@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a workflow must know of a strategy. Its formula, paper, settings and code stand in core/federation/strategies/. */
+/** The facts that a workflow needs of a strategy. Its formula, paper, settings and code stand in core/federation/strategies/. */
 export interface StrategyFacts {
   /** One line for `fedloop strategies`. */
   readonly summary: string;
@@ -62,7 +62,7 @@ export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
   error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
 });
 
-/** What is wrong with noise on a strategy that does not take it. */
+/** The error for noise on a strategy that does not take it. */
 export const NOISE_REFUSAL = `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${STRATEGY_NAMES.filter(
   (name) => STRATEGIES[name].takesNoise,
 ).join(', ')}`;

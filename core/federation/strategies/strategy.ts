@@ -53,7 +53,7 @@ export interface WeightedMean {
   readonly weights: Float64Array;
 }
 
-/** A step away from the incoming weights, and whose updates made it. */
+/** A step away from the incoming weights, and the share of each update in it. */
 export interface Proposal {
   /** `closed-loop` makes a steady and a responsive one, others one without a role. */
   readonly role: CandidateRole | null;
@@ -75,7 +75,7 @@ export interface Aggregation {
 /** Numbers by name, as `strategySettings` of a round's input gives them. */
 export type StrategySettings = Readonly<Record<string, number>>;
 
-/** What a strategy's own file says of it. */
+/** A strategy as its own file defines it. */
 export interface StrategyDefinition<Settings extends StrategySettings> {
   readonly formula: string;
   /** Where it was published; null for the platform's own. */
@@ -95,7 +95,7 @@ export interface StrategyDefinition<Settings extends StrategySettings> {
   ) => Aggregation;
 }
 
-/** A strategy with all that is known of it. What it takes as settings, it checks and fills up with defaults first. */
+/** A strategy with its facts. It checks the settings that it is given and fills in defaults. */
 export interface Strategy<Name extends StrategyName = StrategyName>
   extends StrategyFacts, StrategyDefinition<StrategySettings> {
   readonly name: Name;

@@ -1,24 +1,9 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { judgeChampion } from '../../../core/federation/promotion/live-check';
-import { type PairedCluster } from '../../../core/federation/promotion/cluster-interval';
+import { pairedClusters as beside } from './clusters';
 
 const settings = { margin: 0.002, minWindows: 3, confidence: 0.95 };
 const predecessor = versionIdSchema.parse('v3');
-
-/** 10 clusters × `windows`; of 100 forecasts each the champion has `gain(cluster, window)` more right than what it is held against. */
-function beside(windows: number, gain: (cluster: number, window: number) => number): PairedCluster[] {
-  return Array.from({ length: 10 * windows }, (_, at) => {
-    const cluster = at % 10;
-    const window = Math.floor(at / 10);
-    return {
-      cluster: `s${cluster}`,
-      windowStart: window * 30,
-      n: 100,
-      championCorrect: 70,
-      candidateCorrect: 70 + gain(cluster, window),
-    };
-  });
-}
 
 const good = beside(4, () => 2);
 const bad = beside(4, (cluster) => -5 + (cluster % 2));

@@ -1,26 +1,8 @@
 import { decidePromotion } from '../../../core/federation/promotion/gate';
-import {
-  accuracyInterval,
-  pairedChange,
-  type PairedCluster,
-} from '../../../core/federation/promotion/cluster-interval';
+import { accuracyInterval, pairedChange } from '../../../core/federation/promotion/cluster-interval';
+import { pairedClusters as clusters } from './clusters';
 
 const gate = { margin: 0.002, minWindows: 3, confidence: 0.95 };
-
-/** 10 clusters × `windows`; the candidate's correct count is the champion's + `gain(cluster, window)` of 100. */
-function clusters(windows: number, gain: (cluster: number, window: number) => number): PairedCluster[] {
-  return Array.from({ length: 10 * windows }, (_, at) => {
-    const cluster = at % 10;
-    const window = Math.floor(at / 10);
-    return {
-      cluster: `s${cluster}`,
-      windowStart: window * 30,
-      n: 100,
-      championCorrect: 80,
-      candidateCorrect: 80 + gain(cluster, window),
-    };
-  });
-}
 
 const rows = [70, 80, 90].map((correct, at) => ({ cluster: `s${at}`, windowStart: at, n: 100, correct }));
 const correctOf = ({ correct }: (typeof rows)[number]): number => correct;
