@@ -1,4 +1,3 @@
-import { FedloopError } from '../core/contracts/errors';
 import { siteNameSchema, versionOfRound } from '../core/contracts/ids';
 import {
   type AggregateResult,
@@ -6,27 +5,29 @@ import {
   type RoundPlan,
   type Trained,
 } from '../core/contracts/steps';
-import { aggregateRound } from '../core/federation/aggregation/aggregate';
+import { countReasons } from '../core/contracts/updates';
+import { aggregateRound, type RoundAggregation } from '../core/federation/aggregation/aggregate';
 import { realAccuracies } from '../core/federation/panels/local-scoring';
 import { selfReportGap } from '../core/federation/aggregation/self-reports';
 import { decodeState, encodeState } from '../core/federation/strategies/server-state';
 import { strategyByName } from '../core/federation/strategies';
-import { type Proposal } from '../core/federation/strategies/strategy';
+import { type Proposal, type RealAccuracy } from '../core/federation/strategies/strategy';
 import {
   checkUpdates,
-  countReasons,
   requireUpdates,
   type CheckedUpdate,
+  type CheckedUpdates,
   type LeftOutDevice,
 } from '../core/federation/aggregation/update-checks';
 import { mean, plus } from '../core/federation/vectors';
-import { logDeployment, type Deployments } from '../core/model/deployments';
+import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { sha256Of } from '../core/model/model-file';
 import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { seededRandom } from '../core/platform/random';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
+import { deployedVersion } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
 const UNKNOWN_SITE = siteNameSchema.parse('unknown');
@@ -38,47 +39,28 @@ export interface AggregateDependencies {
 }
 
 /**
- * Step 4: check the updates, let the strategy make its proposals of them on real accuracy, and publish proposals and what became
+ * Step 4: check the updates, let the strategy make its proposals of them on real accuracy, and publish proposals and the outcome
  * of every update.
  * @throws FedloopError `TooFewUpdates` with the reasons why updates do not count.
  */
 export async function aggregate(
-  { producer, deployments, inbox }: AggregateDependencies,
+  dependencies: AggregateDependencies,
   plan: RoundPlan,
   trained: Trained,
   scoredTo: number,
   evidence: readonly number[],
 ): Promise<AggregateResult> {
-  const base = deployments.find(plan.champion);
-  if (base === undefined)
-    throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
-  const strategy = strategyByName(plan.strategy);
-
-  const chunks = await inbox.updates(plan, trained.last);
-  const selected = inbox.selected(plan);
-  const checked = checkUpdates(chunks, {
-    round: plan.round,
-    attempt: plan.attempt,
-    baseVersion: plan.champion,
-    parameters: parameterCount(base.model.metadata.shape),
-    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
-  });
-  const notGood = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, trained.last))];
-  const updates = checked.good;
-  await publishLeftOut(producer, plan, notGood);
-  if (updates.length < plan.minUpdates) {
-    const nothing = { version: null, real: [], proposals: [] };
-    await publishOutcomes(producer, plan, { ...nothing, updates, leftOut: notGood });
-  }
-  requireUpdates({ good: updates, leftOut: notGood }, plan.minUpdates);
+  const { producer, deployments, inbox } = dependencies;
+  const base = deployedVersion(deployments, plan.champion);
+  const { weights } = base.model;
+  const { good: updates, leftOut } = await receiveUpdates(dependencies, plan, trained, base);
   const real = realAccuracies(await inbox.scores(plan, scoredTo), updates);
-
   const stored = deployments.serverState('current');
   const aggregation = aggregateRound({
-    strategy,
+    strategy: strategyByName(plan.strategy),
     strategySettings: plan.strategySettings,
     updates,
-    base: base.model.weights,
+    base: weights,
     learningRate: plan.training.learningRate,
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
@@ -86,56 +68,87 @@ export async function aggregate(
     privacy: plan.privacy,
     random: seededRandom(plan.seed, 'privacy', plan.round),
   });
-  for (const proposal of aggregation.proposals) {
-    await publishProposal(
-      producer,
-      plan,
-      proposal.role ?? PROPOSALS.sole,
-      plus(base.model.weights, proposal.delta),
-    );
-  }
+  const { proposals } = aggregation;
+  for (const proposal of proposals)
+    await publishProposal(producer, plan, nameOf(proposal), plus(weights, proposal.delta));
   await logDeployment(producer, [
     { type: 'server-state', kind: 'pending', round: plan.round, state: encodeState(aggregation.state) },
   ]);
-  await publishOutcomes(producer, plan, {
-    version: versionOfRound(plan.round),
-    updates,
-    real,
-    leftOut: notGood,
-    proposals: aggregation.proposals,
-  });
+  const version = versionOfRound(plan.round);
+  await publishOutcomes(producer, plan, { version, updates, real, leftOut, proposals });
+  return resultOf(aggregation, { good: updates, leftOut }, real, trained);
+}
 
-  const chosen = aggregation.proposals.find(({ role }) => role !== 'responsive') ?? aggregation.proposals[0];
+/** The updates that count, published with the reasons of those that do not. @throws FedloopError `TooFewUpdates` */
+async function receiveUpdates(
+  { producer, inbox }: AggregateDependencies,
+  plan: RoundPlan,
+  { last }: Trained,
+  base: DeployedVersion,
+): Promise<CheckedUpdates> {
+  const chunks = await inbox.updates(plan, last);
+  const selected = inbox.selected(plan);
+  const { good, leftOut } = checkUpdates(chunks, {
+    round: plan.round,
+    attempt: plan.attempt,
+    baseVersion: plan.champion,
+    parameters: parameterCount(base.model.metadata.shape),
+    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
+  });
+  const received = {
+    good,
+    leftOut: [...leftOut, ...unreadableDevices(await inbox.unreadable(plan, last))],
+  };
+  await publishLeftOut(producer, plan, received.leftOut);
+  if (good.length < plan.minUpdates) {
+    const nothing = { version: null, real: [], proposals: [] };
+    await publishOutcomes(producer, plan, { ...nothing, updates: good, leftOut: received.leftOut });
+  }
+  requireUpdates(received, plan.minUpdates);
+  return received;
+}
+
+function resultOf(
+  { proposals, feedbackUsed, clipped, epsilon }: RoundAggregation,
+  { good: updates, leftOut }: CheckedUpdates,
+  real: readonly RealAccuracy[],
+  trained: Trained,
+): AggregateResult {
+  const chosen = proposals.find(({ role }) => role !== 'responsive') ?? proposals[0];
   const dropped = updates.flatMap((_, index) => {
     const reason = chosen?.leftOut[index] ?? null;
     return reason === null ? [] : [{ reason }];
   });
+  const reports = updates.map(({ deviceId, selfReportedAccuracy }, index) => ({
+    deviceId,
+    selfReportedAccuracy,
+    realAccuracy: real[index]?.long ?? null,
+  }));
+  const known = reports.flatMap(({ realAccuracy }) => realAccuracy ?? []);
   return {
-    proposals: aggregation.proposals.map(({ role }) => role ?? PROPOSALS.sole),
+    proposals: proposals.map(nameOf),
     trained: updates.length,
     used: updates.length - dropped.length,
-    leftOut: countReasons([...notGood, ...dropped]),
-    selfReportedAccuracy: mean(updates.map(({ selfReportedAccuracy }) => selfReportedAccuracy)),
-    localRealAccuracy: meanKnown(real.map(({ long }) => long)),
-    selfReportGap: selfReportGap(
-      updates.map(({ deviceId, selfReportedAccuracy }, index) => ({
-        deviceId,
-        selfReportedAccuracy,
-        realAccuracy: real[index]?.long ?? null,
-      })),
-    ),
-    contributors: aggregation.proposals.map((proposal) => contributorsOf(proposal, updates)),
+    leftOut: countReasons([...leftOut, ...dropped]),
+    selfReportedAccuracy: mean(reports.map(({ selfReportedAccuracy }) => selfReportedAccuracy)),
+    localRealAccuracy: known.length === 0 ? null : mean(known),
+    selfReportGap: selfReportGap(reports),
+    contributors: proposals.map((proposal) => contributorsOf(proposal, updates)),
     feedbackUsed: {
       ...trained.feedbackUsed,
-      ...aggregation.feedbackUsed,
-      updates_clipped: aggregation.clipping.clipped,
-      ...(aggregation.epsilon === null ? {} : { epsilon_spent: aggregation.epsilon }),
+      ...feedbackUsed,
+      updates_clipped: clipped,
+      ...(epsilon === null ? {} : { epsilon_spent: epsilon }),
     },
-    wantsPanels: aggregation.proposals.some(({ role }) => role !== null),
+    wantsPanels: proposals.some(({ role }) => role !== null),
   };
 }
 
-/** Of an update that cannot be read nobody knows the devices: it stands under its key, and under the site that the key names. */
+function nameOf({ role }: Proposal): string {
+  return role ?? PROPOSALS.sole;
+}
+
+/** The devices of an unreadable update are unknown: it stands under its key, and under the site that the key names. */
 function unreadableDevices(keys: readonly string[]): LeftOutDevice[] {
   return keys.map((key) => {
     const site = siteNameSchema.safeParse(key.split('/')[2]);
@@ -143,19 +156,14 @@ function unreadableDevices(keys: readonly string[]): LeftOutDevice[] {
   });
 }
 
-/** Those with a share in the proposal. */
-function contributorsOf({ role, weights }: Proposal, updates: readonly CheckedUpdate[]): Contributors {
+/** Devices with a share in the proposal. */
+function contributorsOf(proposal: Proposal, updates: readonly CheckedUpdate[]): Contributors {
   const ids = updates
-    .flatMap(({ deviceId }, index) => ((weights[index] ?? 0) === 0 ? [] : [deviceId]))
+    .flatMap(({ deviceId }, index) => ((proposal.weights[index] ?? 0) === 0 ? [] : [deviceId]))
     .sort();
   return {
-    proposal: role ?? PROPOSALS.sole,
+    proposal: nameOf(proposal),
     devices: ids.length,
     sha256: sha256Of(Buffer.from(ids.join('\n'), 'utf8')),
   };
-}
-
-function meanKnown(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : mean(known);
 }

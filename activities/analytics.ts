@@ -22,7 +22,7 @@ export interface AnalyticsDependencies {
   readonly processed: string;
 }
 
-/** What the owner of the tables does for workflows. */
+/** The activities of the worker that owns the tables. */
 export interface AnalyticsActivities {
   evaluate(input: EvaluateInput): Promise<EvaluateResult>;
   feedBack(input: FeedBackInput): Promise<void>;

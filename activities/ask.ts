@@ -13,7 +13,7 @@ export interface AskDependencies {
   readonly searchAttributes: boolean;
 }
 
-/** Step 0: who is champion, what the live stream says of it, and which number the next round has. */
+/** Step 0: the champion, its live accuracy, and the number of the next round. */
 export async function ask({
   producer,
   deployments,
@@ -23,20 +23,20 @@ export async function ask({
   await deployments.sync();
   await retireLeftovers(producer, deployments);
   const champion = deployments.champion()?.version ?? null;
-  const [said, verdicts] = await Promise.all([
+  const [latest, verdicts] = await Promise.all([
     champion === null ? null : feedback.latest(champion),
     feedback.roundVerdicts(),
   ]);
   return {
     round: 1 + Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round)),
     champion,
-    feedback: said,
+    feedback: latest,
     evidence: evidenceOf(verdicts, deployments),
     searchAttributes,
   };
 }
 
-/** Rounds never overlap: candidates that are in force when one begins belong to one that was terminated and could not tidy up. */
+/** Rounds never overlap: candidates in force when a round begins belong to one that was terminated and could not withdraw them. */
 async function retireLeftovers(producer: Producer, deployments: Deployments): Promise<void> {
   const left = deployments.versions().filter(({ stage }) => stage.stage === 'candidate');
   await deployModels(
@@ -67,14 +67,14 @@ export function evidenceOf(
   }
   return [...byRound]
     .sort(([one], [other]) => one - other)
-    .flatMap(([round, said]) => {
+    .flatMap(([round, judged]) => {
       const made = deployments.versions().filter(({ message }) => message.lineage.round === round);
       const accuracyOf = (role: 'steady' | 'responsive'): number | undefined => {
         const version = made.find(({ message }) => message.lineage.role === role)?.version;
-        return said.find((verdict) => verdict.model_version === version)?.accuracy;
+        return judged.find((verdict) => verdict.model_version === version)?.accuracy;
       };
       const ownVersions = new Set(made.map(({ version }) => version));
-      const championAccuracy = said.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;
+      const championAccuracy = judged.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;
       const steady = accuracyOf('steady');
       const responsive = accuracyOf('responsive') ?? championAccuracy;
       return steady === undefined || responsive === undefined ? [] : [responsive - steady];

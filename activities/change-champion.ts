@@ -13,7 +13,7 @@ import { logDeployment, type DeployedVersion, type Deployments } from '../core/m
 import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';
 import { publishLatestModel } from './shared/latest-model';
-import { deployModels, type StageChange } from './shared/registry';
+import { deployedVersion, deployModels, type StageChange } from './shared/registry';
 
 export interface ChangeChampionDependencies {
   readonly producer: Producer;
@@ -23,10 +23,10 @@ export interface ChangeChampionDependencies {
 }
 
 /**
- * Take the champion out of service: it is `rolled-back`, and its predecessor serves again. Saying it again, or of a version that
- * serves no longer, changes nothing.
- * @throws FedloopError `NotFound` when there is nobody to go back to, `InvalidInput` when the version to go back to was itself
- *   rolled back or rejected: only `promote`, a person's word, brings such a one into service.
+ * Take the champion out of service: it is `rolled-back`, and its predecessor serves again. A second call, or one for a version that
+ * no longer serves, changes nothing.
+ * @throws FedloopError `NotFound` when there is no version to go back to, `InvalidInput` when that version was itself
+ *   rolled back or rejected: only a person's `promote` brings such a version into service.
  */
 export async function rollback(
   dependencies: ChangeChampionDependencies,
@@ -37,7 +37,7 @@ export async function rollback(
   await deployments.sync();
   const serving = championOf(deployments);
   if (version !== serving.version) {
-    // Whoever asks again after a crash finds it done; the files may not have followed yet.
+    // A retry after a crash finds the rollback done; the files may be missing.
     await publish(dependencies, serving);
     return {
       champion: serving.version,
@@ -55,7 +55,7 @@ export async function rollback(
 }
 
 /**
- * Make a version champion, whatever its past; the one that serves stays beside it in shadow. Saying it again changes nothing.
+ * Make a version champion, whatever its past; the one that serves stays beside it in shadow. A second call changes nothing.
  * @throws FedloopError `NotFound` for a version that is not in the registry.
  */
 export async function promote(
@@ -70,7 +70,7 @@ export async function promote(
     await publish(dependencies, serving);
     return { champion: version, previous: null, changed: false, reason: `${version} serves already` };
   }
-  const next = deployedOf(deployments, version);
+  const next = deployedVersion(deployments, version);
   const shadows = deployments
     .versions()
     .filter(({ stage, version: known }) => stage.stage === 'shadow' && known !== version);
@@ -82,7 +82,7 @@ export async function promote(
   return { champion: version, previous: serving.version, changed: true, reason };
 }
 
-/** The new champion comes first in the log, so that at no point there is none. */
+/** The new champion comes first in the log, so that there always is one. */
 async function carryOut(
   dependencies: ChangeChampionDependencies,
   next: DeployedVersion,
@@ -90,7 +90,7 @@ async function carryOut(
 ): Promise<void> {
   const { producer, deployments } = dependencies;
   await deployModels(producer, deployments, [], changes);
-  // Momentum points away from the version that served: the strategy starts from standstill, as after a rejection.
+  // Momentum points away from the version that served: the strategy starts without, as after a rejection.
   const current = deployments.serverState('current');
   if (current !== undefined) {
     const state = encodeState(withoutMomentum(decodeState(current.state)));
@@ -118,11 +118,11 @@ function targetOf(
   if (wanted === undefined)
     throw new FedloopError(
       'NotFound',
-      `nobody served before ${serving.version}, so there is nobody to go back to`,
+      `no version served before ${serving.version}, so there is none to roll back to`,
     );
   if (wanted === serving.version)
     throw new FedloopError('InvalidInput', `${wanted} serves: it cannot take its own place`);
-  const known = deployedOf(deployments, wanted);
+  const known = deployedVersion(deployments, wanted);
   const { stage } = known.stage;
   if (stage === 'rolled-back' || stage === 'rejected') {
     throw new FedloopError('InvalidInput', `${wanted} is ${stage} and does not come back by a rollback`, {
@@ -136,14 +136,6 @@ function championOf(deployments: Deployments): DeployedVersion {
   const champion = deployments.champion();
   if (champion !== undefined) return champion;
   throw new FedloopError('NotFound', 'there is no champion yet', { hint: 'Run a round first.' });
-}
-
-function deployedOf(deployments: Deployments, version: VersionId): DeployedVersion {
-  const known = deployments.find(version);
-  if (known !== undefined) return known;
-  throw new FedloopError('NotFound', `there is no version ${version}`, {
-    hint: '`fedloop models list` names them.',
-  });
 }
 
 function change(

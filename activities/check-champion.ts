@@ -15,7 +15,7 @@ import { pairedChange, type PairedCluster } from '../core/federation/promotion/c
 import { type Deployments } from '../core/model/deployments';
 import { type WarehouseService } from '../core/warehouse/service';
 
-/** Windows that a detector takes in between two questions to the tables: a fleet of thousands has about a thousand values each. */
+/** Windows that a detector follows between two queries: a fleet of thousands has about a thousand values each. */
 const WINDOWS_AT_ONCE = 100;
 
 type Tables = Pick<
@@ -24,22 +24,22 @@ type Tables = Pick<
 >;
 
 /**
- * Looks at the champion between rounds: beside its predecessor in shadow and beside persistence, on the same live windows. What it has
- * judged stands in `champion_checks`; the state of the detectors is a function of the tables, and is built anew after a restart.
+ * Compares the champion between rounds with its predecessor in shadow and with persistence, on the same live windows. Its judgements
+ * stand in `champion_checks`; the state of the detectors is a function of the tables, and is rebuilt after a restart.
  */
 export class ChampionChecks {
   private watched: { readonly version: VersionId; readonly follower: DriftFollower } | undefined;
-  private turn: Promise<unknown> = Promise.resolve();
+  private latest: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly tables: Tables,
     private readonly deployments: Pick<Deployments, 'champion' | 'inForce' | 'sync'>,
   ) {}
 
-  /** One check at a time: two would feed the same windows to the detectors twice. */
+  /** Checks run one after the other: two at once would feed the same windows to the detectors twice. */
   check(input: CheckChampionInput): Promise<CheckChampionResult> {
-    const result = this.turn.then(() => this.judge(input));
-    this.turn = result.catch(() => undefined);
+    const result = this.latest.then(() => this.judge(input));
+    this.latest = result.catch(() => undefined);
     return result;
   }
 
@@ -63,7 +63,7 @@ export class ChampionChecks {
         ? known
         : await this.look({ champion, predecessor, settings, range, known });
     if (check !== known) await this.tables.saveCheck(check);
-    // A verdict to roll back is said until it was carried out; everything else once.
+    // A verdict to roll back is reported until it was carried out; everything else once.
     if (dealtWith !== null && until <= dealtWith && check.verdict.action === 'keep')
       return { outcome: 'no-news', champion };
     return { outcome: 'judged', check, asksForRound: asksForRound(check) };
@@ -110,7 +110,7 @@ export class ChampionChecks {
     };
   }
 
-  /** The champion before: decide and rollback keep at most one in shadow. */
+  /** The champion before this one: decide and rollback keep at most one version in shadow. */
   private predecessor(): VersionId | null {
     return this.deployments.inForce().find(({ stage }) => stage.stage === 'shadow')?.version ?? null;
   }
@@ -151,7 +151,7 @@ class DriftFollower {
   }
 }
 
-/** Whether a check that was made says what a new one would. */
+/** Whether an earlier check has the outcome that a new one would have. */
 function stillHolds(
   check: ChampionCheck,
   now: {

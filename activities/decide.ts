@@ -1,12 +1,11 @@
 import { type Stage } from '../core/contracts/deployments';
-import { FedloopError } from '../core/contracts/errors';
 import { type VersionId } from '../core/contracts/ids';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishLatestModel } from './shared/latest-model';
-import { deployModels, type StageChange } from './shared/registry';
+import { deployedVersion, deployModels, type StageChange } from './shared/registry';
 
 export interface DecideDependencies {
   readonly producer: Producer;
@@ -15,16 +14,16 @@ export interface DecideDependencies {
 }
 
 /**
- * Step 7: carry out the gate's verdict: promote the elected candidate, or keep the champion. The
- * champion it replaces stays in shadow, so that a rollback has figures to go by; the shadow before retires.
+ * Step 7: carry out the gate's verdict: promote the elected candidate, or keep the champion. The champion that it replaces stays in
+ * shadow, where it is measured in case of a rollback; the version that was in shadow retires.
  */
 export async function decide(dependencies: DecideDependencies, input: DecideInput): Promise<DecideResult> {
   const { deployments, producer, modelsFolder } = dependencies;
   const { round, champion, elected, candidates, evaluation } = input;
   await deployments.sync();
-  // A retry that comes after its own promotion and a rollback: only a person brings such a version back.
+  // This is a retry, and its own promotion was rolled back since: only a person brings such a version back.
   if (deployments.find(elected)?.stage.stage === 'rolled-back') return evaluation.verdict;
-  const verdict = stillTrue(evaluation.verdict, deployments, input);
+  const verdict = stillValid(evaluation.verdict, deployments, input);
   const promoted = verdict.decision === 'promoted';
 
   const others = candidates.filter((version) => version !== elected);
@@ -44,8 +43,7 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
   await deployModels(producer, deployments, [], changes);
   await closeServerState(dependencies, promoted);
   if (promoted) {
-    const known = deployments.find(elected);
-    if (known === undefined) throw new FedloopError('NotFound', `${elected} is not in model-deployments`);
+    const known = deployedVersion(deployments, elected);
     const accuracy = evaluation.scores.find((score) => score.version === elected)?.accuracy ?? null;
     await publishLatestModel(modelsFolder, known.model, known.message.lineage, accuracy);
   }
@@ -57,10 +55,10 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
 }
 
 /**
- * A candidate was compared with the champion of its round. When another one serves by now (a rollback came in between), the
- * comparison says nothing any more, and the champion is kept.
+ * The verdict, unless another version than the round's champion serves by now (a rollback came in between): the comparison is
+ * void then, and the champion is kept.
  */
-function stillTrue(
+function stillValid(
   verdict: DecideResult,
   deployments: Deployments,
   { champion, elected }: DecideInput,
@@ -70,11 +68,11 @@ function stillTrue(
   if (serving === champion || serving === elected) return verdict;
   return {
     decision: 'kept',
-    reason: `${serving ?? 'nobody'} became champion while the round compared its candidate with ${champion}`,
+    reason: `${serving ?? 'no version'} became champion while the round compared its candidate with ${champion}`,
   };
 }
 
-/** A round that ends early leaves no candidate of its own in force. Champion and tables are as they were. */
+/** A round that ends early leaves no candidate of its own in force. Champion and tables stay as they were. */
 export async function withdraw(
   { producer, deployments }: Pick<DecideDependencies, 'producer' | 'deployments'>,
   { round, reason }: WithdrawInput,
@@ -91,7 +89,7 @@ export async function withdraw(
   );
 }
 
-/** What the strategy remembers becomes current with the promotion; after a rejection its momentum starts from standstill. */
+/** The strategy's pending state becomes current with the promotion; after a rejection without its momentum. */
 async function closeServerState(
   { producer, deployments }: DecideDependencies,
   promoted: boolean,

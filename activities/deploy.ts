@@ -2,15 +2,15 @@ import { type CandidateRole, type Lineage } from '../core/contracts/deployments'
 import { FedloopError } from '../core/contracts/errors';
 import { versionIdSchema, versionOfRound, type VersionId } from '../core/contracts/ids';
 import { type PanelScore } from '../core/contracts/site-reports';
-import { type AggregateResult, type RoundPlan, type SettleResult } from '../core/contracts/steps';
+import { type AggregateResult, type DeployResult, type RoundPlan } from '../core/contracts/steps';
 import { historyWindows, type Task } from '../core/contracts/task';
 import { addTallies } from '../core/federation/panels/panel-tally';
-import { settleRound, type JudgedProposal } from '../core/federation/panels/choose-candidates';
+import { chooseCandidates, type JudgedProposal } from '../core/federation/panels/choose-candidates';
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { PROPOSALS, REFITS } from './shared/proposals';
-import { deployModels } from './shared/registry';
+import { deployedVersion, deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface DeployDependencies {
@@ -26,46 +26,39 @@ interface Candidate {
 }
 
 /**
- * Step 5: settle what panels and past rounds say of the proposals, and deploy what is left of them as candidates: the elected
- * one as `v<round>`, the other beside it under its role's name, so that the next rounds have evidence.
+ * Step 5: choose the candidates by what panels and past rounds say of the proposals, and deploy them: the elected one as `v<round>`,
+ * the other beside it under its role's name, so that the next rounds have evidence.
  */
 export async function deploy(
-  dependencies: DeployDependencies,
+  { producer, deployments, inbox }: DeployDependencies,
   plan: RoundPlan,
   aggregated: AggregateResult,
   evidence: readonly number[],
-): Promise<SettleResult> {
-  const { producer, deployments, inbox } = dependencies;
-  const base = deployments.find(plan.champion);
-  if (base === undefined)
-    throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
+): Promise<DeployResult> {
+  const base = deployedVersion(deployments, plan.champion);
   const panelScores = await inbox.panelScores(plan);
-  const { candidates, feedbackUsed: settledBy } = settleCandidates(plan, aggregated, panelScores, evidence);
-  // Refits were published before the panels scored them, so that whoever has read the scores has read them.
+  const { candidates, feedbackUsed: chosenBy } = candidatesOf(plan, aggregated, panelScores, evidence);
+  // A process that has read the panels' scores has read the refits too: they were published first.
   const feedbackUsed = {
-    ...settledBy,
+    ...chosenBy,
     ...(aggregated.wantsPanels && {
       steady_refit_share: inbox.refitShare(plan, PROPOSALS.steadyRefitted),
       refit_share: inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
     }),
   };
-
+  const { task } = deployments.settings();
   const models = await Promise.all(
-    candidates.map(async ({ version, role, proposal }) => {
-      const model: GlobalModel = {
+    candidates.map(async (candidate) => ({
+      model: {
         metadata: {
           ...base.model.metadata,
-          version,
-          residualStddev: residualStddev(panelScores, proposal, base.model),
+          version: candidate.version,
+          residualStddev: residualStddev(panelScores, candidate.proposal, base.model),
         },
-        weights: await inbox.proposal(plan, proposal),
-      };
-      const { task } = deployments.settings();
-      return {
-        model,
-        lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, task }),
-      };
-    }),
+        weights: await inbox.proposal(plan, candidate.proposal),
+      },
+      lineage: lineageOf(plan, candidate, aggregated, { feedbackUsed, task }),
+    })),
   );
   await deployModels(
     producer,
@@ -88,7 +81,7 @@ export async function deploy(
 }
 
 /** The elected candidate first. */
-function settleCandidates(
+function candidatesOf(
   plan: RoundPlan,
   aggregated: AggregateResult,
   panelScores: readonly PanelScore[],
@@ -101,16 +94,17 @@ function settleCandidates(
       feedbackUsed: aggregated.feedbackUsed,
     };
   }
-  const settled = settleRound({
+  const judgedPair = (
+    proposal: string,
+    refit: string,
+  ): { proposal: JudgedProposal; refitted: JudgedProposal | null } => ({
+    proposal: judged(panelScores, proposal),
+    refitted: panelScores.some((score) => score.proposal === refit) ? judged(panelScores, refit) : null,
+  });
+  const chosen = chooseCandidates({
     parts: plan.parts,
-    steady: {
-      proposal: judged(panelScores, PROPOSALS.steady),
-      refitted: judgedIfThere(panelScores, PROPOSALS.steadyRefitted),
-    },
-    responsive: {
-      proposal: judged(panelScores, PROPOSALS.responsive),
-      refitted: judgedIfThere(panelScores, PROPOSALS.responsiveRefitted),
-    },
+    steady: judgedPair(PROPOSALS.steady, PROPOSALS.steadyRefitted),
+    responsive: judgedPair(PROPOSALS.responsive, PROPOSALS.responsiveRefitted),
     evidence,
   });
   const named = (role: CandidateRole, elected: boolean, proposal: string): Candidate => ({
@@ -119,28 +113,25 @@ function settleCandidates(
     proposal,
   });
   const responsiveProposal =
-    settled.responsive === 'refitted' ? PROPOSALS.responsiveRefitted : PROPOSALS.responsive;
-  const steadyProposal = settled.steady === 'refitted' ? PROPOSALS.steadyRefitted : PROPOSALS.steady;
-  // A responsive proposal that the gate held back is not deployed; the champion stands in for it on the live windows.
-  const responsiveServes = settled.elected === 'responsive' && settled.responsive !== 'champion';
+    chosen.responsive === 'refitted' ? PROPOSALS.responsiveRefitted : PROPOSALS.responsive;
+  const steadyProposal = chosen.steady === 'refitted' ? PROPOSALS.steadyRefitted : PROPOSALS.steady;
+  // A responsive proposal that the gate stopped is not deployed; the champion stands in for it on the live windows.
+  const responsiveServes = chosen.elected === 'responsive' && chosen.responsive !== 'champion';
   const steady = named('steady', !responsiveServes, steadyProposal);
   const responsive = named('responsive', responsiveServes, responsiveProposal);
   const candidates =
-    settled.responsive === 'champion'
+    chosen.responsive === 'champion'
       ? [steady]
       : responsiveServes
         ? [responsive, steady]
         : [steady, responsive];
-  return { candidates, feedbackUsed: { ...aggregated.feedbackUsed, ...settled.feedbackUsed } };
+  return { candidates, feedbackUsed: { ...aggregated.feedbackUsed, ...chosen.feedbackUsed } };
 }
 
+/** How a proposal did on panels B and C of all sites together. */
 function judged(scores: readonly PanelScore[], proposal: string): JudgedProposal {
   const own = scores.filter((score) => score.proposal === proposal);
   return { b: addTallies(own.map(({ b }) => b)), c: addTallies(own.map(({ c }) => c)) };
-}
-
-function judgedIfThere(scores: readonly PanelScore[], name: string): JudgedProposal | null {
-  return scores.some(({ proposal }) => proposal === name) ? judged(scores, name) : null;
 }
 
 /** Root mean square of the proposal's errors on panel C, in the target's unit: what its stated confidence starts from. */
@@ -151,7 +142,7 @@ function residualStddev(scores: readonly PanelScore[], proposal: string, base: G
 
 function lineageOf(
   plan: RoundPlan,
-  { role, proposal }: Pick<Candidate, 'role' | 'proposal'>,
+  { role, proposal }: Candidate,
   { contributors }: AggregateResult,
   { feedbackUsed, task }: { readonly feedbackUsed: Lineage['feedback_used']; readonly task: Task },
 ): Lineage {

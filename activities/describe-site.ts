@@ -3,22 +3,21 @@ import { Context } from '@temporalio/activity';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type SiteSize } from '../core/contracts/steps';
 import { featureCount } from '../core/contracts/task';
-import { countGroups } from '../core/federation/panels/selection';
+import { REPORTING_SHARE } from '../core/federation/constants';
+import { countClusters } from '../core/federation/panels/selection';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures, type FeatureSums } from '../core/model/features';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
-/** One silent device in a hundred must not hold a round back at an old window. */
-const SHARE_OF_DEVICES = 0.99;
-/** Devices summed in one go: about a tenth of a second. */
+/** Devices summed without a pause: about a tenth of a second. */
 const DEVICES_AT_ONCE = 500;
 
 export interface DescribeSiteInput extends RoundRef {
   readonly withFeatureSums: boolean;
 }
 
-/** What a round must know of a site before it can select: how many devices, and the newest window that nearly all have closed. */
+/** What a round must know of a site before it can select: the number of devices, and the newest window that nearly all have closed. */
 export async function describeSite(
   site: Site,
   { round, attempt, withFeatureSums }: DescribeSiteInput,
@@ -32,8 +31,8 @@ export async function describeSite(
     attempt,
     site: name,
     devices: devices.length,
-    groups: store.groupsAreShared ? Object.fromEntries(countGroups(devices)) : null,
-    latestWindow: store.ring.latestCommonWindow(SHARE_OF_DEVICES) ?? null,
+    groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,
+    latestWindow: store.ring.latestCommonWindow(REPORTING_SHARE) ?? null,
     featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };
   await publishReports(producer, [description]);
@@ -41,8 +40,8 @@ export async function describeSite(
 }
 
 /**
- * Additive sums of every feature over all that the site remembers: no reading can be told from them. A large site takes a minute, so others get
- * their turn in between, and Temporal a sign of life.
+ * Additive sums of every feature over all windows that the site remembers: no single reading can be recovered from them. A large site takes
+ * a minute, so the loop pauses for other work and heartbeats.
  */
 async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
   const { task } = ring;

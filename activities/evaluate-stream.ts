@@ -13,8 +13,8 @@ export interface EvaluateStreamDependencies {
 }
 
 /**
- * Hold the lease of this process's stream evaluation. The work itself is the process's own and goes on without a lease; this says in
- * heartbeats how far it is, and lets people stop it: a cancellation drains it, and it rests until the next lease.
+ * Hold the lease of this process's stream evaluation. The process evaluates with or without a lease. The lease's heartbeats carry its
+ * offsets, and people can stop it: a cancellation drains the process, which then pauses until its next lease.
  */
 export async function evaluateStream(
   { service, lease }: EvaluateStreamDependencies,
@@ -37,9 +37,9 @@ export async function evaluateStream(
     ]);
     return { ended, ...reportOf(service.status()) };
   } catch (thrown) {
-    // Only a person's word stops the evaluation; a lost connection, or a workflow that continues as new, does not.
+    // Only a person's cancellation stops the evaluation; a lost connection, or a workflow that continues as new, does not.
     if (context.cancellationDetails?.cancelRequested === true) {
-      lease.drained();
+      lease.markDrained();
       await service.pause();
     }
     throw thrown;

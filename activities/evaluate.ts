@@ -1,31 +1,30 @@
 import { Context } from '@temporalio/activity';
 import { FedloopError } from '../core/contracts/errors';
-import { type VersionId } from '../core/contracts/ids';
 import { type VersionScore } from '../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
+import { SCORE_CONFIDENCE } from '../core/federation/constants';
 import { decidePromotion } from '../core/federation/promotion/gate';
-import { accuracyInterval, type AccuracyCluster } from '../core/federation/promotion/cluster-interval';
+import { accuracyInterval, type PairedCluster } from '../core/federation/promotion/cluster-interval';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 /** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
 const ACTIVATION_TIMEOUT_MS = 120_000;
-const CONFIDENCE = 0.95;
 
 /**
- * Step 6: wait until the stream has judged the candidates on the live windows asked for, all of which start after the last event
- * that had been read when they were deployed, and compare them with the champion on the very same device-windows.
- * @throws FedloopError `TooFewWindows` when not one window came in time.
+ * Step 6, prequential evaluation: wait until the stream has scored the candidates on the live windows asked for, all of which start after
+ * the last event that had been read when they were deployed, and compare them with the champion on the same device-windows.
+ * @throws FedloopError `TooFewWindows` when no window came in time.
  */
 export async function evaluate(service: WarehouseService, input: EvaluateInput): Promise<EvaluateResult> {
-  const { champion, elected, candidates, round, attempt, windows: wanted } = input;
+  const { elected, candidates, round, attempt, windows: wanted } = input;
   const signal = Context.current().cancellationSignal;
   let seen = 0;
-  /** Whoever waits for the round is told how far it is. */
-  const standing = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
-  const judge = async (): Promise<readonly number[]> => {
+  /** Heartbeats show people how far the step is. */
+  const progress = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
+  const awaitWindows = async (): Promise<readonly number[]> => {
     const starts = await Promise.all(
       candidates.map(async (version) => {
         const { fromWindow } = await service.waitForActivation(version, {
@@ -45,11 +44,11 @@ export async function evaluate(service: WarehouseService, input: EvaluateInput):
       timeoutMillis: input.windowsTimeoutMillis,
       onProgress: ({ length }) => {
         seen = length;
-        Context.current().heartbeat(standing());
+        Context.current().heartbeat(progress());
       },
     });
   };
-  const windows = await withHeartbeat(HEARTBEAT_MS, judge, standing);
+  const windows = await withHeartbeat(HEARTBEAT_MS, awaitWindows, progress);
   const comparison = await compareOn(service, windows, input);
   const own = comparison.candidates[candidates.indexOf(elected)];
   if (own === undefined) throw new FedloopError('Internal', `${elected} is not among the candidates`);
@@ -60,7 +59,7 @@ export async function evaluate(service: WarehouseService, input: EvaluateInput):
       from: comparison.windows[0] ?? 0,
       until: comparison.windows.at(-1) ?? 0,
     },
-    scores: scoresOf(comparison, champion),
+    scores: scoresOf(comparison),
     pairedChange: change,
     verdict: { decision, reason },
   };
@@ -86,37 +85,22 @@ async function compareOn(
 }
 
 /** Champion and candidates on the device-windows that all of them forecast. */
-function scoresOf(
-  { champion: championCounts, candidates }: RoundComparison,
-  champion: VersionId,
-): readonly VersionScore[] {
-  const [first] = candidates;
-  const championClusters = first?.clusters.map(
-    ({ slot, windowStart, n, championCorrect: correct }): AccuracyCluster => ({
-      slot,
-      windowStart,
-      n,
-      correct,
-    }),
-  );
+function scoresOf({ champion, candidates }: RoundComparison): readonly VersionScore[] {
+  const championClusters = candidates[0]?.clusters ?? [];
   return [
-    scoreOf({ ...championCounts, version: champion }, championClusters ?? []),
+    scoreOf(champion, championClusters, ({ championCorrect }) => championCorrect),
     ...candidates.map(({ counts, clusters }) =>
-      scoreOf(
-        counts,
-        clusters.map(({ slot, windowStart, n, candidateCorrect: correct }) => ({
-          slot,
-          windowStart,
-          n,
-          correct,
-        })),
-      ),
+      scoreOf(counts, clusters, ({ candidateCorrect }) => candidateCorrect),
     ),
   ];
 }
 
-function scoreOf(counts: RoundComparison['champion'], clusters: readonly AccuracyCluster[]): VersionScore {
-  const { low, high } = accuracyInterval(clusters, CONFIDENCE);
+function scoreOf(
+  counts: RoundComparison['champion'],
+  clusters: readonly PairedCluster[],
+  correctOf: (cluster: PairedCluster) => number,
+): VersionScore {
+  const { low, high } = accuracyInterval(clusters, correctOf, SCORE_CONFIDENCE);
   const { version, evaluations, correct, accuracy, bias, mae, skill, persistenceAccuracy } = counts;
   return {
     version,
@@ -131,7 +115,7 @@ function scoreOf(counts: RoundComparison['champion'], clusters: readonly Accurac
   };
 }
 
-/** The latest of the first windows; null where no partition has read anything yet. */
+/** The latest of the first windows; null where no partition has read an event yet. */
 function latest(starts: readonly (Micros | null)[]): Micros | null {
   const known = starts.filter((start) => start !== null);
   return known.length === 0 ? null : Math.max(...known);

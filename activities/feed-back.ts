@@ -2,8 +2,8 @@ import { type FeedBackInput } from '../core/contracts/steps';
 import { type WarehouseService } from '../core/warehouse/service';
 
 /**
- * Step 8: the verdict on every version of the round to `model-feedback`, counted from the rows of its windows, and the round into the
- * tables. Doing it again says the same again.
+ * Step 8: publish the verdict on every version of the round to `model-feedback`, counted from the rows of its windows, and store the round
+ * in the tables. A retry publishes the same.
  */
 export async function feedBack(
   service: WarehouseService,

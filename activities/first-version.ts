@@ -13,7 +13,7 @@ import { type UpdateInbox } from './shared/update-inbox';
 
 /**
  * Before the first round: v0, the untrained network with weights from the seed and the feature scaling that the sites'
- * sums give. It is the first round's champion, so that the first trained version has something honest to beat.
+ * sums give. It is the first round's champion, which the first trained version must beat.
  */
 export async function deployFirstVersion(
   {

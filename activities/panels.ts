@@ -7,9 +7,9 @@ import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
 /**
- * This site's sums, of which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive one over the
- * last windows.
- * @returns names of the proposals that sums were sent of.
+ * Publish this site's sums, from which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive
+ * one over the last windows.
+ * @returns names of the proposals whose sums were published.
  */
 export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly string[]> {
   const { inbox, producer, site: name } = site.dependencies;
@@ -36,8 +36,8 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
 }
 
 /**
- * How every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion.
- * @returns names of the proposals that scores were sent of.
+ * Publish how every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion.
+ * @returns names of the proposals whose scores were published.
  */
 export async function scoreProposals(
   site: Site,

@@ -1,15 +1,15 @@
-import { FedloopError } from '../core/contracts/errors';
 import { type PanelSums } from '../core/contracts/site-reports';
 import { type RoundPlan } from '../core/contracts/steps';
 import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/panels/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishProposal, REFITS } from './shared/proposals';
+import { deployedVersion } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
 /**
- * Between aggregation and deployment: refit the proposals' output layers from the sums that all sites have sent.
- * @returns the refitted proposals' names, without those whose sums hold nothing to go by.
+ * Between aggregation and deployment: refit the proposals' output layers from the sums of all sites.
+ * @returns the names of the refits that were made; sums that contain nothing that repeats make none.
  */
 export async function refit(
   {
@@ -19,16 +19,14 @@ export async function refit(
   }: { readonly producer: Producer; readonly deployments: Deployments; readonly inbox: UpdateInbox },
   plan: RoundPlan,
 ): Promise<readonly string[]> {
-  const base = deployments.find(plan.champion);
-  if (base === undefined)
-    throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
+  const { shape } = deployedVersion(deployments, plan.champion).model.metadata;
   const sums = await inbox.refitSums(plan);
   const made: string[] = [];
   for (const { of: name, into } of REFITS) {
     const own = sums.filter(({ proposal }) => proposal === name).map(toRefitSums);
     if (own.length === 0) continue;
     const proposal = await inbox.proposal(plan, name);
-    const refitted = refitOutputLayer(base.model.metadata.shape, proposal, addRefitSums(own));
+    const refitted = refitOutputLayer(shape, proposal, addRefitSums(own));
     if (refitted === null) continue;
     await publishProposal(producer, plan, into, refitted.weights, refitted.share);
     made.push(into);

@@ -8,7 +8,7 @@ import {
   type RoundPlan,
   type RoundRef,
   type Selection,
-  type SettleResult,
+  type DeployResult,
   type Trained,
   type WithdrawInput,
 } from '../core/contracts/steps';
@@ -39,7 +39,7 @@ export interface RoundsDependencies {
   readonly searchAttributes: boolean;
 }
 
-/** What the rounds worker does: everything of a round that needs neither readings nor tables. */
+/** The activities of the rounds worker: all steps of a round that need neither readings nor tables. */
 export interface RoundsActivities {
   ask(): Promise<AskResult>;
   deployFirstVersion(input: RoundRef & { readonly seed: number }): Promise<VersionId>;
@@ -51,12 +51,12 @@ export interface RoundsActivities {
     evidence: readonly number[],
   ): Promise<AggregateResult>;
   refit(plan: RoundPlan): Promise<readonly string[]>;
-  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<SettleResult>;
+  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<DeployResult>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. */
   rollback(input: RollbackInput): Promise<ChampionChange>;
-  /** Make a version champion at a person's word. */
+  /** Make a version champion for a person. */
   promote(input: PromoteInput): Promise<ChampionChange>;
   waitForTurn(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { withHeartbeat } from './shared/heartbeat';
 /** Well within the heartbeat time-out of a batch run. */
 const HEARTBEAT_MS = 20_000;
 
-/** Count the processed files. A workflow's input may name a folder inside `processed/`, never one outside of it. */
+/** Count the processed files. A workflow's input may name a folder inside `processed/`, never one outside. */
 export async function runBatch(
   service: WarehouseService,
   processed: string,

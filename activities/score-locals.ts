@@ -7,9 +7,9 @@ import { type OutgoingMessage } from '../core/platform/kafka';
 import { type Site } from './shared/site';
 
 /**
- * Step 3: score every local model, of all sites, on this site's panel A: devices that did not train, windows that training never saw. Only
- * counts leave the site. Strategies that don't weigh by real accuracy are scored all the same, so that what local models claim can be
- * held against what they are worth.
+ * Step 3: score every local model, of all sites, on this site's panel A, a hold-out cohort: devices that did not train, windows that
+ * training never saw. Only counts leave the site. Local models are scored whatever the strategy weighs by, so that their claims can
+ * be compared with their real accuracy.
  */
 export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number): Promise<MessageRange> {
   const { dependencies } = site;
@@ -18,11 +18,11 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
   const predictor = await site.modelsOnSamples();
   const chunks = await dependencies.inbox.updates(plan, trainedTo);
 
-  // Sent together at the end: two ways to the broker instead of one a chunk.
+  // Sent together at the end: two requests to the broker instead of one a chunk.
   const messages: OutgoingMessage[] = [];
   for (const { header, deltas } of chunks) {
     Context.current().cancellationSignal.throwIfAborted();
-    // No weights of this network: aggregation leaves them out with their reason.
+    // Not weights of this network: aggregation leaves them out with their reason.
     if (deltas.length !== header.devices.length * champion.model.weights.length) continue;
     const message: ScoreMessage = {
       type: 'score',
@@ -42,7 +42,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
   return sendScores(dependencies, messages);
 }
 
-/** @returns where they stand; the last one goes alone, so that its own offset is known. */
+/** @returns the range sent; the last message goes alone, so that its own offset is known. */
 async function sendScores(
   { producer, site }: Pick<Site['dependencies'], 'producer' | 'site'>,
   messages: readonly OutgoingMessage[],

@@ -2,7 +2,7 @@ import { FedloopError } from '../core/contracts/errors';
 import { type SiteName } from '../core/contracts/ids';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type Selection } from '../core/contracts/steps';
-import { groupsOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
+import { clustersOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface SelectInput extends RoundRef {
@@ -10,7 +10,7 @@ export interface SelectInput extends RoundRef {
   readonly participants: number | 'all';
 }
 
-/** Step 1: share participants and panels over the sites by what they said of themselves. */
+/** Step 1: share participants and panels over the sites, by the sites' own reports. */
 export async function select(
   { inbox }: { readonly inbox: UpdateInbox },
   { sites, participants, ...ref }: SelectInput,
@@ -25,8 +25,8 @@ export async function select(
 }
 
 /**
- * Share participants and panels over the sites, and fix the last window that training may see. Which devices they
- * are, each site decides by the seed (core/federation/panels/selection.ts).
+ * Share participants and panels over the sites, and fix the last window that training may see. Each site then chooses the devices
+ * by the seed (core/federation/panels/selection.ts).
  * @throws FedloopError `InvalidInput` naming `participants` when there are fewer devices; `NotFound` before the first closed window.
  */
 export function shareOut(descriptions: readonly SiteDescription[], participants: number | 'all'): Selection {
@@ -50,7 +50,7 @@ export function shareOut(descriptions: readonly SiteDescription[], participants:
       participants: shares[index] ?? 'all',
       panelDevices: panels[index] ?? 0,
     })),
-    fleet: descriptions.length > 1 && groupsOfFleet(descriptions) !== null ? { participants } : null,
+    fleet: descriptions.length > 1 && clustersOfFleet(descriptions) !== null ? { participants } : null,
     trainUntil: Math.min(...windows),
   };
 }

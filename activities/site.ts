@@ -7,7 +7,7 @@ import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 import { Site, type SiteDependencies } from './shared/site';
 import { trainLocals } from './train-locals';
 
-/** What a site's trainer does in a round: everything that needs readings, which stay with it. */
+/** The activities of a site's trainer: all steps of a round that need readings, which stay with it. */
 export interface SiteActivities {
   describeSite(input: DescribeSiteInput): Promise<SiteSize>;
   trainLocals(plan: SitePlan): Promise<TrainResult>;

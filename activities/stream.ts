@@ -2,7 +2,7 @@ import { type LeaseInput, type LeaseResult } from '../core/contracts/evaluation'
 import { evaluateStream, type EvaluateStreamDependencies } from './evaluate-stream';
 import { withFailureCodes } from './shared/failures';
 
-/** What a stream worker does for workflows, on a queue of its own. */
+/** The activities of a stream worker, each on a queue of its own. */
 export interface StreamActivities {
   evaluateStream(input: LeaseInput): Promise<LeaseResult>;
 }

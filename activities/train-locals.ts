@@ -1,28 +1,33 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
+import { FedloopError } from '../core/contracts/errors';
+import { partsFor } from '../core/contracts/rounds';
 import { type SitePlan, type TrainResult } from '../core/contracts/steps';
+import { historyWindows } from '../core/contracts/task';
 import { MAX_UPDATE_BYTES, TOPICS } from '../core/contracts/topics';
 import {
+  addReasons,
+  countReasons,
   leftOutReasonSchema,
   updateKey,
   type SelectionMessage,
   type UpdateHeader,
 } from '../core/contracts/updates';
-import { effectsOfFeedback } from '../core/federation/training/feedback-rules';
-import { LocalTrainer } from '../core/federation/training/local-training';
-import { settingsFor, strategyByName } from '../core/federation/strategies';
-import { parameterCount } from '../core/model/types';
+import { effectsOfFeedback, type FeedbackEffects } from '../core/federation/training/feedback-rules';
+import { LocalTrainer, type LocalTraining } from '../core/federation/training/local-training';
+import { type WindowRing } from '../core/federation/training/window-ring';
+import { strategyByName } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
 import { HEARTBEAT_MS, heartbeatProgress, withHeartbeat } from './shared/heartbeat';
 import { unitsOf, type Site } from './shared/site';
 
-/** What the header says of one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
+/** What a chunk's header needs for one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
 const HEADER_BYTES_PER_DEVICE = 400;
 /** Devices named in one message of the selection. */
 const SELECTION_PER_MESSAGE = 5_000;
 
-/** Chunks that were sent before this attempt at the activity: kept in its heartbeat, so that a retry goes on behind them. */
+/** Chunks that were sent before this attempt at the activity: kept in its heartbeat, so that a retry starts after them. */
 const sentSchema = z.object({
   chunks: z.int(),
   last: z.int(),
@@ -30,96 +35,121 @@ const sentSchema = z.object({
   leftOut: z.partialRecord(leftOutReasonSchema, z.int()),
 });
 type Sent = z.infer<typeof sentSchema>;
+const NOTHING_SENT: Sent = { chunks: 0, last: -1, trained: 0, leftOut: {} };
 
 /**
- * Step 2: train a local model on every participant's own windows, all in one batched graph, and send their updates in chunks. What
- * the live stream said of the champion decides where training puts its effort.
+ * Step 2: train a local model on every participant's own windows, all in one batched graph, and send their updates in chunks. The
+ * champion's live accuracy decides where training puts its effort.
+ * @throws FedloopError `InvalidInput` for more training windows than the site remembers.
  */
 export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResult> {
-  const { dependencies } = site;
+  const { deployments, feedback, site: name, store } = site.dependencies;
   const started = performance.now();
-  await dependencies.deployments.sync();
-  const champion = site.champion(plan);
+  requireWindows(plan.training.windows, store.ring);
+  await deployments.sync();
   const { participants } = await site.planOf(plan);
-  const strategy = strategyByName(plan.strategy);
-  const effects = effectsOfFeedback(await dependencies.feedback.latest(plan.champion), plan.parts);
-  const { shape } = champion.model.metadata;
-  const parameters = parameterCount(shape);
-  const perChunk = Math.max(
-    1,
-    Math.floor(MAX_UPDATE_BYTES / (parameters * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE)),
-  );
-
-  let sent: Sent = heartbeatProgress(sentSchema) ?? {
-    chunks: 0,
-    last: -1,
-    trained: 0,
-    leftOut: {},
-  };
-  /** Whoever waits for the round is told how far it is. */
-  const standing = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
+  const parts = partsFor(plan.strategy, plan.parts);
+  const effects = effectsOfFeedback(await feedback.latest(plan.champion), parts);
+  let sent = heartbeatProgress(sentSchema) ?? NOTHING_SENT;
+  /** Heartbeats also show people how far the step is. */
+  const progress = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
   if (sent.chunks === 0) await publishSelection(site, plan, participants);
   // A chunk may take minutes, by the number of passes that the round asks for.
   await withHeartbeat(
     HEARTBEAT_MS,
     async () => {
-      const trainer = await LocalTrainer.create({
-        shape,
-        settings: plan.training,
-        proximal: strategy.proximal(settingsFor(strategy, plan.strategySettings)),
-        threads: dependencies.threads,
-      });
-      try {
-        for (let chunk = sent.chunks; chunk * perChunk < participants.length; chunk += 1) {
-          Context.current().cancellationSignal.throwIfAborted();
-          const { devices, leftOut, deltas } = await trainer.train({
-            ring: dependencies.store.ring,
-            deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
-            until: plan.trainUntil,
-            units: unitsOf(champion.model),
-            base: champion.model.weights,
-            edgeWidth: effects.edgeWidth,
-            random: seededRandom(plan.seed, 'local-training', plan.round, dependencies.site, chunk),
-          });
-          const header: UpdateHeader = {
-            type: 'update',
-            round: plan.round,
-            attempt: plan.attempt,
-            site: dependencies.site,
-            chunk,
-            base_version: plan.champion,
-            parameters,
-            devices,
-            left_out: leftOut,
-          };
-          const [position] = await dependencies.producer.send(TOPICS.updates.name, [
-            {
-              key: updateKey('update', plan.round, dependencies.site, chunk),
-              value: encodeFrame(header, deltas),
-            },
-          ]);
-          sent = {
-            chunks: chunk + 1,
-            last: position?.offset ?? -1,
-            trained: sent.trained + devices.length,
-            leftOut: addReasons(sent.leftOut, leftOut),
-          };
-          Context.current().heartbeat(standing());
-        }
-      } finally {
-        await trainer.release();
+      for await (const trained of trainChunks(site, plan, participants, effects, sent.chunks)) {
+        sent = await sendChunk(site, plan, sent, trained);
+        Context.current().heartbeat(progress());
       }
     },
-    standing,
+    progress,
   );
   return {
-    site: dependencies.site,
+    site: name,
     last: sent.last,
     count: sent.chunks,
     trained: sent.trained,
     leftOut: sent.leftOut,
     seconds: (performance.now() - started) / 1_000,
     feedbackUsed: effects.used,
+  };
+}
+
+/** Otherwise a round would train on fewer rows than asked for, and nobody would notice. */
+function requireWindows(windows: number, { capacity: remembered, task }: WindowRing): void {
+  const lookedBackOn = historyWindows(task);
+  const most = remembered - lookedBackOn;
+  if (windows <= most) return;
+  throw new FedloopError(
+    'InvalidInput',
+    `training.windows: at most ${most}, not ${windows}: a site remembers ${remembered} windows of a device, and the first ${lookedBackOn} are only looked back on`,
+  );
+}
+
+/** Train the participants chunk by chunk, from chunk number `first` on. */
+async function* trainChunks(
+  site: Site,
+  plan: SitePlan,
+  participants: readonly string[],
+  { boundaryWidth }: FeedbackEffects,
+  first: number,
+): AsyncGenerator<LocalTraining> {
+  const { site: name, store, threads } = site.dependencies;
+  const { model } = site.champion(plan);
+  const bytesPerDevice = model.weights.length * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE;
+  const perChunk = Math.max(1, Math.floor(MAX_UPDATE_BYTES / bytesPerDevice));
+  const trainer = await LocalTrainer.create({
+    shape: model.metadata.shape,
+    settings: plan.training,
+    proximal: strategyByName(plan.strategy).proximal(plan.strategySettings),
+    threads,
+  });
+  try {
+    for (let chunk = first; chunk * perChunk < participants.length; chunk += 1) {
+      Context.current().cancellationSignal.throwIfAborted();
+      yield await trainer.train({
+        ring: store.ring,
+        deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
+        until: plan.trainUntil,
+        units: unitsOf(model),
+        base: model.weights,
+        boundaryWidth,
+        random: seededRandom(plan.seed, 'local-training', plan.round, name, chunk),
+      });
+    }
+  } finally {
+    await trainer.release();
+  }
+}
+
+/** @returns what has been sent by then. */
+async function sendChunk(
+  site: Site,
+  plan: SitePlan,
+  sent: Sent,
+  { devices, leftOut, deltas }: LocalTraining,
+): Promise<Sent> {
+  const { producer, site: name } = site.dependencies;
+  const header: UpdateHeader = {
+    type: 'update',
+    round: plan.round,
+    attempt: plan.attempt,
+    site: name,
+    chunk: sent.chunks,
+    base_version: plan.champion,
+    parameters: site.champion(plan).model.weights.length,
+    devices,
+    left_out: leftOut,
+  };
+  const [position] = await producer.send(TOPICS.updates.name, [
+    { key: updateKey('update', plan.round, name, sent.chunks), value: encodeFrame(header, deltas) },
+  ]);
+  return {
+    chunks: sent.chunks + 1,
+    last: position?.offset ?? -1,
+    trained: sent.trained + devices.length,
+    leftOut: addReasons([sent.leftOut, countReasons(leftOut)]),
   };
 }
 
@@ -141,10 +171,4 @@ async function publishSelection(site: Site, plan: SitePlan, participants: readon
       value: JSON.stringify(message),
     })),
   );
-}
-
-function addReasons(counts: Sent['leftOut'], leftOut: UpdateHeader['left_out']): Sent['leftOut'] {
-  const sum = { ...counts };
-  for (const { reason } of leftOut) sum[reason] = (sum[reason] ?? 0) + 1;
-  return sum;
 }

@@ -3,7 +3,10 @@ import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
-/** Returns when the round that runs has ended, in whatever way, or at once when none does. */
+/**
+ * Wait for the round lock: returns when the round that runs has ended, however it ended, or at once when none runs. Recorded histories
+ * name this activity `waitForTurn`.
+ */
 export async function waitForTurn(): Promise<void> {
   const { client, cancelled } = Context.current();
   await withHeartbeat(HEARTBEAT_MS, () => Promise.race([cancelled, whenEnded(client)]));
@@ -13,7 +16,7 @@ async function whenEnded(client: Context['client']): Promise<void> {
   try {
     await client.workflow.getHandle(ROUND_WORKFLOW_ID).result();
   } catch (thrown) {
-    // How the other round ended is its own affair.
+    // A round that failed has ended too.
     if (!(thrown instanceof WorkflowFailedError) && !(thrown instanceof WorkflowNotFoundError)) throw thrown;
   }
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { type TrainingSettings } from '../core/contracts/rounds';
+import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { messageOf } from '../core/contracts/errors';
 import { CENTRAL_ABOUT } from './loop/central';
 import { chartOf } from './loop/chart';
@@ -14,10 +14,10 @@ import { tableOf } from './loop/report';
 import { describeMachine, writeResults } from './support/results';
 
 /**
- * `npm run bench:loop`: whether feedback makes the next version better. The same fleets, seeds and rounds are played by every contender, on
+ * `npm run bench:loop`: whether feedback makes the next version better. Every contender plays the same fleets, seeds and rounds, on
  * the code that the workers use, without servers; differences are paired by seed.
  */
-const TRAINING: TrainingSettings = { windows: 336, epochs: 5, learningRate: 0.05, batchSize: 32 };
+const TRAINING = trainingSettingsSchema.parse({});
 
 async function main(): Promise<void> {
   const options = readOptions();
@@ -99,7 +99,7 @@ function pictureOf(lines: readonly Line[], { participants, seeds }: Options): st
   return chartOf(
     lines,
     'open-loop',
-    // Persistence lies so far off that nothing else could be told apart.
+    // Persistence lies so far off that the others would look alike beside it.
     rivals.filter((name) => !BOUNDS.includes(name)),
     `${participants} participants, ${seeds.length} paired seeds`,
   );

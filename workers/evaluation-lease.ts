@@ -106,7 +106,7 @@ export function keepEvaluationLease(
   return {
     async stop() {
       stopping.abort();
-      lease.giveUp();
+      lease.leave();
       await running;
     },
   };

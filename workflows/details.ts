@@ -11,7 +11,7 @@ export function describeProgress(progress: RoundProgress): string {
   return table(
     ['', ''],
     [
-      ['Step', paused === null ? step : `held before its next step, after ${step}: ${paused}`],
+      ['Step', paused === null ? step : `paused after ${step}: ${paused}`],
       ['Round', round],
       ['Version', candidate === null ? null : `${candidate} beside champion ${champion ?? 'none'}`],
       ['Champion', candidate === null ? champion : null],
@@ -38,7 +38,7 @@ export function describeRounds(
   paused: string | null,
 ): string {
   const shown = finished.slice(-ROUNDS_SHOWN).reverse();
-  const lines = [paused === null ? heading : `Held before the next round: ${paused}`];
+  const lines = [paused === null ? heading : `Paused before the next round: ${paused}`];
   if (shown.length > 0) {
     lines.push(
       '',
@@ -59,18 +59,18 @@ export function describeRounds(
   return lines.join('\n');
 }
 
-/** The live evaluation: who evaluates, how the champion does, what happened. */
+/** The live evaluation: its stream workers, the champion's accuracy, and what happened. */
 export function describeEvaluation(progress: EvaluationProgress): string {
   const { workers, champion, accuracy, predecessorAccuracy, persistenceAccuracy, paused, news } = progress;
   const facts = table(
     ['', ''],
     [
-      ['Stream workers', workers.length === 0 ? 'none holds a lease' : workers.join(', ')],
+      ['Stream workers', workers.length === 0 ? 'none has a lease' : workers.join(', ')],
       ['Champion', champion],
       ['Accuracy', accuracy === null ? null : percent(accuracy)],
       ['Its predecessor', predecessorAccuracy === null ? null : percent(predecessorAccuracy)],
       ['Persistence', persistenceAccuracy === null ? null : percent(persistenceAccuracy)],
-      ['Live checks', paused === null ? progress.checks : `held: ${paused}`],
+      ['Live checks', paused === null ? progress.checks : `paused: ${paused}`],
       ['Rollbacks', progress.rollbacks],
       ['Rounds that drift asked for', progress.roundsAskedFor],
     ],
@@ -82,7 +82,7 @@ export function describeEvaluation(progress: EvaluationProgress): string {
 type Cell = string | number | null;
 
 /** A Markdown table; rows whose last cell is null are left out. */
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const line = (cells: readonly Cell[]): string => `| ${cells.map(escape).join(' | ')} |`;
   return [
     line(head),
@@ -91,17 +91,17 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   ].join('\n');
 }
 
-/** People's own words must not break the table. */
+/** Text that people wrote must not break the table. */
 function escape(cell: Cell): string {
   return String(cell ?? '')
     .replaceAll('|', '\\|')
     .replaceAll('\n', ' ');
 }
 
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-export function points(share: number): string {
+function points(share: number): string {
   return `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(2)} points`;
 }

@@ -26,27 +26,30 @@ import {
   type EvaluateResult,
   type MessageRange,
   type RoundPlan,
-  type SettleResult,
+  type DeployResult,
   type SitePlan,
 } from '../core/contracts/steps';
+import { addReasons } from '../core/contracts/updates';
 import { parseInput } from './input';
-import { BEFORE_ALL, openDesk, progressQuery, scoreboardQuery, type RoundDesk } from './round-desk';
-import { roundSteps, turnSteps, type RoundSteps } from './steps';
+import { BEFORE_ALL, progressQuery, RoundControl, scoreboardQuery } from './round-control';
+import { feedbackOfSites } from './site-feedback';
+import { lockSteps, roundSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility } from './visibility';
 
 /**
  * One federated round: ask, select, train locals, score locals, aggregate, deploy, evaluate, decide, feed back.
- * Started under any id, it takes its turn under the one id that rounds have, so that two never overlap.
+ * The workflow id `fedloop-round` is the round lock: a round started under any other id runs as a child under that one, so that two
+ * never overlap.
  */
 export async function federatedRound(rawInput?: unknown): Promise<FederatedRoundResult> {
   const input = parseInput(federatedRoundInputSchema, rawInput);
-  return workflowInfo().workflowId === ROUND_WORKFLOW_ID ? playRound(input) : takeTurn(input);
+  return workflowInfo().workflowId === ROUND_WORKFLOW_ID ? runRound(input) : runUnderLock(input);
 }
 
-/** Run the round as a child under the fixed id; while another holds it, wait or refuse as the input says. */
-async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  let playing = false;
-  setHandler(progressQuery, () => ({ ...BEFORE_ALL, step: playing ? 'playing' : 'waiting' }));
+/** Acquire the round lock and run the round; while another round has the lock, wait or refuse as the input says. */
+async function runUnderLock(input: FederatedRoundInput): Promise<FederatedRoundResult> {
+  let running = false;
+  setHandler(progressQuery, () => ({ ...BEFORE_ALL, step: running ? 'running' : 'waiting' }));
   setHandler(scoreboardQuery, () => []);
   for (;;) {
     try {
@@ -56,7 +59,7 @@ async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResul
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `round by ${workflowInfo().workflowId}`,
       });
-      playing = true;
+      running = true;
       setCurrentDetails(
         `The round runs as workflow \`${ROUND_WORKFLOW_ID}\`: look there for its steps, and pause or approve it there.`,
       );
@@ -72,27 +75,27 @@ async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResul
           nonRetryable: true,
         });
       }
-      setCurrentDetails('Another round is running; this one waits for its turn.');
-      await turnSteps().waitForTurn();
+      setCurrentDetails('Another round is running; this one starts when it has ended.');
+      await lockSteps().waitForTurn();
     }
   }
 }
 
-async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  const desk = openDesk(input);
+async function runRound(input: FederatedRoundInput): Promise<FederatedRoundResult> {
+  const control = new RoundControl(input);
   const steps = roundSteps(input);
   const attempt = workflowInfo().runId;
 
-  await desk.enter('ask');
+  await control.enter('ask');
   const asked = await steps.rounds.ask();
   const { round } = asked;
   try {
-    const prepared = await trainAndAggregate(desk, steps, asked, attempt);
-    return await judge(desk, steps, prepared);
+    const prepared = await trainAndAggregate(control, steps, asked, attempt);
+    return await judge(control, steps, prepared);
   } catch (thrown) {
-    // Whatever stops a round, a cancellation too: the champion stays, candidates that went out leave.
+    // However a round fails or is cancelled, its candidates are withdrawn and the champion stays.
     await CancellationScope.nonCancellable(() =>
-      steps.certain.withdraw({
+      steps.mustComplete.withdraw({
         round,
         attempt,
         reason: EARLY_ENDS[isCancellation(thrown) ? 'cancelled' : 'failed'],
@@ -102,7 +105,7 @@ async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResu
   }
 }
 
-/** What the first half of a round hands to the second. */
+/** What the first half of a round passes to the second. */
 interface Prepared {
   readonly asked: AskResult;
   readonly plan: RoundPlan;
@@ -111,13 +114,13 @@ interface Prepared {
 
 /** Select, train locals, score locals, aggregate: nothing that serves changes yet. */
 async function trainAndAggregate(
-  desk: RoundDesk,
+  control: RoundControl,
   { rounds, sites }: RoundSteps,
   asked: AskResult,
   attempt: string,
 ): Promise<Prepared> {
-  await desk.enter('select', { round: asked.round, champion: asked.champion });
-  const { settings } = desk;
+  await control.enter('select', { round: asked.round, champion: asked.champion });
+  const { settings } = control;
   const { round } = asked;
   await Promise.all(
     sites.map((site) => site.describeSite({ round, attempt, withFeatureSums: asked.champion === null })),
@@ -131,7 +134,7 @@ async function trainAndAggregate(
   const champion =
     asked.champion ?? (await rounds.deployFirstVersion({ round, attempt, seed: settings.seed }));
 
-  await desk.enter('train locals', { champion });
+  await control.enter('train locals', { champion });
   const plan: RoundPlan = {
     round,
     attempt,
@@ -143,7 +146,7 @@ async function trainAndAggregate(
     parts: partsFor(settings.strategy, settings.parts),
     training: settings.training,
     privacy: settings.privacy ?? null,
-    minUpdates: desk.settings.minUpdates,
+    minUpdates: control.settings.minUpdates,
   };
   const planFor = (name: SiteName): SitePlan => ({
     ...plan,
@@ -152,20 +155,20 @@ async function trainAndAggregate(
   const trained = await Promise.all(sites.map((site) => site.trainLocals(planFor(site.name))));
   const trainedTo = lastOf(trained);
 
-  await desk.enter('score locals', {
+  await control.enter('score locals', {
     devicesTrained: trained.reduce((sum, { trained: count }) => sum + count, 0),
     leftOut: addReasons(trained.map(({ leftOut }) => leftOut)),
   });
   const scored = await Promise.all(sites.map((site) => site.scoreLocals(planFor(site.name), trainedTo)));
 
-  await desk.enter('aggregate');
+  await control.enter('aggregate');
   const aggregated = await rounds.aggregate(
     plan,
-    { last: trainedTo, feedbackUsed: trained[0]?.feedbackUsed ?? {} },
+    { last: trainedTo, feedbackUsed: feedbackOfSites(trained) },
     lastOf(scored),
     asked.evidence,
   );
-  desk.tell({ leftOut: aggregated.leftOut });
+  control.report({ leftOut: aggregated.leftOut });
   if (aggregated.wantsPanels) await judgeOnPanels(plan, planFor, { rounds, sites }, aggregated.proposals);
   return { asked, plan, aggregated };
 }
@@ -187,25 +190,29 @@ async function judgeOnPanels(
   );
 }
 
-/** Offset in `model-updates` up to which all that these sites sent stands: it has one partition. */
+/** Offset in `model-updates`, which has one partition, up to which all messages of these sites stand. */
 function lastOf(sent: readonly MessageRange[]): number {
   return Math.max(-1, ...sent.map(({ last }) => last));
 }
 
 /** Deploy, evaluate on live windows, decide, feed back. */
-async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Promise<FederatedRoundResult> {
+async function judge(
+  control: RoundControl,
+  steps: RoundSteps,
+  prepared: Prepared,
+): Promise<FederatedRoundResult> {
   const { asked, plan, aggregated } = prepared;
   const { round, attempt, champion } = plan;
   const seen = visibility(asked.searchAttributes);
 
-  await desk.enter('deploy');
-  const settled = await steps.rounds.deploy(plan, aggregated, asked.evidence);
-  const elected = settled.elected.version;
+  await control.enter('deploy');
+  const deployed = await steps.rounds.deploy(plan, aggregated, asked.evidence);
+  const elected = deployed.elected.version;
   seen.candidate(elected);
 
-  await desk.enter('evaluate', { candidate: elected });
-  const { settings } = desk;
-  const candidates = settled.candidates;
+  await control.enter('evaluate', { candidate: elected });
+  const { settings } = control;
+  const candidates = deployed.candidates;
   const evaluation = await steps.evaluation(settings.windowsTimeout).evaluate({
     round,
     attempt,
@@ -216,10 +223,10 @@ async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Pr
     windowsTimeoutMillis: durationMillis(settings.windowsTimeout),
     gate: settings.gate,
   });
-  desk.measured(evaluation, champion, elected);
-  const verdict = await desk.approved(evaluation.verdict);
+  control.reportScores(evaluation, champion, elected);
+  const verdict = await control.approved(evaluation.verdict);
 
-  await desk.enter('decide');
+  await control.enter('decide');
   const decided = await steps.rounds.decide({
     round,
     attempt,
@@ -229,17 +236,17 @@ async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Pr
     evaluation: { ...evaluation, verdict },
   });
 
-  // From here on the decision stands: a cancellation that comes now is too late, and what was decided is told to the end.
+  // From here on the decision stands: a cancellation comes too late, and the round publishes its result.
   return CancellationScope.nonCancellable(async () => {
-    desk.tell({ step: 'feed back', decision: decided.decision });
+    control.report({ step: 'feed back', decision: decided.decision });
     const result: FederatedRoundResult = {
-      ...resultOf(plan, aggregated, settled, evaluation),
+      ...resultOf(plan, aggregated, deployed, evaluation),
       ...decided,
     };
-    await steps.certain.feedBack({ attempt, result, candidates });
+    await steps.mustComplete.feedBack({ attempt, result, candidates });
     seen.decided(elected, result.decision, result.candidate.accuracy);
     rememberResult(result);
-    desk.tell({ step: 'done' });
+    control.report({ step: 'done' });
     return result;
   });
 }
@@ -247,7 +254,7 @@ async function judge(desk: RoundDesk, steps: RoundSteps, prepared: Prepared): Pr
 function resultOf(
   plan: RoundPlan,
   aggregated: AggregateResult,
-  settled: SettleResult,
+  deployed: DeployResult,
   evaluation: EvaluateResult,
 ): Omit<FederatedRoundResult, 'decision' | 'reason'> {
   const scoreOf = (version: VersionId): VersionScore => {
@@ -257,25 +264,18 @@ function resultOf(
   };
   return {
     round: plan.round,
-    version: settled.elected.version,
+    version: deployed.elected.version,
     champion: plan.champion,
     strategy: plan.strategy,
-    role: settled.elected.role,
+    role: deployed.elected.role,
     windows: evaluation.windows,
-    candidate: scoreOf(settled.elected.version),
+    candidate: scoreOf(deployed.elected.version),
     previousChampion: scoreOf(plan.champion),
     pairedChange: evaluation.pairedChange,
     selfReportedAccuracy: aggregated.selfReportedAccuracy,
     localRealAccuracy: aggregated.localRealAccuracy,
     selfReportGap: aggregated.selfReportGap,
     updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
-    feedbackUsed: settled.feedbackUsed,
+    feedbackUsed: deployed.feedbackUsed,
   };
-}
-
-function addReasons(parts: readonly Readonly<Partial<Record<string, number>>>[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const part of parts)
-    for (const [reason, count] of Object.entries(part)) sum[reason] = (sum[reason] ?? 0) + (count ?? 0);
-  return sum;
 }

@@ -22,13 +22,13 @@ import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
 import { reasonToStop, startOfTraining, withRound, type TrainingState } from './training-state';
 
-export const trainingProgressQuery = defineQuery<TrainingProgress>('progress');
-export const trainingScoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
-export const changeTrainingUpdate = defineUpdate<TrainingSettingsChange, [unknown?]>('changeSettings');
+const progressQuery = defineQuery<TrainingProgress>('progress');
+const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
+const changeSettingsUpdate = defineUpdate<TrainingSettingsChange, [unknown?]>('changeSettings');
 
 /**
- * Many rounds, one after the other, until all are done, the target is reached or they bring no more; each waits for its turn
- * like any other round. `carried` is what a run that continues as new brings along.
+ * Many rounds, one after the other, until all are done, the target is reached or they gain no more. Each waits for the round lock
+ * like any other round. `carried` is the state that a run takes along when it continues as new.
  */
 export async function federatedTraining(
   rawInput?: unknown,
@@ -43,10 +43,10 @@ export async function federatedTraining(
   };
   const pausing = new Pausing(show);
   pausing.accept();
-  setHandler(trainingProgressQuery, () => ({ rounds: input.rounds, paused: pausing.reason(), finished }));
-  setHandler(trainingScoreboardQuery, () => finished.map(entryOf));
+  setHandler(progressQuery, () => ({ rounds: input.rounds, paused: pausing.reason(), finished }));
+  setHandler(scoreboardQuery, () => finished.map(entryOf));
   setHandler(
-    changeTrainingUpdate,
+    changeSettingsUpdate,
     (raw?: unknown) => {
       const changes = parseInput(trainingSettingsChangeSchema, raw);
       input = changed(input, changes);
@@ -87,7 +87,7 @@ function changed(input: FederatedTrainingInput, changes: TrainingSettingsChange)
   };
 }
 
-/** A rule to stop that may be set, left as it was (undefined) or taken away (null). */
+/** A stopping rule that may be set, left as it was (undefined) or removed (null). */
 function optional<Name extends string, Value>(
   name: Name,
   next: Value | null | undefined,

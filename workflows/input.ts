@@ -4,8 +4,8 @@ import { FedloopError } from '../core/contracts/errors';
 import { parseOrThrow } from '../core/contracts/validation';
 
 /**
- * A workflow's first line: its one optional input with defaults filled in, or a failure that names the field and that no
- * retry can mend (anything else would leave the run retrying for ever).
+ * A workflow's first line: its one optional input with defaults filled in, or a failure that names the field. The failure is not
+ * retryable: any other error would leave the run retrying for ever.
  */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.infer<Schema> {
   try {
@@ -16,7 +16,7 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   }
 }
 
-/** What somebody asked for cannot be: the failure of a workflow or the answer to an update. */
+/** What was asked for cannot be done: the failure of a workflow or the answer to an update. */
 export function refuse(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'InvalidInput', message, nonRetryable: true });
 }

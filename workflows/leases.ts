@@ -5,10 +5,10 @@ import { LEASE, LEASE_MILLIS } from './limits';
 
 /**
  * The stream workers that evaluate, each under a lease: an activity on that worker's own queue, renewed when it runs out. A
- * worker that dies is missed after its heartbeat time-out and leaves the list; when it comes back it joins anew.
+ * worker that dies leaves the list after its heartbeat time-out; when it comes back it joins again.
  */
 export class Leases {
-  private readonly held = new Set<string>();
+  private readonly leased = new Set<string>();
 
   constructor(
     private readonly listener: {
@@ -18,32 +18,32 @@ export class Leases {
   ) {}
 
   get workers(): readonly string[] {
-    return [...this.held].sort();
+    return [...this.leased].sort();
   }
 
-  /** Give a worker its lease; one that has it keeps it. */
+  /** Give a worker a lease, unless it has one. */
   grant(worker: string): void {
-    if (this.held.has(worker)) return;
-    this.held.add(worker);
+    if (this.leased.has(worker)) return;
+    this.leased.add(worker);
     this.listener.granted(worker);
-    this.hold(worker)
+    this.renew(worker)
       .then(() => 'left')
-      .catch((thrown: unknown) => (isCancellation(thrown) ? 'was drained' : 'is gone without a word'))
+      .catch((thrown: unknown) => (isCancellation(thrown) ? 'was drained' : 'stopped responding'))
       .then((why) => {
-        this.held.delete(worker);
+        this.leased.delete(worker);
         this.listener.ended(worker, why);
       })
       .catch((thrown: unknown) => {
-        log.error('the end of a lease could not be told', { worker, cause: String(thrown) });
+        log.error('the end of a lease could not be reported', { worker, cause: String(thrown) });
       });
   }
 
-  /** Resolves once no lease is held any more: after a cancellation, when every worker has drained. */
+  /** Resolves once no worker has a lease any more: after a cancellation, when every worker has drained. */
   async allEnded(): Promise<void> {
-    await CancellationScope.nonCancellable(() => condition(() => this.held.size === 0));
+    await CancellationScope.nonCancellable(() => condition(() => this.leased.size === 0));
   }
 
-  private async hold(worker: string): Promise<void> {
+  private async renew(worker: string): Promise<void> {
     const { evaluateStream } = proxyActivities<StreamActivities>({
       ...LEASE,
       taskQueue: streamQueue(worker),

@@ -1,20 +1,15 @@
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
+import { ERROR_CODES } from '../core/contracts/errors';
 
 /**
- * Every limit and time-out of the workflows, each with its reason. Activities fall into classes by what can go wrong
+ * Every limit, time-out and retry policy of the workflows, each with its reason. Activities fall into classes by what can go wrong
  * with them; a class is one set of options. How long a task may wait for a worker is the round's own `workerTimeout`.
  */
 
-/** Errors that trying again cannot mend; their names are the closed codes of core/contracts/errors.ts. */
-const HOPELESS = [
-  'InvalidInput',
-  'InvalidConfig',
-  'InvalidData',
-  'NotFound',
-  'InvalidModel',
-  'TooFewUpdates',
-  'TooFewWindows',
-];
+/** Errors that a retry cannot mend. */
+const NON_RETRYABLE = Object.entries(ERROR_CODES)
+  .filter(([, { retryable }]) => !retryable)
+  .map(([code]) => code);
 
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
@@ -23,35 +18,35 @@ export const QUICK_STEP: ActivityOptions = {
     initialInterval: '200ms',
     backoffCoefficient: 2,
     maximumInterval: '10s',
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: NON_RETRYABLE,
   },
 };
 
 /**
- * Deploying and deciding change what serves. A cancellation waits until such a step has ended, one way or the other, so that
- * what is tidied up afterwards is what it really did.
+ * Deploying and deciding change which version serves. A cancellation waits until such a step has ended, so that the round then
+ * withdraws what the step really did.
  */
 export const CHANGE_OF_MODELS: ActivityOptions = {
   ...QUICK_STEP,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 };
 
-/** A person waits for it, and is told soon when nobody listens. */
+/** A person waits for it, and learns after a minute that no worker takes it. */
 export const CHANGE_BY_HAND: ActivityOptions = { ...CHANGE_OF_MODELS, scheduleToStartTimeout: '1m' };
 
-/** What must happen whatever else does: it waits for a worker as long as it takes. */
-export const CERTAIN_STEP: ActivityOptions = { ...QUICK_STEP };
+/** A step that must complete: it waits for a worker without limit. */
+export const MUST_COMPLETE: ActivityOptions = { ...QUICK_STEP };
 
 /** The same, of a step that reads the tables device by device: seconds for thousands of devices, minutes for a million. */
-export const CERTAIN_READING: ActivityOptions = {
-  ...CERTAIN_STEP,
+export const MUST_COMPLETE_READING: ActivityOptions = {
+  ...MUST_COMPLETE,
   startToCloseTimeout: '1h',
   heartbeatTimeout: '1m',
 };
 
 /**
  * Training and scoring: minutes for a quarter of a million devices. Each chunk heartbeats, so a dead worker costs the
- * heartbeat time-out and not the whole step; a retry goes on behind the last chunk that was sent.
+ * heartbeat time-out and not the whole step; a retry starts after the last chunk that was sent.
  */
 export const SITE_WORK: ActivityOptions = {
   startToCloseTimeout: '1h',
@@ -60,7 +55,7 @@ export const SITE_WORK: ActivityOptions = {
     initialInterval: '500ms',
     maximumInterval: '10s',
     maximumAttempts: 10,
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: NON_RETRYABLE,
   },
 };
 
@@ -72,8 +67,8 @@ export const EVALUATION_HEARTBEAT = '20s';
 /** Beyond `windowsTimeout`: activation before the wait and counting after it. */
 export const EVALUATION_SLACK_MS = 5 * 60_000;
 
-/** A round that waits for its turn holds one activity that watches the other round; it looks anew every hour. */
-export const WAIT_FOR_TURN: ActivityOptions = {
+/** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour. */
+export const WAIT_FOR_LOCK: ActivityOptions = {
   startToCloseTimeout: '1h',
   heartbeatTimeout: '20s',
   retry: { initialInterval: '1s', maximumInterval: '10s' },
@@ -83,28 +78,28 @@ export const WAIT_FOR_TURN: ActivityOptions = {
 export const BATCH_WORK: ActivityOptions = {
   startToCloseTimeout: '6h',
   heartbeatTimeout: '2m',
-  // A worker that is there takes a task at once; five minutes without one means nobody listens on that queue.
+  // A worker that is there takes a task at once; after five minutes without one there is none on that queue.
   scheduleToStartTimeout: '5m',
   retry: {
     initialInterval: '1s',
     maximumInterval: '1m',
     maximumAttempts: 5,
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: NON_RETRYABLE,
   },
 };
 
-/** Rounds a training run holds in one history before it continues as new: about 1,000 of Temporal's 51,200 events. */
+/** Rounds of a training run in one history before it continues as new: about 1,000 of Temporal's 51,200 events. */
 export const ROUNDS_PER_RUN = 50;
 
 /** Rounds that the live view of a training run lists: what fits on a screen. */
 export const ROUNDS_SHOWN = 12;
 
-/** A lease of the evaluation is renewed every hour, so that its history shows who evaluated when. */
+/** A lease of the evaluation is renewed every hour, so that its history shows which worker evaluated when. */
 export const LEASE_MILLIS = 60 * 60_000;
 
 /**
- * A worker that is there takes its lease at once, and reports every five seconds; one that is missed joins again by itself, so
- * nothing is tried twice. Whoever cancels waits until the worker has drained.
+ * A worker that is there takes its lease at once, and heartbeats every five seconds. One that fails joins again by itself, so a lease
+ * is never retried. A cancellation waits until the worker has drained.
  */
 export const LEASE: ActivityOptions = {
   startToCloseTimeout: LEASE_MILLIS + 5 * 60_000,
@@ -114,7 +109,7 @@ export const LEASE: ActivityOptions = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 };
 
-/** A live check reads the tables; one that nobody takes or that takes longer is left to the next. */
+/** A live check reads the tables. One that no worker takes, or that takes longer, fails; the next check covers its windows. */
 export const LIVE_CHECK: ActivityOptions = {
   ...QUICK_STEP,
   scheduleToCloseTimeout: '2m',
@@ -123,5 +118,5 @@ export const LIVE_CHECK: ActivityOptions = {
 /** Events of one run of the evaluation before it continues as new: a day of checks by the minute is about 16,000. */
 export const EVENTS_PER_RUN = 4_000;
 
-/** Things that happened which the live view and the query `progress` tell of: what fits on a screen. */
+/** Events that the live view and the query `progress` list: what fits on a screen. */
 export const NEWS_KEPT = 20;

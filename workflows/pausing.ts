@@ -2,40 +2,40 @@ import { condition, defineUpdate, setHandler } from '@temporalio/workflow';
 import { pauseInputSchema } from '../core/contracts/control';
 import { parseInput, refuse } from './input';
 
-export const pauseUpdate = defineUpdate<string, [unknown?]>('pause');
-export const resumeUpdate = defineUpdate<string, [unknown?]>('resume');
+const pauseUpdate = defineUpdate<string, [unknown?]>('pause');
+const resumeUpdate = defineUpdate<string, [unknown?]>('resume');
 
-/** Lets people hold a workflow between two of its steps. */
+/** Lets people pause a workflow between two of its steps. */
 export class Pausing {
-  private held: string | null = null;
+  private pausedBecause: string | null = null;
 
-  /** `onChange` shows the news. */
+  /** @param onChange called after every pause and resume */
   constructor(private readonly onChange: () => void) {}
 
-  /** Why the workflow is held; null while it runs. */
+  /** Why the workflow is paused; null while it runs. */
   reason(): string | null {
-    return this.held;
+    return this.pausedBecause;
   }
 
-  /** Resolves at once, or when it is resumed. */
+  /** Resolves at once, or when the workflow is resumed. */
   async whenRunning(): Promise<void> {
-    if (this.held !== null) await condition(() => this.held === null);
+    if (this.pausedBecause !== null) await condition(() => this.pausedBecause === null);
   }
 
-  /** Take the updates `pause` and `resume`. One that came with the start is dealt with here and now, so all that `onChange` uses must be there. */
+  /** Handle the updates `pause` and `resume`. An update that came with the start is handled in this call, so `onChange` must work by now. */
   accept(): void {
     setHandler(
       pauseUpdate,
       (raw?: unknown) => {
-        this.held = parseInput(pauseInputSchema, raw).reason ?? 'paused by hand';
+        this.pausedBecause = parseInput(pauseInputSchema, raw).reason ?? 'paused by hand';
         this.onChange();
         return 'Paused before the next step; a step that runs is finished first.';
       },
       {
-        description: 'Hold before the next step. Optional input: {"reason": "…"}.',
+        description: 'Pause before the next step. Optional input: {"reason": "…"}.',
         validator: (raw?: unknown) => {
           parseInput(pauseInputSchema, raw);
-          if (this.held !== null) throw refuse(`it is paused already (${this.held})`);
+          if (this.pausedBecause !== null) throw refuse(`it is paused already (${this.pausedBecause})`);
         },
       },
     );
@@ -43,15 +43,15 @@ export class Pausing {
       resumeUpdate,
       (raw?: unknown) => {
         parseInput(pauseInputSchema, raw);
-        this.held = null;
+        this.pausedBecause = null;
         this.onChange();
         return 'Resumed.';
       },
       {
-        description: 'Go on after a pause.',
+        description: 'Continue after a pause.',
         validator: (raw?: unknown) => {
           parseInput(pauseInputSchema, raw);
-          if (this.held === null) throw refuse('it is not paused');
+          if (this.pausedBecause === null) throw refuse('it is not paused');
         },
       },
     );

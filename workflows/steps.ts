@@ -15,45 +15,45 @@ import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import {
   AGGREGATION,
-  CERTAIN_READING,
-  CERTAIN_STEP,
   CHANGE_OF_MODELS,
   EVALUATION_HEARTBEAT,
   EVALUATION_SLACK_MS,
   LIVE_CHECK,
+  MUST_COMPLETE,
+  MUST_COMPLETE_READING,
   QUICK_STEP,
   SITE_WORK,
-  WAIT_FOR_TURN,
+  WAIT_FOR_LOCK,
 } from './limits';
 
-/** What a step of each kind is called in Temporal's UI. */
+/** Text for each activity in Temporal's UI. */
 type Summaries<Activities> = Readonly<Record<keyof Activities & string, string>>;
 
-/** Which worker takes the steps of a queue, for the message when none does. */
-interface Taker {
+/** A task queue and the worker that takes its steps, for the message when there is none. */
+interface StepQueue {
   readonly taskQueue: string;
   /** The command that starts one. */
   readonly worker: string;
 }
 
-const AT_ROUNDS: Taker = { taskQueue: ROUNDS_QUEUE, worker: 'fedloop worker rounds' };
-const AT_ANALYTICS: Taker = { taskQueue: ANALYTICS_QUEUE, worker: 'fedloop worker analytics' };
+const AT_ROUNDS: StepQueue = { taskQueue: ROUNDS_QUEUE, worker: 'fedloop worker rounds' };
+const AT_ANALYTICS: StepQueue = { taskQueue: ANALYTICS_QUEUE, worker: 'fedloop worker analytics' };
 
-function atSite(site: SiteName): Taker {
+function atSite(site: SiteName): StepQueue {
   return { taskQueue: siteQueue(site), worker: `fedloop worker site (with FEDLOOP_SITE=${site})` };
 }
 
 /**
- * Activities on one queue, each with its summary. A task that nobody takes within the schedule-to-start time-out fails the
- * workflow with a sentence that says which worker is missing.
+ * Activities on one queue, each with its summary. A task that no worker takes within the schedule-to-start time-out fails the
+ * workflow with a sentence that names the missing worker.
  */
-export function stepsAt<Activities>(
-  taker: Taker,
+function stepsAt<Activities>(
+  queue: StepQueue,
   options: ActivityOptions,
   summaries: Summaries<Activities>,
 ): ActivityInterfaceFor<Activities> {
-  const proxy = proxyActivities({ ...options, taskQueue: taker.taskQueue });
-  // Names and signatures are those of `Activities`: the proxy has a function for whatever name it is asked for.
+  const proxy = proxyActivities({ ...options, taskQueue: queue.taskQueue });
+  // Names and signatures are those of `Activities`: the proxy has a function for every name.
   return Object.fromEntries(
     Object.entries<string>(summaries).map(([name, summary]) => [
       name,
@@ -61,14 +61,14 @@ export function stepsAt<Activities>(
         try {
           return await proxy[name]?.executeWithOptions({ summary }, args);
         } catch (thrown) {
-          throw nobodyListens(thrown) ? missingWorker(taker) : thrown;
+          throw noWorkerTookIt(thrown) ? missingWorker(queue) : thrown;
         }
       },
     ]),
   ) as ActivityInterfaceFor<Activities>;
 }
 
-function nobodyListens(thrown: unknown): boolean {
+function noWorkerTookIt(thrown: unknown): boolean {
   return (
     thrown instanceof ActivityFailure &&
     thrown.cause instanceof TimeoutFailure &&
@@ -76,7 +76,7 @@ function nobodyListens(thrown: unknown): boolean {
   );
 }
 
-function missingWorker({ taskQueue, worker }: Taker): ApplicationFailure {
+function missingWorker({ taskQueue, worker }: StepQueue): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'ServerUnavailable',
     message: `no worker took a step from the task queue ${taskQueue} in time: start one with ${worker}`,
@@ -87,14 +87,14 @@ function missingWorker({ taskQueue, worker }: Taker): ApplicationFailure {
 type Quick = Pick<RoundsActivities, 'ask' | 'deployFirstVersion' | 'select' | 'refit'>;
 type Changes = Pick<RoundsActivities, 'deploy' | 'decide'>;
 
-/** Every step that a round can take. */
+/** Every step of a round. */
 export interface RoundSteps {
   readonly rounds: ActivityInterfaceFor<Quick & Changes & Pick<RoundsActivities, 'aggregate'>>;
   /** One of each, in the order of the round's sites. */
   readonly sites: readonly ({ readonly name: SiteName } & ActivityInterfaceFor<SiteActivities>)[];
-  /** Waits for live windows no longer than it is told. */
+  /** Waits for live windows, at most for the time given. */
   evaluation(windowsTimeout: string): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
-  readonly certain: ActivityInterfaceFor<
+  readonly mustComplete: ActivityInterfaceFor<
     Pick<RoundsActivities, 'withdraw'> & Pick<AnalyticsActivities, 'feedBack'>
   >;
 }
@@ -107,7 +107,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         AT_ROUNDS,
         { ...QUICK_STEP, scheduleToStartTimeout },
         {
-          ask: 'who is champion, and what the live stream says of it',
+          ask: 'the champion and its live accuracy',
           deployFirstVersion: 'deploy v0, the untrained network',
           select: 'share participants and panels over the sites',
           refit: 'refit the output layer from the sites’ sums',
@@ -149,27 +149,27 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         },
         { evaluate: 'wait for live windows, compare candidates and champion' },
       ),
-    certain: {
-      ...stepsAt<Pick<RoundsActivities, 'withdraw'>>(AT_ROUNDS, CERTAIN_STEP, {
+    mustComplete: {
+      ...stepsAt<Pick<RoundsActivities, 'withdraw'>>(AT_ROUNDS, MUST_COMPLETE, {
         withdraw: 'take the round’s candidates out of force',
       }),
-      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(AT_ANALYTICS, CERTAIN_READING, {
+      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(AT_ANALYTICS, MUST_COMPLETE_READING, {
         feedBack: 'verdict and error patterns to model-feedback and the tables',
       }),
     },
   };
 }
 
-/** Watches the round that runs, for one that waits for its turn. */
-export function turnSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'>> {
-  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(AT_ROUNDS, WAIT_FOR_TURN, {
+/** The step of a round that waits for the round lock; recorded histories name it `waitForTurn`. */
+export function lockSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'>> {
+  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(AT_ROUNDS, WAIT_FOR_LOCK, {
     waitForTurn: 'wait until the round that runs has ended',
   });
 }
 
 type EvaluationSteps = Pick<AnalyticsActivities, 'checkChampion'> & Pick<RoundsActivities, 'rollback'>;
 
-/** What the evaluation does between rounds. */
+/** The steps of the evaluation between rounds. */
 export function evaluationSteps(): ActivityInterfaceFor<EvaluationSteps> {
   return {
     ...stepsAt<Pick<AnalyticsActivities, 'checkChampion'>>(AT_ANALYTICS, LIVE_CHECK, {

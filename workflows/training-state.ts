@@ -4,7 +4,7 @@ import {
   type FederatedTrainingResult,
 } from '../core/contracts/rounds';
 
-/** What a training run remembers over all of its rounds; small, for it goes along when the run continues as new. */
+/** The state of a training run over all of its rounds; small, because it goes along when the run continues as new. */
 export interface TrainingState {
   readonly rounds: number;
   /** Gain of each of the latest rounds: the paired change of a promoted version, 0 of any other. */
@@ -18,7 +18,7 @@ export const startOfTraining: TrainingState = {
   last: { champion: null, accuracy: null },
 };
 
-/** Gains are kept so far back; a plateau asked for later, or a longer one, can look at these. */
+/** Latest gains that are kept: a longer plateau that is set later looks back on these. */
 const GAINS_KEPT = 1_000;
 
 export function withRound(
@@ -36,7 +36,7 @@ export function withRound(
 }
 
 /**
- * Whether training is over, and why. The plateau goes by changes paired on the same device-windows: raw accuracy follows the
+ * Why training is over; null while it is not. The plateau goes by changes paired on the same device-windows: raw accuracy follows the
  * weather, and would stop training on a storm.
  */
 export function reasonToStop(

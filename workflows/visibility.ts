@@ -8,7 +8,7 @@ const VERSION = defineSearchAttributeKey(SEARCH_ATTRIBUTES.version.name, SEARCH_
 const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage.name, SEARCH_ATTRIBUTES.stage.type);
 const ACCURACY = defineSearchAttributeKey(SEARCH_ATTRIBUTES.accuracy.name, SEARCH_ATTRIBUTES.accuracy.type);
 
-/** What Temporal's list of workflows shows of a round, where the namespace knows the attributes. */
+/** A round in Temporal's list of workflows, where the namespace knows the search attributes. */
 export interface Visibility {
   candidate(version: VersionId): void;
   decided(version: VersionId, decision: Decision, accuracy: number): void;
@@ -34,7 +34,7 @@ export function visibility(searchAttributes: boolean): Visibility {
   };
 }
 
-/** Beside the attributes, and in any namespace: how a round ended, readable without its history. */
+/** The round's outcome as the workflow's memo: readable without its history, in any namespace. */
 export function rememberResult({
   round,
   version,

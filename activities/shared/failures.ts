@@ -5,8 +5,8 @@ import { FedloopError, messageWithHint } from '../../core/contracts/errors';
 type Activity = (...args: never[]) => Promise<unknown>;
 
 /**
- * Hand every FedloopError to Temporal under its code, so that retry policies and callers can tell them apart; whatever
- * else is thrown stays a failure that is tried again. One that a cancellation has called off is cancelled.
+ * Give every FedloopError to Temporal under its code, so that retry policies and callers can tell them apart; any other error stays
+ * a failure that is tried again. An activity that was interrupted by its cancellation ends as cancelled.
  */
 export function withFailureCodes<Activities extends { readonly [Name in keyof Activities]: Activity }>(
   activities: Activities,
@@ -19,8 +19,8 @@ export function withFailureCodes<Activities extends { readonly [Name in keyof Ac
           return await activity(...args);
         } catch (thrown) {
           if (!(thrown instanceof FedloopError)) throw thrown;
-          // Work that was called off says so in Temporal's own words: a worker that stops then hands its step on to another, where a
-          // failure would end the whole round.
+          // A worker that stops cancels its activities. Reported as cancelled, the step goes to another worker; reported as failed, it
+          // would end the round.
           if (thrown.code === 'Interrupted' && Context.current().cancellationSignal.aborted)
             return Context.current().cancelled;
           throw ApplicationFailure.create({

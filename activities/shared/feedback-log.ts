@@ -5,9 +5,9 @@ import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
 import { parseJson } from '../../core/contracts/validation';
 
-/** What `model-feedback` says, as the aggregator and the trainers read it. */
+/** `model-feedback` as the aggregator and the trainers read it. */
 export interface FeedbackLog {
-  /** Everything said up to now, of one version: the verdict of its latest round, else its latest window. */
+  /** The latest feedback on a version as of now: the verdict of its latest round, else its latest window. */
   latest(version: VersionId): Promise<Feedback | null>;
   /** Verdicts of rounds, oldest first. */
   roundVerdicts(): Promise<readonly Feedback[]>;
@@ -23,15 +23,15 @@ export async function openFeedbackLog(kafka: Kafka, log: Logger): Promise<Feedba
     from: 'start',
     onRecords(records) {
       for (const { value, offset } of records) {
-        const message = feedbackMessageSchema.safeParse(parseJson(value));
+        const message = feedbackMessageSchema.safeParse(value === null ? undefined : parseJson(value));
         if (!message.success) {
           log.warn({ offset }, 'passed over a message of model-feedback');
         } else if (message.data.type === 'feedback') {
-          const said = message.data;
-          if (said.scope === 'window') latestWindow.set(said.model_version, said);
+          const feedback = message.data;
+          if (feedback.scope === 'window') latestWindow.set(feedback.model_version, feedback);
           else {
-            latestRound.set(said.model_version, said);
-            verdicts.push(said);
+            latestRound.set(feedback.model_version, feedback);
+            verdicts.push(feedback);
           }
         }
       }

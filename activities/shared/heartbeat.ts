@@ -1,17 +1,17 @@
 import { Context } from '@temporalio/activity';
 import { type z } from 'zod';
 
-/** What an earlier try of this activity said in its last heartbeat; undefined on the first try, or when it said something else. */
+/** Details of the last heartbeat of an earlier attempt at this activity; undefined on the first attempt, or when they do not fit. */
 export function heartbeatProgress<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> | undefined {
   return schema.safeParse(Context.current().info.heartbeatDetails).data;
 }
 
-/** Well within the heartbeat time-outs of workflows/limits.ts, so that one that is late costs nothing. */
+/** Well within the heartbeat time-outs of workflows/limits.ts, so that a late heartbeat costs nothing. */
 export const HEARTBEAT_MS = 5_000;
 
 /**
- * Say "still alive" on a timer while `work` runs, however long one piece of it takes.
- * @param progress what a retry goes on from; left out: nothing.
+ * Heartbeat on a timer while `work` runs, however long one piece of it takes.
+ * @param progress details of each heartbeat, which a retry starts from; left out: none.
  */
 export async function withHeartbeat<Result>(
   everyMillis: number,

@@ -4,7 +4,7 @@ import { type Lineage } from '../../core/contracts/deployments';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 
-/** Folder under the models folder that always holds the champion. */
+/** Folder under the models folder that always has the champion. */
 const LATEST = 'latest_model';
 
 /**
@@ -37,7 +37,7 @@ export async function publishLatestModel(
   await rename(next, join(folder, LATEST));
 }
 
-/** A version that serves again has its files there already, and somebody may be reading them. */
+/** A version that serves again has its files there already, and a program may be reading them. */
 async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, content);

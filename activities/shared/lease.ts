@@ -1,37 +1,38 @@
-/** What a stream worker knows of its lease: shared by the activity that holds it and the process that seeks it. */
+/** The state of a stream worker's lease: shared by the activity that holds it and the process that asks for it. */
 export class Lease {
-  private held = 0;
-  private resting = false;
-  private leave: () => void = () => undefined;
+  private holders = 0;
+  private drained = false;
+  private resolveLeaving: () => void = () => undefined;
   /** Resolves when the process is about to end. */
   readonly leaving = new Promise<void>((resolve) => {
-    this.leave = resolve;
+    this.resolveLeaving = resolve;
   });
 
-  /** Two may overlap for a moment: the old run of a workflow that has continued as new does not take its lease along. */
+  /** Two activities may hold it for a short time: after a workflow continued as new, its old run's lease ends by itself. */
   get isHeld(): boolean {
-    return this.held > 0;
+    return this.holders > 0;
   }
 
-  /** A person has stopped the evaluation: it must not be started again by this process. */
+  /** A person has stopped the evaluation: this process must not start it again. */
   get wasDrained(): boolean {
-    return this.resting;
+    return this.drained;
   }
 
   begin(): void {
-    this.held += 1;
-    this.resting = false;
+    this.holders += 1;
+    this.drained = false;
   }
 
   end(): void {
-    this.held -= 1;
+    this.holders -= 1;
   }
 
-  drained(): void {
-    this.resting = true;
+  markDrained(): void {
+    this.drained = true;
   }
 
-  giveUp(): void {
-    this.leave();
+  /** The process is about to end: the activity that holds the lease returns. */
+  leave(): void {
+    this.resolveLeaving();
   }
 }

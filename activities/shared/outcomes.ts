@@ -9,7 +9,7 @@ import { type Producer } from '../../core/platform/kafka';
 /** Devices in one message: about 100 bytes each, well below a record's limit. */
 const DEVICES_PER_MESSAGE = 2_000;
 
-/** Say which updates did not pass the checks, and why; a failed round says it too. */
+/** Publish which updates did not pass the checks, and why; also for a round that fails. */
 export async function publishLeftOut(
   producer: Producer,
   { round, attempt }: RoundRef,
@@ -22,7 +22,7 @@ export async function publishLeftOut(
     known.copies += 1;
     kinds.set(key, known);
   }
-  const messages = portions([...kinds.values()]).map((part): LeftOutMessage => ({
+  await sendPortions(producer, [...kinds.values()], (part): LeftOutMessage => ({
     type: 'left-out',
     round,
     attempt,
@@ -31,13 +31,6 @@ export async function publishLeftOut(
     reason: part.map(({ reason }) => reason),
     copies: part.map(({ copies }) => copies),
   }));
-  await producer.send(
-    TOPICS.updates.name,
-    messages.map((message, index) => ({
-      key: updateKey('left-out', round, index),
-      value: JSON.stringify(message),
-    })),
-  );
 }
 
 export interface Outcomes {
@@ -50,13 +43,13 @@ export interface Outcomes {
   readonly proposals: readonly Proposal[];
 }
 
-/** Say what became of each device: its real accuracy, its share, or why it has none. */
+/** Publish the outcome of each device: its real accuracy, its share, or why it has none. */
 export async function publishOutcomes(
   producer: Producer,
   { round, attempt }: RoundRef,
   { version, updates, real, leftOut, proposals }: Outcomes,
 ): Promise<void> {
-  // With two candidates the one that cannot leave anybody out tells the weights; the other's reasons stand beside them.
+  // Of two candidates the responsive one, which leaves no update out, gives the weights; the steady one's reasons stand beside them.
   const weighing = proposals.find(({ role }) => role === 'responsive') ?? proposals[0];
   const choosing = proposals.find(({ role }) => role === 'steady') ?? proposals[0];
   const good = new Set(updates.map(({ deviceId }) => deviceId));
@@ -82,7 +75,7 @@ export async function publishOutcomes(
         leftOut: reason,
       })),
   ];
-  const messages = portions(rows).map((part): OutcomeMessage => ({
+  await sendPortions(producer, rows, (part): OutcomeMessage => ({
     type: 'outcome',
     round,
     attempt,
@@ -95,17 +88,22 @@ export async function publishOutcomes(
     weight: part.map(({ weight }) => weight),
     left_out: part.map((row) => row.leftOut),
   }));
-  await producer.send(
-    TOPICS.updates.name,
-    messages.map((message, index) => ({
-      key: updateKey('outcome', round, index),
-      value: JSON.stringify(message),
-    })),
-  );
 }
 
-function portions<Row>(rows: readonly Row[]): Row[][] {
-  return Array.from({ length: Math.ceil(rows.length / DEVICES_PER_MESSAGE) }, (_, index) =>
-    rows.slice(index * DEVICES_PER_MESSAGE, (index + 1) * DEVICES_PER_MESSAGE),
+/** Send rows to `model-updates`, in messages of at most 2,000. */
+async function sendPortions<Row>(
+  producer: Producer,
+  rows: readonly Row[],
+  messageOf: (part: readonly Row[]) => LeftOutMessage | OutcomeMessage,
+): Promise<void> {
+  const portions = Array.from({ length: Math.ceil(rows.length / DEVICES_PER_MESSAGE) }, (_, index) =>
+    messageOf(rows.slice(index * DEVICES_PER_MESSAGE, (index + 1) * DEVICES_PER_MESSAGE)),
+  );
+  await producer.send(
+    TOPICS.updates.name,
+    portions.map((message, index) => ({
+      key: updateKey(message.type, message.round, index),
+      value: JSON.stringify(message),
+    })),
   );
 }

@@ -7,18 +7,18 @@ import { type FlatWeights } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { type Producer } from '../../core/platform/kafka';
 
-/** Proposals of a round by name: what a strategy made, and what the panels may make of it. */
+/** Names of a round's proposals: those that the strategy made, and their refits. */
 export const PROPOSALS = {
   steady: 'steady',
   responsive: 'responsive',
   /** The same with their output layers refitted from the sites' sums. */
   steadyRefitted: 'steady-refitted',
   responsiveRefitted: 'responsive-refitted',
-  /** The one proposal of a strategy that makes but one. */
+  /** The proposal of a strategy that makes only one. */
   sole: 'sole',
 } as const;
 
-/** Which proposals are refitted, by whose part, from which windows, into what. */
+/** Which proposals are refitted, with which part of the loop, from how many windows, and the refit's name. */
 export const REFITS = [
   {
     part: 'steadyRefit',
@@ -39,7 +39,7 @@ export const REFITS = [
   readonly windows: number;
 }[];
 
-/** Publish a proposal's weights under its name, so that later steps can refer to it; of a refit with the share of its step. */
+/** Publish a proposal's weights under its name, so that later steps can refer to it; a refit with the share of its step. */
 export async function publishProposal(
   producer: Producer,
   { round, attempt }: RoundRef,

@@ -4,12 +4,22 @@ import {
   type Stage,
   type StageMessage,
 } from '../../core/contracts/deployments';
+import { FedloopError } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
 import { FEDLOOP } from '../../core/contracts/live-checks';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
-import { logDeployment, type Deployments } from '../../core/model/deployments';
+import { logDeployment, type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
+
+/** @throws FedloopError `NotFound` for a version that is not in `model-deployments`. */
+export function deployedVersion(deployments: Pick<Deployments, 'find'>, version: VersionId): DeployedVersion {
+  const known = deployments.find(version);
+  if (known !== undefined) return known;
+  throw new FedloopError('NotFound', `there is no version ${version}`, {
+    hint: '`fedloop models list` names them.',
+  });
+}
 
 /** How long a process waits to read back what it has just written; the log is followed within tens of milliseconds. */
 const READ_BACK_TIMEOUT_MS = 30_000;
@@ -24,7 +34,7 @@ export interface StageChange {
 }
 
 /**
- * Write models and stages to `model-deployments`, and return once this process's own view shows them. Writing the same again
+ * Write models and stages to `model-deployments`, and return once this process itself has read them back. Writing the same again
  * (a retry) changes nothing: the topic is compacted by version.
  */
 export async function deployModels(

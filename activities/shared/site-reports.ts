@@ -3,7 +3,7 @@ import { TOPICS } from '../../core/contracts/topics';
 import { updateKey } from '../../core/contracts/updates';
 import { type Producer } from '../../core/platform/kafka';
 
-/** Send what a site has to tell to `model-updates`, where the aggregator and the other sites read it. */
+/** Publish a site's reports to `model-updates`, where the aggregator and the other sites read them. */
 export async function publishReports(producer: Producer, reports: readonly SiteReport[]): Promise<void> {
   await producer.send(
     TOPICS.updates.name,

@@ -10,18 +10,18 @@ import { type Logger } from '../../core/platform/log';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
 import { parseJson } from '../../core/contracts/validation';
 
-/** What a site knows of its devices: their last windows, and the group each must not share with a panel. */
+/** What a site knows of its devices: their last windows, and the cluster of each. */
 export interface SiteStore {
   readonly ring: WindowRing;
   devices(): readonly SelectableDevice[];
-  /** Whether a group can stretch over several sites: then `select` must see it. */
-  readonly groupsAreShared: boolean;
+  /** Whether a cluster can have devices at several sites: then `select` must see it. */
+  readonly clustersAreShared: boolean;
   /** Everything the stream worker had written when this was called is in the ring. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The past from `processed/`, then every window that the stream worker closes. The first write of a window wins. */
+/** History from `processed/`, then every window that the stream worker closes. The first write of a window wins. */
 export async function openSiteStore(options: {
   readonly env: Environment;
   readonly kafka: Kafka;
@@ -39,10 +39,10 @@ export async function openSiteStore(options: {
       if (belongs(deviceId)) ring.put(deviceId, windowStart, target, covariates);
     }
   }
-  const slots = await readDeviceSlots(env.FEDLOOP_PROCESSED);
+  const clusters = await readDeviceSlots(env.FEDLOOP_PROCESSED);
   log.info(
-    { devices: ring.size, slots: new Set(slots.values()).size },
-    'the past of the site’s devices is read',
+    { devices: ring.size, clusters: new Set(clusters.values()).size },
+    'the history of the site’s devices is read',
   );
 
   const remember = rememberBlocks(ring, belongs, log);
@@ -56,8 +56,9 @@ export async function openSiteStore(options: {
   await tail.caughtUp;
   return {
     ring,
-    groupsAreShared: slots.size > 0,
-    devices: () => ring.devices().map((deviceId) => ({ deviceId, group: slots.get(deviceId) ?? deviceId })),
+    clustersAreShared: clusters.size > 0,
+    devices: () =>
+      ring.devices().map((deviceId) => ({ deviceId, cluster: clusters.get(deviceId) ?? deviceId })),
     sync: () => tail.sync(),
     close: () => tail.close(),
   };
@@ -73,7 +74,7 @@ function rememberBlocks(
   return ({ partition, offset, value }) => {
     const block = schema.safeParse(parseJson(value));
     if (!block.success) {
-      // Fences of a new owner have no rows and are not for us.
+      // The fence of a partition's new owner has no rows.
       log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
       return;
     }

@@ -4,7 +4,7 @@ import { type RoundPlan, type SitePlan } from '../../core/contracts/steps';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/training/samples';
 import {
-  groupsOfFleet,
+  clustersOfFleet,
   planRound,
   type Panel,
   type RoundPlan as Roles,
@@ -14,6 +14,7 @@ import { type DeployedVersion, type Deployments } from '../../core/model/deploym
 import { networkShape, type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
 import { type FeedbackLog } from './feedback-log';
+import { deployedVersion } from './registry';
 import { type SiteStore } from './site-store';
 import { type UpdateInbox } from './update-inbox';
 
@@ -28,14 +29,14 @@ export interface SiteDependencies {
   readonly store: SiteStore;
 }
 
-/** What the steps of one site have in common: its plan of the round that runs, and a predictor that is made once. */
+/** What the steps of one site share: its plan of the running round, and a predictor that is made once. */
 export class Site {
   private planned: { readonly attempt: string; readonly roles: Roles } | undefined;
   private predictor: Promise<ModelsOnSamples> | undefined;
 
   constructor(readonly dependencies: SiteDependencies) {}
 
-  /** Who of this site trains and who judges; the same at every step of a round, also when devices come in the meantime. */
+  /** Which devices of this site train and which judge; the same at every step of a round, also when new devices arrive. */
   async planOf(round: SitePlan): Promise<Roles> {
     if (this.planned?.attempt !== round.attempt)
       this.planned = { attempt: round.attempt, roles: await this.assignRoles(round) };
@@ -46,24 +47,21 @@ export class Site {
     const { site, store, inbox } = this.dependencies;
     if (round.quota === null)
       throw new FedloopError('InvalidInput', `sites: round ${round.round} has no share for ${site}`);
-    const groups = round.fleet === null ? null : groupsOfFleet(await inbox.descriptions(round));
+    const clusters = round.fleet === null ? null : clustersOfFleet(await inbox.descriptions(round));
     return planRound({
       seed: round.seed,
       round: round.round,
       devices: store.devices(),
       participants: round.quota.participants,
       panelDevices: round.quota.panelDevices,
-      ...(round.fleet === null || groups === null
+      ...(round.fleet === null || clusters === null
         ? {}
-        : { fleet: { groups, participants: round.fleet.participants } }),
+        : { fleet: { clusters, participants: round.fleet.participants } }),
     });
   }
 
   champion(round: RoundPlan): DeployedVersion {
-    const champion = this.dependencies.deployments.find(round.champion);
-    if (champion === undefined)
-      throw new FedloopError('NotFound', `the champion ${round.champion} is not in model-deployments`);
-    return champion;
+    return deployedVersion(this.dependencies.deployments, round.champion);
   }
 
   /** A panel's samples over the last 24 closed windows, or the last 6. */

@@ -1,10 +1,6 @@
-import { type z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
 import {
-  panelScoreSchema,
-  panelSumsSchema,
-  siteDescriptionSchema,
   type PanelScore,
   type PanelSums,
   type SiteDescription,
@@ -12,58 +8,22 @@ import {
 } from '../../core/contracts/site-reports';
 import { type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
-import {
-  candidateHeaderSchema,
-  scoreMessageSchema,
-  selectionMessageSchema,
-  updateHeaderSchema,
-  type ScoreMessage,
-  type SelectionMessage,
-  type UpdateHeader,
-} from '../../core/contracts/updates';
-import { decodeFrame } from '../../core/platform/frames';
-import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
+import { type ScoreMessage } from '../../core/contracts/updates';
+import { type ReceivedChunk } from '../../core/federation/aggregation/update-checks';
+import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
+import { MessagesByAttempt, type AttemptMessages } from './attempt-messages';
 
-/** A chunk of local updates as it came in: `deltas` is [devices, parameters]. */
-export interface UpdateChunk {
-  readonly header: UpdateHeader;
-  readonly deltas: Float32Array;
-}
-
-interface AttemptMessages {
-  readonly selected: Map<SiteName, Set<string>>;
-  readonly updates: UpdateChunk[];
-  /** What came while this attempt ran and is of another one, or of none that can be told. */
-  readonly strays: Stray[];
-  readonly scores: ScoreMessage[];
-  readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
-  /** By key: a retry says the same again. */
-  readonly reports: Map<string, SiteReport>;
-}
-
-/** An update that nobody waits for; its weights are not kept, so that a sender gone astray costs little. */
-type Stray =
-  | UpdateChunk
-  /** Its key, where it could not be read. */
-  | string;
-
-/** Strays of one attempt that are counted: a flood of them must not fill the memory. */
-const STRAYS_KEPT = 1_000;
-
-/** Attempts whose messages are kept: the running one, and one that may still be finishing. */
-const ATTEMPTS_KEPT = 2;
-
-/** What `model-updates` has brought for the rounds of late; one per process. */
+/** The messages of `model-updates` of the latest rounds; one per process. */
 export interface UpdateInbox {
   /**
    * Updates that came while an attempt ran, once everything up to the offset has been read: its own, and those of other
    * attempts or rounds without their weights.
    */
-  updates(ref: RoundRef, last: number): Promise<readonly UpdateChunk[]>;
+  updates(ref: RoundRef, last: number): Promise<readonly ReceivedChunk[]>;
   /** Keys of the updates that came meanwhile and could not be read. */
   unreadable(ref: RoundRef, last: number): Promise<readonly string[]>;
-  /** Whom each site chose, as far as the updates asked for have been read. */
+  /** The devices that each site chose, as far as the updates asked for have been read. */
   selected(ref: RoundRef): ReadonlyMap<SiteName, ReadonlySet<string>>;
   scores(ref: RoundRef, last: number): Promise<readonly ScoreMessage[]>;
   /** @throws FedloopError `NotFound` when the proposal was never published. */
@@ -78,153 +38,54 @@ export interface UpdateInbox {
 }
 
 export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<UpdateInbox> {
-  const attempts = new Map<string, AttemptMessages>();
-  /** Rounds never overlap: the attempt that began last is the one that runs. */
-  let running: { readonly attempt: string; readonly messages: AttemptMessages } | undefined;
-  const of = (attempt: string): AttemptMessages => {
-    const known = attempts.get(attempt);
-    if (known !== undefined) return known;
-    const made: AttemptMessages = {
-      selected: new Map(),
-      updates: [],
-      strays: [],
-      scores: [],
-      proposals: new Map(),
-      reports: new Map(),
-    };
-    attempts.set(attempt, made);
-    const oldest = attempts.keys().next();
-    if (attempts.size > ATTEMPTS_KEPT && oldest.done !== true) attempts.delete(oldest.value);
-    return made;
-  };
-  const remember = (stray: Stray): void => {
-    if (running !== undefined && running.messages.strays.length < STRAYS_KEPT)
-      running.messages.strays.push(stray);
-  };
-  const straysOf = async (ref: RoundRef, last: number): Promise<readonly Stray[]> => {
-    await readTo(tail, last);
-    return of(ref.attempt).strays;
-  };
+  const messages = new MessagesByAttempt();
   const tail = await kafka.tail({
     topic: TOPICS.updates.name,
     from: 'start',
     onRecords(records) {
       for (const record of records) {
-        const { offset } = record;
         try {
-          const filed = file(record, of);
-          if (filed?.type === 'selection') running = { attempt: filed.attempt, messages: of(filed.attempt) };
-          if (filed?.type === 'update' && filed.attempt !== running?.attempt)
-            remember({ header: filed, deltas: new Float32Array() });
+          messages.file(record);
         } catch (cause) {
-          log.warn({ offset, err: cause }, 'passed over a message of model-updates');
-          if (kindOf(record) === 'update') remember(keyOf(record));
+          log.warn({ offset: record.offset, err: cause }, 'passed over a message of model-updates');
         }
       }
     },
   });
-  const reports = async (ref: RoundRef): Promise<readonly SiteReport[]> => {
+  /** Messages of the attempt, once everything up to the offset `last` has been read. */
+  const upTo = async ({ attempt }: RoundRef, last: number): Promise<AttemptMessages> => {
+    if (last >= 0) await tail.reached(0, last);
+    return messages.of(attempt);
+  };
+  const reports = async ({ attempt }: RoundRef): Promise<readonly SiteReport[]> => {
     await tail.sync();
-    // Sums of floating-point numbers depend on the order: it must not be the order in which sites happened to be done.
-    return [...of(ref.attempt).reports]
+    // Sums of floating-point numbers depend on their order, which must not be the order in which sites finished.
+    return [...messages.of(attempt).reports]
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, report]) => report);
   };
   return {
     async updates(ref, last) {
-      const strays = await straysOf(ref, last);
-      return [...of(ref.attempt).updates, ...strays.filter((stray) => typeof stray !== 'string')];
+      const { updates, unmatched } = await upTo(ref, last);
+      return [...updates, ...unmatched.filter((update) => typeof update !== 'string')];
     },
-    async unreadable(ref, last) {
-      return (await straysOf(ref, last)).filter((stray) => typeof stray === 'string');
-    },
-    selected: (ref) => of(ref.attempt).selected,
-    async scores(ref, last) {
-      await readTo(tail, last);
-      return of(ref.attempt).scores;
-    },
-    async proposal(ref, name) {
-      const known = (): Float32Array | undefined => of(ref.attempt).proposals.get(name)?.weights;
-      // One that is there already needs no look at the broker: whoever makes a proposal again makes the same.
+    unreadable: async (ref, last) =>
+      (await upTo(ref, last)).unmatched.filter((update) => typeof update === 'string'),
+    selected: ({ attempt }) => messages.of(attempt).selected,
+    scores: async (ref, last) => (await upTo(ref, last)).scores,
+    async proposal({ attempt, round }, name) {
+      const known = (): Float32Array | undefined => messages.of(attempt).proposals.get(name)?.weights;
+      // A retry publishes the same proposal again, so the first one read is as good as the latest.
       if (known() === undefined) await tail.sync();
       const proposal = known();
       if (proposal === undefined)
-        throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
+        throw new FedloopError('NotFound', `round ${round} has no proposal named "${name}"`);
       return proposal;
     },
-    refitShare: (ref, name) => of(ref.attempt).proposals.get(name)?.refitShare ?? null,
+    refitShare: ({ attempt }, name) => messages.of(attempt).proposals.get(name)?.refitShare ?? null,
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
     close: () => tail.close(),
   };
-}
-
-async function readTo(tail: Tail, last: number): Promise<void> {
-  if (last >= 0) await tail.reached(0, last);
-}
-
-function keyOf(record: IncomingRecord): string {
-  return record.key?.toString('utf8') ?? '';
-}
-
-function kindOf(record: IncomingRecord): string {
-  return keyOf(record).split('/')[0] ?? '';
-}
-
-/** @returns the message where it says who runs or who sends. */
-function file(
-  record: IncomingRecord,
-  of: (attempt: string) => AttemptMessages,
-): UpdateHeader | SelectionMessage | undefined {
-  if (record.value === null) return undefined;
-  switch (kindOf(record)) {
-    case 'update': {
-      const { header, numbers } = decodeFrame(record.value);
-      const known = updateHeaderSchema.parse(header);
-      of(known.attempt).updates.push({ header: known, deltas: numbers });
-      return known;
-    }
-    case 'candidate': {
-      const { header, numbers } = decodeFrame(record.value);
-      const known = candidateHeaderSchema.parse(header);
-      of(known.attempt).proposals.set(known.name, { weights: numbers, refitShare: known.refit_share });
-      return undefined;
-    }
-    case 'selection': {
-      const message = selectionMessageSchema.parse(JSON.parse(record.value.toString('utf8')));
-      const { selected } = of(message.attempt);
-      selected.set(message.site, new Set([...(selected.get(message.site) ?? []), ...message.device_id]));
-      return message;
-    }
-    case 'score': {
-      const score = scoreMessageSchema.parse(JSON.parse(record.value.toString('utf8')));
-      of(score.attempt).scores.push(score);
-      return undefined;
-    }
-    case 'site':
-      keep(record, siteDescriptionSchema, of);
-      return undefined;
-    case 'refit-sums':
-      keep(record, panelSumsSchema, of);
-      return undefined;
-    case 'panel-score':
-      keep(record, panelScoreSchema, of);
-      return undefined;
-    default:
-      // Outcomes are the warehouse's; other keys are not ours.
-      return undefined;
-  }
-}
-
-/** The first report under a key counts: whoever has read on must not see another than whoever read before. */
-function keep(
-  record: IncomingRecord,
-  schema: z.ZodType<SiteReport>,
-  of: (attempt: string) => AttemptMessages,
-): void {
-  const report = schema.parse(JSON.parse(record.value?.toString('utf8') ?? ''));
-  const { reports } = of(report.attempt);
-  const key = keyOf(record);
-  if (!reports.has(key)) reports.set(key, report);
 }

@@ -8,8 +8,8 @@ import { refitOutputLayer } from '../../core/federation/panels/refit';
 import { recentSamples, type Samples } from '../../core/federation/training/samples';
 import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
 import { type ServerState } from '../../core/federation/strategies/server-state';
-import { settleRound, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
-import { settingsFor, strategyByName } from '../../core/federation/strategies';
+import { chooseCandidates, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
+import { strategyByName } from '../../core/federation/strategies';
 import {
   type LocalUpdate,
   type Proposal,
@@ -25,7 +25,7 @@ import { type Score } from './score';
 import { type PlayOptions } from './play-options';
 import { type World } from './world';
 
-/** What an attacker says of its own model. */
+/** The accuracy that an attacker claims of its own model. */
 const ATTACKERS_CLAIM = 0.99;
 
 export interface Candidates {
@@ -66,9 +66,7 @@ export async function makeCandidates(
     closed,
     contender.shuffled ? seededRandom(seed, 'shuffled', round) : null,
   );
-  const real = strategy.needsRealAccuracy
-    ? await realAccuracy(engine, champion, updates, panels.scoring)
-    : null;
+  const real = parts.realWeights ? await realAccuracy(engine, champion, updates, panels.scoring) : null;
   const { proposals, state } = aggregateRound({
     strategy,
     strategySettings: contender.strategySettings,
@@ -95,7 +93,7 @@ export async function makeCandidates(
   const judge = judgeOf(engine, champion, panels);
   const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong, LONG_WINDOWS) : null;
   const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent, RECENT_WINDOWS) : null;
-  const settled = settleRound({
+  const chosen = chooseCandidates({
     parts,
     steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },
     responsive: {
@@ -105,11 +103,11 @@ export async function makeCandidates(
     evidence: soFar.evidence,
   });
   return {
-    steady: settled.steady === 'refitted' ? (steadyRefit ?? steady) : steady,
+    steady: chosen.steady === 'refitted' ? (steadyRefit ?? steady) : steady,
     responsive: { proposal: responsive, refitted: responsiveRefit ?? responsive, champion }[
-      settled.responsive
+      chosen.responsive
     ],
-    elected: settled.elected,
+    elected: chosen.elected,
     hasRoles: true,
     state,
   };
@@ -138,15 +136,15 @@ async function trainLocals(
   { round, closed, champion, score }: RoundSoFar,
 ): Promise<LocalUpdate[]> {
   const feedback = feedbackOf(score, closed, windowsPerRound);
-  const { edgeWidth } =
-    typeof contender.edgeWidth === 'number'
-      ? { edgeWidth: contender.parts.edgeWeights ? contender.edgeWidth : null }
+  const { boundaryWidth } =
+    typeof contender.boundaryWidth === 'number'
+      ? { boundaryWidth: contender.parts.boundaryWeighting ? contender.boundaryWidth : null }
       : effectsOfFeedback(feedback, contender.parts);
   const strategy = strategyByName(contender.strategy);
-  const trainer = await engine.trainer(strategy.proximal(settingsFor(strategy, contender.strategySettings)));
+  const trainer = await engine.trainer(strategy.proximal(contender.strategySettings));
   const { devices, deltas } = await trainer.trainRows(world.trainingRows(plan.participants, closed - 1), {
     base: champion,
-    edgeWidth,
+    boundaryWidth,
     random: seededRandom(seed, 'local-training', round),
   });
   const factors = new Map(world.devices.map(({ deviceId, updateFactor }) => [deviceId, updateFactor]));
@@ -167,7 +165,7 @@ async function trainLocals(
 interface PanelSamples {
   /** Panel A, a day: local models are scored on it. */
   readonly scoring: Samples;
-  /** Everyone off panels B and C, a day and the freshest windows: output layers are refitted on them. */
+  /** Devices off panels B and C, over a day and over the freshest windows: output layers are refitted on them. */
   readonly refitLong: Samples;
   readonly refitRecent: Samples;
   /** Panels' freshest windows. */

@@ -9,7 +9,7 @@ import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-opti
 import { count, emptyScore, serve, type Played } from './score';
 import { type World } from './world';
 
-/** Steps of one run of the trainer; their rows are drawn anew for each. */
+/** Steps of one run of the trainer; each run draws its rows again. */
 const STEPS_A_DRAW = 50;
 const BATCH = 64;
 /** Learning rates, each with its part of the steps. */
@@ -28,8 +28,8 @@ export const CENTRAL_ABOUT =
   'one model trained on the pooled readings of 400 devices (all, after a change), told when the change came, with the same latency';
 
 /**
- * The bound: all readings in one place, and somebody who knows when the fleet changed. Trained before round 1, again every four rounds,
- * and after a change every round on what came after it.
+ * The bound: all readings in one place, and the time of the fleet's change known. Trained before round 1, again every four rounds,
+ * and after a change every round on the windows after it.
  */
 export async function playCentral(world: World, engine: Engine, options: PlayOptions): Promise<Played> {
   const { rounds, windowsPerRound, seed } = options;

@@ -1,7 +1,7 @@
 import * as echarts from 'echarts';
 import { type Line, type Opponent } from './lines';
 
-/** Apart by brightness as well as by hue, so that the chart can be read in grey and by everybody. */
+/** Different in brightness as well as in hue, so that the chart can be read in grey and by colour-blind people. */
 const COLOURS = ['#8d99ae', '#edae49', '#1b6ca8', '#d1495b', '#00798c', '#5f4b8b'];
 const WIDTH = 980;
 const ROW = 58;

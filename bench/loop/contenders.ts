@@ -1,14 +1,15 @@
-import { partsFor, STRATEGY_NAMES, type LoopParts, type StrategyName } from '../../core/contracts/rounds';
+import { partsFor, type LoopParts } from '../../core/contracts/rounds';
+import { STRATEGY_NAMES, type StrategyName } from '../../core/contracts/strategies';
 
-/** Someone who runs the rounds: a strategy with published settings. */
+/** One way to run the rounds: a strategy with published settings. */
 export interface Contender {
   readonly name: string;
   readonly about: string;
   readonly strategy: StrategyName;
   readonly strategySettings: Readonly<Record<string, number>>;
   readonly parts: LoopParts;
-  /** `feedback`: edge weights are as wide as the champion's live error. A number: that width always, for loops without feedback. */
-  readonly edgeWidth: 'feedback' | number;
+  /** `feedback`: boundary weighting are as wide as the champion's live error. A number: that width always, for loops without feedback. */
+  readonly boundaryWidth: 'feedback' | number;
   /** Panels' actual values are dealt to the wrong samples: the same machinery without information. */
   readonly shuffled: boolean;
   /** Whether the window in shadow can stop a candidate. */
@@ -21,7 +22,7 @@ const openLoop: Contender = {
   strategy: 'open-loop',
   strategySettings: {},
   parts: partsFor('open-loop', {}),
-  edgeWidth: 'feedback',
+  boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: false,
 };
@@ -32,14 +33,14 @@ const closedLoop: Contender = {
   strategy: 'closed-loop',
   strategySettings: {},
   parts: partsFor('closed-loop', {}),
-  edgeWidth: 'feedback',
+  boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: true,
 };
 
-/** What can be left out of the closed loop, and what then holds. */
+/** Parts that can be left out of the closed loop, and the effect. */
 const PARTS = {
-  edgeWeights: 'all training samples count alike',
+  boundaryWeighting: 'all training samples count alike',
   clipping: 'updates are taken as long as they are',
   realWeights: 'the responsive candidate believes self-reports, the steady one everybody',
   steadyRefit: 'the steady output layer stays as averaged',
@@ -50,7 +51,7 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS).filter((name): name is Part => name in PARTS);
 
-/** The closed loop without some of its parts. Several at once show what parts are worth that stand in for one another. */
+/** The closed loop without some of its parts. Leaving out several shows the effect of parts that stand in for one another. */
 function without(...parts: readonly Part[]): Contender {
   const off = Object.fromEntries(parts.filter((part) => part !== 'liveGate').map((part) => [part, false]));
   return {
@@ -62,17 +63,17 @@ function without(...parts: readonly Part[]): Contender {
   };
 }
 
-/** The opponent first; everybody is compared with it on the same fleets, seeds and rounds. */
+/** The opponent first; all others are compared with it on the same fleets, seeds and rounds. */
 export const CONTENDERS: readonly Contender[] = [
   openLoop,
   {
     ...openLoop,
     name: 'open-loop tuned',
     about:
-      'the best fixed settings without feedback: clipping at 1.5 × median norm, edge weights of width 0.6, momentum 0.5',
+      'the best fixed settings without feedback: clipping at 1.5 × median norm, boundary weighting of width 0.6, momentum 0.5',
     strategySettings: { momentum: 0.5 },
-    parts: partsFor('open-loop', { clipping: true, edgeWeights: true }),
-    edgeWidth: 0.6,
+    parts: partsFor('open-loop', { clipping: true, boundaryWeighting: true }),
+    boundaryWidth: 0.6,
   },
   {
     ...openLoop,

@@ -1,13 +1,13 @@
 import { type Line, type Opponent } from './lines';
 import { differenceOf } from './report';
 
-/** Something that the loop is meant to reach: a bound on a paired difference, in points. */
+/** A goal of the loop: a lower bound on a paired difference, in points. */
 interface Goal {
   readonly contender: string;
   readonly opponent: Opponent;
   readonly clock: 'independent' | 'shared';
   readonly scenario: string;
-  readonly least: number;
+  readonly min: number;
   /** Whether the whole interval, and not the mean alone, must lie above 0. */
   readonly beyondChance: boolean;
 }
@@ -15,18 +15,18 @@ interface Goal {
 const against = (
   opponent: Opponent,
   beyondChance: boolean,
-  leasts: Readonly<Record<string, number>>,
+  minimums: Readonly<Record<string, number>>,
 ): Goal[] =>
-  Object.entries(leasts).map(([scenario, least]) => ({
+  Object.entries(minimums).map(([scenario, min]) => ({
     contender: 'closed-loop',
     opponent,
     clock: 'independent',
     scenario,
-    least,
+    min,
     beyondChance,
   }));
 
-/** What the project wants of the closed loop with 20 participants, 12 rounds of 6 windows, the last 4 counted, 8 seeds. */
+/** The project's goals for the closed loop with 20 participants, 12 rounds of 6 windows, the last 4 counted, 8 seeds. */
 export const GOALS: readonly Goal[] = [
   ...against('open-loop', true, {
     stationary: 0.3,
@@ -67,9 +67,9 @@ export function judgeGoals(lines: readonly Line[]): Verdict[] {
     const clear = !goal.beyondChance || (difference.low ?? -Infinity) > 0;
     return [
       {
-        goal: `${goal.contender} − ${goal.opponent}, ${goal.scenario}: at least ${goal.least}${goal.beyondChance ? ', interval above 0' : ''}`,
+        goal: `${goal.contender} − ${goal.opponent}, ${goal.scenario}: at least ${goal.min}${goal.beyondChance ? ', interval above 0' : ''}`,
         measured: differenceOf(difference),
-        met: difference.mean >= goal.least && clear,
+        met: difference.mean >= goal.min && clear,
       },
     ];
   });

@@ -7,7 +7,7 @@ import { type Clock, type Scenario } from '../../fleet/settings';
 import { type Contender } from './contenders';
 import { type Played } from './score';
 
-/** What is the same for all games of a run. */
+/** Settings of all games of a run. */
 export interface GameSettings {
   readonly data: string;
   readonly devices: number;
@@ -43,7 +43,7 @@ const playedSchema = z.object({
   absoluteError: counts,
   served: z.string(),
 });
-/** What a player says when a game is over. */
+/** A player's answer when a game is over. */
 const answerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('played'), played: z.map(z.string(), playedSchema) }),
   z.object({ type: z.literal('failed'), message: z.string() }),
@@ -67,7 +67,7 @@ export async function playGames(
   const players = Array.from({ length: Math.min(processes, games.length) }, () =>
     fork(join(__dirname, 'player.js'), [JSON.stringify(settings)], { serialization: 'advanced' }),
   );
-  const takeTurns = async (player: ChildProcess): Promise<void> => {
+  const playWaiting = async (player: ChildProcess): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [place, game] = next;
       results[place] = { game, played: await askToPlay(player, game) };
@@ -76,7 +76,7 @@ export async function playGames(
     }
   };
   try {
-    await Promise.all(players.map(takeTurns));
+    await Promise.all(players.map(playWaiting));
     return results;
   } finally {
     for (const player of players) player.kill();

@@ -2,7 +2,7 @@ import { type PlayedGame } from './jobs';
 import { type Played } from './score';
 import { accuracyOf, estimate, type Estimate } from './statistics';
 
-/** Whom everybody is compared with, seed by seed on the same fleets. */
+/** The contenders that all others are compared with, seed by seed on the same fleets. */
 export const OPPONENTS = ['open-loop', 'open-loop tuned', 'closed-loop'] as const;
 export type Opponent = (typeof OPPONENTS)[number];
 
@@ -31,12 +31,12 @@ export interface Span {
 
 /** Lines of all games: by clock, scenario and contender, in the order in which they were played. */
 export function linesOf(games: readonly PlayedGame[], span: Span): Line[] {
-  const groups = new Map<string, PlayedGame[]>();
+  const byScenario = new Map<string, PlayedGame[]>();
   for (const played of games) {
     const key = `${played.game.clock}/${played.game.scenario}`;
-    groups.set(key, [...(groups.get(key) ?? []), played]);
+    byScenario.set(key, [...(byScenario.get(key) ?? []), played]);
   }
-  return [...groups.values()].flatMap((group) => linesOfScenario(group, span));
+  return [...byScenario.values()].flatMap((own) => linesOfScenario(own, span));
 }
 
 type Who = 'all' | 'healthy';

@@ -1,4 +1,4 @@
-import { withEvidence } from '../../core/federation/promotion/elect-candidate';
+import { gateSettingsSchema } from '../../core/contracts/rounds';
 import { decidePromotion } from '../../core/federation/promotion/gate';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { isCorrect } from '../../core/federation/training/samples';
@@ -11,6 +11,9 @@ import { SHAPE, type Engine } from './engine';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { emptyScore, serve, type Played } from './score';
 import { type World } from './world';
+
+/** The product's gate, on the window in shadow. */
+const GATE = gateSettingsSchema.parse({ minWindows: SHADOW_WINDOWS });
 
 /** Play all rounds of a contender in a world: the steps of the product's rounds, one after the other, without servers. */
 export async function play(
@@ -40,10 +43,8 @@ export async function play(
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
     const shadow = await clustersOf(world, engine, elected, champion, from);
-    const gate = { margin: 0.002, minWindows: SHADOW_WINDOWS, confidence: 0.95 };
-    const promoted = !contender.liveGate || decidePromotion(shadow, gate).decision === 'promoted';
-    if (made.hasRoles)
-      evidence = withEvidence(evidence, await differenceOf(world, engine, made, from, until));
+    const promoted = !contender.liveGate || decidePromotion(shadow, GATE).decision === 'promoted';
+    if (made.hasRoles) evidence = [...evidence, await differenceOf(world, engine, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? elected : champion;
     served += !promoted ? 'c' : made.hasRoles ? made.elected.charAt(0) : '·';
@@ -59,7 +60,7 @@ export async function play(
   return { ...score, served };
 }
 
-/** Candidate and champion on the window in shadow, summed by stretch. */
+/** Candidate and champion on the window in shadow, summed by cluster. */
 async function clustersOf(
   world: World,
   engine: Engine,
@@ -72,14 +73,11 @@ async function clustersOf(
   both.set(candidate);
   both.set(champion, champion.length);
   const outputs = await engine.predictor.predict(both, samples.x);
-  const clusters = new Map<
-    string,
-    { slot: string; windowStart: number; n: number; candidateCorrect: number; championCorrect: number }
-  >();
+  const clusters = new Map<string, { -readonly [Field in keyof PairedCluster]: PairedCluster[Field] }>();
   samples.y.forEach((actual, at) => {
-    const slot = world.devices[samples.device[at] ?? -1]?.group ?? '';
-    const cluster = clusters.get(slot) ?? {
-      slot,
+    const name = world.devices[samples.device[at] ?? -1]?.cluster ?? '';
+    const cluster = clusters.get(name) ?? {
+      cluster: name,
       windowStart: window,
       n: 0,
       candidateCorrect: 0,
@@ -88,7 +86,7 @@ async function clustersOf(
     cluster.n += 1;
     cluster.candidateCorrect += isCorrect((outputs[at] ?? NaN) - actual);
     cluster.championCorrect += isCorrect((outputs[samples.count + at] ?? NaN) - actual);
-    clusters.set(slot, cluster);
+    clusters.set(name, cluster);
   });
   return [...clusters.values()];
 }

@@ -17,14 +17,14 @@ export interface WorldOptions {
   /** Windows to train on, all before the first live one. */
   readonly trainingWindows: number;
   readonly liveWindows: number;
-  /** Live window from which on the scenario's change holds. */
+  /** First live window after the scenario's change. */
   readonly changeWindow: number;
   readonly tolerance: number;
 }
 
 export interface WorldDevice extends SelectableDevice {
   readonly healthy: boolean;
-  /** What an attacker's update is multiplied with; 1 = honest. */
+  /** Factor of an attacker's update; 1 = honest. */
   readonly updateFactor: number;
 }
 
@@ -52,7 +52,7 @@ export class World {
     });
     this.devices = plan.devices.map((device) => ({
       deviceId: device.id,
-      group: String(device.slot),
+      cluster: String(device.slot),
       healthy: device.fault === 'none' && device.updateFactor === 1,
       updateFactor: device.updateFactor,
     }));
@@ -147,7 +147,7 @@ export class World {
 
   /**
    * All samples of one device. In `season` the fleet is another one after the change, so the lags of its first windows come from
-   * the new stretch; a jump of 25 °C inside of them would be an artefact.
+   * the new hours; a jump of 25 °C inside of them would be an artefact.
    */
   private fill(plan: FleetPlan, device: DevicePlan, place: number): void {
     const { scenario, changeWindow, trainingWindows, liveWindows } = this.options;

@@ -1,19 +1,18 @@
 import { performance } from 'node:perf_hooks';
+import { RESIDUAL_CLIP } from '../../core/federation/constants';
 import { addScaled } from '../../core/federation/vectors';
 import { BatchTrainer } from '../../core/model/batch-trainer';
 import { type TrainingChunk } from '../../core/model/epoch-plan';
-import { initialWeights, loss } from '../../core/model/network';
+import { initialWeights } from '../../core/model/network';
 import { parameterCount, type FlatWeights, type NetworkShape } from '../../core/model/types';
 import { seededRandom, type Random } from '../../core/platform/random';
+import { loss } from '../support/reference-network';
 import { workloadSchema, type Measurement, type Workload } from './workload';
 
 /**
  * Fedloop's own turn: a process of its own, so that its peak memory is its own. Reads a workload (JSON) from its first
  * argument, prints a measurement (JSON). The code it times is what the site trainer runs.
  */
-
-/** Residuals beyond ±2 tolerances count no more than that: the product's setting. */
-const RESIDUAL_CLIP = 2;
 
 /** Devices in memory at once, as many as the reference fleet has; larger fleets come in chunks of this size. */
 const DEVICES_IN_MEMORY = 2_407;
@@ -31,11 +30,11 @@ async function measure(workload: Workload): Promise<Measurement> {
   const random = seededRandom(workload.seed, 'shuffles');
   const seconds: number[] = [];
   const cpuSeconds: number[] = [];
-  let model = await playRound(trainer, workload, chunk, base, random);
+  let model = await runRound(trainer, workload, chunk, base, random);
   for (let run = 0; run < workload.repeat; run += 1) {
     const start = performance.now();
     const cpuStart = process.cpuUsage();
-    model = await playRound(trainer, workload, chunk, base, random);
+    model = await runRound(trainer, workload, chunk, base, random);
     seconds.push(secondsSince(start));
     const { user, system } = process.cpuUsage(cpuStart);
     cpuSeconds.push((user + system) / 1e6);
@@ -52,7 +51,7 @@ async function measure(workload: Workload): Promise<Measurement> {
 }
 
 /** Train all devices from `base` and return base + Σ nᵢ δᵢ / Σ nᵢ. */
-async function playRound(
+async function runRound(
   trainer: BatchTrainer,
   { devices, rows, inputs, hidden }: Workload,
   chunk: TrainingChunk,

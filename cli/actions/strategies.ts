@@ -1,5 +1,5 @@
 import { outColours as pc } from '../shared/colours';
-import { listStrategies, settingsFor } from '../../core/federation/strategies';
+import { listStrategies } from '../../core/federation/strategies';
 import { type Session } from '../system/session';
 
 interface StrategyInfo {
@@ -17,9 +17,14 @@ export function strategies(session: Session, { json }: { readonly json?: boolean
   session.out(json === true ? `${JSON.stringify(all, null, 2)}\n` : all.map(render).join('\n'));
 }
 
-function describe(strategy: ReturnType<typeof listStrategies>[number]): StrategyInfo {
-  const { name, summary, formula, paper } = strategy;
-  return { name, summary, formula, paper, settings: settingsFor(strategy, {}) };
+function describe({
+  name,
+  summary,
+  formula,
+  paper,
+  settings,
+}: ReturnType<typeof listStrategies>[number]): StrategyInfo {
+  return { name, summary, formula, paper, settings: settings.parse({}) };
 }
 
 function render({ name, summary, formula, paper, settings }: StrategyInfo): string {

@@ -125,7 +125,7 @@ export async function askFileOf(ask: Ask, version: VersionId): Promise<ModelFile
 }
 
 const pairRow = z.object({
-  slot: z.string(),
+  cluster: z.string(),
   windowStart: z.number(),
   n: z.number(),
   candidateCorrect: z.number(),
@@ -136,7 +136,7 @@ const pairRow = z.object({
 export function askPairs(ask: Ask, version: VersionId, other: VersionId): Promise<readonly PairedCluster[]> {
   return ask(
     pairRow,
-    `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS slot,
+    `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS cluster,
             epoch_us(one.window_start)::DOUBLE AS "windowStart", count(*)::DOUBLE AS n,
             count(*) FILTER (WHERE one.is_correct)::DOUBLE AS "candidateCorrect",
             count(*) FILTER (WHERE other.is_correct)::DOUBLE AS "championCorrect"
@@ -144,6 +144,6 @@ export function askPairs(ask: Ask, version: VersionId, other: VersionId): Promis
      JOIN evaluation_rows AS other ON other.device_id = one.device_id AND other.window_start = one.window_start
      LEFT JOIN devices ON devices.device_id = one.device_id
      WHERE one.model_version = '${version}' AND other.model_version = '${other}'
-     GROUP BY ALL ORDER BY "windowStart", slot`,
+     GROUP BY ALL ORDER BY "windowStart", cluster`,
   );
 }

@@ -49,7 +49,7 @@ export async function askRounds(ask: Ask, last?: number): Promise<readonly Round
 }
 
 const scoreRow = z.object({
-  slot: z.string(),
+  cluster: z.string(),
   window_start: z.number(),
   n: z.number(),
   correct: z.number(),
@@ -59,8 +59,8 @@ const scoreRow = z.object({
   persistence_correct: z.number(),
 });
 
-/** Devices of one stretch, or the device alone where nothing is known of it: what sees the same weather. */
-const SLOT = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
+/** The cluster of a row's device: its recorded slot, or the device alone where none is known. */
+const CLUSTER = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
 const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 
@@ -97,7 +97,7 @@ async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promi
     scoreRow,
     counted,
     (chosen) => `
-    SELECT ${SLOT('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
+    SELECT ${CLUSTER('rows')} AS cluster, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
            sum(abs(persistence_error)) AS persistence_absolute_error,
            count(*) FILTER (WHERE abs(persistence_error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
@@ -106,7 +106,7 @@ async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promi
     GROUP BY ALL`,
   );
   return rows.map((row) => ({
-    slot: row.slot,
+    cluster: row.cluster,
     windowStart: row.window_start,
     n: row.n,
     correct: row.correct,
@@ -118,7 +118,7 @@ async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promi
 }
 
 const pairRow = z.object({
-  slot: z.string(),
+  cluster: z.string(),
   window_start: z.number(),
   n: z.number(),
   candidate_correct: z.number(),
@@ -137,7 +137,7 @@ export async function askPairs(
     pairRow,
     counted,
     (chosen) => `
-    SELECT ${SLOT('candidate')} AS slot, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
+    SELECT ${CLUSTER('candidate')} AS cluster, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
            count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
     FROM model_evaluations AS candidate
@@ -148,8 +148,8 @@ export async function askPairs(
       AND ${chosen('candidate')}
     GROUP BY ALL`,
   );
-  return rows.map(({ slot, window_start, n, candidate_correct, champion_correct }) => ({
-    slot,
+  return rows.map(({ cluster, window_start, n, candidate_correct, champion_correct }) => ({
+    cluster,
     windowStart: window_start,
     n,
     candidateCorrect: candidate_correct,
@@ -191,7 +191,7 @@ async function askPages<Row extends z.ZodType>(
   for (;;) {
     const page = await ask(
       row,
-      `${sql} ORDER BY window_start, slot LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
+      `${sql} ORDER BY window_start, cluster LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
     );
     answers.push(...page);
     if (page.length < PAGE_ROWS) return answers;

@@ -1,6 +1,7 @@
 import {
   accuracyInterval,
   pairedChange,
+  type ClusterCount,
   type PairedCluster,
 } from '../../core/federation/promotion/cluster-interval';
 import { type Interval } from '../../core/contracts/rounds';
@@ -8,12 +9,8 @@ import { type Interval } from '../../core/contracts/rounds';
 /** Confidence of every interval that a report shows. */
 const CONFIDENCE = 0.95;
 
-/** Sums over the rows of one version that belong together: devices of one recorded stretch, in one window. */
-export interface ScoreCluster {
-  readonly slot: string;
-  /** Micros. */
-  readonly windowStart: number;
-  readonly n: number;
+/** Sums over the rows of one version: devices of one cluster, in one window. */
+export interface ScoreCluster extends ClusterCount {
   readonly correct: number;
   /** Σ error and Σ |error| in °C. */
   readonly error: number;
@@ -41,7 +38,7 @@ export function scoreOf(clusters: readonly ScoreCluster[]): Score | null {
     clusters.reduce((sum, cluster) => sum + pick(cluster), 0);
   const evaluations = total(({ n }) => n);
   if (evaluations === 0) return null;
-  const interval = accuracyInterval(clusters, CONFIDENCE);
+  const interval = accuracyInterval(clusters, ({ correct }) => correct, CONFIDENCE);
   const persistenceError = total(({ persistenceAbsoluteError }) => persistenceAbsoluteError);
   const absoluteError = total((cluster) => cluster.absoluteError);
   return {
@@ -62,14 +59,12 @@ export function changeOf(clusters: readonly PairedCluster[]): Interval | null {
 }
 
 /** What is left of sums when those of some devices are taken out: what the healthy ones did, given the faulty ones. */
-export function withoutDevices<
-  Cluster extends { readonly slot: string; readonly windowStart: number; readonly n: number },
->(
+export function withoutDevices<Cluster extends ClusterCount>(
   all: readonly Cluster[],
   some: readonly Cluster[],
   subtract: (from: Cluster, what: Cluster) => Cluster,
 ): readonly Cluster[] {
-  const keyOf = ({ slot, windowStart }: Cluster): string => `${windowStart}/${slot}`;
+  const keyOf = ({ cluster, windowStart }: Cluster): string => `${windowStart}/${cluster}`;
   const taken = new Map<string, Cluster[]>();
   for (const cluster of some) taken.set(keyOf(cluster), [...(taken.get(keyOf(cluster)) ?? []), cluster]);
   return all

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
-import { STRATEGY_NAMES } from '../../core/contracts/rounds';
+import { STRATEGY_NAMES } from '../../core/contracts/strategies';
 import { durationSchema } from '../../core/contracts/settings';
 
 /** Parsers of option values. Commander puts the option's name before what they say. */

@@ -93,7 +93,7 @@ async function runningRound(client: Client, rootId: string): Promise<WorkflowHan
 /** Share of a round's work that lies behind it at each step; the wait for live windows is the longest. */
 const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   waiting: 0,
-  playing: 0,
+  running: 0,
   ask: 0,
   select: 0.02,
   'train locals': 0.05,

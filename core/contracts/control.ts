@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { durationTextSchema, federatedRoundInputSchema, gateSettingsSchema, plateauSchema } from './rounds';
 
 /**
- * What people may tell a running workflow: one optional object each, as Temporal's UI sends it. `by` and `reason` are
- * for those who read it later.
+ * Inputs of a running workflow's updates: one optional object each, as Temporal's UI sends it. `by` and `reason` are for the
+ * record.
  */
 
 const remark = z.string().max(500).optional();
@@ -14,7 +14,7 @@ export type PauseInput = z.infer<typeof pauseInputSchema>;
 export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
 export type AnswerInput = z.infer<typeof answerInputSchema>;
 
-/** Settings of a round that a step yet to come goes by. */
+/** Settings of a round that later steps use. */
 export const roundSettingsSchema = z
   .strictObject({
     windows: federatedRoundInputSchema.shape.windows.unwrap(),
@@ -28,7 +28,7 @@ export const roundSettingsSchema = z
   .partial();
 export type RoundSettings = z.infer<typeof roundSettingsSchema>;
 
-/** Settings of a training run that hold from its next round on. */
+/** Settings of a training run from its next round on. */
 export const trainingSettingsChangeSchema = z
   .strictObject({
     rounds: z.int().min(1).max(100_000),

@@ -7,11 +7,11 @@ import { type Micros } from './time';
 const fields = {
   /** How often live accuracy is checked. */
   checkEvery: durationTextSchema,
-  /** What a check goes by. */
+  /** Settings of a check. */
   check: liveCheckSettingsSchema,
-  /** A champion that falls behind its predecessor or persistence: roll it back, or only say so. */
+  /** A champion that falls behind its predecessor or persistence: roll it back, or only report it. */
   rollback: z.enum(['automatic', 'off']),
-  /** Drift of the champion's live errors: ask for a round, or only say so. */
+  /** Drift of the champion's live errors: ask for a round, or only report it. */
   onDrift: z.enum(['round', 'off']),
   /** Rounds that drift asks for begin at least so far apart: a version needs live windows before it can be judged. */
   driftPause: durationTextSchema,
@@ -30,15 +30,15 @@ export const continuousEvaluationInputSchema = z.strictObject({
 });
 export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInputSchema>;
 
-/** What its update `changeSettings` takes: any of the fields, from the next check on. */
+/** Input of its update `changeSettings`: any of the fields, from the next check on. */
 export const evaluationSettingsSchema = z.strictObject(fields).partial();
 export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>;
 
-/** What its update `rollback` takes. */
+/** Input of its update `rollback`. */
 export const askedRollbackSchema = z.strictObject({
-  /** The champion that is to go; the one that the last check saw when left out. */
+  /** The champion to roll back; the one that the last check saw when left out. */
   version: versionIdSchema.optional(),
-  /** The version that is to serve; the champion's predecessor when left out. */
+  /** The version to serve instead; the champion's predecessor when left out. */
   to: versionIdSchema.optional(),
   reason: z.string().min(1).max(500).default('asked for by hand'),
   by: z.string().min(1).max(100).default('somebody'),
@@ -49,7 +49,7 @@ export const workerNameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a worker’s name has 1 to 100 of a-z, 0-9, - and .');
 
-/** Signal `join`: a stream worker is there and can hold a lease. */
+/** Signal `join`: a stream worker is there and can take a lease. */
 export const joinSchema = z.strictObject({ worker: workerNameSchema });
 export type Join = z.infer<typeof joinSchema>;
 
@@ -62,26 +62,26 @@ export interface LeaseInput {
 export interface LeaseReport {
   readonly partitions: readonly {
     readonly partition: number;
-    /** Next source offset to take in. */
+    /** Next source offset to read. */
     readonly offset: number;
     readonly lag: number;
   }[];
 }
 
-/** How a lease ended that was not broken off: it can be renewed, or the worker leaves. */
+/** How a lease ended: it can be renewed, or the worker leaves. */
 export interface LeaseResult extends LeaseReport {
   readonly ended: 'run out' | 'worker leaves';
 }
 
-/** One thing that the evaluation did or noticed. */
+/** One event of the evaluation. */
 export interface EvaluationNews {
   readonly at: string;
   readonly what: string;
 }
 
-/** What the evaluation remembers; it goes along when the workflow continues as new. */
+/** The evaluation's state; it goes along when the workflow continues as new. */
 export interface EvaluationState {
-  /** Stream workers that hold a lease. */
+  /** Stream workers that have a lease. */
   readonly workers: readonly string[];
   readonly champion: VersionId | null;
   /** Real accuracy (0 to 1) of the champion, of its predecessor and of persistence on the windows of the last check. */

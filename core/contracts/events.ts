@@ -29,10 +29,7 @@ export function eventSchema(sensors: Sensors): z.ZodType {
     properties: { [name]: { type: 'number' } },
   });
   return fields
-    .refine(
-      (event) => typeof (event[sensor] ?? event.data) === 'number',
-      `${sensor} or data must be there`,
-    )
+    .refine((event) => typeof (event[sensor] ?? event.data) === 'number', `${sensor} or data must be there`)
     .meta({ anyOf: [holds(sensor), holds('data')] });
 }
 

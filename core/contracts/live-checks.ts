@@ -4,11 +4,11 @@ import { gateSettingsSchema, intervalSchema } from './rounds';
 import { microsSchema, type Micros } from './time';
 
 /**
- * How the champion is held against its predecessor and against persistence between rounds. The same windows are looked at again and again as
+ * How the champion is compared with its predecessor and with persistence between rounds. The same windows are looked at again as
  * new ones come, so a check asks for more windows and more confidence than the gate of a round, which looks once.
  */
 export const liveCheckSettingsSchema = z.strictObject({
-  /** The latest complete windows that count; older ones tell of another season. */
+  /** The latest complete windows count; older ones are of another season. */
   windows: z.int().min(1).max(10_000).default(24),
   margin: gateSettingsSchema.shape.margin.unwrap().default(0.002),
   minWindows: gateSettingsSchema.shape.minWindows.unwrap().default(6),
@@ -36,10 +36,10 @@ export const championVerdictSchema = z.discriminatedUnion('action', [
 ]);
 export type ChampionVerdict = z.infer<typeof championVerdictSchema>;
 
-/** One look at the champion: what is kept in `champion_checks`, and what a workflow is told. */
+/** One check of the champion, as `champion_checks` stores it and the workflow receives it. */
 export const championCheckSchema = z.object({
   champion: versionIdSchema,
-  /** The version in shadow; null when nobody served before the champion, or nobody is kept. */
+  /** The version in shadow; null when there is none. */
   predecessor: versionIdSchema.nullable(),
   settings: liveCheckSettingsSchema,
   windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
@@ -59,7 +59,7 @@ export type ChampionCheck = z.infer<typeof championCheckSchema>;
 export interface CheckChampionInput {
   /** Defaults where left out. */
   readonly settings?: z.input<typeof liveCheckSettingsSchema>;
-  /** `windows.until` of the last check that the caller has dealt with: what was said there is not said again as news. */
+  /** `windows.until` of the last check that the caller has dealt with: its outcome is not reported again. */
   readonly dealtWith?: Micros | null;
 }
 
@@ -71,15 +71,15 @@ export type CheckChampionResult =
   | {
       readonly outcome: 'judged';
       readonly check: ChampionCheck;
-      /** Why a round should be held at once: drift to the worse; null when there is no reason. */
+      /** Why a round should start at once: drift to the worse; null when there is no reason. */
       readonly asksForRound: string | null;
     };
 
-/** Who asked for a change of champion: `fedloop` itself, or a person by name. */
+/** The name under which Fedloop itself changes the champion; people have theirs. */
 export const FEDLOOP = 'fedloop';
 
 export const rollbackInputSchema = z.strictObject({
-  /** The champion that is to go. Named, so that a rollback that is tried again never rolls back the next one too. */
+  /** The champion to roll back. Named, so that a retry never rolls back the next champion too. */
   version: versionIdSchema,
   /** The version that is to serve instead; the champion's predecessor when left out. */
   to: versionIdSchema.optional(),
@@ -95,17 +95,17 @@ export const promoteInputSchema = z.strictObject({
 });
 export type PromoteInput = z.infer<typeof promoteInputSchema>;
 
-/** Input of the workflow `changeChampion`: a person's word. */
+/** Input of the workflow `changeChampion`, which a person starts. */
 export const changeChampionInputSchema = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('promote'), ...promoteInputSchema.shape }),
   z.strictObject({ action: z.literal('rollback'), ...rollbackInputSchema.shape }),
 ]);
 export type ChangeChampionInput = z.infer<typeof changeChampionInputSchema>;
 
-/** What a change of champion came to. */
+/** The outcome of a change of champion. */
 export const championChangeSchema = z.object({
   champion: versionIdSchema,
-  /** Who served before; null when the champion was the champion already. */
+  /** The champion before; null when it is the same. */
   previous: versionIdSchema.nullable(),
   /** False when there was nothing to do: it was done before, or the version named no longer serves. */
   changed: z.boolean(),

@@ -1,35 +1,8 @@
 import { z } from 'zod';
 import { candidateRoleSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
+import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
-
-/** Strategies by the name a user types; `fedloop strategies` lists them. */
-export const STRATEGY_NAMES = [
-  'closed-loop',
-  'open-loop',
-  'fedavg',
-  'fedprox',
-  'fedadam',
-  'fedyogi',
-  'fedadagrad',
-  'q-ffl',
-  'median',
-  'trimmed-mean',
-  'multi-krum',
-] as const;
-export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
-  error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
-});
-export type StrategyName = z.infer<typeof strategyNameSchema>;
-
-/** Strategies whose step is a function of one mean, so that Gaussian noise on it protects every device. */
-export const NOISY_STRATEGIES: readonly StrategyName[] = [
-  'fedavg',
-  'fedprox',
-  'fedadam',
-  'fedyogi',
-  'fedadagrad',
-];
 
 /** Local training. Defaults are the recipe's: a fortnight of hourly windows, five passes. */
 export const trainingSettingsSchema = z.strictObject({
@@ -40,10 +13,10 @@ export const trainingSettingsSchema = z.strictObject({
 });
 export type TrainingSettings = z.infer<typeof trainingSettingsSchema>;
 
-/** Parts of the loop; each can be switched off so that its worth can be measured. */
+/** Parts of the loop; each can be switched off so that its effect can be measured. */
 export const loopPartsSchema = z.strictObject({
-  /** Train most on samples near the edge between right and wrong, as wide as the champion's live errors say. */
-  edgeWeights: z.boolean(),
+  /** Train most on samples near the boundary between right and wrong, in a band as wide as the champion's live errors. */
+  boundaryWeighting: z.boolean(),
   /** Clip every update to 1.5 × the median norm. */
   clipping: z.boolean(),
   /** Weight local models by their real accuracy on panels. */
@@ -60,16 +33,19 @@ export const loopPartsSchema = z.strictObject({
 export type LoopParts = z.infer<typeof loopPartsSchema>;
 
 /** Parts as a round's input names them; what is left out follows the strategy. */
-export const partsInputSchema = loopPartsSchema.partial();
+export const partsInputSchema = loopPartsSchema.partial().extend({
+  /** The old name of `boundaryWeighting`, which schedules and running workflows may still use. */
+  edgeWeights: z.boolean().optional(),
+});
 
 /**
- * `closed-loop` has its parts by default, but for the panel gate, which stopped nobody that the live gate would have let through in any scenario
- * (docs/closed-loop.md); every other strategy is what its paper says unless a part is asked for.
+ * `closed-loop` has its parts by default except the panel gate, which stopped no candidate that the live gate would have let through
+ * (docs/closed-loop.md). Every other strategy is what its paper says unless a part is asked for.
  */
 export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
   return {
-    edgeWeights: given.edgeWeights ?? on,
+    boundaryWeighting: given.boundaryWeighting ?? given.edgeWeights ?? on,
     clipping: given.clipping ?? on,
     realWeights: given.realWeights ?? on,
     refit: given.refit ?? on,
@@ -110,7 +86,7 @@ const roundFieldsSchema = z.strictObject({
     .union([z.literal('all'), z.int(PARTICIPANTS_RULE).min(1, PARTICIPANTS_RULE)], PARTICIPANTS_RULE)
     .default('all'),
   strategy: strategyNameSchema.default('closed-loop'),
-  /** Numbers a strategy takes beside its defaults, such as {"eta": 0.1}; the strategy refuses names it doesn't know. */
+  /** Numbers of the strategy by name, such as {"eta": 0.1}; the strategy refuses unknown names. */
   strategySettings: z.record(z.string(), z.number()).default({}),
   parts: partsInputSchema.prefault({}),
   training: trainingSettingsSchema.prefault({}),
@@ -122,35 +98,33 @@ const roundFieldsSchema = z.strictObject({
   windowsTimeout: durationTextSchema.default('1h'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
   approval: z.enum(['automatic', 'manual']).default('automatic'),
-  /** How long to wait for that person, and what holds when nobody has answered by then. */
+  /** How long to wait for that person, and the answer when none has come by then. */
   approvalTimeout: durationTextSchema.default('24h'),
   approvalDefault: z.enum(['approve', 'reject']).default('reject'),
   /** Fewer good updates than this fail the round; the champion stays. */
   minUpdates: z.int().min(1).default(2),
-  /** What to do while another round runs: wait for it, or fail at once. */
+  /** While another round has the round lock: wait for it, or fail at once. */
   ifBusy: z.enum(['wait', 'refuse']).default('wait'),
-  /** How long a step waits for a worker that takes it before the round fails: a worker that is there takes it at once. */
+  /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
   workerTimeout: durationTextSchema.default('5m'),
   sites: z
     .array(siteNameSchema)
     .min(1)
+    .refine((names) => new Set(names).size === names.length, 'each site once')
     .default(() => [siteNameSchema.parse('main')]),
   /** Decides selection, panels, shuffles and v0's weights. */
   seed: z.int().min(0).max(0x7fffffff).default(1),
 });
 
-/** A round's input; noise is refused before anything is trained where it would protect nobody. */
+/** A round's input. Noise on a strategy that does not take it is refused before anything is trained. */
 export const federatedRoundInputSchema = roundFieldsSchema.refine(
-  ({ privacy, strategy }) => privacy === undefined || NOISY_STRATEGIES.includes(strategy),
-  {
-    path: ['privacy'],
-    error: `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${NOISY_STRATEGIES.join(', ')}`,
-  },
+  ({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise,
+  { path: ['privacy'], error: NOISE_REFUSAL },
 );
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 
 export const plateauSchema = z.strictObject({
-  /** Rounds in a row over which the gain is added up. */
+  /** Rounds in a row over which gains are summed. */
   rounds: z.int().min(1).max(1_000).default(5),
   /** Gain in accuracy (0 to 1) that they must have brought together; promoted changes count, paired on the same device-windows. */
   gain: z.number().min(0).max(1).default(0.002),
@@ -167,7 +141,7 @@ export const federatedTrainingInputSchema = z.strictObject({
 });
 export type FederatedTrainingInput = z.infer<typeof federatedTrainingInputSchema>;
 
-/** How a training run ended, compact; the rounds themselves are in `federated_rounds` and in the query `progress`. */
+/** How a training run ended; the rounds themselves are in `federated_rounds` and in the query `progress`. */
 export interface FederatedTrainingResult {
   readonly rounds: number;
   readonly stopped: 'all rounds' | 'target accuracy' | 'plateau';
@@ -204,14 +178,14 @@ export const versionScoreSchema = z.object({
 });
 export type VersionScore = z.infer<typeof versionScoreSchema>;
 
-/** What local models said of themselves beside what they are worth on panels, over those of which both are known. */
+/** Self-reported accuracy of local models beside their real accuracy on panels, over the models that have both. */
 export const selfReportGapSchema = z.object({
   count: z.int(),
   selfReportedAccuracy: z.number(),
   realAccuracy: z.number(),
   /** Mean of self-reported − real: above 0, they claim too much. */
   gap: z.number(),
-  /** Those that claim most beyond what they are worth. */
+  /** The models that claim most beyond their real accuracy. */
   worst: z.array(
     z.object({ deviceId: z.string(), selfReportedAccuracy: z.number(), realAccuracy: z.number() }),
   ),
@@ -229,7 +203,7 @@ export const federatedRoundResultSchema = z.object({
   windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
   candidate: versionScoreSchema,
   previousChampion: versionScoreSchema,
-  /** Candidate minus champion on the same device-windows, clustered by time slot. */
+  /** Candidate minus champion on the same device-windows, clustered by recorded slot. */
   pairedChange: intervalSchema,
   selfReportedAccuracy: z.number().nullable(),
   /** Mean real accuracy of the local models on panels. */

@@ -3,8 +3,8 @@ import { microsSchema } from './time';
 import { roundNumberSchema, siteNameSchema } from './ids';
 
 /**
- * What a site tells in a round, apart from its updates: counts and additive sums, in `model-updates`. They go there rather than through
- * Temporal, so that no payload grows with sites, devices or recorded stretches; the first report of a kind counts, a retry repeats it.
+ * A site's reports in a round, apart from its updates: counts and additive sums, in `model-updates`. They go there rather than through
+ * Temporal, so that no payload grows with sites, devices or clusters. The first report of a kind counts; a retry repeats it.
  */
 const from = { round: roundNumberSchema, attempt: z.string(), site: siteNameSchema };
 
@@ -20,7 +20,7 @@ export const siteDescriptionSchema = z.object({
   type: z.literal('site'),
   ...from,
   devices: z.int().min(0),
-  /** Devices by group, where groups can stretch over sites (a `devices.csv` names them); else each device is its own. */
+  /** Devices by cluster, where clusters can have devices at several sites (a `devices.csv` names them); else each device is its own. */
   groups: z.record(z.string(), z.int().min(1)).nullable(),
   /** Start of the newest closed window of the site's devices. */
   latestWindow: microsSchema.nullable(),

@@ -9,15 +9,15 @@ import {
   type LoopParts,
   type PrivacySettings,
   type SelfReportGap,
-  type StrategyName,
   type TrainingSettings,
   type VersionScore,
 } from './rounds';
+import { type StrategyName } from './strategies';
 import { type Micros } from './time';
-import { type LeftOutReason } from './updates';
+import { type ReasonCounts } from './updates';
 
 /**
- * What the steps of a round hand to one another through Temporal: references, counts and small sums, never weights,
+ * Values that the steps of a round pass to one another through Temporal: references, counts and small sums, never weights,
  * readings or lists of devices.
  */
 
@@ -31,9 +31,9 @@ export interface RoundRef {
 
 export interface AskResult {
   readonly round: number;
-  /** Absent before the first round: nobody has made v0 yet. */
+  /** Null before the first round: v0 is not made yet. */
   readonly champion: VersionId | null;
-  /** What the live stream said of the champion; null while it has not been measured. */
+  /** The champion's live accuracy; null while it has not been measured. */
   readonly feedback: Feedback | null;
   /** Responsive minus steady accuracy (0 to 1) on the judged windows of past rounds, oldest first. */
   readonly evidence: readonly number[];
@@ -43,7 +43,7 @@ export interface AskResult {
 
 // --- 1. select
 
-/** What a site says of itself in short; the whole of it goes to `model-updates` (core/contracts/site-reports.ts). */
+/** A site's description in short; the whole goes to `model-updates` (core/contracts/site-reports.ts). */
 export interface SiteSize {
   readonly site: SiteName;
   readonly devices: number;
@@ -51,7 +51,7 @@ export interface SiteSize {
   readonly latestWindow: Micros | null;
 }
 
-/** How many devices of each site train and how many stand on each panel; who they are, the site decides by the seed. */
+/** How many devices of each site train and how many stand on each panel; the site chooses the devices by the seed. */
 export interface SiteQuota {
   readonly site: SiteName;
   readonly participants: number | 'all';
@@ -60,13 +60,13 @@ export interface SiteQuota {
 
 export interface Selection {
   readonly quotas: readonly SiteQuota[];
-  /** With several sites and shared groups: each adds up what all of them said of theirs, so that a group has the same role everywhere. */
+  /** With several sites and shared clusters: each site adds up the clusters of all of them, so that a cluster has one role everywhere. */
   readonly fleet: { readonly participants: number | 'all' } | null;
   /** Start of the last closed window that training and panels may use. */
   readonly trainUntil: Micros;
 }
 
-/** What all steps of a round go by; it is the same size however many sites and devices there are. */
+/** The settings of a round for all of its steps; the same size however many sites and devices there are. */
 export interface RoundPlan extends RoundRef, Omit<Selection, 'quotas'> {
   readonly seed: number;
   readonly champion: VersionId;
@@ -95,13 +95,13 @@ export interface MessageRange {
 
 export interface TrainResult extends MessageRange {
   readonly trained: number;
-  readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
+  readonly leftOut: ReasonCounts;
   readonly seconds: number;
   /** What feedback changed in training. */
   readonly feedbackUsed: Lineage['feedback_used'];
 }
 
-/** All sites' training as aggregation needs it. */
+/** Training of all sites, for aggregation. */
 export interface Trained {
   /** Offset in `model-updates` up to which all sites' updates stand; -1 when none was sent. */
   readonly last: number;
@@ -122,18 +122,18 @@ export interface AggregateResult {
   readonly proposals: readonly string[];
   readonly trained: number;
   readonly used: number;
-  readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
+  readonly leftOut: ReasonCounts;
   readonly selfReportedAccuracy: number | null;
   readonly localRealAccuracy: number | null;
   readonly selfReportGap: SelfReportGap | null;
-  /** Whose updates are in each proposal. */
+  /** The devices whose updates are in each proposal. */
   readonly contributors: readonly Contributors[];
   readonly feedbackUsed: Lineage['feedback_used'];
   /** Whether panels decide over the proposals: refit, acceptance and gate. */
   readonly wantsPanels: boolean;
 }
 
-export interface SettleResult {
+export interface DeployResult {
   readonly elected: { readonly version: VersionId; readonly role: CandidateRole | null };
   readonly candidates: readonly VersionId[];
   readonly feedbackUsed: Lineage['feedback_used'];
@@ -155,7 +155,7 @@ export interface EvaluateResult {
   /** Scores of every candidate and the champion on the device-windows that all of them forecast. */
   readonly scores: readonly VersionScore[];
   readonly pairedChange: Interval;
-  /** What the gate says of the elected candidate; the decide step carries it out. */
+  /** The gate's verdict on the elected candidate; the decide step carries it out. */
   readonly verdict: DecideResult;
 }
 
@@ -173,7 +173,7 @@ export interface DecideResult {
   readonly reason: string;
 }
 
-/** How a round ends that has no result, and the reason that its candidates' stages then name. */
+/** How a round without a result ends, and the reason that its candidates' stages then give. */
 export const EARLY_ENDS = {
   failed: 'the round failed',
   cancelled: 'the round was cancelled',
@@ -203,10 +203,10 @@ export interface BatchResult {
   readonly seconds: number;
 }
 
-/** What a running round tells of itself (query `progress`). */
+/** The steps of a round as its query `progress` reports them. */
 export const ROUND_STEPS = [
   'waiting',
-  'playing',
+  'running',
   'ask',
   'select',
   'train locals',
@@ -223,9 +223,9 @@ export type RoundStep = (typeof ROUND_STEPS)[number];
 
 export interface RoundProgress {
   readonly round: number | null;
-  /** `waiting` for its turn, `playing` under the fixed id, or the step that runs. */
+  /** `waiting` for the round lock, `running` as a child under the locked id, or the step that runs. */
   readonly step: RoundStep;
-  /** Why it waits before its next step; null while it runs. */
+  /** Why it is paused before its next step; null while it runs. */
   readonly paused: string | null;
   readonly champion: VersionId | null;
   readonly candidate: VersionId | null;
@@ -238,7 +238,7 @@ export interface RoundProgress {
   readonly decision: Decision | null;
 }
 
-/** Answer to the query `scoreboard`: versions as they were measured live, beside one another. */
+/** Answer to the query `scoreboard`: versions by their live accuracy. */
 export interface ScoreboardEntry {
   readonly round: number | null;
   readonly version: VersionId;

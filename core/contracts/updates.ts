@@ -41,8 +41,25 @@ export const LEFT_OUT_REASONS = [
 ] as const;
 export const leftOutReasonSchema = z.enum(LEFT_OUT_REASONS);
 export type LeftOutReason = z.infer<typeof leftOutReasonSchema>;
+/** Left-out updates, counted by reason. */
+export type ReasonCounts = Readonly<Partial<Record<LeftOutReason, number>>>;
 
-/** Whom a site chose to train, before it trains them: an update of anybody else does not count. */
+export function countReasons(leftOut: readonly { readonly reason: LeftOutReason }[]): ReasonCounts {
+  return addReasons(leftOut.map(({ reason }) => ({ [reason]: 1 })));
+}
+
+/** The sum of several counts. */
+export function addReasons(parts: readonly ReasonCounts[]): ReasonCounts {
+  const sum: Partial<Record<LeftOutReason, number>> = {};
+  for (const part of parts)
+    for (const reason of LEFT_OUT_REASONS) {
+      const count = part[reason];
+      if (count !== undefined) sum[reason] = (sum[reason] ?? 0) + count;
+    }
+  return sum;
+}
+
+/** The devices that a site chose, sent before it trains them: an update of any other device does not count. */
 export const selectionMessageSchema = z.object({
   type: z.literal('selection'),
   ...roundKey,
@@ -51,7 +68,7 @@ export const selectionMessageSchema = z.object({
 });
 export type SelectionMessage = z.infer<typeof selectionMessageSchema>;
 
-/** JSON writes what is not finite as null: a device that claims such a thing is left out, and its chunk is read all the same. */
+/** JSON writes a number that is not finite as null: its device is left out, and the chunk is read. */
 const claimSchema = z
   .custom<number | null>((value) => typeof value === 'number' || value === null, 'must be a number')
   .transform((value) => value ?? Number.NaN);
@@ -69,7 +86,7 @@ export const updateHeaderSchema = z.object({
       device_id: z.string(),
       /** Training rows (targets) of the device. */
       rows: z.int().min(0).max(0x7fffffff),
-      /** What the local model says of itself: on its own training rows. */
+      /** The local model's own claims, on its training rows. */
       self_reported_accuracy: claimSchema,
       self_reported_loss: claimSchema,
       /** Loss of the incoming global model on the same rows (q-FFL needs it). */
@@ -112,8 +129,8 @@ export const candidateHeaderSchema = z.object({
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
 
 /**
- * What became of each device of a round: written by the aggregator, kept in `local_models`. A device of which one update was good and
- * another was not stands here with the good one.
+ * The outcome of each device of a round: written by the aggregator, stored in `local_models`. A device with a good update and a bad one
+ * stands here with the good one.
  */
 export const outcomeMessageSchema = z.object({
   type: z.literal('outcome'),
@@ -131,7 +148,7 @@ export const outcomeMessageSchema = z.object({
 });
 export type OutcomeMessage = z.infer<typeof outcomeMessageSchema>;
 
-/** Every update that did not pass the checks, `copies` of each kind: written by the aggregator, kept in `left_out_updates`. */
+/** Every update that did not pass the checks, `copies` of each kind: written by the aggregator, stored in `left_out_updates`. */
 export const leftOutMessageSchema = z.object({
   type: z.literal('left-out'),
   ...roundKey,
@@ -142,7 +159,7 @@ export const leftOutMessageSchema = z.object({
 });
 export type LeftOutMessage = z.infer<typeof leftOutMessageSchema>;
 
-/** What the round asks of whoever paces the windows: `windows` scored windows that start at or after `from_window`. */
+/** A round's request to a simulated fleet: send until `windows` windows that start at or after `from_window` were scored. */
 export const windowRequestSchema = z.object({
   type: z.literal('window-request'),
   id: z.string(),

@@ -1,21 +1,26 @@
 /**
- * Every number of the loop, each with its reason. "Recipe" is docs of the prototype that found it: 800 devices, nine
- * scenarios, eight seeds; none of them was chosen for one data set.
- * Errors and residuals are in units of the tolerance, so that 1 is the edge between right and wrong.
+ * The numbers of the loop, each with its reason. "Recipe" is the prototype that found it: 800 devices, nine scenarios, eight
+ * seeds; none of them was chosen for one data set. Numbers that an input can change are defaults there: of a round (training, gate)
+ * in core/contracts/rounds.ts, of live checks in core/contracts/live-checks.ts, of a strategy in its own file.
+ * Errors and residuals are in units of the tolerance, so that 1 is the boundary between right and wrong.
  */
 
 /**
  * Windows that a site remembers of each device: 336 targets (a fortnight of hours) and the 25 means before the first, which
- * make 361, and room for those that arrive while a round still trains up to its fixed last window.
+ * make 361, and room for those that arrive while a round still trains up to its fixed last window. A round that asks for more
+ * targets than fit is refused.
  */
 export const RING_WINDOWS = 400;
 
-/** Panels that judge local models and candidates; 250 devices each: 100 are nearly as good, 25 halve the effect (recipe). */
+/** A round's last window is the newest that this share of devices has reached: one silent device in a hundred must not delay it. */
+export const REPORTING_SHARE = 0.99;
+
+/** Devices in each panel (hold-out cohort): 100 are nearly as good, 25 halve the effect (recipe). */
 export const PANEL_DEVICES = 250;
 /** With a small fleet a panel is a tenth of it, so that seven tenths and more can train. */
 export const PANEL_SHARE = 0.1;
-/** Share of the groups that panels may spread over while the rest has room for all participants: varied weather on both sides. */
-export const PANEL_GROUP_SHARE = 0.5;
+/** Share of the clusters that panels may spread over while the rest has room for all participants: varied weather on both sides. */
+export const PANEL_CLUSTER_SHARE = 0.5;
 
 /** The freshest closed windows: what the responsive candidate follows. */
 export const RECENT_WINDOWS = 6;
@@ -30,15 +35,15 @@ export const MIN_TRAINING_ROWS = 32;
 /** Targets whose largest and smallest value lie closer than this (in tolerances) are a stuck sensor's. */
 export const CONSTANT_SPREAD = 1e-6;
 
-/** No sample is forgotten: the floor under the edge weights (recipe). */
-export const EDGE_FLOOR = 0.3;
+/** No sample is forgotten: the floor under the boundary weights (recipe). */
+export const BOUNDARY_FLOOR = 0.3;
 /**
- * The edge band is as wide as the champion's mean absolute error in tolerances, measured live: that far its forecasts can be moved.
+ * The band around the boundary is as wide as the champion's mean absolute error in tolerances, measured live: that far its forecasts can be moved.
  * The recipe's champion erred by about 0.6 and its width was 0.6. Narrower than 0.3, a handful of samples would decide.
  */
-export const LEAST_EDGE_WIDTH = 0.3;
-/** A champion that errs by more than this is far from every edge: its errors say nothing of where effort pays. */
-export const MOST_EDGE_WIDTH = 1.5;
+export const MIN_BOUNDARY_WIDTH = 0.3;
+/** The errors of a champion that errs by more than this do not show where effort pays. */
+export const MAX_BOUNDARY_WIDTH = 1.5;
 
 /** Updates are clipped to this many times the median norm: scaled attackers lose their scale, honest ones keep theirs. */
 export const CLIP_TO_MEDIAN = 1.5;
@@ -50,9 +55,9 @@ export const STEADY_SLACK = 0.06;
 export const SOFTMAX_TEMPERATURE = 0.01;
 
 /**
- * Devices of a site whose sums refit output layers, drawn from all that share no group with panels B and C. What counts is how many
- * stretches of weather they come from: 250 of panel A alone lie in a sixth of them, and a refit on those learns their weather (measured:
- * docs/closed-loop.md). 500 lie in nearly all; more cost time alone.
+ * Devices of a site whose sums refit output layers, drawn from all that share no cluster with panels B and C. What counts is the number
+ * of clusters: 250 of panel A alone lie in a sixth of them, and a refit on those learns their weather (measured:
+ * docs/closed-loop.md). 500 lie in nearly all; more only cost time.
  */
 export const REFIT_DEVICES = 500;
 /**
@@ -66,7 +71,7 @@ export const REFIT_RIDGE = 0.03;
 export const REFIT_ROBUST_SCALE = 1.5;
 
 /** Width of the soft step that stands for "correct" in acceptance: accuracy itself is too coarse for small changes. */
-export const SOFT_EDGE = 0.25;
+export const SOFT_CORRECT_WIDTH = 0.25;
 
 /** The panel gate forgives what chance explains (2 standard errors) and a fifth of a point (recipe). */
 export const PANEL_GATE_ERRORS = 2;
@@ -76,7 +81,7 @@ export const PANEL_GATE_MARGIN = 0.002;
 export const EVIDENCE_ROUNDS = 4;
 /** One round is an anecdote. */
 export const EVIDENCE_MIN_ROUNDS = 2;
-/** Single rounds count at most twice the median |E|, so that one storm does not elect anybody. */
+/** Single rounds count at most twice the median |E|, so that one storm does not decide. */
 export const EVIDENCE_WINSOR = 2;
 /** Keeps the winsor bound above zero when every E is zero. */
 export const EVIDENCE_WINSOR_FLOOR = 1e-4;
@@ -85,5 +90,43 @@ export const EVIDENCE_SLACK = 0.001;
 /** The responsive candidate serves when mean/(standard error + slack) exceeds this (recipe). */
 export const EVIDENCE_THRESHOLD = 1;
 
+/** Two-sided confidence of the accuracy intervals that a round reports. */
+export const SCORE_CONFIDENCE = 0.95;
+
 /** Multi-Krum compares every pair: beyond this many updates a round would take minutes. */
 export const MAX_KRUM_UPDATES = 5_000;
+
+/** q-FFL raises losses to negative powers: a loss of exactly 0 would be infinite. */
+export const MIN_LOSS = 1e-10;
+
+/** Local models that a round names for claiming more than their real accuracy: as many as a person reads. */
+export const OVERCLAIMERS_NAMED = 5;
+
+/** Largest ε that is stated: beyond it a guarantee means nothing, and e^ε nears the end of double precision. */
+export const MAX_EPSILON = 500;
+/** Halvings of the range in which ε is sought: more than double precision can tell apart. */
+export const EPSILON_BISECTIONS = 100;
+
+/** Drift detector ADWIN, with River's defaults; values are paired errors of a cluster in a window, from −1 to 1. */
+export const ADWIN = {
+  /** Probability of a false alarm at any one check. */
+  delta: 0.002,
+  valuesBetweenChecks: 32,
+  /** Buckets of one size before the two oldest become one of twice the size. */
+  maxBuckets: 5,
+  /** Sub-windows shorter than this are not compared. */
+  minWindowLength: 5,
+  /** No check while the window has no more values than this. */
+  gracePeriod: 10,
+} as const;
+/** Drift detector Page–Hinkley, with River's defaults; the same values. */
+export const PAGE_HINKLEY = {
+  /** Values before the first alarm is possible. */
+  minValues: 30,
+  /** δ: changes smaller than this are tolerated. */
+  delta: 0.005,
+  /** λ: the larger, the fewer false alarms and the later the true ones. */
+  threshold: 50,
+  /** α: forgetting of the cumulative sums. */
+  alpha: 1 - 0.0001,
+} as const;

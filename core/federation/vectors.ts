@@ -2,7 +2,6 @@ import { type FlatWeights } from '../model/types';
 
 /**
  * Arithmetic on flat weights. All vectors of one call have the same length P; sums run in double precision.
- * A "row" is one device's vector.
  */
 
 /** Euclidean norm. */
@@ -27,25 +26,20 @@ export function plus(one: FlatWeights, other: FlatWeights): FlatWeights {
   return one.map((value, at) => value + (other[at] ?? NaN));
 }
 
-/** one − other, as a new vector. */
-export function minus(one: FlatWeights, other: FlatWeights): FlatWeights {
-  return one.map((value, at) => value - (other[at] ?? NaN));
-}
-
 /** factor · vector, as a new vector. */
 export function times(vector: FlatWeights, factor: number): FlatWeights {
   return vector.map((value) => value * factor);
 }
 
-/** Σ weights[i] · rows[i] [P]; rows of weight 0 are not touched, whatever they hold. */
+/** Σ weights[i] · delta of update i [P]; a delta of weight 0 is not touched, even where it is not finite. */
 export function weightedSum(
-  rows: readonly FlatWeights[],
+  updates: readonly { readonly delta: FlatWeights }[],
   weights: ArrayLike<number>,
   parameters: number,
 ): FlatWeights {
   const sum = new Float64Array(parameters);
-  rows.forEach((row, index) => {
-    addScaled(sum, row, weights[index] ?? 0);
+  updates.forEach(({ delta }, index) => {
+    addScaled(sum, delta, weights[index] ?? 0);
   });
   return Float32Array.from(sum);
 }

@@ -32,7 +32,7 @@ interface Constants {
  *
  * Inputs: `x` [R, inputs] all rows, `weights` [D, P], `row` [steps, D, B] (which of the R), `target` and `step_size`
  * [steps, D, B, 1] (see `EpochPlan`); with `proximal` also `base` [D, P] and `pull` [steps, D, 1, 1] (η μ, or 0).
- * Output: `trained` [D, P]. The arithmetic is that of `sgdStep` in network.ts, written for stacks of matrices.
+ * Output: `trained` [D, P]. The arithmetic is that of `sgdStep` in bench/support/reference-network.ts, written for stacks of matrices.
  */
 export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
   const { shape, steps, batchSize } = options;

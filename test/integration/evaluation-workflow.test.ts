@@ -111,7 +111,7 @@ describe('the leases of stream workers', () => {
   it('end with a worker that is gone, and are granted anew when it comes back', async () => {
     world.script({ evaluateStream: () => Promise.reject(new Error('killed')) });
     await join();
-    await until(({ news }) => news.at(-1)?.what === `${STREAM_WORKER} is gone without a word`);
+    await until(({ news }) => news.at(-1)?.what === `${STREAM_WORKER} stopped responding`);
     world.reset();
     await join();
     await until(({ workers }) => workers.length === 1);

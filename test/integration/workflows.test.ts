@@ -389,7 +389,7 @@ describe('rounds that meet', () => {
     const turn = world.hold('waitForTurn');
     const second = await startByHand('federatedRound');
     await turn.reached;
-    expect(await progressOf(first)).toMatchObject({ step: 'playing' });
+    expect(await progressOf(first)).toMatchObject({ step: 'running' });
     expect(await progressOf(second)).toMatchObject({ step: 'waiting' });
     held.release();
     await first.result();

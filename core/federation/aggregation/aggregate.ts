@@ -1,23 +1,24 @@
 import { FedloopError } from '../../contracts/errors';
 import { type LoopParts, type PrivacySettings } from '../../contracts/rounds';
+import { NOISE_REFUSAL } from '../../contracts/strategies';
 import { type FlatWeights } from '../../model/types';
 import { type Random } from '../../platform/random';
-import { clipNorms, clipToMedianNorm } from './clipping';
-import { addGaussianNoise, epsilonSpent } from './privacy';
 import { type ServerState, stateFor } from '../strategies/server-state';
-import { settingsFor } from '../strategies';
 import {
   type Aggregation,
   type AggregationContext,
   type LocalUpdate,
   type RealAccuracy,
   type Strategy,
+  type StrategySettings,
 } from '../strategies/strategy';
-import { norm, normalised, weightedSum } from '../vectors';
+import { normalised, weightedSum } from '../vectors';
+import { type Clipped, clipNorms, clipToMedianNorm } from './clipping';
+import { addGaussianNoise, epsilonSpent } from './privacy';
 
 export interface AggregateRequest {
   readonly strategy: Strategy;
-  readonly strategySettings: Readonly<Record<string, number>>;
+  readonly strategySettings: StrategySettings;
   /** Checked updates, at least one. */
   readonly updates: readonly LocalUpdate[];
   /** Incoming global weights [P]. */
@@ -32,12 +33,8 @@ export interface AggregateRequest {
 }
 
 export interface RoundAggregation extends Aggregation {
-  readonly clipping: {
-    /** No update is longer than this; null = clipping is off. */
-    readonly bound: number | null;
-    readonly clipped: number;
-    readonly largestNorm: number;
-  };
+  /** Updates that were shortened. */
+  readonly clipped: number;
   /** ε spent up to and with this round, for the δ asked for; null without privacy. */
   readonly epsilon: number | null;
 }
@@ -45,83 +42,53 @@ export interface RoundAggregation extends Aggregation {
 /**
  * The server's step: clip, then the strategy's rule. Norm clipping combines with every strategy. With `privacy` the clip is the fixed norm asked
  * for and not the median, which would give away what others sent; means are taken with equal weights and Gaussian noise.
- * @throws FedloopError `InvalidInput` for unknown settings, or for privacy with a strategy that is not a mean.
+ * @throws FedloopError `InvalidInput` for unknown settings, or for privacy with a strategy that does not take noise.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {
   const { strategy, updates, base, privacy } = request;
-  const settings = settingsFor(strategy, request.strategySettings);
-  refuseNoise(strategy, privacy);
-  const { deltas, bound, clipped } = clip(request);
-  const clippedUpdates = updates.map((update, index) => ({
-    ...update,
-    delta: deltas[index] ?? update.delta,
-  }));
+  if (privacy !== null && !strategy.takesNoise)
+    throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
+  const { deltas, clipped } = clip(request);
   const before = stateFor(strategy.name, request.state);
-  const aggregation = strategy.aggregate(clippedUpdates, {
-    base,
-    settings,
-    learningRate: request.learningRate,
-    state: before,
-    realAccuracy: request.realAccuracy,
-    parts: request.parts,
-    mean: privacy === null ? plainMean(base.length) : noisyMean(base.length, privacy, request.random),
-  });
+  const aggregation = strategy.aggregate(
+    updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),
+    {
+      base,
+      learningRate: request.learningRate,
+      state: before,
+      realAccuracy: request.realAccuracy,
+      parts: request.parts,
+      mean: privacy === null ? plainMean(base.length) : noisyMean(base.length, privacy, request.random),
+    },
+    request.strategySettings,
+  );
   const privacySpent = before.privacySpent + (privacy === null ? 0 : 1 / privacy.noiseMultiplier ** 2);
   return {
     ...aggregation,
     state: { ...aggregation.state, privacySpent },
-    clipping: {
-      bound,
-      clipped,
-      largestNorm: updates.reduce((largest, { delta }) => Math.max(largest, norm(delta)), 0),
-    },
+    clipped,
     epsilon: privacy === null ? null : epsilonSpent(privacySpent, privacy.delta),
   };
 }
 
-/** @throws FedloopError `InvalidInput` when noise is asked for where it would protect nothing. */
-export function refuseNoise(strategy: Strategy, privacy: PrivacySettings | null): void {
-  if (privacy === null || strategy.allowsNoise) return;
-  throw new FedloopError(
-    'InvalidInput',
-    `privacy: ${strategy.name} is not a mean with bounded weights, so Gaussian noise would protect nobody`,
-    { hint: 'Use fedavg, fedprox, fedadam, fedyogi or fedadagrad with privacy.' },
-  );
-}
-
-function clip({ updates, parts, privacy }: AggregateRequest): {
-  deltas: readonly FlatWeights[];
-  bound: number | null;
-  clipped: number;
-} {
+function clip({ updates, parts, privacy }: AggregateRequest): Clipped {
   const deltas = updates.map(({ delta }) => delta);
   if (privacy !== null) return clipNorms(deltas, privacy.clipNorm);
-  return parts.clipping ? clipToMedianNorm(deltas) : { deltas, bound: null, clipped: 0 };
+  return parts.clipping ? clipToMedianNorm(deltas) : { deltas, clipped: 0 };
 }
 
 function plainMean(parameters: number): AggregationContext['mean'] {
   return (updates, given) => {
     const weights = normalised(given);
-    return {
-      delta: weightedSum(
-        updates.map(({ delta }) => delta),
-        weights,
-        parameters,
-      ),
-      weights,
-    };
+    return { delta: weightedSum(updates, weights, parameters), weights };
   };
 }
 
 function noisyMean(parameters: number, privacy: PrivacySettings, random: Random): AggregationContext['mean'] {
   return (updates) => {
-    const { delta, weights } = plainMean(parameters)(
-      updates,
-      updates.map(() => 1),
-    );
-    return {
-      delta: addGaussianNoise(delta, privacy.noiseMultiplier, privacy.clipNorm, updates.length, random),
-      weights,
-    };
+    const equal = updates.map(() => 1);
+    const { delta, weights } = plainMean(parameters)(updates, equal);
+    const { noiseMultiplier, clipNorm } = privacy;
+    return { delta: addGaussianNoise(delta, noiseMultiplier, clipNorm, updates.length, random), weights };
   };
 }

@@ -4,18 +4,16 @@ import { median, norm, times } from '../vectors';
 
 export interface Clipped {
   readonly deltas: readonly FlatWeights[];
-  /** The norm that no delta exceeds. */
-  readonly bound: number;
   /** How many were shortened. */
   readonly clipped: number;
 }
 
 /** Shorten every delta [P] to 1.5 × the median norm of them all: δ ← δ · min(1, 1.5·median/‖δ‖). */
-export function clipToMedianNorm(deltas: readonly FlatWeights[], factor = CLIP_TO_MEDIAN): Clipped {
-  return clipNorms(deltas, factor * median(deltas.map(norm)));
+export function clipToMedianNorm(deltas: readonly FlatWeights[]): Clipped {
+  return clipNorms(deltas, CLIP_TO_MEDIAN * median(deltas.map(norm)));
 }
 
-/** Shorten every delta to at most `bound`; those within it are handed on as they are. */
+/** Shorten every delta to at most `bound`; those within it stay the same objects. */
 export function clipNorms(deltas: readonly FlatWeights[], bound: number): Clipped {
   let clipped = 0;
   const shortened = deltas.map((delta) => {
@@ -24,5 +22,5 @@ export function clipNorms(deltas: readonly FlatWeights[], bound: number): Clippe
     clipped += 1;
     return times(delta, bound / length);
   });
-  return { deltas: shortened, bound, clipped };
+  return { deltas: shortened, clipped };
 }

@@ -1,6 +1,7 @@
 import normalCdf from '@stdlib/stats-base-dists-normal-cdf';
 import { type FlatWeights } from '../../model/types';
 import { type Random } from '../../platform/random';
+import { EPSILON_BISECTIONS, MAX_EPSILON } from '../constants';
 
 /**
  * Differential privacy at the level of devices: every delta is clipped to norm C, the mean of n is taken with equal weights, and Gaussian
@@ -17,16 +18,12 @@ export function addGaussianNoise(
   return mean.map((value) => value + deviation * random.normal());
 }
 
-/** Beyond this ε a guarantee means nothing, and e^ε nears the end of double precision. */
-const LARGEST_EPSILON = 500;
-const BISECTIONS = 100;
-
 /**
  * ε spent for a given δ. Rounds of Gaussian noise with multipliers z₁ … z_T compose exactly to Gaussian differential privacy with
  * μ = √Σ 1/z² (Dong, Roth, Su 2019, arXiv 1905.02383, corollary 3.3), which is (ε, δ)-private exactly for
  * δ = Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2) (Balle and Wang 2018, arXiv 1805.06530). No amplification by sampling is claimed: the figure holds for a
- * device that took part in every round, and is an upper bound for others. What cannot be told is whether a device's update or a zero in its
- * place went in.
+ * device that took part in every round, and is an upper bound for others. The two cases that cannot be told apart: a device's update, or a zero
+ * in its place.
  * @param sumOfInverseSquares Σ 1/z² over the rounds so far
  * @returns ε, 0 when nothing was spent, Infinity above 500
  */
@@ -34,10 +31,10 @@ export function epsilonSpent(sumOfInverseSquares: number, delta: number): number
   if (sumOfInverseSquares <= 0) return 0;
   const mu = Math.sqrt(sumOfInverseSquares);
   if (deltaAt(0, mu) <= delta) return 0;
-  if (deltaAt(LARGEST_EPSILON, mu) > delta) return Number.POSITIVE_INFINITY;
+  if (deltaAt(MAX_EPSILON, mu) > delta) return Number.POSITIVE_INFINITY;
   let low = 0;
-  let high = LARGEST_EPSILON;
-  for (let step = 0; step < BISECTIONS; step += 1) {
+  let high = MAX_EPSILON;
+  for (let step = 0; step < EPSILON_BISECTIONS; step += 1) {
     const middle = (low + high) / 2;
     if (deltaAt(middle, mu) > delta) low = middle;
     else high = middle;

@@ -1,14 +1,12 @@
 import { type SelfReportGap } from '../../contracts/rounds';
+import { OVERCLAIMERS_NAMED } from '../constants';
 
-/** What one local model says of itself, and what it is worth on panels (null where it was not scored); both from 0 to 1. */
+/** What one local model claims, and its real accuracy on panels (null where it was not scored); both from 0 to 1. */
 export interface SelfReport {
   readonly deviceId: string;
   readonly selfReportedAccuracy: number;
   readonly realAccuracy: number | null;
 }
-
-/** Overclaimers that are named: a person reads them. */
-const NAMED = 5;
 
 /** Self-reported beside real accuracy, over the local models that were scored; null when none was. */
 export function selfReportGap(reports: readonly SelfReport[]): SelfReportGap | null {
@@ -28,6 +26,6 @@ export function selfReportGap(reports: readonly SelfReport[]): SelfReportGap | n
     worst: known
       .filter((report) => overclaim(report) > 0)
       .sort((one, other) => overclaim(other) - overclaim(one) || (one.deviceId < other.deviceId ? -1 : 1))
-      .slice(0, NAMED),
+      .slice(0, OVERCLAIMERS_NAMED),
   };
 }

@@ -1,10 +1,10 @@
 import { FedloopError } from '../../contracts/errors';
 import { type SiteName, type VersionId } from '../../contracts/ids';
-import { type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
+import { countReasons, type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
 import { type LocalUpdate } from '../strategies/strategy';
 import { isFiniteVector } from '../vectors';
 
-/** A chunk of local updates as it came in: `deltas` is [devices, parameters], if its sender kept to the contract. */
+/** A received chunk of local updates: `deltas` is [devices, parameters] where the sender kept to the contract. */
 export interface ReceivedChunk {
   readonly header: UpdateHeader;
   readonly deltas: Float32Array;
@@ -22,7 +22,7 @@ export interface ExpectedUpdates {
 
 export interface CheckedUpdate extends LocalUpdate {
   readonly site: SiteName;
-  /** Where it came: chunk of its site, and place in it. */
+  /** Its chunk of the site, and place in it. */
   readonly chunk: number;
   readonly place: number;
 }
@@ -39,14 +39,14 @@ export interface CheckedUpdates {
 }
 
 /**
- * Part good updates from those that must not count: for another round or base, of the wrong shape, from a device that was not chosen, not
- * finite, or sent twice (the first good one stands). What sites left out themselves is handed on. Order in, order out.
+ * Separate good updates from those that must not count: for another round or base, of the wrong shape, from a device that was not chosen,
+ * not finite, or sent twice (the first good one counts). Devices that sites left out themselves are added. The order stays.
  */
 export function checkUpdates(chunks: readonly ReceivedChunk[], expected: ExpectedUpdates): CheckedUpdates {
   const good: CheckedUpdate[] = [];
   const leftOut: LeftOutDevice[] = [];
   const seen = new Set<string>();
-  const excused = new Set<string>();
+  const leftOutBySite = new Set<string>();
   for (const { header, deltas } of chunks) {
     const { site, chunk, parameters } = header;
     header.devices.forEach((device, place) => {
@@ -86,10 +86,10 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
         baseLoss: device.base_loss,
       });
     });
-    // What a site says of its own devices it may say twice, when it tries again.
+    // A site that retries leaves the same devices out again.
     for (const { device_id: deviceId, reason } of isOfRound(header, expected) ? header.left_out : []) {
-      if (!excused.has(deviceId)) leftOut.push({ deviceId, site, reason });
-      excused.add(deviceId);
+      if (!leftOutBySite.has(deviceId)) leftOut.push({ deviceId, site, reason });
+      leftOutBySite.add(deviceId);
     }
   }
   return { good, leftOut };
@@ -97,15 +97,6 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
 
 function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {
   return header.round === round && header.attempt === attempt && header.base_version === baseVersion;
-}
-
-/** Number of left-out devices by reason. */
-export function countReasons(
-  leftOut: readonly { readonly reason: LeftOutReason }[],
-): Partial<Record<LeftOutReason, number>> {
-  const counts: Partial<Record<LeftOutReason, number>> = {};
-  for (const { reason } of leftOut) counts[reason] = (counts[reason] ?? 0) + 1;
-  return counts;
 }
 
 /** @throws FedloopError `TooFewUpdates` saying why the others do not count. */

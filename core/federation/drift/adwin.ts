@@ -1,18 +1,7 @@
-import { type MeanChange } from './mean-change';
+import { ADWIN } from '../constants';
+import { type Detector, type MeanChange } from './detector';
 
-/** Settings of the detector; the defaults are River's. */
-export interface AdwinOptions {
-  /** Probability of a false alarm at any one check. */
-  readonly delta?: number;
-  /** Values between two checks. */
-  readonly clock?: number;
-  /** Buckets of one size before the two oldest become one of twice the size. */
-  readonly maxBuckets?: number;
-  /** Sub-windows shorter than this are not compared. */
-  readonly minWindowLength?: number;
-  /** Values before the first check. */
-  readonly gracePeriod?: number;
-}
+const { delta, valuesBetweenChecks, maxBuckets, minWindowLength, gracePeriod } = ADWIN;
 
 /** 2^level values: their sum and their sum of squared deviations from their mean. */
 interface Bucket {
@@ -22,60 +11,27 @@ interface Bucket {
 
 /**
  * ADWIN (Bifet and Gavaldà 2007, "Learning from Time-Changing Data with Adaptive Windowing"; ADWIN2 as in River 0.26): keeps a window of the
- * latest values, as long as no two parts of it have different means, and drops the old part when they do. Memory is logarithmic in the
- * window's length. After an alarm the next value starts a new window.
+ * latest values as long as no two parts of it have different means, and drops the old part when they do. Memory is logarithmic in the
+ * window's length.
  */
-export class Adwin {
-  private readonly delta: number;
-  private readonly clock: number;
-  private readonly maxBuckets: number;
-  private readonly minWindowLength: number;
-  private readonly gracePeriod: number;
+export class Adwin implements Detector {
   /** Buckets by level, oldest first in each level. */
   private levels: Bucket[][] = [[]];
   private length = 0;
   private total = 0;
+  /** Sum of squared deviations from the window's mean. */
   private variance = 0;
-  private ticks = 0;
+  private sinceStart = 0;
   private alarmed = false;
-  private direction: MeanChange | null = null;
 
-  constructor({
-    delta = 0.002,
-    clock = 32,
-    maxBuckets = 5,
-    minWindowLength = 5,
-    gracePeriod = 10,
-  }: AdwinOptions = {}) {
-    this.delta = delta;
-    this.clock = clock;
-    this.maxBuckets = maxBuckets;
-    this.minWindowLength = minWindowLength;
-    this.gracePeriod = gracePeriod;
-  }
-
-  /** @returns whether the check at this value found a change. */
-  update(value: number): boolean {
+  update(value: number): MeanChange | null {
     if (this.alarmed) this.reset();
     this.insert(value);
-    this.ticks += 1;
-    this.alarmed = this.ticks % this.clock === 0 && this.length > this.gracePeriod && this.dropOldPart();
-    return this.alarmed;
-  }
-
-  /** Which way the mean went at the latest alarm; null before the first. */
-  get change(): MeanChange | null {
-    return this.direction;
-  }
-
-  /** Values in the window. */
-  get width(): number {
-    return this.length;
-  }
-
-  /** Mean of the window; 0 when it is empty. */
-  get estimation(): number {
-    return this.length === 0 ? 0 : this.total / this.length;
+    this.sinceStart += 1;
+    const isDue = this.sinceStart % valuesBetweenChecks === 0 && this.length > gracePeriod;
+    const change = isDue ? this.dropOldPart() : null;
+    this.alarmed = change !== null;
+    return change;
   }
 
   private reset(): void {
@@ -83,8 +39,7 @@ export class Adwin {
     this.length = 0;
     this.total = 0;
     this.variance = 0;
-    this.ticks = 0;
-    this.alarmed = false;
+    this.sinceStart = 0;
   }
 
   private insert(value: number): void {
@@ -98,11 +53,11 @@ export class Adwin {
     this.compress();
   }
 
-  /** A level with too many buckets hands its two oldest, as one, to the next. */
+  /** In a level with too many buckets the two oldest move to the next level, as one. */
   private compress(): void {
     for (let level = 0; level < this.levels.length; level += 1) {
       const buckets = this.levels[level];
-      if (buckets === undefined || buckets.length <= this.maxBuckets) return;
+      if (buckets === undefined || buckets.length <= maxBuckets) return;
       const [first, second] = buckets.splice(0, 2);
       if (first === undefined || second === undefined) return;
       const size = 2 ** level;
@@ -118,16 +73,16 @@ export class Adwin {
   }
 
   /** Drop the oldest bucket as long as some cut parts the window into two unlike halves. */
-  private dropOldPart(): boolean {
-    const before = this.estimation;
+  private dropOldPart(): MeanChange | null {
+    const before = this.total / this.length;
     let changed = false;
     while (this.findCut()) {
       changed = true;
       this.dropOldestBucket();
     }
+    if (!changed) return null;
     // What is left is the new part: its mean has moved away from that of both together.
-    if (changed) this.direction = this.estimation > before ? 'rise' : 'fall';
-    return changed;
+    return this.total / this.length > before ? 'rise' : 'fall';
   }
 
   /** Move the cut from the oldest bucket to the newest; true where the means on either side differ too much. */
@@ -140,7 +95,7 @@ export class Adwin {
         oldLength += 2 ** level;
         oldTotal += bucket.total;
         const newLength = this.length - oldLength;
-        if (oldLength < this.minWindowLength || newLength < this.minWindowLength) continue;
+        if (oldLength < minWindowLength || newLength < minWindowLength) continue;
         const difference = oldTotal / oldLength - (this.total - oldTotal) / newLength;
         if (Math.abs(difference) > this.cutThreshold(oldLength, newLength)) return true;
       }
@@ -150,8 +105,8 @@ export class Adwin {
 
   /** ε_cut of the paper's section 3.1, with the window's variance. */
   private cutThreshold(oldLength: number, newLength: number): number {
-    const deltaPrime = Math.log((2 * Math.log(this.length)) / this.delta);
-    const harmonic = 1 / (oldLength - this.minWindowLength + 1) + 1 / (newLength - this.minWindowLength + 1);
+    const deltaPrime = Math.log((2 * Math.log(this.length)) / delta);
+    const harmonic = 1 / (oldLength - minWindowLength + 1) + 1 / (newLength - minWindowLength + 1);
     const spread = this.variance / this.length;
     return Math.sqrt(2 * harmonic * spread * deltaPrime) + (2 / 3) * deltaPrime * harmonic;
   }

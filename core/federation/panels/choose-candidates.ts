@@ -1,6 +1,6 @@
 import { type CandidateRole } from '../../contracts/deployments';
 import { type LoopParts } from '../../contracts/rounds';
-import { electCandidate, type Election } from '../promotion/elect-candidate';
+import { electCandidate } from '../promotion/elect-candidate';
 import { acceptsRefit, panelGate } from './panel-gate';
 import { type PanelTally } from './panel-tally';
 
@@ -16,7 +16,7 @@ export interface RefittedProposal {
   readonly refitted: JudgedProposal | null;
 }
 
-export interface SettleRequest {
+export interface CandidateRequest {
   readonly parts: LoopParts;
   readonly steady: RefittedProposal;
   readonly responsive: RefittedProposal;
@@ -24,21 +24,25 @@ export interface SettleRequest {
   readonly evidence: readonly number[];
 }
 
-export interface Settled {
+export interface ChosenCandidates {
   readonly steady: 'proposal' | 'refitted';
   /** What serves as the responsive candidate: `champion` when the gate found the proposal worse. */
   readonly responsive: 'proposal' | 'refitted' | 'champion';
   readonly elected: CandidateRole;
-  readonly election: Election | null;
   /** For the round's lineage. */
   readonly feedbackUsed: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 /**
- * Settle what the panels and past rounds say: are the refits kept (B), does the responsive candidate pass the gate (C), and which candidate
- * serves (evidence). With the evidence rule switched off the responsive one does.
+ * Choose the round's candidates: panel B keeps or refuses each refit, panel C gates the responsive candidate where asked, and the evidence
+ * of past rounds elects the one that serves. With the evidence rule switched off the responsive one serves.
  */
-export function settleRound({ parts, steady, responsive, evidence }: SettleRequest): Settled {
+export function chooseCandidates({
+  parts,
+  steady,
+  responsive,
+  evidence,
+}: CandidateRequest): ChosenCandidates {
   const steadyRefit = acceptRefit(steady, parts.steadyRefit);
   const responsiveRefit = acceptRefit(responsive, parts.refit);
   const gate = parts.panelGate ? panelGate(responsiveRefit.kept.c) : null;
@@ -47,10 +51,9 @@ export function settleRound({ parts, steady, responsive, evidence }: SettleReque
     steady: steadyRefit.name,
     responsive: gate?.pass === false ? 'champion' : responsiveRefit.name,
     elected: election?.elected ?? 'responsive',
-    election,
     feedbackUsed: {
-      steady_refit: steadyRefit.said,
-      refit: responsiveRefit.said,
+      steady_refit: steadyRefit.outcome,
+      refit: responsiveRefit.outcome,
       panel_gate: gate === null ? 'off' : gate.pass ? 'passed' : 'kept the champion',
       panel_difference: gate?.difference ?? null,
       elected_by: election?.reason ?? 'the evidence rule is off',
@@ -64,13 +67,13 @@ function acceptRefit(
 ): {
   readonly name: 'proposal' | 'refitted';
   readonly kept: JudgedProposal;
-  readonly said: 'off' | 'not made: nothing repeats over time' | 'accepted' | 'refused';
+  readonly outcome: 'off' | 'not made: nothing repeats over time' | 'accepted' | 'refused';
 } {
   if (refitted === null) {
-    const said = isOn ? 'not made: nothing repeats over time' : 'off';
-    return { name: 'proposal', kept: proposal, said };
+    const outcome = isOn ? 'not made: nothing repeats over time' : 'off';
+    return { name: 'proposal', kept: proposal, outcome };
   }
   return acceptsRefit(proposal.b, refitted.b)
-    ? { name: 'refitted', kept: refitted, said: 'accepted' }
-    : { name: 'proposal', kept: proposal, said: 'refused' };
+    ? { name: 'refitted', kept: refitted, outcome: 'accepted' }
+    : { name: 'proposal', kept: proposal, outcome: 'refused' };
 }

@@ -6,7 +6,7 @@ import { type Samples } from '../training/samples';
 import { type RealAccuracy } from '../strategies/strategy';
 import { type CheckedUpdate } from '../aggregation/update-checks';
 
-/** Real accuracy of a chunk's local models on one site's panel, as counts: those of several sites add up. */
+/** Real accuracy of a chunk's local models on one site's panel, as counts; counts of several sites add up. */
 export type LocalScores = Pick<ScoreMessage, 'rows_recent' | 'rows_long' | 'correct_recent' | 'correct_long'>;
 
 /** A panel that many chunks of local models are scored on. */
@@ -17,7 +17,7 @@ export interface ScoringPanel {
 
 /** @param samples of panel A's last 24 closed windows, of devices that did not train; those of the newest 6 are the recent ones */
 export function scoringPanel(samples: Samples): ScoringPanel {
-  // Group by group: all samples, and the recent ones.
+  // For each sample, whether it is in group 0 (all) and in group 1 (recent).
   const groups = new Float32Array(samples.count * GROUPS);
   let recent = 0;
   samples.age.forEach((age, sample) => {
@@ -62,7 +62,7 @@ interface Counts {
 }
 
 /**
- * Real accuracy of each good update from what the sites counted. A chunk that a site scored twice (a retry) counts once; an update that nobody
+ * Real accuracy of each good update from the sites' counts. A chunk that a site scored twice (a retry) counts once; an update that no site
  * scored has none.
  */
 export function realAccuracies(

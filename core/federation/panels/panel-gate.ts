@@ -3,9 +3,8 @@ import { type PanelTally } from './panel-tally';
 
 export interface PanelGateVerdict {
   readonly pass: boolean;
-  /** Mean difference of accuracy, proposal − champion, and its standard error over devices. */
+  /** Mean difference of accuracy over devices, proposal − champion. */
   readonly difference: number;
-  readonly standardError: number;
 }
 
 /**
@@ -13,15 +12,11 @@ export interface PanelGateVerdict {
  * Off by default: it changed nothing in any scenario, with the live gate behind it (docs/closed-loop.md). Nothing measured: passes.
  */
 export function panelGate({ devices, difference: sum, squaredDifference }: PanelTally): PanelGateVerdict {
-  if (devices === 0) return { pass: true, difference: 0, standardError: 0 };
+  if (devices === 0) return { pass: true, difference: 0 };
   const difference = sum / devices;
   const variance = Math.max(0, squaredDifference / devices - difference * difference);
   const standardError = Math.sqrt(variance / devices);
-  return {
-    pass: difference >= -PANEL_GATE_ERRORS * standardError - PANEL_GATE_MARGIN,
-    difference,
-    standardError,
-  };
+  return { pass: difference >= -PANEL_GATE_ERRORS * standardError - PANEL_GATE_MARGIN, difference };
 }
 
 /** A refit is kept when its mean soft score on panel B is above the proposal's; nothing measured, nothing kept. */

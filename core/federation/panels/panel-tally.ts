@@ -1,5 +1,5 @@
 import { type PanelTally } from '../../contracts/site-reports';
-import { SOFT_EDGE } from '../constants';
+import { SOFT_CORRECT_WIDTH } from '../constants';
 import { isCorrect, type Samples } from '../training/samples';
 
 export type { PanelTally };
@@ -70,7 +70,7 @@ export function addTallies(parts: readonly PanelTally[]): PanelTally {
   );
 }
 
-/** σ((1 − |e|)/0.25) of an error in tolerances: ½ at the edge, near 1 inside, near 0 outside. */
+/** σ((1 − |e|)/0.25) of an error in tolerances: ½ at the boundary, near 1 inside, near 0 outside. */
 export function softCorrect(error: number): number {
-  return 1 / (1 + Math.exp((Math.abs(error) - 1) / SOFT_EDGE));
+  return 1 / (1 + Math.exp((Math.abs(error) - 1) / SOFT_CORRECT_WIDTH));
 }

@@ -21,7 +21,7 @@ export interface RefitBlock {
   readonly moment: Float64Array;
 }
 
-/** A refit, and how much of the step that the sums ask for it takes (0 to 1, above 0). */
+/** A refit, and the share of the sums' full step that it takes (above 0, at most 1). */
 export interface Refit {
   readonly weights: FlatWeights;
   readonly share: number;
@@ -99,7 +99,7 @@ export function addRefitSums(parts: readonly RefitSums[]): RefitSums {
  * The positive-part James–Stein factor (James & Stein 1961) with the noise measured between blocks of time (Liang & Zeger 1986; blocks against
  * autocorrelation as in Künsch 1989). When a fleet shares one wall clock, a thousand devices' readings of one hour are one sample of its weather:
  * blocks then differ as much as they agree, and the step vanishes. The ridge pulls towards the proposal itself, not towards zero.
- * @returns `null` when the sums hold nothing to go by: no samples, fewer than two blocks, nothing that repeats, or not finite.
+ * @returns `null` when the sums are not enough: no samples, fewer than two blocks, nothing that repeats, or not finite.
  * @throws FedloopError `InvalidInput` when they come from a network of another size
  */
 export function refitOutputLayer(

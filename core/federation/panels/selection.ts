@@ -1,23 +1,29 @@
 import { FedloopError } from '../../contracts/errors';
 import { type SiteDescription } from '../../contracts/site-reports';
 import { seededRandom } from '../../platform/random';
-import { PANEL_DEVICES, PANEL_GROUP_SHARE, PANEL_SHARE, REFIT_DEVICES } from '../constants';
+import { PANEL_DEVICES, PANEL_CLUSTER_SHARE, PANEL_SHARE, REFIT_DEVICES } from '../constants';
 
-/** A device and what it must not share with a panel that judges it: the recorded stretch it replays, or its own id. */
+/**
+ * A device and its cluster: the devices that see the same weather, because they replay the same recorded hours. A device without a
+ * recording is its own cluster. No cluster both trains and judges, and intervals count a cluster, not a device, as one observation.
+ */
 export interface SelectableDevice {
   readonly deviceId: string;
-  readonly group: string;
+  readonly cluster: string;
 }
 
+/**
+ * Panels are hold-out cohorts: devices that do not train in a round and share no cluster with those that do. A weighs local models,
+ * B accepts refits, C gates. What weighs never gates.
+ */
 export const PANELS = ['A', 'B', 'C'] as const;
-/** A: weights; B: acceptance of refits; C: the panel gate. Never weight and gate on the same device-windows. */
 export type Panel = (typeof PANELS)[number];
-export type GroupRole = Panel | 'train';
+export type ClusterRole = Panel | 'train';
 
 /** What several sites must know in common to plan alike. */
 export interface FleetCounts {
-  /** Devices of the whole fleet in each group. */
-  readonly groups: ReadonlyMap<string, number>;
+  /** Devices of the whole fleet in each cluster. */
+  readonly clusters: ReadonlyMap<string, number>;
   /** What the round asks of the whole fleet. */
   readonly participants: number | 'all';
 }
@@ -31,7 +37,7 @@ export interface RoundPlanRequest {
   readonly participants: number | 'all';
   /** Devices in each panel: `panelSize(devices.length)` when left out. For one of several sites, its quota. */
   readonly panelDevices?: number;
-  /** With several sites: then a group has the same role at all of them, and no stretch trains here and judges there. */
+  /** With several sites: a cluster then has the same role at all of them. */
   readonly fleet?: FleetCounts;
 }
 
@@ -39,14 +45,14 @@ export interface RoundPlanRequest {
 export interface RoundPlan {
   readonly participants: readonly string[];
   readonly panels: Readonly<Record<Panel, readonly string[]>>;
-  /** Whose windows refit output layers: at most 500 of all devices that share no group with panels B and C. */
+  /** Whose windows refit output layers: at most 500 of all devices that share no cluster with panels B and C. */
   readonly refit: readonly string[];
-  /** False where the fleet has fewer than four groups: then devices are kept apart, but stretches are not. */
-  readonly groupsApart: boolean;
+  /** False where the fleet has fewer than four clusters: then devices are kept apart, but clusters are not. */
+  readonly clustersApart: boolean;
 }
 
-/** One group to train and one for each panel. */
-const FEWEST_GROUPS = 1 + PANELS.length;
+/** One cluster to train and one for each panel. */
+const MIN_CLUSTERS = 1 + PANELS.length;
 
 /** Devices in each panel of a fleet: min(250, a tenth), at least one. */
 export function panelSize(devices: number): number {
@@ -59,15 +65,14 @@ export function panelSize(devices: number): number {
  */
 export function planRound(request: RoundPlanRequest): RoundPlan {
   const { seed, round, devices } = request;
-  const ownGroups = countGroups(devices);
-  const known = request.fleet?.groups ?? ownGroups;
-  const groupsApart = known.size >= FEWEST_GROUPS;
-  const groups = groupsApart ? known : new Map(devices.map(({ deviceId }) => [deviceId, 1]));
-  const fleetDevices = sumOf(groups);
-  if (fleetDevices < FEWEST_GROUPS) {
+  const known = request.fleet?.clusters ?? countClusters(devices);
+  const clustersApart = known.size >= MIN_CLUSTERS;
+  const clusters = clustersApart ? known : new Map(devices.map(({ deviceId }) => [deviceId, 1]));
+  const fleetDevices = sumOf(clusters);
+  if (fleetDevices < MIN_CLUSTERS) {
     throw new FedloopError(
       'InvalidInput',
-      `devices: a round needs at least ${FEWEST_GROUPS} (one to train, three to judge), not ${fleetDevices}`,
+      `devices: a round needs at least ${MIN_CLUSTERS} (one to train, three to judge), not ${fleetDevices}`,
     );
   }
 
@@ -78,13 +83,13 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
   const roles = assignRoles({
     seed,
     round,
-    groups,
+    clusters,
     participants: request.fleet?.participants ?? request.participants,
     panelDevices: fleetPanel,
   });
-  const inRole: Record<GroupRole, string[]> = { train: [], A: [], B: [], C: [] };
-  for (const { deviceId, group } of devices)
-    inRole[roles.get(groupsApart ? group : deviceId) ?? 'train'].push(deviceId);
+  const inRole: Record<ClusterRole, string[]> = { train: [], A: [], B: [], C: [] };
+  for (const { deviceId, cluster } of devices)
+    inRole[roles.get(clustersApart ? cluster : deviceId) ?? 'train'].push(deviceId);
 
   const wanted = request.participants === 'all' ? inRole.train.length : request.participants;
   if (wanted > inRole.train.length) {
@@ -105,18 +110,18 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
       C: choose(inRole.C, panelDevices, 'C'),
     },
     refit: choose([...inRole.train, ...inRole.A], REFIT_DEVICES, 'refit'),
-    groupsApart,
+    clustersApart,
   };
 }
 
-/** Devices of the whole fleet by group; null where not all sites share groups. */
-export function groupsOfFleet(
+/** Devices of the whole fleet by cluster; null where not all sites share clusters. */
+export function clustersOfFleet(
   descriptions: readonly Pick<SiteDescription, 'groups'>[],
 ): ReadonlyMap<string, number> | null {
   const sum = new Map<string, number>();
   for (const { groups } of descriptions) {
     if (groups === null) return null;
-    for (const [group, count] of Object.entries(groups)) sum.set(group, (sum.get(group) ?? 0) + count);
+    for (const [cluster, count] of Object.entries(groups)) sum.set(cluster, (sum.get(cluster) ?? 0) + count);
   }
   return sum;
 }
@@ -124,46 +129,47 @@ export function groupsOfFleet(
 export interface RoleRequest {
   readonly seed: number;
   readonly round: number;
-  /** Devices in each group; at least four groups. */
-  readonly groups: ReadonlyMap<string, number>;
+  /** Devices in each cluster; at least four clusters. */
+  readonly clusters: ReadonlyMap<string, number>;
   readonly participants: number | 'all';
   readonly panelDevices: number;
 }
 
 /**
- * The role of every group. Groups stand on a ring, shuffled by the seed; three neighbouring stretches of it are the panels,
- * the rest trains, and the panels move on from round to round. Where few devices train, panels spread over up to half of
- * the groups, so that both sides see varied weather; else they take as few groups as hold their devices.
+ * The role of every cluster. Clusters stand on a ring, shuffled by the seed. Three neighbouring parts of it are the panels,
+ * the rest trains, and the panels move along the ring from round to round. Where few devices train, panels spread over up to half of
+ * the clusters, so that both sides see varied weather; else they take as few clusters as hold their devices.
  */
-export function assignRoles(request: RoleRequest): Map<string, GroupRole> {
-  const ring = [...request.groups.keys()].sort(compareText);
+export function assignRoles(request: RoleRequest): Map<string, ClusterRole> {
+  const ring = [...request.clusters.keys()].sort(compareText);
+  // The name is part of the seed: with another one every plan would change.
   seededRandom(request.seed, 'group-ring').shuffle(ring);
   const spread =
-    request.participants === 'all' ? 0 : Math.floor((ring.length * PANEL_GROUP_SHARE) / PANELS.length);
+    request.participants === 'all' ? 0 : Math.floor((ring.length * PANEL_CLUSTER_SHARE) / PANELS.length);
   const spreadOut = fillPanels(ring, request, spread);
   const roomy =
     request.participants === 'all' ||
-    devicesInRole(spreadOut, request.groups, 'train') >= request.participants;
+    devicesInRole(spreadOut, request.clusters, 'train') >= request.participants;
   return roomy ? spreadOut : fillPanels(ring, request, 0);
 }
 
-/** Each panel takes neighbouring groups until it has `spread` of them and devices enough; one group is left for each that comes after. */
-function fillPanels(ring: readonly string[], request: RoleRequest, spread: number): Map<string, GroupRole> {
-  const { groups, panelDevices, round } = request;
-  const groupsForDevices = Math.ceil((panelDevices * ring.length) / sumOf(groups));
-  const step = PANELS.length * Math.max(spread, groupsForDevices, 1);
-  const roles = new Map<string, GroupRole>(ring.map((group) => [group, 'train']));
+/** Each panel takes neighbouring clusters until it has `spread` of them and devices enough; one cluster is left for each that follows. */
+function fillPanels(ring: readonly string[], request: RoleRequest, spread: number): Map<string, ClusterRole> {
+  const { clusters, panelDevices, round } = request;
+  const clustersForDevices = Math.ceil((panelDevices * ring.length) / sumOf(clusters));
+  const step = PANELS.length * Math.max(spread, clustersForDevices, 1);
+  const roles = new Map<string, ClusterRole>(ring.map((cluster) => [cluster, 'train']));
   let taken = 0;
   PANELS.forEach((panel, position) => {
     const leftForOthers = PANELS.length - position;
-    let groupsHere = 0;
+    let clustersHere = 0;
     let devicesHere = 0;
-    while ((groupsHere < spread || devicesHere < panelDevices) && ring.length - taken > leftForOthers) {
-      const group = ring[((round - 1) * step + taken) % ring.length] ?? '';
-      roles.set(group, panel);
+    while ((clustersHere < spread || devicesHere < panelDevices) && ring.length - taken > leftForOthers) {
+      const cluster = ring[((round - 1) * step + taken) % ring.length] ?? '';
+      roles.set(cluster, panel);
       taken += 1;
-      groupsHere += 1;
-      devicesHere += groups.get(group) ?? 0;
+      clustersHere += 1;
+      devicesHere += clusters.get(cluster) ?? 0;
     }
   });
   return roles;
@@ -194,20 +200,20 @@ export function quotas(total: number, devicesOfSites: readonly number[]): number
   return shares;
 }
 
-/** Devices in each group. */
-export function countGroups(devices: readonly SelectableDevice[]): Map<string, number> {
-  const groups = new Map<string, number>();
-  for (const { group } of devices) groups.set(group, (groups.get(group) ?? 0) + 1);
-  return groups;
+/** Devices in each cluster. */
+export function countClusters(devices: readonly SelectableDevice[]): Map<string, number> {
+  const clusters = new Map<string, number>();
+  for (const { cluster } of devices) clusters.set(cluster, (clusters.get(cluster) ?? 0) + 1);
+  return clusters;
 }
 
 function devicesInRole(
-  roles: ReadonlyMap<string, GroupRole>,
-  groups: ReadonlyMap<string, number>,
-  role: GroupRole,
+  roles: ReadonlyMap<string, ClusterRole>,
+  clusters: ReadonlyMap<string, number>,
+  role: ClusterRole,
 ): number {
   let devices = 0;
-  for (const [group, itsRole] of roles) if (itsRole === role) devices += groups.get(group) ?? 0;
+  for (const [cluster, itsRole] of roles) if (itsRole === role) devices += clusters.get(cluster) ?? 0;
   return devices;
 }
 
@@ -222,9 +228,9 @@ function sample(ids: readonly string[], count: number, seed: number, round: numb
   return drawn;
 }
 
-function sumOf(groups: ReadonlyMap<string, number>): number {
+function sumOf(clusters: ReadonlyMap<string, number>): number {
   let sum = 0;
-  for (const devices of groups.values()) sum += devices;
+  for (const devices of clusters.values()) sum += devices;
   return sum;
 }
 

@@ -13,7 +13,6 @@ export interface Election {
   readonly elected: CandidateRole;
   /** mean / (standard error + slack) of the winsorised evidence; null while there are too few rounds. */
   readonly strength: number | null;
-  readonly rounds: number;
   readonly reason: string;
 }
 
@@ -27,12 +26,8 @@ export function electCandidate(evidence: readonly number[]): Election {
   const last = evidence.slice(-EVIDENCE_ROUNDS);
   const rounds = last.length;
   if (rounds < EVIDENCE_MIN_ROUNDS) {
-    return {
-      elected: 'steady',
-      strength: null,
-      rounds,
-      reason: `${rounds} of ${EVIDENCE_MIN_ROUNDS} rounds of evidence`,
-    };
+    const reason = `${rounds} of ${EVIDENCE_MIN_ROUNDS} rounds of evidence`;
+    return { elected: 'steady', strength: null, reason };
   }
   const bound = EVIDENCE_WINSOR * median(last.map(Math.abs)) + EVIDENCE_WINSOR_FLOOR;
   const winsorised = last.map((value) => Math.min(Math.max(value, -bound), bound));
@@ -44,12 +39,6 @@ export function electCandidate(evidence: readonly number[]): Election {
   return {
     elected: responsive ? 'responsive' : 'steady',
     strength,
-    rounds,
     reason: `responsive − steady was ${points} points over ${rounds} rounds (strength ${strength.toFixed(2)}, needs ${EVIDENCE_THRESHOLD})`,
   };
-}
-
-/** Append a round's evidence, keeping what counts. */
-export function withEvidence(evidence: readonly number[], latest: number): number[] {
-  return [...evidence, latest].slice(-EVIDENCE_ROUNDS);
 }

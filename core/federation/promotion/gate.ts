@@ -4,7 +4,6 @@ import { pairedChange, type PairedCluster } from './cluster-interval';
 export interface GateVerdict {
   readonly decision: Extract<Decision, 'promoted' | 'rejected'>;
   readonly change: Interval;
-  readonly windows: number;
   readonly reason: string;
 }
 
@@ -18,21 +17,18 @@ export function decidePromotion(
 ): GateVerdict {
   const change = pairedChange(clusters, confidence);
   const windows = countWindows(clusters);
-  if (windows < minWindows) {
-    return {
-      decision: 'rejected',
-      change,
-      windows,
-      reason: `only ${windows} of ${minWindows} live windows were measured`,
-    };
-  }
+  if (windows < minWindows)
+    return { decision: 'rejected', change, reason: tooFewWindows(windows, minWindows) };
   const worse = change.high < -margin;
   return {
     decision: worse ? 'rejected' : 'promoted',
     change,
-    windows,
     reason: `${describeChange(change)} than the champion on the same ${windows} live windows${worse ? `, beyond the margin of ${points(margin)}` : ''}`,
   };
+}
+
+export function tooFewWindows(windows: number, minWindows: number): string {
+  return `only ${windows} of ${minWindows} live windows were measured`;
 }
 
 /** Windows that have at least one pair. */

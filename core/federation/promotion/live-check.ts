@@ -1,21 +1,21 @@
 import { type VersionId } from '../../contracts/ids';
 import { type ChampionVerdict } from '../../contracts/live-checks';
 import { type GateSettings, type Interval } from '../../contracts/rounds';
-import { countWindows, describeChange } from './gate';
+import { countWindows, describeChange, tooFewWindows } from './gate';
 import { pairedChange, type PairedCluster } from './cluster-interval';
 
-/** The champion beside what it is held against: it stands as `candidateCorrect`, the other as `championCorrect`. */
+/** The champion beside each of its two rivals: it stands as `candidateCorrect`, the rival as `championCorrect`. */
 export interface LiveEvidence {
-  /** The version in shadow; null when there is none to go back to. */
+  /** The version in shadow; null when there is none to roll back to. */
   readonly predecessor: VersionId | null;
   readonly againstPredecessor: readonly PairedCluster[];
   readonly againstPersistence: readonly PairedCluster[];
 }
 
 /**
- * Whether the champion stays: it goes when it is worse by more than the margin, beyond chance, than its predecessor in shadow or than
- * persistence, on the same live windows. One that falls behind persistence stays all the same while there is nobody to go back to, or while
- * the predecessor is beyond chance even worse: a rollback must not make it worse.
+ * Whether the champion stays. It goes when it is worse by more than the margin, beyond chance, than its predecessor in shadow or than
+ * persistence, on the same live windows. A champion behind persistence stays while there is no predecessor to roll back to, or while
+ * the predecessor is worse still beyond chance: a rollback must not lower accuracy.
  */
 export function judgeChampion(
   { predecessor, againstPredecessor, againstPersistence }: LiveEvidence,
@@ -37,12 +37,10 @@ export function judgeChampion(
       return { action: 'keep', reason: `${fault}, but its predecessor ${predecessor} is worse still` };
     return { action: 'rollback', to: predecessor, reason: fault };
   }
-  if (!floor.enough)
-    return {
-      action: 'keep',
-      reason: `only ${floor.windows} of ${settings.minWindows} live windows were measured`,
-    };
-  return { action: 'keep', reason: 'not worse than its predecessor or persistence beyond chance' };
+  const reason = floor.enough
+    ? 'not worse than its predecessor or persistence beyond chance'
+    : tooFewWindows(floor.windows, settings.minWindows);
+  return { action: 'keep', reason };
 }
 
 interface Comparison {

@@ -1,19 +1,14 @@
-import { type FlatWeights } from '../../model/types';
-import { type LocalUpdate } from './strategy';
+import { type LocalUpdate, type WeightedMean } from './strategy';
 
-export interface CoordinateWise {
-  /** [P] */
-  readonly delta: FlatWeights;
-  /** Share of all kept coordinates that came from each update, adding up to 1: a robust rule has no other weights. */
-  readonly weights: Float64Array;
-}
-
-/** Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n. */
+/**
+ * Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n.
+ * A robust rule has no weights: those returned are the share of all kept coordinates that came from each update.
+ */
 export function meanOfMiddle(
   updates: readonly LocalUpdate[],
   parameters: number,
   trim: number,
-): CoordinateWise {
+): WeightedMean {
   const count = updates.length;
   const kept = count - 2 * trim;
   const delta = new Float32Array(parameters);

@@ -2,29 +2,23 @@ import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
 import { MAX_KRUM_UPDATES } from '../constants';
 import { squaredDistance, weightedSum } from '../vectors';
-import { BaseStrategy, settingOf, withoutFeedback } from './base-strategy';
-import { type Aggregation, type AggregationContext, type LocalUpdate } from './strategy';
+import { defineStrategy, soleProposal, type LocalUpdate } from './strategy';
 
 /**
  * Multi-Krum (Blanchard et al. 2017, "Machine Learning with Adversaries", NeurIPS): an update's score is the sum of squared distances to
  * its n − f − 2 nearest others; the m with the lowest scores are averaged with equal weights. Bears f attackers when n ≥ 2f + 3.
- * `f` = −1 (default) stands for the most that n allows, `m` = 0 for n − f. Time n² P.
+ * Time n² P.
  */
-export class MultiKrum extends BaseStrategy {
-  readonly name = 'multi-krum';
-  readonly summary =
-    'the mean of the local models that lie closest together: holds against f attackers of n ≥ 2f + 3';
-  readonly formula = 'w + mean of the m δᵢ with the least Σ ‖δᵢ − δⱼ‖² over their n − f − 2 nearest';
-  readonly paper = 'Blanchard et al. 2017, NeurIPS';
-  override readonly settings = z.strictObject({
-    f: z.int().min(-1).default(-1),
-    m: z.int().min(0).default(0),
-  });
-
-  aggregate(updates: readonly LocalUpdate[], context: AggregationContext): Aggregation {
+export const multiKrum = defineStrategy('multi-krum', {
+  formula: 'w + mean of the m δᵢ with the least Σ ‖δᵢ − δⱼ‖² over their n − f − 2 nearest',
+  paper: 'Blanchard et al. 2017, NeurIPS',
+  settings: z.strictObject({
+    f: z.int().min(-1).default(-1).describe('f, attackers to bear; −1: as many as n allows'),
+    m: z.int().min(0).default(0).describe('m, updates that are averaged; 0: n − f'),
+  }),
+  aggregate(updates, { base, state }, { f, m }) {
     const count = updates.length;
-    const asked = settingOf(context, 'f');
-    const attackers = asked === -1 ? Math.floor((count - 3) / 2) : asked;
+    const attackers = f === -1 ? Math.floor((count - 3) / 2) : f;
     if (attackers < 0 || count < 2 * attackers + 3) {
       throw new FedloopError(
         'TooFewUpdates',
@@ -37,23 +31,20 @@ export class MultiKrum extends BaseStrategy {
         `strategy: multi-krum compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`,
       );
     }
-    const wanted = settingOf(context, 'm');
-    const chosenCount = wanted === 0 ? count - attackers : Math.min(wanted, count);
+    const chosenCount = m === 0 ? count - attackers : Math.min(m, count);
     const scores = krumScores(updates, count - attackers - 2);
     const byScore = [...scores.keys()].sort(
       (one, other) => (scores[one] ?? NaN) - (scores[other] ?? NaN) || one - other,
     );
     const chosen = new Set(byScore.slice(0, chosenCount));
     const weights = Float64Array.from(updates, (_, index) => (chosen.has(index) ? 1 / chosenCount : 0));
-    const delta = weightedSum(
-      updates.map((update) => update.delta),
-      weights,
-      context.base.length,
+    return soleProposal(
+      { delta: weightedSum(updates, weights, base.length), weights },
+      state,
+      updates.map((_, index) => (chosen.has(index) ? null : 'not-chosen')),
     );
-    const leftOut = updates.map((_, index) => (chosen.has(index) ? null : ('not-chosen' as const)));
-    return withoutFeedback([{ role: null, delta, weights, leftOut }], context.state);
-  }
-}
+  },
+});
 
 /** Sum of squared distances to the `nearest` nearest others, one an update. */
 export function krumScores(updates: readonly LocalUpdate[], nearest: number): Float64Array {

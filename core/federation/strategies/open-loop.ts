@@ -1,35 +1,23 @@
 import { z } from 'zod';
-import { normalised, plus, times, weightedSum } from '../vectors';
-import { BaseStrategy, settingOf, soleProposal, withoutFeedback } from './base-strategy';
-import { type Aggregation, type AggregationContext, type LocalUpdate } from './strategy';
+import { plus, times, weightedSum } from '../vectors';
+import { defineStrategy, soleProposal, weightsByReport } from './strategy';
 
 /**
  * The usual server, and the closed loop's opponent: local models weigh by the accuracy aᵢ that they report of themselves,
- * w ← w + m with m ← βm + Σ aᵢ δᵢ / Σ aᵢ. β = 0 (default) has no momentum. Nobody checks what is reported.
+ * w ← w + m with m ← βm + Σ aᵢ δᵢ / Σ aᵢ. β = 0 (default) has no momentum. No report is checked.
  */
-export class OpenLoop extends BaseStrategy {
-  readonly name = 'open-loop';
-  readonly summary = 'weights from self-reported accuracy, unchecked: the opponent of closed-loop';
-  readonly formula = 'm ← βm + Σ aᵢ δᵢ / Σ aᵢ; w + m';
-  readonly paper = null;
-  override readonly settings = z.strictObject({ momentum: z.number().min(0).lt(1).default(0) });
-  override readonly keepsState = true;
-
-  aggregate(updates: readonly LocalUpdate[], context: AggregationContext): Aggregation {
-    const weights = normalised(updates.map(({ selfReportedAccuracy }) => Math.max(selfReportedAccuracy, 0)));
-    const average = weightedSum(
-      updates.map(({ delta }) => delta),
-      weights,
-      context.base.length,
-    );
-    const before = context.state.vectors['momentum'];
-    const momentum = settingOf(context, 'momentum');
-    const step = before === undefined || momentum === 0 ? average : plus(times(before, momentum), average);
-    const state = {
-      ...context.state,
-      steps: context.state.steps + 1,
-      vectors: momentum === 0 ? {} : { momentum: step },
-    };
-    return withoutFeedback(soleProposal(step, weights), state);
-  }
-}
+export const openLoop = defineStrategy('open-loop', {
+  formula: 'm ← βm + Σ aᵢ δᵢ / Σ aᵢ; w + m',
+  paper: null,
+  settings: z.strictObject({
+    momentum: z.number().min(0).lt(1).default(0).describe('β, how much of the last step is taken again'),
+  }),
+  aggregate(updates, { base, state }, { momentum }) {
+    const weights = weightsByReport(updates);
+    const average = weightedSum(updates, weights, base.length);
+    const before = state.vectors['momentum'];
+    const delta = before === undefined || momentum === 0 ? average : plus(times(before, momentum), average);
+    const vectors = momentum === 0 ? {} : { momentum: delta };
+    return soleProposal({ delta, weights }, { ...state, steps: state.steps + 1, vectors });
+  },
+});

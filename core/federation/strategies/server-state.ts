@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { strategyNameSchema, type StrategyName } from '../../contracts/rounds';
+import { strategyNameSchema, type StrategyName } from '../../contracts/strategies';
 import { parseOrThrow } from '../../contracts/validation';
 import { type FlatWeights } from '../../model/types';
 import { EVIDENCE_ROUNDS } from '../constants';
 
-/** What the server remembers from round to round, and over restarts: a value, never changed in place. */
+/** The server's memory from round to round, and over restarts: a value, never changed in place. */
 export interface ServerState {
-  /** Whose vectors these are. */
+  /** The strategy that the vectors belong to. */
   readonly strategy: StrategyName;
   /** Server steps taken with them. */
   readonly steps: number;
@@ -22,13 +22,13 @@ export function emptyState(strategy: StrategyName): ServerState {
   return { strategy, steps: 0, vectors: {}, evidence: [], privacySpent: 0 };
 }
 
-/** The state for a round with `strategy`: another strategy's vectors mean nothing to it; evidence and privacy spent stay true. */
+/** The state for a round with `strategy`, without the vectors of another strategy; evidence and privacy spent stay. */
 export function stateFor(strategy: StrategyName, state: ServerState | null): ServerState {
   if (state === null) return emptyState(strategy);
   return state.strategy === strategy ? state : { ...state, strategy, steps: 0, vectors: {} };
 }
 
-/** After a rejected round: the momentum pointed somewhere worse, so the next round starts from standstill. */
+/** After a rejected round: the momentum pointed to a worse model, so the next round starts without. */
 export function withoutMomentum(state: ServerState): ServerState {
   return { ...state, steps: 0, vectors: {} };
 }
@@ -38,7 +38,7 @@ const storedSchema = z.strictObject({
   strategy: strategyNameSchema,
   steps: z.int().min(0),
   vectors: z.record(z.string(), vectorSchema),
-  /** Whoever wrote more than counts is read all the same: a state that cannot be read would end all rounds to come. */
+  /** A longer list is read too: a state that cannot be read would end all later rounds. */
   evidence: z.array(z.number()).transform((rounds) => rounds.slice(-EVIDENCE_ROUNDS)),
   privacySpent: z.number().min(0),
 });

@@ -1,8 +1,11 @@
 import { type z } from 'zod';
 import { type CandidateRole } from '../../contracts/deployments';
-import { type LoopParts, type StrategyName } from '../../contracts/rounds';
+import { type LoopParts } from '../../contracts/rounds';
+import { STRATEGIES, type StrategyFacts, type StrategyName } from '../../contracts/strategies';
 import { type LeftOutReason } from '../../contracts/updates';
+import { parseOrThrow } from '../../contracts/validation';
 import { type FlatWeights } from '../../model/types';
+import { normalised } from '../vectors';
 import { type ServerState } from './server-state';
 
 /** One device's update that passed the checks. P = parameters of the network. */
@@ -12,7 +15,7 @@ export interface LocalUpdate {
   readonly delta: FlatWeights;
   /** Training rows. */
   readonly rows: number;
-  /** What the local model says of itself on its own rows: share within the tolerance, mean loss. */
+  /** The device's claim about its model, on its own training rows: share within the tolerance, mean loss. */
   readonly selfReportedAccuracy: number;
   readonly selfReportedLoss: number;
   /** Mean loss of the incoming global model on the same rows. */
@@ -32,15 +35,13 @@ export interface AggregationContext {
   readonly base: FlatWeights;
   /** Local learning rate, of which q-FFL makes its Lipschitz estimate. */
   readonly learningRate: number;
-  /** Settings by name, defaults filled in. */
-  readonly settings: Readonly<Record<string, number>>;
   readonly state: ServerState;
   /** One entry an update; null when local models were not scored. */
   readonly realAccuracy: readonly RealAccuracy[] | null;
   readonly parts: LoopParts;
   /**
-   * Σ weight · delta with weights normalised to 1. Under differential privacy the weights are equal and noise is added, which is why
-   * mean-based strategies take their means here and not on their own.
+   * Σ weight · delta with weights normalised to 1. Under differential privacy the weights are equal and noise is added.
+   * A strategy that takes noise must take its mean here.
    */
   readonly mean: (updates: readonly LocalUpdate[], weights: ArrayLike<number>) => WeightedMean;
 }
@@ -52,7 +53,7 @@ export interface WeightedMean {
   readonly weights: Float64Array;
 }
 
-/** A step away from the incoming weights, and whose updates made it. */
+/** A step away from the incoming weights, and the share of each update in it. */
 export interface Proposal {
   /** `closed-loop` makes a steady and a responsive one, others one without a role. */
   readonly role: CandidateRole | null;
@@ -71,26 +72,70 @@ export interface Aggregation {
   readonly feedbackUsed: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-export interface Strategy {
-  readonly name: StrategyName;
-  /** One line for `fedloop strategies`. */
-  readonly summary: string;
+/** Numbers by name, as `strategySettings` of a round's input gives them. */
+export type StrategySettings = Readonly<Record<string, number>>;
+
+/** A strategy as its own file defines it. */
+export interface StrategyDefinition<Settings extends StrategySettings> {
   readonly formula: string;
   /** Where it was published; null for the platform's own. */
   readonly paper: string | null;
-  /** Settings with defaults; unknown names are refused. */
-  readonly settings: z.ZodType<Readonly<Record<string, number>>>;
-  /** Whether local models must be scored on panels first. */
-  readonly needsRealAccuracy: boolean;
-  /** Whether it remembers something from round to round. */
-  readonly keepsState: boolean;
-  /** Whether Gaussian noise may be added: true where the step is a function of one mean with bounded weights. */
-  readonly allowsNoise: boolean;
-  /** What it changes in local training: the pull μ towards the incoming weights. */
-  readonly proximal: (settings: Readonly<Record<string, number>>) => number;
+  /** Settings, each with a range, a default and a description; unknown names are refused. */
+  readonly settings: z.ZodType<Settings>;
+  /** What it changes in local training: the pull μ towards the incoming weights; left out: none. */
+  readonly proximal?: (settings: Settings) => number;
   /**
    * @param updates at least one
    * @throws FedloopError `InvalidInput` or `TooFewUpdates` where the strategy cannot work with so many
    */
-  readonly aggregate: (updates: readonly LocalUpdate[], context: AggregationContext) => Aggregation;
+  readonly aggregate: (
+    updates: readonly LocalUpdate[],
+    context: AggregationContext,
+    settings: Settings,
+  ) => Aggregation;
+}
+
+/** A strategy with its facts. It checks the settings that it is given and fills in defaults. */
+export interface Strategy<Name extends StrategyName = StrategyName>
+  extends StrategyFacts, StrategyDefinition<StrategySettings> {
+  readonly name: Name;
+  readonly proximal: (settings: StrategySettings) => number;
+}
+
+export function defineStrategy<Name extends StrategyName, Settings extends StrategySettings>(
+  name: Name,
+  definition: StrategyDefinition<Settings>,
+): Strategy<Name> {
+  const read = (given: StrategySettings): Settings =>
+    parseOrThrow(definition.settings, given, `strategySettings of ${name}`);
+  const { proximal = (): number => 0, aggregate } = definition;
+  return {
+    name,
+    ...STRATEGIES[name],
+    ...definition,
+    proximal: (given) => proximal(read(given)),
+    aggregate: (updates, context, given) => aggregate(updates, context, read(given)),
+  };
+}
+
+/** Mean of the deltas weighted by training rows: Σ nᵢ δᵢ / Σ nᵢ. */
+export function meanByRows(updates: readonly LocalUpdate[], context: AggregationContext): WeightedMean {
+  return context.mean(
+    updates,
+    updates.map(({ rows }) => rows),
+  );
+}
+
+/** Self-reported accuracies as weights that add up to 1. */
+export function weightsByReport(updates: readonly LocalUpdate[]): Float64Array {
+  return normalised(updates.map(({ selfReportedAccuracy }) => Math.max(selfReportedAccuracy, 0)));
+}
+
+/** An aggregation of one proposal that used no feedback; all updates have a share unless `leftOut` says otherwise. */
+export function soleProposal(
+  { delta, weights }: WeightedMean,
+  state: ServerState,
+  leftOut: Proposal['leftOut'] = [...weights].map(() => null),
+): Aggregation {
+  return { proposals: [{ role: null, delta, weights, leftOut }], state, feedbackUsed: {} };
 }

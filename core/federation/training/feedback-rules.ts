@@ -1,32 +1,32 @@
 import { type Lineage } from '../../contracts/deployments';
 import { type Feedback } from '../../contracts/feedback';
 import { type LoopParts } from '../../contracts/rounds';
-import { LEAST_EDGE_WIDTH, MOST_EDGE_WIDTH } from '../constants';
+import { MAX_BOUNDARY_WIDTH, MIN_BOUNDARY_WIDTH } from '../constants';
 
-/** What a round's training does because of what the live stream said of the champion. */
+/** What a round's training does because of the champion's live accuracy. */
 export interface FeedbackEffects {
-  /** Width of the edge band in tolerances; null = all samples count alike. */
-  readonly edgeWidth: number | null;
-  /** For the round's lineage: what was said, and what it changed. */
+  /** Width of the band around the boundary in tolerances; null = all samples count alike. */
+  readonly boundaryWidth: number | null;
+  /** For the round's lineage: what was measured, and what it changed. */
   readonly used: Lineage['feedback_used'];
 }
 
 /**
- * From the champion's live verdict to what local training does: effort goes to samples near the edge between right and wrong, in a band as wide as
- * the champion's real mean absolute error, between 0.3 and 1.5 tolerances. Without feedback (first round), with the part switched off, or with a
- * champion that errs by more than 1.5 tolerances, all samples count alike.
+ * From the champion's live verdict to what local training does: effort goes to samples near the boundary between right and wrong, in a band as
+ * wide as the champion's real mean absolute error, between 0.3 and 1.5 tolerances. Without feedback (first round), with the part switched off, or
+ * with a champion that errs by more than 1.5 tolerances, all samples count alike.
  */
 export function effectsOfFeedback(
   feedback: Feedback | null,
-  parts: Pick<LoopParts, 'edgeWeights'>,
+  parts: Pick<LoopParts, 'boundaryWeighting'>,
 ): FeedbackEffects {
   if (feedback === null)
     return {
-      edgeWidth: null,
+      boundaryWidth: null,
       used: { champion: null, emphasis: 'all samples alike: nothing was measured yet' },
     };
   const errorInTolerances = feedback.mae / feedback.tolerance;
-  const said = {
+  const measured = {
     champion: feedback.model_version,
     champion_accuracy: feedback.accuracy,
     champion_error_in_tolerances: errorInTolerances,
@@ -34,19 +34,16 @@ export function effectsOfFeedback(
     tendency: feedback.anomalies.tendency,
     weakest_regime: weakestRegime(feedback),
   };
-  if (!parts.edgeWeights)
-    return { edgeWidth: null, used: { ...said, emphasis: 'all samples alike: edge weights are off' } };
-  if (!(errorInTolerances <= MOST_EDGE_WIDTH)) {
-    return {
-      edgeWidth: null,
-      used: { ...said, emphasis: 'all samples alike: the champion is far off everywhere' },
-    };
-  }
-  const edgeWidth = Math.max(errorInTolerances, LEAST_EDGE_WIDTH);
-  return {
-    edgeWidth,
-    used: { ...said, emphasis: 'samples near the edge between right and wrong', edge_width: edgeWidth },
-  };
+  const alike = (reason: string): FeedbackEffects => ({
+    boundaryWidth: null,
+    used: { ...measured, emphasis: `all samples alike: ${reason}` },
+  });
+  if (!parts.boundaryWeighting) return alike('boundary weighting is off');
+  if (!(errorInTolerances <= MAX_BOUNDARY_WIDTH)) return alike('the champion is far off everywhere');
+  const boundaryWidth = Math.max(errorInTolerances, MIN_BOUNDARY_WIDTH);
+  const emphasis = 'samples near the boundary between right and wrong';
+  // The key keeps the name that earlier lineages have.
+  return { boundaryWidth, used: { ...measured, emphasis, edge_width: boundaryWidth } };
 }
 
 /** The regime in which the version was least accurate, in words; null where none was measured. */

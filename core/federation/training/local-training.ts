@@ -6,7 +6,7 @@ import { BatchTrainer } from '../../model/batch-trainer';
 import { parameterCount, type FlatWeights, type NetworkShape } from '../../model/types';
 import { type Random } from '../../platform/random';
 import { RESIDUAL_CLIP } from '../constants';
-import { applyEdgeWeights } from './edge-weights';
+import { applyBoundaryWeights } from './boundary-weighting';
 import { isCorrect, type SampleUnits } from './samples';
 import { type WindowRing } from './window-ring';
 import { collectTrainingRows, type TrainingRows } from './training-rows';
@@ -24,8 +24,8 @@ export interface LocalTrainerOptions {
 export interface LocalTrainingOptions {
   /** Incoming global weights [P]. */
   readonly base: FlatWeights;
-  /** Width of the edge band in tolerances; null = all samples count alike. */
-  readonly edgeWidth: number | null;
+  /** Width of the band around the boundary in tolerances; null = all samples count alike. */
+  readonly boundaryWidth: number | null;
   readonly random: Random;
 }
 
@@ -82,16 +82,16 @@ export class LocalTrainer {
   /** The same from rows that were collected before; they are left as they are. */
   async trainRows(
     prepared: TrainingRows,
-    { base, edgeWidth, random }: LocalTrainingOptions,
+    { base, boundaryWidth, random }: LocalTrainingOptions,
   ): Promise<LocalTraining> {
     const { deviceIds, x, y, isSample, rows } = prepared;
     const devices = deviceIds.length;
     if (devices === 0) return { devices: [], leftOut: prepared.leftOut, deltas: new Float32Array(0) };
     const sampleWeights = isSample.slice();
     const before = errorsOf(await this.predictor.predict(base, x, this.windows), y);
-    if (edgeWidth !== null) {
+    if (boundaryWidth !== null) {
       for (let device = 0; device < devices; device += 1) {
-        applyEdgeWeights(sampleWeights, before, device * this.windows, this.windows, edgeWidth);
+        applyBoundaryWeights(sampleWeights, before, device * this.windows, this.windows, boundaryWidth);
       }
     }
     const trained = await this.trainer.train({ devices, x, y, sampleWeights }, base, random);

@@ -4,7 +4,7 @@ import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
 import { RING_WINDOWS } from '../constants';
 
-/** Rows of the ring are allocated this many devices at a time, so that a growing fleet never copies what is there. */
+/** The ring grows by this many devices at a time, and never copies the rows that are there. */
 const DEVICES_PER_SLAB = 256;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
@@ -15,7 +15,7 @@ export interface WindowRingOptions {
 }
 
 /**
- * What a site remembers of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
+ * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
  * only updates and sums leave the site. Memory: devices · windows · sensors · 4 bytes, as single precision, which holds a
  * temperature to a few millionths of a degree.
  */
@@ -103,10 +103,6 @@ export class WindowRing {
     return this.indexOf.size;
   }
 
-  has(deviceId: string): boolean {
-    return this.indexOf.has(deviceId);
-  }
-
   /** Start of the newest window of a device; undefined while there is none. */
   newestWindow(deviceId: string): Micros | undefined {
     const device = this.indexOf.get(deviceId);
@@ -123,7 +119,7 @@ export class WindowRing {
 
   /**
    * Start of the newest window that at least `share` of the devices have reached (their own newest window is not older);
-   * undefined while fewer have any. A share below 1 keeps one silent device from holding up a round.
+   * undefined while fewer have any. With a share below 1 one silent device cannot delay a round.
    */
   latestCommonWindow(share = 1): Micros | undefined {
     if (this.size === 0) return undefined;
@@ -156,7 +152,7 @@ export class WindowRing {
     return device;
   }
 
-  /** A jump ahead leaves places in the ring that still hold a lap ago. */
+  /** Clear the places between: after a jump ahead they still have windows of the lap before. */
   private forgetBetween(device: number, newest: number, window: number): void {
     if (newest === NOTHING_YET) return;
     const slab = this.slabOf(device);

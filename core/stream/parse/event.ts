@@ -36,11 +36,13 @@ export function emptyEvent(sensors: number): EventFields {
 }
 
 /**
- * FNV-1a in 32 bits (Fowler, Noll, Vo): cheap a byte at a time while the id is scanned anyway. It starts from a number that each process
- * draws anew, so that nobody can choose ids that all fall into one slot. Nothing that is written depends on it.
+ * FNV-1a in 32 bits (Fowler, Noll, Vo): cheap a byte at a time while the id is scanned anyway. Each process draws its start and its
+ * factor anew, so that nobody can choose ids that all fall into one slot; with another start alone, ids that collide under the published
+ * factor still do in one process of a hundred. Nothing that is written depends on it.
  */
 export const HASH_START = randomInt(2 ** 32) | 0;
-export const HASH_FACTOR = 0x01000193;
+/** 5 modulo 8: powers of such a number run through as many residues as powers can. */
+export const HASH_FACTOR = (randomInt(2 ** 29) << 3) | 5;
 
 /** Spread a hash's high bits over its low ones, which choose the slot (Appleby's MurmurHash3): FNV lets similar ids agree in those. */
 export function finishHash(hash: number): number {

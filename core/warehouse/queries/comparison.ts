@@ -21,10 +21,10 @@ export interface VersionCounts {
   readonly persistenceAccuracy: number;
 }
 
-/** Device-windows of one time slot in one window: the unit that intervals and paired tests resample. */
+/** Device-windows of one cluster in one window: the unit of intervals and paired tests. */
 export interface ClusterSums {
-  /** Recorded slot of the devices; a device without one is its own. */
-  readonly slot: string;
+  /** Recorded slot of the devices; a device without one is its own cluster. */
+  readonly cluster: string;
   readonly windowStart: Micros;
   readonly n: number;
   readonly candidateCorrect: number;
@@ -54,7 +54,7 @@ export interface CompareInput extends WindowRange {
 const windowRow = z.object({ window_start: z.int(), devices: z.int() });
 const versionRow = sumsRow.extend({ model_version: versionIdSchema });
 const clusterRow = z.object({
-  slot: z.string(),
+  cluster: z.string(),
   window_start: z.int(),
   n: z.int(),
   candidate_correct: z.int(),
@@ -106,7 +106,7 @@ export async function compareVersions(
     for (const candidate of input.candidates) {
       const clusters = await rows(
         clusterRow,
-        `${common} SELECT ${slotOf('candidate.device_id')} AS slot,
+        `${common} SELECT ${clusterOf('candidate.device_id')} AS cluster,
                 candidate.window_start AS window_start, count(*) AS n,
                 count(*) FILTER (WHERE candidate.is_correct) AS candidate_correct,
                 count(*) FILTER (WHERE champion.is_correct) AS champion_correct
@@ -117,7 +117,7 @@ export async function compareVersions(
               AND champion.model_version = $champion
          LEFT JOIN devices ON devices.device_id = candidate.device_id
          WHERE candidate.model_version = $candidate
-         GROUP BY ALL ORDER BY window_start, slot`,
+         GROUP BY ALL ORDER BY window_start, cluster`,
         { ...parameters, champion: input.champion, candidate },
       );
       candidates.push({ counts: countsOf(candidate), clusters: clusters.map(toCluster) });
@@ -141,19 +141,19 @@ export async function compareWithPersistence(
 ): Promise<ClusterSums[]> {
   const rows = await connection.rows(
     clusterRow,
-    `SELECT ${slotOf('evaluation_rows.device_id')} AS slot, window_start, count(*) AS n,
+    `SELECT ${clusterOf('evaluation_rows.device_id')} AS cluster, window_start, count(*) AS n,
             count(*) FILTER (WHERE is_correct) AS candidate_correct,
             count(*) FILTER (WHERE abs(persistence_error) <= $tolerance) AS champion_correct
      FROM evaluation_rows LEFT JOIN devices ON devices.device_id = evaluation_rows.device_id
      WHERE model_version = $version AND ${IN_RANGE}
-     GROUP BY ALL ORDER BY window_start, slot`,
+     GROUP BY ALL ORDER BY window_start, cluster`,
     { ...boundsOf(input), version: input.version, tolerance: input.tolerance },
   );
   return rows.map(toCluster);
 }
 
-/** SQL: the recorded slot of a joined device, or the device itself. */
-function slotOf(device: string): string {
+/** SQL: the cluster of a joined device: its recorded slot, or the device itself. */
+function clusterOf(device: string): string {
   return `coalesce('slot ' || devices.slot, 'device ' || ${device})`;
 }
 
@@ -177,7 +177,7 @@ function toCounts(version: VersionId, row: z.infer<typeof sumsRow>): VersionCoun
 
 function toCluster(row: z.infer<typeof clusterRow>): ClusterSums {
   return {
-    slot: row.slot,
+    cluster: row.cluster,
     windowStart: row.window_start,
     n: row.n,
     candidateCorrect: row.candidate_correct,

@@ -5,16 +5,16 @@ import { Lease } from '../../../activities/shared/lease';
 import { type LeaseResult } from '../../../core/contracts/evaluation';
 import { type StreamStatus } from '../../../core/stream/service';
 
-/** A stream service that only remembers what it was told. */
+/** A stream service that only records its calls. */
 function fakeService(): {
-  told: string[];
+  calls: string[];
   status: () => StreamStatus;
   pause: () => Promise<void>;
   resume: () => void;
 } {
-  const told: string[] = [];
+  const calls: string[] = [];
   return {
-    told,
+    calls,
     status: () => ({
       paused: false,
       partitions: [
@@ -31,10 +31,10 @@ function fakeService(): {
       ],
     }),
     pause: () => {
-      told.push('pause');
+      calls.push('pause');
       return Promise.resolve();
     },
-    resume: () => void told.push('resume'),
+    resume: () => void calls.push('resume'),
   };
 }
 
@@ -53,7 +53,7 @@ describe('the lease of a stream worker', () => {
     const service = fakeService();
     const result = await run(new MockActivityEnvironment(), service, new Lease(), 20);
     expect(result).toEqual({ ended: 'run out', partitions: [{ partition: 2, offset: 40, lag: 3 }] });
-    expect(service.told).toEqual(['resume']);
+    expect(service.calls).toEqual(['resume']);
   });
 
   it('carries offsets and lag in its heartbeats', async () => {
@@ -68,7 +68,7 @@ describe('the lease of a stream worker', () => {
     const lease = new Lease();
     const held = run(new MockActivityEnvironment(), fakeService(), lease, 60_000);
     expect(lease.isHeld).toBe(true);
-    lease.giveUp();
+    lease.leave();
     expect((await held).ended).toBe('worker leaves');
     expect(lease.isHeld).toBe(false);
   });
@@ -80,7 +80,7 @@ describe('the lease of a stream worker', () => {
     const held = run(environment, service, lease, 60_000);
     environment.cancel('CANCELLED', new ActivityCancellationDetails({ cancelRequested: true }));
     await expect(held).rejects.toThrow('CANCELLED');
-    expect(service.told).toEqual(['resume', 'pause']);
+    expect(service.calls).toEqual(['resume', 'pause']);
     expect(lease.wasDrained).toBe(true);
   });
 
@@ -91,7 +91,7 @@ describe('the lease of a stream worker', () => {
     const held = run(environment, service, lease, 60_000);
     environment.cancel('NOT_FOUND', new ActivityCancellationDetails({ notFound: true }));
     await expect(held).rejects.toThrow('NOT_FOUND');
-    expect(service.told).toEqual(['resume']);
+    expect(service.calls).toEqual(['resume']);
     expect(lease.wasDrained).toBe(false);
   });
 });

@@ -1,40 +1,13 @@
 import { evidenceOf } from '../../../activities/ask';
+import { UNMEASURED } from '../../../bench/loop/feedback';
 import { type CandidateRole } from '../../../core/contracts/deployments';
 import { feedbackSchema, type Feedback } from '../../../core/contracts/feedback';
 import { type DeployedVersion } from '../../../core/model/deployments';
 
-const none = { n: 0, n_correct: 0, accuracy: null };
-
 const verdict = (round: number, version: string, accuracy: number): Feedback =>
-  feedbackSchema.parse({
-    type: 'feedback',
-    scope: 'round',
-    round,
-    model_version: version,
-    window_start: 0,
-    window_end: 1,
-    n: 100,
-    n_correct: Math.round(100 * accuracy),
-    accuracy,
-    skill: null,
-    mae: 1,
-    rmse: 1,
-    bias: 0,
-    calibration: 0,
-    persistence_accuracy: 0.5,
-    tolerance: 1,
-    by_regime: { normal: none, anomalous: none, rising: none, falling: none, steady: none },
-    anomalies: {
-      true_positive: 0,
-      false_positive: 0,
-      false_negative: 0,
-      true_negative: 0,
-      tendency: 'unknown',
-    },
-    worst_devices: [],
-  });
+  feedbackSchema.parse({ ...UNMEASURED, round, model_version: version, n: 100, accuracy });
 
-/** A log of deployments that says only what evidence asks of it: version, round and role. */
+/** A log of deployments with only what evidence needs: version, round and role. */
 const deployed = (...versions: readonly (readonly [string, number, CandidateRole | null])[]) => ({
   versions: () =>
     versions.map(

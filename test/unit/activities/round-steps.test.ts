@@ -120,6 +120,17 @@ describe('training', () => {
     expect(sentKeys(world)).toEqual(['selection/1/main/0']);
   });
 
+  it('refuses more windows than the site remembers, and says how many it can have', async () => {
+    const world = await activityWorld();
+    const plan = world.plan({ training: { ...world.plan().training, windows: 1_000 } });
+    await expect(
+      activityEnvironment().environment.run(() => createSiteActivities(world.site).trainLocals(plan)),
+    ).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: expect.stringContaining('training.windows: at most 375, not 1000') as string,
+    });
+  });
+
   it('refuses a round that has no share for it', async () => {
     await expect(run(() => site.trainLocals(world.plan({ quota: null })))).rejects.toMatchObject({
       type: 'InvalidInput',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { shareOut } from '../../../activities/select';
 import { siteNameSchema } from '../../../core/contracts/ids';
 import { type SiteDescription } from '../../../core/contracts/site-reports';
-import { groupsOfFleet } from '../../../core/federation/panels/selection';
+import { clustersOfFleet } from '../../../core/federation/panels/selection';
 
 const site = (name: string, devices: number, more: Partial<SiteDescription> = {}): SiteDescription => ({
   type: 'site',
@@ -52,10 +52,10 @@ describe('selecting over sites', () => {
     ).toBe(60);
   });
 
-  it('has several sites go by the groups of all of them, so that a stretch has one role everywhere', () => {
+  it('has several sites go by the clusters of all of them, so that a cluster has one role everywhere', () => {
     const sites = [site('a', 3, { groups: { x: 2, y: 1 } }), site('b', 2, { groups: { x: 2 } })];
     expect(shareOut(sites, 'all').fleet).toEqual({ participants: 'all' });
-    expect(groupsOfFleet(sites)).toEqual(
+    expect(clustersOfFleet(sites)).toEqual(
       new Map([
         ['x', 4],
         ['y', 1],

@@ -108,8 +108,8 @@ function siteStore(): SiteStore {
       );
   return {
     ring,
-    groupsAreShared: false,
-    devices: () => ids.map((deviceId) => ({ deviceId, group: deviceId })),
+    clustersAreShared: false,
+    devices: () => ids.map((deviceId) => ({ deviceId, cluster: deviceId })),
     sync: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

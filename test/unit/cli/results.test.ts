@@ -13,7 +13,7 @@ import { renderResults } from '../../../cli/demo/table';
 import { type RoundRow } from '../../../cli/results/questions';
 
 const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
-  slot: 'a',
+  cluster: 'a',
   windowStart: 0,
   n: 10,
   correct: 8,
@@ -29,7 +29,7 @@ describe('a score', () => {
     const score = scoreOf([
       cluster({}),
       cluster({ windowStart: 30, correct: 6 }),
-      cluster({ slot: 'b', correct: 10 }),
+      cluster({ cluster: 'b', correct: 10 }),
     ])!;
     expect(score).toMatchObject({
       evaluations: 30,
@@ -51,18 +51,18 @@ describe('a score', () => {
 
   it('of the healthy devices is what is left when the faulty ones are taken out', () => {
     const row = fc.record({
-      slot: fc.constantFrom('a', 'b', 'c'),
+      cluster: fc.constantFrom('a', 'b', 'c'),
       windowStart: fc.constantFrom(0, 30, 60),
       correct: fc.boolean(),
       faulty: fc.boolean(),
     });
     const sums = (
-      rows: readonly { slot: string; windowStart: number; correct: boolean }[],
+      rows: readonly { cluster: string; windowStart: number; correct: boolean }[],
     ): ScoreCluster[] => {
       const byKey = new Map<string, ScoreCluster>();
-      for (const { slot, windowStart, correct } of rows) {
-        const key = `${slot}/${windowStart}`;
-        const before = byKey.get(key) ?? cluster({ slot, windowStart, n: 0, correct: 0 });
+      for (const { cluster: name, windowStart, correct } of rows) {
+        const key = `${name}/${windowStart}`;
+        const before = byKey.get(key) ?? cluster({ cluster: name, windowStart, n: 0, correct: 0 });
         byKey.set(key, { ...before, n: before.n + 1, correct: before.correct + Number(correct) });
       }
       return [...byKey.values()];
@@ -71,7 +71,7 @@ describe('a score', () => {
       fc.property(fc.array(row), (rows) => {
         const left = withoutDevices(sums(rows), sums(rows.filter(({ faulty }) => faulty)), subtractScores);
         const healthy = sums(rows.filter(({ faulty }) => !faulty));
-        const key = ({ slot, windowStart }: ScoreCluster): string => `${slot}/${windowStart}`;
+        const key = ({ cluster, windowStart }: ScoreCluster): string => `${cluster}/${windowStart}`;
         expect(new Map(left.map((one) => [key(one), [one.n, one.correct]]))).toEqual(
           new Map(healthy.map((one) => [key(one), [one.n, one.correct]])),
         );
@@ -80,7 +80,7 @@ describe('a score', () => {
   });
 
   it('pairs are taken out in the same way', () => {
-    const pair = { slot: 'a', windowStart: 0, n: 10, candidateCorrect: 8, championCorrect: 7 };
+    const pair = { cluster: 'a', windowStart: 0, n: 10, candidateCorrect: 8, championCorrect: 7 };
     const faulty = { ...pair, n: 4, candidateCorrect: 1, championCorrect: 2 };
     expect(withoutDevices([pair], [faulty], subtractPairs)).toEqual([
       { ...pair, n: 6, candidateCorrect: 7, championCorrect: 5 },
@@ -112,7 +112,7 @@ describe('the results of a run', () => {
     ...given,
   });
   const both = (n: number, correct: number): Evidence['persistence'] => ({
-    all: [cluster({ n, correct }), cluster({ slot: 'b', n, correct })],
+    all: [cluster({ n, correct }), cluster({ cluster: 'b', n, correct })],
     faulty: [cluster({ n: 2, correct: 0 })],
   });
   const evidence: Evidence = {
@@ -126,8 +126,8 @@ describe('the results of a run', () => {
       [
         v('v1'),
         {
-          all: ['a', 'b'].map((slot) => ({
-            slot,
+          all: ['a', 'b'].map((cluster) => ({
+            cluster,
             windowStart: 0,
             n: 10,
             candidateCorrect: 8,

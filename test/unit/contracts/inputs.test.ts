@@ -1,4 +1,6 @@
-import { federatedRoundInputSchema } from '../../../core/contracts/rounds';
+import { readFileSync } from 'node:fs';
+import { packageFile } from '../../../cli/shared/package-root';
+import { federatedRoundInputSchema, loopPartsSchema, partsFor } from '../../../core/contracts/rounds';
 import { durationMillis } from '../../../core/contracts/settings';
 import { parseOrThrow } from '../../../core/contracts/validation';
 
@@ -24,11 +26,34 @@ describe('the input of a round', () => {
     [{ training: { epoch: 3 } }, 'unknown field "training.epoch" (did you mean "epochs"?)'],
     [{ training: { epochs: 0 } }, 'training.epochs: '],
     [{ sites: ['../x'] }, 'sites.0: a site name has'],
+    [{ sites: ['main', 'main'] }, 'sites: each site once'],
     [{ privacy: { noiseMultiplier: 1, clipNorm: 1 } }, 'privacy: Gaussian noise protects nobody'],
     ['nonsense', 'expected object'],
   ])('%j is refused with the field named', (input, message) => {
     expect(() => parse(input)).toThrow(message);
     expect(() => parse(input)).toThrow(expect.objectContaining({ code: 'InvalidInput' }) as Error);
+  });
+});
+
+describe('the parts of a round', () => {
+  it('follow the strategy where they are left out', () => {
+    expect(partsFor('closed-loop', {}).boundaryWeighting).toBe(true);
+    expect(partsFor('fedavg', {}).boundaryWeighting).toBe(false);
+  });
+
+  it.each([true, false])('take the old name edgeWeights for boundaryWeighting: %s', (edgeWeights) => {
+    const { parts } = federatedRoundInputSchema.parse({ parts: { edgeWeights } });
+    expect(partsFor('closed-loop', parts).boundaryWeighting).toBe(edgeWeights);
+  });
+});
+
+describe('the README', () => {
+  const readme = readFileSync(packageFile('README.md'), 'utf8');
+  const fields = Object.keys(federatedRoundInputSchema.shape);
+  const parts = Object.keys(loopPartsSchema.shape);
+
+  it.each([...fields, ...parts])('names the field %s of a round’s input', (name) => {
+    expect(readme).toContain(`\`${name}\``);
   });
 });
 

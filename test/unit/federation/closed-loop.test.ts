@@ -1,8 +1,8 @@
 import { hiddenActivations } from '../../../core/model/hidden-activations';
 import { Matrix, solve } from 'ml-matrix';
 import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping';
-import { applyEdgeWeights, edgeWeight } from '../../../core/federation/training/edge-weights';
-import { electCandidate, withEvidence } from '../../../core/federation/promotion/elect-candidate';
+import { applyBoundaryWeights, boundaryWeight } from '../../../core/federation/training/boundary-weighting';
+import { electCandidate } from '../../../core/federation/promotion/elect-candidate';
 import { acceptsRefit, panelGate } from '../../../core/federation/panels/panel-gate';
 import {
   addTallies,
@@ -17,7 +17,7 @@ import {
   type RefitBlock,
 } from '../../../core/federation/panels/refit';
 import { type Samples } from '../../../core/federation/training/samples';
-import { settleRound, type JudgedProposal } from '../../../core/federation/panels/choose-candidates';
+import { chooseCandidates, type JudgedProposal } from '../../../core/federation/panels/choose-candidates';
 import {
   keptByRealAccuracy,
   responsiveProposal,
@@ -25,7 +25,8 @@ import {
 } from '../../../core/federation/strategies/closed-loop';
 import { type LocalUpdate } from '../../../core/federation/strategies/strategy';
 import { partsFor } from '../../../core/contracts/rounds';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { seededRandom } from '../../../core/platform/random';
 
 const update = (value: number, selfReportedAccuracy = 0.8): LocalUpdate => ({
@@ -46,32 +47,31 @@ const samplesOf = (y: readonly number[], device: readonly number[] = y.map((_, a
   age: new Int32Array(y.length),
 });
 
-describe('edge weights', () => {
-  it('are largest at the edge between right and wrong and never below the floor', () => {
-    expect(edgeWeight(1, 0.6)).toBeCloseTo(1.3, 10);
-    expect(edgeWeight(-1, 0.6)).toBeCloseTo(1.3, 10);
-    expect(edgeWeight(0, 0.6)).toBeCloseTo(0.3 + Math.exp(-1 / 0.36), 10);
-    expect(edgeWeight(50, 0.6)).toBeCloseTo(0.3, 10);
+describe('boundary weights', () => {
+  it('are largest at the boundary between right and wrong and never below the floor', () => {
+    expect(boundaryWeight(1, 0.6)).toBeCloseTo(1.3, 10);
+    expect(boundaryWeight(-1, 0.6)).toBeCloseTo(1.3, 10);
+    expect(boundaryWeight(0, 0.6)).toBeCloseTo(0.3 + Math.exp(-1 / 0.36), 10);
+    expect(boundaryWeight(50, 0.6)).toBeCloseTo(0.3, 10);
   });
 
   it('have mean 1 over a device’s samples and leave padding and neighbours alone', () => {
     const weights = Float32Array.of(1, 1, 0, 1, 1, 1);
-    applyEdgeWeights(weights, Float32Array.of(0, 1, 7, 2, 0.5, 1), 0, 4, 0.6);
+    applyBoundaryWeights(weights, Float32Array.of(0, 1, 7, 2, 0.5, 1), 0, 4, 0.6);
     expect(weights[2]).toBe(0);
     expect((weights[0]! + weights[1]! + weights[3]!) / 3).toBeCloseTo(1, 6);
     expect([weights[4], weights[5]]).toEqual([1, 1]);
-    expect(weights[1]! / weights[0]!).toBeCloseTo(1.3 / edgeWeight(0, 0.6), 5);
+    expect(weights[1]! / weights[0]!).toBeCloseTo(1.3 / boundaryWeight(0, 0.6), 5);
   });
 });
 
 describe('clipping', () => {
   it('shortens what is longer than 1.5 × the median norm and keeps directions', () => {
-    const { deltas, bound, clipped } = clipToMedianNorm([
+    const { deltas, clipped } = clipToMedianNorm([
       Float32Array.of(3, 4),
       Float32Array.of(0, 5),
       Float32Array.of(-300, 400),
     ]);
-    expect(bound).toBeCloseTo(7.5, 6);
     expect(clipped).toBe(1);
     expect([...deltas[2]!]).toEqual([-4.5, 6]);
     expect([...deltas[0]!]).toEqual([3, 4]);
@@ -298,11 +298,10 @@ describe('the evidence rule', () => {
 
   it('looks at the last four rounds alone', () => {
     expect(electCandidate([-0.5, -0.5, 0.02, 0.02, 0.02, 0.02]).elected).toBe('responsive');
-    expect(withEvidence([1, 2, 3, 4], 5)).toEqual([2, 3, 4, 5]);
   });
 });
 
-describe('settling a round', () => {
+describe('choosing candidates', () => {
   const parts = partsFor('closed-loop', { panelGate: true });
   const right = tallyPanel(samplesOf([0, 0]), [0, 0], [0, 0]);
   const worse = tallyPanel(samplesOf([0, 0]), [2, 2], [0, 0]);
@@ -311,31 +310,31 @@ describe('settling a round', () => {
   const alone = { proposal: { b: right, c: right }, refitted: null };
 
   it('keeps the steady refit that panel B likes, and no other', () => {
-    const settle = (refitted: JudgedProposal) =>
-      settleRound({
+    const choose = (refitted: JudgedProposal) =>
+      chooseCandidates({
         parts,
         steady: { proposal: { b: edge, c: right }, refitted },
         responsive: alone,
         evidence: [],
       });
-    expect(settle({ b: right, c: worse })).toMatchObject({
+    expect(choose({ b: right, c: worse })).toMatchObject({
       steady: 'refitted',
       feedbackUsed: { steady_refit: 'accepted', refit: 'not made: nothing repeats over time' },
     });
-    expect(settle({ b: edge, c: right })).toMatchObject({
+    expect(choose({ b: edge, c: right })).toMatchObject({
       steady: 'proposal',
       feedbackUsed: { steady_refit: 'refused' },
     });
   });
 
   it('serves the refit that panel B likes and panel C lets pass, when past rounds elect it', () => {
-    const settled = settleRound({
+    const chosen = chooseCandidates({
       parts,
       steady: alone,
       responsive: { proposal: { b: edge, c: right }, refitted: { b: right, c: right } },
       evidence: [0.03, 0.03],
     });
-    expect(settled).toMatchObject({
+    expect(chosen).toMatchObject({
       responsive: 'refitted',
       elected: 'responsive',
       feedbackUsed: { refit: 'accepted', panel_gate: 'passed' },
@@ -344,7 +343,7 @@ describe('settling a round', () => {
 
   it('falls back on the unrefitted proposal, and on the champion when the gate says so', () => {
     expect(
-      settleRound({
+      chooseCandidates({
         parts,
         steady: alone,
         responsive: { proposal: { b: right, c: right }, refitted: { b: edge, c: right } },
@@ -352,7 +351,7 @@ describe('settling a round', () => {
       }),
     ).toMatchObject({ responsive: 'proposal', elected: 'steady' });
     expect(
-      settleRound({
+      chooseCandidates({
         parts,
         steady: alone,
         responsive: { proposal: { b: right, c: worse }, refitted: null },
@@ -367,22 +366,22 @@ describe('settling a round', () => {
       responsive: { proposal: { b: right, c: worse }, refitted: null },
       evidence: [],
     };
-    expect(settleRound({ ...request, parts: partsFor('closed-loop', {}) })).toMatchObject({
+    expect(chooseCandidates({ ...request, parts: partsFor('closed-loop', {}) })).toMatchObject({
       responsive: 'proposal',
       feedbackUsed: { panel_gate: 'off' },
     });
-    expect(settleRound({ ...request, parts }).responsive).toBe('champion');
+    expect(chooseCandidates({ ...request, parts }).responsive).toBe('champion');
   });
 
   it('does without the parts that are switched off', () => {
     const off = partsFor('closed-loop', { evidenceRule: false });
     expect(
-      settleRound({
+      chooseCandidates({
         parts: off,
         steady: alone,
         responsive: { proposal: { b: right, c: worse }, refitted: null },
         evidence: [],
       }),
-    ).toMatchObject({ responsive: 'proposal', elected: 'responsive', election: null });
+    ).toMatchObject({ responsive: 'proposal', elected: 'responsive' });
   });
 });

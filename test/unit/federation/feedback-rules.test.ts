@@ -40,26 +40,26 @@ const feedback = (about: Record<string, unknown> = {}): Feedback =>
 
 describe('what feedback changes', () => {
   it('is the width of the edge band: the champion’s real mean error in tolerances', () => {
-    expect(effectsOfFeedback(feedback(), { edgeWeights: true }).edgeWidth).toBeCloseTo(0.6);
+    expect(effectsOfFeedback(feedback(), { boundaryWeighting: true }).boundaryWidth).toBeCloseTo(0.6);
     expect(
-      effectsOfFeedback(feedback({ mae: 1, tolerance: 2 }), { edgeWeights: true }).edgeWidth,
+      effectsOfFeedback(feedback({ mae: 1, tolerance: 2 }), { boundaryWeighting: true }).boundaryWidth,
     ).toBeCloseTo(0.5);
-    expect(effectsOfFeedback(feedback({ mae: 0.1 }), { edgeWeights: true }).edgeWidth).toBe(0.3);
+    expect(effectsOfFeedback(feedback({ mae: 0.1 }), { boundaryWeighting: true }).boundaryWidth).toBe(0.3);
   });
 
   it('is nothing in the first round, when the part is off, or when the champion is far off everywhere', () => {
-    expect(effectsOfFeedback(null, { edgeWeights: true }).edgeWidth).toBeNull();
-    expect(effectsOfFeedback(feedback(), { edgeWeights: false }).edgeWidth).toBeNull();
-    expect(effectsOfFeedback(feedback({ mae: 4 }), { edgeWeights: true }).edgeWidth).toBeNull();
+    expect(effectsOfFeedback(null, { boundaryWeighting: true }).boundaryWidth).toBeNull();
+    expect(effectsOfFeedback(feedback(), { boundaryWeighting: false }).boundaryWidth).toBeNull();
+    expect(effectsOfFeedback(feedback({ mae: 4 }), { boundaryWeighting: true }).boundaryWidth).toBeNull();
   });
 
   it('is recorded in words and numbers', () => {
-    expect(effectsOfFeedback(feedback(), { edgeWeights: true }).used).toMatchObject({
+    expect(effectsOfFeedback(feedback(), { boundaryWeighting: true }).used).toMatchObject({
       champion: 'v3',
       champion_accuracy: 0.8,
       tendency: 'overpredicts anomalies, underpredicts normal',
       weakest_regime: 'rising (60.0 %)',
-      emphasis: 'samples near the edge between right and wrong',
+      emphasis: 'samples near the boundary between right and wrong',
       edge_width: 0.6,
     });
   });

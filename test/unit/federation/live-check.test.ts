@@ -1,27 +1,12 @@
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { judgeChampion } from '../../../core/federation/promotion/live-check';
-import { type PairedCluster } from '../../../core/federation/promotion/cluster-interval';
+import { pairedClusters as beside } from './clusters';
 
 const settings = { margin: 0.002, minWindows: 3, confidence: 0.95 };
 const predecessor = versionIdSchema.parse('v3');
 
-/** 10 stretches × `windows`; of 100 forecasts each the champion has `gain(stretch, window)` more right than what it is held against. */
-function beside(windows: number, gain: (stretch: number, window: number) => number): PairedCluster[] {
-  return Array.from({ length: 10 * windows }, (_, at) => {
-    const stretch = at % 10;
-    const window = Math.floor(at / 10);
-    return {
-      slot: `s${stretch}`,
-      windowStart: window * 30,
-      n: 100,
-      championCorrect: 70,
-      candidateCorrect: 70 + gain(stretch, window),
-    };
-  });
-}
-
 const good = beside(4, () => 2);
-const bad = beside(4, (stretch) => -5 + (stretch % 2));
+const bad = beside(4, (cluster) => -5 + (cluster % 2));
 
 describe('judging the champion', () => {
   it('keeps one that is as good as its predecessor and persistence', () => {
@@ -57,7 +42,7 @@ describe('judging the champion', () => {
   });
 
   it('forgives what chance explains', () => {
-    const swinging = beside(4, (stretch, window) => (window % 2 === 0 ? 8 : -9) + stretch - 4.5);
+    const swinging = beside(4, (cluster, window) => (window % 2 === 0 ? 8 : -9) + cluster - 4.5);
     expect(
       judgeChampion({ predecessor, againstPredecessor: swinging, againstPersistence: swinging }, settings)
         .action,
@@ -65,7 +50,7 @@ describe('judging the champion', () => {
   });
 
   it('forgives what the margin allows', () => {
-    const slightly = beside(4, (stretch) => (stretch === 0 ? -1 : 0));
+    const slightly = beside(4, (cluster) => (cluster === 0 ? -1 : 0));
     expect(
       judgeChampion(
         { predecessor, againstPredecessor: slightly, againstPersistence: good },

@@ -8,7 +8,8 @@ import { collectSamples, recentSamples } from '../../../core/federation/training
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { ModelsOnSamples } from '../../../core/model/batch-predictor';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { parameterCount } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { FEATURES, SHAPE } from '../../support/task';
@@ -53,7 +54,10 @@ function sums(): ReturnType<typeof emptyFeatureSums> {
   return total;
 }
 
-async function train(deviceIds: readonly string[], edgeWidth: number | null = null): Promise<LocalTraining> {
+async function train(
+  deviceIds: readonly string[],
+  boundaryWidth: number | null = null,
+): Promise<LocalTraining> {
   const trainer = await LocalTrainer.create({ shape: SHAPE, settings, proximal: 0, threads: 1 });
   const trained = await trainer.train({
     ring,
@@ -61,7 +65,7 @@ async function train(deviceIds: readonly string[], edgeWidth: number | null = nu
     until: LAST * W,
     units,
     base,
-    edgeWidth,
+    boundaryWidth,
     random: seededRandom(1, 'train'),
   });
   await trainer.release();

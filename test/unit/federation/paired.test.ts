@@ -1,26 +1,11 @@
 import { decidePromotion } from '../../../core/federation/promotion/gate';
-import {
-  accuracyInterval,
-  pairedChange,
-  type PairedCluster,
-} from '../../../core/federation/promotion/cluster-interval';
+import { accuracyInterval, pairedChange } from '../../../core/federation/promotion/cluster-interval';
+import { pairedClusters as clusters } from './clusters';
 
 const gate = { margin: 0.002, minWindows: 3, confidence: 0.95 };
 
-/** 10 slots × `windows`; the candidate's correct count is the champion's + `gain(slot, window)` of 100. */
-function clusters(windows: number, gain: (slot: number, window: number) => number): PairedCluster[] {
-  return Array.from({ length: 10 * windows }, (_, at) => {
-    const slot = at % 10;
-    const window = Math.floor(at / 10);
-    return {
-      slot: `s${slot}`,
-      windowStart: window * 30,
-      n: 100,
-      championCorrect: 80,
-      candidateCorrect: 80 + gain(slot, window),
-    };
-  });
-}
+const rows = [70, 80, 90].map((correct, at) => ({ cluster: `s${at}`, windowStart: at, n: 100, correct }));
+const correctOf = ({ correct }: (typeof rows)[number]): number => correct;
 
 describe('paired change', () => {
   it('is the difference of accuracy on the same device-windows', () => {
@@ -40,16 +25,16 @@ describe('paired change', () => {
     expect(interval.high - interval.mean).toBeCloseTo(12.706 * 0.01, 4);
   });
 
-  it('takes the wider of the intervals by slot and by window', () => {
+  it('takes the wider of the intervals by cluster and by window', () => {
     const bySlot = pairedChange(
-      clusters(6, (slot) => slot - 4.5),
+      clusters(6, (cluster) => cluster - 4.5),
       0.95,
     );
     const byWindow = pairedChange(
       clusters(6, (_, window) => window - 2.5),
       0.95,
     );
-    // SE by slot: sd of 0 … 9 points over √10; by window: sd of 0 … 5 points over √6.
+    // SE by cluster: sd of 0 … 9 points over √10; by window: sd of 0 … 5 points over √6.
     expect(bySlot.high - bySlot.mean).toBeCloseTo(2.2622 * (0.030277 / Math.sqrt(10)), 4);
     expect(byWindow.high - byWindow.mean).toBeCloseTo(2.5706 * (0.018708 / Math.sqrt(6)), 4);
   });
@@ -57,7 +42,7 @@ describe('paired change', () => {
   it('says that nothing is known where nothing is', () => {
     expect(pairedChange([], 0.95)).toEqual({ mean: 0, low: -1, high: 1 });
     expect(pairedChange(clusters(1, () => 1).slice(0, 1), 0.95)).toEqual({ mean: 0.01, low: -1, high: 1 });
-    expect(accuracyInterval([{ slot: 'a', windowStart: 0, n: 10, correct: 7 }], 0.95)).toEqual({
+    expect(accuracyInterval(rows.slice(0, 1), correctOf, 0.95)).toEqual({
       mean: 0.7,
       low: 0,
       high: 1,
@@ -65,8 +50,7 @@ describe('paired change', () => {
   });
 
   it('gives one version’s accuracy with the same care', () => {
-    const rows = [70, 80, 90].map((correct, at) => ({ slot: `s${at}`, windowStart: at, n: 100, correct }));
-    const { mean, low, high } = accuracyInterval(rows, 0.95);
+    const { mean, low, high } = accuracyInterval(rows, correctOf, 0.95);
     expect(mean).toBeCloseTo(0.8, 10);
     expect(high).toBe(1);
     expect(mean - low).toBeCloseTo(4.3027 * (0.1 / Math.sqrt(3)), 3);
@@ -91,7 +75,7 @@ describe('the gate', () => {
 
   it('rejects what is worse beyond margin and chance, and says by how much', () => {
     const verdict = decidePromotion(
-      clusters(6, (slot) => -3 + (slot % 2)),
+      clusters(6, (cluster) => -3 + (cluster % 2)),
       gate,
     );
     expect(verdict.decision).toBe('rejected');
@@ -101,7 +85,7 @@ describe('the gate', () => {
   it('forgives what chance explains', () => {
     expect(
       decidePromotion(
-        clusters(6, (slot, window) => (window % 2 === 0 ? 8 : -9) + slot - 4.5),
+        clusters(6, (cluster, window) => (window % 2 === 0 ? 8 : -9) + cluster - 4.5),
         gate,
       ).decision,
     ).toBe('promoted');
@@ -113,6 +97,6 @@ describe('the gate', () => {
         clusters(2, () => 5),
         gate,
       ),
-    ).toMatchObject({ decision: 'rejected', windows: 2 });
+    ).toMatchObject({ decision: 'rejected', reason: 'only 2 of 3 live windows were measured' });
   });
 });

@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import { FedloopError } from '../../../core/contracts/errors';
 import {
   assignRoles,
-  countGroups,
+  countClusters,
   planRound,
   quotas,
   type RoundPlan,
   type SelectableDevice,
 } from '../../../core/federation/panels/selection';
 
-const fleet = (devices: number, groups: number): SelectableDevice[] =>
+const fleet = (devices: number, clusters: number): SelectableDevice[] =>
   Array.from({ length: devices }, (_, at) => ({
     deviceId: `d${String(at).padStart(5, '0')}`,
-    group: `g${at % groups}`,
+    cluster: `g${at % clusters}`,
   }));
 
 const membersOf = (plan: RoundPlan): readonly (readonly string[])[] => [
@@ -43,41 +43,41 @@ describe('who takes part in a round', () => {
     ).toHaveLength(250);
   });
 
-  it('refits on devices of all stretches but those of panels B and C, at most 500', () => {
+  it('refits on devices of all clusters but those of panels B and C, at most 500', () => {
     const devices = fleet(2_407, 64);
     const { refit, panels } = planRound({ seed: 2, round: 5, devices, participants: 20 });
-    const groupOf = new Map(devices.map(({ deviceId, group }) => [deviceId, group]));
-    const groupsOf = (ids: readonly string[]) => new Set(ids.map((id) => groupOf.get(id) ?? ''));
+    const clusterOf = new Map(devices.map(({ deviceId, cluster }) => [deviceId, cluster]));
+    const clustersOf = (ids: readonly string[]) => new Set(ids.map((id) => clusterOf.get(id) ?? ''));
     expect(refit).toHaveLength(500);
     expect(new Set(refit).size).toBe(500);
-    const judging = groupsOf([...panels.B, ...panels.C]);
-    const refitting = groupsOf(refit);
-    expect([...refitting].filter((group) => judging.has(group))).toEqual([]);
+    const judging = clustersOf([...panels.B, ...panels.C]);
+    const refitting = clustersOf(refit);
+    expect([...refitting].filter((cluster) => judging.has(cluster))).toEqual([]);
     // Participants and panel A lie in a part of what is left; the refit sees all of it.
-    expect(refitting.size).toBeGreaterThan(groupsOf(panels.A).size * 3);
+    expect(refitting.size).toBeGreaterThan(clustersOf(panels.A).size * 3);
   });
 
-  it('never puts one device or one recorded stretch in two places', () => {
+  it('never puts one device or one cluster in two places', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 4, max: 400 }),
         fc.integer({ min: 4, max: 80 }),
         fc.integer({ min: 1, max: 50 }),
         fc.boolean(),
-        (devices, groups, round, everyone) => {
-          const members = fleet(Math.max(devices, groups), groups);
+        (devices, clusters, round, everyone) => {
+          const members = fleet(Math.max(devices, clusters), clusters);
           const plan = planRound({ seed: 3, round, devices: members, participants: everyone ? 'all' : 1 });
-          const groupOf = new Map(members.map(({ deviceId, group }) => [deviceId, group]));
+          const clusterOf = new Map(members.map(({ deviceId, cluster }) => [deviceId, cluster]));
           const seen = new Map<string, number>();
           membersOf(plan).forEach((ids, role) => {
             expect(ids.length).toBeGreaterThan(0);
             for (const id of ids) {
-              const group = groupOf.get(id)!;
-              expect(seen.get(group) ?? role).toBe(role);
-              seen.set(group, role);
+              const cluster = clusterOf.get(id)!;
+              expect(seen.get(cluster) ?? role).toBe(role);
+              seen.set(cluster, role);
             }
           });
-          expect(plan.groupsApart).toBe(true);
+          expect(plan.clustersApart).toBe(true);
         },
       ),
     );
@@ -96,20 +96,20 @@ describe('who takes part in a round', () => {
     expect(judged.size).toBeGreaterThan(180);
   });
 
-  it('spreads panels over more stretches when few devices train', () => {
+  it('spreads panels over more clusters when few devices train', () => {
     const devices = fleet(2407, 67);
-    const stretches = (participants: number | 'all'): number => {
+    const clusters = (participants: number | 'all'): number => {
       const plan = planRound({ seed: 1, round: 1, devices, participants });
-      const groupOf = new Map(devices.map(({ deviceId, group }) => [deviceId, group]));
-      return new Set(plan.panels.A.map((id) => groupOf.get(id))).size;
+      const clusterOf = new Map(devices.map(({ deviceId, cluster }) => [deviceId, cluster]));
+      return new Set(plan.panels.A.map((id) => clusterOf.get(id))).size;
     };
-    expect(stretches('all')).toBe(7);
-    expect(stretches(20)).toBe(11);
+    expect(clusters('all')).toBe(7);
+    expect(clusters(20)).toBe(11);
   });
 
-  it('keeps at least devices apart where there are fewer than four stretches', () => {
+  it('keeps at least devices apart where there are fewer than four clusters', () => {
     const plan = planRound({ seed: 1, round: 1, devices: fleet(40, 1), participants: 10 });
-    expect(plan.groupsApart).toBe(false);
+    expect(plan.clustersApart).toBe(false);
     expect(new Set(membersOf(plan).flat()).size).toBe(10 + 3 * 4);
   });
 
@@ -126,9 +126,9 @@ describe('who takes part in a round', () => {
     expect(plan.participants).toHaveLength(70);
   });
 
-  it('gives a stretch the same role at every site', () => {
+  it('gives a cluster the same role at every site', () => {
     const all = fleet(300, 30);
-    const groups = countGroups(all);
+    const clusters = countClusters(all);
     const sites = [all.slice(0, 120), all.slice(120)];
     const share = quotas(30, [10, 20]);
     const plans = sites.map((devices, site) =>
@@ -138,14 +138,14 @@ describe('who takes part in a round', () => {
         devices,
         participants: share[site]!,
         panelDevices: 10,
-        fleet: { groups, participants: 30 },
+        fleet: { clusters, participants: 30 },
       }),
     );
-    const roles = assignRoles({ seed: 5, round: 2, groups, participants: 30, panelDevices: 30 });
-    const groupOf = new Map(all.map(({ deviceId, group }) => [deviceId, group]));
+    const roles = assignRoles({ seed: 5, round: 2, clusters, participants: 30, panelDevices: 30 });
+    const clusterOf = new Map(all.map(({ deviceId, cluster }) => [deviceId, cluster]));
     for (const plan of plans) {
-      for (const id of plan.participants) expect(roles.get(groupOf.get(id)!)).toBe('train');
-      for (const id of plan.panels.B) expect(roles.get(groupOf.get(id)!)).toBe('B');
+      for (const id of plan.participants) expect(roles.get(clusterOf.get(id)!)).toBe('train');
+      for (const id of plan.panels.B) expect(roles.get(clusterOf.get(id)!)).toBe('B');
     }
     expect(plans.flatMap(({ participants }) => participants)).toHaveLength(30);
   });

@@ -1,9 +1,8 @@
 import { versionIdSchema, siteNameSchema } from '../../../core/contracts/ids';
-import { type ScoreMessage } from '../../../core/contracts/updates';
+import { countReasons, type ScoreMessage } from '../../../core/contracts/updates';
 import { realAccuracies } from '../../../core/federation/panels/local-scoring';
 import {
   checkUpdates,
-  countReasons,
   requireUpdates,
   type ReceivedChunk,
 } from '../../../core/federation/aggregation/update-checks';

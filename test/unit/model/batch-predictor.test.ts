@@ -10,7 +10,8 @@ import {
   SAMPLES_PER_COUNT,
   SAMPLES_PER_TILE,
 } from '../../../core/model/limits';
-import { forward, initialWeights } from '../../../core/model/network';
+import { forward } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { parameterCount, type GlobalModel } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { gaussians, largestDifference, pattern, SMALL } from './fixtures';

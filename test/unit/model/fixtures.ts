@@ -1,5 +1,5 @@
 import { type TrainingChunk } from '../../../core/model/epoch-plan';
-import { type Batch } from '../../../core/model/network';
+import { type Batch } from '../../../bench/support/reference-network';
 import { type NetworkShape } from '../../../core/model/types';
 import { seededRandom, type Random } from '../../../core/platform/random';
 

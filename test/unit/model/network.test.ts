@@ -1,12 +1,6 @@
 import fc from 'fast-check';
-import {
-  forward,
-  initialWeights,
-  loss,
-  lossGradient,
-  sgdStep,
-  type Batch,
-} from '../../../core/model/network';
+import { forward, loss, lossGradient, sgdStep, type Batch } from '../../../bench/support/reference-network';
+import { initialWeights } from '../../../core/model/network';
 import { parameterCount } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { gaussians, slopesOf, SMALL } from './fixtures';

@@ -60,7 +60,7 @@ function roundResult(round: number, decision: FederatedRoundResult['decision']):
             champion,
             champion_accuracy: 0.5123,
             champion_bias: -0.31,
-            emphasis: 'samples near the edge between right and wrong',
+            emphasis: 'samples near the boundary between right and wrong',
             edge_width: 0.69,
             some_new_effect: '<b>bold</b>',
           },

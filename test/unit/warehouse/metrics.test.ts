@@ -1,3 +1,4 @@
+import { UNMEASURED } from '../../../bench/loop/feedback';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -122,7 +123,7 @@ describe('metrics from the tables', () => {
              UNION ALL SELECT 'v0', 'old-device', i, 9, false FROM range(4) AS t(i))`,
     );
     await connection.run(`UPDATE model_feedback SET feedback = $feedback`, {
-      feedback: JSON.stringify(feedback()),
+      feedback: JSON.stringify({ ...UNMEASURED, model_version: 'v1' }),
     });
     const lines = await scrape();
     expect(lines).toContain('fedloop_champion_devices{band="20-40"} 1');
@@ -151,35 +152,3 @@ describe('metrics from the tables', () => {
     expect(lines).toContain('fedloop_champion_drift{detector="page-hinkley",change="worse"} 0');
   });
 });
-
-/** A feedback that is valid; only that it is there matters. */
-function feedback(): unknown {
-  const none = { n: 0, n_correct: 0, accuracy: null };
-  return {
-    type: 'feedback',
-    scope: 'window',
-    round: null,
-    model_version: 'v1',
-    window_start: T0,
-    window_end: T0 + WINDOW,
-    n: 2,
-    n_correct: 1,
-    accuracy: 0.5,
-    skill: 0,
-    mae: 1,
-    rmse: 1,
-    bias: 0,
-    calibration: 0,
-    persistence_accuracy: 0.5,
-    tolerance: 1,
-    by_regime: { normal: none, anomalous: none, rising: none, falling: none, steady: none },
-    anomalies: {
-      true_positive: 0,
-      false_positive: 0,
-      false_negative: 0,
-      true_negative: 0,
-      tendency: 'unknown',
-    },
-    worst_devices: [],
-  };
-}

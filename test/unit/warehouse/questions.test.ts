@@ -247,7 +247,7 @@ describe('feedback on a range of windows', () => {
 });
 
 describe('comparing versions', () => {
-  it('uses the device-windows that all of them forecast, summed by slot and window', async () => {
+  it('uses the device-windows that all of them forecast, summed by cluster and window', async () => {
     await connection.run('INSERT INTO devices SELECT unnest($d), $series, unnest($s)', {
       d: list(['a', 'b'], VARCHAR),
       s: list(['7', '7'], VARCHAR),
@@ -285,9 +285,9 @@ describe('comparing versions', () => {
         {
           counts: { version: 'v1', evaluations: 4, correct: 3 },
           clusters: [
-            { slot: 'device c', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
-            { slot: 'slot 7', windowStart: T0, n: 2, candidateCorrect: 2, championCorrect: 1 },
-            { slot: 'slot 7', windowStart: T0 + WINDOW, n: 1, candidateCorrect: 1, championCorrect: 1 },
+            { cluster: 'device c', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
+            { cluster: 'slot 7', windowStart: T0, n: 2, candidateCorrect: 2, championCorrect: 1 },
+            { cluster: 'slot 7', windowStart: T0 + WINDOW, n: 1, candidateCorrect: 1, championCorrect: 1 },
           ],
         },
       ],
@@ -303,8 +303,8 @@ describe('comparing versions', () => {
     expect(
       await compareWithPersistence(connection, { ...everything, version: v('v0'), tolerance: 1 }),
     ).toEqual([
-      { slot: 'device a', windowStart: T0, n: 1, candidateCorrect: 1, championCorrect: 0 },
-      { slot: 'device b', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
+      { cluster: 'device a', windowStart: T0, n: 1, candidateCorrect: 1, championCorrect: 0 },
+      { cluster: 'device b', windowStart: T0, n: 1, candidateCorrect: 0, championCorrect: 1 },
     ]);
   });
 

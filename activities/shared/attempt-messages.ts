@@ -1,0 +1,143 @@
+import { type z } from 'zod';
+import { type SiteName } from '../../core/contracts/ids';
+import {
+  panelScoreSchema,
+  panelSumsSchema,
+  siteDescriptionSchema,
+  type SiteReport,
+} from '../../core/contracts/site-reports';
+import {
+  candidateHeaderSchema,
+  scoreMessageSchema,
+  selectionMessageSchema,
+  updateHeaderSchema,
+  type ScoreMessage,
+} from '../../core/contracts/updates';
+import { type ReceivedChunk } from '../../core/federation/aggregation/update-checks';
+import { decodeFrame } from '../../core/platform/frames';
+import { type IncomingRecord } from '../../core/platform/kafka';
+
+/** An update that no step waits for. Its weights are not kept, so that a stray sender costs little. */
+type UnmatchedUpdate =
+  | ReceivedChunk
+  /** Its key, where it could not be read. */
+  | string;
+
+/** What one attempt at a round has sent. */
+export interface AttemptMessages {
+  readonly selected: Map<SiteName, Set<string>>;
+  readonly updates: ReceivedChunk[];
+  /** Updates that arrived while this attempt ran, and belong to another one or cannot be read. */
+  readonly unmatched: UnmatchedUpdate[];
+  readonly scores: ScoreMessage[];
+  readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
+  /** By key: the first report under a key counts, so that all readers see the same one. */
+  readonly reports: Map<string, SiteReport>;
+}
+
+/** Unmatched updates of one attempt that are counted: a flood of them must not fill the memory. */
+const MAX_UNMATCHED = 1_000;
+
+/** Attempts whose messages are kept: the running one, and one that may still be finishing. */
+const ATTEMPTS_KEPT = 2;
+
+/** The messages of `model-updates`, sorted by the attempt that they belong to. */
+export class MessagesByAttempt {
+  private readonly attempts = new Map<string, AttemptMessages>();
+  /** Rounds never overlap: the attempt that began last is the running one. */
+  private running: string | undefined;
+
+  of(attempt: string): AttemptMessages {
+    const known = this.attempts.get(attempt);
+    if (known !== undefined) return known;
+    const made: AttemptMessages = {
+      selected: new Map(),
+      updates: [],
+      unmatched: [],
+      scores: [],
+      proposals: new Map(),
+      reports: new Map(),
+    };
+    this.attempts.set(attempt, made);
+    // Never the running one: strays with attempts of their own must not push it out.
+    const oldest = [...this.attempts.keys()].find((known) => known !== this.running);
+    if (this.attempts.size > ATTEMPTS_KEPT && oldest !== undefined) this.attempts.delete(oldest);
+    return made;
+  }
+
+  /** @throws what a schema or the frame finds wrong with the record; an update counts as unmatched then. */
+  file(record: IncomingRecord): void {
+    try {
+      this.read(record);
+    } catch (thrown) {
+      if (kindOf(record) === 'update') this.addUnmatched(keyOf(record));
+      throw thrown;
+    }
+  }
+
+  private read(record: IncomingRecord): void {
+    const { value } = record;
+    if (value === null) return;
+    switch (kindOf(record)) {
+      case 'update': {
+        const { header, numbers } = decodeFrame(value);
+        const known = updateHeaderSchema.parse(header);
+        this.of(known.attempt).updates.push({ header: known, deltas: numbers });
+        if (known.attempt !== this.running) this.addUnmatched({ header: known, deltas: new Float32Array() });
+        return;
+      }
+      case 'candidate': {
+        const { header, numbers } = decodeFrame(value);
+        const { attempt, name, refit_share: refitShare } = candidateHeaderSchema.parse(header);
+        this.of(attempt).proposals.set(name, { weights: numbers, refitShare });
+        return;
+      }
+      case 'selection': {
+        const { attempt, site, device_id: devices } = parse(selectionMessageSchema, value);
+        const { selected } = this.of(attempt);
+        selected.set(site, new Set([...(selected.get(site) ?? []), ...devices]));
+        this.running = attempt;
+        return;
+      }
+      case 'score': {
+        const score = parse(scoreMessageSchema, value);
+        this.of(score.attempt).scores.push(score);
+        return;
+      }
+      case 'site':
+        this.keepFirst(keyOf(record), parse(siteDescriptionSchema, value));
+        return;
+      case 'refit-sums':
+        this.keepFirst(keyOf(record), parse(panelSumsSchema, value));
+        return;
+      case 'panel-score':
+        this.keepFirst(keyOf(record), parse(panelScoreSchema, value));
+        return;
+      default:
+      // Outcomes are the warehouse's; other keys are not ours.
+    }
+  }
+
+  private addUnmatched(update: UnmatchedUpdate): void {
+    if (this.running === undefined) return;
+    const { unmatched } = this.of(this.running);
+    if (unmatched.length < MAX_UNMATCHED) unmatched.push(update);
+  }
+
+  private keepFirst(key: string, report: SiteReport): void {
+    const { reports } = this.of(report.attempt);
+    if (!reports.has(key)) reports.set(key, report);
+  }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: Buffer): z.infer<Schema> {
+  return schema.parse(JSON.parse(value.toString('utf8')));
+}
+
+function keyOf(record: IncomingRecord): string {
+  return record.key?.toString('utf8') ?? '';
+}
+
+function kindOf(record: IncomingRecord): string {
+  return keyOf(record).split('/')[0] ?? '';
+}

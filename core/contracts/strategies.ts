@@ -1,0 +1,68 @@
+import { z } from 'zod';
+
+/** The facts that a workflow needs of a strategy. Its formula, paper, settings and code stand in core/federation/strategies/. */
+export interface StrategyFacts {
+  /** One line for `fedloop strategies`. */
+  readonly summary: string;
+  /** Whether Gaussian noise protects devices: true where the step is a function of one mean of equal weights. */
+  readonly takesNoise: boolean;
+}
+
+/**
+ * Every strategy, the default first. To add one: its line here and a file of its own in core/federation/strategies/.
+ * The code does not compile until core/federation/strategies/index.ts has it too.
+ */
+export const STRATEGIES = {
+  'closed-loop': {
+    takesNoise: false,
+    summary: 'a steady and a responsive candidate from real accuracy on devices that did not train (default)',
+  },
+  'open-loop': {
+    takesNoise: false,
+    summary: 'weights from self-reported accuracy, unchecked: the opponent of closed-loop',
+  },
+  fedavg: { takesNoise: true, summary: 'the mean of local models, weighted by their training rows' },
+  fedprox: {
+    takesNoise: true,
+    summary: 'fedavg, with local training held near the global model by a pull μ',
+  },
+  fedadam: { takesNoise: true, summary: 'Adam on the server: steps by coordinate, with momentum' },
+  fedyogi: {
+    takesNoise: true,
+    summary: 'Yogi on the server: Adam whose v changes by steps of bounded size',
+  },
+  fedadagrad: {
+    takesNoise: true,
+    summary: 'Adagrad on the server: steps by coordinate that shrink as changes add up',
+  },
+  'q-ffl': {
+    takesNoise: false,
+    summary: 'lifts the devices that the global model serves worst; q says how much',
+  },
+  median: {
+    takesNoise: false,
+    summary: 'the median of local models, coordinate by coordinate: holds against a minority of attackers',
+  },
+  'trimmed-mean': {
+    takesNoise: false,
+    summary: 'the mean of local models without the share β at either end, coordinate by coordinate',
+  },
+  'multi-krum': {
+    takesNoise: false,
+    summary:
+      'the mean of the local models that lie closest together: holds against f attackers of n ≥ 2f + 3',
+  },
+} as const satisfies Readonly<Record<string, StrategyFacts>>;
+export type StrategyName = keyof typeof STRATEGIES;
+
+export const STRATEGY_NAMES = Object.keys(STRATEGIES).filter(
+  (name): name is StrategyName => name in STRATEGIES,
+);
+export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
+  error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
+});
+
+/** The error for noise on a strategy that does not take it. */
+export const NOISE_REFUSAL = `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${STRATEGY_NAMES.filter(
+  (name) => STRATEGIES[name].takesNoise,
+).join(', ')}`;
