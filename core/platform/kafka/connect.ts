@@ -3,11 +3,9 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOpti
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
-import { useFastFetch } from './kafkajs-patches/fast-fetch';
-import { useFastProduce } from './kafkajs-patches/fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
-import { useQuietQueue } from './kafkajs-patches/quiet-queue';
+import { patchKafkajs } from './kafkajs-patches';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
 import { type Kafka, type PartitionOffsets, type Patience, type Position, type Topic } from './types';
@@ -29,9 +27,7 @@ const ATTEMPTS: Readonly<Record<Patience, number>> = { step: 20, outage: 300 };
  * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
-  useFastFetch();
-  useFastProduce();
-  useQuietQueue();
+  patchKafkajs(log);
   const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
   // The patience of a connection is its client's: there is no other way to set it.
   const patient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
