@@ -11,15 +11,13 @@ export interface FetchResponse {
   readonly clientSideThrottleTime: number;
   readonly errorCode: number;
   readonly sessionId: number;
-  readonly responses: readonly FetchedTopic[];
+  readonly responses: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly FetchedPartition[];
+  }[];
 }
 
-export interface FetchedTopic {
-  readonly topicName: string;
-  readonly partitions: readonly FetchedPartition[];
-}
-
-export interface FetchedPartition {
+interface FetchedPartition {
   readonly partition: number;
   readonly errorCode: number;
   readonly highWatermark: string;
@@ -36,7 +34,7 @@ export function decodeFetchResponse(response: Buffer): FetchResponse | undefined
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
   const sessionId = reader.int32();
-  const responses: FetchedTopic[] = [];
+  const responses: FetchResponse['responses'][number][] = [];
   for (let topics = reader.int32(); topics > 0; topics -= 1) {
     const topicName = reader.text();
     const partitions: FetchedPartition[] = [];
@@ -79,9 +77,9 @@ function readPartition(reader: Reader, response: Buffer): FetchedPartition | und
 const LIBRARY_FILTERS = 2;
 
 /**
- * The library asks each record, and makes a big integer each time it asks for the offset. Offsets rise and none is a control
- * record, so whoever passes a filter is followed by such as pass it too: it is enough to ask from the start until one does.
- * After `times` filters the result is an array like any other.
+ * The library's filters test each record, and make a big integer of its offset. Offsets rise and none is a control record, so all records
+ * after the first that passes do so too: it is enough to test from the start until one passes. After `times` filters the result is an array
+ * like any other.
  */
 function filteredAtTheStart(records: FetchedRecord[], times: number): FetchedRecord[] {
   if (times === 0) return records;
