@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   isCancellation,
   ParentClosePolicy,
@@ -29,7 +28,7 @@ import {
   type SettleResult,
   type SitePlan,
 } from '../core/contracts/steps';
-import { parseInput } from './input';
+import { parseInput, runFailure } from './input';
 import { BEFORE_ALL, openDesk, progressQuery, scoreboardQuery, type RoundDesk } from './round-desk';
 import { roundSteps, turnSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility } from './visibility';
@@ -66,11 +65,10 @@ async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResul
     } catch (thrown) {
       if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
       if (input.ifBusy === 'refuse') {
-        throw ApplicationFailure.create({
-          type: 'RoundInProgress',
-          message: 'another round is running; start again when it is done, or with {"ifBusy": "wait"}',
-          nonRetryable: true,
-        });
+        throw runFailure(
+          'RoundInProgress',
+          'another round is running; start again when it is done, or with {"ifBusy": "wait"}',
+        );
       }
       setCurrentDetails('Another round is running; this one waits for its turn.');
       await turnSteps().waitForTurn();
@@ -252,7 +250,7 @@ function resultOf(
 ): Omit<FederatedRoundResult, 'decision' | 'reason'> {
   const scoreOf = (version: VersionId): VersionScore => {
     const score = evaluation.scores.find((known) => known.version === version);
-    if (score === undefined) throw ApplicationFailure.nonRetryable(`${version} has no score`, 'Internal');
+    if (score === undefined) throw runFailure('Internal', `${version} has no score`);
     return score;
   };
   return {

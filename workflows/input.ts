@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { type z } from 'zod';
-import { FedloopError } from '../core/contracts/errors';
+import { FedloopError, type ErrorCode } from '../core/contracts/errors';
 import { parseOrThrow } from '../core/contracts/validation';
 
 /**
@@ -16,7 +16,12 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   }
 }
 
-/** What somebody asked for cannot be: the failure of a workflow or the answer to an update. */
+/** The failure of a workflow, or the answer to an update, that asks for something impossible. */
 export function refuse(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: 'InvalidInput', message, nonRetryable: true });
+  return runFailure('InvalidInput', message);
+}
+
+/** A failure that ends a run, whatever its code: steps are retried, runs are not. */
+export function runFailure(type: ErrorCode, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true });
 }

@@ -1,20 +1,10 @@
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
+import { NON_RETRYABLE } from '../core/contracts/errors';
 
 /**
  * Every limit and time-out of the workflows, each with its reason. Activities fall into classes by what can go wrong
  * with them; a class is one set of options. How long a task may wait for a worker is the round's own `workerTimeout`.
  */
-
-/** Errors that trying again cannot mend; their names are the closed codes of core/contracts/errors.ts. */
-const HOPELESS = [
-  'InvalidInput',
-  'InvalidConfig',
-  'InvalidData',
-  'NotFound',
-  'InvalidModel',
-  'TooFewUpdates',
-  'TooFewWindows',
-];
 
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
@@ -23,7 +13,7 @@ export const QUICK_STEP: ActivityOptions = {
     initialInterval: '200ms',
     backoffCoefficient: 2,
     maximumInterval: '10s',
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 
@@ -60,7 +50,7 @@ export const SITE_WORK: ActivityOptions = {
     initialInterval: '500ms',
     maximumInterval: '10s',
     maximumAttempts: 10,
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 
@@ -89,7 +79,7 @@ export const BATCH_WORK: ActivityOptions = {
     initialInterval: '1s',
     maximumInterval: '1m',
     maximumAttempts: 5,
-    nonRetryableErrorTypes: HOPELESS,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 

@@ -2,7 +2,7 @@ import {
   ActivityFailure,
   type ActivityInterfaceFor,
   type ActivityOptions,
-  ApplicationFailure,
+  type ApplicationFailure,
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
@@ -13,6 +13,7 @@ import { type SiteName } from '../core/contracts/ids';
 import { ANALYTICS_QUEUE, ROUNDS_QUEUE, siteQueue } from '../core/contracts/queues';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
+import { runFailure } from './input';
 import {
   AGGREGATION,
   CERTAIN_READING,
@@ -77,11 +78,10 @@ function nobodyListens(thrown: unknown): boolean {
 }
 
 function missingWorker({ taskQueue, worker }: Taker): ApplicationFailure {
-  return ApplicationFailure.create({
-    type: 'ServerUnavailable',
-    message: `no worker took a step from the task queue ${taskQueue} in time: start one with ${worker}`,
-    nonRetryable: true,
-  });
+  return runFailure(
+    'ServerUnavailable',
+    `no worker took a step from the task queue ${taskQueue} in time: start one with ${worker}`,
+  );
 }
 
 type Quick = Pick<RoundsActivities, 'ask' | 'deployFirstVersion' | 'select' | 'refit'>;
