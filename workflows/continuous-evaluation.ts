@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { type z } from 'zod';
 import {
   askedRollbackSchema,
   continuousEvaluationInputSchema,
@@ -24,6 +25,7 @@ import {
   type EvaluationSettings,
   type EvaluationState,
 } from '../core/contracts/evaluation';
+import { type VersionId } from '../core/contracts/ids';
 import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
 import { EVALUATION_WORKFLOW_ID, ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import { durationMillis } from '../core/contracts/settings';
@@ -67,7 +69,7 @@ export async function continuousEvaluation(
   const input = parseInput(continuousEvaluationInputSchema, rawInput);
   if (workflowInfo().workflowId !== EVALUATION_WORKFLOW_ID)
     throw refuse(`a deployment has one evaluation: start it under the workflow id ${EVALUATION_WORKFLOW_ID}`);
-  const evaluation = openEvaluation(input, carried);
+  const evaluation = new Evaluation(input, carried);
   try {
     for (;;) {
       await evaluation.nextCheck();
@@ -75,7 +77,7 @@ export async function continuousEvaluation(
       const { continueAsNewSuggested, historyLength } = workflowInfo();
       if (continueAsNewSuggested || historyLength > EVENTS_PER_RUN) {
         await condition(allHandlersFinished);
-        return await continueAsNew<typeof continuousEvaluation>(evaluation.settings(), evaluation.state());
+        return await continueAsNew<typeof continuousEvaluation>(evaluation.settings, evaluation.state);
       }
     }
   } catch (thrown) {
@@ -84,175 +86,203 @@ export async function continuousEvaluation(
   }
 }
 
-interface Evaluation {
-  settings(): ContinuousEvaluationInput;
-  state(): EvaluationState;
-  /** Resolves when the next check is due and nobody holds it. */
-  nextCheck(): Promise<void>;
-  check(): Promise<void>;
-  /** Resolves when no worker holds a lease any more. */
-  drained(): Promise<void>;
-}
-
-/** Leases, checks, and what people see and say. */
-function openEvaluation(input: ContinuousEvaluationInput, carried: EvaluationState): Evaluation {
-  let settings = input;
-  let state = carried;
-  let latest: ChampionCheck | null = null;
-  let settingsChanged = false;
-  const steps = evaluationSteps();
-
-  const show = (): void => {
-    setCurrentDetails(describeEvaluation(progress()));
-  };
-  const learn = (known: Partial<EvaluationState>): void => {
-    state = { ...state, ...known };
-    show();
-  };
-  /** The same thing is told once, however often a check says it. */
-  const tell = (what: string, known: Partial<EvaluationState> = {}): void => {
-    const told = state.news.at(-1)?.what === what;
-    const news = told ? state.news : [...state.news, { at: new Date().toISOString(), what }];
-    learn({ ...known, news: news.slice(-NEWS_KEPT) });
-  };
-  const pausing = new Pausing(show);
-  const leases = new Leases({
+/** Leases and checks, and the signal, updates and queries that people steer and see them by. */
+class Evaluation {
+  private settingsChanged = false;
+  private latest: ChampionCheck | null = null;
+  private readonly steps = evaluationSteps();
+  private readonly pausing = new Pausing(() => {
+    this.show();
+  });
+  private readonly leases = new Leases({
     granted: (worker) => {
-      tell(`${worker} evaluates`);
+      this.report(`${worker} evaluates`);
     },
     ended: (worker, why) => {
-      tell(`${worker} ${why}`);
+      this.report(`${worker} ${why}`);
     },
   });
-  const current = (): EvaluationState => ({ ...state, workers: leases.workers });
-  const progress = (): EvaluationProgress => ({ ...current(), paused: pausing.reason() });
 
-  pausing.accept();
-  setHandler(joinSignal, (raw) => {
-    leases.grant(parseInput(joinSchema, raw).worker);
-  });
-  setHandler(evaluationProgressQuery, progress, { description: 'Workers, champion and what happened.' });
-  setHandler(evaluationScoreboardQuery, () => latest, {
-    description: 'The last check: champion beside its predecessor and persistence.',
-  });
-  setHandler(
-    changeEvaluationUpdate,
-    (raw?: unknown) => {
-      const changes = parseInput(evaluationSettingsSchema, raw);
-      settings = parseInput(continuousEvaluationInputSchema, { ...settings, ...changes });
-      settingsChanged = true;
-      return changes;
-    },
-    {
-      description: 'From the next check on: checkEvery, check, rollback, onDrift, driftPause, round.',
-      validator: (raw?: unknown) => {
-        if (Object.keys(parseInput(evaluationSettingsSchema, raw)).length === 0)
-          throw refuse('name a setting: checkEvery, check, rollback, onDrift, driftPause, round');
-      },
-    },
-  );
-  setHandler(
-    rollbackUpdate,
-    async (raw?: unknown) => {
-      const asked = parseInput(askedRollbackSchema, raw);
-      const version = asked.version ?? state.champion;
-      if (version === null) throw refuse('version: no check has seen a champion yet; name it');
-      const { to, reason, by } = asked;
-      const change = await steps.rollback({ version, reason, by, ...(to === undefined ? {} : { to }) });
-      rolledBack(change);
-      return change;
-    },
-    {
-      description: 'Take the champion out of service. Optional: {"version", "to", "reason", "by"}.',
-      validator: (raw?: unknown) => {
-        const { version } = parseInput(askedRollbackSchema, raw);
-        if (version === undefined && state.champion === null)
-          throw refuse('version: no check has seen a champion yet; name it');
-      },
-    },
-  );
-  for (const worker of carried.workers) leases.grant(worker);
-  show();
-
-  function rolledBack({ champion, previous, changed, reason }: ChampionChange): void {
-    if (!changed) tell(reason, { champion });
-    else
-      tell(`rolled back ${previous ?? 'the champion'} to ${champion}: ${reason}`, {
-        champion,
-        rollbacks: state.rollbacks + 1,
-      });
+  constructor(
+    private input: ContinuousEvaluationInput,
+    private current: EvaluationState,
+  ) {
+    this.pausing.accept();
+    setHandler(joinSignal, (raw) => {
+      this.leases.grant(parseInput(joinSchema, raw).worker);
+    });
+    setHandler(evaluationProgressQuery, () => this.progress(), {
+      description: 'Workers, champion and what happened.',
+    });
+    setHandler(evaluationScoreboardQuery, () => this.latest, {
+      description: 'The last check: champion beside its predecessor and persistence.',
+    });
+    this.acceptSettings();
+    this.acceptRollbacks();
+    for (const worker of current.workers) this.leases.grant(worker);
+    this.show();
   }
 
-  async function dealWith(check: ChampionCheck, asksForRound: string | null): Promise<void> {
+  get settings(): ContinuousEvaluationInput {
+    return this.input;
+  }
+
+  /** What the next run of this workflow goes on from. */
+  get state(): EvaluationState {
+    return { ...this.current, workers: this.leases.workers };
+  }
+
+  /** Resolves when the next check is due and the workflow is not paused. */
+  async nextCheck(): Promise<void> {
+    this.settingsChanged = false;
+    const { checkEvery } = this.input;
+    const summary = `next live check in ${checkEvery}`;
+    while (await condition(() => this.settingsChanged, durationMillis(this.input.checkEvery), { summary }))
+      this.settingsChanged = false;
+    await this.pausing.whenRunning();
+  }
+
+  async check(): Promise<void> {
+    try {
+      const { dealtWith } = this.current;
+      const result = await this.steps.checkChampion({ settings: this.input.check, dealtWith });
+      this.update({ checks: this.current.checks + 1 });
+      if (result.outcome !== 'judged') {
+        this.update({ champion: result.champion });
+        return;
+      }
+      const { check, asksForRound } = result;
+      this.latest = check;
+      const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
+      this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
+      await this.act(check, asksForRound);
+      this.update({ dealtWith: check.windows.until });
+    } catch (thrown) {
+      // A check that fails must not end the watch; the next one looks at the same windows.
+      if (isCancellation(thrown) || !(thrown instanceof ActivityFailure)) throw thrown;
+      this.report(`a check failed: ${thrown.cause?.message ?? thrown.message}`);
+    }
+  }
+
+  /** Resolves when no worker holds a lease any more. */
+  drained(): Promise<void> {
+    return this.leases.allEnded();
+  }
+
+  private acceptSettings(): void {
+    setHandler(
+      changeEvaluationUpdate,
+      (raw?: unknown) => {
+        const changes = parseInput(evaluationSettingsSchema, raw);
+        this.input = parseInput(continuousEvaluationInputSchema, { ...this.input, ...changes });
+        this.settingsChanged = true;
+        return changes;
+      },
+      {
+        description: 'From the next check on: checkEvery, check, rollback, onDrift, driftPause, round.',
+        validator: (raw?: unknown) => {
+          if (Object.keys(parseInput(evaluationSettingsSchema, raw)).length === 0)
+            throw refuse('name a setting: checkEvery, check, rollback, onDrift, driftPause, round');
+        },
+      },
+    );
+  }
+
+  private acceptRollbacks(): void {
+    const versionOf = ({ version }: z.infer<typeof askedRollbackSchema>): VersionId => {
+      const named = version ?? this.current.champion;
+      if (named === null) throw refuse('version: no check has seen a champion yet; name it');
+      return named;
+    };
+    setHandler(
+      rollbackUpdate,
+      async (raw?: unknown) => {
+        const asked = parseInput(askedRollbackSchema, raw);
+        const { to, reason, by } = asked;
+        const version = versionOf(asked);
+        const change = await this.steps.rollback({
+          version,
+          reason,
+          by,
+          ...(to === undefined ? {} : { to }),
+        });
+        this.reportRollback(change);
+        return change;
+      },
+      {
+        description: 'Take the champion out of service. Optional: {"version", "to", "reason", "by"}.',
+        validator: (raw?: unknown) => {
+          versionOf(parseInput(askedRollbackSchema, raw));
+        },
+      },
+    );
+  }
+
+  private async act(check: ChampionCheck, asksForRound: string | null): Promise<void> {
     const { verdict, champion } = check;
     if (verdict.action === 'rollback') {
-      if (settings.rollback === 'off') tell(`${champion} should go: ${verdict.reason} (rollback is off)`);
-      else
-        rolledBack(
-          await steps.rollback({ version: champion, to: verdict.to, reason: verdict.reason, by: FEDLOOP }),
-        );
+      const { to, reason } = verdict;
+      if (this.input.rollback === 'off') this.report(`${champion} should go: ${reason} (rollback is off)`);
+      else this.reportRollback(await this.steps.rollback({ version: champion, to, reason, by: FEDLOOP }));
     }
     if (asksForRound === null) return;
-    if (settings.onDrift === 'off') tell(`drift: ${asksForRound} (rounds on drift are off)`);
-    else await askForRound(asksForRound);
+    if (this.input.onDrift === 'off') this.report(`drift: ${asksForRound} (rounds on drift are off)`);
+    else await this.startRound(asksForRound);
   }
 
-  async function askForRound(reason: string): Promise<void> {
+  private async startRound(reason: string): Promise<void> {
     const now = Date.now();
-    if (state.roundAskedAt !== null && now - state.roundAskedAt < durationMillis(settings.driftPause)) {
-      tell(
-        `drift: ${reason}; the last round that drift asked for began less than ${settings.driftPause} ago`,
-      );
+    const { roundAskedAt } = this.current;
+    const { driftPause } = this.input;
+    if (roundAskedAt !== null && now - roundAskedAt < durationMillis(driftPause)) {
+      this.report(`drift: ${reason}; the last round that drift asked for began less than ${driftPause} ago`);
       return;
     }
     try {
       await startChild(federatedRound, {
         workflowId: ROUND_WORKFLOW_ID,
-        args: [settings.round],
+        args: [this.input.round],
         // The round outlives this run of the evaluation, which continues as new now and then.
         parentClosePolicy: ParentClosePolicy.ABANDON,
         staticSummary: 'a round that drift asked for',
       });
-      tell(`drift: ${reason}; a round has begun`, {
+      this.report(`drift: ${reason}; a round has begun`, {
         roundAskedAt: now,
-        roundsAskedFor: state.roundsAskedFor + 1,
+        roundsAskedFor: this.current.roundsAskedFor + 1,
       });
     } catch (thrown) {
       if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
-      tell(`drift: ${reason}; a round is running already`);
+      this.report(`drift: ${reason}; a round is running already`);
     }
   }
 
-  return {
-    settings: () => settings,
-    state: current,
-    async nextCheck() {
-      settingsChanged = false;
-      const summary = `next live check in ${settings.checkEvery}`;
-      while (await condition(() => settingsChanged, durationMillis(settings.checkEvery), { summary }))
-        settingsChanged = false;
-      await pausing.whenRunning();
-    },
-    async check() {
-      try {
-        const result = await steps.checkChampion({ settings: settings.check, dealtWith: state.dealtWith });
-        learn({ checks: state.checks + 1 });
-        if (result.outcome !== 'judged') {
-          learn({ champion: result.champion });
-          return;
-        }
-        const { check, asksForRound } = result;
-        latest = check;
-        const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
-        learn({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
-        await dealWith(check, asksForRound);
-        learn({ dealtWith: check.windows.until });
-      } catch (thrown) {
-        // A check that fails must not end the watch; the next one looks at the same windows.
-        if (isCancellation(thrown) || !(thrown instanceof ActivityFailure)) throw thrown;
-        tell(`a check failed: ${thrown.cause?.message ?? thrown.message}`);
-      }
-    },
-    drained: () => leases.allEnded(),
-  };
+  private reportRollback({ champion, previous, changed, reason }: ChampionChange): void {
+    if (!changed) this.report(reason, { champion });
+    else
+      this.report(`rolled back ${previous ?? 'the champion'} to ${champion}: ${reason}`, {
+        champion,
+        rollbacks: this.current.rollbacks + 1,
+      });
+  }
+
+  /** Add to the news, unless the last of them says the same: every check may say it again. */
+  private report(what: string, known: Partial<EvaluationState> = {}): void {
+    const { news } = this.current;
+    const isKnown = news.at(-1)?.what === what;
+    const all = isKnown ? news : [...news, { at: new Date().toISOString(), what }];
+    this.update({ ...known, news: all.slice(-NEWS_KEPT) });
+  }
+
+  private update(known: Partial<EvaluationState>): void {
+    this.current = { ...this.current, ...known };
+    this.show();
+  }
+
+  private show(): void {
+    setCurrentDetails(describeEvaluation(this.progress()));
+  }
+
+  private progress(): EvaluationProgress {
+    return { ...this.state, paused: this.pausing.reason() };
+  }
 }

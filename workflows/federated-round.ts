@@ -29,7 +29,7 @@ import {
   type SitePlan,
 } from '../core/contracts/steps';
 import { parseInput, runFailure } from './input';
-import { BEFORE_ALL, openDesk, progressQuery, scoreboardQuery, type RoundDesk } from './round-desk';
+import { BEFORE_ALL, progressQuery, RoundDesk, scoreboardQuery } from './round-desk';
 import { roundSteps, turnSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility } from './visibility';
 
@@ -77,7 +77,7 @@ async function takeTurn(input: FederatedRoundInput): Promise<FederatedRoundResul
 }
 
 async function playRound(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  const desk = openDesk(input);
+  const desk = new RoundDesk(input);
   const steps = roundSteps(input);
   const attempt = workflowInfo().runId;
 

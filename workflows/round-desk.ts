@@ -51,116 +51,124 @@ interface Answer {
   readonly reason: string;
 }
 
-/** Where people see a round and speak to it: progress and scoreboard, pause, approval, settings. */
-export interface RoundDesk {
-  /** Settings as they are by now. */
-  readonly settings: FederatedRoundInput;
-  /** Begin a step, after a pause if there is one, and tell what is known by now. */
-  enter(step: RoundStep, known?: Partial<RoundProgress>): Promise<void>;
-  tell(known: Partial<RoundProgress>): void;
-  /** What the live windows said: the query `scoreboard`. */
-  measured(evaluation: EvaluateResult, champion: VersionId, elected: VersionId): void;
-  /** The gate's verdict, or a person's where one is asked. */
-  approved(verdict: DecideResult): Promise<DecideResult>;
-}
-
-export function openDesk(input: FederatedRoundInput): RoundDesk {
-  let settings = input;
-  let progress: RoundProgress = { ...BEFORE_ALL, step: 'ask' };
-  let scoreboard: readonly ScoreboardEntry[] = [];
-  let answer: Answer | null = null;
-  const show = (): void => {
-    progress = { ...progress, paused: pausing.reason() };
-    setCurrentDetails(describeProgress(progress));
-  };
-  const pausing = new Pausing(show);
-  const tell = (known: Partial<RoundProgress>): void => {
-    progress = { ...progress, ...known };
-    show();
-  };
-  pausing.accept();
-  setHandler(progressQuery, () => progress, { description: 'The step that runs and what is known by now.' });
-  setHandler(scoreboardQuery, () => scoreboard, {
-    description: 'Champion and candidates on the round’s live windows.',
+/** Where people see a round and steer it: progress and scoreboard, pause, approval, settings. */
+export class RoundDesk {
+  private progress: RoundProgress = { ...BEFORE_ALL, step: 'ask' };
+  private scoreboard: readonly ScoreboardEntry[] = [];
+  private answer: Answer | null = null;
+  private readonly pausing = new Pausing(() => {
+    this.show();
   });
 
-  const awaited = (raw?: unknown): void => {
-    parseInput(answerInputSchema, raw);
-    if (progress.step !== 'approve') throw refuse(`nobody is asked: the round is at "${progress.step}"`);
-    if (answer !== null) throw refuse('it has been answered already');
-  };
-  setHandler(
-    approveUpdate,
-    (raw?: unknown) => {
-      answer = { approved: true, reason: `approved${remarks(raw)}` };
-      return 'Approved: the candidate is promoted.';
-    },
-    { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator: awaited },
-  );
-  setHandler(
-    rejectUpdate,
-    (raw?: unknown) => {
-      answer = { approved: false, reason: `rejected by a person${remarks(raw)}` };
-      return 'Rejected: the champion stays.';
-    },
-    { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator: awaited },
-  );
-  setHandler(
-    changeSettingsUpdate,
-    (raw?: unknown) => {
-      const changes = parseInput(roundSettingsSchema, raw);
-      settings = { ...settings, ...defined(changes) };
-      return changes;
-    },
-    {
-      description: `Change what later steps go by: ${Object.keys(USED_IN).join(', ')}.`,
-      validator: (raw?: unknown) => {
-        const changes = parseInput(roundSettingsSchema, raw);
-        const names = settingNames(changes);
-        if (names.length === 0) throw refuse(`name a setting: ${Object.keys(USED_IN).join(', ')}`);
-        for (const name of names) {
-          if (ROUND_STEPS.indexOf(progress.step) >= ROUND_STEPS.indexOf(USED_IN[name]))
-            throw refuse(`${name}: too late, the round is at "${progress.step}"`);
-        }
-      },
-    },
-  );
+  constructor(private input: FederatedRoundInput) {
+    this.pausing.accept();
+    setHandler(progressQuery, () => this.progress, {
+      description: 'The step that runs and what is known by now.',
+    });
+    setHandler(scoreboardQuery, () => this.scoreboard, {
+      description: 'Champion and candidates on the round’s live windows.',
+    });
+    this.acceptAnswers();
+    this.acceptSettings();
+  }
 
-  return {
-    get settings() {
-      return settings;
-    },
-    async enter(step, known = {}) {
-      tell(known);
-      await pausing.whenRunning();
-      tell({ step });
-    },
-    tell,
-    measured({ scores, pairedChange, verdict }, champion, elected) {
-      scoreboard = scores.map(({ version, accuracy, evaluations }) => ({
-        round: progress.round,
-        version,
-        accuracy,
-        change: version === champion ? null : version === elected ? pairedChange.mean : null,
-        evaluations,
-        decision: version === champion ? 'champion' : version === elected ? verdict.decision : 'kept',
-      }));
-      tell({
-        accuracy: scores.find(({ version }) => version === elected)?.accuracy ?? null,
-        change: pairedChange.mean,
-      });
-    },
-    async approved(verdict) {
-      const asked = (): boolean => settings.approval === 'manual' && answer === null;
-      if (verdict.decision !== 'promoted' || !asked()) return verdict;
-      await this.enter('approve');
-      const { approvalTimeout } = settings;
-      const inTime = await condition(() => !asked(), durationMillis(approvalTimeout), {
-        summary: `wait for approve or reject, at most ${approvalTimeout}`,
-      });
-      return inTime ? answered(verdict, answer) : answered(verdict, silence(settings));
-    },
-  };
+  /** Settings as they are by now. */
+  get settings(): FederatedRoundInput {
+    return this.input;
+  }
+
+  /** Begin a step, after a pause if there is one, and tell what is known by now. */
+  async enter(step: RoundStep, known: Partial<RoundProgress> = {}): Promise<void> {
+    this.tell(known);
+    await this.pausing.whenRunning();
+    this.tell({ step });
+  }
+
+  tell(known: Partial<RoundProgress>): void {
+    this.progress = { ...this.progress, ...known };
+    this.show();
+  }
+
+  /** What the live windows said: the query `scoreboard`. */
+  measured({ scores, pairedChange, verdict }: EvaluateResult, champion: VersionId, elected: VersionId): void {
+    this.scoreboard = scores.map(({ version, accuracy, evaluations }) => ({
+      round: this.progress.round,
+      version,
+      accuracy,
+      change: version === champion ? null : version === elected ? pairedChange.mean : null,
+      evaluations,
+      decision: version === champion ? 'champion' : version === elected ? verdict.decision : 'kept',
+    }));
+    this.tell({
+      accuracy: scores.find(({ version }) => version === elected)?.accuracy ?? null,
+      change: pairedChange.mean,
+    });
+  }
+
+  /** The gate's verdict, or a person's where one is asked. */
+  async approved(verdict: DecideResult): Promise<DecideResult> {
+    const asked = (): boolean => this.input.approval === 'manual' && this.answer === null;
+    if (verdict.decision !== 'promoted' || !asked()) return verdict;
+    await this.enter('approve');
+    const { approvalTimeout } = this.input;
+    const inTime = await condition(() => !asked(), durationMillis(approvalTimeout), {
+      summary: `wait for approve or reject, at most ${approvalTimeout}`,
+    });
+    return answered(verdict, inTime ? this.answer : silence(this.input));
+  }
+
+  private show(): void {
+    this.progress = { ...this.progress, paused: this.pausing.reason() };
+    setCurrentDetails(describeProgress(this.progress));
+  }
+
+  private acceptAnswers(): void {
+    const validator = (raw?: unknown): void => {
+      parseInput(answerInputSchema, raw);
+      const { step } = this.progress;
+      if (step !== 'approve') throw refuse(`nobody is asked: the round is at "${step}"`);
+      if (this.answer !== null) throw refuse('it has been answered already');
+    };
+    setHandler(
+      approveUpdate,
+      (raw?: unknown) => {
+        this.answer = { approved: true, reason: `approved${remarks(raw)}` };
+        return 'Approved: the candidate is promoted.';
+      },
+      { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator },
+    );
+    setHandler(
+      rejectUpdate,
+      (raw?: unknown) => {
+        this.answer = { approved: false, reason: `rejected by a person${remarks(raw)}` };
+        return 'Rejected: the champion stays.';
+      },
+      { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator },
+    );
+  }
+
+  private acceptSettings(): void {
+    setHandler(
+      changeSettingsUpdate,
+      (raw?: unknown) => {
+        const changes = parseInput(roundSettingsSchema, raw);
+        this.input = { ...this.input, ...defined(changes) };
+        return changes;
+      },
+      {
+        description: `Change what later steps go by: ${Object.keys(USED_IN).join(', ')}.`,
+        validator: (raw?: unknown) => {
+          const names = settingNames(parseInput(roundSettingsSchema, raw));
+          if (names.length === 0) throw refuse(`name a setting: ${Object.keys(USED_IN).join(', ')}`);
+          const { step } = this.progress;
+          for (const name of names) {
+            if (ROUND_STEPS.indexOf(step) >= ROUND_STEPS.indexOf(USED_IN[name]))
+              throw refuse(`${name}: too late, the round is at "${step}"`);
+          }
+        },
+      },
+    );
+  }
 }
 
 /** Nobody spoke in time: what the round's input says of that holds. */
