@@ -6,23 +6,24 @@ import {
   type RoundPlan,
   type Trained,
 } from '../core/contracts/steps';
-import { aggregateRound } from '../core/federation/aggregation/aggregate';
+import { aggregateRound, type RoundAggregation } from '../core/federation/aggregation/aggregate';
 import { realAccuracies } from '../core/federation/panels/local-scoring';
 import { selfReportGap } from '../core/federation/aggregation/self-reports';
 import { decodeState, encodeState } from '../core/federation/strategies/server-state';
 import { strategyByName } from '../core/federation/strategies';
-import { type Proposal } from '../core/federation/strategies/strategy';
+import { type Proposal, type RealAccuracy } from '../core/federation/strategies/strategy';
 import {
   checkUpdates,
   countReasons,
   requireUpdates,
   type CheckedUpdate,
+  type CheckedUpdates,
   type LeftOutDevice,
 } from '../core/federation/aggregation/update-checks';
 import { mean, plus } from '../core/federation/vectors';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { sha256Of } from '../core/model/model-file';
-import { parameterCount } from '../core/model/types';
+import { parameterCount, type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { seededRandom } from '../core/platform/random';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
@@ -43,36 +44,19 @@ export interface AggregateDependencies {
  * @throws FedloopError `TooFewUpdates` with the reasons why updates do not count.
  */
 export async function aggregate(
-  { producer, deployments, inbox }: AggregateDependencies,
+  dependencies: AggregateDependencies,
   plan: RoundPlan,
   trained: Trained,
   scoredTo: number,
   evidence: readonly number[],
 ): Promise<AggregateResult> {
+  const { producer, deployments, inbox } = dependencies;
   const base = deployments.find(plan.champion);
   if (base === undefined)
     throw new FedloopError('NotFound', `the champion ${plan.champion} is not in model-deployments`);
   const strategy = strategyByName(plan.strategy);
-
-  const chunks = await inbox.updates(plan, trained.last);
-  const selected = inbox.selected(plan);
-  const checked = checkUpdates(chunks, {
-    round: plan.round,
-    attempt: plan.attempt,
-    baseVersion: plan.champion,
-    parameters: parameterCount(base.model.metadata.shape),
-    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
-  });
-  const notGood = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, trained.last))];
-  const updates = checked.good;
-  await publishLeftOut(producer, plan, notGood);
-  if (updates.length < plan.minUpdates) {
-    const nothing = { version: null, real: [], proposals: [] };
-    await publishOutcomes(producer, plan, { ...nothing, updates, leftOut: notGood });
-  }
-  requireUpdates({ good: updates, leftOut: notGood }, plan.minUpdates);
+  const { good: updates, leftOut } = await collectUpdates(dependencies, plan, trained, base.model);
   const real = realAccuracies(await inbox.scores(plan, scoredTo), updates);
-
   const stored = deployments.serverState('current');
   const aggregation = aggregateRound({
     strategy,
@@ -86,52 +70,76 @@ export async function aggregate(
     privacy: plan.privacy,
     random: seededRandom(plan.seed, 'privacy', plan.round),
   });
-  for (const proposal of aggregation.proposals) {
-    await publishProposal(
-      producer,
-      plan,
-      proposal.role ?? PROPOSALS.sole,
-      plus(base.model.weights, proposal.delta),
-    );
-  }
+  const { proposals } = aggregation;
+  for (const { role, delta } of proposals)
+    await publishProposal(producer, plan, role ?? PROPOSALS.sole, plus(base.model.weights, delta));
   await logDeployment(producer, [
     { type: 'server-state', kind: 'pending', round: plan.round, state: encodeState(aggregation.state) },
   ]);
-  await publishOutcomes(producer, plan, {
-    version: versionOfRound(plan.round),
-    updates,
-    real,
-    leftOut: notGood,
-    proposals: aggregation.proposals,
-  });
+  const version = versionOfRound(plan.round);
+  await publishOutcomes(producer, plan, { version, updates, real, leftOut, proposals });
+  return resultOf(trained, updates, leftOut, real, aggregation);
+}
 
-  const chosen = aggregation.proposals.find(({ role }) => role !== 'responsive') ?? aggregation.proposals[0];
+/**
+ * The updates that count, and the others with their reasons, which are published.
+ * @throws FedloopError `TooFewUpdates`
+ */
+async function collectUpdates(
+  { producer, inbox }: AggregateDependencies,
+  plan: RoundPlan,
+  { last }: Trained,
+  { metadata }: GlobalModel,
+): Promise<CheckedUpdates> {
+  const chunks = await inbox.updates(plan, last);
+  const selected = inbox.selected(plan);
+  const { good, ...checked } = checkUpdates(chunks, {
+    round: plan.round,
+    attempt: plan.attempt,
+    baseVersion: plan.champion,
+    parameters: parameterCount(metadata.shape),
+    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
+  });
+  const leftOut = [...checked.leftOut, ...unreadableDevices(await inbox.unreadable(plan, last))];
+  await publishLeftOut(producer, plan, leftOut);
+  if (good.length < plan.minUpdates)
+    await publishOutcomes(producer, plan, { version: null, updates: good, real: [], leftOut, proposals: [] });
+  requireUpdates({ good, leftOut }, plan.minUpdates);
+  return { good, leftOut };
+}
+
+function resultOf(
+  trained: Trained,
+  updates: readonly CheckedUpdate[],
+  leftOut: readonly LeftOutDevice[],
+  real: readonly RealAccuracy[],
+  { proposals, feedbackUsed, clipping, epsilon }: RoundAggregation,
+): AggregateResult {
+  const chosen = proposals.find(({ role }) => role !== 'responsive') ?? proposals[0];
   const dropped = updates.flatMap((_, index) => {
     const reason = chosen?.leftOut[index] ?? null;
     return reason === null ? [] : [{ reason }];
   });
   return {
-    proposals: aggregation.proposals.map(({ role }) => role ?? PROPOSALS.sole),
+    proposals: proposals.map(({ role }) => role ?? PROPOSALS.sole),
     trained: updates.length,
     used: updates.length - dropped.length,
-    leftOut: countReasons([...notGood, ...dropped]),
+    leftOut: countReasons([...leftOut, ...dropped]),
     selfReportedAccuracy: mean(updates.map(({ selfReportedAccuracy }) => selfReportedAccuracy)),
     localRealAccuracy: meanKnown(real.map(({ long }) => long)),
     selfReportGap: selfReportGap(
-      updates.map(({ deviceId, selfReportedAccuracy }, index) => ({
-        deviceId,
-        selfReportedAccuracy,
-        realAccuracy: real[index]?.long ?? null,
-      })),
+      updates.map(({ deviceId, selfReportedAccuracy }, index) => {
+        return { deviceId, selfReportedAccuracy, realAccuracy: real[index]?.long ?? null };
+      }),
     ),
-    contributors: aggregation.proposals.map((proposal) => contributorsOf(proposal, updates)),
+    contributors: proposals.map((proposal) => contributorsOf(proposal, updates)),
     feedbackUsed: {
       ...trained.feedbackUsed,
-      ...aggregation.feedbackUsed,
-      updates_clipped: aggregation.clipping.clipped,
-      ...(aggregation.epsilon === null ? {} : { epsilon_spent: aggregation.epsilon }),
+      ...feedbackUsed,
+      updates_clipped: clipping.clipped,
+      ...(epsilon === null ? {} : { epsilon_spent: epsilon }),
     },
-    wantsPanels: aggregation.proposals.some(({ role }) => role !== null),
+    wantsPanels: proposals.some(({ role }) => role !== null),
   };
 }
 

@@ -9,9 +9,9 @@ import {
   type UpdateHeader,
 } from '../core/contracts/updates';
 import { effectsOfFeedback } from '../core/federation/training/feedback-rules';
-import { LocalTrainer } from '../core/federation/training/local-training';
+import { LocalTrainer, type LocalTraining } from '../core/federation/training/local-training';
 import { settingsFor, strategyByName } from '../core/federation/strategies';
-import { parameterCount } from '../core/model/types';
+import { parameterCount, type NetworkShape } from '../core/model/types';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
 import { HEARTBEAT_MS, heartbeatProgress, withHeartbeat } from './shared/heartbeat';
@@ -41,28 +41,19 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   await dependencies.deployments.sync();
   const champion = site.champion(plan);
   const { participants } = await site.planOf(plan);
-  const strategy = strategyByName(plan.strategy);
   const effects = effectsOfFeedback(await dependencies.feedback.latest(plan.champion), plan.parts);
   const { shape } = champion.model.metadata;
-  const parameters = parameterCount(shape);
-  const perChunk = Math.max(
-    1,
-    Math.floor(MAX_UPDATE_BYTES / (parameters * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE)),
-  );
+  const perChunk = devicesPerChunk(shape);
 
-  let sent: Sent = heartbeatProgress(sentSchema) ?? {
-    chunks: 0,
-    last: -1,
-    trained: 0,
-    leftOut: {},
-  };
-  /** Whoever waits for the round is told how far it is. */
+  let sent: Sent = heartbeatProgress(sentSchema) ?? { chunks: 0, last: -1, trained: 0, leftOut: {} };
+  /** What the round's live view shows meanwhile. */
   const standing = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
   if (sent.chunks === 0) await publishSelection(site, plan, participants);
   // A chunk may take minutes, by the number of passes that the round asks for.
   await withHeartbeat(
     HEARTBEAT_MS,
     async () => {
+      const strategy = strategyByName(plan.strategy);
       const trainer = await LocalTrainer.create({
         shape,
         settings: plan.training,
@@ -72,7 +63,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
       try {
         for (let chunk = sent.chunks; chunk * perChunk < participants.length; chunk += 1) {
           Context.current().cancellationSignal.throwIfAborted();
-          const { devices, leftOut, deltas } = await trainer.train({
+          const trained = await trainer.train({
             ring: dependencies.store.ring,
             deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
             until: plan.trainUntil,
@@ -81,28 +72,11 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
             edgeWidth: effects.edgeWidth,
             random: seededRandom(plan.seed, 'local-training', plan.round, dependencies.site, chunk),
           });
-          const header: UpdateHeader = {
-            type: 'update',
-            round: plan.round,
-            attempt: plan.attempt,
-            site: dependencies.site,
-            chunk,
-            base_version: plan.champion,
-            parameters,
-            devices,
-            left_out: leftOut,
-          };
-          const [position] = await dependencies.producer.send(TOPICS.updates.name, [
-            {
-              key: updateKey('update', plan.round, dependencies.site, chunk),
-              value: encodeFrame(header, deltas),
-            },
-          ]);
           sent = {
             chunks: chunk + 1,
-            last: position?.offset ?? -1,
-            trained: sent.trained + devices.length,
-            leftOut: addReasons(sent.leftOut, leftOut),
+            last: await publishUpdates(site, plan, chunk, shape, trained),
+            trained: sent.trained + trained.devices.length,
+            leftOut: addReasons(sent.leftOut, trained.leftOut),
           };
           Context.current().heartbeat(standing());
         }
@@ -112,15 +86,39 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
     },
     standing,
   );
-  return {
-    site: dependencies.site,
-    last: sent.last,
-    count: sent.chunks,
-    trained: sent.trained,
-    leftOut: sent.leftOut,
-    seconds: (performance.now() - started) / 1_000,
-    feedbackUsed: effects.used,
+  const { chunks: count, ...totals } = sent;
+  const seconds = (performance.now() - started) / 1_000;
+  return { site: dependencies.site, count, ...totals, seconds, feedbackUsed: effects.used };
+}
+
+/** As many as one message holds. */
+function devicesPerChunk(shape: NetworkShape): number {
+  const bytes = parameterCount(shape) * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE;
+  return Math.max(1, Math.floor(MAX_UPDATE_BYTES / bytes));
+}
+
+/** @returns the offset of the message; −1 when the broker names none. */
+async function publishUpdates(
+  { dependencies: { site, producer } }: Site,
+  plan: SitePlan,
+  chunk: number,
+  shape: NetworkShape,
+  { devices, leftOut, deltas }: LocalTraining,
+): Promise<number> {
+  const header: UpdateHeader = {
+    type: 'update',
+    round: plan.round,
+    attempt: plan.attempt,
+    site,
+    chunk,
+    base_version: plan.champion,
+    parameters: parameterCount(shape),
+    devices,
+    left_out: leftOut,
   };
+  const key = updateKey('update', plan.round, site, chunk);
+  const [position] = await producer.send(TOPICS.updates.name, [{ key, value: encodeFrame(header, deltas) }]);
+  return position?.offset ?? -1;
 }
 
 async function publishSelection(site: Site, plan: SitePlan, participants: readonly string[]): Promise<void> {

@@ -14,7 +14,7 @@ const SHUTDOWN_GRACE = '10s';
 const SHUTDOWN_FORCE = '15s';
 
 /** By default a heartbeat may be held back for most of its time-out, and with it the progress that a retry goes on from, and the news of a cancellation. */
-const HEARTBEAT_AT_LEAST_EVERY = '5s';
+const MAX_HEARTBEAT_INTERVAL = '5s';
 
 /** Names under which Temporal knows the versions of the workers that run workflows. */
 const DEPLOYMENT_NAME = 'fedloop';
@@ -100,7 +100,7 @@ export async function pollQueue(
     namespace,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
-    maxHeartbeatThrottleInterval: HEARTBEAT_AT_LEAST_EVERY,
+    maxHeartbeatThrottleInterval: MAX_HEARTBEAT_INTERVAL,
     ...options,
   });
   const ended = worker.run();

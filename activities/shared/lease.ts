@@ -2,10 +2,10 @@
 export class Lease {
   private held = 0;
   private resting = false;
-  private leave: () => void = () => undefined;
+  private resolveLeaving: () => void = () => undefined;
   /** Resolves when the process is about to end. */
   readonly leaving = new Promise<void>((resolve) => {
-    this.leave = resolve;
+    this.resolveLeaving = resolve;
   });
 
   /** Two may overlap for a moment: the old run of a workflow that has continued as new does not take its lease along. */
@@ -31,7 +31,8 @@ export class Lease {
     this.resting = true;
   }
 
-  giveUp(): void {
-    this.leave();
+  /** The process is about to end. */
+  leave(): void {
+    this.resolveLeaving();
   }
 }

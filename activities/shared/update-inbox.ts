@@ -35,21 +35,21 @@ interface AttemptMessages {
   readonly selected: Map<SiteName, Set<string>>;
   readonly updates: UpdateChunk[];
   /** What came while this attempt ran and is of another one, or of none that can be told. */
-  readonly strays: Stray[];
+  readonly unmatched: Unmatched[];
   readonly scores: ScoreMessage[];
   readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
   /** By key: a retry says the same again. */
   readonly reports: Map<string, SiteReport>;
 }
 
-/** An update that nobody waits for; its weights are not kept, so that a sender gone astray costs little. */
-type Stray =
+/** An update that no round waits for; its weights are not kept, so that a stray sender costs little. */
+type Unmatched =
   | UpdateChunk
   /** Its key, where it could not be read. */
   | string;
 
-/** Strays of one attempt that are counted: a flood of them must not fill the memory. */
-const STRAYS_KEPT = 1_000;
+/** Unmatched updates of one attempt that are counted: a flood of them must not fill the memory. */
+const MAX_UNMATCHED = 1_000;
 
 /** Attempts whose messages are kept: the running one, and one that may still be finishing. */
 const ATTEMPTS_KEPT = 2;
@@ -78,51 +78,28 @@ export interface UpdateInbox {
 }
 
 export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<UpdateInbox> {
-  const attempts = new Map<string, AttemptMessages>();
-  /** Rounds never overlap: the attempt that began last is the one that runs. */
-  let running: { readonly attempt: string; readonly messages: AttemptMessages } | undefined;
-  const of = (attempt: string): AttemptMessages => {
-    const known = attempts.get(attempt);
-    if (known !== undefined) return known;
-    const made: AttemptMessages = {
-      selected: new Map(),
-      updates: [],
-      strays: [],
-      scores: [],
-      proposals: new Map(),
-      reports: new Map(),
-    };
-    attempts.set(attempt, made);
-    const oldest = attempts.keys().next();
-    if (attempts.size > ATTEMPTS_KEPT && oldest.done !== true) attempts.delete(oldest.value);
-    return made;
-  };
-  const remember = (stray: Stray): void => {
-    if (running !== undefined && running.messages.strays.length < STRAYS_KEPT)
-      running.messages.strays.push(stray);
-  };
-  const straysOf = async (ref: RoundRef, last: number): Promise<readonly Stray[]> => {
-    await readTo(tail, last);
-    return of(ref.attempt).strays;
-  };
+  const attempts = new Attempts();
+  const of = (attempt: string): AttemptMessages => attempts.of(attempt);
   const tail = await kafka.tail({
     topic: TOPICS.updates.name,
     from: 'start',
     onRecords(records) {
       for (const record of records) {
-        const { offset } = record;
         try {
           const filed = file(record, of);
-          if (filed?.type === 'selection') running = { attempt: filed.attempt, messages: of(filed.attempt) };
-          if (filed?.type === 'update' && filed.attempt !== running?.attempt)
-            remember({ header: filed, deltas: new Float32Array() });
+          if (filed?.type === 'selection') attempts.begin(filed.attempt);
+          if (filed?.type === 'update') attempts.noteSender(filed);
         } catch (cause) {
-          log.warn({ offset, err: cause }, 'passed over a message of model-updates');
-          if (kindOf(record) === 'update') remember(keyOf(record));
+          log.warn({ offset: record.offset, err: cause }, 'passed over a message of model-updates');
+          if (kindOf(record) === 'update') attempts.addUnmatched(keyOf(record));
         }
       }
     },
   });
+  const unmatchedOf = async (ref: RoundRef, last: number): Promise<readonly Unmatched[]> => {
+    await readTo(tail, last);
+    return of(ref.attempt).unmatched;
+  };
   const reports = async (ref: RoundRef): Promise<readonly SiteReport[]> => {
     await tail.sync();
     // Sums of floating-point numbers depend on the order: it must not be the order in which sites happened to be done.
@@ -132,11 +109,11 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
   };
   return {
     async updates(ref, last) {
-      const strays = await straysOf(ref, last);
-      return [...of(ref.attempt).updates, ...strays.filter((stray) => typeof stray !== 'string')];
+      const unmatched = await unmatchedOf(ref, last);
+      return [...of(ref.attempt).updates, ...unmatched.filter((message) => typeof message !== 'string')];
     },
     async unreadable(ref, last) {
-      return (await straysOf(ref, last)).filter((stray) => typeof stray === 'string');
+      return (await unmatchedOf(ref, last)).filter((message) => typeof message === 'string');
     },
     selected: (ref) => of(ref.attempt).selected,
     async scores(ref, last) {
@@ -145,7 +122,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     },
     async proposal(ref, name) {
       const known = (): Float32Array | undefined => of(ref.attempt).proposals.get(name)?.weights;
-      // One that is there already needs no look at the broker: whoever makes a proposal again makes the same.
+      // One that is there already needs no look at the broker: a second one of the same name is the same.
       if (known() === undefined) await tail.sync();
       const proposal = known();
       if (proposal === undefined)
@@ -158,6 +135,44 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
     close: () => tail.close(),
   };
+}
+
+/** Messages of the latest attempts at rounds. */
+class Attempts {
+  private readonly known = new Map<string, AttemptMessages>();
+  /** Rounds never overlap: the attempt that began last is the one that runs. */
+  private running: { readonly attempt: string; readonly messages: AttemptMessages } | undefined;
+
+  of(attempt: string): AttemptMessages {
+    const known = this.known.get(attempt);
+    if (known !== undefined) return known;
+    const made: AttemptMessages = {
+      selected: new Map(),
+      updates: [],
+      unmatched: [],
+      scores: [],
+      proposals: new Map(),
+      reports: new Map(),
+    };
+    this.known.set(attempt, made);
+    const oldest = this.known.keys().next();
+    if (this.known.size > ATTEMPTS_KEPT && oldest.done !== true) this.known.delete(oldest.value);
+    return made;
+  }
+
+  begin(attempt: string): void {
+    this.running = { attempt, messages: this.of(attempt) };
+  }
+
+  /** An update of another attempt than the one that runs is unmatched; its weights are not kept. */
+  noteSender(header: UpdateHeader): void {
+    if (header.attempt !== this.running?.attempt) this.addUnmatched({ header, deltas: new Float32Array() });
+  }
+
+  addUnmatched(message: Unmatched): void {
+    const unmatched = this.running?.messages.unmatched ?? [];
+    if (unmatched.length < MAX_UNMATCHED) unmatched.push(message);
+  }
 }
 
 async function readTo(tail: Tail, last: number): Promise<void> {

@@ -68,7 +68,7 @@ describe('the lease of a stream worker', () => {
     const lease = new Lease();
     const held = run(new MockActivityEnvironment(), fakeService(), lease, 60_000);
     expect(lease.isHeld).toBe(true);
-    lease.giveUp();
+    lease.leave();
     expect((await held).ended).toBe('worker leaves');
     expect(lease.isHeld).toBe(false);
   });
