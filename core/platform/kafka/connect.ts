@@ -19,7 +19,7 @@ const TOPICS_READY_POLL_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 /**
  * Retries while a broker is away. 20 take half a minute (two minutes at most, where connections are not even refused) and end before the time-out
- * of a step. 300 take ten minutes, which is longer than a broker's restart, an upgrade or a lost network should take; after that somebody must look.
+ * of a step. 300 take ten minutes, which is longer than a broker's restart, an upgrade or a lost network should take; after that a person must look.
  */
 const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 300 };
 

@@ -183,7 +183,7 @@ export function measureRecord(
   const headers = named === undefined ? [] : headersOf(named);
   const keyBytes = lengthOf(key);
   const valueBytes = lengthOf(value);
-  // One byte of attributes, which nobody uses.
+  // One byte of attributes, which are not used yet.
   let bytes = 1 + varintBytes(timestampDelta) + varintBytes(offsetDelta);
   bytes += sizedBytes(keyBytes) + sizedBytes(valueBytes) + varintBytes(headers.length / 2);
   for (const part of headers) bytes += sizedBytes(lengthOf(part));

@@ -45,7 +45,7 @@ export async function tailTopic(
     const hint = 'The log says why; start the process again.';
     progress.fail(new FedloopError('KafkaUnavailable', message, { hint, cause }));
   };
-  // A mere reconnect starts over by itself; after any other crash nobody must be left waiting.
+  // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) fail(payload.error);
   });

@@ -61,7 +61,7 @@ export interface Tail {
   close(): Promise<void>;
 }
 
-/** A batch as it came from the broker; `records` are the library's own objects, untouched, for the hot path. */
+/** A batch as it came from the broker; its records are not converted, for the hot path. */
 export interface RawBatch {
   readonly topic: string;
   readonly partition: number;

@@ -11,7 +11,7 @@ interface QueueState {
 
 /**
  * A connection looks again at requests that wait only while some do. kafkajs looks every millisecond for ever (tulios/kafkajs#1704): five idle
- * workers woke up 5,000 times a second and took the cores from whoever computed. Requests that wait for a throttle or for others in flight are
+ * workers woke up 5,000 times a second and took processor time from the others. Requests that wait for a throttle or for others in flight are
  * looked at as before.
  */
 export const quietQueue: LibraryPatch = {
