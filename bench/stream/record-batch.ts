@@ -1,9 +1,4 @@
-import {
-  HEADER_BYTES,
-  measureRecord,
-  writeHeader,
-  writeRecord,
-} from '../../core/platform/kafka/record-batch';
+import { HEADER_BYTES, writeHeader, writeRecord } from '../../core/platform/kafka/record-batch';
 
 /**
  * A record batch that grows record by record, written straight into one buffer. The client library makes objects of every record and manages
@@ -35,7 +30,14 @@ export class RecordBatchWriter {
   add(key: string, value: string, timestampMillis: number): boolean {
     if (this.used + MAX_RECORD_OVERHEAD + key.length + value.length > this.buffer.length) return false;
     if (this.records === 0) this.firstTimestamp = this.maxTimestamp = timestampMillis;
-    const record = measureRecord({ key, value }, this.records, timestampMillis - this.firstTimestamp);
+    const record = {
+      key,
+      keyBytes: key.length,
+      value,
+      valueBytes: value.length,
+      headers: NO_HEADERS,
+      timestampDelta: timestampMillis - this.firstTimestamp,
+    };
     this.used = writeRecord(this.buffer, this.used, record, this.records);
     this.records += 1;
     if (timestampMillis > this.maxTimestamp) this.maxTimestamp = timestampMillis;
@@ -54,3 +56,4 @@ export class RecordBatchWriter {
 
 /** Lengths, deltas, attributes and the count of headers of one record, at most. */
 const MAX_RECORD_OVERHEAD = 32;
+const NO_HEADERS: readonly string[] = [];

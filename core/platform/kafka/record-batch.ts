@@ -133,21 +133,21 @@ export interface OutgoingRecord {
   readonly headers?: Readonly<Record<string, Bytes | readonly Bytes[] | undefined>> | undefined;
 }
 
-interface MeasuredRecord {
+/** A record as it is written: its parts, and how many bytes they have; −1 for one that is not there. */
+export interface SizedRecord {
   readonly key: Bytes | null;
   readonly keyBytes: number;
   readonly value: Bytes | null;
   readonly valueBytes: number;
   /** Names and values in turn. */
   readonly headers: readonly Bytes[];
+  /** Milliseconds from the batch's first timestamp. */
   readonly timestampDelta: number;
-  /** Of the record behind its own length. */
-  readonly bytes: number;
 }
 
 /** A batch to be written, whose size is known, so that the buffer that it goes into is made once. */
 export class RecordBatch {
-  private readonly records: readonly MeasuredRecord[];
+  private readonly records: readonly SizedRecord[];
   private readonly firstTimestamp: number;
   private readonly maxTimestamp: number;
   readonly bytes: number;
@@ -156,10 +156,10 @@ export class RecordBatch {
   constructor(records: readonly OutgoingRecord[], now: number) {
     const timestamps = records.map(({ timestamp }) => (timestamp === undefined ? now : Number(timestamp)));
     const first = timestamps.reduce((min, each) => Math.min(min, each), Infinity);
-    this.records = records.map((record, at) => measureRecord(record, at, (timestamps[at] ?? now) - first));
+    this.records = records.map((record, at) => sizedRecord(record, (timestamps[at] ?? now) - first));
     this.firstTimestamp = first;
     this.maxTimestamp = timestamps.reduce((max, each) => Math.max(max, each), -Infinity);
-    this.bytes = this.records.reduce((sum, { bytes }) => sum + sizedBytes(bytes), HEADER_BYTES);
+    this.bytes = this.records.reduce((sum, one, at) => sum + sizedBytes(bodyBytes(one, at)), HEADER_BYTES);
   }
 
   writeTo(out: Buffer, start: number): void {
@@ -171,33 +171,31 @@ export class RecordBatch {
   }
 }
 
-/**
- * @param offsetDelta from the first record of the batch.
- * @param timestampDelta milliseconds from the batch's first timestamp.
- */
-export function measureRecord(
-  { key = null, value, headers: named }: Omit<OutgoingRecord, 'timestamp'>,
-  offsetDelta: number,
+function sizedRecord(
+  { key = null, value, headers: all }: OutgoingRecord,
   timestampDelta: number,
-): MeasuredRecord {
-  const headers = named === undefined ? [] : headersOf(named);
-  const keyBytes = lengthOf(key);
-  const valueBytes = lengthOf(value);
-  // One byte of attributes, which are not used yet.
-  let bytes = 1 + varintBytes(timestampDelta) + varintBytes(offsetDelta);
-  bytes += sizedBytes(keyBytes) + sizedBytes(valueBytes) + varintBytes(headers.length / 2);
-  for (const part of headers) bytes += sizedBytes(lengthOf(part));
-  return { key, keyBytes, value, valueBytes, headers, timestampDelta, bytes };
+): SizedRecord {
+  const headers = all === undefined ? [] : headersOf(all);
+  return { key, keyBytes: lengthOf(key), value, valueBytes: lengthOf(value), headers, timestampDelta };
 }
 
 function headersOf(all: NonNullable<OutgoingRecord['headers']>): readonly Bytes[] {
   return Object.entries(all).flatMap(([name, values = []]) => [values].flat().flatMap((one) => [name, one]));
 }
 
-/** @returns the place behind the record. */
-export function writeRecord(out: Buffer, start: number, record: MeasuredRecord, offsetDelta: number): number {
+/** Of a record without its own length: one byte of attributes, which are not used yet, deltas and parts. */
+function bodyBytes(record: SizedRecord, offsetDelta: number): number {
+  const { keyBytes, valueBytes, headers, timestampDelta } = record;
+  let bytes = 1 + varintBytes(timestampDelta) + varintBytes(offsetDelta);
+  bytes += sizedBytes(keyBytes) + sizedBytes(valueBytes) + varintBytes(headers.length / 2);
+  for (const part of headers) bytes += sizedBytes(lengthOf(part));
+  return bytes;
+}
+
+/** @returns the place behind the record; `offsetDelta` counts from the first record of the batch. */
+export function writeRecord(out: Buffer, start: number, record: SizedRecord, offsetDelta: number): number {
   cursor = start;
-  writeVarint(out, record.bytes);
+  writeVarint(out, bodyBytes(record, offsetDelta));
   out[cursor++] = 0;
   writeVarint(out, record.timestampDelta);
   writeVarint(out, offsetDelta);
@@ -253,7 +251,7 @@ function readVarint(bytes: Buffer): number {
 /** A zigzag number of up to 52 bits, at the cursor. */
 function writeVarint(out: Buffer, value: number): void {
   let rest = zigzag(value);
-  for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) out[cursor++] = (rest % 128) + 128;
+  for (; rest > 0x7fffffff; rest = Math.floor(rest / 128)) out[cursor++] = (rest % 128) + 128;
   for (; rest > 0x7f; rest >>>= 7) out[cursor++] = (rest & 0x7f) | 0x80;
   out[cursor++] = rest;
 }
