@@ -16,12 +16,12 @@ import { type Logger } from '../core/platform/log';
 import { type StreamService } from '../core/stream/service';
 import { startTemporalWorker } from './temporal';
 
-/** A join that is answered is answered within a second; one that is not, for want of a rounds worker, is repeated ever more rarely. */
+/** A join is answered within a second where a rounds worker runs; where none does, it is repeated ever more rarely. */
 const FIRST_JOIN_PAUSE_MS = 10_000;
-const LONGEST_JOIN_PAUSE_MS = 300_000;
-/** Temporal is away: the evaluation goes on, and the next try must not come so late that nobody sees the worker. */
+const MAX_JOIN_PAUSE_MS = 300_000;
+/** While Temporal is away the evaluation goes on; the next attempt must come soon enough that the worker is seen again. */
 const FIRST_CONNECT_PAUSE_MS = 1_000;
-const LONGEST_CONNECT_PAUSE_MS = 30_000;
+const MAX_CONNECT_PAUSE_MS = 30_000;
 /** The old lease of a workflow that continued as new may still be ending. */
 const LEASES_AT_ONCE = 2;
 
@@ -83,7 +83,7 @@ export function keepEvaluationLease(
         await join(client, worker, input, lease.wasDrained).catch((cause: unknown) => {
           log.warn({ err: cause }, 'the evaluation could not be joined; it goes on without a lease');
         });
-        wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, LONGEST_JOIN_PAUSE_MS);
+        wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, MAX_JOIN_PAUSE_MS);
       }
       await pause(lease.isHeld ? FIRST_JOIN_PAUSE_MS : wait);
     }
@@ -98,8 +98,8 @@ export function keepEvaluationLease(
       } catch (cause) {
         log.warn({ reason: messageOf(cause) }, 'Temporal is away; the evaluation goes on without a lease');
       }
-      wait = Date.now() - began > LONGEST_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
-      await pause(Math.min(wait, LONGEST_CONNECT_PAUSE_MS));
+      wait = Date.now() - began > MAX_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
+      await pause(Math.min(wait, MAX_CONNECT_PAUSE_MS));
     }
   })();
 

@@ -6,6 +6,7 @@ import { type Logger } from '../core/platform/log';
 import { type RunningRole } from './role';
 import { sdkTelemetry } from './sdk-metrics';
 import { reasonOf, temporalConfig } from './temporal-config';
+import { requireNamespace } from './temporal-namespace';
 
 /** How long running activities get to notice the end of their worker before they are cancelled. */
 const SHUTDOWN_GRACE = '10s';
@@ -13,7 +14,7 @@ const SHUTDOWN_GRACE = '10s';
 const SHUTDOWN_FORCE = '15s';
 
 /** By default a heartbeat may be held back for most of its time-out, and with it the progress that a retry goes on from, and the news of a cancellation. */
-const HEARTBEAT_AT_LEAST_EVERY = '5s';
+const MAX_HEARTBEAT_INTERVAL = '5s';
 
 /** Names under which Temporal knows the versions of the workers that run workflows. */
 const DEPLOYMENT_NAME = 'fedloop';
@@ -72,34 +73,11 @@ export async function connectToTemporal(log: Logger): Promise<TemporalConnection
     throw new FedloopError(
       'ServerUnavailable',
       `no Temporal server answers at ${address}: ${reasonOf(cause)}`,
-      {
-        hint: 'Check TEMPORAL_ADDRESS and that the server runs.',
-        cause,
-      },
+      { hint: 'Check TEMPORAL_ADDRESS and that the server runs.', cause },
     );
   }
-  try {
-    await connection.workflowService.describeNamespace({ namespace });
-  } catch (cause) {
-    // A key that may not look at the namespace may still work in it.
-    if (isNotFound(cause)) {
-      await connection.close();
-      throw new FedloopError(
-        'InvalidConfig',
-        `the Temporal server at ${address} has no namespace ${namespace}`,
-        {
-          hint: 'Check TEMPORAL_NAMESPACE, or create it: temporal operator namespace create.',
-          cause,
-        },
-      );
-    }
-  }
+  await requireNamespace(connection, namespace, address);
   return { connection, namespace };
-}
-
-/** gRPC's status 5. */
-function isNotFound(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 5;
 }
 
 type OwnOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'>;
@@ -122,7 +100,7 @@ export async function pollQueue(
     namespace,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
-    maxHeartbeatThrottleInterval: HEARTBEAT_AT_LEAST_EVERY,
+    maxHeartbeatThrottleInterval: MAX_HEARTBEAT_INTERVAL,
     ...options,
   });
   const ended = worker.run();

@@ -1,15 +1,10 @@
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
-import { ERROR_CODES } from '../core/contracts/errors';
+import { NON_RETRYABLE } from '../core/contracts/errors';
 
 /**
  * Every limit, time-out and retry policy of the workflows, each with its reason. Activities fall into classes by what can go wrong
  * with them; a class is one set of options. How long a task may wait for a worker is the round's own `workerTimeout`.
  */
-
-/** Errors that a retry cannot mend. */
-const NON_RETRYABLE = Object.entries(ERROR_CODES)
-  .filter(([, { retryable }]) => !retryable)
-  .map(([code]) => code);
 
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
@@ -18,7 +13,7 @@ export const QUICK_STEP: ActivityOptions = {
     initialInterval: '200ms',
     backoffCoefficient: 2,
     maximumInterval: '10s',
-    nonRetryableErrorTypes: NON_RETRYABLE,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 
@@ -55,7 +50,7 @@ export const SITE_WORK: ActivityOptions = {
     initialInterval: '500ms',
     maximumInterval: '10s',
     maximumAttempts: 10,
-    nonRetryableErrorTypes: NON_RETRYABLE,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 
@@ -84,7 +79,7 @@ export const BATCH_WORK: ActivityOptions = {
     initialInterval: '1s',
     maximumInterval: '1m',
     maximumAttempts: 5,
-    nonRetryableErrorTypes: NON_RETRYABLE,
+    nonRetryableErrorTypes: [...NON_RETRYABLE],
   },
 };
 

@@ -28,17 +28,15 @@ export async function fillTopic(
   const partitions = partitionsOf(generator.ids, workload.partitions);
   const tally = new Tally(workload.partitions);
   const log = await LogWriter.open(broker, topic);
-  // Two sets: one is filled while the broker has the other.
-  const sets = [writers(workload.partitions), writers(workload.partitions)];
-  let current = sets[0] ?? [];
+  const batches = writers(workload.partitions);
   let sending: Promise<void> = Promise.resolve();
   let bytes = 0;
   const send = async (): Promise<void> => {
     await sending;
-    bytes += current.reduce((sum, writer) => sum + writer.size, 0);
-    sending = log.append(current);
+    bytes += batches.reduce((sum, writer) => sum + writer.size, 0);
+    // The writers are empty again at once, and are filled while the broker has what they held.
+    sending = log.append(batches);
     sending.catch(() => undefined);
-    current = (current === sets[0] ? sets[1] : sets[0]) ?? [];
   };
   try {
     for (let number = 0; number < workload.events; number += 1) {
@@ -46,10 +44,10 @@ export async function fillTopic(
       const partition = partitions[device] ?? 0;
       const id = generator.ids[device] ?? '';
       tally.count(partition, device, millis);
-      if (current[partition]?.add(id, text, arrival) === true) continue;
+      if (batches[partition]?.add(id, text, arrival) === true) continue;
       await send();
       onProgress(number);
-      current[partition]?.add(id, text, arrival);
+      batches[partition]?.add(id, text, arrival);
     }
     await send();
     await sending;

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { FedloopError } from '../../core/contracts/errors';
+import { frameBatches } from '../../core/platform/kafka/kafkajs-patches/produce-request';
 import { type RecordBatchWriter } from './record-batch';
 
 /**
  * Appends record batches to the partitions of one topic of a broker that leads all of them (ours is a single node):
- * Kafka's Produce request, version 7, and nothing else of the protocol. One request is under way at a time.
+ * Produce requests of version 7, and nothing else of Kafka's protocol. One request is under way at a time.
  */
 export class LogWriter {
   private received = Buffer.alloc(0);
@@ -34,38 +35,25 @@ export class LogWriter {
   }
 
   /**
-   * Append what the writers hold, one a partition; empty ones are passed over. Resolves when the broker has it.
+   * Append what the writers hold, one a partition; empty ones are passed over. What they hold is copied before this returns; it resolves
+   * when the broker has it.
    * @throws FedloopError `KafkaUnavailable` when the broker refuses it.
    */
   async append(writers: readonly RecordBatchWriter[]): Promise<void> {
     const filled = [...writers.entries()].filter(([, writer]) => writer.count > 0);
     if (filled.length === 0) return;
     this.correlation += 1;
-    const batches = filled.flatMap(([partition, writer]) => {
+    const partitions = filled.map(([partition, writer]) => {
       const batch = writer.take();
-      return [int32(partition), int32(batch.length), batch];
+      return { partition, batch: { bytes: batch.length, writeTo: batch.copy.bind(batch) } };
     });
-    const body = [
-      int16(PRODUCE),
-      int16(VERSION),
-      int32(this.correlation),
-      string(CLIENT_ID),
-      // No transaction; acknowledged by all replicas in sync.
-      int16(-1),
-      int16(-1),
-      int32(TIMEOUT_MS),
-      int32(1),
-      string(this.topic),
-      int32(filled.length),
-      ...batches,
-    ];
-    const size = body.reduce((sum, part) => sum + part.length, 0);
+    const body = frameBatches(ACKS_FROM_ALL, TIMEOUT_MS, [{ topic: this.topic, partitions }]);
     const answered = new Promise<void>((resolve, reject) => {
       this.waiting = { resolve, reject };
     });
     this.socket.cork();
-    this.socket.write(int32(size));
-    for (const part of body) this.socket.write(part);
+    this.socket.write(this.head(body.length));
+    this.socket.write(body);
     this.socket.uncork();
     await answered;
   }
@@ -73,6 +61,18 @@ export class LogWriter {
   close(): void {
     this.waiting = undefined;
     this.socket.destroy();
+  }
+
+  /** Size, request, version, correlation and client id. */
+  private head(bodyBytes: number): Buffer {
+    const head = Buffer.alloc(4 + 2 + 2 + 4 + 2 + CLIENT_ID.length);
+    let at = head.writeInt32BE(head.length - 4 + bodyBytes);
+    at = head.writeInt16BE(PRODUCE, at);
+    at = head.writeInt16BE(VERSION, at);
+    at = head.writeInt32BE(this.correlation, at);
+    at = head.writeInt16BE(CLIENT_ID.length, at);
+    head.write(CLIENT_ID, at);
+    return head;
   }
 
   /** size, correlation, [topic, [partition, error, base offset, append time, log start]], throttle */
@@ -96,20 +96,5 @@ export class LogWriter {
 const PRODUCE = 0;
 const VERSION = 7;
 const CLIENT_ID = 'fedloop-bench';
+const ACKS_FROM_ALL = -1;
 const TIMEOUT_MS = 30_000;
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function string(text: string): Buffer {
-  return Buffer.concat([int16(text.length), Buffer.from(text, 'latin1')]);
-}

@@ -32,46 +32,9 @@ export function tableOf(results: readonly Measured[]): string {
     ],
     style: { head: [], border: [] },
   });
-  for (const { workload, fedloop, peers } of results) {
-    const rate = median(fedloop.map(({ eventsPerSecond }) => eventsPerSecond));
-    table.push([
-      'fedloop',
-      whole(workload.devices),
-      whole(rate),
-      '1.00',
-      of(fedloop, ({ seconds }) => seconds).toFixed(1),
-      of(fedloop, ({ setupSeconds }) => setupSeconds).toFixed(1),
-      microsPerEvent(
-        of(fedloop, ({ processes }) => processes.stream?.cpuSeconds ?? NaN),
-        workload.events,
-      ),
-      microsPerEvent(
-        of(fedloop, ({ processes }) => processes.analytics?.cpuSeconds ?? NaN),
-        workload.events,
-      ),
-      whole(of(fedloop, ({ rows }) => rows.analysis + rows.evaluations)),
-      of(fedloop, ({ closeToRow }) => closeToRow.p50).toFixed(2),
-      of(fedloop, ({ closeToRow }) => closeToRow.p99).toFixed(2),
-    ]);
-    for (const [name, runs] of Object.entries(peers)) {
-      const peerRate = median(runs.map(({ events, seconds }) => events / seconds));
-      table.push([
-        name,
-        whole(workload.devices),
-        whole(peerRate),
-        (peerRate / rate).toFixed(2),
-        of(runs, ({ seconds }) => seconds).toFixed(1),
-        of(runs, ({ setupSeconds }) => setupSeconds).toFixed(1),
-        microsPerEvent(
-          of(runs, ({ cpuSeconds }) => cpuSeconds ?? NaN),
-          workload.events,
-        ),
-        '',
-        whole(of(runs, ({ rows }) => rows)),
-        '',
-        '',
-      ]);
-    }
+  for (const measured of results) {
+    table.push(fedloopLine(measured));
+    for (const [name, runs] of Object.entries(measured.peers)) table.push(peerLine(name, runs, measured));
   }
   const ratios = results.flatMap(({ workload, fedloop, peers }) =>
     Object.entries(peers).map(([name, runs]) => {
@@ -88,6 +51,47 @@ export function tableOf(results: readonly Measured[]): string {
       )}`,
   );
   return [table.toString(), ...ratios, ...usage].join('\n');
+}
+
+function fedloopLine({ workload, fedloop }: Measured): string[] {
+  const { devices, events } = workload;
+  return [
+    'fedloop',
+    whole(devices),
+    whole(of(fedloop, ({ eventsPerSecond }) => eventsPerSecond)),
+    '1.00',
+    of(fedloop, ({ seconds }) => seconds).toFixed(1),
+    of(fedloop, ({ setupSeconds }) => setupSeconds).toFixed(1),
+    ...(['stream', 'analytics'] as const).map((name) =>
+      microsPerEvent(
+        of(fedloop, ({ processes }) => processes[name]?.cpuSeconds ?? NaN),
+        events,
+      ),
+    ),
+    whole(of(fedloop, ({ rows }) => rows.analysis + rows.evaluations)),
+    of(fedloop, ({ closeToRow }) => closeToRow.p50).toFixed(2),
+    of(fedloop, ({ closeToRow }) => closeToRow.p99).toFixed(2),
+  ];
+}
+
+function peerLine(name: string, runs: readonly PeerMeasurement[], { workload, fedloop }: Measured): string[] {
+  const rate = of(runs, ({ events, seconds }) => events / seconds);
+  return [
+    name,
+    whole(workload.devices),
+    whole(rate),
+    (rate / of(fedloop, ({ eventsPerSecond }) => eventsPerSecond)).toFixed(2),
+    of(runs, ({ seconds }) => seconds).toFixed(1),
+    of(runs, ({ setupSeconds }) => setupSeconds).toFixed(1),
+    microsPerEvent(
+      of(runs, ({ cpuSeconds }) => cpuSeconds ?? NaN),
+      workload.events,
+    ),
+    '',
+    whole(of(runs, ({ rows }) => rows)),
+    '',
+    '',
+  ];
 }
 
 export function realtimeText(run: RealtimeRun): string {

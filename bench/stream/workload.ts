@@ -29,7 +29,7 @@ export const MAX_DELAY_MILLIS = 2_000;
 const USUAL_EVENTS = 12_000_000;
 
 /** Windows that close at least, where the number of events was not given: a fast fleet has sent so many events by then. */
-const FEWEST_WINDOWS = 6;
+const MIN_WINDOWS = 6;
 
 /** Events that a fleet sends until so many of its windows have closed in every partition. */
 function eventsUntilClosed(windows: number, rate: number): number {
@@ -44,13 +44,13 @@ function eventsUntilClosed(windows: number, rate: number): number {
  * @throws FedloopError `InvalidInput` when no window closes with as many: there would be nothing to measure.
  */
 export function eventsFor(asked: number | undefined, rate: number): number {
-  if (asked === undefined) return Math.max(USUAL_EVENTS, eventsUntilClosed(FEWEST_WINDOWS, rate));
-  const fewest = eventsUntilClosed(1, rate);
-  if (asked >= fewest) return asked;
+  if (asked === undefined) return Math.max(USUAL_EVENTS, eventsUntilClosed(MIN_WINDOWS, rate));
+  const min = eventsUntilClosed(1, rate);
+  if (asked >= min) return asked;
   throw new FedloopError(
     'InvalidInput',
     `${count(asked)} events at ${count(rate)} a second are ${count(Math.floor(asked / rate))} s of event time, and no window closes in it`,
-    { hint: `Ask for at least ${count(fewest)} events, or leave --events out.` },
+    { hint: `Ask for at least ${count(min)} events, or leave --events out.` },
   );
 }
 

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { temporalConfig } from '../../workers/temporal-config';
+import { requireNamespace } from '../../workers/temporal-namespace';
 import { LIMITS } from '../shared/limits';
 
 export interface TemporalClient {
@@ -40,26 +41,6 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
       `no Temporal server answers at ${address}: ${messageOf(cause)}`,
       {
         hint: 'Check TEMPORAL_ADDRESS and that the server runs, or unset it to let fedloop start one.',
-        cause,
-      },
-    );
-  }
-}
-
-/** gRPC's status 5. A key that may not look at the namespace may still work in it: any other answer passes. */
-const NOT_FOUND = 5;
-
-async function requireNamespace(connection: Connection, namespace: string, address: string): Promise<void> {
-  try {
-    await connection.workflowService.describeNamespace({ namespace });
-  } catch (cause) {
-    if (!(cause instanceof Error) || !('code' in cause) || cause.code !== NOT_FOUND) return;
-    await connection.close();
-    throw new FedloopError(
-      'InvalidConfig',
-      `the Temporal server at ${address} has no namespace ${namespace}`,
-      {
-        hint: 'Check TEMPORAL_NAMESPACE, or create it: temporal operator namespace create.',
         cause,
       },
     );

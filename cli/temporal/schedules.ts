@@ -14,6 +14,7 @@ import { ROUNDS_QUEUE, SCHEDULE_NAMES, SCHEDULES, type ScheduleName } from '../.
 import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { durationMillis } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
+import { hasGrpcStatus } from '../../workers/grpc-status';
 import { span } from '../shared/format';
 
 /** What a schedule starts, by its name. */
@@ -204,9 +205,6 @@ async function asked<Result>(name: ScheduleName, work: () => Promise<Result>): P
   }
 }
 
-/** gRPC's status 3: the server has read the request and refuses it, such as a cron expression that is none. */
-const INVALID_ARGUMENT = 3;
-
 function understood(thrown: unknown): unknown {
   // The SDK reads cron expressions before it asks the server.
   if (thrown instanceof TypeError || thrown instanceof RangeError)
@@ -214,7 +212,8 @@ function understood(thrown: unknown): unknown {
       cause: thrown,
     });
   const cause: unknown = thrown instanceof ServiceError ? thrown.cause : undefined;
-  if (!(cause instanceof Error) || !('code' in cause) || cause.code !== INVALID_ARGUMENT) return thrown;
+  // The server has read the request and refuses it, such as a cron expression that is none.
+  if (!hasGrpcStatus(cause, 'invalidArgument')) return thrown;
   const details = 'details' in cause && typeof cause.details === 'string' ? cause.details : messageOf(cause);
   return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${details}`, { cause });
 }

@@ -1,6 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TimeoutFailure, TerminatedFailure } from '@temporalio/common';
-import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { FedloopError, isErrorCode, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
 /** What a workflow failed with, as an error with a code: Temporal wraps it once for each workflow and activity on its way. */
 export function workflowFailure(thrown: unknown, workflow: string): FedloopError {
@@ -28,11 +28,7 @@ export function workflowFailure(thrown: unknown, workflow: string): FedloopError
 }
 
 function codeOf(type: string | null | undefined): ErrorCode {
-  return typeof type === 'string' && isCode(type) ? type : 'Internal';
-}
-
-function isCode(text: string): text is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, text);
+  return typeof type === 'string' && isErrorCode(type) ? type : 'Internal';
 }
 
 /** What was thrown and its causes, the outermost first. */

@@ -1,12 +1,10 @@
-import { isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
+import { type WorkflowHandle } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
+import { hasGrpcStatus } from '../../workers/grpc-status';
 import { LIMITS } from '../shared/limits';
 import { type Session } from '../system/session';
 import { poll } from '../shared/wait';
 import { causesOf } from './workflow-failure';
-
-/** gRPC's status 14. */
-const UNAVAILABLE = 14;
 
 /**
  * A workflow's result. A server that goes away meanwhile does not end the workflow, and so not the waiting for it either.
@@ -51,6 +49,5 @@ async function answers(handle: Pick<WorkflowHandle, 'describe'>): Promise<true |
 }
 
 function isServerAway(thrown: unknown): boolean {
-  const status: number | undefined = causesOf(thrown).find(isGrpcServiceError)?.code;
-  return status === UNAVAILABLE;
+  return causesOf(thrown).some((cause) => hasGrpcStatus(cause, 'unavailable'));
 }

@@ -1,6 +1,6 @@
 /**
  * Every failure that Fedloop raises on purpose has one of these codes. The set is closed: a caller can switch over it.
- * `exit` is the status the command line ends with.
+ * `exit` is the status that the command line ends with. `retryable`: another attempt at the same work may succeed.
  */
 export const ERROR_CODES = {
   InvalidInput: { exit: 2, retryable: false },
@@ -22,6 +22,15 @@ export const ERROR_CODES = {
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
+
+/** Codes of failures that another attempt cannot mend: what retry policies of Temporal leave out. */
+export const NON_RETRYABLE: readonly ErrorCode[] = Object.keys(ERROR_CODES)
+  .filter(isErrorCode)
+  .filter((code) => !ERROR_CODES[code].retryable);
 
 export interface FedloopErrorOptions {
   /** What the reader can do about it; printed after the message. */

@@ -14,14 +14,12 @@ export interface Random {
   shuffle(items: unknown[] | Int32Array): void;
 }
 
-/** Uniform number in [0, 1) that depends on the seed and labels alone: for choices that every process must make alike. */
-export function hashUniform(seed: number, ...labels: readonly (string | number)[]): number {
-  return digestOf(seed, labels).readUInt32LE(0) / 2 ** 32;
-}
-
 /** Independent streams come from the same seed with different labels, so that adding one never shifts another. */
 export function seededRandom(seed: number, ...labels: readonly (string | number)[]): Random {
-  const generator: RandomGenerator = xoroshiro128plus(digestOf(seed, labels).readInt32LE(0));
+  const digest = createHash('sha256')
+    .update(JSON.stringify([seed, ...labels]))
+    .digest();
+  const generator: RandomGenerator = xoroshiro128plus(digest.readInt32LE(0));
   const uniform = (): number => (generator.next() >>> 0) / 2 ** 32;
   const below = (bound: number): number => Math.floor(uniform() * bound);
   let spare: number | undefined;
@@ -48,10 +46,4 @@ export function seededRandom(seed: number, ...labels: readonly (string | number)
       }
     },
   };
-}
-
-function digestOf(seed: number, labels: readonly (string | number)[]): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([seed, ...labels]))
-    .digest();
 }

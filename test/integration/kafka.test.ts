@@ -60,7 +60,7 @@ describe('a tail of a topic', () => {
 });
 
 describe('a tail that cannot go on', () => {
-  it('tells everybody who waits for it, and whoever asks later', async () => {
+  it('rejects every wait, those that come later too', async () => {
     const { kafka } = deployment;
     const topic = 'riddles';
     await kafka.createTopics([{ name: topic, partitions: 1, cleanup: 'delete' }]);

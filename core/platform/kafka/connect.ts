@@ -3,38 +3,34 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOpti
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
-import { useFastFetch } from './kafkajs-patches/fast-fetch';
-import { useFastProduce } from './kafkajs-patches/fast-produce';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
-import { useQuietQueue } from './kafkajs-patches/quiet-queue';
+import { patchKafkajs } from './kafkajs-patches';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
-import { type Kafka, type PartitionOffsets, type Patience, type Position, type Topic } from './types';
+import { type Kafka, type PartitionOffsets, type Position, type RetryPolicy, type Topic } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 /** New topics are ready within a second; on a machine that is busy starting things, within some more. */
 const TOPICS_READY_MS = 60_000;
 const TOPICS_READY_POLL_MS = 50;
-/** A new attempt at the latest so long after the broker is back; one that is away is not pressed either. */
-const LONGEST_PAUSE_MS = 2_000;
+/** Between two retries: short enough that a broker that is back is noticed soon, long enough that one that is away is not flooded. */
+const MAX_PAUSE_MS = 2_000;
 /**
- * Attempts while a broker is away. 20 take half a minute (two at most, where connections are not even refused) and end before
- * the time-out of a step; 300 take ten minutes: longer than a broker's restart, an upgrade or a lost network should take, and after it somebody must look.
+ * Retries while a broker is away. 20 take half a minute (two minutes at most, where connections are not even refused) and end before the time-out
+ * of a step. 300 take ten minutes, which is longer than a broker's restart, an upgrade or a lost network should take; after that a person must look.
  */
-const ATTEMPTS: Readonly<Record<Patience, number>> = { step: 20, outage: 300 };
+const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 300 };
 
 /**
  * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
-  useFastFetch();
-  useFastProduce();
-  useQuietQueue();
+  patchKafkajs(log);
   const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
-  // The patience of a connection is its client's: there is no other way to set it.
-  const patient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
+  // A connection takes the retry policy of its client: there is no other way to set it.
+  const outageClient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
   const admin = client.admin();
   try {
     await admin.connect();
@@ -42,10 +38,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     throw new FedloopError(
       'KafkaUnavailable',
       `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`,
-      {
-        hint: 'Check KAFKA_BROKERS and that the broker runs.',
-        cause,
-      },
+      { hint: 'Check KAFKA_BROKERS and that the broker runs.', cause },
     );
   }
   const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
@@ -62,16 +55,13 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const groups = await livingGroupsOf(admin, topic(prefix));
       return groups.map((groupId) => groupId.slice(env.FEDLOOP_TOPIC_PREFIX.length));
     },
-    producer: (patience = 'step') => createProducer(patience === 'step' ? client : patient, topic, log),
+    producer: (retryPolicy = 'step') =>
+      createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
     tail: (options) =>
       tailTopic(
         client,
         admin,
-        {
-          ...options,
-          topic: topic(options.topic),
-          sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT,
-        },
+        { ...options, topic: topic(options.topic), sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT },
         log,
       ),
     consume: (options) =>
@@ -89,7 +79,12 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   };
 }
 
-function clientConfig(env: Environment, clientId: string, log: Logger, patience: Patience): KafkaConfig {
+function clientConfig(
+  env: Environment,
+  clientId: string,
+  log: Logger,
+  retryPolicy: RetryPolicy,
+): KafkaConfig {
   if (env.KAFKA_BROKERS === undefined) {
     throw new FedloopError('InvalidConfig', 'KAFKA_BROKERS is not set', {
       hint: 'Set it to host:port of one or more brokers, or run `fedloop demo`, which starts one.',
@@ -102,10 +97,10 @@ function clientConfig(env: Environment, clientId: string, log: Logger, patience:
     ssl: env.KAFKA_TLS === 'true',
     ...(sasl === undefined ? {} : { sasl }),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    retry: { initialRetryTime: 100, maxRetryTime: LONGEST_PAUSE_MS, retries: ATTEMPTS[patience] },
+    retry: { initialRetryTime: 100, maxRetryTime: MAX_PAUSE_MS, retries: MAX_RETRIES[retryPolicy] },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
-      // The library reports every reconnect as an error; its own retries deal with them, so they are details here.
+      // The library logs every reconnect as an error; its retries handle them, so they are details here.
       log.debug({ kafka: entry.namespace }, entry.log.message);
     },
   };
@@ -124,10 +119,7 @@ function saslOptions(env: Environment): SASLOptions | undefined {
       'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well',
     );
   }
-  if (mechanism === 'plain') return { mechanism, username, password };
-  return mechanism === 'scram-sha-256'
-    ? { mechanism, username, password }
-    : { mechanism, username, password };
+  return { mechanism, username, password };
 }
 
 async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<void> {
@@ -135,7 +127,7 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
   const missing = topics.filter((spec) => !existing.has(spec.name));
   if (missing.length === 0) return;
   await admin.createTopics({
-    // The library's own waiting fails where the broker has not heard of a topic yet that its controller has made.
+    // The library's own waiting fails when the controller has made a topic that its broker does not know yet.
     waitForLeaders: false,
     topics: missing.map((spec) => ({
       topic: spec.name,
@@ -156,13 +148,15 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
 }
 
 /**
- * Resolves when every partition of the topics can be written to: it has a leader, and that one answers for it. A broker tells of leaders a
- * moment before it is ready to be one, and a request that it takes for some of its partitions and refuses for others is sent
- * again whole, so that records come twice.
+ * Resolves when every partition of the topics has a leader that answers for it. Brokers report a leader a moment before it is ready, and a
+ * request that it accepts for some of its partitions and refuses for others is sent again whole, so that records come twice.
  */
 async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {
   const deadline = performance.now() + TOPICS_READY_MS;
   for (;;) {
+    let problem = new FedloopError('KafkaUnavailable', 'new topics have no leader', {
+      hint: 'Check that all brokers run.',
+    });
     try {
       const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
       if (known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) {
@@ -170,15 +164,10 @@ async function untilReady(admin: Admin, topics: readonly string[]): Promise<void
         return;
       }
     } catch (cause) {
-      if (performance.now() > deadline)
-        throw new FedloopError('KafkaUnavailable', `new topics are not ready: ${messageOf(cause)}`, {
-          cause,
-        });
+      const message = `new topics are not ready: ${messageOf(cause)}`;
+      problem = new FedloopError('KafkaUnavailable', message, { cause });
     }
-    if (performance.now() > deadline)
-      throw new FedloopError('KafkaUnavailable', 'new topics have no leader', {
-        hint: 'Check that all brokers run.',
-      });
+    if (performance.now() > deadline) throw problem;
     await sleep(TOPICS_READY_POLL_MS);
   }
 }

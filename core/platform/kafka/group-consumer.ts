@@ -1,17 +1,17 @@
-import { type Kafka as KafkaJs } from 'kafkajs';
+import { type Consumer, type Kafka as KafkaJs } from 'kafkajs';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
-/** A member learns by a heartbeat that another has joined: until then that one waits for its partitions with nothing to do. */
+/** A member learns by a heartbeat that another has joined; the other one has no partitions until then. */
 const HEARTBEAT_INTERVAL_MS = 250;
-/** A heartbeat or two may be lost before the broker takes a member for dead. */
+/** Two heartbeats may be lost before the broker takes a member for dead. */
 export const HEARTBEATS_PER_SESSION = 3;
-/** How long a fetch of quiet partitions waits: a heartbeat, or a partition that was resumed, waits for the fetch that runs. */
+/** How long a fetch of quiet partitions waits. A heartbeat, or a partition that was resumed, waits for the fetch that runs. */
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 
 /**
- * Join a consumer group. Offsets are committed by the caller alone, and a batch's work is the caller's to fence: the
- * library goes on with a batch whose partition was taken away.
+ * Join a consumer group. The caller alone commits offsets. The library goes on with a batch whose partition was taken away, so the caller has to
+ * ask `isCurrent` before the work of a batch takes effect.
  */
 export async function consumeGroup(
   client: KafkaJs,
@@ -29,27 +29,7 @@ export async function consumeGroup(
     maxBytesPerPartition: options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,
   });
-  const control: GroupConsumer = {
-    seek(topic, partition, offset) {
-      consumer.seek({ topic: prefix + topic, partition, offset: String(offset) });
-    },
-    pause(topic, partitions) {
-      consumer.pause([{ topic: prefix + topic, partitions: [...partitions] }]);
-    },
-    resume(topic, partitions) {
-      consumer.resume([{ topic: prefix + topic, partitions: [...partitions] }]);
-    },
-    async commit(positions) {
-      await consumer.commitOffsets(
-        positions.map(({ topic, partition, offset }) => ({
-          topic: prefix + topic,
-          partition,
-          offset: String(offset),
-        })),
-      );
-    },
-    stop: () => consumer.disconnect(),
-  };
+  const control = controlOf(consumer, prefix);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     assignment = new Map(
       Object.entries(payload.memberAssignment).map(([topic, partitions]) => [bare(topic), [...partitions]]),
@@ -91,4 +71,25 @@ export async function consumeGroup(
     },
   });
   return control;
+}
+
+function controlOf(consumer: Consumer, prefix: string): GroupConsumer {
+  return {
+    seek(topic, partition, offset) {
+      consumer.seek({ topic: prefix + topic, partition, offset: String(offset) });
+    },
+    pause(topic, partitions) {
+      consumer.pause([{ topic: prefix + topic, partitions: [...partitions] }]);
+    },
+    resume(topic, partitions) {
+      consumer.resume([{ topic: prefix + topic, partitions: [...partitions] }]);
+    },
+    commit: (positions) =>
+      consumer.commitOffsets(
+        positions.map(({ topic, partition, offset }) => {
+          return { topic: prefix + topic, partition, offset: String(offset) };
+        }),
+      ),
+    stop: () => consumer.disconnect(),
+  };
 }

@@ -2,30 +2,19 @@ import { Partitioners } from 'kafkajs';
 
 const partitioner = Partitioners.DefaultPartitioner();
 
+type PartitionMetadata = Parameters<typeof partitioner>[0]['partitionMetadata'];
+
+/** By the number of partitions. The partitioner looks at nothing else. */
+const known = new Map<number, PartitionMetadata>();
+
 /** The partition that a key goes to, as the producer and Java's client choose it (murmur2). */
 export function partitionOf(key: string, partitions: number): number {
-  return partitioner({
-    topic: '',
-    partitionMetadata: partitionList(partitions),
-    message: { key, value: null },
-  });
-}
-
-const lists = new Map<
-  number,
-  { partitionErrorCode: number; partitionId: number; leader: number; replicas: number[]; isr: number[] }[]
->();
-
-function partitionList(count: number): NonNullable<ReturnType<typeof lists.get>> {
-  const known = lists.get(count);
-  if (known !== undefined) return known;
-  const made = Array.from({ length: count }, (_, partitionId) => ({
-    partitionErrorCode: 0,
-    partitionId,
-    leader: 0,
-    replicas: [],
-    isr: [],
-  }));
-  lists.set(count, made);
-  return made;
+  let partitionMetadata = known.get(partitions);
+  if (partitionMetadata === undefined) {
+    partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => {
+      return { partitionErrorCode: 0, partitionId, leader: 0, replicas: [], isr: [] };
+    });
+    known.set(partitions, partitionMetadata);
+  }
+  return partitioner({ topic: '', partitionMetadata, message: { key, value: null } });
 }

@@ -7,8 +7,8 @@ const MAX_BATCH_BYTES = 900_000;
 /** Offsets, lengths and key framing of one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 64;
 const ACKS_FROM_ALL = -1;
-/** A broker that takes messages does so within milliseconds; whoever waits far longer should be seen to wait. */
-const SAY_SO_AFTER_MS = 10_000;
+/** A broker that takes messages does so within milliseconds; a far longer wait should show in the log. */
+const WARN_AFTER_MS = 10_000;
 
 export async function createProducer(
   client: KafkaJs,
@@ -30,7 +30,7 @@ export async function createProducer(
           acks: ACKS_FROM_ALL,
           compression: CompressionTypes.None,
         });
-        const written = await sayingSoWhenSlow(sending, topicName(topic), log);
+        const written = await warnWhenSlow(sending, topicName(topic), log);
         for (const { partition, baseOffset } of written) positions.set(partition, Number(baseOffset ?? 0));
       }
       return [...positions].map(([partition, offset]): Position => ({ partition, offset }));
@@ -39,18 +39,17 @@ export async function createProducer(
   };
 }
 
-/** The broker's answer; the log says when it takes long, and that it came after all. */
-async function sayingSoWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
+/** Pass on the broker's answer. The log warns when it takes long, and says when it has come after all. */
+async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
   const since = performance.now();
   const waited = (): number => performance.now() - since;
   const seconds = (): number => Math.round(waited() / 1_000);
   const timer = setTimeout(() => {
     log.warn({ topic, seconds: seconds() }, 'the broker takes no messages for now: they wait');
-  }, SAY_SO_AFTER_MS);
+  }, WARN_AFTER_MS);
   try {
     const answered = await answer;
-    if (waited() > SAY_SO_AFTER_MS)
-      log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
+    if (waited() > WARN_AFTER_MS) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
     return answered;
   } finally {
     clearTimeout(timer);
@@ -58,8 +57,8 @@ async function sayingSoWhenSlow<T>(answer: Promise<T>, topic: string, log: Logge
 }
 
 /**
- * Cut a list of messages so that no piece can exceed the broker's limit in any partition. Those that do not name theirs
- * may all go to one.
+ * Split a list of messages so that no part exceeds the broker's limit in any partition. Messages that name no partition may all go to
+ * the same one.
  */
 export function splitBySize(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
   const batches: OutgoingMessage[][] = [];
@@ -79,7 +78,7 @@ export function splitBySize(messages: readonly OutgoingMessage[]): readonly (rea
   return batches;
 }
 
-/** How large the batch of each partition is at most. */
+/** The largest size that the batch of each partition can have. */
 class BytesByPartition {
   private readonly named = new Map<number, number>();
   private unnamed = 0;
@@ -96,14 +95,9 @@ class BytesByPartition {
   }
 }
 
-function sizeOf(message: OutgoingMessage): number {
-  const { key, value } = message;
-  const valueBytes = value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length;
-  const headerBytes = Object.entries(message.headers ?? {}).reduce(
-    (sum, [name, text]) => sum + name.length + Buffer.byteLength(text),
-    0,
-  );
-  return RECORD_OVERHEAD_BYTES + (key === null ? 0 : Buffer.byteLength(key)) + valueBytes + headerBytes;
+function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
+  const parts = [key ?? '', value ?? '', ...Object.entries(headers).flat()];
+  return parts.reduce((sum, part) => sum + Buffer.byteLength(part), RECORD_OVERHEAD_BYTES);
 }
 
 function toKafka(message: OutgoingMessage): Message {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
+import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { HEARTBEATS_PER_SESSION } from './group-consumer';
@@ -16,9 +16,9 @@ const MAX_WAIT_MS = 250;
 const CONCURRENCY = 4;
 
 /**
- * Follow a whole topic from one process, outside any shared group. The client cannot be assigned partitions by hand,
- * so each tail is the only member of a group of its own, which is deleted when the tail closes. After an outage the broker
- * waits for the member that it remembers, which is never to come back: the tail goes on when that one's session is over.
+ * Follow a whole topic from one process, outside any shared group. The client cannot be assigned partitions by hand, so each tail is the
+ * only member of a group of its own, which is deleted when the tail closes. After an outage the broker still counts the member that the tail was
+ * before; the tail goes on when that member's session has timed out.
  */
 export async function tailTopic(
   client: KafkaJs,
@@ -26,97 +26,100 @@ export async function tailTopic(
   options: TailOptions & { readonly sessionTimeoutMillis: number },
   log: Logger,
 ): Promise<Tail> {
-  const groupId = `tail-${options.topic}-${randomUUID()}`;
-  const atStart = await topicOffsets(admin, options.topic);
+  const { topic, sessionTimeoutMillis } = options;
+  const groupId = `tail-${topic}-${randomUUID()}`;
+  const atStart = await topicOffsets(admin, topic);
   const progress = new ReadProgress();
   if (options.from === 'end')
     for (const { partition, high } of atStart) progress.advance(partition, Number(high) - 1);
-
   const consumer = client.consumer({
     groupId,
-    sessionTimeout: options.sessionTimeoutMillis,
-    heartbeatInterval: options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION,
+    sessionTimeout: sessionTimeoutMillis,
+    heartbeatInterval: sessionTimeoutMillis / HEARTBEATS_PER_SESSION,
     maxWaitTimeInMs: MAX_WAIT_MS,
     allowAutoTopicCreation: false,
   });
-  const failed = new Promise<never>((_, reject) => {
-    progress.onFailure(reject);
-  });
-  failed.catch(() => undefined);
-  const giveUp = (cause: unknown): void => {
-    log.error({ err: cause, topic: options.topic }, 'the topic is not followed any further');
-    progress.fail(
-      new FedloopError(
-        'KafkaUnavailable',
-        `${options.topic} is not followed any further: ${messageOf(cause)}`,
-        {
-          hint: 'The log says why; start the process again.',
-          cause,
-        },
-      ),
-    );
+  const fail = (cause: unknown): void => {
+    log.error({ err: cause, topic }, 'the topic is not followed any further');
+    const message = `${topic} is not followed any further: ${messageOf(cause)}`;
+    const hint = 'The log says why; start the process again.';
+    progress.fail(new FedloopError('KafkaUnavailable', message, { hint, cause }));
   };
-  // A mere reconnect starts over by itself; whatever ends the consumer for good must not leave anybody waiting.
+  // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (!payload.restart) giveUp(payload.error);
+    if (!payload.restart) fail(payload.error);
   });
   await consumer.connect();
-  await consumer.subscribe({ topics: [options.topic], fromBeginning: true });
-  const joined = new Promise<void>((resolve) => {
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  const partitions = atStart.map(({ partition }) => partition);
+  const joined = seekWhenJoined(consumer, topic, partitions, progress);
+  // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
+  joined.catch(() => undefined);
+  await consumer.run({
+    autoCommit: false,
+    partitionsConsumedConcurrently: CONCURRENCY,
+    eachBatch: (payload) => readBatch(payload, options.onRecords, progress, fail),
+  });
+  await joined;
+
+  const caughtUp = progress.reachedAll(atStart);
+  // Callers may ignore it.
+  caughtUp.catch(() => undefined);
+  return {
+    caughtUp,
+    sync: async () => progress.reachedAll(await topicOffsets(admin, topic)),
+    reached: (partition, offset) => progress.reached(partition, offset),
+    async close() {
+      await consumer.disconnect();
+      // An empty group is only clutter on the broker: a failure to delete it does no harm.
+      await admin.deleteGroups([groupId]).catch(() => undefined);
+    },
+  };
+}
+
+/**
+ * Go on behind what was read, each time the group is joined: it commits no offsets, and a tail that joins again would start over.
+ * @returns a promise that resolves when the group is joined for the first time, and rejects when reading fails before.
+ */
+function seekWhenJoined(
+  consumer: Consumer,
+  topic: string,
+  partitions: readonly number[],
+  progress: ReadProgress,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    progress.onFailure = reject;
     consumer.on(consumer.events.GROUP_JOIN, () => {
-      // The group commits no offsets: without this a tail that joins again would read its topic from the start.
-      for (const { partition } of atStart) {
+      for (const partition of partitions) {
         const offset = progress.next(partition);
-        if (offset > 0) consumer.seek({ topic: options.topic, partition, offset: String(offset) });
+        if (offset > 0) consumer.seek({ topic, partition, offset: String(offset) });
       }
       resolve();
     });
   });
-  await consumer.run({
-    autoCommit: false,
-    partitionsConsumedConcurrently: CONCURRENCY,
-    eachBatch: async (payload) => {
-      const { batch } = payload;
-      // A partition that was added meanwhile starts over when the group is joined again; what was seen is not handed out twice.
-      const next = progress.next(batch.partition);
-      const records = batch.messages.filter((message) => Number(message.offset) >= next);
-      if (progress.hasFailed) return;
-      try {
-        if (records.length > 0)
-          await options.onRecords(records.map((message) => toIncoming(batch.partition, message)));
-      } catch (cause) {
-        // The library would deliver the batch again, for ever; what was half taken in must not come twice.
-        giveUp(cause);
-        return;
-      }
-      // Compaction leaves gaps, so progress is an offset, not a count.
-      progress.advance(batch.partition, Number(batch.lastOffset()));
-      await payload.heartbeat();
-    },
-  });
-  await Promise.race([joined, failed]);
+}
 
-  const reached = (partition: number, offset: number): Promise<void> => progress.reached(partition, offset);
-  const allOf = async (ends: Awaited<ReturnType<Admin['fetchTopicOffsets']>>): Promise<void> => {
-    await Promise.all(
-      ends
-        .filter(({ low, high }) => Number(low) < Number(high))
-        .map(({ partition, high }) => reached(partition, Number(high) - 1)),
-    );
-  };
-  const caughtUp = allOf(atStart);
-  // Not everybody waits for it; then its failure must not count as unhandled.
-  caughtUp.catch(() => undefined);
-  return {
-    caughtUp,
-    sync: async () => allOf(await topicOffsets(admin, options.topic)),
-    reached,
-    async close() {
-      await consumer.disconnect();
-      // An empty group is only clutter on the broker; not being able to delete it harms nobody.
-      await admin.deleteGroups([groupId]).catch(() => undefined);
-    },
-  };
+async function readBatch(
+  payload: EachBatchPayload,
+  onRecords: TailOptions['onRecords'],
+  progress: ReadProgress,
+  fail: (cause: unknown) => void,
+): Promise<void> {
+  const { batch } = payload;
+  // A partition that was added meanwhile starts over when the group is joined again; records that were read are left out.
+  const next = progress.next(batch.partition);
+  const records = batch.messages.filter((message) => Number(message.offset) >= next);
+  if (progress.hasFailed) return;
+  try {
+    if (records.length > 0) await onRecords(records.map((message) => toIncoming(batch.partition, message)));
+  } catch (cause) {
+    // The library would deliver the batch again, for ever; records that were applied in part must not come twice.
+    fail(cause);
+    return;
+  }
+  // Compaction leaves gaps, so progress is an offset, not a count.
+  progress.advance(batch.partition, Number(batch.lastOffset()));
+  await payload.heartbeat();
 }
 
 interface Waiter {
@@ -126,12 +129,12 @@ interface Waiter {
   readonly reject: (cause: Error) => void;
 }
 
-/** How far each partition has been read, and who waits for it to get somewhere. After a failure nobody waits any more. */
+/** How far each partition has been read, and the waits for offsets. Every wait rejects after a failure. */
 class ReadProgress {
   private readonly last = new Map<number, number>();
   private waiting: Waiter[] = [];
   private failure: Error | undefined;
-  private listener: (cause: Error) => void = () => undefined;
+  onFailure: (cause: Error) => void = () => undefined;
 
   get hasFailed(): boolean {
     return this.failure !== undefined;
@@ -153,20 +156,23 @@ class ReadProgress {
 
   reached(partition: number, offset: number): Promise<void> {
     if (offset < this.next(partition)) return Promise.resolve();
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => this.waiting.push({ partition, offset, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) reject(this.failure);
+      else this.waiting.push({ partition, offset, resolve, reject });
+    });
   }
 
-  onFailure(listener: (cause: Error) => void): void {
-    this.listener = listener;
+  /** Resolves when the last record of every partition has been read. */
+  async reachedAll(
+    ends: readonly { readonly partition: number; readonly low: string; readonly high: string }[],
+  ): Promise<void> {
+    const filled = ends.filter(({ low, high }) => Number(low) < Number(high));
+    await Promise.all(filled.map(({ partition, high }) => this.reached(partition, Number(high) - 1)));
   }
 
   fail(cause: Error): void {
-    if (this.failure !== undefined) return;
-    this.failure = cause;
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const { reject } of waiting) reject(cause);
-    this.listener(cause);
+    this.failure ??= cause;
+    this.onFailure(this.failure);
+    for (const { reject } of this.waiting.splice(0)) reject(this.failure);
   }
 }

@@ -5,28 +5,28 @@ import { type Admin } from 'kafkajs';
 const LEADER_WAIT_MS = 30_000;
 const LEADER_POLL_MS = 100;
 
-/** What brokers answer, by the library's names, while a partition has no leader or another one than the client knows. */
-const WITHOUT_LEADER: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+/** Kafka's errors, by the library's names, while a partition has no leader or another one than the client knows. */
+const NO_LEADER_ERRORS: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
 /**
- * First and next offset of every partition of a topic, as the library has them. It gives up at once when a broker that restarts
- * answers for a moment that it leads nothing; here that moment is waited for.
+ * First and next offset of every partition of a topic, as the library has them. The library fails at once when a broker that restarts
+ * leads nothing yet; this function retries until it does.
  */
 export async function topicOffsets(
   admin: Pick<Admin, 'fetchTopicOffsets'>,
   topic: string,
-): Promise<Awaited<ReturnType<Admin['fetchTopicOffsets']>>> {
+): ReturnType<Admin['fetchTopicOffsets']> {
   const deadline = performance.now() + LEADER_WAIT_MS;
   for (;;) {
     try {
       return await admin.fetchTopicOffsets(topic);
     } catch (cause) {
-      if (!isWithoutLeader(cause) || performance.now() > deadline) throw cause;
+      if (!hasNoLeader(cause) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);
     }
   }
 }
 
-function isWithoutLeader(thrown: unknown): boolean {
-  return thrown instanceof Error && 'type' in thrown && WITHOUT_LEADER.has(thrown.type);
+function hasNoLeader(thrown: unknown): boolean {
+  return thrown instanceof Error && 'type' in thrown && NO_LEADER_ERRORS.has(thrown.type);
 }

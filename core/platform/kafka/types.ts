@@ -46,25 +46,22 @@ export interface TailOptions {
   readonly topic: string;
   /** `start`: the whole log. `end`: only what is appended from now on. */
   readonly from: 'start' | 'end';
-  /**
-   * Records of one partition, in log order. Called again for the same partition only after it has resolved. An error that
-   * it throws ends the tail.
-   */
+  /** Takes records of one partition, in log order, one call at a time. An error that it throws ends the tail. */
   readonly onRecords: (records: readonly IncomingRecord[]) => Promise<void> | void;
 }
 
-/** Whoever waits for it is told with `KafkaUnavailable` when it cannot go on (a broker that is away is waited for). */
+/** Its promises reject with `KafkaUnavailable` when the tail cannot go on. It waits for a broker that is away. */
 export interface Tail {
   /** Resolves when everything that was in the log at the start has gone through `onRecords`. */
   readonly caughtUp: Promise<void>;
-  /** Resolves when everything that is in the log now has gone through `onRecords`: reads one's own and others' writes. */
+  /** Resolves when everything that is in the log now has gone through `onRecords`: own and others' writes. */
   sync(): Promise<void>;
   /** Resolves when the record at this offset has gone through `onRecords`. */
   reached(partition: number, offset: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A batch as it came from the broker; `records` are the library's own objects, untouched, for the hot path. */
+/** A batch as it came from the broker; its records are not converted, for the hot path. */
 export interface RawBatch {
   readonly topic: string;
   readonly partition: number;
@@ -75,7 +72,7 @@ export interface RawBatch {
   readonly heartbeat: () => Promise<void>;
   /** False once the partition was taken away or the consumer seeks or stops: drop the work. */
   readonly isCurrent: () => boolean;
-  /** Everything up to and including this offset is dealt with; the next fetch goes on behind it. */
+  /** Everything up to and including this offset is done; the next fetch goes on behind it. */
   readonly resolve: (offset: RawRecord['offset']) => void;
 }
 
@@ -85,7 +82,7 @@ export interface RawRecord {
   readonly timestamp: string | number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Where the value lies, for those who read it without a view of its own; left out where the library read the response. */
+  /** Where the value lies, to read it without a view of its own; left out where the library read the response. */
   readonly response?: Buffer;
   readonly valueStart?: number;
   /** Negative: there is no value. */
@@ -97,15 +94,15 @@ export interface GroupConsumerOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   /**
-   * Before the first batch of a new assignment; partitions of the first topic that this member now has. `consumer` is the
-   * one that `consume` is about to resolve with: the first assignment may come before.
+   * Called before the first batch of a new assignment, with the partitions of each topic that this member now has. `consumer` is the
+   * one that `consume` resolves with: the first assignment may come before that.
    */
   readonly onAssigned: (
     assignment: ReadonlyMap<string, readonly number[]>,
     consumer: GroupConsumer,
   ) => Promise<void> | void;
   readonly onBatch: (batch: RawBatch) => Promise<void>;
-  /** The consumer gave up for good (not a mere reconnect). */
+  /** The consumer has ended for good; a mere reconnect is not reported. */
   readonly onFailure: (cause: Error) => void;
   readonly maxBytesPerPartition?: number;
   /** Partitions worked on at once. */
@@ -130,11 +127,11 @@ export interface PartitionOffsets {
 }
 
 /**
- * How long a broker that is away is waited for. `step`: half a minute where connections are refused, so that an attempt at a step of a workflow
- * has failed before Temporal tries it anew, and none speaks up late; where they are not even refused, up to two. `outage`: ten minutes and more,
- * for services that nobody tries again.
+ * How long a request is retried while the broker is away. `step`: half a minute where connections are refused, so that an attempt at a step of a
+ * workflow has failed before Temporal starts the next one; up to two minutes where they are not even refused. `outage`: ten minutes and more,
+ * for services that nothing restarts.
  */
-export type Patience = 'step' | 'outage';
+export type RetryPolicy = 'step' | 'outage';
 
 export interface Kafka {
   /** Make the topics that are missing; existing ones are left as they are. */
@@ -144,8 +141,8 @@ export interface Kafka {
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
   /** Consumer groups whose name starts with `prefix` and that have a living member at this moment. */
   livingGroups(prefix: string): Promise<readonly string[]>;
-  /** @param patience `step` when left out; a send rejects when it is over. */
-  producer(patience?: Patience): Promise<Producer>;
+  /** @param retryPolicy `step` when left out; a send rejects when its retries are used up. */
+  producer(retryPolicy?: RetryPolicy): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
   /** Topic name with the deployment's prefix. */

@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import {
-  decodeFetchResponse,
-  type FetchedRecord,
-} from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
+import { decodeFetchResponse } from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
+import { type FetchedRecord } from '../../../core/platform/kafka/record-batch';
+import { fetchResponseOf } from '../../support/fetch-response';
 
 /** The library's own writer and reader: what a response looks like, and what it means. */
 const library = createRequire(__filename);
@@ -53,20 +52,6 @@ async function batchOf(records: readonly Sent[], firstOffset: number, more: obje
   return batch.buffer;
 }
 
-function responseOf(batches: Buffer): Buffer {
-  const head = Buffer.alloc(4 + 2 + 4 + 4);
-  head.writeInt32BE(1, 10);
-  const topic = Buffer.from('\0\u0005topic', 'latin1');
-  const partition = Buffer.alloc(4 + 4 + 2 + 3 * 8 + 4 + 4 + 4);
-  partition.writeInt32BE(1, 0);
-  partition.writeInt32BE(3, 4);
-  partition.writeBigInt64BE(1_000_000n, 10);
-  partition.writeInt32BE(-1, 34);
-  partition.writeInt32BE(-1, 38);
-  partition.writeInt32BE(batches.length, 42);
-  return Buffer.concat([head, topic, partition, batches]);
-}
-
 function messagesOf(response: Buffer): readonly FetchedRecord[] {
   return decodeFetchResponse(response)?.responses[0]?.partitions[0]?.messages ?? [];
 }
@@ -94,7 +79,7 @@ describe('a fetch response', () => {
             encoded.push(await batchOf(records, offset));
             offset += records.length;
           }
-          const response = responseOf(Buffer.concat(encoded));
+          const response = fetchResponseOf(Buffer.concat(encoded));
           const theirs = (await decodeByLibrary(response)).responses[0]?.partitions[0];
           const { messages = [], ...ours } = decodeFetchResponse(response)?.responses[0]?.partitions[0] ?? {};
           expect(
@@ -119,7 +104,7 @@ describe('a fetch response', () => {
     const whole = await batchOf([plain, plain], 0);
     const next = await batchOf([plain], 2);
     for (const length of [1, 11, 12, 40, 61, next.length - 1]) {
-      const response = responseOf(Buffer.concat([whole, next.subarray(0, length)]));
+      const response = fetchResponseOf(Buffer.concat([whole, next.subarray(0, length)]));
       expect(messagesOf(response).map(({ offset }) => offset)).toEqual([0, 1]);
     }
   });
@@ -128,12 +113,14 @@ describe('a fetch response', () => {
     ['compressed', { compression: 1 }],
     ['part of a transaction', { transactional: true }],
   ])('is left to the library when a batch is %s', async (_, more) => {
-    const response = responseOf(Buffer.concat([await batchOf([plain], 0), await batchOf([plain], 1, more)]));
+    const response = fetchResponseOf(
+      Buffer.concat([await batchOf([plain], 0), await batchOf([plain], 1, more)]),
+    );
     expect(decodeFetchResponse(response)).toBeUndefined();
   });
 
   it('answers the two filters of the library as a plain array would, and is one afterwards', async () => {
-    const records = messagesOf(responseOf(await batchOf([plain, plain, plain, plain], 10)));
+    const records = messagesOf(fetchResponseOf(await batchOf([plain, plain, plain, plain], 10)));
     const isControlRecord = (record: object): boolean => 'isControlRecord' in record;
     const wanted = records.filter(({ offset }) => offset >= 12).filter((record) => !isControlRecord(record));
     expect(wanted.map(({ offset }) => offset)).toEqual([12, 13]);
@@ -145,12 +132,12 @@ describe('a fetch response', () => {
     for (const name of Object.keys(headers)) {
       Object.defineProperty(headers, name, { value: Buffer.from(name), enumerable: true });
     }
-    const [record] = messagesOf(responseOf(await batchOf([{ ...plain, headers }], 0)));
+    const [record] = messagesOf(fetchResponseOf(await batchOf([{ ...plain, headers }], 0)));
     const text = Object.entries(record?.headers ?? {}).map(([name, value]) => [name, String(value)]);
     expect(text).toEqual(Object.keys(headers).map((name) => [name, name]));
   });
 
   it('may hold nothing', () => {
-    expect(messagesOf(responseOf(Buffer.alloc(0)))).toEqual([]);
+    expect(messagesOf(fetchResponseOf(Buffer.alloc(0)))).toEqual([]);
   });
 });

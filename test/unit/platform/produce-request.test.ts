@@ -1,11 +1,10 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import { decodeFetchResponse } from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
 import {
   encodeProduceRequest,
-  type ProducedMessage,
   type ProduceRequest,
 } from '../../../core/platform/kafka/kafkajs-patches/produce-request';
+import { type OutgoingRecord } from '../../../core/platform/kafka/record-batch';
 
 /** The library's own checksum and writer: what the broker is used to. */
 const library = createRequire(__filename);
@@ -54,7 +53,7 @@ const text = fc.oneof(
 );
 /** Of equal length: the library sorts them as texts. */
 const timestamp = fc.integer({ min: 1_000_000_000_000, max: 2_000_000_000_000 }).map(String);
-const message: fc.Arbitrary<ProducedMessage> = fc.record({
+const message: fc.Arbitrary<OutgoingRecord> = fc.record({
   key: fc.option(text),
   value: fc.option(text),
   timestamp,
@@ -103,28 +102,5 @@ describe('a produce request', () => {
       }),
       { numRuns: 100 },
     );
-  });
-
-  it('stamps what has no time of its own with the present', () => {
-    const messages: ProducedMessage[] = [{ value: 'a' }, { value: null, timestamp: String(NOW - 7) }];
-    const [batch] = batchesOf(
-      encodeProduceRequest(
-        { acks: -1, timeout: 1, topicData: [{ topic: 't', partitions: [{ partition: 0, messages }] }] },
-        NOW,
-      ),
-    );
-    const head = Buffer.alloc(10 + 4 + 3 + 4 + 4 + 2 + 24 + 4 + 4 + 4);
-    head.writeInt32BE(1, 10);
-    head.writeInt16BE(1, 14);
-    head.write('t', 16);
-    head.writeInt32BE(1, 17);
-    head.writeInt32BE(-1, 51);
-    head.writeInt32BE(batch!.bytes.length, 59);
-    const read = decodeFetchResponse(Buffer.concat([head, batch!.bytes]))?.responses[0]?.partitions[0]
-      ?.messages;
-    expect(read?.map(({ timestamp, value }) => [timestamp, value?.toString() ?? null])).toEqual([
-      [NOW, 'a'],
-      [NOW - 7, null],
-    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { useQuietQueue } from '../../../core/platform/kafka/kafkajs-patches/quiet-queue';
+import { applyPatch } from '../../../core/platform/kafka/kafkajs-patches/patch-module';
+import { quietQueue } from '../../../core/platform/kafka/kafkajs-patches/quiet-queue';
 
 interface Queue {
   throttledUntil: number;
@@ -21,9 +22,11 @@ const send = (correlationId: number): void => {
   });
 };
 
+beforeAll(() => {
+  applyPatch(quietQueue);
+});
 beforeEach(() => {
   jest.useFakeTimers();
-  useQuietQueue();
   sent.length = 0;
   queue = new LibraryQueue({ maxInFlightRequests: 2, logger: { debug: () => undefined } });
 });

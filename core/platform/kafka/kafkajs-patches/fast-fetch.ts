@@ -1,23 +1,25 @@
 import { decodeFetchResponse } from './fetch-response';
-import { changeLibrary, hasFunction } from './patch-module';
-
-/** The library's own reader of Fetch responses: every consumer of the process goes through it. */
-const LIBRARY_READER = 'kafkajs/src/protocol/requests/fetch/v11/response';
+import { hasFunction, type LibraryPatch } from './patch-module';
 
 interface LibraryReader {
   decode: (response: Buffer) => Promise<unknown>;
 }
 
-/** Have the library hand out light records (see fetch-response.ts) where a response allows it. */
-export function useFastFetch(): void {
-  changeLibrary(LIBRARY_READER, isReader, (reader) => {
+/** Every consumer hands out light records (see fetch-response.ts) where a response allows it. */
+export const fastFetch: LibraryPatch = {
+  name: 'fast-fetch',
+  module: 'kafkajs/src/protocol/requests/fetch/v11/response',
+  otherwise: 'reading an event takes three to four times the processor time',
+  apply(reader) {
+    if (!isReader(reader)) return false;
     const decodeByLibrary = reader.decode;
     reader.decode = (response) => {
       const decoded = decodeFetchResponse(response);
       return decoded === undefined ? decodeByLibrary(response) : Promise.resolve(decoded);
     };
-  });
-}
+    return true;
+  },
+};
 
 function isReader(found: unknown): found is LibraryReader {
   return hasFunction(found, 'decode');

@@ -1,13 +1,10 @@
 import { CompressionTypes } from 'kafkajs';
 import { encodeProduceRequest, type ProduceRequest } from './produce-request';
-import { changeLibrary, hasFunction } from './patch-module';
-
-/** The library's own writer of Produce requests: every producer of the process goes through it. */
-const LIBRARY_WRITER = 'kafkajs/src/protocol/requests/produce';
+import { hasFunction, type LibraryPatch } from './patch-module';
 
 /** Versions whose body is laid out as `encodeProduceRequest` writes it. */
-const FIRST_VERSION = 3;
-const LAST_VERSION = 7;
+const MIN_VERSION = 3;
+const MAX_VERSION = 7;
 
 interface LibraryWriter {
   protocol: (wanted: { readonly version: number }) => (produced: LibraryProduce) => LibraryRequest;
@@ -24,21 +21,26 @@ interface LibraryRequest {
   readonly response: unknown;
 }
 
-/** Have the library send what `encodeProduceRequest` writes where a request allows it. */
-export function useFastProduce(): void {
-  changeLibrary(LIBRARY_WRITER, isWriter, (writer) => {
+/** Every producer sends what `encodeProduceRequest` writes where a request allows it. */
+export const fastProduce: LibraryPatch = {
+  name: 'fast-produce',
+  module: 'kafkajs/src/protocol/requests/produce',
+  otherwise: 'what is sent is copied eight times, and its checksum is taken in JavaScript',
+  apply(writer) {
+    if (!isWriter(writer)) return false;
     const protocolOfLibrary = writer.protocol;
     writer.protocol = (wanted) => {
       const produceByLibrary = protocolOfLibrary(wanted);
-      if (wanted.version < FIRST_VERSION || wanted.version > LAST_VERSION) return produceByLibrary;
+      if (wanted.version < MIN_VERSION || wanted.version > MAX_VERSION) return produceByLibrary;
       return (produced) => {
         const made = produceByLibrary(produced);
         if (!isPlain(produced)) return made;
         return { ...made, request: { ...made.request, encode: () => Promise.resolve(encoded(produced)) } };
       };
     };
-  });
-}
+    return true;
+  },
+};
 
 function isPlain({ compression, transactionalId, producerId }: LibraryProduce): boolean {
   return (

@@ -1,24 +1,34 @@
 import { createRequire } from 'node:module';
+import { z } from 'zod';
 
-/** Modules that were looked at: what a process changes, it changes once. */
-const seen = new Set<string>();
+/** The version of kafkajs that the patches were read against; package.json asks for it exactly. */
+export const KAFKAJS_VERSION = '2.2.4';
 
-/**
- * Give a module inside the client library another way of doing something. kafkajs offers none; its version is exact, and where its inside looks
- * different than expected everything stays as it is, only slower.
- */
-export function changeLibrary<Module>(
-  path: string,
-  isExpected: (found: unknown) => found is Module,
-  change: (found: Module) => void,
-): void {
-  if (seen.has(path)) return;
-  seen.add(path);
-  const found = libraryModule(path);
-  if (isExpected(found)) change(found);
+/** A change to one module inside kafkajs, which offers no other way to change it. */
+export interface LibraryPatch {
+  readonly name: string;
+  /** Path of the module. */
+  readonly module: string;
+  /** What the process does where the patch did not take hold, as the end of a sentence. */
+  readonly otherwise: string;
+  /** @returns false when the module looks different than expected, and is left as it is. */
+  apply(module: unknown): boolean;
 }
 
-function libraryModule(path: string): unknown {
+/** @returns undefined when there is no such module. */
+export type LoadModule = (path: string) => unknown;
+
+/** @returns why the patch did not take hold; undefined when it did. */
+export function applyPatch(patch: LibraryPatch, load: LoadModule = loadModule): string | undefined {
+  const version = packageSchema.safeParse(load('kafkajs/package.json')).data?.version;
+  if (version !== KAFKAJS_VERSION)
+    return `it was written for kafkajs ${KAFKAJS_VERSION}, and ${version ?? 'another'} is installed`;
+  return patch.apply(load(patch.module)) ? undefined : `${patch.module} looks different than expected`;
+}
+
+const packageSchema = z.object({ version: z.string() });
+
+function loadModule(path: string): unknown {
   try {
     return createRequire(__filename)(path);
   } catch {
@@ -26,7 +36,7 @@ function libraryModule(path: string): unknown {
   }
 }
 
-/** Whether something has a function of this name. */
+/** Whether a module, or what it exports, has a function of this name. */
 export function hasFunction<Name extends string>(
   found: unknown,
   name: Name,

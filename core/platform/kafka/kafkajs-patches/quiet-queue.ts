@@ -1,8 +1,6 @@
-import { changeLibrary, hasFunction } from './patch-module';
+import { hasFunction, type LibraryPatch } from './patch-module';
 
-/** The library's own queue of requests, one a connection. */
-const LIBRARY_QUEUE = 'kafkajs/src/network/requestQueue';
-
+/** The queue of requests, one a connection. */
 interface LibraryQueue {
   readonly prototype: { scheduleCheckPendingRequests: (this: QueueState) => void };
 }
@@ -12,18 +10,24 @@ interface QueueState {
 }
 
 /**
- * Have the library look again at requests that wait only while some do. kafkajs 2.2.4 looks every millisecond for ever, on each connection
- * (tulios/kafkajs#1704): five idle workers woke up 5,000 times a second and took the cores from whoever computed. Requests that wait for a
- * throttle or for others in flight are looked at as before.
+ * A connection looks again at requests that wait only while some do. kafkajs looks every millisecond for ever (tulios/kafkajs#1704): five idle
+ * workers woke up 5,000 times a second and took processor time from the others. Requests that wait for a throttle or for others in flight are
+ * looked at as before.
  */
-export function useQuietQueue(): void {
-  changeLibrary(LIBRARY_QUEUE, isQueue, ({ prototype }) => {
+export const quietQueue: LibraryPatch = {
+  name: 'quiet-queue',
+  module: 'kafkajs/src/network/requestQueue',
+  otherwise: 'each idle connection wakes the process up a thousand times a second',
+  apply(queue) {
+    if (!isQueue(queue)) return false;
+    const { prototype } = queue;
     const schedule = prototype.scheduleCheckPendingRequests;
     prototype.scheduleCheckPendingRequests = function scheduleWhileSomeWait() {
       if (this.pending.length > 0) schedule.call(this);
     };
-  });
-}
+    return true;
+  },
+};
 
 function isQueue(found: unknown): found is LibraryQueue {
   return typeof found === 'function' && hasFunction(found.prototype, 'scheduleCheckPendingRequests');

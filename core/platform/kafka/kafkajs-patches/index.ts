@@ -1,0 +1,26 @@
+import { type Logger } from '../../log';
+import { fastFetch } from './fast-fetch';
+import { fastProduce } from './fast-produce';
+import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
+import { quietQueue } from './quiet-queue';
+
+/** Everything that is changed inside kafkajs; README.md says what for. */
+export const PATCHES: readonly LibraryPatch[] = [fastFetch, fastProduce, quietQueue];
+
+let isPatched = false;
+
+/** Change kafkajs for the whole process, once. */
+export function patchKafkajs(log: Logger): void {
+  if (isPatched) return;
+  isPatched = true;
+  applyPatches(log);
+}
+
+/** Apply every patch, and log which took hold, which did not, and what that costs. */
+export function applyPatches(log: Logger, load?: LoadModule): void {
+  for (const patch of PATCHES) {
+    const reason = applyPatch(patch, load);
+    if (reason === undefined) log.debug({ patch: patch.name }, 'kafkajs is patched');
+    else log.warn({ patch: patch.name, reason }, `kafkajs is not patched, so ${patch.otherwise}`);
+  }
+}
