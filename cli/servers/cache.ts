@@ -42,10 +42,10 @@ async function acquire(path: string, onWait: () => void): Promise<() => Promise<
     onWait();
   }
   const retries = {
-    retries: Math.ceil(LIMITS.lockWaitMillis / 1_000),
+    retries: Math.ceil(LIMITS.lockWaitMillis / LIMITS.lockPollMillis),
     factor: 1,
-    minTimeout: 1_000,
-    maxTimeout: 1_000,
+    minTimeout: LIMITS.lockPollMillis,
+    maxTimeout: LIMITS.lockPollMillis,
   };
   try {
     return await lock(path, { ...settings, retries });

@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { temporalConfig } from '../../workers/temporal-config';
 import { LIMITS } from '../shared/limits';
+import { answers } from './ports';
 
 export interface TemporalClient {
   readonly client: Client;
@@ -24,6 +25,7 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
   const address = connectionOptions.address ?? 'the configured address';
   const { tls, apiKey, metadata } = connectionOptions;
   try {
+    if (await refusesAtOnce(address)) throw new Error('the connection was refused');
     const connection = await Connection.connect({
       ...(connectionOptions.address === undefined ? {} : { address: connectionOptions.address }),
       ...(tls === undefined || tls === null ? {} : { tls }),
@@ -44,6 +46,15 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
       },
     );
   }
+}
+
+/**
+ * gRPC tries a refused connection again until its time-out. On loopback, where no proxy can stand in between, a plain look finds
+ * out at once.
+ */
+async function refusesAtOnce(address: string): Promise<boolean> {
+  if (!/^(localhost|127\.[\d.]+|\[::1\]):\d{1,5}$/.test(address)) return false;
+  return !(await answers(address, LIMITS.externalConnectMillis));
 }
 
 /** gRPC's status 5. A key that may not look at the namespace may still work in it: any other answer passes. */

@@ -31,6 +31,7 @@ export const LIMITS = {
   lockStaleMillis: 20_000,
   /** Building Temporal's server from nothing takes about 5 minutes on 2 cores. */
   lockWaitMillis: 20 * 60_000,
+  lockPollMillis: 250,
 
   /** Another process may take a free port between our look and the server's start. */
   portAttempts: 3,
