@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,10 +8,6 @@ const run = promisify(execFile);
 
 /** What any user of the model files would install; another library than the one that wrote them. */
 const PACKAGES = ['onnxruntime==1.23.2', 'numpy==2.2.6'];
-
-export function hasPython(): boolean {
-  return spawnSync('python3', ['--version']).status === 0;
-}
 
 /** A Python with onnxruntime from the package index, made once and kept in the cache. @returns its executable. */
 export async function pythonWithOnnxruntime(): Promise<string> {

@@ -128,7 +128,7 @@ async function endedTry(round: WorkflowHandle, activity: string): Promise<EndedT
   return typeof attempt === 'number' ? { attempt, at: millisOf(started?.eventTime) } : undefined;
 }
 
-/** Where a workflow stands, in one line: for whoever reads why a test failed. */
+/** Where a workflow stands, in one line, for the message of a failed test. */
 async function situationOf(round: WorkflowHandle): Promise<string> {
   const { status, raw } = await round.describe();
   const pending = (raw.pendingActivities ?? []).map(({ activityType, attempt, state, lastFailure }) =>
