@@ -117,6 +117,6 @@ export async function run(): Promise<never> {
   } catch (thrown) {
     fail(thrown);
   }
-  // Whatever still runs unheard is not waited for: the guardian sees to processes.
+  // Whatever still runs unheard is not waited for: the supervisor sees to processes.
   process.exit(0);
 }

@@ -32,7 +32,7 @@ export async function report(
   let data: ReportData;
   try {
     const work = run.asking(async (ask) =>
-      collectReport(ask, run.folder, { rounds: options.rounds, cut: await askCut(ask) }),
+      collectReport(ask, run.folder, { rounds: options.rounds, cutoff: await askCut(ask) }),
     );
     data = await unlessAborted(work, session.signal);
     step.done();

@@ -6,7 +6,7 @@ import { parseOrThrow } from '../../core/contracts/validation';
 import { deploymentEnvironment } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { endOf } from '../progress';
-import { askRoundProgress, describeResult, describeStep, fractionOf } from '../temporal/rounds-progress';
+import { queryRoundProgress, describeResult, describeStep, fractionOf } from '../temporal/rounds-progress';
 import { type Session } from '../system/session';
 import { poll, unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
@@ -62,7 +62,7 @@ async function follow(
   try {
     await poll(
       async () => {
-        const progress = await askRoundProgress(client, workflowId);
+        const progress = await queryRoundProgress(client, workflowId);
         if (progress === undefined) {
           if (!begun) step.update('waiting for its turn');
         } else {

@@ -3,7 +3,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { dataFolder, planFleet } from '../demo/plan-fleet';
 import { demoSettings } from '../demo/settings';
 import { renderLinks } from '../demo/links';
-import { keepDetached } from '../system/keeper';
+import { startDaemon } from '../system/daemon';
 import { createRunFolder, namedRun, runId, type RunFolder } from '../system/run-folder';
 import { requireNoneRunning } from '../system/running';
 import { type Session } from '../system/session';
@@ -35,7 +35,7 @@ export async function up(session: Session, options: UpOptions): Promise<void> {
     await keep(session, options, run);
     return;
   }
-  const system = await keepDetached(session, run);
+  const system = await startDaemon(session, run);
   session.out(
     options.json === true
       ? `${JSON.stringify(system, null, 2)}\n`

@@ -1,5 +1,5 @@
 import { type Command } from 'commander';
-import { endKeeper } from '../system/keeper';
+import { stopDaemon } from '../system/daemon';
 import { jsonOption } from '../shared/options';
 import { findRunning } from '../system/running';
 import { withSession } from '../system/session';
@@ -18,7 +18,7 @@ export function registerDown(program: Command): void {
         const running = await findRunning(session.folder);
         if (running !== undefined) {
           const step = session.progress.step(`Stopping run ${running.id}`);
-          await endKeeper(running.pid);
+          await stopDaemon(running.pid);
           step.done();
         }
         const stopped = running?.id ?? null;

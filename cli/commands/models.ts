@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { type ChangeOptions, type ExportOptions, type ListOptions } from '../actions/models';
-import { type VersionName } from '../models/questions';
+import { type VersionName } from '../models/repository';
 import { jsonOption, wholeNumber } from '../shared/options';
 import { withSession } from '../system/session';
 

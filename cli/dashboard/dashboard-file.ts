@@ -5,7 +5,7 @@ const targetSchema = z.object({
   refId: z.string(),
   expr: z.string(),
   legendFormat: z.string().default(''),
-  /** One moment, or all of the time range. */
+  /** One timestamp, or all of the time range. */
   instant: z.boolean().default(false),
 });
 export type Target = z.infer<typeof targetSchema>;

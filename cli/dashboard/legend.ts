@@ -13,8 +13,8 @@ export function legendHtml(names: readonly string[], colourOf: (name: string) =>
 export function legendHeight(names: readonly string[], width: number): number {
   if (names.length <= 1) return 0;
   const length = names.reduce((sum, name) => sum + 28 + 6.8 * name.length, 0);
-  return 6 + LINE * Math.min(MOST_LINES, Math.ceil(length / width));
+  return 6 + LINE * Math.min(MAX_LINES, Math.ceil(length / width));
 }
 
 const LINE = 18;
-const MOST_LINES = 3;
+const MAX_LINES = 3;

@@ -71,10 +71,10 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
       devices: measured.devices,
       settings: { ...settings, data: options.data },
       batch: measured.batch,
-      latestWindow: measured.cut === null ? null : isoOfMicros(measured.cut),
+      latestWindow: measured.cutoff === null ? null : isoOfMicros(measured.cutoff),
     };
     await writeFile(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
-    await drawReport(session, system, measured.cut);
+    await drawReport(session, system, measured.cutoff);
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
@@ -94,7 +94,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
 
 interface Measured {
   readonly results: Results;
-  readonly cut: Cut;
+  readonly cutoff: Cut;
   readonly batch: BatchFigures;
   readonly devices: { readonly all: number; readonly healthy: number };
 }
@@ -107,23 +107,23 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   const step = session.progress.step('Reading the results from the tables');
   const faults = await faultsOf(system.run);
   const ask = askWorker(system.urlOf('analytics'));
-  const cut = await askCut(ask);
-  const evidence = await collectEvidence(ask, { cut, faulty: faults.faulty });
+  const cutoff = await askCut(ask);
+  const evidence = await collectEvidence(ask, { cutoff, faulty: faults.faulty });
   step.done();
   return {
     results: resultsOf(evidence),
-    cut,
+    cutoff,
     batch,
     devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
   };
 }
 
 /** The page of the run, from the rows that its summary counts; that must be written. */
-async function drawReport(session: Session, system: System, cut: Cut): Promise<void> {
+async function drawReport(session: Session, system: System, cutoff: Cut): Promise<void> {
   const step = session.progress.step('Drawing the report');
   const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
     rounds: LIMITS.reportRounds,
-    cut,
+    cutoff,
   });
   await writeReport(data, system.run.report);
   step.done();

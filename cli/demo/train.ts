@@ -11,7 +11,7 @@ import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal
 import { LIMITS } from '../shared/limits';
 import { endOf, type Step } from '../progress';
 import {
-  askRoundProgress,
+  queryRoundProgress,
   describeResult,
   describeStep,
   fractionOf,
@@ -61,7 +61,7 @@ export async function trainRounds(
         show(await finishedRounds(handle));
         if (ended) return true;
         step ??= session.progress.step(roundTitle(shown.size, input.rounds));
-        const progress = await askRoundProgress(client, TRAINING_WORKFLOW_ID);
+        const progress = await queryRoundProgress(client, TRAINING_WORKFLOW_ID);
         if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress));
         return undefined;
       },

@@ -2,7 +2,7 @@ import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
-import { type ModelFile } from './questions';
+import { type ModelFile } from './repository';
 
 export interface ExportedModel {
   readonly version: VersionId;

@@ -1,12 +1,12 @@
 import { type Ask } from '../../core/warehouse/database/ask';
 import {
-  askLeftOut,
-  askStages,
-  askVersion,
+  queryLeftOut,
+  queryStages,
+  queryVersion,
   type ModelVersion,
   type StageChange,
   type VersionName,
-} from './questions';
+} from './repository';
 
 /** Everything that the registry knows of a version, but for its bytes. */
 export interface ModelDetails {
@@ -18,10 +18,10 @@ export interface ModelDetails {
 }
 
 export async function detailsOf(ask: Ask, name: VersionName): Promise<ModelDetails> {
-  const version = await askVersion(ask, name);
+  const version = await queryVersion(ask, name);
   return {
     version,
-    stages: await askStages(ask, version.version),
-    leftOut: await askLeftOut(ask, version.version),
+    stages: await queryStages(ask, version.version),
+    leftOut: await queryLeftOut(ask, version.version),
   };
 }

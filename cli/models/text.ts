@@ -4,7 +4,7 @@ import { type Interval } from '../../core/contracts/rounds';
 import { outColours as pc } from '../shared/colours';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type ModelDiff } from './diff';
-import { type ModelVersion, type StageChange } from './questions';
+import { type ModelVersion, type StageChange } from './repository';
 import { type ModelDetails } from './show';
 
 /** Results of `fedloop models` for people. */
@@ -86,7 +86,7 @@ export function renderDiff(
   const each = columns === undefined ? undefined : Math.floor((columns - names - 2 * GAP) / 2);
   const table = new Table({
     head: ['', pc.bold(one), pc.bold(other)],
-    ...(each === undefined || each < NARROWEST ? {} : { colWidths: [names, each, each], wordWrap: true }),
+    ...(each === undefined || each < MIN_COLUMN ? {} : { colWidths: [names, each, each], wordWrap: true }),
     ...PLAIN_TABLE,
   });
   for (const { name, one: left, other: right } of all) table.push([name, shown(left), shown(right)]);
@@ -146,7 +146,7 @@ function time(iso: string | null): string {
 /** Columns between two cells. */
 const GAP = 2;
 /** A column of text that is narrower is none: then lines may be as long as they are. */
-const NARROWEST = 12;
+const MIN_COLUMN = 12;
 
 /** Columns that the longest line takes on the screen. */
 function widthOf(lines: string): number {

@@ -40,7 +40,7 @@ export interface Child {
 }
 
 /**
- * The shell waits for one line before it becomes the command: nothing runs before the guardian knows its process group, so
+ * The shell waits for one line before it becomes the command: nothing runs before the supervisor knows its process group, so
  * there is no moment in which our own death could leave it behind. Our death while it waits ends its input, and it ends.
  */
 const GATE = 'read -r go && exec "$@" </dev/null';

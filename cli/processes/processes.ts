@@ -1,29 +1,29 @@
 import { startChild, type Child, type ChildOptions } from './child';
 import { type StepFailure } from '../progress';
 import { interrupted } from '../shared/wait';
-import { Guardian } from './guardian';
+import { Supervisor } from './supervisor';
 
-/** Every process that one command has started, under one guardian. */
+/** Every process that one command has started, under one supervisor. */
 export class Processes {
   private readonly children = new Set<Child>();
   private closed = false;
 
-  private constructor(private readonly guardian: Guardian) {}
+  private constructor(private readonly supervisor: Supervisor) {}
 
   static start(): Processes {
-    return new Processes(Guardian.start());
+    return new Processes(Supervisor.start());
   }
 
   /** Start a process that lives no longer than this one, even when this one is killed outright. */
   async spawn(options: ChildOptions): Promise<Child> {
     const child = await startChild(options, async (group) => {
       this.throwIfStopping();
-      await this.guardian.watch(group);
+      await this.supervisor.watch(group);
     });
     this.children.add(child);
     void child.ended.then(async () => {
       this.children.delete(child);
-      await this.guardian.forget(child.pid);
+      await this.supervisor.forget(child.pid);
     });
     return child;
   }

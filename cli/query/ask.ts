@@ -25,7 +25,7 @@ export async function askTable(analyticsUrl: string, sql: string): Promise<Answe
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ sql }),
-      signal: AbortSignal.timeout(LIMITS.questionMillis),
+      signal: AbortSignal.timeout(LIMITS.queryMillis),
     });
   } catch (cause) {
     throw new FedloopError('ServerUnavailable', 'the analytics worker does not answer', {

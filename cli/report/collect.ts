@@ -34,7 +34,7 @@ export const WORST_SHOWN = 6;
 export interface Shown {
   /** At most so many of the latest rounds. */
   readonly rounds: number;
-  readonly cut: Cut;
+  readonly cutoff: Cut;
 }
 
 /**
@@ -44,11 +44,11 @@ export interface Shown {
 export async function collectReport(
   ask: Ask,
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
-  { rounds, cut }: Shown,
+  { rounds, cutoff }: Shown,
 ): Promise<ReportData> {
   const truth = await truthOf(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
-  const evidence = await collectEvidence(ask, { cut, faulty, last: rounds });
+  const evidence = await collectEvidence(ask, { cutoff, faulty, last: rounds });
   const results = resultsOf(evidence);
   if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
@@ -63,7 +63,7 @@ export async function collectReport(
   // A rollback after the last round has changed who serves.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
-  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cut);
+  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cutoff);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
@@ -72,21 +72,21 @@ export async function collectReport(
     versions,
     champion,
     truth,
-    counts: await askCounts(ask, versions, cut),
+    counts: await askCounts(ask, versions, cutoff),
     expired: await askExpired(ask),
     earlierRounds: (numbers[0] ?? 1) - 1,
-    windows: await askWindows(ask, versions, cut),
+    windows: await askWindows(ask, versions, cutoff),
     locals: await askLocals(ask, numbers),
     feedbackUsed: await askFeedbackUsed(ask, numbers),
     actions: await askActions(ask, numbers),
-    reliability: await askReliability(ask, champion, cut),
-    regimes: await askRegimes(ask, champion, cut),
+    reliability: await askReliability(ask, champion, cutoff),
+    regimes: await askRegimes(ask, champion, cutoff),
     worst,
     series: await askSeries(
       ask,
       worst.rows.map(({ device_id }) => device_id),
       versions,
-      cut,
+      cutoff,
     ),
     timeline: await askTimeline(ask, numbers),
     settings: await askSettings(ask),

@@ -1,7 +1,7 @@
 import { type Interval, type Decision } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
-import { type RoundRow } from './questions';
+import { type RoundRow } from './queries';
 import {
   changeOf,
   scoreOf,

@@ -2,7 +2,7 @@ import { readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
@@ -85,7 +85,7 @@ async function fetchJars(
   } catch (cause) {
     step.fail(processes.failure);
     const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
-    throw new FedloopError('ServerUnavailable', `Kafka could not be fetched from Maven: ${lastWords(said)}`, {
+    throw new FedloopError('ServerUnavailable', `Kafka could not be fetched from Maven: ${errorLine(said)}`, {
       hint: 'Check the network or Maven’s settings (a mirror may be needed), or set KAFKA_BROKERS to a running broker.',
       cause,
     });

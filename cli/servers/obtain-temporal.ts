@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
@@ -88,7 +88,7 @@ async function download(
     return undefined;
   }
   step.done('not reachable from here');
-  return lastWords(await child.tail());
+  return errorLine(await child.tail());
 }
 
 /** @throws FedloopError `ServerUnavailable` */
@@ -140,7 +140,7 @@ async function build(
     const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
     throw new FedloopError(
       'ServerUnavailable',
-      `Temporal’s server could not be obtained: building it with Go failed: ${lastWords(said)}`,
+      `Temporal’s server could not be obtained: building it with Go failed: ${errorLine(said)}`,
       {
         hint: `Check the network and GOPROXY, install Temporal’s command (\`temporal\`), ${ELSE}.`,
         cause,

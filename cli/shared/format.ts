@@ -40,7 +40,7 @@ export function counted(count: number, noun: string): string {
 }
 
 /** `2026-01-02 03:04 UTC`, from ISO 8601. */
-export function moment(iso: string): string {
+export function timestamp(iso: string): string {
   return `${new Date(iso).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 

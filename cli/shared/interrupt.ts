@@ -4,7 +4,7 @@ let controller: AbortController | undefined;
 
 /**
  * Aborted by the first Ctrl-C (or a request to end, or a terminal that closes), so that a command can put away what it has
- * started. The second one ends the command at once; the guardian does the rest.
+ * started. The second one ends the command at once; the supervisor does the rest.
  */
 export function interruption(): AbortSignal {
   if (controller !== undefined) return controller.signal;

@@ -19,11 +19,11 @@ export const LIMITS = {
   /** After Ctrl-C nobody wants to wait; state survives a kill anyway. */
   interruptedGraceMillis: 4_000,
   serverGraceMillis: 5_000,
-  /** What the guardian grants after the command's own death. */
-  guardianGraceMillis: 5_000,
+  /** What the supervisor grants after the command's own death. */
+  supervisorGraceMillis: 5_000,
 
-  /** Workers and servers have their own graces one after the other; then the keeper is killed, and its guardian takes over. */
-  keeperGraceMillis: 30_000,
+  /** Workers and servers have their own graces one after the other; then the keeper is killed, and its supervisor takes over. */
+  daemonGraceMillis: 30_000,
 
   /** The SDK's download is given up when no byte has come for so long. */
   downloadSilenceMillis: 20_000,
@@ -57,7 +57,7 @@ export const LIMITS = {
   /** Parts of `status` that other programs answer: what hangs is left out. */
   statusMillis: 5_000,
   /** A question to a running system. */
-  questionMillis: 60_000,
+  queryMillis: 60_000,
   /** Rounds that fit on a page that somebody reads. */
   reportRounds: 12,
 } as const;

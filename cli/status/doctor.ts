@@ -23,7 +23,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-const OLDEST_NODE = [20, 3] as const;
+const MIN_NODE = [20, 3] as const;
 /** Kafka and Temporal's server in the cache (0.3 GB), a build of the latter (2 GB), and a run. */
 const DISK_BYTES = 4e9;
 /** Kafka (2), Temporal (4), Prometheus and five workers. */
@@ -50,11 +50,9 @@ export async function examine(session: Session): Promise<readonly Finding[]> {
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const recent = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const recent = major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1]);
   const text = process.versions.node;
-  return recent
-    ? fine('Node', text)
-    : missing('Node', text, `Install Node ${OLDEST_NODE.join('.')} or later.`);
+  return recent ? fine('Node', text) : missing('Node', text, `Install Node ${MIN_NODE.join('.')} or later.`);
 }
 
 async function built(): Promise<Finding> {

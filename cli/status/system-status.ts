@@ -9,7 +9,7 @@ import { askWorker } from '../query/ask';
 import { environmentOf } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { isAlive, type RunningSystem } from '../system/running';
-import { askRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
+import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
 
@@ -105,7 +105,7 @@ async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'la
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
   return withTemporal(env, async (client) => {
-    const round = (await askRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
+    const round = (await queryRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
       const [next] = info.nextActionTimes;

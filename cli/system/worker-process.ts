@@ -6,7 +6,7 @@ import { heapOptions, type WorkerRole } from '../../workers/roles';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 import { type Child } from '../processes/child';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
 
@@ -86,7 +86,7 @@ export function readyUrl(line: string): string | undefined {
 /** An error that says what became of a worker, with the last words of its log. */
 export async function workerFailure(child: Child, what: string): Promise<FedloopError> {
   const tail = await child.tail();
-  const said = lastWords(tail);
+  const said = errorLine(tail);
   return new FedloopError('ServerUnavailable', `the ${child.name} ${what}${said === '' ? '' : `: ${said}`}`, {
     hint: `Its log is ${child.logFile}.`,
     cause: new Error(`last lines of ${child.logFile}:\n${tail}`),

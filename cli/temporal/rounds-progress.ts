@@ -29,7 +29,7 @@ export interface ShownProgress extends z.infer<typeof roundProgress> {
  * How far the running round is, if it was started, directly or not, by the workflow that we started; undefined while another's
  * round has its turn.
  */
-export async function askRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
+export async function queryRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
   try {
     const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
     const description = await handle.describe();
@@ -41,7 +41,7 @@ export async function askRoundProgress(client: Client, rootId: string): Promise<
 }
 
 /** How far a round is that runs under this id, whoever has started it. */
-export async function askRunningRound(
+export async function queryRunningRound(
   client: Client,
   workflowId: string,
 ): Promise<ShownProgress | undefined> {

@@ -23,7 +23,7 @@ const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readon
 };
 
 /** A schedule more often than this could only skip: a round takes seconds at least. */
-const SHORTEST_INTERVAL_MS = 1_000;
+const MIN_INTERVAL_MS = 1_000;
 
 /** When and how a schedule starts its workflow, as the options of `fedloop schedule set` say it. */
 export interface Timing {
@@ -110,8 +110,7 @@ function specOf({ every, cron, timezone, jitter }: Timing): ScheduleSpec {
   const common = { jitter: durationMillis(jitter), ...(timezone === undefined ? {} : { timezone }) };
   if (cron !== undefined) return { ...common, cronExpressions: [cron] };
   const millis = durationMillis(every ?? '');
-  if (millis < SHORTEST_INTERVAL_MS)
-    throw new FedloopError('InvalidInput', '--every must be at least a second');
+  if (millis < MIN_INTERVAL_MS) throw new FedloopError('InvalidInput', '--every must be at least a second');
   return { ...common, intervals: [{ every: millis }] };
 }
 

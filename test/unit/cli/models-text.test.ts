@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { renderDiff, renderList } from '../../../cli/models/text';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type ModelDiff } from '../../../cli/models/diff';
-import { type ModelVersion } from '../../../cli/models/questions';
+import { type ModelVersion } from '../../../cli/models/repository';
 
 const REASON = '0.19 points better (−0.10 to 0.47) than the champion on the same 6 live windows';
 

@@ -45,7 +45,7 @@ const VERSIONS = `
   FROM model_versions AS versions LEFT JOIN model_scoreboard USING (model_version)`;
 
 /** The latest `limit` versions, oldest first. */
-export async function askVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
+export async function queryVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
   const rows = await ask(
     versionRow,
     `${VERSIONS} ORDER BY versions.round DESC NULLS LAST, versions.model_version DESC LIMIT ${limit}`,
@@ -57,7 +57,7 @@ export async function askVersions(ask: Ask, limit: number): Promise<readonly Mod
 export type VersionName = VersionId | 'champion';
 
 /** @throws FedloopError `NotFound` for a version that was never deployed. */
-export async function askVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
+export async function queryVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
   const which = name === 'champion' ? "versions.stage = 'champion'" : `versions.model_version = '${name}'`;
   const [row] = await ask(versionRow, `${VERSIONS} WHERE ${which} ORDER BY stage_at DESC LIMIT 1`);
   if (row !== undefined) return row;
@@ -80,7 +80,7 @@ const stageRow = z.object({
 export type StageChange = z.infer<typeof stageRow>;
 
 /** Every change of a version's stage, oldest first. */
-export function askStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
+export function queryStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
   return ask(
     stageRow,
     `SELECT staged_at AS at, stage, round, changed_by AS by, reason FROM model_stages
@@ -91,7 +91,7 @@ export function askStages(ask: Ask, version: VersionId): Promise<readonly StageC
 const leftOutRow = z.object({ reason: z.string(), updates: z.number() });
 
 /** Updates that have no part in what a round made, by reason. */
-export function askLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
+export function queryLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
   return ask(
     leftOutRow,
     `WITH made AS (SELECT round, any_value(attempt) AS attempt FROM local_models WHERE model_version = '${version}' GROUP BY round),
@@ -112,7 +112,7 @@ export interface ModelFile {
 }
 
 /** @throws FedloopError `NotFound`, `InvalidModel` when the bytes are not those that were deployed. */
-export async function askFileOf(ask: Ask, version: VersionId): Promise<ModelFile> {
+export async function queryModelFile(ask: Ask, version: VersionId): Promise<ModelFile> {
   const [row] = await ask(
     fileRow,
     `SELECT sha256, base64(onnx) AS onnx FROM model_files WHERE model_version = '${version}'`,
@@ -133,7 +133,11 @@ const pairRow = z.object({
 });
 
 /** Two versions on the device-windows that both forecast; the second stands as the champion. */
-export function askPairs(ask: Ask, version: VersionId, other: VersionId): Promise<readonly PairedCluster[]> {
+export function queryPairs(
+  ask: Ask,
+  version: VersionId,
+  other: VersionId,
+): Promise<readonly PairedCluster[]> {
   return ask(
     pairRow,
     `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS slot,

@@ -6,10 +6,10 @@ import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 
 /**
- * The command's end of `bin/guardian.js`: a process of its own that kills every group on its list when this process is gone.
+ * The command's end of `bin/supervisor.js`: a process of its own that kills every group on its list when this process is gone.
  * It never keeps this process alive.
  */
-export class Guardian {
+export class Supervisor {
   private readonly waiting: (() => void)[] = [];
 
   private constructor(
@@ -17,17 +17,17 @@ export class Guardian {
     private readonly answers: Interface,
   ) {
     this.answers.on('line', () => this.waiting.shift()?.());
-    // A guardian that is gone answers nobody; those who wait would wait for ever.
+    // A supervisor that is gone answers nobody; those who wait would wait for ever.
     this.answers.on('close', () => {
       for (const answered of this.waiting.splice(0)) answered();
     });
     this.process.stdin.on('error', () => undefined);
   }
 
-  static start(): Guardian {
+  static start(): Supervisor {
     const child = spawn(
       process.execPath,
-      [packageFile('bin', 'guardian.js'), String(LIMITS.guardianGraceMillis)],
+      [packageFile('bin', 'supervisor.js'), String(LIMITS.supervisorGraceMillis)],
       {
         // A session of its own: what the terminal sends to the command's group must not reach it.
         detached: true,
@@ -36,7 +36,7 @@ export class Guardian {
     );
     child.unref();
     for (const stream of [child.stdin, child.stdout, child.stderr]) unref(stream);
-    return new Guardian(child, createInterface({ input: child.stdout }));
+    return new Supervisor(child, createInterface({ input: child.stdout }));
   }
 
   get alive(): boolean {
@@ -44,8 +44,8 @@ export class Guardian {
   }
 
   /**
-   * Watch over the process group; resolves once the guardian knows it.
-   * @throws FedloopError `Internal` when the guardian is gone: starting anything then could leave it behind.
+   * Watch over the process group; resolves once the supervisor knows it.
+   * @throws FedloopError `Internal` when the supervisor is gone: starting anything then could leave it behind.
    */
   async watch(group: number): Promise<void> {
     await this.say(`+${group}`);

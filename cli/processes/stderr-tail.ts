@@ -16,7 +16,7 @@ const logEntry = z.object({
  * What a program that failed said was wrong, as far as one can tell from the end of its output: the last error of a structured
  * log, else the first line that sounds like one, else the last line. Empty when it said nothing.
  */
-export function lastWords(output: string): string {
+export function errorLine(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   const errors = lines.flatMap((line) => structuredError(line) ?? []);
   // Node signs off with its version, below the stack that says what happened.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { tailOfFile } from '../processes/tail';
 import { type RunFolder } from './run-folder';
 import { findRunning, isAlive, type RunningSystem } from './running';
@@ -14,10 +14,10 @@ import { poll } from '../shared/wait';
 
 /**
  * Start this very command again as a process of its own session, which holds the system, and wait until everything is up. The
- * keeper has a guardian as every command that starts servers: whatever ends it, nothing stays behind.
+ * keeper has a supervisor as every command that starts servers: whatever ends it, nothing stays behind.
  * @throws FedloopError `ServerUnavailable` with the keeper's last words when it gives up, `Interrupted` on Ctrl-C; then nothing runs.
  */
-export async function keepDetached(session: Session, run: RunFolder): Promise<RunningSystem> {
+export async function startDaemon(session: Session, run: RunFolder): Promise<RunningSystem> {
   const logFile = join(run.logs, 'up.log');
   const log = openSync(logFile, 'a');
   const child = spawn(
@@ -47,7 +47,7 @@ export async function keepDetached(session: Session, run: RunFolder): Promise<Ru
       },
     );
     if (system !== undefined && system !== null) return system;
-    const said = lastWords(await tailOfFile(logFile, LIMITS.tailLines));
+    const said = errorLine(await tailOfFile(logFile, LIMITS.tailLines));
     throw new FedloopError(
       'ServerUnavailable',
       `the system did not come up${said === '' ? '' : `: ${said}`}`,
@@ -56,19 +56,19 @@ export async function keepDetached(session: Session, run: RunFolder): Promise<Ru
       },
     );
   } catch (cause) {
-    await endKeeper(pid);
+    await stopDaemon(pid);
     throw cause;
   }
 }
 
 /** Ask the process that holds a system to stop it, and make sure that it is gone. */
-export async function endKeeper(pid: number): Promise<void> {
+export async function stopDaemon(pid: number): Promise<void> {
   signal(pid, 'SIGTERM');
   const gone = await poll(() => Promise.resolve(isAlive(pid) ? undefined : true), {
     everyMillis: LIMITS.readyPollMillis,
-    timeoutMillis: LIMITS.keeperGraceMillis,
+    timeoutMillis: LIMITS.daemonGraceMillis,
   });
-  // Its guardian ends what it had started.
+  // Its supervisor ends what it had started.
   if (gone !== true) signal(pid, 'SIGKILL');
 }
 
