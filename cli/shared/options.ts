@@ -3,16 +3,16 @@ import { InvalidArgumentError, Option } from 'commander';
 import { STRATEGY_NAMES } from '../../core/contracts/rounds';
 import { durationSchema } from '../../core/contracts/settings';
 
-/** Parsers of option values. Commander puts the option's name before what they say. */
+/** Parsers of option values. Commander puts the option's name before their messages. */
 
-export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > most) {
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < min || value > max) {
       throw new InvalidArgumentError(
-        most === Number.MAX_SAFE_INTEGER
-          ? `It must be a whole number of at least ${least}.`
-          : `It must be a whole number from ${least} to ${most}.`,
+        max === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number of at least ${min}.`
+          : `It must be a whole number from ${min} to ${max}.`,
       );
     }
     return value;
@@ -26,7 +26,7 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-/** `max`, or so many times the wall clock. */
+/** `max`, or a factor of the wall clock. */
 export function speed(text: string): number | 'max' {
   if (text === 'max') return text;
   const value = Number(text);
@@ -44,7 +44,7 @@ export function participants(text: string): number | 'all' {
   return value;
 }
 
-/** JSON as it stands, or `@file`, or `-` for standard input. What it must hold is checked by whoever it is for. */
+/** JSON text, `@file`, or `-` for standard input. The command checks the content. */
 export function json(text: string): unknown {
   let content = text;
   if (text === '-' || text.startsWith('@')) {
@@ -63,7 +63,7 @@ export function json(text: string): unknown {
   }
 }
 
-/** Milliseconds of `30s`, `5m`; `0s` is nothing. */
+/** Milliseconds of `30s`, `5m`, `0s`. */
 export function duration(text: string): number {
   const millis = durationSchema.safeParse(text);
   if (!millis.success)
@@ -83,9 +83,4 @@ export function strategyOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'print JSON on stdout');
-}
-
-/** Values between commas, each read by `parse`. */
-export function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
-  return (text) => text.split(',').map((part) => parse(part.trim()));
 }
