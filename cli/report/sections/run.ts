@@ -6,7 +6,7 @@ import { type ReportData } from '../data';
 import { behind, columns, legend, picture, section, table, text } from '../figure';
 import { html, type Html } from '../html';
 
-/** When the rounds were at work. */
+/** The rounds over wall-clock time. */
 export function timelineSection({ results, timeline }: ReportData): Html {
   const { rows } = timeline;
   const origin = Math.min(...rows.map(({ started_at, deployed_at }) => started_at ?? deployed_at));
@@ -31,7 +31,7 @@ export function timelineSection({ results, timeline }: ReportData): Html {
   return section(
     'timeline',
     'Round by round',
-    'By the wall clock. Grey runs from the decision before to the candidate’s deployment and holds whatever waiting there was between rounds.',
+    'By the wall clock. Grey runs from the decision before to the candidate’s deployment and includes waiting between rounds.',
     legend([
       { name: 'select, train, score, aggregate, deploy', colour: COLOUR_OF_STRETCH.making, filled: true },
       { name: 'measured on live windows, then decided', colour: COLOUR_OF_STRETCH.measuring, filled: true },
@@ -55,7 +55,7 @@ export function timelineSection({ results, timeline }: ReportData): Html {
   );
 }
 
-/** Everything that one needs to do the same again. */
+/** Everything that is needed to repeat the run. */
 export function settingsSection(data: ReportData): Html {
   const { lineage, settings, given, software } = data;
   const [stream] = settings.rows;
