@@ -101,12 +101,19 @@ export async function rollback(
   print(session, options, await unlessAborted(change, session.signal), renderChange);
 }
 
-/** Nobody may serve by another name in the meantime: the version that is to go is named before the change is asked for. */
+/**
+ * The champion by its name. The change names the version to replace, so that it has no effect on another one that became champion
+ * in between.
+ */
 async function servingHere(session: Session): Promise<VersionId> {
   if ((await findRunning(session.folder)) === undefined)
-    throw new FedloopError('InvalidInput', 'no system is running in this folder that could tell who serves', {
-      hint: 'Name the version: fedloop models rollback v5 --reason "…".',
-    });
+    throw new FedloopError(
+      'InvalidInput',
+      'no system is running in this folder, so the champion is unknown',
+      {
+        hint: 'Name the version: fedloop models rollback v5 --reason "…".',
+      },
+    );
   return (await withTables(session, (ask) => queryVersion(ask, 'champion'))).version;
 }
 

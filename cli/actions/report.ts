@@ -21,7 +21,7 @@ export interface ReportOptions {
   readonly json?: boolean;
 }
 
-/** Ask a run for its figures and draw its page. */
+/** Query a run for its figures and draw its page. */
 export async function report(
   session: Session,
   id: string | undefined,
@@ -49,7 +49,7 @@ export async function report(
   session.out(options.json === true ? asJson(data) : `${relative(session.folder, path)}\n`);
 }
 
-/** The figures behind the page; what is not JSON by itself is made so. */
+/** The figures behind the page as JSON; maps become objects. */
 function asJson(data: ReportData): string {
   const truth =
     data.truth === null
@@ -63,7 +63,7 @@ interface FoundRun {
   readonly asking: <Result>(work: (ask: Ask) => Promise<Result>) => Promise<Result>;
 }
 
-/** @throws FedloopError `NotFound` for a run that isn't there, `InvalidInput` for a name that can be none. */
+/** @throws FedloopError `NotFound` for a run that does not exist, `InvalidInput` for a name that no run can have. */
 async function findRun(session: Session, id: string | undefined): Promise<FoundRun> {
   const running = await findRunning(session.folder);
   const analytics = running?.workers.find(({ role }) => role === 'analytics');

@@ -21,7 +21,7 @@ export interface StartOptions {
 
 /** `fedloop round start`: a round by hand, as from Temporal's UI. */
 export async function startRound(session: Session, options: StartOptions): Promise<void> {
-  // Checked here as well, so that a slip is told at once and with exit code 2.
+  // Checked here as well, so that a mistake is reported at once and with exit code 2.
   parseOrThrow(federatedRoundInputSchema, options.input ?? {}, 'the input');
   await withTemporal(await deploymentEnvironment(session), async (client) => {
     const workflowId = `round-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`;
@@ -45,7 +45,7 @@ async function begin(client: Client, workflowId: string, input: unknown): Promis
   }
 }
 
-/** Stopping to wait leaves the round alone: it is durable. */
+/** Wait for the round. Ctrl-C ends the wait, not the round, which is durable. */
 async function follow(
   session: Session,
   client: Client,

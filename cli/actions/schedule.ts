@@ -73,7 +73,7 @@ async function withClient<Result>(
   return unlessAborted(withTemporal(await deploymentEnvironment(session), work), session.signal);
 }
 
-/** What became of a schedule: a line for people, an object for programs. */
+/** The outcome for a schedule: a line for people, an object for programs. */
 function report(
   session: Session,
   { json: asJson }: Printing,

@@ -11,9 +11,9 @@ export interface SqlOptions {
   readonly csv?: boolean;
 }
 
-/** One question, and its answer in the form that is wanted. */
-export async function sql(session: Session, question: string, options: SqlOptions): Promise<void> {
-  const answer = await unlessAborted(askAny(session, question), session.signal);
+/** Run one query and print its answer in the chosen form. */
+export async function sql(session: Session, query: string, options: SqlOptions): Promise<void> {
+  const answer = await unlessAborted(askAny(session, query), session.signal);
   session.out(
     options.json === true
       ? renderJson(answer)

@@ -13,7 +13,7 @@ export async function status(session: Session, { json }: { readonly json?: boole
   session.out(json === true ? `${JSON.stringify(found, null, 2)}\n` : renderStatus(found, session.folder));
 }
 
-/** One screen; what did not answer is said so. */
+/** The status on one screen. Parts that did not answer are named. */
 export function renderStatus(status: SystemStatus, folder: string): string {
   const { system, processes, champion, lastRound, round, lag, nextScheduled } = status;
   const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');

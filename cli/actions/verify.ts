@@ -22,7 +22,7 @@ export interface VerifyOptions {
 }
 
 /**
- * Hold every row against the event log and print what was found.
+ * Compare every row with the event log and print the differences.
  * @throws FedloopError `RowsDiffer`
  */
 export async function verify(session: Session, options: VerifyOptions): Promise<void> {

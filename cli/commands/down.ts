@@ -4,7 +4,7 @@ import { jsonOption } from '../shared/options';
 import { findRunning } from '../system/running';
 import { withSession } from '../system/session';
 
-/** `fedloop down`: the end of what `fedloop up` began. */
+/** `fedloop down`: stop what `fedloop up` has started. */
 export function registerDown(program: Command): void {
   program
     .command('down')

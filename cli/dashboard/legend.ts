@@ -1,6 +1,6 @@
 import { escapeHtml } from './html';
 
-/** Names under a chart, as HTML: the browser knows how wide they are, whatever its fonts. */
+/** Names under a chart, as HTML, so that the browser lays them out with its own fonts. */
 export function legendHtml(names: readonly string[], colourOf: (name: string) => string): string {
   if (names.length <= 1) return '';
   const items = names.map(
@@ -9,7 +9,7 @@ export function legendHtml(names: readonly string[], colourOf: (name: string) =>
   return `<ul class="legend">${items.join('')}</ul>`;
 }
 
-/** Pixels that it will take, so that the chart leaves them; a long one scrolls. */
+/** Height of the legend in pixels, estimated; a long one scrolls. */
 export function legendHeight(names: readonly string[], width: number): number {
   if (names.length <= 1) return 0;
   const length = names.reduce((sum, name) => sum + 28 + 6.8 * name.length, 0);

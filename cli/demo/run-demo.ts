@@ -33,12 +33,12 @@ interface Summary extends Results {
   readonly devices: { readonly all: number; readonly healthy: number };
   readonly settings: DemoSettings & { readonly data: string };
   readonly batch: BatchFigures;
-  /** Start of the latest window that is counted: it was complete, and so was every one before it. */
+  /** Start of the latest window that is counted; it and all before it were complete. */
   readonly latestWindow: string | null;
 }
 
 /**
- * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay.
+ * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay up.
  * @throws FedloopError
  */
 export async function runDemo(session: Session, options: DemoOptions): Promise<void> {
@@ -55,7 +55,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: async (processes) => ({
       ...(await planFleet(session, processes, settings, run)),
-      // The rounds that were asked for are what is measured: nothing else may change the champion, at a moment that the wall clock decides.
+      // Only the requested rounds may change the champion: live checks run by the wall clock and would change the results.
       FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
     }),
   });
@@ -118,7 +118,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   };
 }
 
-/** The page of the run, from the rows that its summary counts; that must be written. */
+/** Draw the page of the run from the rows that its summary counts. The summary must be written before. */
 async function drawReport(session: Session, system: System, cutoff: Cut): Promise<void> {
   const step = session.progress.step('Drawing the report');
   const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
@@ -129,7 +129,7 @@ async function drawReport(session: Session, system: System, cutoff: Cut): Promis
   step.done();
 }
 
-/** A signal that is aborted with the reason that a promise is rejected with. */
+/** A signal that is aborted when the promise is rejected, for the same reason. */
 function abortedBy(failure: Promise<never>): AbortSignal {
   const controller = new AbortController();
   failure.catch((cause: unknown) => {
@@ -138,7 +138,7 @@ function abortedBy(failure: Promise<never>): AbortSignal {
   return controller.signal;
 }
 
-/** Devices by the fleet's own truth, which only reports and tests may read. */
+/** Numbers of all and ids of faulty devices by the fleet's truth file, which only reports and tests may read. */
 async function faultsOf(
   run: RunFolder,
 ): Promise<{ readonly all: number; readonly faulty: readonly string[] }> {

@@ -7,13 +7,13 @@ import { weightDistance, type WeightDistance } from './weights';
 
 const CONFIDENCE = 0.95;
 
-export interface DifferentField {
+interface DifferentField {
   readonly name: string;
   readonly one: unknown;
   readonly other: unknown;
 }
 
-/** What tells two versions apart. */
+/** Differences between two versions. */
 export interface ModelDiff {
   readonly one: VersionId;
   readonly other: VersionId;

@@ -7,7 +7,7 @@ import { decodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 import { type Ask } from '../../core/warehouse/database/ask';
 
-/** What `fedloop models` asks of the tables. Version ids have a pattern without quotes, so they can stand in the SQL. */
+/** Versions of models in the tables. Version ids match a pattern without quotes, so they may stand in the SQL. */
 
 const versionRow = z.object({
   version: versionIdSchema,
@@ -90,7 +90,7 @@ export function queryStages(ask: Ask, version: VersionId): Promise<readonly Stag
 
 const leftOutRow = z.object({ reason: z.string(), updates: z.number() });
 
-/** Updates that have no part in what a round made, by reason. */
+/** Updates that the version's round left out, by reason. */
 export function queryLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
   return ask(
     leftOutRow,
@@ -104,7 +104,7 @@ export function queryLeftOut(ask: Ask, version: VersionId): Promise<readonly z.i
 
 const fileRow = z.object({ sha256: z.string(), onnx: z.base64() });
 
-/** The ONNX bytes of a version, checked against the hash that they were deployed with. */
+/** The ONNX bytes of a version, checked against the hash of its deployment. */
 export interface ModelFile {
   readonly bytes: Uint8Array;
   readonly sha256: string;
@@ -132,7 +132,7 @@ const pairRow = z.object({
   championCorrect: z.number(),
 });
 
-/** Two versions on the device-windows that both forecast; the second stands as the champion. */
+/** Two versions on the device-windows that both forecast, by cluster and window; the second takes the champion's place. */
 export function queryPairs(
   ask: Ask,
   version: VersionId,

@@ -8,12 +8,12 @@ import {
   type VersionName,
 } from './repository';
 
-/** Everything that the registry knows of a version, but for its bytes. */
+/** Everything that the registry holds of a version, except its bytes. */
 export interface ModelDetails {
   readonly version: ModelVersion;
   /** Oldest first. */
   readonly stages: readonly StageChange[];
-  /** Updates of its round that have no part in it, by reason. */
+  /** Updates that its round left out, by reason. */
   readonly leftOut: readonly { readonly reason: string; readonly updates: number }[];
 }
 

@@ -6,7 +6,7 @@ import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
 
-/** Ask the running system's tables, else the latest run's file, until `work` is done. */
+/** Work on the running system's tables, else on the latest run's file. */
 export async function withTables<Result>(
   session: Session,
   work: (ask: Ask) => Promise<Result>,

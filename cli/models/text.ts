@@ -7,12 +7,12 @@ import { type ModelDiff } from './diff';
 import { type ModelVersion, type StageChange } from './repository';
 import { type ModelDetails } from './show';
 
-/** Results of `fedloop models` for people. */
+/** Results of `fedloop models` as text. */
 
-/** Node says that there is always a number; where stdout is no terminal there is none. */
+/** Node's types claim a number; without a terminal it is undefined. */
 const terminalColumns = (): number | undefined => process.stdout.columns;
 
-/** @param columns of the terminal; undefined where nobody looks at one, and no line is too long. */
+/** @param columns of the terminal; undefined without one, where lines may have any length. */
 export function renderList(versions: readonly ModelVersion[], columns = terminalColumns()): string {
   const head = ['version', 'stage', 'accuracy', 'windows', 'round', 'strategy', 'devices', 'since'];
   const aligned = ['left', 'left', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
@@ -37,7 +37,7 @@ export function renderList(versions: readonly ModelVersion[], columns = terminal
     return linesOf(table);
   };
   const full = tableOf(head.length + 1);
-  // The reasons are for those who have the room; `show` tells them too.
+  // Reasons are left out where lines would not fit; `show` has them too.
   const fits = columns === undefined || widthOf(full) <= columns;
   return `${fits ? full : tableOf(head.length)}\n${pc.dim('accuracy: over all live windows that a version was measured on; versions were not measured on the same ones')}\n`;
 }
@@ -76,7 +76,7 @@ export function renderDetails({ version, stages, leftOut }: ModelDetails): strin
   ].join('\n');
 }
 
-/** @param columns as in `renderList`; where there are some, values are wrapped into them. */
+/** @param columns as in `renderList`; values are wrapped to them. */
 export function renderDiff(
   { one, other, fields, feedback, weights, live }: ModelDiff,
   columns = terminalColumns(),
@@ -145,7 +145,7 @@ function time(iso: string | null): string {
 
 /** Columns between two cells. */
 const GAP = 2;
-/** A column of text that is narrower is none: then lines may be as long as they are. */
+/** Narrowest useful column of text; below it lines are not wrapped. */
 const MIN_COLUMN = 12;
 
 /** Columns that the longest line takes on the screen. */
@@ -158,7 +158,7 @@ function widthOf(lines: string): number {
 }
 
 const DIGITS = 4;
-/** What is smaller is left over from a subtraction. */
+/** Smaller numbers are rounding errors of a subtraction. */
 const NOTHING = 1e-12;
 
 function shown(value: unknown): string {

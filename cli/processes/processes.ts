@@ -3,7 +3,7 @@ import { type StepFailure } from '../progress';
 import { interrupted } from '../shared/wait';
 import { Supervisor } from './supervisor';
 
-/** Every process that one command has started, under one supervisor. */
+/** All processes that one command has started, under one supervisor. */
 export class Processes {
   private readonly children = new Set<Child>();
   private closed = false;
@@ -14,7 +14,7 @@ export class Processes {
     return new Processes(Supervisor.start());
   }
 
-  /** Start a process that lives no longer than this one, even when this one is killed outright. */
+  /** Start a process that lives no longer than this one, even if this one is killed with SIGKILL. */
   async spawn(options: ChildOptions): Promise<Child> {
     const child = await startChild(options, async (group) => {
       this.throwIfStopping();
@@ -29,19 +29,19 @@ export class Processes {
   }
 
   /**
-   * Work that goes on unheard after a Ctrl-C or a failure elsewhere must not start anything any more.
+   * Guards work that still runs after Ctrl-C or after a failure elsewhere: it must not start anything more.
    * @throws FedloopError `Interrupted`
    */
   throwIfStopping(): void {
     if (this.closed) throw interrupted();
   }
 
-  /** Why a step that ends now did not get done: by its own fault, or because everything is being stopped. */
+  /** Why a step that fails now failed: by itself, or because everything is being stopped. */
   get failure(): StepFailure {
     return this.closed ? 'stopped' : 'failed';
   }
 
-  /** Stop all that still run, side by side, and start nothing more. */
+  /** Stop all running processes, in parallel, and start nothing more. */
   async stopAll(graceMillis: number): Promise<void> {
     this.closed = true;
     await Promise.all([...this.children].map((child) => child.stop(graceMillis)));

@@ -6,8 +6,8 @@ import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 
 /**
- * The command's end of `bin/supervisor.js`: a process of its own that kills every group on its list when this process is gone.
- * It never keeps this process alive.
+ * The command's side of `bin/supervisor.js`, a separate process that kills every process group on its list when this process is
+ * gone. It never keeps this process alive.
  */
 export class Supervisor {
   private readonly waiting: (() => void)[] = [];
@@ -17,7 +17,7 @@ export class Supervisor {
     private readonly answers: Interface,
   ) {
     this.answers.on('line', () => this.waiting.shift()?.());
-    // A supervisor that is gone answers nobody; those who wait would wait for ever.
+    // A supervisor that is gone sends no answer: without this, callers would wait for ever.
     this.answers.on('close', () => {
       for (const answered of this.waiting.splice(0)) answered();
     });
@@ -29,7 +29,7 @@ export class Supervisor {
       process.execPath,
       [packageFile('bin', 'supervisor.js'), String(LIMITS.supervisorGraceMillis)],
       {
-        // A session of its own: what the terminal sends to the command's group must not reach it.
+        // Its own session: signals from the terminal to the command's group must not reach it.
         detached: true,
         stdio: ['pipe', 'pipe', 'pipe'],
       },
@@ -48,16 +48,16 @@ export class Supervisor {
    * @throws FedloopError `Internal` when the supervisor is gone: starting anything then could leave it behind.
    */
   async watch(group: number): Promise<void> {
-    await this.say(`+${group}`);
+    await this.send(`+${group}`);
     if (!this.alive)
-      throw new FedloopError('Internal', 'the process that guards the started servers was killed');
+      throw new FedloopError('Internal', 'the process that supervises the started servers was killed');
   }
 
   async forget(group: number): Promise<void> {
-    await this.say(`-${group}`);
+    await this.send(`-${group}`);
   }
 
-  private async say(line: string): Promise<void> {
+  private async send(line: string): Promise<void> {
     if (!this.alive) return;
     await new Promise<void>((resolve) => {
       this.waiting.push(resolve);
@@ -66,7 +66,7 @@ export class Supervisor {
   }
 }
 
-/** The streams of a spawned process are sockets, which Node's types don't say. */
+/** The streams of a spawned process are sockets; Node's types do not show it. */
 function unref(stream: unknown): void {
   if (stream instanceof Socket) stream.unref();
 }

@@ -27,24 +27,24 @@ import { packageVersion } from '../shared/package-root';
 import { type RunFolder } from '../system/run-folder';
 import { type FleetKnowledge, type ReportData } from './data';
 
-/** Devices whose series a report shows: a page, not a catalogue. */
-export const WORST_SHOWN = 6;
+/** Devices whose series a report shows: enough for one page. */
+const WORST_SHOWN = 6;
 
-/** How much of a run a report shows. */
-export interface Shown {
-  /** At most so many of the latest rounds. */
+/** Which part of a run a report shows. */
+interface Selection {
+  /** Most rounds, counted from the latest. */
   readonly rounds: number;
   readonly cutoff: Cut;
 }
 
 /**
- * Ask the tables of a run for everything that its report says.
+ * Query the tables of a run for everything that its report shows.
  * @throws FedloopError `NotFound` when no round has been decided yet.
  */
 export async function collectReport(
   ask: Ask,
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
-  { rounds, cutoff }: Shown,
+  { rounds, cutoff }: Selection,
 ): Promise<ReportData> {
   const truth = await truthOf(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
@@ -60,7 +60,7 @@ export async function collectReport(
     ...results.rounds.map(({ version }) => version),
   ];
   const lineage = await askLineage(ask, versions);
-  // A rollback after the last round has changed who serves.
+  // A rollback after the last round may have changed the champion.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
   const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cutoff);
@@ -95,7 +95,7 @@ export async function collectReport(
   };
 }
 
-/** The fleet's own truth; a fleet of real sensors has none. */
+/** The truth file of a simulated fleet; null for a fleet of real sensors. */
 async function truthOf(processed: string): Promise<FleetKnowledge | null> {
   const text = await readFile(join(processed, TRUTH_FILE), 'utf8').catch(() => undefined);
   if (text === undefined) return null;
@@ -114,7 +114,7 @@ const summarySchema = z.object({
   settings: z.record(z.string(), z.unknown()),
 });
 
-/** Every setting of the run by its dotted name, as the summary has it. */
+/** Settings in the run's summary, by dotted name. */
 async function givenOf(path: string): Promise<ReportData['given']> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return [];
@@ -122,7 +122,8 @@ async function givenOf(path: string): Promise<ReportData['given']> {
   return [...flattened(rest), ...flattened(settings)];
 }
 
-export function flattened(value: unknown, name = ''): readonly (readonly [string, string])[] {
+/** Leaves of a JSON value by dotted name. */
+function flattened(value: unknown, name = ''): readonly (readonly [string, string])[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
   return Object.entries(value).flatMap(([key, inner]) =>

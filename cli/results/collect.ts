@@ -6,25 +6,25 @@ import { queryPairs, queryPersistence, queryRounds, queryScores, type Counted } 
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
-/** What is asked for beside the tables' own contents. */
-export interface Wanted {
+/** Which rows count. */
+interface Selection {
   readonly cutoff: Cut;
   /** Ids of the devices that have a fault. */
   readonly faulty: readonly string[];
-  /** So many of the latest rounds instead of all. */
+  /** Number of latest rounds, instead of all. */
   readonly last?: number;
 }
 
-/** Ask the tables for the scores of all versions. */
-export async function collectEvidence(ask: Ask, { cutoff, faulty, last }: Wanted): Promise<Evidence> {
+/** Query the scores of all versions. */
+export async function collectEvidence(ask: Ask, { cutoff, faulty, last }: Selection): Promise<Evidence> {
   const rounds = await queryRounds(ask, last);
   const scores = new Map<VersionId, WithFaulty<ScoreCluster>>();
   const pairs = new Map<VersionId, WithFaulty<PairedCluster>>();
   const of = async <Cluster>(
-    question: (counted: Counted) => Promise<readonly Cluster[]>,
+    query: (counted: Counted) => Promise<readonly Cluster[]>,
   ): Promise<WithFaulty<Cluster>> => ({
-    all: await question({ cutoff }),
-    faulty: await question({ cutoff, devices: faulty }),
+    all: await query({ cutoff }),
+    faulty: await query({ cutoff, devices: faulty }),
   });
   for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version])))
     scores.set(version, await of((counted) => queryScores(ask, version, counted)));

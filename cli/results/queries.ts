@@ -7,11 +7,11 @@ import { quoted, type Ask } from '../../core/warehouse/database/ask';
 import { upTo, type Cut } from '../../core/warehouse/queries/cutoff';
 import { type ScoreCluster } from './scores';
 
-/** What the report asks of the tables. Every number that it shows comes from here. */
+/** Queries behind the results of a run. Every number that a report shows comes from here. */
 
-/** Rows of one answer; more are asked for in further pages. */
+/** Rows of one page of an answer. */
 const PAGE_ROWS = 50_000;
-/** Device ids in one question: about 60 KB of text. */
+/** Device ids in one query: about 60 KB of text. */
 const DEVICES_PER_QUERY = 1_000;
 
 const roundRow = z.object({
@@ -36,7 +36,7 @@ const roundRow = z.object({
 });
 export type RoundRow = z.infer<typeof roundRow>;
 
-/** Every round that was decided, or the latest `last` of them; oldest first. */
+/** Every decided round, or the latest `last` of them; oldest first. */
 export async function queryRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
   const rounds = await ask(
     roundRow,
@@ -59,18 +59,18 @@ const scoreRow = z.object({
   persistence_correct: z.number(),
 });
 
-/** Devices of one stretch, or the device alone where nothing is known of it: what sees the same weather. */
-const SLOT = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
+/** A row's cluster: its recorded series, or the device itself where no series is known. Devices of a cluster see the same weather. */
+const CLUSTER = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
 const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 
-/** Which rows are counted: those of complete windows, of some devices alone where they are given. */
+/** Which rows count: those up to the cutoff, of all devices or of the given ones. */
 export interface Counted {
   readonly cutoff: Cut;
   readonly devices?: readonly string[];
 }
 
-/** Sums of one version's evaluations by stretch and window. */
+/** Sums of one version's evaluations by cluster and window. */
 export function queryScores(
   ask: Ask,
   version: VersionId,
@@ -84,7 +84,7 @@ export function queryScores(
   );
 }
 
-/** The same for persistence itself, on every device-window that any version forecast. */
+/** As `queryScores`, for persistence, on every device-window that any version forecast. */
 export function queryPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
   return queryClusters(
     ask,
@@ -105,7 +105,7 @@ async function queryClusters(
     scoreRow,
     counted,
     (chosen) => `
-    SELECT ${SLOT('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
+    SELECT ${CLUSTER('rows')} AS slot, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
            sum(abs(persistence_error)) AS persistence_absolute_error,
            count(*) FILTER (WHERE abs(persistence_error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
@@ -145,7 +145,7 @@ export async function queryPairs(
     pairRow,
     counted,
     (chosen) => `
-    SELECT ${SLOT('candidate')} AS slot, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
+    SELECT ${CLUSTER('candidate')} AS slot, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
            count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
     FROM model_evaluations AS candidate
@@ -165,7 +165,7 @@ export async function queryPairs(
   }));
 }
 
-/** Ask for all devices, or for chosen ones in portions, page by page. `chosen` is the condition for rows of a table. */
+/** Query all devices, or chosen ones in portions, page by page. `chosen` gives the condition for rows of a table. */
 async function queryCounted<Row extends z.ZodType>(
   ask: Ask,
   row: Row,

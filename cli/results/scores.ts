@@ -5,10 +5,10 @@ import {
 } from '../../core/federation/promotion/cluster-interval';
 import { type Interval } from '../../core/contracts/rounds';
 
-/** Confidence of every interval that a report shows. */
+/** Confidence level of every interval in a report. */
 const CONFIDENCE = 0.95;
 
-/** Sums over the rows of one version that belong together: devices of one recorded stretch, in one window. */
+/** Sums over the rows of one version in one cluster and window. */
 export interface ScoreCluster {
   readonly slot: string;
   /** Micros. */
@@ -22,7 +22,7 @@ export interface ScoreCluster {
   readonly persistenceCorrect: number;
 }
 
-/** One version (or persistence) over the rows behind it. Shares are from 0 to 1, errors in °C. */
+/** Figures of one version (or of persistence). Shares are from 0 to 1, errors in °C. */
 export interface Score {
   readonly evaluations: number;
   readonly windows: number;
@@ -56,12 +56,12 @@ export function scoreOf(clusters: readonly ScoreCluster[]): Score | null {
   };
 }
 
-/** Candidate − champion on their common device-windows; null where they have none. */
+/** Candidate − champion on their common device-windows; null without any. */
 export function changeOf(clusters: readonly PairedCluster[]): Interval | null {
   return clusters.some(({ n }) => n > 0) ? pairedChange(clusters, CONFIDENCE) : null;
 }
 
-/** What is left of sums when those of some devices are taken out: what the healthy ones did, given the faulty ones. */
+/** The sums over all devices minus those over some, such as the sums of the healthy devices. */
 export function withoutDevices<
   Cluster extends { readonly slot: string; readonly windowStart: number; readonly n: number },
 >(

@@ -5,7 +5,7 @@ import { isExecutable, onPath } from './tool';
 import { join } from 'node:path';
 
 /** Kafka 4 runs on Java 17 and later. */
-export const MIN_JAVA = 17;
+const MIN_JAVA = 17;
 
 const GET_JAVA =
   'Install Java 17 or later (Debian: `apt-get install openjdk-17-jre-headless`), or set KAFKA_BROKERS to a running broker.';

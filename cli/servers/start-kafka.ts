@@ -21,7 +21,7 @@ export interface KafkaServer {
   readonly child: Child;
 }
 
-export interface KafkaStart {
+interface KafkaStart {
   readonly processes: Processes;
   readonly java: string;
   readonly classPath: string;

@@ -4,7 +4,7 @@ import { temporalConfig } from '../../workers/temporal-config';
 import { LIMITS } from '../shared/limits';
 import { answers } from './ports';
 
-export interface TemporalClient {
+interface TemporalClient {
   readonly client: Client;
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ import { onPath, versionOf } from '../servers/tool';
 import { requireBuilt } from '../system/worker-process';
 import { type Session } from '../system/session';
 
-/** `hint`: works without, or worse. */
+/** `hint`: Fedloop works without it, or with less comfort. */
 export interface Finding {
   readonly state: 'fine' | 'hint' | 'missing';
   readonly name: string;
@@ -31,7 +31,7 @@ const PORTS = 12;
 /** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
 const MEMORY_BYTES = 3e9;
 
-/** Look at everything that a demo needs. Leaves nothing behind and starts no server. */
+/** Check everything that a demo needs. Leaves no files and starts no server. */
 export async function examine(session: Session): Promise<readonly Finding[]> {
   const cache = cacheFolder(session.env);
   return [
@@ -143,7 +143,7 @@ async function ports(): Promise<Finding> {
   }
 }
 
-/** What runs in this folder, and whether it answers. */
+/** Whether the system that runs in this folder answers. */
 async function runningHere(session: Session): Promise<Finding> {
   const running = await findRunning(session.folder);
   if (running === undefined) return fine('system', 'none runs in this folder');
@@ -172,15 +172,15 @@ async function runningHere(session: Session): Promise<Finding> {
 
 async function answered(
   role: string,
-  ask: () => Promise<unknown>,
+  request: () => Promise<unknown>,
 ): Promise<{ readonly role: string; readonly healthy: boolean }> {
-  return ask().then(
+  return request().then(
     () => ({ role, healthy: true }),
     () => ({ role, healthy: false }),
   );
 }
 
-/** Permissions alone do not tell: a file system may be read-only or full. */
+/** Writes a folder, because permissions do not show that a file system is read-only or full. */
 async function writable(folder: string): Promise<Finding> {
   try {
     await rmdir(await mkdtemp(join(folder, '.fedloop-doctor-')));
@@ -221,7 +221,7 @@ function memory(): Finding {
       };
 }
 
-/** `, version 2.42.0`, or nothing where a program says none. */
+/** `, version 2.42.0`, or an empty text for a program that prints no version. */
 async function versionText(program: string, flag?: string): Promise<string> {
   const version = await versionOf(program, flag);
   return version === undefined ? '' : `, version ${version}`;

@@ -9,7 +9,7 @@ import { ensureTopics } from '../../workers/role';
 /** Key that the deployment log keeps the settings under. */
 const SETTINGS_KEY = 'settings';
 
-/** Make the deployment's topics and log what all of its processes must agree on, before the first of them starts. */
+/** Create the deployment's topics and log the settings that all of its processes share, before the first of them starts. */
 export async function logSettings(workerEnv: NodeJS.ProcessEnv, settings: StreamSettings): Promise<void> {
   const env = readEnvironment(workerEnv);
   const kafka = await connectKafka(env, 'fedloop-cli', silentLogger());

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What `batchAnalytics` returns (`BatchResult`), checked on its way in. */
+/** Result of `batchAnalytics` (`BatchResult`). */
 export const batchResultSchema = z.object({
   files: z.object({ counted: z.number(), unchanged: z.number(), removed: z.number() }),
   rows: z.number(),

@@ -2,7 +2,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TimeoutFailure, TerminatedFailure } from '@temporalio/common';
 import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
-/** What a workflow failed with, as an error with a code: Temporal wraps it once for each workflow and activity on its way. */
+/** A workflow's failure as an error with a code. Temporal wraps it once for each workflow and activity on its way. */
 export function workflowFailure(thrown: unknown, workflow: string): FedloopError {
   if (thrown instanceof FedloopError) return thrown;
   const causes = causesOf(thrown);
@@ -35,7 +35,7 @@ function isCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CODES, text);
 }
 
-/** What was thrown and its causes, the outermost first. */
+/** The thrown value and its causes, the outermost first. */
 export function causesOf(thrown: unknown): readonly unknown[] {
   const causes: unknown[] = [];
   for (let at = thrown; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) {

@@ -2,11 +2,11 @@ import { type ReliabilityRow } from '../../../core/warehouse/queries/report';
 import { percent } from '../../shared/format';
 import { COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
-/** Largest bubble in pixels; their areas are as the numbers of forecasts. */
+/** Diameters of the largest and smallest bubble in pixels; areas are proportional to the numbers of forecasts. */
 const MAX_PIXELS = 34;
 const MIN_PIXELS = 6;
 
-/** Stated confidence against how often it was right; below it, how many forecasts said so. */
+/** Stated confidence against the share of correct forecasts. */
 export function reliabilityChart(rows: readonly ReliabilityRow[], layout: Layout): Chart {
   const most = Math.max(...rows.map(({ n }) => n));
   const share = valueAxis('', (value) => percent(value, 0));

@@ -8,7 +8,7 @@ export interface Stretch {
   readonly kind: 'making' | 'measuring';
 }
 
-export interface TimelineLine {
+interface TimelineLine {
   readonly name: string;
   readonly stretches: readonly Stretch[];
   readonly outcome: string;
