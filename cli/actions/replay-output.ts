@@ -4,7 +4,7 @@ import { isoOfMicros } from '../../core/contracts/time';
 import { type MalformedDetail } from '../../core/stream/parse/event';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
-import { printable } from '../shared/format';
+import { percent, printable } from '../shared/format';
 
 /** A replay's output that receives the summary at the end. */
 interface ReplayReport extends ReplayOutput {
@@ -184,10 +184,6 @@ function summaryTable(summary: ReplaySummary): string {
 
 function short(value: number | undefined): string {
   return value === undefined ? '' : String(Number(value.toPrecision(6)));
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function more(count: number, what: string): string {

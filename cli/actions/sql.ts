@@ -1,6 +1,6 @@
 import { askTable, type AnswerTable } from '../query/ask';
 import { renderCsv, renderJson, renderTable } from '../query/answer';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { askFile } from '../query/ask-file';
 import { unlessAborted } from '../shared/wait';
@@ -28,9 +28,6 @@ export async function sql(session: Session, query: string, options: SqlOptions):
 }
 
 async function askAny(session: Session, sql: string): Promise<AnswerTable> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  return analytics === undefined
-    ? askFile(await existingWarehouse(session), sql)
-    : askTable(analytics.url, sql);
+  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  return analytics === undefined ? askFile(await existingWarehouse(session), sql) : askTable(analytics, sql);
 }

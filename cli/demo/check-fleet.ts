@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { isErrorCode } from '../shared/fail';
 import { packageFile } from '../shared/package-root';
 import { type Processes } from '../processes/processes';
 import { runTool } from '../servers/tool';
@@ -8,13 +9,11 @@ import { type DemoSettings } from './settings';
 /** Variable that carries the fleet's settings to its worker, and to the check. */
 export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
 
-const isCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_CODES, text);
-
 /** The one line that the check prints on stdout. */
 const checkedFleetSchema = z.union([
   z.object({ devices: z.int() }),
   z.object({
-    code: z.string().refine(isCode),
+    code: z.string().refine(isErrorCode),
     message: z.string(),
     hint: z.string().optional(),
     stack: z.string().optional(),

@@ -1,13 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { parseOrThrow } from '../../core/contracts/validation';
+import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { askCut, type Cut } from '../../core/warehouse/queries/cutoff';
-import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
 import { askWorker } from '../query/ask';
 import { type BatchFigures } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
-import { createRunFolder, runId, type RunFolder } from '../system/run-folder';
+import { createRunFolder, runId } from '../system/run-folder';
 import { withTemporal } from '../servers/temporal-client';
 import { collectReport } from '../report/collect';
 import { writeReport } from '../report/write';
@@ -20,6 +19,7 @@ import { renderLinks } from './links';
 import { dataFolder, planFleet } from './plan-fleet';
 import { publishChampion } from './publish-champion';
 import { resultsOf, type Results } from '../results/summary';
+import { readTruth } from '../results/truth';
 import { demoSettings, type DemoOptions, type DemoSettings } from './settings';
 import { renderResults } from './table';
 import { countProcessed, trainRounds } from './train';
@@ -105,16 +105,18 @@ async function measure(session: Session, system: System, settings: DemoSettings)
     return countProcessed(session, client);
   });
   const step = session.progress.step('Reading the results from the tables');
-  const faults = await faultsOf(system.run);
+  const truth = await readTruth(system.run.processed);
+  if (truth === null)
+    throw new FedloopError('Internal', `the fleet has left no truth file in ${system.run.processed}`);
   const ask = askWorker(system.urlOf('analytics'));
   const cutoff = await askCut(ask);
-  const evidence = await collectEvidence(ask, { cutoff, faulty: faults.faulty });
+  const evidence = await collectEvidence(ask, { cutoff, faulty: [...truth.faults.keys()] });
   step.done();
   return {
     results: resultsOf(evidence),
     cutoff,
     batch,
-    devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
+    devices: { all: truth.devices, healthy: truth.devices - truth.faults.size },
   };
 }
 
@@ -136,20 +138,6 @@ function abortedBy(failure: Promise<never>): AbortSignal {
     controller.abort(cause);
   });
   return controller.signal;
-}
-
-/** Numbers of all and ids of faulty devices by the fleet's truth file, which only reports and tests may read. */
-async function faultsOf(
-  run: RunFolder,
-): Promise<{ readonly all: number; readonly faulty: readonly string[] }> {
-  const truth = parseOrThrow(
-    fleetTruthSchema,
-    JSON.parse(await readFile(join(run.processed, TRUTH_FILE), 'utf8')),
-    TRUTH_FILE,
-    'InvalidData',
-  );
-  const faulty = truth.devices.filter(({ fault }) => fault !== 'none').map(({ device_id }) => device_id);
-  return { all: truth.devices.length, faulty };
 }
 
 async function stopVisibly(session: Session, system: System): Promise<void> {

@@ -2,7 +2,8 @@ import { type VersionId } from '../../core/contracts/ids';
 import { type Interval } from '../../core/contracts/rounds';
 import { pairedChange } from '../../core/federation/promotion/cluster-interval';
 import { type Ask } from '../../core/warehouse/database/ask';
-import { queryModelFile, queryPairs, queryVersion, type ModelVersion, type VersionName } from './repository';
+import { queryPairs } from '../results/queries';
+import { queryModelFile, queryVersion, type ModelVersion, type VersionName } from './repository';
 import { weightDistance, type WeightDistance } from './weights';
 
 const CONFIDENCE = 0.95;
@@ -45,7 +46,7 @@ const COMPARED: readonly (readonly [string, (version: ModelVersion) => unknown])
 export async function diffOf(ask: Ask, first: VersionName, second: VersionName): Promise<ModelDiff> {
   const one = await queryVersion(ask, first);
   const other = await queryVersion(ask, second);
-  const pairs = await queryPairs(ask, one.version, other.version);
+  const pairs = await queryPairs(ask, one.version, other.version, { cutoff: null });
   const { model } = await queryModelFile(ask, one.version);
   const { model: otherModel } = await queryModelFile(ask, other.version);
   const used = one.feedbackUsed ?? {};

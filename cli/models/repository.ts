@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { candidateRoleSchema, stageSchema } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { decodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 import { type Ask } from '../../core/warehouse/database/ask';
@@ -122,32 +121,4 @@ export async function queryModelFile(ask: Ask, version: VersionId): Promise<Mode
   if (sha256Of(bytes) !== row.sha256)
     throw new FedloopError('InvalidModel', `the file of ${version} is not the one that was deployed`);
   return { bytes, sha256: row.sha256, model: decodeModel(bytes) };
-}
-
-const pairRow = z.object({
-  slot: z.string(),
-  windowStart: z.number(),
-  n: z.number(),
-  candidateCorrect: z.number(),
-  championCorrect: z.number(),
-});
-
-/** Two versions on the device-windows that both forecast, by cluster and window; the second takes the champion's place. */
-export function queryPairs(
-  ask: Ask,
-  version: VersionId,
-  other: VersionId,
-): Promise<readonly PairedCluster[]> {
-  return ask(
-    pairRow,
-    `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS slot,
-            epoch_us(one.window_start)::DOUBLE AS "windowStart", count(*)::DOUBLE AS n,
-            count(*) FILTER (WHERE one.is_correct)::DOUBLE AS "candidateCorrect",
-            count(*) FILTER (WHERE other.is_correct)::DOUBLE AS "championCorrect"
-     FROM evaluation_rows AS one
-     JOIN evaluation_rows AS other ON other.device_id = one.device_id AND other.window_start = one.window_start
-     LEFT JOIN devices ON devices.device_id = one.device_id
-     WHERE one.model_version = '${version}' AND other.model_version = '${other}'
-     GROUP BY ALL ORDER BY "windowStart", slot`,
-  );
 }

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { type Interval } from '../../core/contracts/rounds';
 import { outColours as pc } from '../shared/colours';
+import { percent } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type ModelDiff } from './diff';
 import { type ModelVersion, type StageChange } from './repository';
@@ -123,10 +124,6 @@ function block(lines: readonly (readonly [string, string])[]): string {
 function measured({ accuracy, windows, evaluations, persistenceAccuracy }: ModelVersion): string {
   if (accuracy === null) return 'not measured yet';
   return `${percent(accuracy)} on ${whole(evaluations)} forecasts of ${whole(windows)} live windows (persistence ${percent(persistenceAccuracy)})`;
-}
-
-function percent(share: number | null): string {
-  return share === null ? '' : `${(100 * share).toFixed(1)} %`;
 }
 
 function points({ mean, low, high }: Interval): string {

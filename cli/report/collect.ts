@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
 import { type Ask } from '../../core/warehouse/database/ask';
 import { type Cut } from '../../core/warehouse/queries/cutoff';
 import {
@@ -23,9 +21,10 @@ import {
 } from '../../core/warehouse/queries/report';
 import { collectEvidence } from '../results/collect';
 import { resultsOf } from '../results/summary';
+import { readTruth } from '../results/truth';
 import { packageVersion } from '../shared/package-root';
 import { type RunFolder } from '../system/run-folder';
-import { type FleetKnowledge, type ReportData } from './data';
+import { type ReportData } from './data';
 
 /** Devices whose series a report shows: enough for one page. */
 const WORST_SHOWN = 6;
@@ -46,7 +45,7 @@ export async function collectReport(
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
   { rounds, cutoff }: Selection,
 ): Promise<ReportData> {
-  const truth = await truthOf(run.processed);
+  const truth = await readTruth(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
   const evidence = await collectEvidence(ask, { cutoff, faulty, last: rounds });
   const results = resultsOf(evidence);
@@ -92,18 +91,6 @@ export async function collectReport(
     settings: await askSettings(ask),
     lineage,
     given: await givenOf(run.summary),
-  };
-}
-
-/** The truth file of a simulated fleet; null for a fleet of real sensors. */
-async function truthOf(processed: string): Promise<FleetKnowledge | null> {
-  const text = await readFile(join(processed, TRUTH_FILE), 'utf8').catch(() => undefined);
-  if (text === undefined) return null;
-  const truth = parseOrThrow(fleetTruthSchema, JSON.parse(text), TRUTH_FILE, 'InvalidData');
-  const faulty = truth.devices.filter(({ fault }) => fault !== 'none');
-  return {
-    devices: truth.devices.length,
-    faults: new Map(faulty.map(({ device_id, fault }) => [device_id, fault])),
   };
 }
 

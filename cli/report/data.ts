@@ -1,5 +1,6 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type RoundSummary, type Results } from '../results/summary';
+import { type FleetTruth } from '../results/truth';
 import {
   type ActionRow,
   type Answered,
@@ -28,7 +29,7 @@ export interface ReportData {
   readonly versions: readonly VersionId[];
   readonly champion: VersionId;
   /** The truth file of a simulated fleet; null for a real one. */
-  readonly truth: FleetKnowledge | null;
+  readonly truth: FleetTruth | null;
   readonly counts: Answered<CountRow>;
   /** Evaluations older than the retention: roll-ups hold them, the report does not. */
   readonly expired: number;
@@ -47,12 +48,6 @@ export interface ReportData {
   readonly lineage: Answered<LineageRow>;
   /** Settings of the command that made the run; empty without a summary. */
   readonly given: readonly (readonly [name: string, value: string])[];
-}
-
-export interface FleetKnowledge {
-  readonly devices: number;
-  /** Kind of fault by device. */
-  readonly faults: ReadonlyMap<string, string>;
 }
 
 /** The first champion and the versions of the rounds. */

@@ -60,7 +60,7 @@ const scoreRow = z.object({
 });
 
 /** A row's cluster: its recorded series, or the device itself where no series is known. Devices of a cluster see the same weather. */
-const CLUSTER = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
+const CLUSTER = (rows: string): string => `coalesce('slot ' || devices.slot, 'device ' || ${rows}.device_id)`;
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
 const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 

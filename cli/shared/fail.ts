@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { errorColours as pc } from './colours';
-import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
 /** Exit codes with their meaning, for the help text and the documentation. */
 export const EXIT_CODES = {
@@ -9,6 +9,11 @@ export const EXIT_CODES = {
   2: 'the request cannot be carried out as it stands: options, data, ports, missing programs, servers that do not answer',
   130: 'stopped by Ctrl-C',
 } as const;
+
+/** Whether a text is one of Fedloop's codes. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
 
 const BAD_REQUEST = 2;
 const FAILED = 1;

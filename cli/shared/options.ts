@@ -27,21 +27,24 @@ export function positiveNumber(text: string): number {
 }
 
 /** `max`, or a factor of the wall clock. */
-export function speed(text: string): number | 'max' {
-  if (text === 'max') return text;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError('It must be "max" or a number above 0.');
-  return value;
-}
+export const speed = wordOr('max', positiveNumber);
 
-export function participants(text: string): number | 'all' {
-  if (text === 'all') return text;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be "all" or a whole number of at least 1.');
-  }
-  return value;
+/** `all`, or a number of devices. */
+export const participants = wordOr('all', wholeNumber(1));
+
+function wordOr<Word extends string, Value>(
+  word: Word,
+  parse: (text: string) => Value,
+): (text: string) => Value | Word {
+  return (text) => {
+    if (text === word) return word;
+    try {
+      return parse(text);
+    } catch (cause) {
+      if (!(cause instanceof InvalidArgumentError)) throw cause;
+      throw new InvalidArgumentError(cause.message.replace('It must be', `It must be "${word}" or`));
+    }
+  };
 }
 
 /** JSON text, `@file`, or `-` for standard input. The command checks the content. */

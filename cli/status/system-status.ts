@@ -8,7 +8,7 @@ import { type Ask } from '../../core/warehouse/database/ask';
 import { askWorker } from '../query/ask';
 import { environmentOf } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
-import { isAlive, type RunningSystem } from '../system/running';
+import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
@@ -60,10 +60,10 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
     ...workers.map(({ role, pid }) => ({ name: role, pid })),
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
-  const analytics = workers.find(({ role }) => role === 'analytics');
+  const analytics = analyticsUrlOf(system);
   const env = { ...session.env, ...environmentOf(system) };
   const [tables, control, lag] = await Promise.all([
-    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics.url))),
+    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics))),
     inTime(readTemporal(env)),
     inTime(readLag(env)),
   ]);

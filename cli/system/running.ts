@@ -77,6 +77,11 @@ export async function forgetRunning(folder: string, pid: number): Promise<void> 
   if (parsed.success && parsed.data.pid === pid) await rm(fileIn(folder), { force: true });
 }
 
+/** URL of a system's analytics worker; undefined without a system or without such a worker. */
+export function analyticsUrlOf(system: RunningSystem | undefined): string | undefined {
+  return system?.workers.find(({ role }) => role === 'analytics')?.url;
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

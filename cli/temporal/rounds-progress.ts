@@ -3,6 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
 import { ROUND_STEPS, type RoundStep } from '../../core/contracts/steps';
+import { percent } from '../shared/format';
 import { type FederatedRoundResult } from '../../core/contracts/rounds';
 
 /** The shown part of `RoundProgress`; a workflow of another version may report more. */
@@ -128,7 +129,6 @@ export function describeStep({ step, candidate, devicesTrained, counted }: Shown
 
 /** One line about a finished round. */
 export function describeResult(result: FederatedRoundResult): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const change = 100 * result.pairedChange.mean;
   const { version, candidate, decision, previousChampion } = result;
   return `${version} ${percent(candidate.accuracy)} real accuracy, ${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(1)} points on ${previousChampion.version}, ${decision}`;

@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TimeoutFailure, TerminatedFailure } from '@temporalio/common';
-import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { isErrorCode } from '../shared/fail';
 
 /** A workflow's failure as an error with a code. Temporal wraps it once for each workflow and activity on its way. */
 export function workflowFailure(thrown: unknown, workflow: string): FedloopError {
@@ -28,11 +29,7 @@ export function workflowFailure(thrown: unknown, workflow: string): FedloopError
 }
 
 function codeOf(type: string | null | undefined): ErrorCode {
-  return typeof type === 'string' && isCode(type) ? type : 'Internal';
-}
-
-function isCode(text: string): text is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, text);
+  return typeof type === 'string' && isErrorCode(type) ? type : 'Internal';
 }
 
 /** The thrown value and its causes, the outermost first. */
