@@ -64,7 +64,7 @@ async function follow(
       async () => {
         const progress = await queryRoundProgress(client, workflowId);
         if (progress === undefined) {
-          if (!begun) step.update('waiting for its turn');
+          if (!begun) step.update('waiting for the round before it');
         } else {
           begun = true;
           if (progress.round !== null) step.rename(`Round ${progress.round}`);

@@ -27,7 +27,7 @@ export function registerDown(program: Command): void {
             ? `${JSON.stringify({ stopped })}\n`
             : stopped === null
               ? 'nothing is running in this folder\n'
-              : `stopped run ${stopped}; \`fedloop up --resume ${stopped}\` goes on with it\n`,
+              : `stopped run ${stopped}; \`fedloop up --resume ${stopped}\` continues it\n`,
         );
       }),
     );

@@ -87,7 +87,8 @@ function header(data: ReportData): Html {
     <p class="lead">
       ${counted(results.rounds.length, 'round')},
       ${promoted === results.rounds.length ? 'all promoted' : `${whole(promoted)} promoted`}${truth === null ? '' : `; ${counted(truth.devices, 'device')}, ${whole(truth.faults.size)} of them faulty`};
-      ${whole(evaluations)} forecasts measured against readings that arrived after they were made.
+      ${whole(evaluations)} forecasts, each made before the readings arrived that it was measured on
+      (prequential evaluation).
     </p>
     <ul class="tiles">
       ${tile('real accuracy', percent(line.accuracy), `95 %: ${range(line.accuracyCi95, (share) => percent(share))}`)}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
 
-/** What the truth file of a simulated fleet tells of its devices. Only reports and tests may read it. */
+/** Devices of a simulated fleet by its truth file, which only reports and tests may read. */
 export interface FleetTruth {
   /** Number of all devices. */
   readonly devices: number;

@@ -33,7 +33,7 @@ export interface ServersStart {
 export interface Servers {
   readonly kafka: { readonly brokers: string; readonly child: Child | undefined };
   readonly temporal: {
-    /** What TEMPORAL_ADDRESS says; undefined when a profile names the server. */
+    /** TEMPORAL_ADDRESS; undefined when a profile names the server. */
     readonly address: string | undefined;
     readonly namespace: string;
     readonly uiUrl: string | undefined;

@@ -78,7 +78,7 @@ async function requireNamespace(connection: Connection, namespace: string, addre
 }
 
 /**
- * Work with a client, and close its connection afterwards. After a failure it is left open: calls that nobody waits for any more may
+ * Work with a client, and close its connection afterwards. After a failure it is left open: calls that are not awaited any more may
  * still be trying again, and the SDK throws from a timer when their connection has gone. The end of the process closes it.
  */
 export async function withTemporal<Result>(

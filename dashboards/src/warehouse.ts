@@ -134,7 +134,7 @@ export const warehouseDashboard: DashboardSpec = {
         },
         {
           kind: 'bars',
-          title: 'Blocks by what became of them',
+          title: 'Blocks by outcome',
           description:
             'stored-before and older-epoch are blocks that came twice, after a crash or a rebalance, and were dropped. A gap is a block that never came: fedloop verify tells what is missing.',
           unit: 'none',

@@ -193,7 +193,7 @@ export const workersDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Pollers',
           description:
-            'Polls that wait for tasks, by queue and kind. None: nobody takes the tasks of that queue.',
+            'Polls that wait for tasks, by queue and kind. None: no worker takes the tasks of that queue.',
           unit: 'none',
           min: 0,
           noData: NO_SDK,

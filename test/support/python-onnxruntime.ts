@@ -17,7 +17,7 @@ export async function pythonWithOnnxruntime(): Promise<string> {
   await rm(folder, { recursive: true, force: true });
   await run('python3', ['-m', 'venv', folder]);
   await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]);
-  // Marked last: a folder that a killed run has left half done is made anew.
+  // Marked last, so that a folder that a killed run has left unfinished is made again.
   await mkdir(join(folder, 'ready'));
   return python;
 }

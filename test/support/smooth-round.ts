@@ -27,7 +27,7 @@ function scoreOf(version: RoundPlan['champion'], accuracy: number): VersionScore
   };
 }
 
-/** What the live windows said of the candidate. */
+/** Result of the evaluation of a candidate. */
 export function evaluationOf(
   decision: 'promoted' | 'rejected',
   reason = 'better than the champion',

@@ -30,7 +30,7 @@ export function claimsSection({ results, locals }: ReportData): Html {
   return section(
     'claims',
     'What is claimed, and what is real?',
-    html`A usual server averages what local models say of themselves on the data they trained
+    html`A usual server averages the accuracy that local models report on the data they trained
     on.${gap === null ? '' : ` Measured on devices that took no part, they were right ${Math.abs(100 * gap).toFixed(1)} points ${gap > 0 ? 'less' : 'more'} often than they claimed.`}
     Only the blue figure comes from readings that arrived after the forecast.`,
     legend(kinds),

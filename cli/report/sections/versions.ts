@@ -31,9 +31,9 @@ export function accuracySection(data: ReportData): Html {
   return section(
     'accuracy',
     'How right is each version?',
-    html`Share of forecasts of live windows that came within the tolerance, with 95 % intervals that know that
-    devices of one recorded stretch, and of one window, see the same weather. Versions were live at different
-    times, so compare them with each other in the next picture.`,
+    html`Prequential accuracy: the share of forecasts of live windows that came within the tolerance, with 95
+    % intervals clustered by recorded series and by window, because such devices see the same weather.
+    Versions were live at different times, so compare them with each other in the next picture.`,
     picture(
       (layout) =>
         intervalChart(

@@ -38,7 +38,7 @@ export const accuracyRow: Row = {
       kind: 'timeseries',
       title: 'Accuracy over time',
       description:
-        'Accuracy of each version in force, window by window, with persistence (no change) as the floor. All versions of a moment saw the same windows.',
+        'Accuracy of each version in force, window by window, with persistence (no change) as the floor. At any time all versions see the same windows.',
       unit: 'percentunit',
       decimals: 1,
       noData: NOT_MEASURED,

@@ -56,7 +56,7 @@ export const loopRow: Row = {
       kind: 'bars',
       title: 'Drift and checks',
       description:
-        'Between rounds the champion is held against its predecessor and persistence. Checks by what they came to, and changes that drift detectors found in its errors; worse asks for a round.',
+        'Between rounds the champion is compared with its predecessor and with persistence. Checks by outcome, and changes that drift detectors found in its errors; worse asks for a round.',
       unit: 'none',
       min: 0,
       noData: 'No analytics worker is scraped.',
