@@ -1,5 +1,5 @@
 /**
- * Three projects: `unit`; `integration`, on servers that all of its files share; and `system`, whose files bring up servers of their
+ * Three projects: `unit`, which needs no server; `integration`, on servers that all of its files share; and `system`, whose files bring up servers of their
  * own and so can run beside the others. `--selectProjects unit` runs one alone.
  */
 const transform = {
@@ -30,12 +30,12 @@ const WITH_OWN_SERVERS = [
 module.exports = {
   reporters: ['default', '<rootDir>/test/support/outcome-reporter.js'],
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/{unit,replay}/**/*.test.ts'] },
     { ...common, displayName: 'system', testMatch: WITH_OWN_SERVERS },
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{integration,faults,replay}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{integration,faults}/**/*.test.ts'],
       testPathIgnorePatterns: WITH_OWN_SERVERS,
       globalSetup: '<rootDir>/test/support/start-servers.ts',
       globalTeardown: '<rootDir>/test/support/stop-servers.ts',
