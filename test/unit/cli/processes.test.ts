@@ -23,7 +23,7 @@ afterEach(async () => {
 const FAMILY = 'sleep 1000 & echo $!; wait';
 
 describe('a process that a command starts', () => {
-  it('has its output read line by line, its errors in a log, and its exit told', async () => {
+  it('has its output read line by line, its errors in a log, and its exit reported', async () => {
     const lines: string[] = [];
     const child = await processes.spawn({
       name: 'talker',
@@ -111,7 +111,7 @@ describe('the supervisor', () => {
   });
 });
 
-describe('the last words of a program', () => {
+describe('the error line of a stderr tail', () => {
   it('are the last error of a structured log, with its cause', () => {
     const log = [
       '{"level":30,"msg":"ready"}',

@@ -213,7 +213,7 @@ describe('the figures of a report', () => {
 });
 
 describe('the page', () => {
-  it('asks nobody for anything', () => {
+  it('loads nothing', () => {
     // Names of devices may hold anything, here and, with doubled quotes, in SQL.
     const own = page.replace(/<pre>[\s\S]*?<\/pre>/g, '').replaceAll(plainEscaped(HOSTILE), '');
     expect(own).not.toMatch(/https?:|\/\/[a-z]|url\((?!#)|@import|<script|<link|<img|<iframe/i);
@@ -244,7 +244,7 @@ describe('the page', () => {
     expect(drawn.match(/(?:fill|stroke)="(#|rgb)[^"]*"/g) ?? []).toEqual([]);
   });
 
-  it('says nothing of faults that nobody knows of', () => {
+  it('does not mention faults without a truth file', () => {
     expect(data.truth).toBeNull();
     expect(page).not.toContain('healthy');
   });
