@@ -82,7 +82,7 @@ const subRooms = {
     query: ['system', 'progress', 'shared'],
     temporal: ['system', 'servers', 'progress', 'shared'],
     results: ['shared'],
-    models: ['query', 'temporal', 'servers', 'system', 'progress', 'shared'],
+    models: ['results', 'query', 'temporal', 'servers', 'system', 'progress', 'shared'],
     dashboard: ['shared'],
     report: ['results', 'system', 'progress', 'shared'],
     status: ['query', 'temporal', 'servers', 'system', 'shared'],

@@ -49,7 +49,24 @@ export default tseslint.config(
   },
   {
     files: ['test/**/*.ts'],
-    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // A skipped test says what would run it; an `only` is for the moment.
+      'no-restricted-properties': [
+        'error',
+        ...['describe', 'it', 'test'].flatMap((object) =>
+          ['skip', 'only', 'todo'].map((property) => ({
+            object,
+            property,
+            message: 'Use describeWith of test/support/requirements.ts.',
+          })),
+        ),
+      ],
+    },
+  },
+  {
+    files: ['test/support/requirements.ts'],
+    rules: { 'no-restricted-properties': 'off' },
   },
   {
     // Small programs that Node runs as they are: configuration, entry points, the test runner.

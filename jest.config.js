@@ -1,4 +1,7 @@
-/** Units, then the tests against real servers; `--selectProjects unit` runs the first alone. */
+/**
+ * Three projects: `unit`, which needs no server; `integration`, on servers that all of its files share; and `system`, whose files bring up servers of their
+ * own and so can run beside the others. `--selectProjects unit` runs one alone.
+ */
 const transform = {
   '^.+\\.ts$': [
     '@swc/jest',
@@ -17,17 +20,23 @@ const common = {
   testEnvironment: '<rootDir>/test/support/environment.js',
 };
 
+const WITH_OWN_SERVERS = [
+  'integration/loop',
+  'faults/command-killed',
+  'faults/round-crashes',
+  'faults/up-and-down',
+].map((name) => `<rootDir>/test/${name}.test.ts`);
+
 module.exports = {
+  reporters: ['default', '<rootDir>/test/support/outcome-reporter.js'],
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/{unit,replay}/**/*.test.ts'] },
+    { ...common, displayName: 'system', testMatch: WITH_OWN_SERVERS },
     {
       ...common,
       displayName: 'integration',
-      testMatch: [
-        '<rootDir>/test/integration/**/*.test.ts',
-        '<rootDir>/test/faults/**/*.test.ts',
-        '<rootDir>/test/replay/**/*.test.ts',
-      ],
+      testMatch: ['<rootDir>/test/{integration,faults}/**/*.test.ts'],
+      testPathIgnorePatterns: WITH_OWN_SERVERS,
       globalSetup: '<rootDir>/test/support/start-servers.ts',
       globalTeardown: '<rootDir>/test/support/stop-servers.ts',
     },

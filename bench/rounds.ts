@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { listOf, wholeNumber } from '../cli/shared/options';
+import { wholeNumber } from '../cli/shared/options';
+import { listOf } from './support/options';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { FEDLOOP, playTurn, type Contender } from './rounds/contender';
 import { obtainPeer, PEERS, type PeerName } from './rounds/peers';

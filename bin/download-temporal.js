@@ -1,12 +1,12 @@
 'use strict';
 /**
- * Let Temporal's SDK download its command into a folder. The SDK only does that on the way to starting a server, so one is
- * started and stopped. A process of its own, because such a download cannot be called off from inside.
+ * Let Temporal's SDK download its command into a folder. The SDK downloads only when it starts a server, so this starts and stops
+ * one. A separate process, because the SDK's download cannot be aborted.
  */
 const folder = process.argv[2];
 
 async function main() {
-  // Part of the development dependencies: an installation without them goes on to the next way of obtaining the server.
+  // A development dependency: an installation without it obtains the server in another way.
   const { TestWorkflowEnvironment } = require('@temporalio/testing');
   const environment = await TestWorkflowEnvironment.createLocal({
     server: { executable: { type: 'cached-download', downloadDir: folder } },

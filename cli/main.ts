@@ -76,7 +76,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** The library's own knows one level of commands only: `help round start` would print the help of `round`. */
+/** Commander's own `help` knows one level of commands: `help round start` would print the help of `round`. */
 function registerHelp(program: Command): void {
   program
     .helpCommand(false)
@@ -103,7 +103,7 @@ function exitCodes(): string {
 
 /** Run the command that this process was started with, and end the process with its exit code. */
 export async function run(): Promise<never> {
-  // A reader who has seen enough (`fedloop sql … | head`) is no error.
+  // A reader that closes the pipe early (`fedloop sql … | head`) is not an error.
   process.stdout.on('error', (cause: NodeJS.ErrnoException) => process.exit(cause.code === 'EPIPE' ? 0 : 1));
   const program = createProgram();
   const fail = (thrown: unknown): never => {
@@ -117,6 +117,6 @@ export async function run(): Promise<never> {
   } catch (thrown) {
     fail(thrown);
   }
-  // Whatever still runs unheard is not waited for: the guardian sees to processes.
+  // Work that still runs is not waited for: the supervisor ends the processes.
   process.exit(0);
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { listOf, participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
+import { participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
+import { listOf } from '../support/options';
 import { STRATEGY_NAMES } from '../../core/contracts/strategies';
 import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';

@@ -40,7 +40,7 @@ async function count(session: Session, directory: string | undefined): Promise<B
   }
 }
 
-/** Nobody owns the warehouse: count in this process. */
+/** No process owns the warehouse: count in this one. */
 async function countHere(session: Session, directory: string | undefined, step: Step): Promise<BatchFigures> {
   const place = await warehouseAtRest(session);
   const warehouse = await openWarehouse(place.warehouse);
@@ -75,7 +75,7 @@ async function countThere(
 }
 
 /**
- * A folder as the analytics worker wants it: relative to its processed files, which are all that it may read.
+ * A folder as the analytics worker expects it: relative to its processed files, the only ones that it reads.
  * @throws FedloopError `InvalidInput` for a folder elsewhere.
  */
 function insideProcessed(session: Session, running: RunningSystem | undefined, directory: string): string {

@@ -79,7 +79,7 @@ export async function previewDashboards(
   );
 }
 
-/** In the order of reading; what else lies there comes after. */
+/** Dashboards of the package in their reading order; others follow. */
 async function shippedFiles(): Promise<string[]> {
   const folder = join(packageRoot(), 'dashboards');
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));

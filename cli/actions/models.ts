@@ -5,7 +5,7 @@ import { type ChampionChange } from '../../core/contracts/live-checks';
 import { changeChampion } from '../models/change';
 import { diffOf } from '../models/diff';
 import { exportModel } from '../models/export';
-import { askFileOf, askVersion, askVersions, type VersionName } from '../models/questions';
+import { queryModelFile, queryVersion, queryVersions, type VersionName } from '../models/repository';
 import { detailsOf } from '../models/show';
 import { withTables } from '../models/tables';
 import { renderDetails, renderDiff, renderList } from '../models/text';
@@ -33,7 +33,7 @@ export interface ChangeOptions extends JsonOption {
 
 /** `fedloop models list` */
 export async function list(session: Session, options: ListOptions): Promise<void> {
-  const versions = await withTables(session, (ask) => askVersions(ask, options.limit));
+  const versions = await withTables(session, (ask) => queryVersions(ask, options.limit));
   print(session, options, versions, renderList);
   if (versions.length === options.limit)
     session.progress.note(`The latest ${options.limit}; --limit shows more.`);
@@ -61,7 +61,7 @@ export async function exportVersion(
   options: ExportOptions,
 ): Promise<void> {
   const file = await withTables(session, async (ask) =>
-    askFileOf(ask, (await askVersion(ask, name)).version),
+    queryModelFile(ask, (await queryVersion(ask, name)).version),
   );
   const target = options.out ?? `fedloop-${file.model.metadata.version}.onnx`;
   const exported = await exportModel(file, resolve(session.folder, target), {
@@ -101,13 +101,20 @@ export async function rollback(
   print(session, options, await unlessAborted(change, session.signal), renderChange);
 }
 
-/** Nobody may serve by another name in the meantime: the version that is to go is named before the change is asked for. */
+/**
+ * The champion by its name. The change names the version to replace, so that it has no effect on another one that became champion
+ * in between.
+ */
 async function servingHere(session: Session): Promise<VersionId> {
   if ((await findRunning(session.folder)) === undefined)
-    throw new FedloopError('InvalidInput', 'no system is running in this folder that could tell who serves', {
-      hint: 'Name the version: fedloop models rollback v5 --reason "…".',
-    });
-  return (await withTables(session, (ask) => askVersion(ask, 'champion'))).version;
+    throw new FedloopError(
+      'InvalidInput',
+      'no system is running in this folder, so the champion is unknown',
+      {
+        hint: 'Name the version: fedloop models rollback v5 --reason "…".',
+      },
+    );
+  return (await withTables(session, (ask) => queryVersion(ask, 'champion'))).version;
 }
 
 function renderChange({ champion, previous, changed, reason }: ChampionChange): string {

@@ -5,10 +5,10 @@ import { type AverageColumn, covariateColumns, type Sensors } from '../../core/c
 import { isoOfMicros } from '../../core/contracts/time';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
-import { printable } from '../shared/format';
+import { percent, printable } from '../shared/format';
 
-/** A replay's output that is told the summary at the end. */
-export interface ReplayReport extends ReplayOutput {
+/** A replay's output that receives the summary at the end. */
+interface ReplayReport extends ReplayOutput {
   finish(summary: ReplaySummary): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function jsonReport(write: Write, sensors: Sensors): ReplayReport {
   };
 }
 
-/** A file of nothing but rejects must not gather in memory. */
+/** Bounds memory for a file that holds only rejects. */
 const REJECTS_AT_ONCE = 1_000;
 
 function jsonLine(row: object): string {
@@ -92,7 +92,7 @@ function booleanOrNull(flag: 0 | 1 | null | undefined): boolean | null {
   return flag === null || flag === undefined ? null : flag === 1;
 }
 
-/** Rows shown in full; beyond them a table no longer helps a reader, and `--json` has everything. */
+/** Rows shown in full. Longer tables do not help a reader; `--json` prints everything. */
 const WINDOWS_SHOWN = 40;
 const REJECTS_SHOWN = 10;
 
@@ -186,10 +186,6 @@ function summaryTable(summary: ReplaySummary): string {
 
 function short(value: number | undefined): string {
   return value === undefined ? '' : String(Number(value.toPrecision(6)));
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function more(count: number, what: string): string {

@@ -48,7 +48,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
   const write = writerTo(process.stdout);
   const report =
     options.json === true ? jsonReport(write, settings.task) : tableReport(write, options.tolerance);
-  // Rows that scroll by on the same terminal are sign of life enough.
+  // Rows that scroll by on the same terminal show progress enough.
   const progress = options.json === true && process.stdout.isTTY ? silentProgress : createProgress();
   try {
     const summary = await replayLines(
@@ -97,7 +97,7 @@ async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The pieces as they come; how far reading is, is told once it takes longer than a moment. */
+/** The pieces as they come. Shows how far reading is once it takes longer than `quietMillis`. */
 async function* withProgress(
   pieces: AsyncIterable<Uint8Array>,
   progress: Progress,
@@ -122,7 +122,7 @@ async function* withProgress(
   }
 }
 
-/** Bytes of a plain file; undefined for everything whose end is not known. */
+/** Bytes of a plain file; undefined where the end is not known. */
 async function sizeOf(file: string): Promise<number | undefined> {
   if (file === STANDARD_INPUT) return undefined;
   const found = await stat(file).catch(() => undefined);
@@ -145,7 +145,7 @@ function nameOf(path: string): string {
   return path === STANDARD_INPUT ? 'standard input' : path;
 }
 
-/** Whoever read our output has closed it, as `head` does: not a failure, and nothing is left to do. */
+/** The reader has closed our output, as `head` does: not a failure, and nothing is left to do. */
 class ReaderGone extends Error {}
 
 function writerTo(stream: Writable): Write {

@@ -10,7 +10,7 @@ import { endOf } from '../progress';
 import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
 import { writeReport } from '../report/write';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { latestRun, namedRun, runFolder, type RunFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
@@ -21,7 +21,7 @@ export interface ReportOptions {
   readonly json?: boolean;
 }
 
-/** Ask a run for its figures and draw its page. */
+/** Query a run for its figures and draw its page. */
 export async function report(
   session: Session,
   id: string | undefined,
@@ -32,7 +32,7 @@ export async function report(
   let data: ReportData;
   try {
     const work = run.asking(async (ask) =>
-      collectReport(ask, run.folder, { rounds: options.rounds, cut: await askCut(ask) }),
+      collectReport(ask, run.folder, { rounds: options.rounds, cutoff: await askCut(ask) }),
     );
     data = await unlessAborted(work, session.signal);
     step.done();
@@ -49,7 +49,7 @@ export async function report(
   session.out(options.json === true ? asJson(data) : `${relative(session.folder, path)}\n`);
 }
 
-/** The figures behind the page; what is not JSON by itself is made so. */
+/** The figures behind the page as JSON; maps become objects. */
 function asJson(data: ReportData): string {
   const truth =
     data.truth === null
@@ -63,14 +63,14 @@ interface FoundRun {
   readonly asking: <Result>(work: (ask: Ask) => Promise<Result>) => Promise<Result>;
 }
 
-/** @throws FedloopError `NotFound` for a run that isn't there, `InvalidInput` for a name that can be none. */
+/** @throws FedloopError `NotFound` for a run that does not exist, `InvalidInput` for a name that no run can have. */
 async function findRun(session: Session, id: string | undefined): Promise<FoundRun> {
   const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
+  const analytics = analyticsUrlOf(running);
   if (running !== undefined && analytics !== undefined && (id === undefined || id === running.id)) {
     return {
       folder: runFolder(session.folder, running.id),
-      asking: (work) => work(askWorker(analytics.url)),
+      asking: (work) => work(askWorker(analytics)),
     };
   }
   const folder = id === undefined ? await latestRun(session.folder) : namedRun(session.folder, id);

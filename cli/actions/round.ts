@@ -6,7 +6,7 @@ import { parseOrThrow } from '../../core/contracts/validation';
 import { deploymentEnvironment } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { endOf } from '../progress';
-import { askRoundProgress, describeResult, describeStep, fractionOf } from '../temporal/rounds-progress';
+import { queryRoundProgress, describeResult, describeStep, fractionOf } from '../temporal/rounds-progress';
 import { type Session } from '../system/session';
 import { poll, unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
@@ -21,7 +21,7 @@ export interface StartOptions {
 
 /** `fedloop round start`: a round by hand, as from Temporal's UI. */
 export async function startRound(session: Session, options: StartOptions): Promise<void> {
-  // Checked here as well, so that a slip is told at once and with exit code 2.
+  // Checked here as well, so that a mistake is reported at once and with exit code 2.
   parseOrThrow(federatedRoundInputSchema, options.input ?? {}, 'the input');
   await withTemporal(await deploymentEnvironment(session), async (client) => {
     const workflowId = `round-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`;
@@ -45,7 +45,7 @@ async function begin(client: Client, workflowId: string, input: unknown): Promis
   }
 }
 
-/** Stopping to wait leaves the round alone: it is durable. */
+/** Wait for the round. Ctrl-C ends the wait, not the round, which is durable. */
 async function follow(
   session: Session,
   client: Client,
@@ -62,9 +62,9 @@ async function follow(
   try {
     await poll(
       async () => {
-        const progress = await askRoundProgress(client, workflowId);
+        const progress = await queryRoundProgress(client, workflowId);
         if (progress === undefined) {
-          if (!begun) step.update('waiting for its turn');
+          if (!begun) step.update('waiting for the round before it');
         } else {
           begun = true;
           if (progress.round !== null) step.rename(`Round ${progress.round}`);

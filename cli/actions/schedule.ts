@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { type Client } from '@temporalio/client';
 import { type ScheduleName } from '../../core/contracts/queues';
 import { deploymentEnvironment } from '../system/deployment';
-import { moment } from '../shared/format';
+import { timestamp } from '../shared/format';
 import {
   deleteSchedule,
   listSchedules,
@@ -73,7 +73,7 @@ async function withClient<Result>(
   return unlessAborted(withTemporal(await deploymentEnvironment(session), work), session.signal);
 }
 
-/** What became of a schedule: a line for people, an object for programs. */
+/** The outcome for a schedule: a line for people, an object for programs. */
 function report(
   session: Session,
   { json: asJson }: Printing,
@@ -84,8 +84,8 @@ function report(
   );
 }
 
-function momentOr(iso: string | null): string {
-  return iso === null ? '–' : moment(iso);
+function timestampOr(iso: string | null): string {
+  return iso === null ? '–' : timestamp(iso);
 }
 
 function render(lines: readonly ScheduleLine[]): string {
@@ -98,8 +98,8 @@ function render(lines: readonly ScheduleLine[]): string {
     table.push([
       name,
       when,
-      paused ? 'paused' : momentOr(next),
-      momentOr(last),
+      paused ? 'paused' : timestampOr(next),
+      timestampOr(last),
       started,
       skipped,
       note ?? '',

@@ -1,6 +1,6 @@
 import { askTable, type AnswerTable } from '../query/ask';
 import { renderCsv, renderJson, renderTable } from '../query/answer';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { askFile } from '../query/ask-file';
 import { unlessAborted } from '../shared/wait';
@@ -11,9 +11,9 @@ export interface SqlOptions {
   readonly csv?: boolean;
 }
 
-/** One question, and its answer in the form that is wanted. */
-export async function sql(session: Session, question: string, options: SqlOptions): Promise<void> {
-  const answer = await unlessAborted(askAny(session, question), session.signal);
+/** Run one query and print its answer in the chosen form. */
+export async function sql(session: Session, query: string, options: SqlOptions): Promise<void> {
+  const answer = await unlessAborted(askAny(session, query), session.signal);
   session.out(
     options.json === true
       ? renderJson(answer)
@@ -28,9 +28,6 @@ export async function sql(session: Session, question: string, options: SqlOption
 }
 
 async function askAny(session: Session, sql: string): Promise<AnswerTable> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  return analytics === undefined
-    ? askFile(await existingWarehouse(session), sql)
-    : askTable(analytics.url, sql);
+  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  return analytics === undefined ? askFile(await existingWarehouse(session), sql) : askTable(analytics, sql);
 }

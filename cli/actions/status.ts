@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { outColours as pc } from '../shared/colours';
-import { moment, percent, signed, whole } from '../shared/format';
+import { timestamp, percent, signed, whole } from '../shared/format';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
@@ -13,12 +13,12 @@ export async function status(session: Session, { json }: { readonly json?: boole
   session.out(json === true ? `${JSON.stringify(found, null, 2)}\n` : renderStatus(found, session.folder));
 }
 
-/** One screen; what did not answer is said so. */
+/** The status on one screen. Parts that did not answer are named. */
 export function renderStatus(status: SystemStatus, folder: string): string {
   const { system, processes, champion, lastRound, round, lag, nextScheduled } = status;
   const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
   const lines: readonly (readonly [string, string])[] = [
-    ['run', `${system.id}, since ${moment(system.startedAt)}`],
+    ['run', `${system.id}, since ${timestamp(system.startedAt)}`],
     ['processes', state],
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
@@ -41,7 +41,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
       'next',
       nextScheduled === null
         ? nothingOf(status, 'Temporal', 'nothing scheduled')
-        : `${moment(nextScheduled.at)} (${nextScheduled.schedule})`,
+        : `${timestamp(nextScheduled.at)} (${nextScheduled.schedule})`,
     ],
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];

@@ -3,7 +3,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { dataFolder, planFleet } from '../demo/plan-fleet';
 import { demoSettings } from '../demo/settings';
 import { renderLinks } from '../demo/links';
-import { keepDetached } from '../system/keeper';
+import { startDaemon } from '../system/daemon';
 import { createRunFolder, namedRun, runId, type RunFolder } from '../system/run-folder';
 import { requireNoneRunning } from '../system/running';
 import { type Session } from '../system/session';
@@ -26,16 +26,16 @@ export interface UpOptions {
   readonly json?: boolean;
 }
 
-/** Bring the system up, in this process or in one that stays behind. */
+/** Bring the system up, in this process or in a daemon. */
 export async function up(session: Session, options: UpOptions): Promise<void> {
   await requireBuilt();
   await requireNoneRunning(session.folder);
   const run = await folderOf(session, options);
   if (options.foreground === true) {
-    await keep(session, options, run);
+    await holdSystem(session, options, run);
     return;
   }
-  const system = await keepDetached(session, run);
+  const system = await startDaemon(session, run);
   session.out(
     options.json === true
       ? `${JSON.stringify(system, null, 2)}\n`
@@ -43,7 +43,7 @@ export async function up(session: Session, options: UpOptions): Promise<void> {
   );
 }
 
-/** @throws FedloopError `NotFound` for an earlier run that isn't there. */
+/** @throws FedloopError `NotFound` for an earlier run that does not exist. */
 async function folderOf(session: Session, options: UpOptions): Promise<RunFolder> {
   if (options.resume === undefined)
     return createRunFolder(session.folder, options.runId ?? runId(new Date(), process.pid));
@@ -55,8 +55,8 @@ async function folderOf(session: Session, options: UpOptions): Promise<RunFolder
   return createRunFolder(session.folder, run.id);
 }
 
-/** Bring everything up and hold it until somebody wants it down. */
-async function keep(session: Session, options: UpOptions, run: RunFolder): Promise<void> {
+/** Bring everything up and keep it up until the session is aborted. */
+async function holdSystem(session: Session, options: UpOptions, run: RunFolder): Promise<void> {
   const data = options.fleet === true ? await dataFolder(session.folder, options.data) : options.data;
   const settings = demoSettings({
     rounds: 1,

@@ -6,7 +6,7 @@ import { type VerificationReport } from '../../core/warehouse/verify/verificatio
 import { askWorker, askRows } from '../query/ask';
 import { askFile } from '../query/ask-file';
 import { outColours as pc } from '../shared/colours';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type AskTables } from '../../core/warehouse/verify/stored-rows';
@@ -22,7 +22,7 @@ export interface VerifyOptions {
 }
 
 /**
- * Hold every row against the event log and print what was found.
+ * Compare every row with the event log and print the differences.
  * @throws FedloopError `RowsDiffer`
  */
 export async function verify(session: Session, options: VerifyOptions): Promise<void> {
@@ -49,9 +49,8 @@ function assertEqual({ differences, accounting }: VerificationReport): void {
 
 async function tables(session: Session, url: string | undefined): Promise<AskTables> {
   if (url !== undefined) return askWorker(url.replace(/\/+$/, ''));
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
-  if (analytics !== undefined) return askWorker(analytics.url);
+  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  if (analytics !== undefined) return askWorker(analytics);
   const file = await existingWarehouse(session);
   return askRows((sql) => askFile(file, sql));
 }

@@ -10,7 +10,7 @@ import { withFile } from '../query/ask-file';
 import { renderTable } from '../query/answer';
 import { bytes, counted } from '../shared/format';
 import { endOf } from '../progress';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { runFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
 import { existingWarehouse } from '../query/warehouse-at-rest';
@@ -21,7 +21,7 @@ const spanRow = z.object({ first: z.string().nullable(), last: z.string().nullab
 /** `fedloop warehouse info` */
 export async function info(session: Session, json: boolean): Promise<void> {
   const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
+  const analytics = analyticsUrlOf(running);
   const path =
     running === undefined
       ? await existingWarehouse(session)
@@ -53,7 +53,7 @@ export async function info(session: Session, json: boolean): Promise<void> {
     };
   };
   const { tables, span } =
-    analytics === undefined ? await withFile(path, read) : await read(askWorker(analytics.url));
+    analytics === undefined ? await withFile(path, read) : await read(askWorker(analytics));
   const size = (await stat(path)).size;
   const waiting = (await stat(`${path}.wal`).catch(() => undefined))?.size ?? 0;
   const retentionMillis = readEnvironment(session.env).FEDLOOP_RETENTION;

@@ -13,8 +13,8 @@ import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 export async function watch(session: Session, json: boolean): Promise<void> {
   const system = await requireRunning(session.folder);
   const live = !json && process.stdout.isTTY && process.env['TERM'] !== 'dumb';
-  let told = '';
-  // Reaching the end of a watch with Ctrl-C is how it is meant to end.
+  let printed = '';
+  // Ctrl-C is the regular end of a watch.
   while (!session.signal.aborted) {
     if ((await findRunning(session.folder))?.id !== system.id) {
       session.progress.note(`run ${system.id} has ended`);
@@ -27,14 +27,14 @@ export async function watch(session: Session, json: boolean): Promise<void> {
       session.out(renderBoard(status));
     } else {
       const line = json ? jsonLine(status) : plainLine(status);
-      if (line !== told) session.out(`${line}\n`);
-      told = line;
+      if (line !== printed) session.out(`${line}\n`);
+      printed = line;
     }
     await sleep(LIMITS.watchMillis, undefined, { signal: session.signal }).catch(() => undefined);
   }
 }
 
-/** A whole screen. */
+/** The scoreboard as a whole screen. */
 export function renderBoard(status: SystemStatus): string {
   const { versions, round, lastRound, lag, system } = status;
   const table = new Table({
@@ -81,7 +81,7 @@ export function renderBoard(status: SystemStatus): string {
   ].join('\n');
 }
 
-/** Cells of a bar from nothing to always right. */
+/** Width of the bar that stands for an accuracy of 100 %. */
 const BAR_CELLS = 20;
 
 function bar(share: number): string {
@@ -89,7 +89,7 @@ function bar(share: number): string {
   return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full);
 }
 
-/** What a person wants in a log. */
+/** The status as one line of a log. */
 export function plainLine(status: SystemStatus): string {
   const { champion, round } = status;
   const parts = [
@@ -104,7 +104,7 @@ export function plainLine(status: SystemStatus): string {
   return parts.join('; ');
 }
 
-/** The same for programs, one object a line. */
+/** The status for programs, one object a line. */
 function jsonLine({ versions, round, lastRound }: SystemStatus): string {
   return JSON.stringify({ versions, round, lastRound });
 }

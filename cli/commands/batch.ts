@@ -4,7 +4,7 @@ import { withSession } from '../system/session';
 
 const HELP = `
 While a system runs, its analytics worker counts (workflow batchAnalytics), and DIR must lie in the processed/ folder of the
-run. While none runs, the files are counted into the warehouse that \`fedloop sql\` asks. Broken rows are listed in the
+run. While none runs, the files are counted into the warehouse that \`fedloop sql\` queries. Broken rows are listed in the
 table rejected_rows, with file and line.
 `;
 

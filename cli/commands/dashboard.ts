@@ -11,7 +11,7 @@ export function registerDashboard(program: Command): void {
     .argument('[files...]', 'dashboards as JSON; all that Fedloop ships when left out')
     .summary('draw dashboards from a Prometheus into one HTML page')
     .description(
-      'Asks every query of the dashboards’ panels and draws stats, time series, bars and tables into one page that loads nothing. What Grafana shows beyond that is for Grafana.',
+      'Runs every query of the dashboards’ panels and draws stats, time series, bars and tables into one page that loads nothing. Other features of dashboards need Grafana.',
     )
     .addOption(new Option('--prometheus <url>', 'address of Prometheus; of the running system when left out'))
     .addOption(

@@ -8,7 +8,7 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .summary('check that everything needed is here')
     .description(
-      'Check Node, Java, Maven, Go, Temporal, Prometheus, ports, disk, memory, the system that runs here and the servers that the environment names; say what to do.',
+      'Check Node, Java, Maven, Go, Temporal, Prometheus, ports, disk, memory, the system that runs here and the servers that the environment names, with advice for each problem.',
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>

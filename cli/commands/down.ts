@@ -1,10 +1,10 @@
 import { type Command } from 'commander';
-import { endKeeper } from '../system/keeper';
+import { stopDaemon } from '../system/daemon';
 import { jsonOption } from '../shared/options';
 import { findRunning } from '../system/running';
 import { withSession } from '../system/session';
 
-/** `fedloop down`: the end of what `fedloop up` began. */
+/** `fedloop down`: stop what `fedloop up` has started. */
 export function registerDown(program: Command): void {
   program
     .command('down')
@@ -18,7 +18,7 @@ export function registerDown(program: Command): void {
         const running = await findRunning(session.folder);
         if (running !== undefined) {
           const step = session.progress.step(`Stopping run ${running.id}`);
-          await endKeeper(running.pid);
+          await stopDaemon(running.pid);
           step.done();
         }
         const stopped = running?.id ?? null;
@@ -27,7 +27,7 @@ export function registerDown(program: Command): void {
             ? `${JSON.stringify({ stopped })}\n`
             : stopped === null
               ? 'nothing is running in this folder\n'
-              : `stopped run ${stopped}; \`fedloop up --resume ${stopped}\` goes on with it\n`,
+              : `stopped run ${stopped}; \`fedloop up --resume ${stopped}\` continues it\n`,
         );
       }),
     );

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { type ChangeOptions, type ExportOptions, type ListOptions } from '../actions/models';
-import { type VersionName } from '../models/questions';
+import { type VersionName } from '../models/repository';
 import { jsonOption, wholeNumber } from '../shared/options';
 import { withSession } from '../system/session';
 
@@ -10,12 +10,12 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
-/** Versions that a list shows unless it is asked for more: a screen or two. */
+/** Versions that a list shows by default: a screen or two. */
 const LISTED = 40;
 
 const HELP = `
-VERSION is v3, v3-responsive or "champion". list, show, diff and export ask the running system, else the latest run; promote
-and rollback need a running one.
+VERSION is v3, v3-responsive or "champion". list, show, diff and export query the running system, else the latest run;
+promote and rollback need a running one.
 
 Examples:
   $ fedloop models list
@@ -33,11 +33,11 @@ export function registerModels(program: Command): void {
     .summary('versions: list, show, diff, export, promote, rollback')
     .description('The registry: every version with its lineage, its stages and its file.')
     .addHelpText('after', HELP);
-  registerQuestions(models);
+  registerQueries(models);
   registerChanges(models);
 }
 
-function registerQuestions(models: Command): void {
+function registerQueries(models: Command): void {
   models
     .command('list')
     .description('Versions with their stage and real accuracy, oldest first.')
@@ -62,9 +62,11 @@ function registerQuestions(models: Command): void {
     );
   models
     .command('diff')
-    .description('What tells two versions apart: lineage, weights, and accuracy on the same device-windows.')
+    .description(
+      'Differences between two versions: lineage, weights, and accuracy on the same device-windows.',
+    )
     .argument('<version>', 'v3, v3-responsive or champion', versionName)
-    .argument('<other>', 'what it is held against', versionName)
+    .argument('<other>', 'the version to compare it with', versionName)
     .addOption(jsonOption())
     .action((one: VersionName, other: VersionName, options: JsonOption) =>
       withSession(async (session) => {
@@ -89,7 +91,9 @@ function registerQuestions(models: Command): void {
 
 function registerChanges(models: Command): void {
   withReason(models.command('promote'))
-    .description('Make a version champion, whatever its past; the one that serves stays beside it in shadow.')
+    .description(
+      'Make a version champion, whatever its past; the current champion stays beside it as shadow.',
+    )
     .argument('<version>', 'v3 or v3-responsive', versionId)
     .action((version: VersionId, options: ChangeOptions) =>
       withSession(async (session) => {
@@ -99,8 +103,8 @@ function registerChanges(models: Command): void {
     );
   withReason(models.command('rollback'))
     .description('Take the champion out of service; its predecessor serves again.')
-    .argument('[version]', 'the champion that is to go (whoever serves)', versionId)
-    .option('--to <version>', 'the version that is to serve instead (the predecessor)', versionId)
+    .argument('[version]', 'the champion to roll back (the current one)', versionId)
+    .option('--to <version>', 'the version to serve instead (the predecessor)', versionId)
     .action((named: VersionId | undefined, options: ChangeOptions & { readonly to?: VersionId }) =>
       withSession(async (session) => {
         const { rollback } = await import('../actions/models.js');
@@ -113,7 +117,7 @@ function withReason(command: Command): Command {
   return command
     .requiredOption('--reason <text>', 'why; kept with the version', text(500))
     .addOption(
-      new Option('--by <name>', 'who says so')
+      new Option('--by <name>', 'who decides it')
         .argParser(text(100))
         .default(userInfo().username, 'your user name'),
     )

@@ -62,7 +62,7 @@ export function registerReplay(program: Command): void {
     });
 }
 
-/** Shown as they were typed; carried as microseconds. */
+/** Microseconds of a duration. */
 function micros(text: string): number {
   return Math.round(duration(text) * MICROS_PER_MILLI);
 }

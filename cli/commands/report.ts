@@ -5,8 +5,8 @@ import { jsonOption, wholeNumber } from '../shared/options';
 import { withSession } from '../system/session';
 
 const HELP = `
-The running system is asked where there is one, else the latest run; RUN is the name of a folder in runs/. The page needs
-nothing but itself: no network, no scripts. It can be sent, printed, and read on a telephone, by day and by night.
+Queries the running system where there is one, else the latest run; RUN is the name of a folder in runs/. The page needs
+no network and no scripts. It can be sent, printed, and read on a telephone, in light and dark mode.
 
 Examples:
   $ fedloop report

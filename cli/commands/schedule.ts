@@ -22,8 +22,13 @@ export function registerSchedule(program: Command): void {
     .summary('rounds and batch runs by the clock')
     .description('Temporal Schedules that start rounds and batch runs.')
     .addHelpText('after', HELP);
-  const what = (): Argument => new Argument('<what>', 'what it starts').choices(SCHEDULE_NAMES);
+  registerTiming(schedule);
+  registerControl(schedule);
+}
 
+const what = (): Argument => new Argument('<what>', 'what it starts').choices(SCHEDULE_NAMES);
+
+function registerTiming(schedule: Command): void {
   schedule
     .command('set')
     .description('Make a schedule, or change the one there is.')
@@ -35,7 +40,7 @@ export function registerSchedule(program: Command): void {
     .option('--jitter <duration>', 'start late by up to this, at random', duration, '5s')
     .option('--catch-up <duration>', 'make up for starts missed up to so long ago', duration, '10m')
     .option('--no-pause-on-failure', 'go on after a run that failed')
-    .option('--note <text>', 'for those who look at it later')
+    .option('--note <text>', 'a note that the schedule keeps')
     .addOption(jsonOption())
     .action((name: ScheduleName, options: SetOptions) =>
       withSession(async (session) => {
@@ -53,6 +58,9 @@ export function registerSchedule(program: Command): void {
         await list(session, options);
       }),
     );
+}
+
+function registerControl(schedule: Command): void {
   schedule
     .command('pause')
     .description('Start nothing until it is resumed.')
@@ -90,7 +98,7 @@ export function registerSchedule(program: Command): void {
     );
   schedule
     .command('delete')
-    .description('Take it away. Runs that it has started go on.')
+    .description('Delete it. Runs that it has started go on.')
     .addArgument(what())
     .addOption(jsonOption())
     .action((name: ScheduleName, options: Printing) =>

@@ -3,7 +3,7 @@ import { type SqlOptions } from '../actions/sql';
 import { withSession } from '../system/session';
 
 const HELP = `
-Asks the running system where there is one, else the warehouse of the latest run. SELECT alone.
+Queries the running system where there is one, else the warehouse of the latest run. Only SELECT.
 
 Examples:
   $ fedloop sql "SELECT * FROM model_scoreboard"
@@ -15,16 +15,16 @@ Examples:
 export function registerSql(program: Command): void {
   program
     .command('sql')
-    .summary('ask the tables')
-    .description('Print what one SQL question gives, as a table.')
-    .argument('<question>', 'SQL as DuckDB understands it')
+    .summary('query the tables')
+    .description('Print the rows of one SQL query, as a table.')
+    .argument('<query>', 'SQL as DuckDB understands it')
     .addOption(new Option('--json', 'an array of objects').conflicts('csv'))
     .addOption(new Option('--csv', 'comma-separated, with a header'))
     .addHelpText('after', HELP)
-    .action((question: string, options: SqlOptions) =>
+    .action((query: string, options: SqlOptions) =>
       withSession(async (session) => {
         const { sql } = await import('../actions/sql.js');
-        await sql(session, question, options);
+        await sql(session, query, options);
       }),
     );
 }

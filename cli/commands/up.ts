@@ -4,9 +4,9 @@ import { jsonOption, port, positiveNumber, wholeNumber } from '../shared/options
 import { withSession } from '../system/session';
 
 const HELP = `
-Kafka, Temporal and the workers run until \`fedloop down\`, whatever becomes of this terminal; when their keeper is killed,
-they end with it. Without --fleet they wait for events of real devices in the topic edge-iiot-stream. Logs are in
-runs/<id>/logs/.
+Kafka, Temporal and the workers run in the background until \`fedloop down\`, also after this terminal is closed. They end
+when their daemon is killed. Without --fleet they wait for events of real devices in the topic edge-iiot-stream. Logs are
+in runs/<id>/logs/.
 
 Examples:
   $ fedloop up && fedloop status
@@ -23,7 +23,7 @@ export function registerUp(program: Command): void {
     .option('--fleet', 'a simulated fleet as well, paced by the rounds')
     .option('--devices <n>', 'devices of that fleet', wholeNumber(1, 1_000_000), 2_407)
     .option('--data <folder>', 'recorded series that it replays', 'data/weather')
-    .option('--seed <n>', 'decides what it does', wholeNumber(0, 0x7fffffff), 1)
+    .option('--seed <n>', 'decides its data', wholeNumber(0, 0x7fffffff), 1)
     .option('--tolerance <celsius>', 'a forecast this close to the actual mean is correct', positiveNumber, 1)
     .option('--resume <run>', 'go on with the data of an earlier run instead of a new one')
     .option('--foreground', 'stay in this terminal until Ctrl-C, as a service manager wants it')

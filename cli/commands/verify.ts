@@ -4,11 +4,11 @@ import { duration, jsonOption, wholeNumber } from '../shared/options';
 import { withSession } from '../system/session';
 
 const HELP = `
-Reads edge-iiot-stream from its first event, obeys what stream-checkpoints and model-deployments say was decided, runs
-both through the engine that the stream workers run, and compares every row with stream_analysis_results,
-model_evaluations and rejected_rows. Of each partition it also adds up what became of its events.
+Reads edge-iiot-stream from its first event and the decisions logged in stream-checkpoints and model-deployments, runs
+both through the engine of the stream workers, and compares every row with stream_analysis_results, model_evaluations and
+rejected_rows. For each partition it also adds up the verdicts of its events.
 
-Ends with 0 when there is no difference, 1 when there is, 2 when it cannot be told.
+Ends with 0 when there is no difference, 1 when there is one, 2 when the comparison is not possible.
 
 Examples:
   $ fedloop verify
@@ -16,17 +16,17 @@ Examples:
   $ KAFKA_BROKERS=kafka:9092 fedloop verify --analytics http://10.0.0.7:9464
 `;
 
-/** `fedloop verify`: is every row in the tables the one that the event log leads to? */
+/** `fedloop verify`: do the tables hold exactly the rows that follow from the event log? */
 export function registerVerify(program: Command): void {
   program
     .command('verify')
-    .summary('hold every row against the event log')
+    .summary('compare every row with the event log')
     .description(
-      'Recompute every row from the event log and tell which ones the tables do not have, or have otherwise.',
+      'Recompute every row from the event log and list those that the tables lack or hold with other values.',
     )
-    .option('--analytics <url>', 'the analytics worker to ask (default: of the system in this folder)')
+    .option('--analytics <url>', 'the analytics worker to query (default: of the system in this folder)')
     .addOption(
-      new Option('--wait <duration>', 'how long rows may be on their way into the tables')
+      new Option('--wait <duration>', 'how long to wait for rows that are not in the tables yet')
         .argParser(duration)
         .default(30_000, '30s'),
     )

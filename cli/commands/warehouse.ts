@@ -3,7 +3,7 @@ import { jsonOption } from '../shared/options';
 import { withSession } from '../system/session';
 
 const HELP = `
-Commands act on the warehouse that \`fedloop sql\` asks. compact and export need it at rest (\`fedloop down\`).
+Commands act on the warehouse that \`fedloop sql\` queries. compact and export need the system stopped (\`fedloop down\`).
 `;
 
 /** `fedloop warehouse`: the DuckDB file itself. */
@@ -11,7 +11,7 @@ export function registerWarehouse(program: Command): void {
   const warehouse = program
     .command('warehouse')
     .summary('size and rows of the DuckDB file; compact, export')
-    .description('Look after the DuckDB file that holds everything measured.')
+    .description('Maintain the DuckDB file that holds everything measured.')
     .addHelpText('after', HELP);
   warehouse
     .command('info')
@@ -25,7 +25,7 @@ export function registerWarehouse(program: Command): void {
     );
   warehouse
     .command('compact')
-    .description('Write the file anew, without the room that expired rows have left.')
+    .description('Rewrite the file without the space that expired rows have left.')
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>
       withSession(async (session) => {
@@ -36,7 +36,7 @@ export function registerWarehouse(program: Command): void {
   warehouse
     .command('export')
     .description('Every table as a Parquet file, for other tools.')
-    .argument('<folder>', 'a folder that is empty or not there yet')
+    .argument('<folder>', 'a folder that is empty or does not exist yet')
     .addOption(jsonOption())
     .action((folder: string, options: { json?: boolean }) =>
       withSession(async (session) => {

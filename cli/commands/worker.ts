@@ -15,7 +15,7 @@ export function registerWorker(program: Command): void {
     .action(runWorker);
 }
 
-/** The worker takes this process over: signals, standard output and exit code are its own. */
+/** The worker takes over this process with its signals, standard output and exit code. */
 async function runWorker(role: WorkerRole | 'all'): Promise<never> {
   await requireBuilt();
   process.argv.splice(2, process.argv.length, role);

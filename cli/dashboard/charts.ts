@@ -2,12 +2,12 @@ import * as echarts from 'echarts';
 import { type ColourOf } from './colours';
 import { formatValue } from './format-value';
 
-export interface ChartSize {
+interface ChartSize {
   readonly width: number;
   readonly height: number;
 }
 
-export interface ChartScale {
+interface ChartScale {
   readonly unit: string;
   readonly decimals: number | undefined;
   readonly min: number | undefined;
@@ -42,12 +42,12 @@ function valueAxis({ unit, decimals, min, max }: ChartScale): Record<string, unk
 /** Room at the right for half of the last label of a time axis. */
 const GRID = { left: 8, right: 32, top: 12, bottom: 4, containLabel: true };
 
-/** Room for names beside bars; without a browser nobody can measure text. */
+/** Room for names beside bars, estimated: without a browser text cannot be measured. */
 function labelWidth(names: readonly string[]): number {
   return 14 + 6.4 * Math.max(...names.map(({ length }) => length));
 }
 
-export interface Line {
+interface Line {
   readonly name: string;
   /** Seconds since 1970, and the value; null where there was none. */
   readonly points: readonly (readonly [number, number | null])[];
@@ -60,7 +60,7 @@ export interface Mark {
   readonly colour: string;
 }
 
-/** Lines over time with marks for what happened. */
+/** Lines over time, with marks for events. */
 export function lineChart(
   lines: readonly Line[],
   options: ChartScale &
@@ -109,7 +109,7 @@ export function lineChart(
   );
 }
 
-/** Marks by time; where they stand too close, the later one keeps its name. */
+/** Marks by time; of marks that lie too close only the last keeps its name. */
 function readable({
   marks,
   from,
@@ -137,11 +137,11 @@ const MARK_DISTANCE = 14;
 export interface Bar {
   readonly name: string;
   readonly value: number;
-  /** What stands for the value, and the colour that says the same. */
+  /** Text and colour instead of the value. */
   readonly word?: { readonly text: string; readonly colour: string };
 }
 
-/** One bar a name, from the top down, its value beside it. */
+/** One bar for each name, from the top down, with its value beside it. */
 export function barChart(
   bars: readonly Bar[],
   options: ChartScale & ChartSize & { readonly colourOf: ColourOf },
@@ -182,7 +182,7 @@ export function barChart(
   );
 }
 
-/** Groups of bars side by side, one a category. */
+/** Groups of bars side by side, one for each category. */
 export function groupedBarChart(
   categories: readonly string[],
   groups: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],

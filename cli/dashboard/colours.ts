@@ -1,4 +1,4 @@
-/** One name, one colour, in all panels of a page. */
+/** The same name has the same colour in all panels of a page. */
 export type ColourOf = (name: string) => string;
 
 const PALETTE = [
@@ -16,7 +16,7 @@ const PALETTE = [
   '#a8643a',
 ];
 
-/** Colours that dashboards call by name, on white and on black. */
+/** Grafana's colour names, readable on white and on black. */
 const NAMED: Readonly<Record<string, string>> = {
   green: '#3fa66b',
   yellow: '#c9a227',
@@ -31,7 +31,7 @@ export function namedColour(name: string): string | undefined {
   return NAMED[name];
 }
 
-/** Colours in the order of asking. */
+/** Assigns colours in the order of calls. */
 export function colours(): ColourOf {
   const known = new Map<string, string>();
   return (name) => {

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 
-/** What the preview reads of Grafana's JSON: enough for the panels that `dashboards/` is made of. */
+/** The part of Grafana's JSON that the preview reads: enough for the panels in `dashboards/`. */
 const targetSchema = z.object({
   refId: z.string(),
   expr: z.string(),
   legendFormat: z.string().default(''),
-  /** One moment, or all of the time range. */
+  /** Values at one timestamp instead of the time range. */
   instant: z.boolean().default(false),
 });
-export type Target = z.infer<typeof targetSchema>;
 
 const thresholdSchema = z.object({ value: z.number().nullable(), color: z.string() });
 

@@ -1,4 +1,4 @@
-/** A value as a person reads it, by Grafana's name of its unit. */
+/** A value as text, by Grafana's name of its unit. */
 export function formatValue(value: number, unit: string, decimals?: number): string {
   if (Number.isNaN(value)) return '–';
   switch (unit) {
@@ -34,7 +34,7 @@ export function formatValue(value: number, unit: string, decimals?: number): str
 
 const THOUSANDS = ['', ' K', ' M', ' G'];
 
-/** A moment in UTC by a pattern of YYYY, MM, DD, HH and mm. */
+/** A timestamp in UTC by a pattern of YYYY, MM, DD, HH and mm. */
 function timeBy(pattern: string, millis: number): string {
   const iso = new Date(millis).toISOString();
   return pattern
@@ -46,13 +46,13 @@ function timeBy(pattern: string, millis: number): string {
 }
 
 function scaled(value: number, base: number, prefixes: readonly string[], space = ''): string {
-  let rest = value;
+  let mantissa = value;
   let index = 0;
-  while (Math.abs(rest) >= base && index < prefixes.length - 1) {
-    rest /= base;
+  while (Math.abs(mantissa) >= base && index < prefixes.length - 1) {
+    mantissa /= base;
     index += 1;
   }
-  return `${Number(rest.toPrecision(3))}${space}${prefixes[index] ?? ''}`;
+  return `${Number(mantissa.toPrecision(3))}${space}${prefixes[index] ?? ''}`;
 }
 
 function seconds(value: number): string {

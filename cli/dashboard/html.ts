@@ -1,4 +1,4 @@
-/** Text as it may stand inside an element or an attribute. */
+/** Text for the inside of an element or an attribute. */
 export function escapeHtml(value: string | number): string {
   return String(value)
     .replaceAll('&', '&amp;')

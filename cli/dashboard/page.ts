@@ -1,7 +1,7 @@
 import { type DashboardFile, type DashboardPanel } from './dashboard-file';
 import { escapeHtml } from './html';
 
-/** A dashboard with what its panels hold. */
+/** A dashboard with the HTML of its panels. */
 export interface DrawnDashboard {
   readonly file: DashboardFile;
   readonly bodies: ReadonlyMap<number, string>;
@@ -31,7 +31,7 @@ footer { color: var(--soft); margin: 16px 0; }
 @media (max-width: 800px) { .grid { display: block; } section { margin-bottom: 8px; height: auto !important; } }
 `;
 
-/** One page with everything in it; it loads nothing. */
+/** One self-contained page. */
 export function renderPage(dashboards: readonly DrawnDashboard[], note: string): string {
   const parts = dashboards.map(
     ({ file, bodies }) =>

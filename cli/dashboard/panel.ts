@@ -9,8 +9,8 @@ import { type Series } from './prometheus';
 import { rowsOf } from './rows';
 import { legendOf, type TimeRange } from './variables';
 
-/** What a panel is drawn from: one result for each of its queries. */
-export interface PanelInput {
+/** A panel with one result for each of its queries. */
+interface PanelInput {
   readonly panel: DashboardPanel;
   readonly results: readonly (readonly Series[])[];
   readonly range: TimeRange;
@@ -18,13 +18,13 @@ export interface PanelInput {
   readonly colourOf: ColourOf;
 }
 
-/** Pixels of one of Grafana's 24 columns and of one of its rows, on a page of 1,440. */
+/** Pixels of one of Grafana's 24 columns and of one of its rows, on a page of 1,440 pixels. */
 const COLUMN = 60;
 const ROW = 36;
-/** Of a panel's height that its title takes. */
+/** Pixels of a panel's height for its title. */
 const TITLE = 44;
 
-/** The inside of a panel as HTML. */
+/** The content of a panel as HTML. */
 export function panelBody(input: PanelInput): string {
   const { panel, results } = input;
   if (panel.type === 'text') return markdownBody(panel.options.content ?? '');
@@ -44,11 +44,11 @@ export function panelBody(input: PanelInput): string {
     case 'table':
       return tableBody(input);
     default:
-      return `<p class="none">A panel of type ${escapeHtml(panel.type)} is shown by Grafana alone.</p>`;
+      return `<p class="none">Only Grafana shows a panel of type ${escapeHtml(panel.type)}.</p>`;
   }
 }
 
-/** Paragraphs and blocks of code: what the dashboards' own texts are made of. */
+/** The part of Markdown that the dashboards use: paragraphs and blocks of code. */
 function markdownBody(content: string): string {
   const parts = content.split(/^```.*$/m).map((text, index) => {
     const shown = escapeHtml(text.trim());
@@ -57,13 +57,13 @@ function markdownBody(content: string): string {
   return `<div class="markdown">${parts.join('')}</div>`;
 }
 
-/** Inside of a panel, less what names under the chart take. */
+/** Size of a panel's chart, less its legend. */
 function sizeOf({ gridPos }: DashboardPanel, names: readonly string[] = []) {
   const width = gridPos.w * COLUMN - 32;
   return { width, height: gridPos.h * ROW - TITLE - legendHeight(names, width) };
 }
 
-/** A colour that the panel gives a name stands before that which the page found for it. */
+/** Colours that the panel overrides, else those of the page. */
 function colourIn({ fieldConfig }: DashboardPanel, colourOf: ColourOf): ColourOf {
   return (name) => {
     const own = colourSchema.safeParse(
@@ -129,7 +129,7 @@ function timeSeriesBody({ panel, results, range, marks, colourOf }: PanelInput):
   return `${chart}${legendHtml(names, colour)}`;
 }
 
-/** A line is broken where points are missing. */
+/** Points with a null where some are missing, so that the line breaks there. */
 function withGaps(samples: Series['samples'], step: number): (readonly [number, number | null])[] {
   return samples.flatMap(({ at, value }, index) => {
     const before = samples[index - 1];
@@ -186,7 +186,7 @@ function tableBody({ panel, results }: PanelInput): string {
     .join('')}</tbody></table>`;
 }
 
-/** Unit and decimals of a column: its own where it has some. */
+/** Unit and decimals of a column: its own, else the panel's. */
 export function unitOf({ fieldConfig }: DashboardPanel, name: string): [string, number | undefined] {
   const own = fieldConfig.overrides.find(
     ({ matcher }) => matcher.id === 'byName' && matcher.options === name,

@@ -6,7 +6,7 @@ import { panelBody } from './panel';
 import { type Prometheus } from './prometheus';
 import { legendOf, resolveQuery, type TimeRange } from './variables';
 
-/** Ask every query of a dashboard and draw its panels. */
+/** Run every query of a dashboard and draw its panels. */
 export async function drawDashboard(
   file: DashboardFile,
   prometheus: Prometheus,

@@ -3,8 +3,8 @@ import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { type TimeRange } from './variables';
 
-/** One value at one time (seconds since 1970). */
-export interface Sample {
+/** A value at a time (seconds since 1970). */
+interface Sample {
   readonly at: number;
   readonly value: number;
 }
@@ -34,19 +34,19 @@ const responseSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() }),
 ]);
 
-/** Questions to a Prometheus, by its HTTP interface. */
+/** Queries to a Prometheus, by its HTTP interface. */
 export interface Prometheus {
-  /** Values at one moment. */
+  /** Values at one timestamp. */
   now(expr: string, at: number): Promise<readonly Series[]>;
   over(expr: string, range: TimeRange): Promise<readonly Series[]>;
-  /** Seconds between scrapes, as the server was configured. */
+  /** Seconds between scrapes, from the server's configuration. */
   scrapeSeconds(): Promise<number>;
 }
 
 const configSchema = z.object({ data: z.object({ yaml: z.string() }) });
 
 /**
- * @throws FedloopError (on each question) `ServerUnavailable` when nobody answers, `InvalidInput` for a query it refuses.
+ * @throws FedloopError (on each query) `ServerUnavailable` without an answer, `InvalidInput` for a query that it refuses.
  */
 export function connectPrometheus(url: string): Prometheus {
   const base = url.endsWith('/') ? url : `${url}/`;
@@ -63,10 +63,13 @@ export function connectPrometheus(url: string): Prometheus {
       });
     }
   };
-  const ask = async (path: string, values: Readonly<Record<string, string>>): Promise<readonly Series[]> => {
+  const query = async (
+    path: string,
+    values: Readonly<Record<string, string>>,
+  ): Promise<readonly Series[]> => {
     const parsed = responseSchema.safeParse(await get(path, values));
     if (!parsed.success)
-      throw new FedloopError('ServerUnavailable', `what answers at ${url} is no Prometheus`);
+      throw new FedloopError('ServerUnavailable', `the server at ${url} is not a Prometheus`);
     const { data: response } = parsed;
     if (response.status === 'error')
       throw new FedloopError(
@@ -84,9 +87,9 @@ export function connectPrometheus(url: string): Prometheus {
     }
   };
   return {
-    now: (query, at) => ask('api/v1/query', { query, time: String(at) }),
-    over: (query, { from, to, step }) =>
-      ask('api/v1/query_range', { query, start: String(from), end: String(to), step: String(step) }),
+    now: (expr, at) => query('api/v1/query', { query: expr, time: String(at) }),
+    over: (expr, { from, to, step }) =>
+      query('api/v1/query_range', { query: expr, start: String(from), end: String(to), step: String(step) }),
     async scrapeSeconds() {
       const parsed = configSchema.safeParse(await get('api/v1/status/config', {}));
       const text = parsed.success ? /scrape_interval: (\d+)(s|m)/.exec(parsed.data.data.yaml) : null;
@@ -95,5 +98,5 @@ export function connectPrometheus(url: string): Prometheus {
   };
 }
 
-/** Of Grafana's Prometheus datasource, where nothing else is known. */
+/** Default of Grafana's Prometheus datasource. */
 const DEFAULT_SCRAPE_SECONDS = 15;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type DashboardPanel } from './dashboard-file';
 import { type Series } from './prometheus';
 
-/** A table as Grafana's transformations make it of one result a query. */
-export interface Rows {
+/** A table that Grafana's transformations make of the results. */
+interface Rows {
   readonly columns: readonly string[];
   readonly rows: readonly Readonly<Record<string, string | number>>[];
 }
@@ -19,8 +19,8 @@ const organizeSchema = z.object({
 });
 
 /**
- * `joinByField` and `organize` (and the order that `sortBy` asks for) on instant results, each of which is a table with a
- * column a label and one for the value.
+ * Grafana's `joinByField`, `organize` and `sortBy` on instant results, each of which is a table with a column for each label and
+ * one for the value.
  */
 export function rowsOf(
   panel: Pick<DashboardPanel, 'targets' | 'transformations'>,

@@ -1,4 +1,4 @@
-/** The time that a dashboard shows, in seconds since 1970, and the distance of its points. */
+/** The time range of a dashboard and the distance of its points, in seconds since 1970. */
 export interface TimeRange {
   readonly from: number;
   readonly to: number;
@@ -6,8 +6,8 @@ export interface TimeRange {
 }
 
 /**
- * A panel's query as Prometheus takes it: every job and instance, and the rate interval that Grafana would choose, which
- * spans at least four scrapes.
+ * A panel's query with its variables filled in: every job and instance, and the rate interval that Grafana would choose, of at
+ * least four scrapes.
  */
 export function resolveQuery(expr: string, { step }: Pick<TimeRange, 'step'>, scrapeSeconds: number): string {
   return expr
@@ -16,7 +16,7 @@ export function resolveQuery(expr: string, { step }: Pick<TimeRange, 'step'>, sc
     .replaceAll('"$instance"', '".*"');
 }
 
-/** `{{label}}` filled in; a series without a legend is called by its labels, as Grafana does. */
+/** The legend with `{{label}}` filled in; without a legend the labels, as in Grafana. */
 export function legendOf(format: string, labels: Readonly<Record<string, string>>): string {
   if (format !== '')
     return format.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label: string) => labels[label] ?? '').trim();

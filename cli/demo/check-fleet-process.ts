@@ -6,7 +6,7 @@ import { fleetSettingsSchema } from '../../fleet/settings';
 import { silentLogger } from '../../core/platform/log';
 import { describeFault, FLEET_VARIABLE, type CheckedFleet } from './check-fleet';
 
-/** The process that `checkFleet` starts: one line on stdout, whatever happens. */
+/** The process that `checkFleet` starts. It prints exactly one line on stdout, also after a failure. */
 async function check(): Promise<CheckedFleet> {
   const settings: unknown = JSON.parse(process.env[FLEET_VARIABLE] ?? 'null');
   const { fleet, stream } = parseOrThrow(

@@ -8,8 +8,8 @@ import { type DemoSettings } from './settings';
 /** Variable that carries the fleet's settings to its worker, and to the check. */
 export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
 
-/** The one line that the check says on stdout. */
-export const checkedFleetSchema = z.union([
+/** The one line that the check prints on stdout. */
+const checkedFleetSchema = z.union([
   z.object({ devices: z.int() }),
   z.object({
     code: z.string().refine(isErrorCode),
@@ -21,8 +21,8 @@ export const checkedFleetSchema = z.union([
 export type CheckedFleet = z.infer<typeof checkedFleetSchema>;
 
 /**
- * Plan the fleet once, so that data that cannot be used is told before anything takes long. In a process of its own: reading years of
- * series takes seconds of computing, which would hold up everything else here, and memory that this process would keep.
+ * Plan the fleet once, so that unusable data is reported before anything takes long. In a separate process, because reading years
+ * of series takes seconds of computing, which would block this process, and memory, which it would keep.
  * @returns the number of devices.
  * @throws FedloopError as `loadFleet`
  */
@@ -50,7 +50,7 @@ export async function checkFleet(
   });
 }
 
-/** What the check says of an error. */
+/** An error as the check prints it. */
 export function describeFault(thrown: unknown): CheckedFleet {
   if (!(thrown instanceof FedloopError)) return { code: 'Internal', message: messageOf(thrown) };
   return {

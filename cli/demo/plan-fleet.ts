@@ -8,7 +8,7 @@ import { type Session } from '../system/session';
 import { checkFleet, FLEET_VARIABLE } from './check-fleet';
 import { type DemoSettings } from './settings';
 
-/** The fleet's worker plans the same fleet for itself, from the same settings. */
+/** Check the fleet's settings. @returns the variables from which the fleet's worker plans the same fleet. */
 export async function planFleet(
   session: Session,
   processes: Processes,
@@ -26,7 +26,7 @@ export async function planFleet(
   return { [FLEET_VARIABLE]: JSON.stringify(settings.fleet) };
 }
 
-/** The folder as given; the sample data ships with the package and is found from any working folder. */
+/** The folder as given, else of that name in the package: sample data is found from any working folder. */
 export async function dataFolder(folder: string, data: string): Promise<string> {
   for (const path of [join(folder, data), packageFile(data)]) {
     if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return path;

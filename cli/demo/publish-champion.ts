@@ -2,12 +2,12 @@ import { cp, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type RunFolder } from '../system/run-folder';
 
-/** Link that a deployment keeps on its champion. */
+/** Link to the champion's folder. */
 const LATEST = 'latest_model';
 
 /**
- * Leave the run's champion in `<models>/latest_model/`, where programs that just want the current model look. The folder is a link
- * that is swapped in one step. A run without a champion leaves the one that is there.
+ * Copy the run's champion to `<models>/latest_model/`, for programs that only need the current model. The folder is a link that is
+ * swapped in one step. A run without a champion changes nothing.
  */
 export async function publishChampion(run: RunFolder, models: string): Promise<void> {
   const source = join(run.models, 'global', LATEST);

@@ -1,13 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { parseOrThrow } from '../../core/contracts/validation';
+import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { askCut, type Cut } from '../../core/warehouse/queries/cutoff';
-import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
 import { askWorker } from '../query/ask';
 import { type BatchFigures } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
-import { createRunFolder, runId, type RunFolder } from '../system/run-folder';
+import { createRunFolder, runId } from '../system/run-folder';
 import { withTemporal } from '../servers/temporal-client';
 import { collectReport } from '../report/collect';
 import { writeReport } from '../report/write';
@@ -20,6 +19,7 @@ import { renderLinks } from './links';
 import { dataFolder, planFleet } from './plan-fleet';
 import { publishChampion } from './publish-champion';
 import { resultsOf, type Results } from '../results/summary';
+import { readTruth } from '../results/truth';
 import { demoSettings, type DemoOptions, type DemoSettings } from './settings';
 import { renderResults } from './table';
 import { countProcessed, trainRounds } from './train';
@@ -33,12 +33,12 @@ interface Summary extends Results {
   readonly devices: { readonly all: number; readonly healthy: number };
   readonly settings: DemoSettings & { readonly data: string };
   readonly batch: BatchFigures;
-  /** Start of the latest window that is counted: it was complete, and so was every one before it. */
+  /** Start of the latest window that is counted; it and all before it were complete. */
   readonly latestWindow: string | null;
 }
 
 /**
- * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay.
+ * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay up.
  * @throws FedloopError
  */
 export async function runDemo(session: Session, options: DemoOptions): Promise<void> {
@@ -55,7 +55,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: async (processes) => ({
       ...(await planFleet(session, processes, settings, run)),
-      // The rounds that were asked for are what is measured: nothing else may change the champion, at a moment that the wall clock decides.
+      // Only the requested rounds may change the champion: live checks run by the wall clock and would change the results.
       FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
     }),
   });
@@ -71,10 +71,10 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
       devices: measured.devices,
       settings: { ...settings, data: options.data },
       batch: measured.batch,
-      latestWindow: measured.cut === null ? null : isoOfMicros(measured.cut),
+      latestWindow: measured.cutoff === null ? null : isoOfMicros(measured.cutoff),
     };
     await writeFile(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
-    await drawReport(session, system, measured.cut);
+    await drawReport(session, system, measured.cutoff);
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
@@ -94,7 +94,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
 
 interface Measured {
   readonly results: Results;
-  readonly cut: Cut;
+  readonly cutoff: Cut;
   readonly batch: BatchFigures;
   readonly devices: { readonly all: number; readonly healthy: number };
 }
@@ -105,51 +105,39 @@ async function measure(session: Session, system: System, settings: DemoSettings)
     return countProcessed(session, client);
   });
   const step = session.progress.step('Reading the results from the tables');
-  const faults = await faultsOf(system.run);
+  const truth = await readTruth(system.run.processed);
+  if (truth === null)
+    throw new FedloopError('Internal', `the fleet has left no truth file in ${system.run.processed}`);
   const ask = askWorker(system.urlOf('analytics'));
-  const cut = await askCut(ask);
-  const evidence = await collectEvidence(ask, { cut, faulty: faults.faulty });
+  const cutoff = await askCut(ask);
+  const evidence = await collectEvidence(ask, { cutoff, faulty: [...truth.faults.keys()] });
   step.done();
   return {
     results: resultsOf(evidence),
-    cut,
+    cutoff,
     batch,
-    devices: { all: faults.all, healthy: faults.all - faults.faulty.length },
+    devices: { all: truth.devices, healthy: truth.devices - truth.faults.size },
   };
 }
 
-/** The page of the run, from the rows that its summary counts; that must be written. */
-async function drawReport(session: Session, system: System, cut: Cut): Promise<void> {
+/** Draw the page of the run from the rows that its summary counts. The summary must be written before. */
+async function drawReport(session: Session, system: System, cutoff: Cut): Promise<void> {
   const step = session.progress.step('Drawing the report');
   const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
     rounds: LIMITS.reportRounds,
-    cut,
+    cutoff,
   });
   await writeReport(data, system.run.report);
   step.done();
 }
 
-/** A signal that is aborted with the reason that a promise is rejected with. */
+/** A signal that is aborted when the promise is rejected, for the same reason. */
 function abortedBy(failure: Promise<never>): AbortSignal {
   const controller = new AbortController();
   failure.catch((cause: unknown) => {
     controller.abort(cause);
   });
   return controller.signal;
-}
-
-/** Devices by the fleet's own truth, which only reports and tests may read. */
-async function faultsOf(
-  run: RunFolder,
-): Promise<{ readonly all: number; readonly faulty: readonly string[] }> {
-  const truth = parseOrThrow(
-    fleetTruthSchema,
-    JSON.parse(await readFile(join(run.processed, TRUTH_FILE), 'utf8')),
-    TRUTH_FILE,
-    'InvalidData',
-  );
-  const faulty = truth.devices.filter(({ fault }) => fault !== 'none').map(({ device_id }) => device_id);
-  return { all: truth.devices.length, faulty };
 }
 
 async function stopVisibly(session: Session, system: System): Promise<void> {

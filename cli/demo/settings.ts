@@ -3,7 +3,7 @@ import { federatedTrainingInputSchema, type FederatedTrainingInput } from '../..
 import { parseOrThrow } from '../../core/contracts/validation';
 import { fleetSettingsSchema, type Clock, type FleetSettings } from '../../fleet/settings';
 
-/** The demo's options, as the command line hands them over. */
+/** The demo's options on the command line. */
 export interface DemoOptions {
   readonly rounds: number;
   readonly devices: number;
@@ -24,7 +24,7 @@ export interface DemoOptions {
   readonly uiPort?: number;
 }
 
-/** What every part of the system is told; all of it goes into the summary. */
+/** Settings of all parts of the system; the summary lists them. */
 export interface DemoSettings {
   readonly stream: StreamSettings;
   readonly fleet: FleetSettings;
@@ -32,11 +32,11 @@ export interface DemoSettings {
 }
 
 /**
- * Live windows that a round uses beside those it is judged on: the one that runs when its candidate is deployed, and those that
- * the watermark (two windows) leaves open behind the last judged one.
+ * Live windows that a round needs beside those that it evaluates: the one that is open when its candidate is deployed, and those
+ * that the watermark (two windows) keeps open behind the last evaluated one.
  */
 const WINDOWS_BESIDE = 4;
-/** Rounds that somebody may start by hand while the system stays up. */
+/** Rounds that a user may start by hand while the system stays up. */
 const ROUNDS_BY_HAND = 10;
 
 /** @throws FedloopError `InvalidInput` naming what is wrong. */

@@ -9,7 +9,7 @@ import {
 } from '../results/summary';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
-/** The end of a demo: one table over all devices, and beside it the same for the healthy ones. */
+/** Results of a demo as a table: figures over all devices, and beside them those over the healthy ones. */
 export function renderResults(results: Results): string {
   const rows: string[][] = [];
   const { firstVersion } = results;

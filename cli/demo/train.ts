@@ -11,7 +11,7 @@ import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal
 import { LIMITS } from '../shared/limits';
 import { endOf, type Step } from '../progress';
 import {
-  askRoundProgress,
+  queryRoundProgress,
   describeResult,
   describeStep,
   fractionOf,
@@ -24,7 +24,8 @@ import { workflowFailure } from '../temporal/workflow-failure';
 const trainingProgress = z.object({ finished: z.array(federatedRoundResultSchema) });
 
 /**
- * Run the rounds, showing each as it goes. What the session's signal breaks off is terminated, so that a server that lives on does not keep it.
+ * Run the rounds and show the progress of each. When the session's signal is aborted, the workflow is terminated, so that a server
+ * that stays up does not keep it.
  * @throws FedloopError with the code that a step failed with.
  */
 export async function trainRounds(
@@ -39,8 +40,8 @@ export async function trainRounds(
   });
   result.catch(() => undefined);
   const terminate = (): void => {
-    // Our own server may be gone already, and the workflow with it.
-    terminateTraining(client, TRAINING_WORKFLOW_ID, 'the demo was broken off').catch(() => undefined);
+    // Our own server may have ended already, and the workflow with it.
+    terminateTraining(client, TRAINING_WORKFLOW_ID, 'the demo was interrupted').catch(() => undefined);
   };
   session.signal.addEventListener('abort', terminate, { once: true });
 
@@ -61,7 +62,7 @@ export async function trainRounds(
         show(await finishedRounds(handle));
         if (ended) return true;
         step ??= session.progress.step(roundTitle(shown.size, input.rounds));
-        const progress = await askRoundProgress(client, TRAINING_WORKFLOW_ID);
+        const progress = await queryRoundProgress(client, TRAINING_WORKFLOW_ID);
         if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress));
         return undefined;
       },
@@ -116,7 +117,7 @@ async function start(client: Client, workflow: string, workflowId: string, input
   }
 }
 
-/** Rounds that are over; a worker that is busy answers the next time. */
+/** Finished rounds; none if the worker is too busy to answer, which the next poll repeats. */
 async function finishedRounds(handle: Handle): Promise<readonly FederatedRoundResult[]> {
   try {
     return trainingProgress.parse(await handle.query('progress')).finished;

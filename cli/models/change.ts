@@ -14,8 +14,8 @@ import { unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
 
 /**
- * Change the champion of the system that runs here, or of the one that TEMPORAL_ADDRESS names.
- * @throws FedloopError with the code that the step failed with.
+ * Change the champion of the running system, or of the one that TEMPORAL_ADDRESS names.
+ * @throws FedloopError with the code of the step that failed.
  */
 export async function changeChampion(session: Session, input: ChangeChampionInput): Promise<ChampionChange> {
   const title = input.action === 'promote' ? `Promoting ${input.version}` : `Rolling ${input.version} back`;

@@ -2,18 +2,19 @@ import { type VersionId } from '../../core/contracts/ids';
 import { type Interval } from '../../core/contracts/rounds';
 import { pairedChange } from '../../core/federation/promotion/cluster-interval';
 import { type Ask } from '../../core/warehouse/database/ask';
-import { askFileOf, askPairs, askVersion, type ModelVersion, type VersionName } from './questions';
+import { queryPairs } from '../results/queries';
+import { queryModelFile, queryVersion, type ModelVersion, type VersionName } from './repository';
 import { weightDistance, type WeightDistance } from './weights';
 
 const CONFIDENCE = 0.95;
 
-export interface DifferentField {
+interface DifferentField {
   readonly name: string;
   readonly one: unknown;
   readonly other: unknown;
 }
 
-/** What tells two versions apart. */
+/** Differences between two versions. */
 export interface ModelDiff {
   readonly one: VersionId;
   readonly other: VersionId;
@@ -43,11 +44,11 @@ const COMPARED: readonly (readonly [string, (version: ModelVersion) => unknown])
 ];
 
 export async function diffOf(ask: Ask, first: VersionName, second: VersionName): Promise<ModelDiff> {
-  const one = await askVersion(ask, first);
-  const other = await askVersion(ask, second);
-  const pairs = await askPairs(ask, one.version, other.version);
-  const { model } = await askFileOf(ask, one.version);
-  const { model: otherModel } = await askFileOf(ask, other.version);
+  const one = await queryVersion(ask, first);
+  const other = await queryVersion(ask, second);
+  const pairs = await queryPairs(ask, one.version, other.version, { cutoff: null });
+  const { model } = await queryModelFile(ask, one.version);
+  const { model: otherModel } = await queryModelFile(ask, other.version);
   const used = one.feedbackUsed ?? {};
   const otherUsed = other.feedbackUsed ?? {};
   return {

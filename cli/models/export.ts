@@ -2,9 +2,9 @@ import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
-import { type ModelFile } from './questions';
+import { type ModelFile } from './repository';
 
-export interface ExportedModel {
+interface ExportedModel {
   readonly version: VersionId;
   readonly path: string;
   readonly bytes: number;
@@ -12,8 +12,8 @@ export interface ExportedModel {
 }
 
 /**
- * Write a model to a file, whole or not at all.
- * @throws FedloopError `InvalidInput` when the file is there already and may not be replaced, or cannot be written.
+ * Write a model to a file, atomically.
+ * @throws FedloopError `InvalidInput` when the file exists and may not be replaced, or cannot be written.
  */
 export async function exportModel(
   { model, bytes, sha256 }: ModelFile,
@@ -25,7 +25,7 @@ export async function exportModel(
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(draft, bytes);
-    // A link fails where a file is, also one that came a moment ago; a rename would replace it.
+    // A link fails if the file exists, without a race; a rename would replace it.
     if (replace) await rename(draft, path);
     else await link(draft, path);
   } catch (cause) {

@@ -1,27 +1,27 @@
 import { type Ask } from '../../core/warehouse/database/ask';
 import {
-  askLeftOut,
-  askStages,
-  askVersion,
+  queryLeftOut,
+  queryStages,
+  queryVersion,
   type ModelVersion,
   type StageChange,
   type VersionName,
-} from './questions';
+} from './repository';
 
-/** Everything that the registry knows of a version, but for its bytes. */
+/** Everything that the registry holds of a version, except its bytes. */
 export interface ModelDetails {
   readonly version: ModelVersion;
   /** Oldest first. */
   readonly stages: readonly StageChange[];
-  /** Updates of its round that have no part in it, by reason. */
+  /** Updates that its round left out, by reason. */
   readonly leftOut: readonly { readonly reason: string; readonly updates: number }[];
 }
 
 export async function detailsOf(ask: Ask, name: VersionName): Promise<ModelDetails> {
-  const version = await askVersion(ask, name);
+  const version = await queryVersion(ask, name);
   return {
     version,
-    stages: await askStages(ask, version.version),
-    leftOut: await askLeftOut(ask, version.version),
+    stages: await queryStages(ask, version.version),
+    leftOut: await queryLeftOut(ask, version.version),
   };
 }

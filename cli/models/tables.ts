@@ -1,21 +1,18 @@
 import { type Ask } from '../../core/warehouse/database/ask';
 import { askWorker } from '../query/ask';
 import { withFile } from '../query/ask-file';
-import { findRunning } from '../system/running';
+import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
 
-/** Ask the running system's tables, else the latest run's file, until `work` is done. */
+/** Work on the running system's tables, else on the latest run's file. */
 export async function withTables<Result>(
   session: Session,
   work: (ask: Ask) => Promise<Result>,
 ): Promise<Result> {
-  const running = await findRunning(session.folder);
-  const analytics = running?.workers.find(({ role }) => role === 'analytics');
+  const analytics = analyticsUrlOf(await findRunning(session.folder));
   const answer =
-    analytics === undefined
-      ? withFile(await existingWarehouse(session), work)
-      : work(askWorker(analytics.url));
+    analytics === undefined ? withFile(await existingWarehouse(session), work) : work(askWorker(analytics));
   return unlessAborted(answer, session.signal);
 }

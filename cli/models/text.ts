@@ -2,17 +2,18 @@ import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { type Interval } from '../../core/contracts/rounds';
 import { outColours as pc } from '../shared/colours';
+import { percent } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type ModelDiff } from './diff';
-import { type ModelVersion, type StageChange } from './questions';
+import { type ModelVersion, type StageChange } from './repository';
 import { type ModelDetails } from './show';
 
-/** Results of `fedloop models` for people. */
+/** Results of `fedloop models` as text. */
 
-/** Node says that there is always a number; where stdout is no terminal there is none. */
+/** Node's types claim a number; without a terminal it is undefined. */
 const terminalColumns = (): number | undefined => process.stdout.columns;
 
-/** @param columns of the terminal; undefined where nobody looks at one, and no line is too long. */
+/** @param columns of the terminal; undefined without one, where lines may have any length. */
 export function renderList(versions: readonly ModelVersion[], columns = terminalColumns()): string {
   const head = ['version', 'stage', 'accuracy', 'windows', 'round', 'strategy', 'devices', 'since'];
   const aligned = ['left', 'left', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
@@ -37,7 +38,7 @@ export function renderList(versions: readonly ModelVersion[], columns = terminal
     return linesOf(table);
   };
   const full = tableOf(head.length + 1);
-  // The reasons are for those who have the room; `show` tells them too.
+  // Reasons are left out where lines would not fit; `show` has them too.
   const fits = columns === undefined || widthOf(full) <= columns;
   return `${fits ? full : tableOf(head.length)}\n${pc.dim('accuracy: over all live windows that a version was measured on; versions were not measured on the same ones')}\n`;
 }
@@ -76,7 +77,7 @@ export function renderDetails({ version, stages, leftOut }: ModelDetails): strin
   ].join('\n');
 }
 
-/** @param columns as in `renderList`; where there are some, values are wrapped into them. */
+/** @param columns as in `renderList`; values are wrapped to them. */
 export function renderDiff(
   { one, other, fields, feedback, weights, live }: ModelDiff,
   columns = terminalColumns(),
@@ -86,7 +87,7 @@ export function renderDiff(
   const each = columns === undefined ? undefined : Math.floor((columns - names - 2 * GAP) / 2);
   const table = new Table({
     head: ['', pc.bold(one), pc.bold(other)],
-    ...(each === undefined || each < NARROWEST ? {} : { colWidths: [names, each, each], wordWrap: true }),
+    ...(each === undefined || each < MIN_COLUMN ? {} : { colWidths: [names, each, each], wordWrap: true }),
     ...PLAIN_TABLE,
   });
   for (const { name, one: left, other: right } of all) table.push([name, shown(left), shown(right)]);
@@ -125,10 +126,6 @@ function measured({ accuracy, windows, evaluations, persistenceAccuracy }: Model
   return `${percent(accuracy)} on ${whole(evaluations)} forecasts of ${whole(windows)} live windows (persistence ${percent(persistenceAccuracy)})`;
 }
 
-function percent(share: number | null): string {
-  return share === null ? '' : `${(100 * share).toFixed(1)} %`;
-}
-
 function points({ mean, low, high }: Interval): string {
   const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(2)}`;
   return `${signed(mean)} (${signed(low)} to ${signed(high)})`;
@@ -145,8 +142,8 @@ function time(iso: string | null): string {
 
 /** Columns between two cells. */
 const GAP = 2;
-/** A column of text that is narrower is none: then lines may be as long as they are. */
-const NARROWEST = 12;
+/** Narrowest useful column of text; below it lines are not wrapped. */
+const MIN_COLUMN = 12;
 
 /** Columns that the longest line takes on the screen. */
 function widthOf(lines: string): number {
@@ -158,7 +155,7 @@ function widthOf(lines: string): number {
 }
 
 const DIGITS = 4;
-/** What is smaller is left over from a subtraction. */
+/** Smaller numbers are rounding errors of a subtraction. */
 const NOTHING = 1e-12;
 
 function shown(value: unknown): string {

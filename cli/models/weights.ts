@@ -1,7 +1,7 @@
 import { weightOffsets } from '../../core/model/network';
 import { type GlobalModel } from '../../core/model/types';
 
-/** How far two networks of one shape lie apart: ‖w − v‖ / ‖v‖, over all weights and by layer. */
+/** Relative distance of two networks of one shape, ‖w − v‖ / ‖v‖, over all weights and by layer. */
 export interface WeightDistance {
   readonly all: number;
   readonly hiddenLayer: number;

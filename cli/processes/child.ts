@@ -8,7 +8,7 @@ import { LIMITS } from '../shared/limits';
 import { tailOfFile } from './tail';
 
 export interface ChildOptions {
-  /** What a person calls it: `kafka`, `stream worker`. */
+  /** Name for messages: `kafka`, `stream worker`. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -20,7 +20,7 @@ export interface ChildOptions {
   readonly onLine?: (line: string) => void;
 }
 
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -31,7 +31,7 @@ export interface Child {
   readonly pid: number;
   readonly logFile: string;
   readonly running: boolean;
-  /** Resolves once it has ended, in whatever way. */
+  /** Resolves once it has ended. */
   readonly ended: Promise<Exit>;
   /** The last lines of its log. */
   tail(): Promise<string>;
@@ -40,8 +40,8 @@ export interface Child {
 }
 
 /**
- * The shell waits for one line before it becomes the command: nothing runs before the guardian knows its process group, so
- * there is no moment in which our own death could leave it behind. Our death while it waits ends its input, and it ends.
+ * The shell waits for one line before it becomes the command. So nothing runs before the supervisor knows its process group, and
+ * our death cannot leave it behind: while the shell still waits, our death ends its input, and it exits.
  */
 const GATE = 'read -r go && exec "$@" </dev/null';
 
@@ -108,7 +108,7 @@ export async function startChild(
       }, graceMillis);
       const exit = await ended;
       clearTimeout(timer);
-      // What the command itself had started and left in its group.
+      // Processes that the command itself had started and left in its group.
       signalGroup(pid, 'SIGKILL');
       return exit;
     },
@@ -120,6 +120,6 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch {
-    // No such group: it has ended, which is what the caller is after.
+    // No such group: it has ended, as the caller wanted.
   }
 }

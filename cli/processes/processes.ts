@@ -1,47 +1,47 @@
 import { startChild, type Child, type ChildOptions } from './child';
 import { type StepFailure } from '../progress';
 import { interrupted } from '../shared/wait';
-import { Guardian } from './guardian';
+import { Supervisor } from './supervisor';
 
-/** Every process that one command has started, under one guardian. */
+/** All processes that one command has started, under one supervisor. */
 export class Processes {
   private readonly children = new Set<Child>();
   private closed = false;
 
-  private constructor(private readonly guardian: Guardian) {}
+  private constructor(private readonly supervisor: Supervisor) {}
 
   static start(): Processes {
-    return new Processes(Guardian.start());
+    return new Processes(Supervisor.start());
   }
 
-  /** Start a process that lives no longer than this one, even when this one is killed outright. */
+  /** Start a process that lives no longer than this one, even if this one is killed with SIGKILL. */
   async spawn(options: ChildOptions): Promise<Child> {
     const child = await startChild(options, async (group) => {
       this.throwIfStopping();
-      await this.guardian.watch(group);
+      await this.supervisor.watch(group);
     });
     this.children.add(child);
     void child.ended.then(async () => {
       this.children.delete(child);
-      await this.guardian.forget(child.pid);
+      await this.supervisor.forget(child.pid);
     });
     return child;
   }
 
   /**
-   * Work that goes on unheard after a Ctrl-C or a failure elsewhere must not start anything any more.
+   * Guards work that still runs after Ctrl-C or after a failure elsewhere: it must not start anything more.
    * @throws FedloopError `Interrupted`
    */
   throwIfStopping(): void {
     if (this.closed) throw interrupted();
   }
 
-  /** Why a step that ends now did not get done: by its own fault, or because everything is being stopped. */
+  /** Why a step that fails now failed: by itself, or because everything is being stopped. */
   get failure(): StepFailure {
     return this.closed ? 'stopped' : 'failed';
   }
 
-  /** Stop all that still run, side by side, and start nothing more. */
+  /** Stop all running processes, in parallel, and start nothing more. */
   async stopAll(graceMillis: number): Promise<void> {
     this.closed = true;
     await Promise.all([...this.children].map((child) => child.stop(graceMillis)));

@@ -10,7 +10,7 @@ export function lastLines(text: string, lines: number): string {
     .join('\n');
 }
 
-/** The last lines of a file; empty when there is none. Reads its end alone, since logs grow. */
+/** The last lines of a file; empty if there is no file. Reads only its end, since logs grow. */
 export async function tailOfFile(path: string, lines: number): Promise<string> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return '';

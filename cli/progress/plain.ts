@@ -1,9 +1,9 @@
 import { formatSeconds, type Progress, type Step } from './progress';
 
-/** Lines rarer than this while a step runs: a log should show life, not every percent. */
-const EVERY_MILLIS = 10_000;
+/** Shortest time between two lines of a running step: a log should show that it works, not every percent. */
+const MIN_MILLIS = 10_000;
 
-/** Progress as plain lines, for logs and pipes: a line at each beginning and end, and a sign of life between. */
+/** Progress as plain lines, for logs and pipes: a line at each beginning and end, and a few in between. */
 export function plainProgress(
   write: (text: string) => void,
   now: () => number = () => performance.now(),
@@ -19,23 +19,23 @@ export function plainProgress(
 
 function plainStep(title: string, write: (text: string) => void, now: () => number): Step {
   const began = now();
-  let told = began;
-  let called = title;
-  write(`${called} …\n`);
+  let written = began;
+  let name = title;
+  write(`${name} …\n`);
   return {
     rename(renamed) {
-      called = renamed;
+      name = renamed;
     },
     update(detail, fraction) {
-      if (now() - told < EVERY_MILLIS) return;
-      told = now();
-      write(`${called}: ${detail}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}\n`);
+      if (now() - written < MIN_MILLIS) return;
+      written = now();
+      write(`${name}: ${detail}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}\n`);
     },
     done(result) {
-      write(`${called}: ${result ?? 'done'} (${formatSeconds(now() - began)})\n`);
+      write(`${name}: ${result ?? 'done'} (${formatSeconds(now() - began)})\n`);
     },
     fail(why = 'failed') {
-      write(`${called}: ${why}\n`);
+      write(`${name}: ${why}\n`);
     },
   };
 }

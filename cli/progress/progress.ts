@@ -1,28 +1,28 @@
 import { FedloopError } from '../../core/contracts/errors';
 
-/** What a long command tells a person while it works. Everything goes to stderr: stdout is for results. */
+/** What a long command shows while it works. Everything goes to stderr; stdout is for results. */
 export interface Progress {
-  /** Something begins that takes a while. */
+  /** Begin a step that takes a while. */
   step(title: string): Step;
-  /** A line that stays. */
+  /** Print a line. */
   note(line: string): void;
-  /** Take down whatever is live on the screen. */
+  /** Remove the live display. */
   stop(): void;
 }
 
 export type StepFailure = 'failed' | 'stopped';
 
 export interface Step {
-  /** What it is doing now; `fraction` (0 to 1) where the end is known. */
+  /** Show details; `fraction` (0 to 1) where the end is known. */
   update(detail: string, fraction?: number): void;
-  /** What it is called from now on, where that is not known at its beginning. */
+  /** Change its title, where that was not known at the beginning. */
   rename(title: string): void;
   done(result?: string): void;
-  /** `stopped` when it was broken off because of something else, whose own failure is told. */
+  /** `stopped` when it was interrupted by another failure, which is reported itself. */
   fail(why?: StepFailure): void;
 }
 
-/** How a step ends that has thrown: a Ctrl-C is no failure of its own. */
+/** How a step ends after an error: Ctrl-C is not a failure. */
 export function endOf(thrown: unknown): StepFailure {
   return thrown instanceof FedloopError && thrown.code === 'Interrupted' ? 'stopped' : 'failed';
 }
@@ -34,7 +34,7 @@ export function formatSeconds(millis: number): string {
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
 
-/** For `--json`, tests, and whoever wants no words. */
+/** For `--json` and tests. */
 export const silentProgress: Progress = {
   step: () => ({
     update: () => undefined,

@@ -15,12 +15,12 @@ interface Payload {
   readonly bounded: boolean;
 }
 
-/** Progress on a terminal: a live line for each step that runs, and one that stays for each that has ended. */
+/** Progress on a terminal: a live line for each running step, and a permanent one for each ended step. */
 export function terminalProgress(stream: NodeJS.WriteStream): Progress {
   let bars: MultiBar | undefined;
   let open = 0;
 
-  const say = (line: string): void => {
+  const print = (line: string): void => {
     if (bars === undefined) stream.write(`${line}\n`);
     else bars.log(`${line}\n`);
   };
@@ -39,7 +39,7 @@ export function terminalProgress(stream: NodeJS.WriteStream): Progress {
         hideCursor: true,
         clearOnComplete: true,
         forceRedraw: true,
-        // The command has its own way with Ctrl-C.
+        // The command handles Ctrl-C itself.
         gracefulExit: false,
         linewrap: false,
         format: (_, params, payload) => liveLine(params.progress, payload as Payload, stream.columns),
@@ -50,17 +50,17 @@ export function terminalProgress(stream: NodeJS.WriteStream): Progress {
       open += 1;
       const end = (line: string): void => {
         if (parent !== bars) {
-          say(line);
+          print(line);
           return;
         }
-        say(line);
+        print(line);
         open -= 1;
         parent.remove(bar);
         if (open === 0) takeDown();
       };
       return liveStep(bar, payload, end);
     },
-    note: say,
+    note: print,
     stop: takeDown,
   };
 }
@@ -88,7 +88,7 @@ function liveStep(bar: SingleBar, first: Payload, end: (line: string) => void): 
   };
 }
 
-/** One live line: spinner, title, bar where the end is known, detail, time since it began. */
+/** One live line: spinner, title, bar where the end is known, detail, elapsed time. */
 export function liveLine(
   progress: number,
   payload: Payload,

@@ -4,7 +4,7 @@ import { type AnswerTable } from './ask';
 import { printable } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
-/** Decimals beyond this say nothing to a reader; `--json` and `--csv` have all of them. */
+/** Significant digits shown in a table; `--json` and `--csv` have all of them. */
 const SHOWN_DIGITS = 6;
 
 /** As a table for people: numbers to the right, nulls dim. */

@@ -6,8 +6,8 @@ import { answerSql, answerToJson } from '../../core/warehouse/queries/sql-route'
 import { tableSchema, type AnswerTable } from './ask';
 
 /**
- * One question to a warehouse that no system has open; the answer is what the analytics worker would have said.
- * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open after all.
+ * Run one query on a warehouse that no system has open. The answer equals the analytics worker's.
+ * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open.
  */
 export async function askFile(path: string, sql: string): Promise<AnswerTable> {
   const warehouse = await openWarehouse(path);
@@ -20,7 +20,7 @@ export async function askFile(path: string, sql: string): Promise<AnswerTable> {
 }
 
 /**
- * Many questions to a warehouse that no system has open.
+ * Run several queries on a warehouse that no system has open.
  * @throws FedloopError as `askFile`
  */
 export async function withFile<Result>(path: string, work: (ask: Ask) => Promise<Result>): Promise<Result> {
@@ -32,7 +32,7 @@ export async function withFile<Result>(path: string, work: (ask: Ask) => Promise
   }
 }
 
-/** Questions to a warehouse of this process, answered as the analytics worker would. */
+/** Queries on a warehouse of this process, answered like the analytics worker's. */
 export function askConnection(connection: SerialConnection): Ask {
   return async (row, sql) => {
     const answer = tableSchema.parse(JSON.parse(answerToJson(await answerSql(connection, sql))));

@@ -3,11 +3,11 @@ import { FedloopError } from '../../core/contracts/errors';
 import { type Ask } from '../../core/warehouse/database/ask';
 import { LIMITS } from '../shared/limits';
 
-/** An answer as the analytics worker gives it. */
+/** Answer of the analytics worker to a query. */
 export const tableSchema = z.object({
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
   rows: z.array(z.record(z.string(), z.unknown())),
-  /** More rows than one answer holds. */
+  /** The query has more rows than one answer holds. */
   truncated: z.boolean(),
 });
 export type AnswerTable = z.infer<typeof tableSchema>;
@@ -15,7 +15,7 @@ export type AnswerTable = z.infer<typeof tableSchema>;
 const faultSchema = z.object({ error: z.string() });
 
 /**
- * One question to the analytics worker of a running system.
+ * Send one query to the analytics worker of a running system.
  * @throws FedloopError `InvalidInput` for SQL that it refuses, `ServerUnavailable` when it does not answer.
  */
 export async function askTable(analyticsUrl: string, sql: string): Promise<AnswerTable> {
@@ -25,7 +25,7 @@ export async function askTable(analyticsUrl: string, sql: string): Promise<Answe
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ sql }),
-      signal: AbortSignal.timeout(LIMITS.questionMillis),
+      signal: AbortSignal.timeout(LIMITS.queryMillis),
     });
   } catch (cause) {
     throw new FedloopError('ServerUnavailable', 'the analytics worker does not answer', {
@@ -38,16 +38,16 @@ export async function askTable(analyticsUrl: string, sql: string): Promise<Answe
   const fault = faultSchema.safeParse(body);
   throw new FedloopError(
     'InvalidInput',
-    fault.success ? fault.data.error : `the analytics worker refused the question (${response.status})`,
+    fault.success ? fault.data.error : `the analytics worker refused the query (${response.status})`,
   );
 }
 
-/** Ask the analytics worker, row by row checked. */
+/** Queries to the analytics worker whose rows are checked against a schema. */
 export function askWorker(analyticsUrl: string): Ask {
   return askRows((sql) => askTable(analyticsUrl, sql));
 }
 
-/** The same of any way to ask. */
+/** Checks the rows of any kind of query against a schema. */
 export function askRows(ask: (sql: string) => Promise<AnswerTable>): Ask {
   return async (row, sql) => z.array(row).parse((await ask(sql)).rows);
 }

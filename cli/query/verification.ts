@@ -13,18 +13,17 @@ import { endOf, type Step } from '../progress';
 import { type Session } from '../system/session';
 import { poll } from '../shared/wait';
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly ask: AskTables;
-  /** How long rows may take that the tables do not hold yet. */
+  /** How long to wait for rows that the tables do not hold yet. */
   readonly waitMillis: number;
-  /** Differences that are told in full. */
+  /** Differences that the report lists in full. */
   readonly examples: number;
 }
 
 /**
- * Replay the event log up to where it ends now, and hold every row that it leads to against the tables. Works on a running
- * system: rows that the tables do not hold yet are waited for, then compared as well; what is not there by the end of the
- * wait is missing.
+ * Replay the event log up to its present end, and compare every resulting row with the tables. Works on a running system: it
+ * waits for rows that the tables do not hold yet, and compares them as well. Rows still absent after the wait are missing.
  */
 export async function verifyRows(session: Session, options: VerifyOptions): Promise<VerificationReport> {
   const env = readEnvironment(await dataPlaneEnvironment(session));
@@ -59,8 +58,7 @@ interface Led {
 }
 
 /**
- * @param must which rows have to be in the tables: those that they held at the beginning (and what led to them is in the log
- *   by then), or all.
+ * @param must the rows that have to be in the tables: those up to the latest stored at the beginning, or all.
  */
 async function compare(
   work: Work,
@@ -73,7 +71,7 @@ async function compare(
   try {
     const settings = deployments.settings();
     const bounds = await storedBounds(options.ask, settings.task.windowMicros);
-    // After the bounds: whatever a stored row depends on was logged before it was written.
+    // Read after the bounds: everything that a stored row depends on was logged before it was written.
     const decisions = await readDecisions(kafka);
     await deployments.sync();
     const verification = new Verification(
@@ -106,7 +104,7 @@ async function compare(
     const report = await verification.finish(partitions);
     const { expiredBefore } = await storedBounds(options.ask, settings.task.windowMicros);
     if (expiredBefore > bounds.expiredBefore) {
-      step.done('rows were let go for their age meanwhile');
+      step.done('rows expired in the meantime');
       return await compare(work, title, must);
     }
     step.done(`${sum(partitions).toLocaleString('en')} events`);
@@ -117,7 +115,7 @@ async function compare(
   }
 }
 
-/** Wait until the tables hold what the log led to, or time is up. */
+/** Wait until the tables hold the rows that follow from the log, or time is up. */
 async function caughtUp({ session, options, deployments }: Work, led: Led): Promise<void> {
   const step = session.progress.step('Waiting for rows that are on their way into the tables');
   const settings: StreamSettings = deployments.settings();

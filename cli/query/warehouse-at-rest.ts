@@ -6,14 +6,14 @@ import { latestRun, type RunFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
 
 /** A warehouse that no running system of this folder owns, and the processed files that belong to it. */
-export interface WarehouseAtRest {
+interface WarehouseAtRest {
   readonly warehouse: string;
   readonly processed: string;
 }
 
 /**
- * The warehouse that questions and counting go to while nothing runs here: FEDLOOP_WAREHOUSE where it is set, else the latest run's, else
- * the place where a deployment of this folder would have it.
+ * The warehouse to query and count into while no system runs here: FEDLOOP_WAREHOUSE where it is set, else the latest run's, else
+ * the default path of a deployment in this folder.
  */
 export async function warehouseAtRest(session: Session): Promise<WarehouseAtRest> {
   const env = readEnvironment(session.env);
@@ -27,8 +27,8 @@ export async function warehouseAtRest(session: Session): Promise<WarehouseAtRest
 }
 
 /**
- * The same, for whoever only asks: a warehouse that isn't there yet has no answers.
- * @throws FedloopError `NotFound`
+ * As `warehouseAtRest`, for commands that only read.
+ * @throws FedloopError `NotFound` if the warehouse does not exist yet.
  */
 export async function existingWarehouse(session: Session): Promise<string> {
   const { warehouse } = await warehouseAtRest(session);

@@ -3,5 +3,5 @@ import { createProgram } from '../main';
 import { packageFile } from '../shared/package-root';
 import { renderReference } from './reference';
 
-// `npm run docs:cli`: write docs/cli.md anew.
+// `npm run docs:cli`: write docs/cli.md.
 writeFileSync(packageFile('docs', 'cli.md'), renderReference(createProgram()));

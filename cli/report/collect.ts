@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { fleetTruthSchema, TRUTH_FILE } from '../../fleet/history';
 import { type Ask } from '../../core/warehouse/database/ask';
 import { type Cut } from '../../core/warehouse/queries/cutoff';
 import {
@@ -23,32 +21,33 @@ import {
 } from '../../core/warehouse/queries/report';
 import { collectEvidence } from '../results/collect';
 import { resultsOf } from '../results/summary';
+import { readTruth } from '../results/truth';
 import { packageVersion } from '../shared/package-root';
 import { type RunFolder } from '../system/run-folder';
-import { type FleetKnowledge, type ReportData } from './data';
+import { type ReportData } from './data';
 
-/** Devices whose series a report shows: a page, not a catalogue. */
-export const WORST_SHOWN = 6;
+/** Devices whose series a report shows: enough for one page. */
+const WORST_SHOWN = 6;
 
-/** How much of a run a report shows. */
-export interface Shown {
-  /** At most so many of the latest rounds. */
+/** Which part of a run a report shows. */
+interface Selection {
+  /** Most rounds, counted from the latest. */
   readonly rounds: number;
-  readonly cut: Cut;
+  readonly cutoff: Cut;
 }
 
 /**
- * Ask the tables of a run for everything that its report says.
+ * Query the tables of a run for everything that its report shows.
  * @throws FedloopError `NotFound` when no round has been decided yet.
  */
 export async function collectReport(
   ask: Ask,
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
-  { rounds, cut }: Shown,
+  { rounds, cutoff }: Selection,
 ): Promise<ReportData> {
-  const truth = await truthOf(run.processed);
+  const truth = await readTruth(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
-  const evidence = await collectEvidence(ask, { cut, faulty, last: rounds });
+  const evidence = await collectEvidence(ask, { cutoff, faulty, last: rounds });
   const results = resultsOf(evidence);
   if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
@@ -60,10 +59,10 @@ export async function collectReport(
     ...results.rounds.map(({ version }) => version),
   ];
   const lineage = await askLineage(ask, versions);
-  // A rollback after the last round has changed who serves.
+  // A rollback after the last round may have changed the champion.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
-  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cut);
+  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cutoff);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
@@ -72,38 +71,26 @@ export async function collectReport(
     versions,
     champion,
     truth,
-    counts: await askCounts(ask, versions, cut),
+    counts: await askCounts(ask, versions, cutoff),
     expired: await askExpired(ask),
     earlierRounds: (numbers[0] ?? 1) - 1,
-    windows: await askWindows(ask, versions, cut),
+    windows: await askWindows(ask, versions, cutoff),
     locals: await askLocals(ask, numbers),
     feedbackUsed: await askFeedbackUsed(ask, numbers),
     actions: await askActions(ask, numbers),
-    reliability: await askReliability(ask, champion, cut),
-    regimes: await askRegimes(ask, champion, cut),
+    reliability: await askReliability(ask, champion, cutoff),
+    regimes: await askRegimes(ask, champion, cutoff),
     worst,
     series: await askSeries(
       ask,
       worst.rows.map(({ device_id }) => device_id),
       versions,
-      cut,
+      cutoff,
     ),
     timeline: await askTimeline(ask, numbers),
     settings: await askSettings(ask),
     lineage,
     given: await givenOf(run.summary),
-  };
-}
-
-/** The fleet's own truth; a fleet of real sensors has none. */
-async function truthOf(processed: string): Promise<FleetKnowledge | null> {
-  const text = await readFile(join(processed, TRUTH_FILE), 'utf8').catch(() => undefined);
-  if (text === undefined) return null;
-  const truth = parseOrThrow(fleetTruthSchema, JSON.parse(text), TRUTH_FILE, 'InvalidData');
-  const faulty = truth.devices.filter(({ fault }) => fault !== 'none');
-  return {
-    devices: truth.devices.length,
-    faults: new Map(faulty.map(({ device_id, fault }) => [device_id, fault])),
   };
 }
 
@@ -114,7 +101,7 @@ const summarySchema = z.object({
   settings: z.record(z.string(), z.unknown()),
 });
 
-/** Every setting of the run by its dotted name, as the summary has it. */
+/** Settings in the run's summary, by dotted name. */
 async function givenOf(path: string): Promise<ReportData['given']> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return [];
@@ -122,7 +109,8 @@ async function givenOf(path: string): Promise<ReportData['given']> {
   return [...flattened(rest), ...flattened(settings)];
 }
 
-export function flattened(value: unknown, name = ''): readonly (readonly [string, string])[] {
+/** Leaves of a JSON value by dotted name. */
+function flattened(value: unknown, name = ''): readonly (readonly [string, string])[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
   return Object.entries(value).flatMap(([key, inner]) =>

@@ -1,5 +1,6 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type RoundSummary, type Results } from '../results/summary';
+import { type FleetTruth } from '../results/truth';
 import {
   type ActionRow,
   type Answered,
@@ -16,21 +17,21 @@ import {
   type WindowRow,
 } from '../../core/warehouse/queries/report';
 
-/** Everything that a report says, before it is drawn. */
+/** Everything that a report shows. */
 export interface ReportData {
   readonly run: string;
   /** ISO 8601. */
   readonly madeAt: string;
-  /** Of Fedloop. */
+  /** Version of Fedloop. */
   readonly software: string;
   readonly results: Results;
-  /** Versions that were measured, oldest first: the first champion, then what each round made. */
+  /** Measured versions, oldest first: the first champion, then the version of each round. */
   readonly versions: readonly VersionId[];
   readonly champion: VersionId;
-  /** What the fleet's own truth says; null where nobody knows it, as in a real fleet. */
-  readonly truth: FleetKnowledge | null;
+  /** The truth file of a simulated fleet; null for a real one. */
+  readonly truth: FleetTruth | null;
   readonly counts: Answered<CountRow>;
-  /** Evaluations older than the retention: they are in roll-ups, and not in here. */
+  /** Evaluations older than the retention: roll-ups hold them, the report does not. */
   readonly expired: number;
   /** Rounds before those that the report shows. */
   readonly earlierRounds: number;
@@ -45,20 +46,14 @@ export interface ReportData {
   readonly timeline: Answered<TimelineRow>;
   readonly settings: Answered<SettingsRow>;
   readonly lineage: Answered<LineageRow>;
-  /** Settings of the command that made the run; empty where it left no summary. */
+  /** Settings of the command that made the run; empty without a summary. */
   readonly given: readonly (readonly [name: string, value: string])[];
 }
 
-export interface FleetKnowledge {
-  readonly devices: number;
-  /** Kind of fault by device. */
-  readonly faults: ReadonlyMap<string, string>;
-}
-
-/** Rounds and the versions they made, the first champion's line included. */
+/** The first champion and the versions of the rounds. */
 export function linesOf(results: Results): readonly (RoundSummary | NonNullable<Results['firstVersion']>)[] {
   return [...(results.firstVersion === null ? [] : [results.firstVersion]), ...results.rounds];
 }
 
-/** In the order in which they are shown: the course of the temperature, then anomalies. */
+/** In display order: the course of the temperature, then anomalies. */
 export const REGIMES = ['rising', 'falling', 'steady', 'normal', 'anomalous'] as const;

@@ -3,15 +3,16 @@ import { counted, percent, points, signed } from '../shared/format';
 
 type Used = FeedbackUsedRow['feedback_used'];
 
-/** What a round was told and what it did, as sentences; what we have no sentence for is said as it stands. */
-export interface ActionText {
-  readonly said: readonly string[];
+/** The feedback that a round got and what it did, as sentences. Fields without a sentence appear by name and value. */
+interface ActionText {
+  readonly feedback: readonly string[];
   readonly done: readonly string[];
 }
 
 interface Phrase {
   readonly kind: keyof ActionText;
-  readonly say: (value: string | number | boolean, used: Used) => string | null;
+  /** @returns null for a field that another one's sentence mentions. */
+  readonly text: (value: string | number | boolean, used: Used) => string | null;
 }
 
 const number = (value: string | number | boolean, format: (value: number) => string): string =>
@@ -19,77 +20,77 @@ const number = (value: string | number | boolean, format: (value: number) => str
 
 function refitText(
   candidate: string,
-  said: string | number | boolean,
+  outcome: string | number | boolean,
   share: Used[string] | undefined,
 ): string {
   const size = typeof share === 'number' ? ` (${percent(share)} of its step)` : '';
-  return `the refit of the ${candidate} candidate’s output layer was ${String(said)}${size}`;
+  return `the refit of the ${candidate} candidate’s output layer was ${String(outcome)}${size}`;
 }
 
-/** In the order in which they are read. */
+/** Sentences in reading order. */
 const PHRASES: Readonly<Record<string, Phrase>> = {
-  champion: { kind: 'said', say: () => null },
+  champion: { kind: 'feedback', text: () => null },
   champion_accuracy: {
-    kind: 'said',
-    say: (value, { champion }) =>
+    kind: 'feedback',
+    text: (value, { champion }) =>
       `${String(champion)} was right in ${number(value, (share) => percent(share))} of its forecasts`,
   },
   champion_error_in_tolerances: {
-    kind: 'said',
-    say: (value) => `it erred by ${number(value, (error) => error.toFixed(2))} tolerances on average`,
+    kind: 'feedback',
+    text: (value) => `it erred by ${number(value, (error) => error.toFixed(2))} tolerances on average`,
   },
   champion_bias: {
-    kind: 'said',
-    say: (value) => `its bias was ${number(value, (bias) => signed(bias, 2))} °C`,
+    kind: 'feedback',
+    text: (value) => `its bias was ${number(value, (bias) => signed(bias, 2))} °C`,
   },
-  tendency: { kind: 'said', say: (value) => `anomalies: ${String(value)}` },
-  weakest_regime: { kind: 'said', say: (value) => `it was weakest in: ${String(value)}` },
+  tendency: { kind: 'feedback', text: (value) => `anomalies: ${String(value)}` },
+  weakest_regime: { kind: 'feedback', text: (value) => `it was weakest in: ${String(value)}` },
   emphasis: {
     kind: 'done',
-    say: (value, { edge_width: width }) =>
+    text: (value, { edge_width: width }) =>
       `training weighed ${String(value)}${typeof width === 'number' ? `, in a band ${width.toFixed(2)} tolerances wide` : ''}`,
   },
-  edge_width: { kind: 'done', say: () => null },
+  edge_width: { kind: 'done', text: () => null },
   real_weights: {
     kind: 'done',
-    say: (value, { effective_local_models: equal }) =>
+    text: (value, { effective_local_models: equal }) =>
       value === true
         ? `local models were weighed by their real accuracy on panels${typeof equal === 'number' ? `, which amounts to ${counted(equal, 'equal model')}` : ''}`
         : 'local models were not weighed by their real accuracy',
   },
-  effective_local_models: { kind: 'done', say: () => null },
+  effective_local_models: { kind: 'done', text: () => null },
   local_models_dropped: {
     kind: 'done',
-    say: (value) =>
+    text: (value) =>
       `${number(value, (count) => counted(count, 'local model'))} left out, worse on panels than the median model`,
   },
   updates_clipped: {
     kind: 'done',
-    say: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
+    text: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
   },
   steady_refit: {
     kind: 'done',
-    say: (value, used) => refitText('steady', value, used['steady_refit_share']),
+    text: (value, used) => refitText('steady', value, used['steady_refit_share']),
   },
-  steady_refit_share: { kind: 'done', say: () => null },
-  refit: { kind: 'done', say: (value, used) => refitText('responsive', value, used['refit_share']) },
-  refit_share: { kind: 'done', say: () => null },
+  steady_refit_share: { kind: 'done', text: () => null },
+  refit: { kind: 'done', text: (value, used) => refitText('responsive', value, used['refit_share']) },
+  refit_share: { kind: 'done', text: () => null },
   panel_gate: {
     kind: 'done',
-    say: (value, { panel_difference: difference }) =>
+    text: (value, { panel_difference: difference }) =>
       `panel gate before deployment: ${String(value)}${typeof difference === 'number' ? ` (${points(difference)} points)` : ''}`,
   },
-  panel_difference: { kind: 'done', say: () => null },
+  panel_difference: { kind: 'done', text: () => null },
   elected_by: {
     kind: 'done',
-    say: (value) => `steady or responsive, by evidence: ${String(value).replace(/-(?=\d)/g, '−')}`,
+    text: (value) => `steady or responsive, by evidence: ${String(value).replace(/-(?=\d)/g, '−')}`,
   },
 };
 
 export function describeAction(used: Used): ActionText {
-  const said: string[] = [];
+  const feedback: string[] = [];
   const done: string[] = [];
-  const lists = { said, done };
+  const lists = { feedback, done };
   const order = Object.keys(PHRASES);
   const known = order.filter((name) => name in used);
   const unknown = Object.keys(used).filter((name) => !(name in PHRASES));
@@ -99,9 +100,9 @@ export function describeAction(used: Used): ActionText {
     const phrase = PHRASES[name];
     if (phrase === undefined) done.push(`${name.replaceAll('_', ' ')}: ${String(value)}`);
     else {
-      const sentence = phrase.say(value, used);
+      const sentence = phrase.text(value, used);
       if (sentence !== null) lists[phrase.kind].push(sentence);
     }
   }
-  return { said, done };
+  return { feedback, done };
 }

@@ -3,12 +3,12 @@ import { percent } from '../shared/format';
 import { draw, WIDTHS, type Chart, type Layout } from './charts/draw';
 import { html, type Html, type HtmlPart } from './html';
 
-export interface Column {
+interface Column {
   readonly name: string;
   readonly numeric?: boolean;
 }
 
-/** A table of figures. The first column names the row; on a telephone each row is a block, in which every figure has its column's name. */
+/** A table of figures. The first column names the row. On a telephone each row is a block in which every figure has its column's name. */
 export function table(columns: readonly Column[], rows: readonly (readonly HtmlPart[])[]): Html {
   const classOf = (index: number): string => (columns[index]?.numeric === false ? 'text' : 'number');
   return html`<div class="scroll">
@@ -36,7 +36,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly HtmlP
   </div>`;
 }
 
-/** Column heads: the first is text, the others are numbers unless they say otherwise. */
+/** Column heads: the first is text, the others are numbers by default. */
 export function columns(first: string, ...others: readonly (string | Column)[]): readonly Column[] {
   return [
     { name: first, numeric: false },
@@ -48,13 +48,13 @@ export function text(name: string): Column {
   return { name, numeric: false };
 }
 
-/** The same picture for screens and paper, and for telephones. */
+/** A picture in two layouts: for screens and paper, and for telephones. */
 export function picture(chart: (layout: Layout) => Chart, label: string): Html {
   return html`<div class="wide">${draw(chart('wide'), WIDTHS.wide, label)}</div>
     <div class="narrow">${draw(chart('narrow'), WIDTHS.narrow, label)}</div>`;
 }
 
-/** The figures behind a picture, and the SQL that gives them. */
+/** The figures behind a picture, and the SQL that returns them. */
 export function behind(figures: Html | null, sql: readonly string[]): Html {
   return html`<details>
     <summary>Figures and how to ask for them</summary>
@@ -70,7 +70,7 @@ export function section(id: string, title: string, lead: HtmlPart, ...content: r
   </section>`;
 }
 
-/** What the colours of a picture mean. Beside the picture, where the page's own font sets it. */
+/** The meaning of a picture's colours, as HTML beside the picture, so that the page's own font sets it. */
 export function legend(
   kinds: readonly { readonly name: string; readonly colour: string; readonly filled: boolean }[],
 ): Html {
@@ -88,7 +88,7 @@ export function legend(
   </ul>`;
 }
 
-/** What became of a round. */
+/** A round's decision. */
 export function badge(decision: RoundSummary['decision']): Html {
   return html`<span class="badge ${decision}">${decision}</span>`;
 }

@@ -1,4 +1,4 @@
-/** HTML that is known to be whole: text gets in escaped, or it does not get in. */
+/** Well-formed HTML whose texts are escaped. */
 export class Html {
   constructor(readonly text: string) {}
 }
@@ -13,7 +13,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 export type HtmlPart = Html | string | number | readonly HtmlPart[] | null;
 
-/** Fill a template: every string is escaped, `Html` is taken as it is, lists are joined, null is nothing. */
+/** Fill a template: strings are escaped, `Html` is inserted as it is, lists are joined, null is empty. */
 export function html(pieces: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   return new Html(
     pieces.map((piece, index) => piece + (index < parts.length ? textOf(parts[index] ?? null) : '')).join(''),

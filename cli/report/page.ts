@@ -7,7 +7,7 @@ import { settingsSection, timelineSection } from './sections/run';
 import { accuracySection, changeSection, windowsSection } from './sections/versions';
 import { STYLE } from './style';
 
-/** The report as one HTML page that asks nobody for anything: no scripts, no fonts, no pictures from elsewhere. */
+/** The report as one self-contained HTML page: no scripts, and no fonts or pictures from elsewhere. */
 export function renderReport(data: ReportData): string {
   const page = html`<!DOCTYPE html>
     <html lang="en">
@@ -36,17 +36,17 @@ export function renderReport(data: ReportData): string {
   return page.text;
 }
 
-/** One sentence for whoever reads no further. */
+/** The most important result in one sentence. */
 export function headline({ results, champion }: ReportData): string {
   const line = championLine(results, champion);
   if (line.accuracy === null) return `champion ${champion}, not measured yet`;
   const { accuracy } = results.persistence;
   const ahead = accuracy === null ? null : line.accuracy - accuracy;
-  const rest =
+  const comparison =
     ahead === null
       ? ''
       : `, ${Math.abs(100 * ahead).toFixed(1)} points ${ahead >= 0 ? 'above' : 'below'} “nothing changes”`;
-  return `${champion} is right in ${percent(line.accuracy)} of its forecasts${rest}`;
+  return `${champion} is right in ${percent(line.accuracy)} of its forecasts${comparison}`;
 }
 
 function championLine(
@@ -87,7 +87,8 @@ function header(data: ReportData): Html {
     <p class="lead">
       ${counted(results.rounds.length, 'round')},
       ${promoted === results.rounds.length ? 'all promoted' : `${whole(promoted)} promoted`}${truth === null ? '' : `; ${counted(truth.devices, 'device')}, ${whole(truth.faults.size)} of them faulty`};
-      ${whole(evaluations)} forecasts measured against readings that arrived after they were made.
+      ${whole(evaluations)} forecasts, each made before the readings arrived that it was measured on
+      (prequential evaluation).
     </p>
     <ul class="tiles">
       ${tile('real accuracy', percent(line.accuracy), `95 %: ${range(line.accuracyCi95, (share) => percent(share))}`)}

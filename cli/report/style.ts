@@ -1,4 +1,4 @@
-/** The page's own style sheet: by day, by night, on a telephone, on paper. */
+/** The page's style sheet: light and dark mode, telephones, paper. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

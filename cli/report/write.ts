@@ -5,8 +5,8 @@ import { type ReportData } from './data';
 import { renderReport } from './page';
 
 /**
- * Draw the report into a file, which appears as a whole or not at all.
- * @throws FedloopError `InvalidInput` where nothing can be written.
+ * Write the report to a file, atomically.
+ * @throws FedloopError `InvalidInput` if the file cannot be written.
  */
 export async function writeReport(data: ReportData, path: string): Promise<void> {
   const page = renderReport(data);

@@ -2,33 +2,33 @@ import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Ask } from '../../core/warehouse/database/ask';
 import { type Cut } from '../../core/warehouse/queries/cutoff';
-import { askPairs, askPersistence, askRounds, askScores, type Counted } from './questions';
+import { queryPairs, queryPersistence, queryRounds, queryScores, type Counted } from './queries';
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
-/** What is asked for beside the tables' own contents. */
-export interface Wanted {
-  readonly cut: Cut;
+/** Which rows count. */
+interface Selection {
+  readonly cutoff: Cut;
   /** Ids of the devices that have a fault. */
   readonly faulty: readonly string[];
-  /** So many of the latest rounds instead of all. */
+  /** Number of latest rounds, instead of all. */
   readonly last?: number;
 }
 
-/** Ask the tables for the scores of all versions. */
-export async function collectEvidence(ask: Ask, { cut, faulty, last }: Wanted): Promise<Evidence> {
-  const rounds = await askRounds(ask, last);
+/** Query the scores of all versions. */
+export async function collectEvidence(ask: Ask, { cutoff, faulty, last }: Selection): Promise<Evidence> {
+  const rounds = await queryRounds(ask, last);
   const scores = new Map<VersionId, WithFaulty<ScoreCluster>>();
   const pairs = new Map<VersionId, WithFaulty<PairedCluster>>();
   const of = async <Cluster>(
-    question: (counted: Counted) => Promise<readonly Cluster[]>,
+    query: (counted: Counted) => Promise<readonly Cluster[]>,
   ): Promise<WithFaulty<Cluster>> => ({
-    all: await question({ cut }),
-    faulty: await question({ cut, devices: faulty }),
+    all: await query({ cutoff }),
+    faulty: await query({ cutoff, devices: faulty }),
   });
   for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version])))
-    scores.set(version, await of((counted) => askScores(ask, version, counted)));
+    scores.set(version, await of((counted) => queryScores(ask, version, counted)));
   for (const { model_version: candidate, champion } of rounds)
-    pairs.set(candidate, await of((counted) => askPairs(ask, candidate, champion, counted)));
-  return { rounds, scores, pairs, persistence: await of((counted) => askPersistence(ask, counted)) };
+    pairs.set(candidate, await of((counted) => queryPairs(ask, candidate, champion, counted)));
+  return { rounds, scores, pairs, persistence: await of((counted) => queryPersistence(ask, counted)) };
 }

@@ -6,7 +6,7 @@ import {
 } from '../../core/federation/promotion/cluster-interval';
 import { type Interval } from '../../core/contracts/rounds';
 
-/** Confidence of every interval that a report shows. */
+/** Confidence level of every interval in a report. */
 const CONFIDENCE = 0.95;
 
 /** Sums over the rows of one version: devices of one cluster, in one window. */
@@ -19,7 +19,7 @@ export interface ScoreCluster extends ClusterCount {
   readonly persistenceCorrect: number;
 }
 
-/** One version (or persistence) over the rows behind it. Shares are from 0 to 1, errors in °C. */
+/** Figures of one version (or of persistence). Shares are from 0 to 1, errors in °C. */
 export interface Score {
   readonly evaluations: number;
   readonly windows: number;
@@ -53,7 +53,7 @@ export function scoreOf(clusters: readonly ScoreCluster[]): Score | null {
   };
 }
 
-/** Candidate − champion on their common device-windows; null where they have none. */
+/** Candidate − champion on their common device-windows; null without any. */
 export function changeOf(clusters: readonly PairedCluster[]): Interval | null {
   return clusters.some(({ n }) => n > 0) ? pairedChange(clusters, CONFIDENCE) : null;
 }

@@ -1,7 +1,7 @@
 import { type Interval, type Decision } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
-import { type RoundRow } from './questions';
+import { type RoundRow } from './queries';
 import {
   changeOf,
   scoreOf,
@@ -12,13 +12,13 @@ import {
   type ScoreCluster,
 } from './scores';
 
-/** Sums over all devices, and over those that have a fault. */
+/** Sums over all devices, and over the faulty ones. */
 export interface WithFaulty<Cluster> {
   readonly all: readonly Cluster[];
   readonly faulty: readonly Cluster[];
 }
 
-/** What the tables said, as it stands. */
+/** Answers of the tables. */
 export interface Evidence {
   readonly rounds: readonly RoundRow[];
   /** By version, the first champion included. */
@@ -32,7 +32,7 @@ export interface Evidence {
 export interface VersionFigures {
   readonly accuracy: number | null;
   readonly accuracyCi95: readonly [number, number] | null;
-  /** From the champion before it, on the device-windows that both forecast. */
+  /** Change from the champion before it, on the device-windows that both forecast. */
   readonly pairedChange: number | null;
   readonly pairedChangeCi95: readonly [number, number] | null;
   readonly bias: number | null;
@@ -51,11 +51,11 @@ export interface RoundSummary extends VersionFigures {
   readonly reason: string;
   readonly strategy: string;
   readonly role: string | null;
-  /** What the local models said of themselves, and how right they were on devices that had not trained them. */
+  /** Mean accuracy that the local models reported of themselves, and their mean accuracy on hold-out devices. */
   readonly selfReportedAccuracy: number | null;
   readonly localRealAccuracy: number | null;
   readonly updates: { readonly trained: number; readonly used: number };
-  /** What the decision was made on: the windows of the round alone. */
+  /** Figures behind the decision: over the windows of the round alone. */
   readonly judged: {
     readonly windows: number;
     readonly evaluations: number;
@@ -76,14 +76,14 @@ export interface PersistenceSummary {
 
 export interface Results {
   readonly rounds: readonly RoundSummary[];
-  /** The untrained network that the first round was measured against; null when the run went on from an earlier one. */
+  /** The champion that the first round was measured against; null without rounds. */
   readonly firstVersion:
     (VersionFigures & { readonly version: VersionId; readonly healthy: VersionFigures }) | null;
   readonly champion: VersionId | null;
   readonly persistence: PersistenceSummary & { readonly healthy: PersistenceSummary };
 }
 
-/** The figures of a run from what the tables said. */
+/** The figures of a run. */
 export function resultsOf(evidence: Evidence): Results {
   const { rounds, persistence } = evidence;
   const last = rounds.at(-1);

@@ -4,16 +4,16 @@ import { lock } from 'proper-lockfile';
 import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 
-/** Where obtained servers are kept: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
+/** Folder of obtained servers: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const named = env['FEDLOOP_CACHE'];
   return resolve(named === undefined || named === '' ? '.fedloop' : named);
 }
 
 /**
- * Obtain something once, however many commands want it at the same time: the first gets it, the others wait and find it.
- * A lock whose holder was killed is taken over.
- * @param find what is there already, or undefined.
+ * Obtain something once, also if several commands need it at the same time: the first one obtains it, the others wait and find
+ * it. The lock of a killed command is taken over.
+ * @param find returns what exists already, or undefined.
  */
 export async function obtainOnce<Found>(options: {
   readonly cache: string;
@@ -29,7 +29,7 @@ export async function obtainOnce<Found>(options: {
   try {
     return (await options.find()) ?? (await options.obtain());
   } finally {
-    // A lock that somebody took over meanwhile is no longer ours to give back.
+    // Fails if another command has taken over the lock.
     await release().catch(() => undefined);
   }
 }
@@ -42,10 +42,10 @@ async function acquire(path: string, onWait: () => void): Promise<() => Promise<
     onWait();
   }
   const retries = {
-    retries: Math.ceil(LIMITS.lockWaitMillis / 1_000),
+    retries: Math.ceil(LIMITS.lockWaitMillis / LIMITS.lockPollMillis),
     factor: 1,
-    minTimeout: 1_000,
-    maxTimeout: 1_000,
+    minTimeout: LIMITS.lockPollMillis,
+    maxTimeout: LIMITS.lockPollMillis,
   };
   try {
     return await lock(path, { ...settings, retries });

@@ -5,7 +5,7 @@ import { isExecutable, onPath } from './tool';
 import { join } from 'node:path';
 
 /** Kafka 4 runs on Java 17 and later. */
-export const OLDEST_JAVA = 17;
+const MIN_JAVA = 17;
 
 const GET_JAVA =
   'Install Java 17 or later (Debian: `apt-get install openjdk-17-jre-headless`), or set KAFKA_BROKERS to a running broker.';
@@ -30,10 +30,10 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<st
     throw new FedloopError('ServerUnavailable', `Java at ${java} does not run`, { hint: GET_JAVA, cause });
   });
   const major = javaMajor(stderr);
-  if (major === undefined || major < OLDEST_JAVA) {
+  if (major === undefined || major < MIN_JAVA) {
     throw new FedloopError(
       'ServerUnavailable',
-      `Java at ${java} is version ${major ?? 'unknown'}, but Kafka needs ${OLDEST_JAVA}`,
+      `Java at ${java} is version ${major ?? 'unknown'}, but Kafka needs ${MIN_JAVA}`,
       {
         hint: GET_JAVA,
       },

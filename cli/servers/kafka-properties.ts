@@ -1,5 +1,5 @@
 /** Where a broker of ours listens and keeps its log. */
-export interface BrokerPlace {
+interface BrokerPlace {
   readonly brokerPort: number;
   readonly controllerPort: number;
   readonly dataFolder: string;

@@ -2,18 +2,18 @@ import { readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
 import { onPath, runTool } from './tool';
 
-/** Jars that the pom leads to; for the progress bar alone. */
+/** Jars that the pom requires; only for the progress bar. */
 const EXPECTED_JARS = 46;
 
 /**
- * The class path of Apache Kafka, copied from Maven's repository into the cache where it isn't there yet (43 MB, some 5 s).
- * @throws FedloopError `ServerUnavailable` when Maven is missing or can't fetch the jars.
+ * The class path of Apache Kafka. Fetches it from Maven's repository into the cache the first time (43 MB, about 5 s).
+ * @throws FedloopError `ServerUnavailable` when Maven is missing or cannot fetch the jars.
  */
 export async function obtainKafka(cache: string, processes: Processes, progress: Progress): Promise<string> {
   const pom = packageFile('cli', 'servers', 'kafka', 'pom.xml');
@@ -56,7 +56,7 @@ async function fetchJars(
     });
   }
   const step = progress.step(`Fetching Apache Kafka ${version} from Maven`);
-  // Moved into place whole, so that a fetch that was cut short is never taken for Kafka.
+  // Renamed when complete, so that an interrupted fetch is never taken for Kafka.
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   let jars = 0;
@@ -84,11 +84,15 @@ async function fetchJars(
     await rename(partial, folder);
   } catch (cause) {
     step.fail(processes.failure);
-    const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
-    throw new FedloopError('ServerUnavailable', `Kafka could not be fetched from Maven: ${lastWords(said)}`, {
-      hint: 'Check the network or Maven’s settings (a mirror may be needed), or set KAFKA_BROKERS to a running broker.',
-      cause,
-    });
+    const output = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
+    throw new FedloopError(
+      'ServerUnavailable',
+      `Kafka could not be fetched from Maven: ${errorLine(output)}`,
+      {
+        hint: 'Check the network or Maven’s settings (a mirror may be needed), or set KAFKA_BROKERS to a running broker.',
+        cause,
+      },
+    );
   }
   step.done();
 }

@@ -6,21 +6,21 @@ import { promisify } from 'node:util';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
 import { isExecutable, onPath, runTool } from './tool';
 
-/** The last tag that `go install` takes: later ones have a `replace` directive, which it refuses. */
+/** The last tag that `go install` accepts: later ones have a `replace` directive. */
 const GO_MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
-/** Packages that this version compiles; for the progress bar alone. */
+/** Packages that this version compiles; only for the progress bar. */
 const EXPECTED_PACKAGES = 1_300;
 
 const ELSE = 'or set TEMPORAL_ADDRESS to a running server';
 
 /**
- * Path of Temporal's command, which holds its development server: on PATH, in the cache, downloaded by the SDK, or built by Go.
+ * Path of Temporal's command, which contains its development server: on PATH, in the cache, downloaded by the SDK, or built by Go.
  * @throws FedloopError `ServerUnavailable` when none of these works.
  */
 export async function obtainTemporal(
@@ -47,7 +47,7 @@ export async function obtainTemporal(
   });
 }
 
-/** The SDK's own download of Temporal's command. @returns undefined when it worked, else why it didn't. */
+/** Download Temporal's command through the SDK. @returns undefined after success, else the reason of the failure. */
 async function download(
   cache: string,
   target: string,
@@ -58,7 +58,7 @@ async function download(
   const folder = join(cache, 'bin', 'download.partial');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  // In a process of its own: the SDK's download can't be called off.
+  // In a separate process, because the SDK's download cannot be aborted.
   const child = await processes.spawn({
     name: 'the download of Temporal',
     command: process.execPath,
@@ -88,7 +88,7 @@ async function download(
     return undefined;
   }
   step.done('not reachable from here');
-  return lastWords(await child.tail());
+  return errorLine(await child.tail());
 }
 
 /** @throws FedloopError `ServerUnavailable` */
@@ -118,7 +118,7 @@ async function build(
     await runTool({
       processes,
       name: 'Go',
-      // Go tells of its packages on stderr alone.
+      // Go reports its packages on stderr only.
       program: '/bin/sh',
       // Without its symbol tables the program is a third smaller and links faster.
       args: ['-c', 'exec "$0" install -v -ldflags="-s -w" "$1" 2>&1', go, GO_MODULE],
@@ -137,10 +137,10 @@ async function build(
     await rm(folder, { recursive: true, force: true });
   } catch (cause) {
     step.fail(processes.failure);
-    const said = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
+    const output = cause instanceof FedloopError ? messageOf(cause.cause) : messageOf(cause);
     throw new FedloopError(
       'ServerUnavailable',
-      `Temporal’s server could not be obtained: building it with Go failed: ${lastWords(said)}`,
+      `Temporal’s server could not be obtained: building it with Go failed: ${errorLine(output)}`,
       {
         hint: `Check the network and GOPROXY, install Temporal’s command (\`temporal\`), ${ELSE}.`,
         cause,

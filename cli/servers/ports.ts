@@ -3,7 +3,7 @@ import { FedloopError } from '../../core/contracts/errors';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Ports on loopback that nobody listens on, all different. Somebody may take one before its server does. */
+/** Different free ports on loopback. Another program may take one before its server does. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   // Held open together, so that the system doesn't hand out the same one twice.
   const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
@@ -29,7 +29,7 @@ export async function requireFree(port: number, option: string): Promise<number>
   }
 }
 
-/** Whether somebody accepts connections at `host:port` within the time. */
+/** Whether `host:port` accepts connections within the time. */
 export function answers(address: string, timeoutMillis: number): Promise<boolean> {
   const { host, port } = splitAddress(address);
   return new Promise((resolve) => {

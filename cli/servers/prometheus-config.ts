@@ -15,7 +15,7 @@ export function prometheusConfig(files: { readonly targets: string; readonly rul
     'global:',
     `  scrape_interval: ${SCRAPE_SECONDS}s`,
     `  evaluation_interval: ${SCRAPE_SECONDS}s`,
-    // JSON strings are YAML strings too, whatever the path holds.
+    // A JSON string is a YAML string too, for any path.
     `rule_files: [${JSON.stringify(files.rules)}]`,
     'scrape_configs:',
     '  - job_name: fedloop',

@@ -13,15 +13,15 @@ import { startTemporal, TEMPORAL_NAMESPACE } from './start-temporal';
 import { connectTemporal, namesTemporal } from './temporal-client';
 
 export interface ServersStart {
-  /** What the user has set; servers that it names are used and not started. */
+  /** The user's environment; servers that it names are used and not started. */
   readonly env: NodeJS.ProcessEnv;
   readonly cache: string;
-  /** Data of the servers that are started. */
+  /** Folder for the data of started servers. */
   readonly folder: string;
   readonly logFolder: string;
   readonly processes: Processes;
   readonly progress: Progress;
-  /** Ports that the user named; any free ones otherwise. */
+  /** Ports that the user named; free ones otherwise. */
   readonly ports?: {
     readonly kafka?: number | undefined;
     readonly temporal?: number | undefined;
@@ -29,23 +29,23 @@ export interface ServersStart {
   };
 }
 
-/** Servers that answer, and how others reach them. */
+/** Running servers and their addresses. */
 export interface Servers {
   readonly kafka: { readonly brokers: string; readonly child: Child | undefined };
   readonly temporal: {
-    /** What TEMPORAL_ADDRESS says; undefined when a profile names the server. */
+    /** TEMPORAL_ADDRESS; undefined when a profile names the server. */
     readonly address: string | undefined;
     readonly namespace: string;
     readonly uiUrl: string | undefined;
     readonly metricsUrl: string | undefined;
     readonly child: Child | undefined;
   };
-  /** The environment of a process that is to use them. */
+  /** Environment for processes that use them. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * Have Kafka and Temporal: those that the environment names, else started here; both answer when this resolves.
+ * Find or start Kafka and Temporal: those that the environment names, else new ones. Both answer when this resolves.
  * @throws FedloopError `ServerUnavailable`, `KafkaUnavailable`, `PortInUse`, `InvalidConfig`
  */
 export async function startServers(start: ServersStart): Promise<Servers> {
@@ -90,7 +90,7 @@ async function ownKafka(start: ServersStart): Promise<Had<Servers['kafka']>> {
       port: start.ports?.kafka,
     });
     step.done(broker);
-    // Credentials of some other broker would only confuse this one.
+    // Credentials of another broker do not fit this one.
     const env = { KAFKA_BROKERS: broker, KAFKA_TLS: undefined, KAFKA_SASL_MECHANISM: undefined };
     return { server: { brokers: broker, child }, env };
   } catch (cause) {

@@ -21,7 +21,7 @@ export interface KafkaServer {
   readonly child: Child;
 }
 
-export interface KafkaStart {
+interface KafkaStart {
   readonly processes: Processes;
   readonly java: string;
   readonly classPath: string;
@@ -134,7 +134,7 @@ async function whenReady(child: Child, broker: string): Promise<boolean> {
 
 /**
  * Ask brokers for their cluster, through the same client that the workers use.
- * @throws FedloopError `KafkaUnavailable` at once when nobody listens at any of the addresses.
+ * @throws FedloopError `KafkaUnavailable` at once when no address has a listener.
  */
 export async function requireBroker(brokers: readonly string[]): Promise<void> {
   const listening = await Promise.all(brokers.map((broker) => answers(broker, LIMITS.externalConnectMillis)));

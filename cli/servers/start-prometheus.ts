@@ -13,7 +13,7 @@ export interface PrometheusServer {
   readonly child: Child;
 }
 
-export interface PrometheusStart {
+interface PrometheusStart {
   readonly processes: Processes;
   readonly program: string;
   readonly folder: string;

@@ -17,7 +17,7 @@ export interface TemporalServer {
   readonly child: Child;
 }
 
-export interface TemporalStart {
+interface TemporalStart {
   readonly processes: Processes;
   readonly program: string;
   /** The SQLite file that keeps workflows over a restart. */

@@ -3,8 +3,9 @@ import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { temporalConfig } from '../../workers/temporal-config';
 import { requireNamespace } from '../../workers/temporal-namespace';
 import { LIMITS } from '../shared/limits';
+import { answers } from './ports';
 
-export interface TemporalClient {
+interface TemporalClient {
   readonly client: Client;
   close(): Promise<void>;
 }
@@ -25,6 +26,7 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
   const address = connectionOptions.address ?? 'the configured address';
   const { tls, apiKey, metadata } = connectionOptions;
   try {
+    if (await refusesAtOnce(address)) throw new Error('the connection was refused');
     const connection = await Connection.connect({
       ...(connectionOptions.address === undefined ? {} : { address: connectionOptions.address }),
       ...(tls === undefined || tls === null ? {} : { tls }),
@@ -48,7 +50,16 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
 }
 
 /**
- * Work with a client, and close its connection afterwards. After a failure it is left open: calls that nobody waits for any more may
+ * gRPC tries a refused connection again until its time-out. On loopback, where no proxy can stand in between, a plain look finds
+ * out at once.
+ */
+async function refusesAtOnce(address: string): Promise<boolean> {
+  if (!/^(localhost|127\.[\d.]+|\[::1\]):\d{1,5}$/.test(address)) return false;
+  return !(await answers(address, LIMITS.externalConnectMillis));
+}
+
+/**
+ * Work with a client, and close its connection afterwards. After a failure it is left open: calls that are not awaited any more may
  * still be trying again, and the SDK throws from a timer when their connection has gone. The end of the process closes it.
  */
 export async function withTemporal<Result>(

@@ -27,18 +27,18 @@ export async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** The first thing like a version that a program says of itself; undefined when it says none. */
+/** The first version number that a program prints; undefined without one. */
 export async function versionOf(program: string, flag = '--version'): Promise<string | undefined> {
-  const said = await promisify(execFile)(program, [flag], { timeout: LIMITS.externalConnectMillis }).catch(
+  const printed = await promisify(execFile)(program, [flag], { timeout: LIMITS.externalConnectMillis }).catch(
     () => undefined,
   );
   // Java writes it to stderr.
-  return said === undefined ? undefined : /\d+(?:\.\d+)+/.exec(said.stdout + said.stderr)?.[0];
+  return printed === undefined ? undefined : /\d+(?:\.\d+)+/.exec(printed.stdout + printed.stderr)?.[0];
 }
 
-export interface ToolRun {
+interface ToolRun {
   readonly processes: Processes;
-  /** What a person calls it. */
+  /** Name for messages. */
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
@@ -50,7 +50,7 @@ export interface ToolRun {
 /**
  * Run a tool to its end.
  * @returns its lines on stdout.
- * @throws FedloopError `ServerUnavailable` with the tool's own last words when it fails.
+ * @throws FedloopError `ServerUnavailable` when it fails; its cause has the end of the tool's output.
  */
 export async function runTool(run: ToolRun): Promise<readonly string[]> {
   const lines: string[] = [];
@@ -67,14 +67,14 @@ export async function runTool(run: ToolRun): Promise<readonly string[]> {
   });
   const { code, signal } = await child.ended;
   if (code === 0) return lines;
-  const said = [lastLines(lines.join('\n'), LIMITS.tailLines), await child.tail()]
+  const output = [lastLines(lines.join('\n'), LIMITS.tailLines), await child.tail()]
     .filter((text) => text !== '')
     .join('\n');
   throw new FedloopError(
     'ServerUnavailable',
     `${run.name} failed with ${signal ?? `exit code ${code ?? 'unknown'}`}`,
     {
-      cause: new Error(said),
+      cause: new Error(output),
     },
   );
 }

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { errorColours as pc } from './colours';
-import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
-/** What a command ends with, for the help text and the documentation. */
+/** Exit codes with their meaning, for the help text and the documentation. */
 export const EXIT_CODES = {
   0: 'done',
   1: 'the work itself failed, such as a round that nothing could be measured in',
@@ -13,19 +13,19 @@ export const EXIT_CODES = {
 const BAD_REQUEST = 2;
 const FAILED = 1;
 
-/** What to print on stderr and what to end with. */
-export interface Failure {
+/** Text for stderr and exit code of a failed command. */
+interface Failure {
   readonly text: string;
   readonly exitCode: number;
 }
 
 /**
- * Everything that a command can throw, as one sentence, a hint and an exit code. The one place that decides.
+ * Turns everything that a command can throw into one sentence, a hint and an exit code. The only place that does.
  * @param verbose adds the stack and the causes.
  */
 export function describeFailure(thrown: unknown, verbose: boolean): Failure {
   if (thrown instanceof CommanderError) {
-    // Commander has said it already; help and version are no failures.
+    // Commander has printed it already; help and version are no failures.
     return { text: '', exitCode: thrown.exitCode === 0 ? 0 : BAD_REQUEST };
   }
   const exitCode = thrown instanceof FedloopError ? thrown.exitCode : FAILED;
@@ -44,7 +44,7 @@ function oneLine(text: string): string {
   return text.replace(/\s*\n\s*/g, ' ').trim();
 }
 
-/** The stack of an error and of what caused it, and so on. */
+/** The stacks of an error and of its causes. */
 function chainOf(thrown: unknown): readonly string[] {
   const lines: string[] = [];
   for (let at: unknown = thrown; at !== undefined; at = at instanceof Error ? at.cause : undefined) {

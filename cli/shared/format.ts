@@ -1,4 +1,4 @@
-/** Numbers as people read them: real minus signs, a unit where there is one, nothing for what was not measured. */
+/** Numbers for people: real minus signs, units, and an empty text for what was not measured. */
 
 export function percent(share: number | null, decimals = 1): string {
   return share === null ? '' : `${(100 * share).toFixed(decimals)} %`;
@@ -11,7 +11,7 @@ export function points(change: number): string {
 
 export function signed(value: number, decimals: number): string {
   const text = Math.abs(value).toFixed(decimals);
-  // A zero has no sign, also one that rounding has made.
+  // Zero has no sign, also when rounding has made it.
   return Number(text) === 0 ? text : `${value < 0 ? '−' : '+'}${text}`;
 }
 
@@ -40,7 +40,7 @@ export function counted(count: number, noun: string): string {
 }
 
 /** `2026-01-02 03:04 UTC`, from ISO 8601. */
-export function moment(iso: string): string {
+export function timestamp(iso: string): string {
   return `${new Date(iso).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
@@ -51,24 +51,24 @@ const UNITS_OF_TIME = [
   [1, 's'],
 ] as const;
 
-/** `45 s`, `10 min`, `1 h 30 min`, `2 d`: whole seconds in the largest units, without what is nothing. */
+/** `45 s`, `10 min`, `1 h 30 min`, `2 d`: whole seconds in the largest units, without units of which there are none. */
 export function span(seconds: number): string {
-  let rest = Math.round(seconds);
-  const said = UNITS_OF_TIME.flatMap(([size, unit]) => {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
+  let remaining = Math.round(seconds);
+  const parts = UNITS_OF_TIME.flatMap(([size, unit]) => {
+    const count = Math.floor(remaining / size);
+    remaining -= count * size;
     return count === 0 ? [] : [`${count} ${unit}`];
   });
-  return said.length === 0 ? '0 s' : said.join(' ');
+  return parts.length === 0 ? '0 s' : parts.join(' ');
 }
 
 /**
- * Text that came from outside, as it may stand on a terminal: control characters, which could clear the screen or worse, as
- * JSON writes them. Line ends and tabs stay.
+ * Text from outside, made safe for a terminal: control characters, which could clear the screen or worse, are escaped as in JSON.
+ * Line ends and tabs stay.
  */
 export function printable(text: string): string {
   return text.replace(
-    // eslint-disable-next-line no-control-regex -- these are what it is about
+    // eslint-disable-next-line no-control-regex -- control characters are what it replaces
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -3,8 +3,8 @@ import { interrupted } from './wait';
 let controller: AbortController | undefined;
 
 /**
- * Aborted by the first Ctrl-C (or a request to end, or a terminal that closes), so that a command can put away what it has
- * started. The second one ends the command at once; the guardian does the rest.
+ * A signal that the first Ctrl-C aborts (or SIGTERM, or a terminal that closes), so that a command can stop what it has started.
+ * The second one ends the command at once; the supervisor ends its processes.
  */
 export function interruption(): AbortSignal {
   if (controller !== undefined) return controller.signal;

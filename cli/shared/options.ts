@@ -3,16 +3,16 @@ import { InvalidArgumentError, Option } from 'commander';
 import { STRATEGY_NAMES } from '../../core/contracts/strategies';
 import { durationSchema } from '../../core/contracts/settings';
 
-/** Parsers of option values. Commander puts the option's name before what they say. */
+/** Parsers of option values. Commander puts the option's name before their messages. */
 
-export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > most) {
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < min || value > max) {
       throw new InvalidArgumentError(
-        most === Number.MAX_SAFE_INTEGER
-          ? `It must be a whole number of at least ${least}.`
-          : `It must be a whole number from ${least} to ${most}.`,
+        max === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number of at least ${min}.`
+          : `It must be a whole number from ${min} to ${max}.`,
       );
     }
     return value;
@@ -26,25 +26,28 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-/** `max`, or so many times the wall clock. */
-export function speed(text: string): number | 'max' {
-  if (text === 'max') return text;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError('It must be "max" or a number above 0.');
-  return value;
+/** `max`, or a factor of the wall clock. */
+export const speed = wordOr('max', positiveNumber);
+
+/** `all`, or a number of devices. */
+export const participants = wordOr('all', wholeNumber(1));
+
+function wordOr<Word extends string, Value>(
+  word: Word,
+  parse: (text: string) => Value,
+): (text: string) => Value | Word {
+  return (text) => {
+    if (text === word) return word;
+    try {
+      return parse(text);
+    } catch (cause) {
+      if (!(cause instanceof InvalidArgumentError)) throw cause;
+      throw new InvalidArgumentError(cause.message.replace('It must be', `It must be "${word}" or`));
+    }
+  };
 }
 
-export function participants(text: string): number | 'all' {
-  if (text === 'all') return text;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be "all" or a whole number of at least 1.');
-  }
-  return value;
-}
-
-/** JSON as it stands, or `@file`, or `-` for standard input. What it must hold is checked by whoever it is for. */
+/** JSON text, `@file`, or `-` for standard input. The command checks the content. */
 export function json(text: string): unknown {
   let content = text;
   if (text === '-' || text.startsWith('@')) {
@@ -63,7 +66,7 @@ export function json(text: string): unknown {
   }
 }
 
-/** Milliseconds of `30s`, `5m`; `0s` is nothing. */
+/** Milliseconds of `30s`, `5m`, `0s`. */
 export function duration(text: string): number {
   const millis = durationSchema.safeParse(text);
   if (!millis.success)
@@ -83,9 +86,4 @@ export function strategyOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'print JSON on stdout');
-}
-
-/** Values between commas, each read by `parse`. */
-export function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
-  return (text) => text.split(',').map((part) => parse(part.trim()));
 }

@@ -5,8 +5,8 @@ import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
 
 /**
- * Folder of the installed package: the nearest one upwards whose package.json is Fedloop's. The compiled command lies one
- * folder deeper than its source, so a fixed number of `..` would be right for one of them only.
+ * Folder of the installed package: the nearest one upwards whose package.json is Fedloop's. A fixed number of `..` would not do,
+ * because compiled files lie one folder deeper than their sources.
  */
 export function packageRoot(): string {
   for (let folder = __dirname; ; folder = dirname(folder)) {
@@ -17,7 +17,7 @@ export function packageRoot(): string {
   }
 }
 
-/** A file that ships with the package, by its path from the package's root. */
+/** A file of the package, by its path from the package's root. */
 export function packageFile(...path: readonly string[]): string {
   return join(packageRoot(), ...path);
 }

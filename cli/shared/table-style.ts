@@ -1,7 +1,7 @@
 import type Table from 'cli-table3';
 import { type TableConstructorOptions } from 'cli-table3';
 
-/** A rule under the head and space between columns: nothing else stands between a reader and the numbers. */
+/** Tables with a rule under the head and space between columns, and no other lines. */
 export const PLAIN_TABLE: Pick<TableConstructorOptions, 'chars' | 'style'> = {
   chars: {
     top: '',
@@ -23,7 +23,7 @@ export const PLAIN_TABLE: Pick<TableConstructorOptions, 'chars' | 'style'> = {
   style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
 };
 
-/** A table's lines, without the blanks that fill its last column up: whoever copies a line wants none. */
+/** A table's lines without the trailing blanks of its last column. */
 export function linesOf(table: Table.Table): string {
   return table.toString().replace(/ +$/gm, '');
 }

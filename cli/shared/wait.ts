@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloopError } from '../../core/contracts/errors';
 
-/** Ask again and again until the answer is not undefined, or time is up (undefined). */
+/** Call `check` repeatedly until it returns something. @returns undefined when time is up. */
 export async function poll<Answer>(
-  ask: () => Promise<Answer | undefined>,
+  check: () => Promise<Answer | undefined>,
   options: {
     readonly everyMillis: number;
     readonly timeoutMillis: number;
@@ -13,19 +13,19 @@ export async function poll<Answer>(
   const deadline = performance.now() + options.timeoutMillis;
   for (;;) {
     options.signal?.throwIfAborted();
-    const answer = await ask();
+    const answer = await check();
     if (answer !== undefined) return answer;
     if (performance.now() >= deadline) return undefined;
     await sleep(options.everyMillis);
   }
 }
 
-/** What a Ctrl-C is to those who wait. */
+/** The error that stands for Ctrl-C. */
 export function interrupted(): FedloopError {
   return new FedloopError('Interrupted', 'stopped');
 }
 
-/** The work's result, or the signal's reason as soon as it comes; the work itself is left to end unheard. */
+/** The work's result, or a rejection with the signal's reason as soon as it is aborted; the work then goes on in the background. */
 export async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   signal.throwIfAborted();
   let stop: () => void = () => undefined;

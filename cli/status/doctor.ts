@@ -15,7 +15,7 @@ import { onPath, versionOf } from '../servers/tool';
 import { requireBuilt } from '../system/worker-process';
 import { type Session } from '../system/session';
 
-/** `hint`: works without, or worse. */
+/** `hint`: Fedloop works without it, or with less comfort. */
 export interface Finding {
   readonly state: 'fine' | 'hint' | 'missing';
   readonly name: string;
@@ -23,7 +23,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-const OLDEST_NODE = [20, 3] as const;
+const MIN_NODE = [20, 3] as const;
 /** Kafka and Temporal's server in the cache (0.3 GB), a build of the latter (2 GB), and a run. */
 const DISK_BYTES = 4e9;
 /** Kafka (2), Temporal (4), Prometheus and five workers. */
@@ -31,7 +31,7 @@ const PORTS = 12;
 /** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
 const MEMORY_BYTES = 3e9;
 
-/** Look at everything that a demo needs. Leaves nothing behind and starts no server. */
+/** Check everything that a demo needs. Leaves no files and starts no server. */
 export async function examine(session: Session): Promise<readonly Finding[]> {
   const cache = cacheFolder(session.env);
   return [
@@ -50,11 +50,9 @@ export async function examine(session: Session): Promise<readonly Finding[]> {
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const recent = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const recent = major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1]);
   const text = process.versions.node;
-  return recent
-    ? fine('Node', text)
-    : missing('Node', text, `Install Node ${OLDEST_NODE.join('.')} or later.`);
+  return recent ? fine('Node', text) : missing('Node', text, `Install Node ${MIN_NODE.join('.')} or later.`);
 }
 
 async function built(): Promise<Finding> {
@@ -145,7 +143,7 @@ async function ports(): Promise<Finding> {
   }
 }
 
-/** What runs in this folder, and whether it answers. */
+/** Whether the system that runs in this folder answers. */
 async function runningHere(session: Session): Promise<Finding> {
   const running = await findRunning(session.folder);
   if (running === undefined) return fine('system', 'none runs in this folder');
@@ -174,15 +172,15 @@ async function runningHere(session: Session): Promise<Finding> {
 
 async function answered(
   role: string,
-  ask: () => Promise<unknown>,
+  request: () => Promise<unknown>,
 ): Promise<{ readonly role: string; readonly healthy: boolean }> {
-  return ask().then(
+  return request().then(
     () => ({ role, healthy: true }),
     () => ({ role, healthy: false }),
   );
 }
 
-/** Permissions alone do not tell: a file system may be read-only or full. */
+/** Writes a folder, because permissions do not show that a file system is read-only or full. */
 async function writable(folder: string): Promise<Finding> {
   try {
     await rmdir(await mkdtemp(join(folder, '.fedloop-doctor-')));
@@ -223,7 +221,7 @@ function memory(): Finding {
       };
 }
 
-/** `, version 2.42.0`, or nothing where a program says none. */
+/** `, version 2.42.0`, or an empty text for a program that prints no version. */
 async function versionText(program: string, flag?: string): Promise<string> {
   const version = await versionOf(program, flag);
   return version === undefined ? '' : `, version ${version}`;

@@ -8,8 +8,8 @@ import { type Ask } from '../../core/warehouse/database/ask';
 import { askWorker } from '../query/ask';
 import { environmentOf } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
-import { isAlive, type RunningSystem } from '../system/running';
-import { askRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
+import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
+import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
 
@@ -23,7 +23,7 @@ const versionRow = z.object({
   bias: z.number(),
   skill: z.number().nullable(),
 });
-export type VersionLine = z.infer<typeof versionRow>;
+type VersionLine = z.infer<typeof versionRow>;
 
 const roundRow = z.object({
   round: z.number(),
@@ -32,10 +32,10 @@ const roundRow = z.object({
   reason: z.string(),
 });
 
-/** Who is asked for what stands in a status. */
-export type Asked = 'the analytics worker' | 'Temporal' | 'Kafka';
+/** Programs that a status queries. */
+type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
 
-/** What runs, and how it is doing. Whatever does not answer in time is null, and named in `silent`. */
+/** State of a running system. Parts whose program does not answer in time are null, and the program is in `silent`. */
 export interface SystemStatus {
   readonly system: RunningSystem;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
@@ -47,12 +47,12 @@ export interface SystemStatus {
   readonly round: ShownProgress | null;
   /** Events that the stream workers have not committed yet. */
   readonly lag: number | null;
-  readonly silent: readonly Asked[];
+  readonly silent: readonly Source[];
   /** ISO 8601; null when no schedule of this namespace will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
 
-/** Ask everybody at once. */
+/** Query all programs at once. */
 export async function readSystemStatus(session: Session, system: RunningSystem): Promise<SystemStatus> {
   const { kafka, temporal, workers } = system;
   const processes = [
@@ -60,10 +60,10 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
     ...workers.map(({ role, pid }) => ({ name: role, pid })),
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
-  const analytics = workers.find(({ role }) => role === 'analytics');
+  const analytics = analyticsUrlOf(system);
   const env = { ...session.env, ...environmentOf(system) };
   const [tables, control, lag] = await Promise.all([
-    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics.url))),
+    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics))),
     inTime(readTemporal(env)),
     inTime(readLag(env)),
   ]);
@@ -85,9 +85,9 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   };
 }
 
-/** What to say where there is nothing: that there is none, or that nobody knows. */
-export function nothingOf(status: SystemStatus, asked: Asked, none: string): string {
-  return status.silent.includes(asked) ? `unknown: ${asked} does not answer` : none;
+/** Text for a missing part: `none`, or that its source does not answer. */
+export function nothingOf(status: SystemStatus, source: Source, none: string): string {
+  return status.silent.includes(source) ? `unknown: ${source} does not answer` : none;
 }
 
 async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
@@ -105,7 +105,7 @@ async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'la
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
   return withTemporal(env, async (client) => {
-    const round = (await askRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
+    const round = (await queryRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
       const [next] = info.nextActionTimes;
@@ -116,7 +116,7 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
   });
 }
 
-/** Events between what is in the log and what the stream workers have committed. */
+/** Events in the log that the stream workers have not committed yet. */
 async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
   try {
@@ -132,7 +132,7 @@ async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
   }
 }
 
-/** The answer, or null when there is none in time. */
+/** The answer, or null if there is none in time. */
 async function inTime<Answer>(work: Promise<Answer>): Promise<Answer | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {

@@ -3,7 +3,10 @@ import { findRunning, type RunningSystem } from './running';
 import { namesTemporal } from '../servers/temporal-client';
 import { FedloopError } from '../../core/contracts/errors';
 
-/** The environment that leads to the system of this folder: the one that runs here, else the one that variables name. */
+/**
+ * Environment variables that lead to this folder's system: the running one, else the one that the session's variables name.
+ * @throws FedloopError `ServerUnavailable` if there is neither.
+ */
 export async function deploymentEnvironment(session: Session): Promise<NodeJS.ProcessEnv> {
   const running = await findRunning(session.folder);
   if (running !== undefined) return { ...session.env, ...environmentOf(running) };
@@ -17,7 +20,10 @@ export async function deploymentEnvironment(session: Session): Promise<NodeJS.Pr
   );
 }
 
-/** The same for whoever needs the data plane alone. */
+/**
+ * As `deploymentEnvironment`, for commands that need Kafka but not Temporal.
+ * @throws FedloopError `ServerUnavailable`
+ */
 export async function dataPlaneEnvironment(session: Session): Promise<NodeJS.ProcessEnv> {
   const running = await findRunning(session.folder);
   if (running !== undefined) return { ...session.env, ...environmentOf(running) };
@@ -31,7 +37,7 @@ export async function dataPlaneEnvironment(session: Session): Promise<NodeJS.Pro
   );
 }
 
-/** Variables that lead to a system that runs here. */
+/** Environment variables that lead to a running system. */
 export function environmentOf({ kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
   return {
     KAFKA_BROKERS: kafka.brokers,

@@ -5,7 +5,7 @@ import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { ensureTopics } from '../../workers/role';
 
-/** Make the deployment's topics and log what all of its processes must agree on, before the first of them starts. */
+/** Create the deployment's topics and log the settings that all of its processes share, before the first of them starts. */
 export async function logSettings(workerEnv: NodeJS.ProcessEnv, settings: StreamSettings): Promise<void> {
   const env = readEnvironment(workerEnv);
   const kafka = await connectKafka(env, 'fedloop-cli', silentLogger());

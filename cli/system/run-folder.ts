@@ -2,12 +2,12 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 
-/** Where everything of one run lies. */
+/** Paths of one run. */
 export interface RunFolder {
   readonly id: string;
   readonly path: string;
   readonly logs: string;
-  /** Data of the servers that the run started. */
+  /** Data of the servers that the run has started. */
   readonly servers: string;
   readonly warehouse: string;
   readonly processed: string;
@@ -16,7 +16,7 @@ export interface RunFolder {
   readonly report: string;
 }
 
-/** `20260102-030405-1a2b`: sorts by time, and two runs of one second stay apart. */
+/** `20260102-030405-1a2b`: sorts by time; the process id keeps two runs of one second apart. */
 export function runId(at: Date, pid: number): string {
   const digits = at.toISOString().replace(/\D/g, '');
   return `${digits.slice(0, 8)}-${digits.slice(8, 14)}-${(pid % 0x10000).toString(16).padStart(4, '0')}`;
@@ -37,7 +37,7 @@ export function runFolder(folder: string, id: string): RunFolder {
   };
 }
 
-/** @throws FedloopError `InvalidInput` where nothing can be written. */
+/** @throws FedloopError `InvalidInput` if the folder cannot be written. */
 export async function createRunFolder(folder: string, id: string): Promise<RunFolder> {
   const run = runFolder(folder, id);
   try {
@@ -63,7 +63,7 @@ export async function latestRun(folder: string): Promise<RunFolder | undefined> 
 }
 
 /**
- * A name from outside becomes a path only when it looks like one of ours.
+ * The folder of a run that a user names. Only names of our own form become paths.
  * @throws FedloopError `InvalidInput`
  */
 export function namedRun(folder: string, id: string): RunFolder {

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseJson } from '../../core/contracts/validation';
 
-/** What a system that runs tells the other commands in its folder. */
+/** What a running system publishes to the other commands in its folder. */
 export const runningSystemSchema = z.object({
   id: z.string(),
-  /** The command that holds it; when that is gone, so is the system. */
+  /** The daemon or command that keeps it up; the system ends with it. */
   pid: z.int().positive(),
   startedAt: z.iso.datetime(),
   runFolder: z.string(),
@@ -28,7 +28,7 @@ function fileIn(folder: string): string {
   return join(folder, '.fedloop', 'running.json');
 }
 
-/** The system that runs in a folder, or undefined. A file that a killed command left behind is none. */
+/** The running system of a folder, or undefined. A file that a killed command has left does not count. */
 export async function findRunning(folder: string): Promise<RunningSystem | undefined> {
   const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
@@ -48,7 +48,7 @@ export async function requireRunning(folder: string): Promise<RunningSystem> {
 }
 
 /**
- * @throws FedloopError `ServerUnavailable` when one runs already: they would write over one another's state.
+ * @throws FedloopError `ServerUnavailable` when one runs already: two would overwrite each other's state.
  */
 export async function requireNoneRunning(folder: string): Promise<void> {
   const running = await findRunning(folder);
@@ -62,7 +62,7 @@ export async function requireNoneRunning(folder: string): Promise<void> {
   );
 }
 
-/** Tell the others; replaced as a whole, so that nobody reads half of it. */
+/** Publish a running system. The file is replaced as a whole, so that no command reads half of it. */
 export async function writeRunning(folder: string, system: RunningSystem): Promise<void> {
   const path = fileIn(folder);
   await mkdir(join(folder, '.fedloop'), { recursive: true });
@@ -71,11 +71,16 @@ export async function writeRunning(folder: string, system: RunningSystem): Promi
   await rename(draft, path);
 }
 
-/** Take back what this command has told; what another one has told since stays. */
+/** Remove what this command has published; another command's entry stays. */
 export async function forgetRunning(folder: string, pid: number): Promise<void> {
   const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
   const parsed = runningSystemSchema.safeParse(parseJson(text ?? ''));
   if (parsed.success && parsed.data.pid === pid) await rm(fileIn(folder), { force: true });
+}
+
+/** URL of a system's analytics worker; undefined without a system or without such a worker. */
+export function analyticsUrlOf(system: RunningSystem | undefined): string | undefined {
+  return system?.workers.find(({ role }) => role === 'analytics')?.url;
 }
 
 export function isAlive(pid: number): boolean {
@@ -83,7 +88,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    // Somebody else's process may not be signalled, but it is there.
+    // A process of another user may not be signalled, but it exists.
     return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
   }
 }

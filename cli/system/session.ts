@@ -2,19 +2,19 @@ import { resolve } from 'node:path';
 import { interruption } from '../shared/interrupt';
 import { createProgress, type Progress } from '../progress';
 
-/** What a command has around it. */
+/** Surroundings of a command. */
 export interface Session {
   readonly progress: Progress;
   /** Aborted when the user wants to stop. */
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
-  /** Where relative paths start, and `.fedloop/` and `runs/` lie. */
+  /** Relative paths start here; `.fedloop/` and `runs/` lie in it. */
   readonly folder: string;
   /** The command's result, on stdout. */
   readonly out: (text: string) => void;
 }
 
-/** Run a command's work with its surroundings, and take the live display down at its end, good or bad. */
+/** Run a command with its surroundings. Takes down the live display at the end, also after a failure. */
 export async function withSession(work: (session: Session) => Promise<void>): Promise<void> {
   const progress = createProgress();
   try {

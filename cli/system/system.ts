@@ -8,7 +8,7 @@ import { packageRoot } from '../shared/package-root';
 import { type Child } from '../processes/child';
 import { Processes } from '../processes/processes';
 import { type RunFolder } from './run-folder';
-import { forgetRunning, requireNoneRunning, writeRunning } from './running';
+import { forgetRunning, requireNoneRunning, writeRunning, type RunningSystem } from './running';
 import { cacheFolder } from '../servers/cache';
 import { startServers, type Servers, type ServersStart } from '../servers/servers';
 import { startPrometheus, type PrometheusServer } from '../servers/start-prometheus';
@@ -17,17 +17,17 @@ import { type Session } from './session';
 import { unlessAborted } from '../shared/wait';
 import { startWorker, workerFailure, type WorkerProcess, type WorkerRole } from './worker-process';
 
-export interface SystemStart {
+interface SystemStart {
   readonly session: Session;
   readonly run: RunFolder;
   readonly roles: readonly WorkerRole[];
   readonly settings: StreamSettings;
   readonly ports?: ServersStart['ports'];
-  /** Done beside the start of the servers; gives what the workers need in their environment beside them. */
+  /** Runs in parallel with the start of the servers. @returns further variables for the workers' environment. */
   readonly prepare: (processes: Processes) => Promise<NodeJS.ProcessEnv>;
 }
 
-/** Servers and workers that are up. */
+/** Running servers and workers. */
 export interface System {
   readonly run: RunFolder;
   readonly servers: Servers;
@@ -35,16 +35,16 @@ export interface System {
   readonly workers: readonly WorkerProcess[];
   /** The environment that the workers have. */
   readonly env: NodeJS.ProcessEnv;
-  /** Rejects when one of the processes ends that nobody has told to. */
+  /** Rejects when a process ends that was not stopped. */
   readonly failed: Promise<never>;
   /** URL of a worker's own routes. @throws FedloopError `Internal` for a role that was not started. */
   urlOf(role: WorkerRole): string;
-  /** Workers first, so that they can say goodbye to their servers. */
+  /** Stops the workers first, so that they can close their connections. */
   stop(): Promise<void>;
 }
 
 /**
- * Bring a whole system up: servers, topics, workers, metrics. Whatever fails on the way takes down what was up.
+ * Bring a whole system up: servers, topics, workers, metrics. A failure on the way stops everything again.
  * @throws FedloopError as its parts do, and `Interrupted` when the session's signal comes first.
  */
 export async function startSystem(start: SystemStart): Promise<System> {
@@ -80,36 +80,12 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   const prometheus = await maybePrometheus(start, processes, servers, workers);
 
   let stopping = false;
-  const children = [
-    servers.kafka.child,
-    servers.temporal.child,
-    prometheus?.child,
-    ...workers.map(({ child }) => child),
-  ];
+  const children = [servers.kafka, servers.temporal, prometheus, ...workers].map((one) => one?.child);
   const failed = firstUnexpectedEnd(
     children.filter((child) => child !== undefined),
     () => stopping,
   );
-  await writeRunning(session.folder, {
-    id: run.id,
-    pid: process.pid,
-    startedAt: new Date().toISOString(),
-    runFolder: run.path,
-    kafka: {
-      brokers: servers.kafka.brokers,
-      topicPrefix: env['FEDLOOP_TOPIC_PREFIX'] ?? '',
-      pid: servers.kafka.child?.pid ?? null,
-    },
-    temporal: {
-      address: servers.temporal.address ?? null,
-      namespace: servers.temporal.namespace,
-      uiUrl: servers.temporal.uiUrl ?? null,
-      configFile: env['TEMPORAL_CONFIG_FILE'] ?? null,
-      pid: servers.temporal.child?.pid ?? null,
-    },
-    prometheusUrl: prometheus?.url ?? null,
-    workers: workers.map(({ role, url, child }) => ({ role, url, pid: child.pid, log: child.logFile })),
-  });
+  await writeRunning(session.folder, describeRunning(run, servers, prometheus, workers, env));
   return {
     run,
     servers,
@@ -135,8 +111,38 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   };
 }
 
+function describeRunning(
+  run: RunFolder,
+  { kafka, temporal }: Servers,
+  prometheus: PrometheusServer | undefined,
+  workers: readonly WorkerProcess[],
+  env: NodeJS.ProcessEnv,
+): RunningSystem {
+  return {
+    id: run.id,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    runFolder: run.path,
+    kafka: {
+      brokers: kafka.brokers,
+      topicPrefix: env['FEDLOOP_TOPIC_PREFIX'] ?? '',
+      pid: kafka.child?.pid ?? null,
+    },
+    temporal: {
+      address: temporal.address ?? null,
+      namespace: temporal.namespace,
+      uiUrl: temporal.uiUrl ?? null,
+      configFile: env['TEMPORAL_CONFIG_FILE'] ?? null,
+      pid: temporal.child?.pid ?? null,
+    },
+    prometheusUrl: prometheus?.url ?? null,
+    workers: workers.map(({ role, url, child }) => ({ role, url, pid: child.pid, log: child.logFile })),
+  };
+}
+
 /**
- * The fleet first: before it is ready it has written the past of its devices, which sites and stream workers read when they start.
+ * Start the workers, the fleet first: by the time it is ready it has written the history of its devices, which sites and stream
+ * workers read when they start.
  */
 async function startWorkers(
   start: SystemStart,
@@ -165,7 +171,7 @@ async function startWorkers(
   return workers;
 }
 
-/** Everything a worker reads from its environment; each run has files of its own. */
+/** Environment of the workers; each run has its own files. */
 function workerEnvironment(
   start: SystemStart,
   servers: Servers,
@@ -176,16 +182,16 @@ function workerEnvironment(
   const ownBroker = servers.kafka.child !== undefined;
   return {
     ...servers.env,
-    // A broker that others use too keeps their topics apart from this run's.
+    // On a shared broker the prefix keeps this run's topics apart.
     FEDLOOP_TOPIC_PREFIX:
       named.FEDLOOP_TOPIC_PREFIX === '' && !ownBroker ? `${run.id}.` : named.FEDLOOP_TOPIC_PREFIX,
     FEDLOOP_WAREHOUSE: run.warehouse,
     FEDLOOP_PROCESSED: run.processed,
     FEDLOOP_MODELS: join(run.models, 'global'),
-    // Five processes on one machine: one port for all of them cannot be meant.
+    // Five processes on one machine cannot share one port.
     FEDLOOP_HTTP_PORT: '0',
     FEDLOOP_LOG_LEVEL: session.env['FEDLOOP_LOG_LEVEL'] ?? 'info',
-    // glibc keeps memory for every thread, and DuckDB, onnxruntime and Temporal's core have many: two pools for all of them save 150 MB.
+    // glibc keeps a memory pool per thread; DuckDB, onnxruntime and Temporal's core have many. Two pools save 150 MB.
     MALLOC_ARENA_MAX: session.env['MALLOC_ARENA_MAX'] ?? '2',
     ...prepared,
   };
@@ -201,7 +207,7 @@ async function maybePrometheus(
   const program = await onPath('prometheus', session.env);
   if (program === undefined) {
     session.progress.note(
-      'Prometheus is not installed: metrics are served by the workers, but nobody collects them.',
+      'Prometheus is not installed: the workers serve metrics, but nothing collects them.',
     );
     return undefined;
   }
@@ -236,7 +242,7 @@ function firstUnexpectedEnd(children: readonly Child[], expected: () => boolean)
       });
     }
   });
-  // Whoever waits hears it; nobody has to.
+  // Not awaiting it is allowed.
   failed.catch(() => undefined);
   return failed;
 }

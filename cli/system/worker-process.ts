@@ -6,13 +6,13 @@ import { heapOptions, type WorkerRole } from '../../workers/roles';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 import { type Child } from '../processes/child';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
 
 export { WORKER_ROLES, type WorkerRole } from '../../workers/roles';
 
-/** The one line that a worker writes to stdout, when it has begun to work. */
+/** The one line that a worker writes to stdout, once it works. */
 const readyLineSchema = z.object({ ready: z.literal(true), role: z.string(), url: z.url() });
 
 export interface WorkerProcess {
@@ -23,7 +23,7 @@ export interface WorkerProcess {
 }
 
 /**
- * Workers run what the build has made.
+ * Workers run the build's output.
  * @throws FedloopError `InvalidConfig`
  */
 export async function requireBuilt(): Promise<void> {
@@ -41,8 +41,8 @@ export function workerProgram(): string {
 }
 
 /**
- * Start a worker and wait until it says that it is ready.
- * @throws FedloopError `ServerUnavailable` when it ends before, or says nothing in time; its last words are in the message.
+ * Start a worker and wait until it reports that it is ready.
+ * @throws FedloopError `ServerUnavailable` if it ends before, or does not report in time; the message has its last error.
  */
 export async function startWorker(
   processes: Processes,
@@ -73,7 +73,7 @@ export async function startWorker(
   );
 }
 
-/** A worker's URL from its line on stdout; undefined for anything else that it writes. */
+/** A worker's URL from its line on stdout; undefined for any other line. */
 export function readyUrl(line: string): string | undefined {
   try {
     const parsed = readyLineSchema.safeParse(JSON.parse(line));
@@ -83,12 +83,16 @@ export function readyUrl(line: string): string | undefined {
   }
 }
 
-/** An error that says what became of a worker, with the last words of its log. */
+/** An error about a worker, with the last error of its log. */
 export async function workerFailure(child: Child, what: string): Promise<FedloopError> {
   const tail = await child.tail();
-  const said = lastWords(tail);
-  return new FedloopError('ServerUnavailable', `the ${child.name} ${what}${said === '' ? '' : `: ${said}`}`, {
-    hint: `Its log is ${child.logFile}.`,
-    cause: new Error(`last lines of ${child.logFile}:\n${tail}`),
-  });
+  const error = errorLine(tail);
+  return new FedloopError(
+    'ServerUnavailable',
+    `the ${child.name} ${what}${error === '' ? '' : `: ${error}`}`,
+    {
+      hint: `Its log is ${child.logFile}.`,
+      cause: new Error(`last lines of ${child.logFile}:\n${tail}`),
+    },
+  );
 }

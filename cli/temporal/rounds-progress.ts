@@ -3,9 +3,10 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
 import { ROUND_STEPS, type RoundStep } from '../../core/contracts/steps';
+import { percent } from '../shared/format';
 import { type FederatedRoundResult } from '../../core/contracts/rounds';
 
-/** What we show of `RoundProgress`; a workflow of another version may tell more. */
+/** The shown part of `RoundProgress`; a workflow of another version may report more. */
 const roundProgress = z.object({
   round: z.number().nullable(),
   step: z.enum(ROUND_STEPS),
@@ -13,35 +14,34 @@ const roundProgress = z.object({
   devicesTrained: z.number().nullable(),
 });
 
-/** What the step's activities say in their heartbeats: devices trained, or windows seen, of so many. */
-const standing = z.object({
+/** Heartbeats of a step's activities: devices trained, or windows seen, out of `of`. */
+const heartbeat = z.object({
   of: z.int().positive(),
   trained: z.int().optional(),
   windows: z.int().optional(),
 });
 
 export interface ShownProgress extends z.infer<typeof roundProgress> {
-  /** How far the step itself is; null where nobody counts. */
+  /** Progress within the step; null where it is not counted. */
   readonly counted: { readonly done: number; readonly of: number } | null;
 }
 
 /**
- * How far the running round is, if it was started, directly or not, by the workflow that we started; undefined while another's
- * round has its turn.
+ * Progress of the running round if the workflow `rootId` has started it, directly or not; undefined while another round runs.
  */
-export async function askRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
+export async function queryRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
   try {
     const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
     const description = await handle.describe();
     return description.rootExecution?.workflowId === rootId ? await shownOf(handle, description) : undefined;
   } catch {
-    // Between two rounds there is none to ask, and a busy worker may answer late: the next look shows more.
+    // Between two rounds there is none, and a busy worker may answer late: the next poll shows more.
     return undefined;
   }
 }
 
-/** How far a round is that runs under this id, whoever has started it. */
-export async function askRunningRound(
+/** Progress of the round that runs under this id, if there is one. */
+export async function queryRunningRound(
   client: Client,
   workflowId: string,
 ): Promise<ShownProgress | undefined> {
@@ -49,7 +49,7 @@ export async function askRunningRound(
     const handle = client.workflow.getHandle(workflowId);
     return await shownOf(handle, await handle.describe());
   } catch {
-    // None has run yet, or a busy worker answers late.
+    // No round has run yet, or a busy worker answers late.
     return undefined;
   }
 }
@@ -63,21 +63,21 @@ async function shownOf(
   return { ...progress, counted: countedBy(description) };
 }
 
-/** The sum over all sites that are at it; an activity that counts nothing is left out. */
+/** The sum over all sites that work on the step; an activity that does not count is left out. */
 function countedBy({ raw }: WorkflowExecutionDescription): ShownProgress['counted'] {
   const counts = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
     const [details] = heartbeatDetails?.payloads ?? [];
-    const said =
-      details == null ? undefined : standing.safeParse(defaultPayloadConverter.fromPayload(details)).data;
-    return said === undefined ? [] : [{ done: said.trained ?? said.windows ?? 0, of: said.of }];
+    const beat =
+      details == null ? undefined : heartbeat.safeParse(defaultPayloadConverter.fromPayload(details)).data;
+    return beat === undefined ? [] : [{ done: beat.trained ?? beat.windows ?? 0, of: beat.of }];
   });
   if (counts.length === 0) return null;
   return counts.reduce((sum, { done, of }) => ({ done: sum.done + done, of: sum.of + of }));
 }
 
 /**
- * End a workflow and the round it has under way, at once. For workflows whose workers are about to go: on a server that lives on, they
- * would wait for them for ever and keep the next ones from starting.
+ * Terminate a workflow and its running round. For workflows whose workers are about to stop: on a server that stays up they would
+ * wait for workers for ever and block the next ones.
  */
 export async function terminateTraining(client: Client, workflowId: string, reason: string): Promise<void> {
   const round = await runningRound(client, workflowId).catch(() => undefined);
@@ -90,7 +90,7 @@ async function runningRound(client: Client, rootId: string): Promise<WorkflowHan
   return status.name === 'RUNNING' && rootExecution?.workflowId === rootId ? handle : undefined;
 }
 
-/** Share of a round's work that lies behind it at each step; the wait for live windows is the longest. */
+/** Share of a round's work that is done at the beginning of each step; the wait for live windows is the longest. */
 const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   waiting: 0,
   running: 0,
@@ -107,7 +107,7 @@ const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   done: 1,
 };
 
-/** Share (0 to 1) of a round that is done, within a step too where it counts. */
+/** Share (0 to 1) of a round that is done; within a step too, where it counts. */
 export function fractionOf({ step, counted }: Pick<ShownProgress, 'step' | 'counted'>): number {
   const before = DONE_BEFORE[step];
   if (counted === null) return before;
@@ -127,9 +127,8 @@ export function describeStep({ step, candidate, devicesTrained, counted }: Shown
   return `${name}, ${counted.done.toLocaleString('en')} of ${counted.of.toLocaleString('en')}`;
 }
 
-/** One line on a round that is over. */
+/** One line about a finished round. */
 export function describeResult(result: FederatedRoundResult): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const change = 100 * result.pairedChange.mean;
   const { version, candidate, decision, previousChampion } = result;
   return `${version} ${percent(candidate.accuracy)} real accuracy, ${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(1)} points on ${previousChampion.version}, ${decision}`;

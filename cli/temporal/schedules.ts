@@ -17,16 +17,16 @@ import { parseOrThrow } from '../../core/contracts/validation';
 import { hasGrpcStatus } from '../../workers/grpc-status';
 import { span } from '../shared/format';
 
-/** What a schedule starts, by its name. */
+/** The workflow that a schedule starts, by the schedule's name. */
 const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readonly input: z.ZodType }>> = {
   rounds: { workflow: 'federatedRound', input: federatedRoundInputSchema },
   batch: { workflow: 'batchAnalytics', input: batchAnalyticsInputSchema },
 };
 
-/** A schedule more often than this could only skip: a round takes seconds at least. */
-const SHORTEST_INTERVAL_MS = 1_000;
+/** A shorter interval would only skip runs: a round takes seconds at least. */
+const MIN_INTERVAL_MS = 1_000;
 
-/** When and how a schedule starts its workflow, as the options of `fedloop schedule set` say it. */
+/** When and how a schedule starts its workflow: the options of `fedloop schedule set`. */
 export interface Timing {
   readonly every?: string;
   readonly cron?: string;
@@ -51,8 +51,8 @@ export interface ScheduleLine {
 }
 
 /**
- * Make the schedule, or change the one there is: its id stays, and so does whether it is paused.
- * @throws FedloopError `InvalidInput` for a time or an input that cannot be.
+ * Create the schedule, or change the existing one, which keeps its id and stays paused if it was.
+ * @throws FedloopError `InvalidInput` for an invalid time or input.
  */
 export async function setSchedule(
   client: Client,
@@ -65,10 +65,10 @@ export async function setSchedule(
     await client.schedule.create({ ...options, state: { note: noteOf(timing) } });
     return 'made';
   } catch (thrown) {
-    if (!(thrown instanceof ScheduleAlreadyRunning)) throw understood(thrown);
+    if (!(thrown instanceof ScheduleAlreadyRunning)) throw asFedloopError(thrown);
   }
   const { action, policies, spec } = options;
-  await asked(name, () =>
+  await withSchedule(name, () =>
     client.schedule.getHandle(options.scheduleId).update(({ state }) => ({
       action,
       spec,
@@ -80,10 +80,10 @@ export async function setSchedule(
 }
 
 /**
- * What Temporal is told. SKIP: while a run of the schedule lasts, or waits for a round by hand, the next one is left out.
+ * The schedule for Temporal. SKIP: while a run of it lasts, or waits for a round by hand, the next one is left out.
  * @throws FedloopError `InvalidInput`
  */
-export function scheduleOptions(name: ScheduleName, timing: Timing, input: unknown): ScheduleOptions {
+function scheduleOptions(name: ScheduleName, timing: Timing, input: unknown): ScheduleOptions {
   const { workflow, input: schema } = ACTIONS[name];
   parseOrThrow(schema, input ?? {}, 'the input');
   return {
@@ -111,8 +111,7 @@ function specOf({ every, cron, timezone, jitter }: Timing): ScheduleSpec {
   const common = { jitter: durationMillis(jitter), ...(timezone === undefined ? {} : { timezone }) };
   if (cron !== undefined) return { ...common, cronExpressions: [cron] };
   const millis = durationMillis(every ?? '');
-  if (millis < SHORTEST_INTERVAL_MS)
-    throw new FedloopError('InvalidInput', '--every must be at least a second');
+  if (millis < MIN_INTERVAL_MS) throw new FedloopError('InvalidInput', '--every must be at least a second');
   return { ...common, intervals: [{ every: millis }] };
 }
 
@@ -145,7 +144,7 @@ async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<Sch
   const { spec, state, info } = await handle.describe();
   const last = info.recentActions.at(-1);
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${span(every / 1_000)}`);
-  // Cron expressions come back as calendars, with the text as their comment where the server keeps it.
+  // The server returns cron expressions as calendars, with the text as their comment where it keeps it.
   const calendars = (spec.calendars ?? []).map(({ comment }) => comment ?? 'by calendar');
   return {
     name,
@@ -160,12 +159,12 @@ async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<Sch
   };
 }
 
-/** Hold a schedule. @returns false when it was held already. */
+/** @returns false when it was paused already. */
 export async function pauseSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
   return toggle(client, name, true, (handle) => handle.pause(note));
 }
 
-/** Let it go on. @returns false when it was not held. */
+/** @returns false when it was not paused. */
 export async function resumeSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
   return toggle(client, name, false, (handle) => handle.unpause(note));
 }
@@ -177,27 +176,29 @@ async function toggle(
   act: (handle: ScheduleHandle) => Promise<void>,
 ): Promise<boolean> {
   const handle = client.schedule.getHandle(SCHEDULES[name]);
-  return asked(name, async () => {
+  return withSchedule(name, async () => {
     if ((await handle.describe()).state.paused === paused) return false;
     await act(handle);
     return true;
   });
 }
 
-/** Start its workflow now, as if its time had come: SKIP holds here too. */
+/** Start its workflow now. SKIP holds here too. */
 export function triggerSchedule(client: Client, name: ScheduleName): Promise<void> {
-  return asked(name, () => client.schedule.getHandle(SCHEDULES[name]).trigger(ScheduleOverlapPolicy.SKIP));
+  return withSchedule(name, () =>
+    client.schedule.getHandle(SCHEDULES[name]).trigger(ScheduleOverlapPolicy.SKIP),
+  );
 }
 
 export function deleteSchedule(client: Client, name: ScheduleName): Promise<void> {
-  return asked(name, () => client.schedule.getHandle(SCHEDULES[name]).delete());
+  return withSchedule(name, () => client.schedule.getHandle(SCHEDULES[name]).delete());
 }
 
-async function asked<Result>(name: ScheduleName, work: () => Promise<Result>): Promise<Result> {
+async function withSchedule<Result>(name: ScheduleName, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (thrown) {
-    if (!(thrown instanceof ScheduleNotFoundError)) throw understood(thrown);
+    if (!(thrown instanceof ScheduleNotFoundError)) throw asFedloopError(thrown);
     throw new FedloopError('NotFound', `there is no schedule for ${name}`, {
       hint: `Make one: fedloop schedule set ${name} --every 10m`,
       cause: thrown,
@@ -205,8 +206,8 @@ async function asked<Result>(name: ScheduleName, work: () => Promise<Result>): P
   }
 }
 
-function understood(thrown: unknown): unknown {
-  // The SDK reads cron expressions before it asks the server.
+function asFedloopError(thrown: unknown): unknown {
+  // The SDK parses cron expressions before it calls the server.
   if (thrown instanceof TypeError || thrown instanceof RangeError)
     return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${thrown.message}`, {
       cause: thrown,

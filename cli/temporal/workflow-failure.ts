@@ -2,7 +2,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TimeoutFailure, TerminatedFailure } from '@temporalio/common';
 import { FedloopError, isErrorCode, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
-/** What a workflow failed with, as an error with a code: Temporal wraps it once for each workflow and activity on its way. */
+/** A workflow's failure as an error with a code. Temporal wraps it once for each workflow and activity on its way. */
 export function workflowFailure(thrown: unknown, workflow: string): FedloopError {
   if (thrown instanceof FedloopError) return thrown;
   const causes = causesOf(thrown);
@@ -31,7 +31,7 @@ function codeOf(type: string | null | undefined): ErrorCode {
   return typeof type === 'string' && isErrorCode(type) ? type : 'Internal';
 }
 
-/** What was thrown and its causes, the outermost first. */
+/** The thrown value and its causes, the outermost first. */
 export function causesOf(thrown: unknown): readonly unknown[] {
   const causes: unknown[] = [];
   for (let at = thrown; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) {

@@ -7,9 +7,9 @@ import { poll } from '../shared/wait';
 import { causesOf } from './workflow-failure';
 
 /**
- * A workflow's result. A server that goes away meanwhile does not end the workflow, and so not the waiting for it either.
- * @param what the workflow as a sentence's subject, such as "the round"
- * @throws FedloopError `ServerUnavailable` when the server stays away; what the workflow failed with.
+ * A workflow's result. The wait outlasts a restart of the server, as the workflow does.
+ * @param what the workflow as the subject of a sentence, such as "the round"
+ * @throws FedloopError `ServerUnavailable` when the server stays away; the workflow's failure.
  */
 export async function resultOf(
   handle: Pick<WorkflowHandle, 'result' | 'describe'>,
@@ -30,7 +30,7 @@ export async function resultOf(
       });
       if (isBack === undefined) {
         throw new FedloopError('ServerUnavailable', `Temporal stays away; ${what} waits for it`, {
-          hint: '`fedloop status` tells when it is back.',
+          hint: '`fedloop status` shows when it is back.',
           cause: thrown,
         });
       }
@@ -38,7 +38,7 @@ export async function resultOf(
   }
 }
 
-/** Whatever it answers: only silence counts as being away. */
+/** Any answer counts, also an error: only silence means that the server is away. */
 async function answers(handle: Pick<WorkflowHandle, 'describe'>): Promise<true | undefined> {
   try {
     await handle.describe();

@@ -16,7 +16,7 @@ const fileSchema = z.strictObject({
 const DATASOURCE_UID = 'fedloop-prometheus';
 
 /**
- * Prometheus' alert rules as Grafana provisions them, for those who are told of alerts by Grafana: one source, two forms.
+ * Prometheus' alert rules in Grafana's form, for users whom Grafana alerts: one source, two forms.
  * @param rules the text of `rules.yml`.
  */
 export function grafanaAlerts(rules: string): string {
@@ -41,7 +41,7 @@ function grafanaRule(rule: z.infer<typeof ruleSchema>): unknown {
       .toLowerCase()
       .slice(0, 40),
     title: rule.alert,
-    // The query gives a series for what is wrong, whatever its value, and nothing where all is well.
+    // The query returns a series, of any value, while something is wrong, and none otherwise.
     condition: 'B',
     noDataState: 'OK',
     execErrState: 'Error',

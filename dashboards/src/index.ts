@@ -1,11 +1,11 @@
-import { fleetDashboard } from './fleet';
-import { roundsDashboard } from './rounds';
+import { fleetDashboard } from './fleet/dashboard';
+import { roundsDashboard } from './rounds/dashboard';
 import { type DashboardSpec } from './spec';
 import { streamDashboard } from './stream';
 import { warehouseDashboard } from './warehouse';
 import { workersDashboard } from './workers';
 
-/** The first one is the first look. */
+/** In reading order. */
 export const DASHBOARDS: readonly DashboardSpec[] = [
   fleetDashboard,
   roundsDashboard,

@@ -1,19 +1,19 @@
-/** A metric under the dashboard's variables; `matchers` as in PromQL: `stage="champion"`. */
+/** A metric with the dashboard's variables; `matchers` as in PromQL: `stage="champion"`. */
 export function metric(name: string, ...matchers: readonly string[]): string {
   return `${name}{${['job=~"$job"', 'instance=~"$instance"', ...matchers].join(',')}}`;
 }
 
-/** Change a second of a counter, added up over everything but `by`. */
+/** Rate of a counter per second, summed over everything but `by`. */
 export function ratePer(by: readonly string[], name: string, ...matchers: readonly string[]): string {
   return `sum${grouping(by)} (rate(${metric(name, ...matchers)}[$__rate_interval]))`;
 }
 
-/** Change of a counter over a stretch of time that the viewer does not choose, added up over everything. */
+/** Increase of a counter over a fixed time, summed over everything. */
 export function increaseOver(time: string, name: string, ...matchers: readonly string[]): string {
   return `sum (increase(${metric(name, ...matchers)}[${time}]))`;
 }
 
-/** A quantile (0 to 1) of a histogram over the time between two points. */
+/** A quantile (0 to 1) of a histogram over the rate interval. */
 export function quantileOf(
   quantile: number,
   histogram: string,
@@ -23,7 +23,7 @@ export function quantileOf(
   return `histogram_quantile(${quantile}, ${ratePer(['le', ...by], `${histogram}_bucket`, ...matchers)})`;
 }
 
-/** Several workers may show one figure while they hand over; the largest stands for all of them. */
+/** The largest of a figure. Several workers may export it during a handover. */
 export function maxBy(by: readonly string[], name: string, ...matchers: readonly string[]): string {
   return `max${grouping(by)} (${metric(name, ...matchers)})`;
 }
@@ -37,19 +37,24 @@ export function points(expr: string): string {
   return `100 * ${expr}`;
 }
 
+/** Mean accuracy of local models by round: as they report it of themselves, or on hold-out devices. */
+export function localAccuracy(source: 'self-reported' | 'real'): string {
+  return maxBy(['round'], 'fedloop_round_local_accuracy_ratio', `source="${source}"`);
+}
+
 function grouping(by: readonly string[]): string {
   return by.length === 0 ? '' : ` by (${by.join(', ')})`;
 }
 
-/** A figure of the latest round that has a result: rounds are labels, the latest one's number is a value. */
+/** A figure of the latest round with a result. Rounds are labels; the latest one's number is a value. */
 export function ofLatestRound(by: readonly string[], name: string, ...matchers: readonly string[]): string {
   const latest = `count_values("round", ${maxBy([], 'fedloop_round_number')})`;
   return `max${grouping(by)} (${metric(name, ...matchers)} and on (round) ${latest})`;
 }
 
 /**
- * What the champion gained on the one before it, in the round that promoted it. No series for a champion that no round made, or
- * whose round is so old that it has no figures any more.
+ * The champion's change of accuracy in the round that promoted it. No series for a champion that no round made, or whose round is
+ * too old to have figures.
  */
 export function championsGain(): string {
   const promoted = maxBy(['round', 'version'], 'fedloop_round_info', 'decision="promoted"');
@@ -58,7 +63,7 @@ export function championsGain(): string {
   return `max (${change} and on (round) (${promoted} and on (version) ${champion}))`;
 }
 
-/** Of figures by version those of every champion, past ones too, and of what is in force: a candidate that lost is left out. */
+/** Figures by version of all champions, past ones too, and of versions in force; without rejected candidates. */
 export function ofServingVersions(expr: string): string {
   const served = metric('fedloop_model_stage_timestamp_seconds', 'stage="champion"');
   const inForce = metric('fedloop_model_info', 'stage=~"champion|candidate|shadow"');

@@ -1,27 +1,27 @@
-/** What a dashboard is made of, before it becomes Grafana's JSON. Widths are columns of Grafana's 24, heights its rows. */
+/** Specification of a dashboard, from which Grafana's JSON is built. Widths are in columns of Grafana's 24, heights in its rows. */
 
 export interface Query {
   readonly expr: string;
   /** Legend; `{{label}}` stands for a label's value. In tables and charts by category: the column's name. */
   readonly legend: string;
-  /** For what means the same wherever it is drawn; else a colour is found by the name. */
+  /** Fixed colour of a figure that has the same meaning in all panels; else Grafana picks one by the name. */
   readonly colour?: Colour;
 }
 
-/** Differences of shares: the query gives them times 100. */
+/** Unit of differences of shares: the query returns them times 100. */
 export const POINTS = 'suffix:points';
 
-/** Legend of a query whose labels are wanted in a table, but not its value: that of an info metric is always 1. */
+/** Legend of a query that gives a table labels but no value: that of an info metric is always 1. */
 export const HIDDEN = '';
 
 interface Common {
   readonly title: string;
-  /** For the person who asks "what is this, and what should I do when it looks odd?" */
+  /** What the panel shows, and what to do when it looks odd. */
   readonly description: string;
   /** Grafana's name of a unit, such as `percentunit`. */
   readonly unit: string;
   readonly decimals?: number;
-  /** What stands there when there is nothing to show, and what that means. */
+  /** Text without data, and what that means. */
   readonly noData: string;
   readonly width: number;
   readonly height: number;
@@ -30,18 +30,18 @@ interface Common {
 export interface StatPanel extends Common {
   readonly kind: 'stat';
   readonly query: Query;
-  /** `name`: the legend is what matters, as of an info metric. */
+  /** `name`: show the legend instead of the value, as for an info metric. */
   readonly text?: 'value' | 'name';
   readonly thresholds?: Thresholds;
 }
 
-/** Colours from the value on that they are named with; `base` below the first. */
+/** Colours from a value on; `base` below the first. */
 export interface Thresholds {
   readonly base: Colour;
   readonly steps: readonly { readonly from: number; readonly colour: Colour }[];
 }
 
-export type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'purple' | 'gray' | 'text';
+type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'purple' | 'gray' | 'text';
 
 export interface TimeSeriesPanel extends Common {
   readonly kind: 'timeseries';
@@ -51,17 +51,17 @@ export interface TimeSeriesPanel extends Common {
   readonly max?: number;
 }
 
-/** One bar a series, as it stands now. */
+/** One bar for each series, with its present value. */
 export interface BarsPanel extends Common {
   readonly kind: 'bars';
   readonly queries: readonly Query[];
-  /** Words and colours that stand for values. */
+  /** Texts and colours instead of values. */
   readonly words?: Readonly<Record<number, { readonly text: string; readonly colour: Colour }>>;
   readonly min?: number;
   readonly max?: number;
 }
 
-/** In which order rows stand: by a label, as a number where it holds numbers. */
+/** Order of rows: by a label, as a number where it holds numbers. */
 interface Ordered {
   /** The label that rows are joined by. */
   readonly by: string;
@@ -70,14 +70,14 @@ interface Ordered {
   readonly newestFirst?: boolean;
 }
 
-/** Groups of bars: a category of the label's values, one bar a query in each. */
+/** Groups of bars: one category for each value of the label, with one bar for each query. */
 export interface GroupedBarsPanel extends Common, Ordered {
   readonly kind: 'grouped-bars';
   readonly queries: readonly Query[];
   readonly stacked?: boolean;
 }
 
-/** A row a value of the label, a column a query; `labels` are further columns, taken from the first query. */
+/** A row for each value of the label, a column for each query; `labels` are further columns, taken from the first query. */
 export interface TablePanel extends Common, Ordered {
   readonly kind: 'table';
   readonly labels?: Readonly<Record<string, string>>;
@@ -101,7 +101,7 @@ export interface Row {
 }
 
 export interface DashboardSpec {
-  /** Never changes: links and bookmarks go by it. */
+  /** Must not change: links and bookmarks use it. */
   readonly uid: string;
   /** Name of the JSON file, without its ending. */
   readonly file: string;

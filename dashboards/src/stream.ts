@@ -13,13 +13,13 @@ export const LAG_THRESHOLDS: Thresholds = {
   ],
 };
 
-/** Whether the stream keeps up, and what it turns away. */
+/** Whether the stream keeps up, and what it rejects. */
 export const streamDashboard: DashboardSpec = {
   uid: 'fedloop-stream',
   file: 'stream-health',
   title: 'Stream health',
   description:
-    'Whether the stream keeps up with the fleet, what it turns away and why, and how soon its rows are readable.',
+    'Whether the stream keeps up with the fleet, what it rejects and why, and how soon its rows are readable.',
   rows: [
     {
       title: 'Is it keeping up?',

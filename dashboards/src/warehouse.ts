@@ -5,7 +5,7 @@ const NO_ANALYTICS = 'No analytics worker is scraped.';
 const NO_BATCH = 'No file was counted yet: fedloop batch';
 const NO_ROWS = 'No rows were stored in this time.';
 
-/** What was counted from files, and what lies in the tables. */
+/** The batch path, and the size and growth of the tables. */
 export const warehouseDashboard: DashboardSpec = {
   uid: 'fedloop-warehouse',
   file: 'batch-and-warehouse',
@@ -61,7 +61,7 @@ export const warehouseDashboard: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Latest day',
-          description: 'The latest day that batch results speak of, in event time.',
+          description: 'The latest day with batch results, in event time.',
           unit: 'time:YYYY-MM-DD',
           noData: NO_BATCH,
           width: 5,
@@ -134,7 +134,7 @@ export const warehouseDashboard: DashboardSpec = {
         },
         {
           kind: 'bars',
-          title: 'Blocks by what became of them',
+          title: 'Blocks by outcome',
           description:
             'stored-before and older-epoch are blocks that came twice, after a crash or a rebalance, and were dropped. A gap is a block that never came: fedloop verify tells what is missing.',
           unit: 'none',

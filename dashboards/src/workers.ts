@@ -2,12 +2,12 @@ import { maxBy, metric, quantileOf, ratePer, sumBy } from './promql';
 import { type DashboardSpec } from './spec';
 
 const NO_WORKER = 'No worker is scraped: see the targets of Prometheus.';
-const NO_SDK = 'No worker that speaks with Temporal is scraped.';
+const NO_SDK = 'No worker that is connected to Temporal is scraped.';
 /** Temporal's server has workers of its own, under the same names. */
 const OURS = 'task_queue=~"fedloop.*"';
 const NO_WORK = 'Nothing ran in this time.';
 
-/** The processes, and what Temporal's SDK says of them. */
+/** The processes, and the metrics of Temporal's SDK. */
 export const workersDashboard: DashboardSpec = {
   uid: 'fedloop-workers',
   file: 'workers-and-temporal',
@@ -193,7 +193,7 @@ export const workersDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Pollers',
           description:
-            'Polls that wait for tasks, by queue and kind. None: nobody takes the tasks of that queue.',
+            'Polls that wait for tasks, by queue and kind. None: no worker takes the tasks of that queue.',
           unit: 'none',
           min: 0,
           noData: NO_SDK,

@@ -5,7 +5,7 @@ import { buildDashboard } from './build';
 import { DASHBOARDS } from './index';
 
 /**
- * What Grafana reads, by path inside `dashboards/`, as it is committed.
+ * Files for Grafana, by path inside `dashboards/`, as committed.
  * @param rules the text of `rules.yml`.
  */
 export function provisionedFiles(rules: string): ReadonlyMap<string, string> {
@@ -18,7 +18,7 @@ export function provisionedFiles(rules: string): ReadonlyMap<string, string> {
   ]);
 }
 
-/** `npm run dashboards`: write them anew; a file whose dashboard is gone goes too. */
+/** `npm run dashboards`: write them again, and remove files without a dashboard. */
 function write(folder: string): void {
   const files = provisionedFiles(readFileSync(join(folder, 'rules.yml'), 'utf8'));
   for (const name of readdirSync(folder))

@@ -3,14 +3,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { type ChampionCheck } from '../../core/contracts/live-checks';
 import { EVALUATION_WORKFLOW_ID, ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { CANDIDATE, CHAMPION, type MockActivities } from '../support/smooth-round';
 import {
-  CANDIDATE,
-  CHAMPION,
   failureOf,
   record,
   startWorkflowWorld,
   STREAM_WORKER,
-  type MockActivities,
   type WorkflowWorld,
 } from '../support/workflow-world';
 

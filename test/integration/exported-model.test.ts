@@ -13,7 +13,8 @@ import { seededRandom } from '../../core/platform/random';
 import { openWarehouse } from '../../core/warehouse/database/open';
 import { Sink } from '../../core/warehouse/sink/sink';
 import { TOPICS } from '../../core/contracts/topics';
-import { hasPython, pythonWithOnnxruntime } from '../support/python-onnxruntime';
+import { pythonWithOnnxruntime } from '../support/python-onnxruntime';
+import { describeWith, PYTHON } from '../support/requirements';
 import { SHAPE } from '../support/task';
 
 /**
@@ -137,14 +138,8 @@ describe('a version of a run that is over', () => {
   });
 });
 
-describe('an exported model', () => {
-  const withPython = hasPython() ? it : it.skip;
-  if (!hasPython())
-    process.stderr.write(
-      'skipped: there is no python3 to run the exported model with onnxruntime from PyPI\n',
-    );
-
-  withPython(
+describeWith(PYTHON, 'an exported model', () => {
+  it(
     'gives the same numbers in another ONNX runtime, to 1e-5',
     async () => {
       await fedloop('export', 'v3', '--out', exported, '--force');

@@ -14,7 +14,7 @@ import { parameterCount } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
-import { cacheFolder } from '../../cli/servers/cache';
+import { withoutSharedServers } from '../support/system-processes';
 import { SHAPE } from '../support/task';
 
 /**
@@ -71,10 +71,8 @@ let watched: WatchedSystem;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fedloop-loop-'));
-  // The shared servers of the test run are not for this one: it brings up its own, as a person's first command does.
-  env = { ...process.env, FEDLOOP_CACHE: cacheFolder() };
-  for (const name of ['KAFKA_BROKERS', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_CONFIG_FILE'])
-    Reflect.deleteProperty(env, name);
+  // It brings up servers of its own, as a person's first command does.
+  env = withoutSharedServers();
   demo = spawn(
     process.execPath,
     [
@@ -117,6 +115,7 @@ beforeAll(async () => {
     prometheusUrl: running.prometheusUrl ?? '',
     startedAt: Math.floor(Date.parse(running.startedAt) / 1_000),
     workers: running.workers,
+    quietSince: Date.now(),
     rounds: ROUNDS,
     sql,
     fedloop,

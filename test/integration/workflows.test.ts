@@ -3,15 +3,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
-import {
-  CANDIDATE,
-  evaluationOf,
-  failureOf,
-  record,
-  startWorkflowWorld,
-  type MockActivities,
-  type WorkflowWorld,
-} from '../support/workflow-world';
+import { CANDIDATE, evaluationOf, type MockActivities } from '../support/smooth-round';
+import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 
 jest.setTimeout(60_000);
 

@@ -1,18 +1,22 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { dashboardFileSchema } from '../../cli/dashboard/dashboard-file';
 import { unitOf } from '../../cli/dashboard/panel';
 import { connectPrometheus, type Prometheus, type Series } from '../../cli/dashboard/prometheus';
 import { resolveQuery, type TimeRange } from '../../cli/dashboard/variables';
+import { describeWith, PROMETHEUS } from './requirements';
 import { type CommandResult } from './run-fedloop';
 
-/** A system that has played a few rounds, with Prometheus watching from its start. */
+/** A system that has run a few rounds, with Prometheus watching from its start. */
 export interface WatchedSystem {
   readonly prometheusUrl: string;
   /** Seconds since 1970. */
   readonly startedAt: number;
+  /** When its last round was over, in milliseconds since 1970: nothing moves from then on. */
+  readonly quietSince: number;
   readonly workers: readonly { readonly role: string; readonly url: string }[];
   readonly rounds: number;
   readonly sql: <Row extends z.ZodType>(row: Row, question: string) => Promise<z.infer<Row>[]>;
@@ -21,7 +25,7 @@ export interface WatchedSystem {
 
 const FOLDER = resolve(__dirname, '../../dashboards');
 const SCRAPE_SECONDS = 2;
-/** A scrape, a look into the tables that is shared for a while, and a busy machine. */
+/** Until the last figures have been scraped: a scrape, a read of the tables that is cached for a while, and a busy machine. */
 const SETTLED_MS = 6_000;
 
 /** Queries that a healthy small loop leaves empty, and why; every other one must show something. */
@@ -72,27 +76,56 @@ const panels: readonly Panel[] = readdirSync(FOLDER)
     );
   });
 
-/** Promises about what Prometheus and the dashboards show of a running system; on a machine without Prometheus skipped by name. */
+/** A system as Prometheus has seen it. */
+interface View {
+  readonly system: WatchedSystem;
+  readonly prometheus: Prometheus;
+  readonly range: TimeRange;
+  /** First value of an instant query; undefined when it finds no series. */
+  readonly valueOf: (query: string) => Promise<number | undefined>;
+}
+
+/** What Prometheus and the dashboards show of a running system. */
 export function describeDashboards(system: () => WatchedSystem): void {
-  const withPrometheus = spawnSync('promtool', ['--version']).status === 0 ? it : it.skip;
-  let prometheus: Prometheus;
-  let range: TimeRange;
-  const ask = ({ expr, instant }: Panel): Promise<readonly Series[]> => {
-    const query = resolveQuery(expr, range, SCRAPE_SECONDS);
-    return instant ? prometheus.now(query, range.to) : prometheus.over(query, range);
-  };
-  const valueOf = async (query: string): Promise<number | undefined> =>
-    (await prometheus.now(query, Date.now() / 1_000))[0]?.samples[0]?.value;
-
-  describe('what Prometheus sees', () => {
+  describeWith(PROMETHEUS, 'Prometheus and the dashboards', () => {
+    let view: View;
     beforeAll(async () => {
-      prometheus = connectPrometheus(system().prometheusUrl);
-      await new Promise((wake) => setTimeout(wake, SETTLED_MS));
-      range = { from: system().startedAt, to: Math.floor(Date.now() / 1_000), step: SCRAPE_SECONDS };
+      const watched = system();
+      const prometheus = connectPrometheus(watched.prometheusUrl);
+      await sleep(Math.max(0, watched.quietSince + SETTLED_MS - Date.now()));
+      const to = Math.floor(Date.now() / 1_000);
+      view = {
+        system: watched,
+        prometheus,
+        range: { from: watched.startedAt, to, step: SCRAPE_SECONDS },
+        valueOf: async (query) => (await prometheus.now(query, Date.now() / 1_000))[0]?.samples[0]?.value,
+      };
     });
+    const seen = (): View => view;
+    describeScrapes(seen);
+    describeFigures(seen);
+    describePanels(seen);
+    describeAlerts(seen);
+    describePreview(seen);
+  });
 
-    withPrometheus('is every worker, each under its name, with the SDK’s own metrics beside', async () => {
-      const roles = system().workers.map(({ role }) => role);
+  it('the preview says what to do when no Prometheus answers', async () => {
+    const { code, err } = await system().fedloop(
+      'dashboard',
+      'preview',
+      '--prometheus',
+      'http://127.0.0.1:9',
+    );
+    expect(code).toBe(2);
+    expect(err).toContain('no Prometheus answers at http://127.0.0.1:9');
+  });
+}
+
+function describeScrapes(view: () => View): void {
+  describe('what Prometheus scrapes', () => {
+    it('is every worker, each under its name, with the SDK’s own metrics beside', async () => {
+      const { system, prometheus } = view();
+      const roles = system.workers.map(({ role }) => role);
       const up = await prometheus.now('up == 1', Date.now() / 1_000);
       const instances = (job: string): string[] =>
         up.flatMap(({ labels }) => (labels['job'] === job ? [labels['instance'] ?? ''] : []));
@@ -100,28 +133,34 @@ export function describeDashboards(system: () => WatchedSystem): void {
       expect(instances('temporal-sdk').sort()).toEqual([...roles].sort());
     });
 
-    withPrometheus('follows the conventions on every worker', async () => {
-      for (const { role, url } of system().workers) {
+    it('follows the conventions on every worker', async () => {
+      for (const { role, url } of view().system.workers) {
         const text = await (await fetch(`${url}/metrics`)).text();
         const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
           input: text,
           encoding: 'utf8',
         });
-        expect({ role, status, said: `${stdout}${stderr}` }).toEqual({ role, status: 0, said: '' });
+        expect({ role, status, output: `${stdout}${stderr}` }).toEqual({ role, status: 0, output: '' });
       }
     });
 
-    withPrometheus('has no device in any label', async () => {
-      const [device] = await system().sql(
+    it('has no device in any label', async () => {
+      const { system } = view();
+      const [device] = await system.sql(
         z.object({ device_id: z.string() }),
         'SELECT device_id FROM stream_analysis_results LIMIT 1',
       );
-      for (const { url } of system().workers)
+      for (const { url } of system.workers)
         expect(await (await fetch(`${url}/metrics`)).text()).not.toContain(device!.device_id);
     });
+  });
+}
 
-    withPrometheus('is what the tables say', async () => {
-      const board = await system().sql(
+function describeFigures(view: () => View): void {
+  describe('the figures of Prometheus', () => {
+    it('are what the tables say of each version', async () => {
+      const { system, valueOf } = view();
+      const board = await system.sql(
         z.object({ model_version: z.string(), accuracy: z.number(), evaluations: z.number() }),
         'SELECT model_version, accuracy, evaluations::INT AS evaluations FROM model_scoreboard',
       );
@@ -134,11 +173,15 @@ export function describeDashboards(system: () => WatchedSystem): void {
           evaluations,
         );
       }
-      const rounds = await system().sql(
+    });
+
+    it('are what the tables say of each round', async () => {
+      const { system, valueOf } = view();
+      const rounds = await system.sql(
         z.object({ round: z.number(), accuracy: z.number(), change: z.number() }),
         'SELECT round, accuracy, paired_change AS change FROM federated_rounds',
       );
-      expect(rounds).toHaveLength(system().rounds);
+      expect(rounds).toHaveLength(system.rounds);
       for (const { round, accuracy, change } of rounds) {
         expect(
           await valueOf(`fedloop_round_accuracy_ratio{round="${round}",measured="candidate"}`),
@@ -149,7 +192,8 @@ export function describeDashboards(system: () => WatchedSystem): void {
       }
     });
 
-    withPrometheus('gives every event read one verdict', async () => {
+    it('give every event read one verdict', async () => {
+      const { prometheus } = view();
       const now = Date.now() / 1_000;
       const read = await prometheus.now('sum by (partition) (fedloop_stream_events_read_total)', now);
       const verdicts = await prometheus.now('sum by (partition) (fedloop_stream_events_total)', now);
@@ -158,10 +202,17 @@ export function describeDashboards(system: () => WatchedSystem): void {
       expect(read.every(({ samples }) => (samples[0]?.value ?? 0) > 0)).toBe(true);
     });
   });
+}
 
+function describePanels(view: () => View): void {
+  const query = ({ expr, instant }: Panel): Promise<readonly Series[]> => {
+    const { prometheus, range } = view();
+    const resolved = resolveQuery(expr, range, SCRAPE_SECONDS);
+    return instant ? prometheus.now(resolved, range.to) : prometheus.over(resolved, range);
+  };
   describe('every query of every panel', () => {
-    withPrometheus.each(panels)('$name shows something', async (panel) => {
-      const series = await ask(panel);
+    it.each(panels)('$name shows something', async (panel) => {
+      const series = await query(panel);
       const values = series
         .flatMap(({ samples }) => samples.map(({ value }) => value))
         .filter(Number.isFinite);
@@ -170,44 +221,37 @@ export function describeDashboards(system: () => WatchedSystem): void {
       for (const value of values) expect(sane(value, panel.unit)).toBe(true);
     });
   });
+}
 
-  describe('alert rules', () => {
-    withPrometheus(
-      'are evaluated by the running Prometheus, and none of them fires on a healthy loop',
-      async () => {
-        const ruleSchema = z.object({ name: z.string(), health: z.string(), state: z.string() });
-        const { data } = z
-          .object({ data: z.object({ groups: z.array(z.object({ rules: z.array(ruleSchema) })) }) })
-          .parse(await (await fetch(`${system().prometheusUrl}/api/v1/rules`)).json());
-        const rules = data.groups.flatMap((group) => group.rules);
-        expect(rules.length).toBeGreaterThanOrEqual(7);
-        for (const rule of rules) expect(rule).toMatchObject({ health: 'ok' });
-        expect(rules.filter(({ state }) => state === 'firing')).toEqual([]);
-      },
+const rulesAnswer = z.object({
+  data: z.object({
+    groups: z.array(
+      z.object({ rules: z.array(z.object({ name: z.string(), health: z.string(), state: z.string() })) }),
+    ),
+  }),
+});
+
+function describeAlerts(view: () => View): void {
+  it('alert rules are evaluated by the running Prometheus, and none fires on a healthy loop', async () => {
+    const { data } = rulesAnswer.parse(
+      await (await fetch(`${view().system.prometheusUrl}/api/v1/rules`)).json(),
     );
+    const rules = data.groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThanOrEqual(7);
+    for (const rule of rules) expect(rule).toMatchObject({ health: 'ok' });
+    expect(rules.filter(({ state }) => state === 'firing')).toEqual([]);
   });
+}
 
-  describe('the preview', () => {
-    withPrometheus('draws every panel of the dashboards that Fedloop ships', async () => {
-      const { code, out, err } = await system().fedloop('dashboard', 'preview');
-      expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
-      const page = readFileSync(out.trim(), 'utf8');
-      for (const title of new Set(panels.map((panel) => panel.title)))
-        expect(page).toContain(`>${title.replaceAll('&', '&amp;')}</h3>`);
-      expect(page.match(/<svg /g)?.length).toBeGreaterThan(30);
-      expect(page).not.toMatch(/(src|href)=/);
-    });
-
-    it('says what to do when no Prometheus answers', async () => {
-      const { code, err } = await system().fedloop(
-        'dashboard',
-        'preview',
-        '--prometheus',
-        'http://127.0.0.1:9',
-      );
-      expect(code).toBe(2);
-      expect(err).toContain('no Prometheus answers at http://127.0.0.1:9');
-    });
+function describePreview(view: () => View): void {
+  it('the preview draws every panel of the dashboards that Fedloop ships', async () => {
+    const { code, out, err } = await view().system.fedloop('dashboard', 'preview');
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    const page = readFileSync(out.trim(), 'utf8');
+    for (const title of new Set(panels.map((panel) => panel.title)))
+      expect(page).toContain(`>${title.replaceAll('&', '&amp;')}</h3>`);
+    expect(page.match(/<svg /g)?.length).toBeGreaterThan(30);
+    expect(page).not.toMatch(/(src|href)=/);
   });
 }
 

@@ -10,7 +10,7 @@ export interface TestDeployment {
   readonly kafka: Kafka;
 }
 
-/** Connect under a topic prefix that nobody else has. */
+/** Connect under a topic prefix of its own. */
 export async function testDeployment(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<TestDeployment> {

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,10 +9,6 @@ const run = promisify(execFile);
 /** What any user of the model files would install; another library than the one that wrote them. */
 const PACKAGES = ['onnxruntime==1.23.2', 'numpy==2.2.6'];
 
-export function hasPython(): boolean {
-  return spawnSync('python3', ['--version']).status === 0;
-}
-
 /** A Python with onnxruntime from the package index, made once and kept in the cache. @returns its executable. */
 export async function pythonWithOnnxruntime(): Promise<string> {
   const folder = join(cacheFolder(), 'python', PACKAGES.join('_').replaceAll('==', '-'));
@@ -21,7 +17,7 @@ export async function pythonWithOnnxruntime(): Promise<string> {
   await rm(folder, { recursive: true, force: true });
   await run('python3', ['-m', 'venv', folder]);
   await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]);
-  // Marked last: a folder that a killed run has left half done is made anew.
+  // Marked last, so that a folder that a killed run has left unfinished is made again.
   await mkdir(join(folder, 'ready'));
   return python;
 }

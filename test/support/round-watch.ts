@@ -14,7 +14,7 @@ const RUNNING = 2;
 /** What a look brought: what is waited for, or what there was instead. */
 type Look<Found> = { readonly found: Found } | { readonly seen: string };
 
-/** Look until it is there. @throws Error that says what was seen last, when time is up or a look itself hangs. */
+/** Look repeatedly until it is there. @throws Error that names what was seen last, when time is up or a look itself hangs. */
 export async function eventually<Found>(
   what: string,
   millis: number,
@@ -35,14 +35,14 @@ export async function eventually<Found>(
   }
 }
 
-/** Rounds of a system whose workers and servers come and go: every wait is bounded, and says at its end what it saw instead. */
+/** Rounds of a system whose workers and servers come and go. Every wait is bounded; a wait that fails names what it saw instead. */
 export class RoundWatch {
   constructor(
     private readonly client: Client,
     private readonly waitMillis: number,
   ) {}
 
-  /** @returns this very run: another round may play under the same id later. */
+  /** @returns a handle of this run: another round may run under the same id later. */
   async start(workflowId: string, input: unknown): Promise<WorkflowHandle> {
     const { firstExecutionRunId } = await this.client.workflow.start('federatedRound', {
       workflowId,
@@ -128,7 +128,7 @@ async function endedTry(round: WorkflowHandle, activity: string): Promise<EndedT
   return typeof attempt === 'number' ? { attempt, at: millisOf(started?.eventTime) } : undefined;
 }
 
-/** Where a workflow stands, in one line: for whoever reads why a test failed. */
+/** Where a workflow stands, in one line, for the message of a failed test. */
 async function situationOf(round: WorkflowHandle): Promise<string> {
   const { status, raw } = await round.describe();
   const pending = (raw.pendingActivities ?? []).map(({ activityType, attempt, state, lastFailure }) =>

@@ -63,18 +63,18 @@ export class StreamSystem {
     return connectKafka(readEnvironment(this.env), 'fedloop-test', silentLogger());
   }
 
-  /** Start a worker with nothing but where the servers are, and what `variables` say. */
+  /** Start a worker that knows the addresses of the servers and `variables`. */
   startWorker(role: WorkerRole, variables: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     this.workersStarted += 1;
     return startWorker(this.processes, role, {
       env: { ...this.env, ...variables },
-      // A log of its own: what a killed one said last is worth reading.
+      // Its own log: the end of a killed worker's log is worth reading.
       logFolder: join(this.folder, 'logs', `${role}-${this.workersStarted}`),
       cwd: this.folder,
     });
   }
 
-  /** As on another machine: a stream worker that knows where broker and Temporal are, and nothing else. */
+  /** As on another machine: a stream worker that knows only the addresses of broker and Temporal. */
   startBareStream(): Promise<WorkerProcess> {
     this.workersStarted += 1;
     const { PATH, HOME, TEMPORAL_ADDRESS } = process.env;

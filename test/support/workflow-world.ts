@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Context } from '@temporalio/activity';
 import { Client, type WorkflowHandle, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import {
   DefaultLogger,
@@ -10,11 +9,6 @@ import {
   Runtime,
   Worker,
 } from '@temporalio/worker';
-import { type AnalyticsActivities } from '../../activities/analytics';
-import { type RoundsActivities } from '../../activities/rounds';
-import { type SiteActivities } from '../../activities/site';
-import { type StreamActivities } from '../../activities/stream';
-import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import {
   ANALYTICS_QUEUE,
   EVALUATION_WORKFLOW_ID,
@@ -22,12 +16,11 @@ import {
   siteQueue,
   streamQueue,
 } from '../../core/contracts/queues';
-import { type VersionScore } from '../../core/contracts/rounds';
-import { type EvaluateResult, type RoundPlan } from '../../core/contracts/steps';
 import { silentLogger } from '../../core/platform/log';
 import { registerSearchAttributes } from '../../workers/search-attributes';
 import { workflowOptions } from '../../workers/temporal';
 import { runToText } from './histories';
+import { SITE, smoothRound, type MockActivities } from './smooth-round';
 import { readEnvironment } from '../../core/platform/config';
 
 /**
@@ -35,16 +28,11 @@ import { readEnvironment } from '../../core/platform/config';
  * anything. Real activities have tests of their own.
  */
 
-export type MockActivities = RoundsActivities & SiteActivities & AnalyticsActivities & StreamActivities;
-
 type Activity = (...args: never[]) => Promise<unknown>;
 
 const BUNDLE = join(__dirname, '../../dist/workflow-bundle.js');
 /** The one stream worker there is. */
 export const STREAM_WORKER = 'stream-1';
-const SITE = siteNameSchema.parse('main');
-export const CHAMPION = versionIdSchema.parse('v2');
-export const CANDIDATE = versionIdSchema.parse('v3');
 
 export interface WorkflowWorld {
   readonly client: Client;
@@ -76,6 +64,56 @@ async function endWhatOthersLeft(client: Client): Promise<void> {
     });
 }
 
+/** What tests have scripted and what was called: one for all activities of a world. */
+class Script {
+  readonly calls: string[] = [];
+  readonly latest = new Map<string, readonly unknown[]>();
+  private scripted: Partial<MockActivities> = {};
+  private readonly holds = new Map<string, { reach: () => void; released: Promise<void> }>();
+
+  /** Activities for a worker: each notes its call, waits while it is held, and does what the test wants or what is smooth. */
+  readonly activities = Object.fromEntries(
+    Object.entries<Activity>({ ...smoothRound }).map(([name, smooth]) => [
+      name,
+      async (...args: never[]): Promise<unknown> => {
+        this.calls.push(name);
+        this.latest.set(name, args);
+        const held = this.holds.get(name);
+        held?.reach();
+        await held?.released;
+        const activity: Activity = this.scripted[name as keyof MockActivities] ?? smooth;
+        return activity(...args);
+      },
+    ]),
+  );
+
+  script(activities: Partial<MockActivities>): void {
+    this.scripted = { ...this.scripted, ...activities };
+  }
+
+  hold(name: keyof MockActivities): Hold {
+    let reach = (): void => undefined;
+    let release = (): void => undefined;
+    const reached = new Promise<void>((resolve) => (reach = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.holds.set(name, { reach, released });
+    return {
+      reached,
+      release: () => {
+        this.holds.delete(name);
+        release();
+      },
+    };
+  }
+
+  reset(): void {
+    this.scripted = {};
+    this.holds.clear();
+    this.calls.length = 0;
+    this.latest.clear();
+  }
+}
+
 export async function startWorkflowWorld(): Promise<WorkflowWorld> {
   Runtime.install({
     shutdownSignals: [],
@@ -86,32 +124,14 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
   const connection = await NativeConnection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '' });
   const namespace = process.env['TEMPORAL_NAMESPACE'] ?? 'default';
   await registerSearchAttributes(connection, namespace, silentLogger());
-  let scripted: Partial<MockActivities> = {};
-  const calls: string[] = [];
-  const latest = new Map<string, readonly unknown[]>();
-  const holds = new Map<string, { reach: () => void; released: Promise<void> }>();
-
-  const activities = Object.fromEntries(
-    Object.entries<Activity>({ ...smoothRound }).map(([name, smooth]) => [
-      name,
-      async (...args: never[]): Promise<unknown> => {
-        calls.push(name);
-        latest.set(name, args);
-        const held = holds.get(name);
-        held?.reach();
-        await held?.released;
-        const activity: Activity = scripted[name as keyof MockActivities] ?? smooth;
-        return activity(...args);
-      },
-    ]),
-  );
+  const script = new Script();
   const workers = await Promise.all(
     [ROUNDS_QUEUE, ANALYTICS_QUEUE, siteQueue(SITE), streamQueue(STREAM_WORKER)].map((taskQueue) =>
       Worker.create({
         connection,
         namespace,
         taskQueue,
-        activities,
+        activities: script.activities,
         shutdownGraceTime: 0,
         maxHeartbeatThrottleInterval: '100ms',
         ...(taskQueue === ROUNDS_QUEUE
@@ -128,30 +148,14 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
   const running = workers.map((worker) => worker.run());
   return {
     client,
-    calls,
-    argumentsOf: (name) => latest.get(name) ?? [],
-    script(activities) {
-      scripted = { ...scripted, ...activities };
+    calls: script.calls,
+    argumentsOf: (name) => script.latest.get(name) ?? [],
+    script: (activities) => {
+      script.script(activities);
     },
-    hold(name) {
-      let reach = (): void => undefined;
-      let release = (): void => undefined;
-      const reached = new Promise<void>((resolve) => (reach = resolve));
-      const released = new Promise<void>((resolve) => (release = resolve));
-      holds.set(name, { reach, released });
-      return {
-        reached,
-        release: () => {
-          holds.delete(name);
-          release();
-        },
-      };
-    },
-    reset() {
-      scripted = {};
-      holds.clear();
-      calls.length = 0;
-      latest.clear();
+    hold: (name) => script.hold(name),
+    reset: () => {
+      script.reset();
     },
     async close() {
       for (const worker of workers) worker.shutdown();
@@ -184,106 +188,3 @@ export async function failureOf(handle: WorkflowHandle): Promise<string> {
   }
   throw new Error(`${handle.workflowId} did not fail`);
 }
-
-function scoreOf(version: RoundPlan['champion'], accuracy: number): VersionScore {
-  return {
-    version,
-    evaluations: 300,
-    correct: Math.round(300 * accuracy),
-    accuracy,
-    accuracyCi95: [accuracy - 0.02, accuracy + 0.02],
-    bias: 0,
-    mae: 0.6,
-    skill: 0.3,
-    persistenceAccuracy: 0.66,
-  };
-}
-
-/** What the live windows said of the candidate. */
-export function evaluationOf(
-  decision: 'promoted' | 'rejected',
-  reason = 'better than the champion',
-): EvaluateResult {
-  return {
-    windows: { count: 6, from: 0, until: 150_000_000 },
-    scores: [scoreOf(CHAMPION, 0.82), scoreOf(CANDIDATE, decision === 'promoted' ? 0.84 : 0.74)],
-    pairedChange: { mean: decision === 'promoted' ? 0.02 : -0.08, low: -0.09, high: 0.03 },
-    verdict: { decision, reason },
-  };
-}
-
-const range = { site: SITE, last: 1, count: 2 };
-
-/** Activities of a round in which nothing goes wrong. */
-const smoothRound: MockActivities = {
-  ask: () =>
-    Promise.resolve({ round: 3, champion: CHAMPION, feedback: null, evidence: [], searchAttributes: true }),
-  deployFirstVersion: () => Promise.resolve(versionIdSchema.parse('v0')),
-  select: () =>
-    Promise.resolve({
-      quotas: [{ site: SITE, participants: 'all', panelDevices: 6 }],
-      fleet: null,
-      trainUntil: 0,
-    }),
-  aggregate: () =>
-    Promise.resolve({
-      proposals: ['steady', 'responsive'],
-      trained: 42,
-      used: 40,
-      leftOut: { 'constant-data': 2 },
-      selfReportedAccuracy: 0.9,
-      localRealAccuracy: 0.8,
-      selfReportGap: null,
-      contributors: [],
-      feedbackUsed: {},
-      wantsPanels: true,
-    }),
-  refit: () => Promise.resolve(['responsive-refitted']),
-  deploy: () =>
-    Promise.resolve({
-      elected: { version: CANDIDATE, role: 'steady' },
-      candidates: [CANDIDATE, versionIdSchema.parse('v3-responsive')],
-      feedbackUsed: {},
-    }),
-  decide: ({ evaluation }) => Promise.resolve(evaluation.verdict),
-  withdraw: () => Promise.resolve(),
-  waitForTurn: () => Promise.resolve(),
-  rollback: ({ version, reason }) =>
-    Promise.resolve({ champion: CHAMPION, previous: version, changed: true, reason }),
-  promote: ({ version, reason }) =>
-    Promise.resolve({ champion: version, previous: CHAMPION, changed: true, reason }),
-  checkChampion: () => Promise.resolve({ outcome: 'nothing-to-judge', champion: CHAMPION }),
-  describeSite: () => Promise.resolve({ site: SITE, devices: 60, latestWindow: 0 }),
-  trainLocals: () =>
-    Promise.resolve({
-      ...range,
-      trained: 42,
-      leftOut: { 'constant-data': 2 },
-      seconds: 0.1,
-      feedbackUsed: {},
-    }),
-  scoreLocals: () => Promise.resolve(range),
-  sumPanels: () => Promise.resolve(['steady', 'responsive']),
-  scoreProposals: (_, names) => Promise.resolve(names),
-  evaluate: () => Promise.resolve(evaluationOf('promoted')),
-  feedBack: () => Promise.resolve(),
-  async evaluateStream() {
-    const context = Context.current();
-    const timer = setInterval(() => {
-      context.heartbeat({ partitions: [] });
-    }, 50);
-    try {
-      return await context.cancelled;
-    } finally {
-      clearInterval(timer);
-    }
-  },
-  runBatch: () =>
-    Promise.resolve({
-      files: { counted: 2, unchanged: 0, removed: 0 },
-      rows: 10,
-      rejectedRows: 0,
-      results: 4,
-      seconds: 0.1,
-    }),
-};

@@ -2,7 +2,7 @@ import { type SeriesRow } from '../../../core/warehouse/queries/report';
 import { COLOURS, valueAxis, type Chart } from './draw';
 import { clock } from './windows';
 
-/** One device: what it measured, the band that counts as correct around it, and what had been forecast. */
+/** One device: its measured means, the band around them that counts as correct, and the forecasts. */
 export function deviceChart(rows: readonly SeriesRow[], tolerance: number): Chart {
   const forecasts = (correct: boolean): (number | null)[] =>
     rows.map(({ prediction, is_correct }) => (is_correct === correct ? prediction : null));

@@ -4,7 +4,7 @@ import { Html, html } from '../html';
 /** How a custom series draws one of its items. */
 export type RenderItem = NonNullable<CustomSeriesOption['renderItem']>;
 
-/** A chart as it is drawn for one width of the page. */
+/** A chart for one width of the page. */
 export interface Chart {
   readonly height: number;
   readonly option: EChartsOption;
@@ -21,7 +21,7 @@ export const SMALL = 390;
 
 /**
  * A chart as SVG that follows the page's colours (they are CSS variables).
- * @param label what a reader who can't see it is told.
+ * @param label text for readers who cannot see the picture.
  */
 export function draw(chart: Chart, width: number, label: string): Html {
   const instance = init(null, null, {
@@ -48,8 +48,8 @@ function openingOf(width: number, height: number): string {
 }
 
 /**
- * The picture inside the library's `<svg>`, without what only its own scripts would read: style sheets for a mouse that nobody
- * follows, classes, data indices. Texts are escaped in there, so none of these patterns can be one.
+ * The content of the library's `<svg>` without what only its scripts need: style sheets for the mouse, classes, data indices. Texts
+ * in it are escaped, so none of these patterns can match a text.
  */
 function bodyOf(svg: string): Html {
   const inner = svg.slice(svg.indexOf('>') + 1, svg.lastIndexOf('</svg>'));
@@ -61,7 +61,7 @@ function bodyOf(svg: string): Html {
   );
 }
 
-/** The page's colours by what they mean; the style sheet says what each is by day, by night and on paper. */
+/** The page's colours by meaning; the style sheet has their values in light and dark mode and on paper. */
 export const COLOURS = {
   ink: 'var(--ink)',
   muted: 'var(--muted)',
@@ -76,10 +76,10 @@ export const COLOURS = {
   quiet: 'var(--quiet)',
 } as const;
 
-/** Colours of lines that lie over one another, beside the accent. */
+/** Colours of overlapping lines, beside the accent. */
 export const LINE_COLOURS = [1, 2, 3, 4, 5].map((number) => `var(--c${number})`);
 
-/** A value axis with little ink. */
+/** A value axis with grid lines only. */
 export function valueAxis(name: string, format: (value: number) => string): object {
   return {
     type: 'value',

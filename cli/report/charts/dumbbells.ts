@@ -1,7 +1,7 @@
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
-/** Some values of one thing, joined by a line: before and after, claimed and real. */
-export interface Dumbbell {
+/** Values of one thing, joined by a line: before and after, claimed and real. */
+interface Dumbbell {
   readonly name: string;
   /** In the order of the kinds; null where nothing was measured. */
   readonly values: readonly (number | null)[];

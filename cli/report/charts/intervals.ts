@@ -1,7 +1,7 @@
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
 /** A mean with its interval, on a line of its own. */
-export interface IntervalLine {
+interface IntervalLine {
   readonly name: string;
   readonly mean: number;
   readonly low: number;
@@ -54,7 +54,7 @@ export function intervalChart(
             data: [{ xAxis: options.reference.value }],
           },
         },
-        // Nothing to see: it makes the axis reach as far as the dashed line.
+        // Invisible: it makes the axis include the dashed line.
         {
           type: 'scatter',
           silent: true,

@@ -2,7 +2,7 @@ import { type RegimeRow } from '../../../core/warehouse/queries/report';
 import { percent, signed } from '../../shared/format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
-/** Spread of the errors by regime: middle half as a box, the middle 90 % as whiskers, over the band that counts as correct. */
+/** Distribution of the errors by regime: middle half as a box, middle 90 % as whiskers, over the band that counts as correct. */
 export function regimesChart(rows: readonly RegimeRow[], tolerance: number, layout: Layout): Chart {
   const edge = Math.max(tolerance, ...rows.flatMap(({ p05, p95 }) => [Math.abs(p05), Math.abs(p95)]));
   const bound = Math.ceil(edge);

@@ -2,11 +2,11 @@ import { type ReliabilityRow } from '../../../core/warehouse/queries/report';
 import { percent } from '../../shared/format';
 import { COLOURS, valueAxis, type Chart, type Layout } from './draw';
 
-/** Largest bubble in pixels; their areas are as the numbers of forecasts. */
-const LARGEST = 34;
-const LEAST = 6;
+/** Diameters of the largest and smallest bubble in pixels; areas are proportional to the numbers of forecasts. */
+const MAX_PIXELS = 34;
+const MIN_PIXELS = 6;
 
-/** Stated confidence against how often it was right; below it, how many forecasts said so. */
+/** Stated confidence against the share of correct forecasts. */
 export function reliabilityChart(rows: readonly ReliabilityRow[], layout: Layout): Chart {
   const most = Math.max(...rows.map(({ n }) => n));
   const share = valueAxis('', (value) => percent(value, 0));
@@ -54,7 +54,7 @@ export function reliabilityChart(rows: readonly ReliabilityRow[], layout: Layout
           type: 'scatter',
           silent: true,
           symbolSize: (_value, { dataIndex }) =>
-            Math.max(LEAST, LARGEST * Math.sqrt((rows[dataIndex]?.n ?? 0) / most)),
+            Math.max(MIN_PIXELS, MAX_PIXELS * Math.sqrt((rows[dataIndex]?.n ?? 0) / most)),
           itemStyle: { color: COLOURS.accent, opacity: 0.85, borderColor: COLOURS.surface, borderWidth: 1.5 },
           data: rows.map(({ confidence, accuracy }) => [confidence, accuracy]),
         },

@@ -1,27 +1,27 @@
 import { span } from '../../shared/format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout, type RenderItem } from './draw';
 
-/** A stretch of a round, in seconds since the first one began. */
-export interface Stretch {
+/** A phase of a round, in seconds since the first one began. */
+export interface Phase {
   readonly from: number;
   readonly until: number;
   readonly kind: 'making' | 'measuring';
 }
 
-export interface TimelineLine {
+interface TimelineLine {
   readonly name: string;
-  readonly stretches: readonly Stretch[];
+  readonly phases: readonly Phase[];
   readonly outcome: string;
 }
 
-export const COLOUR_OF_STRETCH: Readonly<Record<Stretch['kind'], string>> = {
+export const COLOUR_OF_PHASE: Readonly<Record<Phase['kind'], string>> = {
   making: COLOURS.quiet,
   measuring: COLOURS.accent,
 };
 
 /** Rounds as bars over wall-clock time. */
 export function timelineChart(lines: readonly TimelineLine[], layout: Layout): Chart {
-  const stretches = lines.flatMap((line, index) => line.stretches.map((stretch) => ({ ...stretch, index })));
+  const phases = lines.flatMap((line, index) => line.phases.map((phase) => ({ ...phase, index })));
   const narrow = layout === 'narrow';
   return {
     height: lines.length * 36 + 60,
@@ -30,17 +30,17 @@ export function timelineChart(lines: readonly TimelineLine[], layout: Layout): C
       xAxis: {
         ...valueAxis('since the first round began', span),
         min: 0,
-        interval: tickSeconds(Math.max(0, ...stretches.map(({ until }) => until)), narrow ? 3 : 6),
+        interval: tickSeconds(Math.max(0, ...phases.map(({ until }) => until)), narrow ? 3 : 6),
       },
       yAxis: { ...categoryAxis(lines.map(({ name }) => name)), inverse: true },
       series: (['making', 'measuring'] as const).map((kind) => ({
         type: 'custom' as const,
         silent: true,
         encode: { x: [1, 2], y: 0 },
-        data: stretches
-          .filter((stretch) => stretch.kind === kind)
+        data: phases
+          .filter((phase) => phase.kind === kind)
           .map(({ index, from, until }) => [index, from, until]),
-        renderItem: bar(COLOUR_OF_STRETCH[kind], kind === 'measuring' ? lines : []),
+        renderItem: bar(COLOUR_OF_PHASE[kind], kind === 'measuring' ? lines : []),
       })),
     },
   };

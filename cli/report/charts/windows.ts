@@ -7,12 +7,12 @@ export function clock(micros: number): string {
   return new Date(micros / 1000).toISOString().slice(11, 16);
 }
 
-/** Versions that have a line, in their order. */
+/** Versions with rows, in their order. */
 export function measuredOf(rows: readonly WindowRow[], versions: readonly string[]): readonly string[] {
   return versions.filter((version) => rows.some((row) => row.model_version === version));
 }
 
-/** Colour of the line at this place of so many: the newest has the page's accent to itself, those before it take turns. */
+/** Colour of the line at this index: the newest line has the page's accent, the others cycle through the line colours. */
 export function colourOfLine(index: number, lines: number): string {
   const older = lines - 1 - index;
   return older === 0
@@ -57,7 +57,7 @@ export function windowsChart(
           itemStyle: { color: COLOURS.muted },
           data: valuesOf((start) => {
             const here = rows.filter(({ window_start }) => window_start === start);
-            // Versions may differ in a device or two; the one with most of them stands for all.
+            // Versions may differ in a device or two: use the one with the most devices.
             return here.sort((a, b) => b.evaluations - a.evaluations)[0]?.persistence_accuracy;
           }),
         },

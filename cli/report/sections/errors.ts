@@ -7,7 +7,7 @@ import { REGIMES, type ReportData } from '../data';
 import { behind, columns, picture, section, table } from '../figure';
 import { html, type Html } from '../html';
 
-/** Is the champion as sure as it may be? */
+/** Calibration of the champion's confidence. */
 export function reliabilitySection({ champion, reliability }: ReportData): Html {
   const { rows } = reliability;
   const total = rows.reduce((sum, { n }) => sum + n, 0);
@@ -42,7 +42,7 @@ export function reliabilitySection({ champion, reliability }: ReportData): Html 
   );
 }
 
-/** Which errors the champion makes. */
+/** The champion's errors by regime. */
 export function regimesSection({ champion, regimes, settings }: ReportData): Html {
   const tolerance = settings.rows[0]?.tolerance_celsius ?? 1;
   const rows = REGIMES.flatMap((regime) => regimes.rows.filter((row) => row.regime === regime));
@@ -73,7 +73,7 @@ export function regimesSection({ champion, regimes, settings }: ReportData): Htm
   );
 }
 
-/** Which devices suffer, and what they look like. */
+/** The devices with the lowest accuracy, with their series. */
 export function devicesSection({ champion, worst, series, settings, truth }: ReportData): Html {
   const tolerance = settings.rows[0]?.tolerance_celsius ?? 1;
   const cards = worst.rows.map(({ device_id, n, correct, mae, bias }) => {
@@ -95,7 +95,7 @@ export function devicesSection({ champion, worst, series, settings, truth }: Rep
       count; dots: what had been forecast by the newest version measured then (<span class="dot good"></span>
       correct,
       <span class="dot bad"></span>
-      wrong).${truth === null ? '' : ' A label names the fault that the simulated fleet gave the device; neither models nor rounds are told of it.'}`,
+      wrong).${truth === null ? '' : ' A label names the fault that the simulated fleet gave the device; neither models nor rounds know of it.'}`,
     html`<div class="devices">${cards}</div>`,
     behind(
       table(

@@ -1,12 +1,14 @@
+import { type ActionRow, type FeedbackUsedRow } from '../../../core/warehouse/queries/report';
+import { type RoundSummary } from '../../results/summary';
 import { percent, signed, whole } from '../../shared/format';
 import { COLOURS, draw, SMALL } from '../charts/draw';
-import { dumbbellChart } from '../charts/dumbbells';
+import { dumbbellChart, type Kind } from '../charts/dumbbells';
 import { REGIMES, type ReportData } from '../data';
 import { describeAction } from '../feedback-text';
 import { badge, behind, columns, legend, picture, section, share, table } from '../figure';
 import { html, type Html } from '../html';
 
-/** What local models claim, and what is true. */
+/** Accuracy that local models report of themselves, beside their measured accuracy. */
 export function claimsSection({ results, locals }: ReportData): Html {
   const localsOf = new Map(locals.rows.map((row) => [row.round, row]));
   const rows = results.rounds.map(({ round, version, accuracy }) => {
@@ -28,7 +30,7 @@ export function claimsSection({ results, locals }: ReportData): Html {
   return section(
     'claims',
     'What is claimed, and what is real?',
-    html`A usual server averages what local models say of themselves on the data they trained
+    html`A usual server averages the accuracy that local models report on the data they trained
     on.${gap === null ? '' : ` Measured on devices that took no part, they were right ${Math.abs(100 * gap).toFixed(1)} points ${gap > 0 ? 'less' : 'more'} often than they claimed.`}
     Only the blue figure comes from readings that arrived after the forecast.`,
     legend(kinds),
@@ -55,69 +57,19 @@ export function claimsSection({ results, locals }: ReportData): Html {
   );
 }
 
-/** For each round: what it was told, what it did, what came of it. */
+/** For each round: the feedback that it got, what it did, and the result. */
 export function feedbackSection({ results, feedbackUsed, actions }: ReportData): Html {
-  const cards = results.rounds.map(({ round, version, championBefore, decision }) => {
-    const { said, done } = describeAction(
-      feedbackUsed.rows.find((row) => row.round === round)?.feedback_used ?? {},
-    );
-    const own = actions.rows.filter((row) => row.round === round);
-    const all = own.find(({ regime }) => regime === 'all');
-    const rows = ['all', ...REGIMES].flatMap((regime) => {
-      const row = own.find((known) => known.regime === regime);
-      return row === undefined
-        ? []
-        : [{ name: regime, values: [row.accuracy_before, row.accuracy_after], n: row.n }];
-    });
-    const kinds = [
-      { name: `${championBefore}, before`, colour: COLOURS.quiet, filled: false },
-      { name: `${version}, after`, colour: COLOURS.accent, filled: true },
-    ];
-    const list = (items: readonly string[]): Html =>
-      items.length === 0
-        ? html`<p>Nothing had been measured yet.</p>`
-        : html`<ul>
-            ${items.map((item) => html`<li>${item}</li>`)}
-          </ul>`;
-    return html`<article class="action">
-      <h3>Round ${round}: ${championBefore} → ${version} ${badge(decision)}</h3>
-      <div class="columns">
-        <div>
-          <h4>The live stream said</h4>
-          ${list(said)}
-          <h4>So the round did</h4>
-          ${list(done)}
-        </div>
-        <div>
-          <h4>What came of it</h4>
-          ${
-            all === undefined
-              ? html`<p>No device-window was forecast by both.</p>`
-              : html`<p>
-                    On ${whole(all.n)} device-windows: accuracy ${percent(all.accuracy_before)} →
-                    <b>${percent(all.accuracy_after)}</b>, mean error ${all.mae_before.toFixed(2)} →
-                    <b>${all.mae_after.toFixed(2)} °C</b>, bias ${signed(all.bias_before, 2)} →
-                    <b>${signed(all.bias_after, 2)} °C</b>.
-                  </p>
-                  ${legend(kinds)}
-                  ${draw(
-                    dumbbellChart(rows, kinds, {
-                      axis: 'accuracy on the same device-windows',
-                      tick: share,
-                      layout: 'narrow',
-                    }),
-                    SMALL,
-                    `Accuracy before and after round ${round}: ${rows.map(({ name, values }) => `${name} ${values.map((value) => percent(value)).join(' to ')}`).join(', ')}`,
-                  )}`
-          }
-        </div>
-      </div>
-    </article>`;
-  });
+  const cards = results.rounds.map((round) =>
+    roundCard(
+      round,
+      feedbackUsed.rows.find((row) => row.round === round.round)?.feedback_used ?? {},
+      actions.rows.filter((row) => row.round === round.round),
+    ),
+  );
   return section(
     'feedback',
     'What did feedback change?',
-    'Each round hears what the live stream says of the champion, does something about it, and is measured against it: before and after, on the same device-windows.',
+    'Each round gets feedback on the champion from the live stream, acts on it, and is compared with it: before and after, on the same device-windows.',
     cards,
     behind(
       table(
@@ -145,4 +97,62 @@ export function feedbackSection({ results, feedbackUsed, actions }: ReportData):
       [actions.sql, feedbackUsed.sql],
     ),
   );
+}
+
+function roundCard(
+  { round, version, championBefore, decision }: RoundSummary,
+  used: FeedbackUsedRow['feedback_used'],
+  rows: readonly ActionRow[],
+): Html {
+  const { feedback, done } = describeAction(used);
+  const list = (items: readonly string[]): Html =>
+    items.length === 0
+      ? html`<p>Nothing had been measured yet.</p>`
+      : html`<ul>
+          ${items.map((item) => html`<li>${item}</li>`)}
+        </ul>`;
+  return html`<article class="action">
+    <h3>Round ${round}: ${championBefore} → ${version} ${badge(decision)}</h3>
+    <div class="columns">
+      <div>
+        <h4>The live stream said</h4>
+        ${list(feedback)}
+        <h4>So the round did</h4>
+        ${list(done)}
+      </div>
+      <div>
+        <h4>What came of it</h4>
+        ${beforeAndAfter(round, rows, [
+          { name: `${championBefore}, before`, colour: COLOURS.quiet, filled: false },
+          { name: `${version}, after`, colour: COLOURS.accent, filled: true },
+        ])}
+      </div>
+    </div>
+  </article>`;
+}
+
+/** Champion and candidate on the same device-windows, over all and by regime. */
+function beforeAndAfter(round: number, rows: readonly ActionRow[], kinds: readonly Kind[]): Html {
+  const all = rows.find(({ regime }) => regime === 'all');
+  if (all === undefined) return html`<p>No device-window was forecast by both.</p>`;
+  const lines = ['all', ...REGIMES].flatMap((regime) => {
+    const row = rows.find((known) => known.regime === regime);
+    return row === undefined ? [] : [{ name: regime, values: [row.accuracy_before, row.accuracy_after] }];
+  });
+  return html`<p>
+      On ${whole(all.n)} device-windows: accuracy ${percent(all.accuracy_before)} →
+      <b>${percent(all.accuracy_after)}</b>, mean error ${all.mae_before.toFixed(2)} →
+      <b>${all.mae_after.toFixed(2)} °C</b>, bias ${signed(all.bias_before, 2)} →
+      <b>${signed(all.bias_after, 2)} °C</b>.
+    </p>
+    ${legend(kinds)}
+    ${draw(
+      dumbbellChart(lines, kinds, {
+        axis: 'accuracy on the same device-windows',
+        tick: share,
+        layout: 'narrow',
+      }),
+      SMALL,
+      `Accuracy before and after round ${round}: ${lines.map(({ name, values }) => `${name} ${values.map((value) => percent(value)).join(' to ')}`).join(', ')}`,
+    )}`;
 }

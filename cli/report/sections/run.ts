@@ -1,28 +1,28 @@
 import { whole } from '../../shared/format';
 import { formatSeconds } from '../../progress';
-import { COLOUR_OF_STRETCH, timelineChart, type Stretch } from '../charts/timeline';
+import { COLOUR_OF_PHASE, timelineChart, type Phase } from '../charts/timeline';
 import { clock } from '../charts/windows';
 import { type ReportData } from '../data';
 import { behind, columns, legend, picture, section, table, text } from '../figure';
 import { html, type Html } from '../html';
 
-/** When the rounds were at work. */
+/** The rounds over wall-clock time. */
 export function timelineSection({ results, timeline }: ReportData): Html {
   const { rows } = timeline;
   const origin = Math.min(...rows.map(({ started_at, deployed_at }) => started_at ?? deployed_at));
   const seconds = (micros: number): number => (micros - origin) / 1e6;
   const lines = rows.map((row) => {
-    const made: readonly Stretch[] =
+    const made: readonly Phase[] =
       row.started_at === null
         ? []
         : [{ from: seconds(row.started_at), until: seconds(row.deployed_at), kind: 'making' }];
-    const measured: readonly Stretch[] =
+    const measured: readonly Phase[] =
       row.decided_at === null
         ? []
         : [{ from: seconds(row.deployed_at), until: seconds(row.decided_at), kind: 'measuring' }];
     return {
       name: `round ${row.round}`,
-      stretches: [...made, ...measured],
+      phases: [...made, ...measured],
       outcome: results.rounds.find(({ round }) => round === row.round)?.decision ?? '',
     };
   });
@@ -31,10 +31,10 @@ export function timelineSection({ results, timeline }: ReportData): Html {
   return section(
     'timeline',
     'Round by round',
-    'By the wall clock. Grey runs from the decision before to the candidate’s deployment and holds whatever waiting there was between rounds.',
+    'By the wall clock. Grey runs from the decision before to the candidate’s deployment and includes waiting between rounds.',
     legend([
-      { name: 'select, train, score, aggregate, deploy', colour: COLOUR_OF_STRETCH.making, filled: true },
-      { name: 'measured on live windows, then decided', colour: COLOUR_OF_STRETCH.measuring, filled: true },
+      { name: 'select, train, score, aggregate, deploy', colour: COLOUR_OF_PHASE.making, filled: true },
+      { name: 'measured on live windows, then decided', colour: COLOUR_OF_PHASE.measuring, filled: true },
     ]),
     picture((layout) => timelineChart(lines, layout), 'Timeline of the rounds'),
     behind(
@@ -55,7 +55,7 @@ export function timelineSection({ results, timeline }: ReportData): Html {
   );
 }
 
-/** Everything that one needs to do the same again. */
+/** Everything that is needed to repeat the run. */
 export function settingsSection(data: ReportData): Html {
   const { lineage, settings, given, software } = data;
   const [stream] = settings.rows;

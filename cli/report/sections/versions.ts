@@ -1,3 +1,4 @@
+import { type CountRow } from '../../../core/warehouse/queries/report';
 import { percent, points, range, signed, whole } from '../../shared/format';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';
@@ -8,12 +9,11 @@ import { html, type Html } from '../html';
 
 const asPercent = (value: number): string => percent(value);
 
-/** How right each version was, with its interval. */
+/** Accuracy of each version, with its interval. */
 export function accuracySection(data: ReportData): Html {
   const { results, champion, counts } = data;
   const { persistence } = results;
-  const lines = linesOf(results);
-  const measured = lines.flatMap((line) => {
+  const measured = linesOf(results).flatMap((line) => {
     const { version, accuracy, accuracyCi95 } = line;
     if (accuracy === null || accuracyCi95 === null) return [];
     const strong = version === champion;
@@ -28,15 +28,12 @@ export function accuracySection(data: ReportData): Html {
       },
     ];
   });
-  const countOf = new Map<string, (typeof counts.rows)[number]>(
-    counts.rows.map((row) => [row.model_version, row]),
-  );
   return section(
     'accuracy',
     'How right is each version?',
-    html`Share of forecasts of live windows that came within the tolerance, with 95 % intervals that know that
-    devices of one recorded stretch, and of one window, see the same weather. Versions were live at different
-    times, so compare them with each other in the next picture.`,
+    html`Prequential accuracy: the share of forecasts of live windows that came within the tolerance, with 95
+    % intervals clustered by recorded series and by window, because such devices see the same weather.
+    Versions were live at different times, so compare them with each other in the next picture.`,
     picture(
       (layout) =>
         intervalChart(
@@ -54,44 +51,46 @@ export function accuracySection(data: ReportData): Html {
         ),
       `Real accuracy by version: ${measured.map(({ name, mean }) => `${name} ${percent(mean)}`).join(', ')}`,
     ),
-    behind(
-      table(
-        columns(
-          'version',
-          'windows',
-          'forecasts',
-          'correct',
-          'accuracy',
-          '95 %',
-          'bias °C',
-          'MAE °C',
-          'skill',
-          ...(data.truth === null ? [] : ['healthy devices']),
-          text('decision'),
-        ),
-        lines.map((line) => {
-          const count = countOf.get(line.version);
-          return [
-            line.version,
-            whole(count?.windows ?? 0),
-            whole(count?.evaluations ?? 0),
-            whole(count?.correct ?? 0),
-            percent(line.accuracy),
-            range(line.accuracyCi95, asPercent),
-            line.bias === null ? '' : signed(line.bias, 2),
-            line.mae === null ? '' : line.mae.toFixed(2),
-            line.skill === null ? '' : signed(line.skill, 2),
-            ...(data.truth === null ? [] : [percent(line.healthy.accuracy)]),
-            'decision' in line ? line.decision : '',
-          ];
-        }),
-      ),
-      [counts.sql],
-    ),
+    behind(accuracyTable(data), [counts.sql]),
   );
 }
 
-/** What each round gained, pair by pair. */
+function accuracyTable({ results, counts, truth }: ReportData): Html {
+  const countOf = new Map<string, CountRow>(counts.rows.map((row) => [row.model_version, row]));
+  return table(
+    columns(
+      'version',
+      'windows',
+      'forecasts',
+      'correct',
+      'accuracy',
+      '95 %',
+      'bias °C',
+      'MAE °C',
+      'skill',
+      ...(truth === null ? [] : ['healthy devices']),
+      text('decision'),
+    ),
+    linesOf(results).map((line) => {
+      const count = countOf.get(line.version);
+      return [
+        line.version,
+        whole(count?.windows ?? 0),
+        whole(count?.evaluations ?? 0),
+        whole(count?.correct ?? 0),
+        percent(line.accuracy),
+        range(line.accuracyCi95, asPercent),
+        line.bias === null ? '' : signed(line.bias, 2),
+        line.mae === null ? '' : line.mae.toFixed(2),
+        line.skill === null ? '' : signed(line.skill, 2),
+        ...(truth === null ? [] : [percent(line.healthy.accuracy)]),
+        'decision' in line ? line.decision : '',
+      ];
+    }),
+  );
+}
+
+/** Paired change of accuracy by each round. */
 export function changeSection({ results }: ReportData): Html {
   const lines = results.rounds.flatMap((round) => {
     const { version, championBefore, pairedChange, pairedChangeCi95 } = round;
@@ -143,7 +142,7 @@ export function changeSection({ results }: ReportData): Html {
   );
 }
 
-/** Versions side by side on the windows themselves. */
+/** Accuracy of each version window by window. */
 export function windowsSection(data: ReportData): Html {
   const { windows, versions, champion } = data;
   return section(

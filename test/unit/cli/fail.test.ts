@@ -27,7 +27,7 @@ describe('the one place that turns errors into exit codes', () => {
     });
   });
 
-  it('ends with 1 when the work itself failed, and for whatever nobody foresaw', () => {
+  it('ends with 1 when the work itself failed, and for an unforeseen error', () => {
     expect(describeFailure(new FedloopError('TooFewWindows', 'nothing was measured'), false).exitCode).toBe(
       1,
     );
@@ -37,7 +37,7 @@ describe('the one place that turns errors into exit codes', () => {
     });
   });
 
-  it('adds nothing to what commander has said of a bad option', () => {
+  it('adds nothing to commander’s message about a bad option', () => {
     expect(describeFailure(new CommanderError(1, 'commander.invalidArgument', 'bad'), false)).toEqual({
       text: '',
       exitCode: 2,

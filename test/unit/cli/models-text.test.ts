@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { renderDiff, renderList } from '../../../cli/models/text';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type ModelDiff } from '../../../cli/models/diff';
-import { type ModelVersion } from '../../../cli/models/questions';
+import { type ModelVersion } from '../../../cli/models/repository';
 
 const REASON = '0.19 points better (−0.10 to 0.47) than the champion on the same 6 live windows';
 
@@ -34,7 +34,7 @@ const lines = (text: string): readonly string[] => stripVTControlCharacters(text
 const widest = (text: string): number => Math.max(...lines(text).map(({ length }) => length));
 
 describe('the list of versions', () => {
-  it('tells why each has its stage where there is room, and leaves it out of a narrow terminal', () => {
+  it('shows the reason of each stage where there is room, and leaves it out of a narrow terminal', () => {
     expect(renderList([version], undefined)).toContain(REASON);
     expect(renderList([version], 250)).toContain(REASON);
     const [head, rule, row] = lines(renderList([version], 110));
@@ -43,7 +43,7 @@ describe('the list of versions', () => {
   });
 });
 
-describe('what tells two versions apart', () => {
+describe('the differences between two versions', () => {
   it('is wrapped into the terminal', () => {
     expect(widest(renderDiff(diff, 80))).toBeLessThanOrEqual(80);
     expect(widest(renderDiff(diff, undefined))).toBeGreaterThan(2 * REASON.length);

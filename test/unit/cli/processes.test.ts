@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageFile } from '../../../cli/shared/package-root';
 import { Processes } from '../../../cli/processes/processes';
-import { lastWords } from '../../../cli/processes/last-words';
+import { errorLine } from '../../../cli/processes/stderr-tail';
 import { isAlive } from '../../../cli/system/running';
 
 let folder: string;
@@ -23,7 +23,7 @@ afterEach(async () => {
 const FAMILY = 'sleep 1000 & echo $!; wait';
 
 describe('a process that a command starts', () => {
-  it('has its output read line by line, its errors in a log, and its exit told', async () => {
+  it('has its output read line by line, its errors in a log, and its exit reported', async () => {
     const lines: string[] = [];
     const child = await processes.spawn({
       name: 'talker',
@@ -88,9 +88,9 @@ describe('a process that a command starts', () => {
   });
 });
 
-describe('the guardian', () => {
+describe('the supervisor', () => {
   it('kills every group on its list when the command is gone', async () => {
-    const guardian = spawn(process.execPath, [packageFile('bin', 'guardian.js'), '200'], {
+    const supervisor = spawn(process.execPath, [packageFile('bin', 'supervisor.js'), '200'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const watched = spawn('sh', ['-c', 'trap "" TERM; echo deaf; while :; do sleep 1000; done'], {
@@ -100,10 +100,10 @@ describe('the guardian', () => {
     // Before that it would end at the first asking, and prove nothing.
     await once(watched.stdout, 'data');
     const released = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
-    guardian.stdin.write(`+${watched.pid!}\n+${released.pid!}\n-${released.pid!}\n`);
-    await once(guardian.stdout, 'data');
+    supervisor.stdin.write(`+${watched.pid!}\n+${released.pid!}\n-${released.pid!}\n`);
+    await once(supervisor.stdout, 'data');
 
-    guardian.stdin.end();
+    supervisor.stdin.end();
     const [, signal] = (await once(watched, 'exit')) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');
     expect(isAlive(released.pid!)).toBe(true);
@@ -111,20 +111,20 @@ describe('the guardian', () => {
   });
 });
 
-describe('the last words of a program', () => {
+describe('the error line of a stderr tail', () => {
   it('are the last error of a structured log, with its cause', () => {
     const log = [
       '{"level":30,"msg":"ready"}',
       '{"level":60,"msg":"the worker cannot go on","err":{"message":"no such topic"}}',
       'Node.js v20.20.2',
     ];
-    expect(lastWords(log.join('\n'))).toBe('the worker cannot go on: no such topic');
+    expect(errorLine(log.join('\n'))).toBe('the worker cannot go on: no such topic');
   });
 
   it('are the line that sounds like an error, else the last line', () => {
-    expect(lastWords('building\nERROR: no space left\nbye')).toBe('ERROR: no space left');
-    expect(lastWords('one\ntwo\n')).toBe('two');
-    expect(lastWords('')).toBe('');
+    expect(errorLine('building\nERROR: no space left\nbye')).toBe('ERROR: no space left');
+    expect(errorLine('one\ntwo\n')).toBe('two');
+    expect(errorLine('')).toBe('');
   });
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../../../cli/results/scores';
 import { resultsOf, type Evidence } from '../../../cli/results/summary';
 import { renderResults } from '../../../cli/demo/table';
-import { type RoundRow } from '../../../cli/results/questions';
+import { type RoundRow } from '../../../cli/results/queries';
 
 const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
   cluster: 'a',

@@ -24,7 +24,7 @@ describe('how far a round is', () => {
     );
   });
 
-  it('is told in words, with what is counted', () => {
+  it('is described in words, with counts', () => {
     const round = { round: 7, candidate: null, devicesTrained: null, ...at('train locals', 820, 1_668) };
     expect(describeStep(round)).toBe('train locals, 820 of 1,668');
   });

@@ -97,7 +97,7 @@ describe('Kafka', () => {
     });
   });
 
-  it('says at once that nobody answers at a wrong address', async () => {
+  it('reports at once that a wrong address does not answer', async () => {
     const [port] = await freePorts(1);
     await expect(requireBroker([`127.0.0.1:${port!}`])).rejects.toMatchObject({ code: 'KafkaUnavailable' });
   });
@@ -127,7 +127,7 @@ describe('ports', () => {
     await expect(requireFree(ports[0]!, '--ui-port')).resolves.toBe(ports[0]);
   });
 
-  it('are refused by name when somebody listens there', async () => {
+  it('are refused by name when another program listens there', async () => {
     const server = createServer();
     const port = await new Promise<number>((resolve) => {
       server.listen(0, '127.0.0.1', () => {

@@ -42,7 +42,7 @@ describe('progress without a terminal', () => {
     expect(lines).toEqual(['Building …\n', 'Building: two (50 %)\n', 'Building: done (1 min 05 s)\n']);
   });
 
-  it('tells what failed from what was broken off because of it', () => {
+  it('distinguishes a step that failed from one that was interrupted by it', () => {
     const lines: string[] = [];
     const progress = plainProgress(
       (text) => lines.push(text),
@@ -89,7 +89,7 @@ describe('progress on a terminal', () => {
   });
 });
 
-it('a folder that nothing can be written to is told of, with what to do', async () => {
+it('a folder that cannot be written is reported, with what to do', async () => {
   const file = join(folder, 'file');
   await writeFile(file, '');
   await expect(createRunFolder(file, 'run-1')).rejects.toMatchObject({

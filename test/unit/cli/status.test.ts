@@ -51,7 +51,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
 });
 
 describe('status', () => {
-  it('tells on one screen what runs, how right it is, how far behind, and what comes next', () => {
+  it('shows on one screen what runs, how right it is, how far behind, and what comes next', () => {
     const screen = renderStatus(status(), '/work');
     for (const part of [
       'stream (gone)',

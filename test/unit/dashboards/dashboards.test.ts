@@ -37,7 +37,7 @@ const committed = readdirSync(FOLDER)
 const parsed = committed.map(({ name, text }) => ({ name, json: fileSchema.parse(JSON.parse(text)) }));
 
 describe('dashboards', () => {
-  it('are committed as the code makes them (npm run dashboards writes them anew)', () => {
+  it('are committed as the code makes them (npm run dashboards writes them)', () => {
     const made = provisionedFiles(readFileSync(join(FOLDER, 'rules.yml'), 'utf8'));
     for (const [name, text] of made) expect(readFileSync(join(FOLDER, name), 'utf8')).toBe(text);
     expect(committed.map(({ name }) => name).sort()).toEqual(
@@ -45,7 +45,7 @@ describe('dashboards', () => {
     );
   });
 
-  it('are the five that people are told of', () => {
+  it('are the five of the README', () => {
     expect(DASHBOARDS.map(({ title }) => title)).toEqual([
       'Fleet & accuracy',
       'Round by round',

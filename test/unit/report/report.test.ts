@@ -56,7 +56,7 @@ beforeAll(async () => {
   );
   ({ warehouse, connection } = await reportFixture());
   raw = await connection.rows(rawRow, 'SELECT * FROM evaluation_rows');
-  data = await collectReport(askConnection(connection), place(), { rounds: 12, cut: null });
+  data = await collectReport(askConnection(connection), place(), { rounds: 12, cutoff: null });
   page = renderReport(data);
 });
 afterAll(async () => {
@@ -213,7 +213,7 @@ describe('the figures of a report', () => {
 });
 
 describe('the page', () => {
-  it('asks nobody for anything', () => {
+  it('loads nothing', () => {
     // Names of devices may hold anything, here and, with doubled quotes, in SQL.
     const own = page.replace(/<pre>[\s\S]*?<\/pre>/g, '').replaceAll(plainEscaped(HOSTILE), '');
     expect(own).not.toMatch(/https?:|\/\/[a-z]|url\((?!#)|@import|<script|<link|<img|<iframe/i);
@@ -244,7 +244,7 @@ describe('the page', () => {
     expect(drawn.match(/(?:fill|stroke)="(#|rgb)[^"]*"/g) ?? []).toEqual([]);
   });
 
-  it('says nothing of faults that nobody knows of', () => {
+  it('does not mention faults without a truth file', () => {
     expect(data.truth).toBeNull();
     expect(page).not.toContain('healthy');
   });
@@ -253,7 +253,7 @@ describe('the page', () => {
 it('cannot be made of a run without a decided round, and says what to do', async () => {
   const empty = await openWarehouse(':memory:');
   try {
-    const made = collectReport(askConnection(await empty.connect()), place(), { rounds: 12, cut: null });
+    const made = collectReport(askConnection(await empty.connect()), place(), { rounds: 12, cutoff: null });
     await expect(made).rejects.toMatchObject({ code: 'NotFound' });
     await expect(made).rejects.toHaveProperty('hint', expect.stringContaining('round start'));
   } finally {
@@ -262,23 +262,23 @@ it('cannot be made of a run without a decided round, and says what to do', async
 });
 
 it('shows the latest rounds where there are more than asked for', async () => {
-  const last = await collectReport(askConnection(connection), place(), { rounds: 1, cut: null });
+  const last = await collectReport(askConnection(connection), place(), { rounds: 1, cutoff: null });
   expect(last.versions).toEqual(['v1', 'v2']);
   expect(renderReport(last)).toContain('1 earlier round not shown');
 });
 
-it('counts the windows up to its cut alone, in every figure', async () => {
+it('counts the windows up to its cutoff alone, in every figure', async () => {
   const starts = [...new Set(of('v2').map(({ window_start }) => window_start))].sort((a, b) => a - b);
-  const cut = starts.at(-2)!;
-  const made = await collectReport(askConnection(connection), place(), { rounds: 12, cut });
-  const kept = of('v2').filter(({ window_start }) => window_start <= cut);
+  const cutoff = starts.at(-2)!;
+  const made = await collectReport(askConnection(connection), place(), { rounds: 12, cutoff });
+  const kept = of('v2').filter(({ window_start }) => window_start <= cutoff);
   expect(kept.length).toBeLessThan(of('v2').length);
   const { results, counts, reliability } = made;
   expect(results.rounds.at(-1)).toMatchObject({ version: 'v2', evaluations: kept.length });
   expect(results.rounds.at(-1)!.accuracy).toBeCloseTo(accuracyOf(kept), 12);
   expect(counts.rows.find(({ model_version }) => model_version === 'v2')!.evaluations).toBe(kept.length);
   expect(reliability.rows.reduce((sum, { n }) => sum + n, 0)).toBe(kept.length);
-  expect(Math.max(...made.windows.rows.map(({ window_start }) => window_start))).toBe(cut);
+  expect(Math.max(...made.windows.rows.map(({ window_start }) => window_start))).toBe(cutoff);
 });
 
 it('speaks of the version that serves, also after a rollback', async () => {
@@ -289,7 +289,7 @@ it('speaks of the version that serves, also after a rollback', async () => {
   await stages('champion', 'rolled-back');
   try {
     expect(
-      headline(await collectReport(askConnection(connection), place(), { rounds: 12, cut: null })),
+      headline(await collectReport(askConnection(connection), place(), { rounds: 12, cutoff: null })),
     ).toMatch(/^v1 is right/);
   } finally {
     await stages('shadow', 'champion');

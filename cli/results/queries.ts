@@ -7,12 +7,12 @@ import { quoted, type Ask } from '../../core/warehouse/database/ask';
 import { upTo, type Cut } from '../../core/warehouse/queries/cutoff';
 import { type ScoreCluster } from './scores';
 
-/** What the report asks of the tables. Every number that it shows comes from here. */
+/** Queries behind the results of a run. Every number that a report shows comes from here. */
 
-/** Rows of one answer; more are asked for in further pages. */
+/** Rows of one page of an answer. */
 const PAGE_ROWS = 50_000;
-/** Device ids in one question: about 60 KB of text. */
-const DEVICES_PER_QUESTION = 1_000;
+/** Device ids in one query: about 60 KB of text. */
+const DEVICES_PER_QUERY = 1_000;
 
 const roundRow = z.object({
   round: z.number(),
@@ -36,8 +36,8 @@ const roundRow = z.object({
 });
 export type RoundRow = z.infer<typeof roundRow>;
 
-/** Every round that was decided, or the latest `last` of them; oldest first. */
-export async function askRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
+/** Every decided round, or the latest `last` of them; oldest first. */
+export async function queryRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
   const rounds = await ask(
     roundRow,
     `SELECT round, model_version, champion, decision, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
@@ -59,20 +59,24 @@ const scoreRow = z.object({
   persistence_correct: z.number(),
 });
 
-/** The cluster of a row's device: its recorded slot, or the device alone where none is known. */
-const CLUSTER = (rows: string): string => `coalesce(devices.slot::VARCHAR, ${rows}.device_id)`;
+/** A row's cluster: its recorded slot, or the device itself where none is known. Devices of a cluster see the same weather. */
+const CLUSTER = (rows: string): string => `coalesce('slot ' || devices.slot, 'device ' || ${rows}.device_id)`;
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
 const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 
-/** Which rows are counted: those of complete windows, of some devices alone where they are given. */
+/** Which rows count: those up to the cutoff, of all devices or of the given ones. */
 export interface Counted {
-  readonly cut: Cut;
+  readonly cutoff: Cut;
   readonly devices?: readonly string[];
 }
 
-/** Sums of one version's evaluations by stretch and window. */
-export function askScores(ask: Ask, version: VersionId, counted: Counted): Promise<readonly ScoreCluster[]> {
-  return askClusters(
+/** Sums of one version's evaluations by cluster and window. */
+export function queryScores(
+  ask: Ask,
+  version: VersionId,
+  counted: Counted,
+): Promise<readonly ScoreCluster[]> {
+  return queryClusters(
     ask,
     `SELECT device_id, window_start, error, persistence_error, is_correct FROM model_evaluations
      WHERE model_version = ${quoted(version)}`,
@@ -80,9 +84,9 @@ export function askScores(ask: Ask, version: VersionId, counted: Counted): Promi
   );
 }
 
-/** The same for persistence itself, on every device-window that any version forecast. */
-export function askPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
-  return askClusters(
+/** As `queryScores`, for persistence, on every device-window that any version forecast. */
+export function queryPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
+  return queryClusters(
     ask,
     `SELECT DISTINCT device_id, window_start, persistence_error AS error, persistence_error,
             abs(persistence_error) <= ${TOLERANCE} AS is_correct
@@ -91,8 +95,12 @@ export function askPersistence(ask: Ask, counted: Counted): Promise<readonly Sco
   );
 }
 
-async function askClusters(ask: Ask, forecasts: string, counted: Counted): Promise<readonly ScoreCluster[]> {
-  const rows = await askCounted(
+async function queryClusters(
+  ask: Ask,
+  forecasts: string,
+  counted: Counted,
+): Promise<readonly ScoreCluster[]> {
+  const rows = await queryCounted(
     ask,
     scoreRow,
     counted,
@@ -126,13 +134,13 @@ const pairRow = z.object({
 });
 
 /** Two versions on the device-windows that both forecast. */
-export async function askPairs(
+export async function queryPairs(
   ask: Ask,
   candidate: VersionId,
   champion: VersionId,
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
-  const rows = await askCounted(
+  const rows = await queryCounted(
     ask,
     pairRow,
     counted,
@@ -157,32 +165,32 @@ export async function askPairs(
   }));
 }
 
-/** Ask for all devices, or for chosen ones in portions, page by page. `chosen` is the condition for rows of a table. */
-async function askCounted<Row extends z.ZodType>(
+/** Query all devices, or chosen ones in portions, page by page. `chosen` gives the condition for rows of a table. */
+async function queryCounted<Row extends z.ZodType>(
   ask: Ask,
   row: Row,
-  { cut, devices }: Counted,
+  { cutoff, devices }: Counted,
   sqlOf: (chosen: (table: string) => string) => string,
 ): Promise<readonly z.infer<Row>[]> {
   if (devices === undefined)
-    return askPages(
+    return queryPages(
       ask,
       row,
-      sqlOf((table) => `true${upTo(cut, `${table}.window_start`)}`),
+      sqlOf((table) => `true${upTo(cutoff, `${table}.window_start`)}`),
     );
   const answers: z.infer<Row>[] = [];
-  for (let first = 0; first < devices.length; first += DEVICES_PER_QUESTION) {
+  for (let first = 0; first < devices.length; first += DEVICES_PER_QUERY) {
     const list = devices
-      .slice(first, first + DEVICES_PER_QUESTION)
+      .slice(first, first + DEVICES_PER_QUERY)
       .map(quoted)
       .join(', ');
-    const sql = sqlOf((table) => `${table}.device_id IN (${list})${upTo(cut, `${table}.window_start`)}`);
-    answers.push(...(await askPages(ask, row, sql)));
+    const sql = sqlOf((table) => `${table}.device_id IN (${list})${upTo(cutoff, `${table}.window_start`)}`);
+    answers.push(...(await queryPages(ask, row, sql)));
   }
   return answers;
 }
 
-async function askPages<Row extends z.ZodType>(
+async function queryPages<Row extends z.ZodType>(
   ask: Ask,
   row: Row,
   sql: string,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
-import { lastWords } from '../processes/last-words';
+import { errorLine } from '../processes/stderr-tail';
 import { tailOfFile } from '../processes/tail';
 import { type RunFolder } from './run-folder';
 import { findRunning, isAlive, type RunningSystem } from './running';
@@ -13,11 +13,11 @@ import { type Session } from './session';
 import { poll } from '../shared/wait';
 
 /**
- * Start this very command again as a process of its own session, which holds the system, and wait until everything is up. The
- * keeper has a guardian as every command that starts servers: whatever ends it, nothing stays behind.
- * @throws FedloopError `ServerUnavailable` with the keeper's last words when it gives up, `Interrupted` on Ctrl-C; then nothing runs.
+ * Start this command again as a daemon (a process in a session of its own) that keeps the system up, and wait until everything
+ * is up. The daemon has a supervisor, like every command that starts servers, so its end leaves no process behind.
+ * @throws FedloopError `ServerUnavailable` with the daemon's error when it fails, `Interrupted` on Ctrl-C; then nothing runs.
  */
-export async function keepDetached(session: Session, run: RunFolder): Promise<RunningSystem> {
+export async function startDaemon(session: Session, run: RunFolder): Promise<RunningSystem> {
   const logFile = join(run.logs, 'up.log');
   const log = openSync(logFile, 'a');
   const child = spawn(
@@ -28,7 +28,7 @@ export async function keepDetached(session: Session, run: RunFolder): Promise<Ru
   closeSync(log);
   child.unref();
   const { pid } = child;
-  if (pid === undefined) throw new FedloopError('Internal', 'the keeper of the system could not be started');
+  if (pid === undefined) throw new FedloopError('Internal', 'the daemon of the system could not be started');
   const relay = relayLines(logFile, (line) => {
     session.progress.note(line);
   });
@@ -47,28 +47,28 @@ export async function keepDetached(session: Session, run: RunFolder): Promise<Ru
       },
     );
     if (system !== undefined && system !== null) return system;
-    const said = lastWords(await tailOfFile(logFile, LIMITS.tailLines));
+    const error = errorLine(await tailOfFile(logFile, LIMITS.tailLines));
     throw new FedloopError(
       'ServerUnavailable',
-      `the system did not come up${said === '' ? '' : `: ${said}`}`,
+      `the system did not come up${error === '' ? '' : `: ${error}`}`,
       {
         hint: `Its log is ${logFile}.`,
       },
     );
   } catch (cause) {
-    await endKeeper(pid);
+    await stopDaemon(pid);
     throw cause;
   }
 }
 
-/** Ask the process that holds a system to stop it, and make sure that it is gone. */
-export async function endKeeper(pid: number): Promise<void> {
+/** Ask the daemon to stop its system, and make sure that it has ended. */
+export async function stopDaemon(pid: number): Promise<void> {
   signal(pid, 'SIGTERM');
   const gone = await poll(() => Promise.resolve(isAlive(pid) ? undefined : true), {
     everyMillis: LIMITS.readyPollMillis,
-    timeoutMillis: LIMITS.keeperGraceMillis,
+    timeoutMillis: LIMITS.daemonGraceMillis,
   });
-  // Its guardian ends what it had started.
+  // Its supervisor ends the processes that it had started.
   if (gone !== true) signal(pid, 'SIGKILL');
 }
 
@@ -76,14 +76,14 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended by itself, which is what the caller is after.
+    // It has ended by itself, as the caller wanted.
   }
 }
 
-/** Hands on what a growing file has got since the last call, line by line. */
-function relayLines(path: string, tell: (line: string) => void): () => Promise<void> {
+/** @returns a function that publishes the lines that a growing file has got since its last call. */
+function relayLines(path: string, publish: (line: string) => void): () => Promise<void> {
   let offset = 0;
-  let rest = '';
+  let unfinished = '';
   return async () => {
     const file = await open(path, 'r');
     try {
@@ -91,9 +91,9 @@ function relayLines(path: string, tell: (line: string) => void): () => Promise<v
       if (size <= offset) return;
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
       offset += bytesRead;
-      const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) tell(line);
+      const lines = (unfinished + buffer.toString('utf8', 0, bytesRead)).split('\n');
+      unfinished = lines.pop() ?? '';
+      for (const line of lines) publish(line);
     } finally {
       await file.close();
     }

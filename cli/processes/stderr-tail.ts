@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** A sentence, not a page. */
+/** Characters of an error line that a message shows: a sentence, not a page. */
 const MAX_LENGTH = 300;
 
-/** From this level on pino's lines tell of something wrong. */
+/** Lowest of pino's levels that stands for an error. */
 const PINO_ERROR = 50;
 
 const logEntry = z.object({
@@ -13,23 +13,23 @@ const logEntry = z.object({
 });
 
 /**
- * What a program that failed said was wrong, as far as one can tell from the end of its output: the last error of a structured
- * log, else the first line that sounds like one, else the last line. Empty when it said nothing.
+ * The line of a failed program's stderr tail that most likely names the cause: the message of the last error of a structured log,
+ * else the first line that looks like an error, else the last line. Empty for an empty tail.
  */
-export function lastWords(output: string): string {
-  const lines = output.split('\n').filter((line) => line.trim() !== '');
+export function errorLine(stderrTail: string): string {
+  const lines = stderrTail.split('\n').filter((line) => line.trim() !== '');
   const errors = lines.flatMap((line) => structuredError(line) ?? []);
-  // Node signs off with its version, below the stack that says what happened.
+  // Node prints its version last, below the stack that names the cause.
   const plain = lines.filter((line) => !line.startsWith('{') && !line.startsWith('Node.js v'));
-  const telling =
+  const line =
     errors.at(-1) ??
     plain.find((line) => /\b\w*error\b|exception|fatal|cannot|denied/i.test(line)) ??
     plain.at(-1) ??
     '';
-  return telling.trim().slice(0, MAX_LENGTH);
+  return line.trim().slice(0, MAX_LENGTH);
 }
 
-/** Message of a line of pino's that reports an error. */
+/** Message of a pino line that reports an error. */
 function structuredError(line: string): string | undefined {
   let json: unknown;
   try {

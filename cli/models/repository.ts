@@ -2,12 +2,11 @@ import { z } from 'zod';
 import { candidateRoleSchema, stageSchema } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { decodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
 import { type Ask } from '../../core/warehouse/database/ask';
 
-/** What `fedloop models` asks of the tables. Version ids have a pattern without quotes, so they can stand in the SQL. */
+/** Versions of models in the tables. Version ids match a pattern without quotes, so they may stand in the SQL. */
 
 const versionRow = z.object({
   version: versionIdSchema,
@@ -45,7 +44,7 @@ const VERSIONS = `
   FROM model_versions AS versions LEFT JOIN model_scoreboard USING (model_version)`;
 
 /** The latest `limit` versions, oldest first. */
-export async function askVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
+export async function queryVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
   const rows = await ask(
     versionRow,
     `${VERSIONS} ORDER BY versions.round DESC NULLS LAST, versions.model_version DESC LIMIT ${limit}`,
@@ -57,7 +56,7 @@ export async function askVersions(ask: Ask, limit: number): Promise<readonly Mod
 export type VersionName = VersionId | 'champion';
 
 /** @throws FedloopError `NotFound` for a version that was never deployed. */
-export async function askVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
+export async function queryVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
   const which = name === 'champion' ? "versions.stage = 'champion'" : `versions.model_version = '${name}'`;
   const [row] = await ask(versionRow, `${VERSIONS} WHERE ${which} ORDER BY stage_at DESC LIMIT 1`);
   if (row !== undefined) return row;
@@ -80,7 +79,7 @@ const stageRow = z.object({
 export type StageChange = z.infer<typeof stageRow>;
 
 /** Every change of a version's stage, oldest first. */
-export function askStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
+export function queryStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
   return ask(
     stageRow,
     `SELECT staged_at AS at, stage, round, changed_by AS by, reason FROM model_stages
@@ -90,8 +89,8 @@ export function askStages(ask: Ask, version: VersionId): Promise<readonly StageC
 
 const leftOutRow = z.object({ reason: z.string(), updates: z.number() });
 
-/** Updates that have no part in what a round made, by reason. */
-export function askLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
+/** Updates that the version's round left out, by reason. */
+export function queryLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
   return ask(
     leftOutRow,
     `WITH made AS (SELECT round, any_value(attempt) AS attempt FROM local_models WHERE model_version = '${version}' GROUP BY round),
@@ -104,7 +103,7 @@ export function askLeftOut(ask: Ask, version: VersionId): Promise<readonly z.inf
 
 const fileRow = z.object({ sha256: z.string(), onnx: z.base64() });
 
-/** The ONNX bytes of a version, checked against the hash that they were deployed with. */
+/** The ONNX bytes of a version, checked against the hash of its deployment. */
 export interface ModelFile {
   readonly bytes: Uint8Array;
   readonly sha256: string;
@@ -112,7 +111,7 @@ export interface ModelFile {
 }
 
 /** @throws FedloopError `NotFound`, `InvalidModel` when the bytes are not those that were deployed. */
-export async function askFileOf(ask: Ask, version: VersionId): Promise<ModelFile> {
+export async function queryModelFile(ask: Ask, version: VersionId): Promise<ModelFile> {
   const [row] = await ask(
     fileRow,
     `SELECT sha256, base64(onnx) AS onnx FROM model_files WHERE model_version = '${version}'`,
@@ -122,28 +121,4 @@ export async function askFileOf(ask: Ask, version: VersionId): Promise<ModelFile
   if (sha256Of(bytes) !== row.sha256)
     throw new FedloopError('InvalidModel', `the file of ${version} is not the one that was deployed`);
   return { bytes, sha256: row.sha256, model: decodeModel(bytes) };
-}
-
-const pairRow = z.object({
-  cluster: z.string(),
-  windowStart: z.number(),
-  n: z.number(),
-  candidateCorrect: z.number(),
-  championCorrect: z.number(),
-});
-
-/** Two versions on the device-windows that both forecast; the second stands as the champion. */
-export function askPairs(ask: Ask, version: VersionId, other: VersionId): Promise<readonly PairedCluster[]> {
-  return ask(
-    pairRow,
-    `SELECT coalesce('slot ' || devices.slot, 'device ' || one.device_id) AS cluster,
-            epoch_us(one.window_start)::DOUBLE AS "windowStart", count(*)::DOUBLE AS n,
-            count(*) FILTER (WHERE one.is_correct)::DOUBLE AS "candidateCorrect",
-            count(*) FILTER (WHERE other.is_correct)::DOUBLE AS "championCorrect"
-     FROM evaluation_rows AS one
-     JOIN evaluation_rows AS other ON other.device_id = one.device_id AND other.window_start = one.window_start
-     LEFT JOIN devices ON devices.device_id = one.device_id
-     WHERE one.model_version = '${version}' AND other.model_version = '${other}'
-     GROUP BY ALL ORDER BY "windowStart", cluster`,
-  );
 }

@@ -1,21 +1,21 @@
 'use strict';
 /**
- * Outlives the command that started it, whatever ends that command (`kill -9` included), and leaves no process behind.
+ * Outlives the command that started it, even after `kill -9`, and leaves no process of that command behind.
  *
- * Its standard input is a pipe that only the command holds. Lines `+<pid>` and `-<pid>` name the process groups it watches
- * over; each is answered with `ok`, so that a child is let go only once it is known here. End of input means that the command
- * is gone: every group still on the list is asked to stop, then killed.
+ * Its standard input is a pipe that only the command holds. Lines `+<pid>` and `-<pid>` add and remove process groups; each is
+ * answered with `ok`, so that a child starts its work only once it is known here. End of input means that the command is gone:
+ * every group on the list gets SIGTERM, then SIGKILL.
  */
 const { createInterface } = require('node:readline');
 const { clearInterval, setInterval } = require('node:timers');
 
-/** Longer than a broker needs to close its log, short enough that nobody meets the leftovers. */
+/** Longer than a broker needs to close its log, and short enough that the next command does not find it running. */
 const GRACE_MILLIS = Number(process.argv[2] ?? 5_000);
 const POLL_MILLIS = 50;
 
 const groups = new Set();
 
-// A terminal that closes or a Ctrl-C is the command's to deal with; its end reaches us through the pipe.
+// The command handles Ctrl-C and a closing terminal; its end reaches us through the pipe.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined);
 process.stdout.on('error', () => undefined);
 

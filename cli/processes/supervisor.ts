@@ -6,10 +6,10 @@ import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 
 /**
- * The command's end of `bin/guardian.js`: a process of its own that kills every group on its list when this process is gone.
- * It never keeps this process alive.
+ * The command's side of `bin/supervisor.js`, a separate process that kills every process group on its list when this process is
+ * gone. It never keeps this process alive.
  */
-export class Guardian {
+export class Supervisor {
   private readonly waiting: (() => void)[] = [];
 
   private constructor(
@@ -17,26 +17,26 @@ export class Guardian {
     private readonly answers: Interface,
   ) {
     this.answers.on('line', () => this.waiting.shift()?.());
-    // A guardian that is gone answers nobody; those who wait would wait for ever.
+    // A supervisor that is gone sends no answer: without this, callers would wait for ever.
     this.answers.on('close', () => {
       for (const answered of this.waiting.splice(0)) answered();
     });
     this.process.stdin.on('error', () => undefined);
   }
 
-  static start(): Guardian {
+  static start(): Supervisor {
     const child = spawn(
       process.execPath,
-      [packageFile('bin', 'guardian.js'), String(LIMITS.guardianGraceMillis)],
+      [packageFile('bin', 'supervisor.js'), String(LIMITS.supervisorGraceMillis)],
       {
-        // A session of its own: what the terminal sends to the command's group must not reach it.
+        // Its own session: signals from the terminal to the command's group must not reach it.
         detached: true,
         stdio: ['pipe', 'pipe', 'pipe'],
       },
     );
     child.unref();
     for (const stream of [child.stdin, child.stdout, child.stderr]) unref(stream);
-    return new Guardian(child, createInterface({ input: child.stdout }));
+    return new Supervisor(child, createInterface({ input: child.stdout }));
   }
 
   get alive(): boolean {
@@ -44,20 +44,20 @@ export class Guardian {
   }
 
   /**
-   * Watch over the process group; resolves once the guardian knows it.
-   * @throws FedloopError `Internal` when the guardian is gone: starting anything then could leave it behind.
+   * Watch over the process group; resolves once the supervisor knows it.
+   * @throws FedloopError `Internal` when the supervisor is gone: starting anything then could leave it behind.
    */
   async watch(group: number): Promise<void> {
-    await this.say(`+${group}`);
+    await this.send(`+${group}`);
     if (!this.alive)
-      throw new FedloopError('Internal', 'the process that guards the started servers was killed');
+      throw new FedloopError('Internal', 'the process that supervises the started servers was killed');
   }
 
   async forget(group: number): Promise<void> {
-    await this.say(`-${group}`);
+    await this.send(`-${group}`);
   }
 
-  private async say(line: string): Promise<void> {
+  private async send(line: string): Promise<void> {
     if (!this.alive) return;
     await new Promise<void>((resolve) => {
       this.waiting.push(resolve);
@@ -66,7 +66,7 @@ export class Guardian {
   }
 }
 
-/** The streams of a spawned process are sockets, which Node's types don't say. */
+/** The streams of a spawned process are sockets; Node's types do not show it. */
 function unref(stream: unknown): void {
   if (stream instanceof Socket) stream.unref();
 }

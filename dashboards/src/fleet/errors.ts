@@ -1,0 +1,107 @@
+import { NOT_MEASURED } from '../no-data';
+import { maxBy } from '../promql';
+import { type Row } from '../spec';
+
+/** Errors of the champion by regime, anomalies, bias, skill, calibration. */
+export const errorsRow: Row = {
+  title: 'Which errors it makes',
+  panels: [
+    {
+      kind: 'bars',
+      title: 'Accuracy by regime',
+      description:
+        'The champion in the latest window, by what the temperature did. Rising or falling: by more than half a tolerance from the window before. Feedback trains most where it is weak.',
+      unit: 'percentunit',
+      decimals: 1,
+      min: 0,
+      max: 1,
+      noData: NOT_MEASURED,
+      width: 5,
+      height: 8,
+      queries: ['steady', 'rising', 'falling', 'normal', 'anomalous'].map((regime) => ({
+        expr: maxBy([], 'fedloop_model_regime_accuracy_ratio', 'stage="champion"', `regime="${regime}"`),
+        legend: regime,
+        colour: 'blue' as const,
+      })),
+    },
+    {
+      kind: 'bars',
+      title: 'Anomalies: predicted against actual',
+      description:
+        'Device-windows of the latest window by the champion’s anomaly flag against the actual one, without those where both say normal. Much predicted alone: it overpredicts anomalies; much actual alone: it misses them.',
+      unit: 'none',
+      min: 0,
+      noData: 'No device-window has an actual anomaly flag yet: it takes labels, or seven readings a window.',
+      width: 5,
+      height: 8,
+      queries: (
+        [
+          ['true_positive', 'both say anomaly', 'green'],
+          ['false_positive', 'predicted alone', 'orange'],
+          ['false_negative', 'actual alone', 'red'],
+        ] as const
+      ).map(([outcome, legend, colour]) => ({
+        expr: maxBy([], 'fedloop_model_anomaly_flags', 'stage="champion"', `outcome="${outcome}"`),
+        legend,
+        colour,
+      })),
+    },
+    {
+      kind: 'timeseries',
+      title: 'Bias and mean error',
+      description:
+        'The champion: mean and mean absolute error, in °C. A bias that stays away from zero is a systematic error: the refit of the output layer is there to remove it.',
+      unit: 'celsius',
+      decimals: 2,
+      noData: NOT_MEASURED,
+      width: 5,
+      height: 8,
+      queries: [
+        {
+          expr: maxBy([], 'fedloop_model_mae_celsius', 'stage="champion"'),
+          legend: 'mean absolute error',
+          colour: 'orange',
+        },
+        {
+          expr: maxBy([], 'fedloop_model_bias_celsius', 'stage="champion"'),
+          legend: 'bias',
+          colour: 'blue',
+        },
+      ],
+    },
+    {
+      kind: 'timeseries',
+      title: 'Skill by version',
+      description:
+        '1 − MAE / MAE of persistence, window by window. Zero is as good as forecasting no change; accuracy is blind where the weather is easy, skill is not.',
+      unit: 'percentunit',
+      decimals: 1,
+      noData: NOT_MEASURED,
+      width: 5,
+      height: 8,
+      queries: [{ expr: maxBy(['version'], 'fedloop_model_skill_ratio'), legend: '{{version}}' }],
+    },
+    {
+      kind: 'stat',
+      title: 'Calibration error',
+      description:
+        'How far stated confidence is from being right, on average (expected calibration error, latest window). Small is good; above 15 % confidence should not be acted on.',
+      unit: 'percentunit',
+      decimals: 1,
+      noData: NOT_MEASURED,
+      width: 4,
+      height: 8,
+      thresholds: {
+        base: 'green',
+        steps: [
+          { from: 0.1, colour: 'yellow' },
+          { from: 0.15, colour: 'red' },
+        ],
+      },
+      query: {
+        expr: maxBy([], 'fedloop_model_calibration_error_ratio', 'stage="champion"'),
+        legend: 'calibration error',
+      },
+    },
+  ],
+};
