@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { errorColours as pc } from './colours';
-import { ERROR_CODES, FedloopError, messageOf, type ErrorCode } from '../../core/contracts/errors';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
 
 /** Exit codes with their meaning, for the help text and the documentation. */
 export const EXIT_CODES = {
