@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FedloopError } from '../../core/contracts/errors';
 import { type Ask } from '../../core/warehouse/database/ask';
-import { askCut } from '../../core/warehouse/queries/cutoff';
+import { queryCutoff } from '../results/cutoff';
 import { askWorker } from '../query/ask';
 import { withFile } from '../query/ask-file';
 import { endOf } from '../progress';
@@ -32,7 +32,7 @@ export async function report(
   let data: ReportData;
   try {
     const work = run.asking(async (ask) =>
-      collectReport(ask, run.folder, { rounds: options.rounds, cutoff: await askCut(ask) }),
+      collectReport(ask, run.folder, { rounds: options.rounds, cutoff: await queryCutoff(ask) }),
     );
     data = await unlessAborted(work, session.signal);
     step.done();

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
-import { askCut, type Cut } from '../../core/warehouse/queries/cutoff';
+import { queryCutoff, type Cutoff } from '../results/cutoff';
 import { askWorker } from '../query/ask';
 import { type BatchFigures } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
@@ -94,7 +94,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
 
 interface Measured {
   readonly results: Results;
-  readonly cutoff: Cut;
+  readonly cutoff: Cutoff;
   readonly batch: BatchFigures;
   readonly devices: { readonly all: number; readonly healthy: number };
 }
@@ -109,7 +109,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   if (truth === null)
     throw new FedloopError('Internal', `the fleet has left no truth file in ${system.run.processed}`);
   const ask = askWorker(system.urlOf('analytics'));
-  const cutoff = await askCut(ask);
+  const cutoff = await queryCutoff(ask);
   const evidence = await collectEvidence(ask, { cutoff, faulty: [...truth.faults.keys()] });
   step.done();
   return {
@@ -121,7 +121,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
 }
 
 /** Draw the page of the run from the rows that its summary counts. The summary must be written before. */
-async function drawReport(session: Session, system: System, cutoff: Cut): Promise<void> {
+async function drawReport(session: Session, system: System, cutoff: Cutoff): Promise<void> {
   const step = session.progress.step('Drawing the report');
   const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
     rounds: LIMITS.reportRounds,

@@ -3,22 +3,11 @@ import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { type Ask } from '../../core/warehouse/database/ask';
-import { type Cut } from '../../core/warehouse/queries/cutoff';
-import {
-  askActions,
-  askCounts,
-  askExpired,
-  askFeedbackUsed,
-  askLineage,
-  askLocals,
-  askRegimes,
-  askReliability,
-  askSeries,
-  askSettings,
-  askTimeline,
-  askWindows,
-  askWorstDevices,
-} from '../../core/warehouse/queries/report';
+import { type Cutoff } from '../results/cutoff';
+import { querySeries, queryWorstDevices } from './queries/devices';
+import { queryActions, queryFeedbackUsed, queryLocals, queryTimeline } from './queries/rounds';
+import { queryExpired, queryLineage, querySettings } from './queries/run';
+import { queryCounts, queryRegimes, queryReliability, queryWindows } from './queries/versions';
 import { collectEvidence } from '../results/collect';
 import { resultsOf } from '../results/summary';
 import { readTruth } from '../results/truth';
@@ -33,7 +22,7 @@ const WORST_SHOWN = 6;
 interface Selection {
   /** Most rounds, counted from the latest. */
   readonly rounds: number;
-  readonly cutoff: Cut;
+  readonly cutoff: Cutoff;
 }
 
 /**
@@ -58,11 +47,11 @@ export async function collectReport(
     ...(results.firstVersion === null ? [] : [results.firstVersion.version]),
     ...results.rounds.map(({ version }) => version),
   ];
-  const lineage = await askLineage(ask, versions);
+  const lineage = await queryLineage(ask, versions);
   // A rollback after the last round may have changed the champion.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
-  const worst = await askWorstDevices(ask, champion, WORST_SHOWN, cutoff);
+  const worst = await queryWorstDevices(ask, champion, WORST_SHOWN, cutoff);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
@@ -71,24 +60,24 @@ export async function collectReport(
     versions,
     champion,
     truth,
-    counts: await askCounts(ask, versions, cutoff),
-    expired: await askExpired(ask),
+    counts: await queryCounts(ask, versions, cutoff),
+    expired: await queryExpired(ask),
     earlierRounds: (numbers[0] ?? 1) - 1,
-    windows: await askWindows(ask, versions, cutoff),
-    locals: await askLocals(ask, numbers),
-    feedbackUsed: await askFeedbackUsed(ask, numbers),
-    actions: await askActions(ask, numbers),
-    reliability: await askReliability(ask, champion, cutoff),
-    regimes: await askRegimes(ask, champion, cutoff),
+    windows: await queryWindows(ask, versions, cutoff),
+    locals: await queryLocals(ask, numbers),
+    feedbackUsed: await queryFeedbackUsed(ask, numbers),
+    actions: await queryActions(ask, numbers),
+    reliability: await queryReliability(ask, champion, cutoff),
+    regimes: await queryRegimes(ask, champion, cutoff),
     worst,
-    series: await askSeries(
+    series: await querySeries(
       ask,
       worst.rows.map(({ device_id }) => device_id),
       versions,
       cutoff,
     ),
-    timeline: await askTimeline(ask, numbers),
-    settings: await askSettings(ask),
+    timeline: await queryTimeline(ask, numbers),
+    settings: await querySettings(ask),
     lineage,
     given: await givenOf(run.summary),
   };

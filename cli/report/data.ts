@@ -1,21 +1,11 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type RoundSummary, type Results } from '../results/summary';
 import { type FleetTruth } from '../results/truth';
-import {
-  type ActionRow,
-  type Answered,
-  type CountRow,
-  type DeviceRow,
-  type FeedbackUsedRow,
-  type LineageRow,
-  type LocalsRow,
-  type RegimeRow,
-  type ReliabilityRow,
-  type SeriesRow,
-  type SettingsRow,
-  type TimelineRow,
-  type WindowRow,
-} from '../../core/warehouse/queries/report';
+import { type Answered } from './queries/answered';
+import { type DeviceRow, type SeriesRow } from './queries/devices';
+import { type ActionRow, type FeedbackUsedRow, type LocalsRow, type TimelineRow } from './queries/rounds';
+import { type LineageRow, type SettingsRow } from './queries/run';
+import { type CountRow, type RegimeRow, type ReliabilityRow, type WindowRow } from './queries/versions';
 
 /** Everything that a report shows. */
 export interface ReportData {

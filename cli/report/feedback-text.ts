@@ -1,4 +1,4 @@
-import { type FeedbackUsedRow } from '../../core/warehouse/queries/report';
+import { type FeedbackUsedRow } from './queries/rounds';
 import { counted, percent, points, signed } from '../shared/format';
 
 type Used = FeedbackUsedRow['feedback_used'];

@@ -1,14 +1,14 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Ask } from '../../core/warehouse/database/ask';
-import { type Cut } from '../../core/warehouse/queries/cutoff';
+import { type Cutoff } from './cutoff';
 import { queryPairs, queryPersistence, queryRounds, queryScores, type Counted } from './queries';
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
 /** Which rows count. */
 interface Selection {
-  readonly cutoff: Cut;
+  readonly cutoff: Cutoff;
   /** Ids of the devices that have a fault. */
   readonly faulty: readonly string[];
   /** Number of latest rounds, instead of all. */

@@ -4,7 +4,7 @@ import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema } from '../../core/contracts/rounds';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Ask } from '../../core/warehouse/database/ask';
-import { upTo, type Cut } from '../../core/warehouse/queries/cutoff';
+import { upToCutoff, type Cutoff } from './cutoff';
 import { type ScoreCluster } from './scores';
 
 /** Queries behind the results of a run. Every number that a report shows comes from here. */
@@ -66,7 +66,7 @@ const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
 
 /** Which rows count: those up to the cutoff, of all devices or of the given ones. */
 export interface Counted {
-  readonly cutoff: Cut;
+  readonly cutoff: Cutoff;
   readonly devices?: readonly string[];
 }
 
@@ -176,7 +176,7 @@ async function queryCounted<Row extends z.ZodType>(
     return queryPages(
       ask,
       row,
-      sqlOf((table) => `true${upTo(cutoff, `${table}.window_start`)}`),
+      sqlOf((table) => `true${upToCutoff(cutoff, `${table}.window_start`)}`),
     );
   const answers: z.infer<Row>[] = [];
   for (let first = 0; first < devices.length; first += DEVICES_PER_QUERY) {
@@ -184,7 +184,9 @@ async function queryCounted<Row extends z.ZodType>(
       .slice(first, first + DEVICES_PER_QUERY)
       .map(quoted)
       .join(', ');
-    const sql = sqlOf((table) => `${table}.device_id IN (${list})${upTo(cutoff, `${table}.window_start`)}`);
+    const sql = sqlOf(
+      (table) => `${table}.device_id IN (${list})${upToCutoff(cutoff, `${table}.window_start`)}`,
+    );
     answers.push(...(await queryPages(ask, row, sql)));
   }
   return answers;

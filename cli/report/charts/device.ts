@@ -1,4 +1,4 @@
-import { type SeriesRow } from '../../../core/warehouse/queries/report';
+import { type SeriesRow } from '../queries/devices';
 import { COLOURS, valueAxis, type Chart } from './draw';
 import { clock } from './windows';
 

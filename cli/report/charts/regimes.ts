@@ -1,4 +1,4 @@
-import { type RegimeRow } from '../../../core/warehouse/queries/report';
+import { type RegimeRow } from '../queries/versions';
 import { percent, signed } from '../../shared/format';
 import { categoryAxis, COLOURS, valueAxis, type Chart, type Layout } from './draw';
 

@@ -1,4 +1,4 @@
-import { type ReliabilityRow } from '../../../core/warehouse/queries/report';
+import { type ReliabilityRow } from '../queries/versions';
 import { percent } from '../../shared/format';
 import { COLOURS, valueAxis, type Chart, type Layout } from './draw';
 

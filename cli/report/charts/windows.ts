@@ -1,4 +1,4 @@
-import { type WindowRow } from '../../../core/warehouse/queries/report';
+import { type WindowRow } from '../queries/versions';
 import { percent } from '../../shared/format';
 import { COLOURS, LINE_COLOURS, valueAxis, type Chart, type Layout } from './draw';
 

@@ -1,4 +1,4 @@
-import { type ActionRow, type FeedbackUsedRow } from '../../../core/warehouse/queries/report';
+import { type ActionRow, type FeedbackUsedRow } from '../queries/rounds';
 import { type RoundSummary } from '../../results/summary';
 import { percent, signed, whole } from '../../shared/format';
 import { COLOURS, draw, SMALL } from '../charts/draw';

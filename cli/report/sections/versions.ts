@@ -1,4 +1,4 @@
-import { type CountRow } from '../../../core/warehouse/queries/report';
+import { type CountRow } from '../queries/versions';
 import { percent, points, range, signed, whole } from '../../shared/format';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { versionIdSchema, type VersionId } from '../../../core/contracts/ids';
+import { type Ask } from '../../../core/warehouse/database/ask';
+import { answered, listed, type Answered } from './answered';
+
+const expiredRow = z.object({ expired: z.number() });
+
+/** Evaluations whose rows have outlived the retention: counted in roll-ups, and no longer in a report. */
+export async function queryExpired(ask: Ask): Promise<number> {
+  const [row] = await ask(
+    expiredRow,
+    'SELECT coalesce(sum(evaluations), 0)::DOUBLE AS expired FROM evaluation_rollups',
+  );
+  return row?.expired ?? 0;
+}
+
+const settingsRow = z.object({
+  window_seconds: z.number(),
+  watermark_seconds: z.number(),
+  future_seconds: z.number(),
+  tolerance_celsius: z.number(),
+});
+export type SettingsRow = z.infer<typeof settingsRow>;
+
+/** What every process of the deployment agreed on. */
+export function querySettings(ask: Ask): Promise<Answered<SettingsRow>> {
+  return answered(
+    ask,
+    settingsRow,
+    `SELECT window_micros / 1e6 AS window_seconds, watermark_micros / 1e6 AS watermark_seconds,
+       future_micros / 1e6 AS future_seconds, tolerance_celsius
+FROM stream_settings`,
+  );
+}
+
+const lineageRow = z.object({
+  model_version: versionIdSchema,
+  role: z.string().nullable(),
+  strategy: z.string().nullable(),
+  parents: z.array(z.string()).nullable(),
+  seed: z.number().nullable(),
+  devices: z.number().nullable(),
+  stage: z.string().nullable(),
+});
+export type LineageRow = z.infer<typeof lineageRow>;
+
+/** Where the versions come from. */
+export function queryLineage(ask: Ask, versions: readonly VersionId[]): Promise<Answered<LineageRow>> {
+  return answered(
+    ask,
+    lineageRow,
+    `SELECT model_version, role, strategy, parents, seed::DOUBLE AS seed, devices::DOUBLE AS devices, stage
+FROM model_versions WHERE model_version IN (${listed(versions)}) ORDER BY round, model_version`,
+  );
+}
