@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { candidateRoleSchema, stageSchema } from '../../core/contracts/deployments';
+import { jsonText } from '../../core/contracts/validation';
+import { candidateRoleSchema, feedbackUsedSchema, stageSchema } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { decodeModel, sha256Of } from '../../core/model/model-file';
@@ -22,11 +23,7 @@ const versionRow = z.object({
   devicesSha256: z.string().nullable(),
   dataFrom: z.string().nullable(),
   dataUntil: z.string().nullable(),
-  feedbackUsed: z
-    .string()
-    .nullable()
-    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-    .pipe(z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).nullable()),
+  feedbackUsed: jsonText(feedbackUsedSchema).nullable(),
   sha256: z.string().nullable(),
   createdAt: z.string().nullable(),
   windows: z.number().nullable(),

@@ -19,6 +19,12 @@ export const CANDIDATE_ROLES = ['steady', 'responsive'] as const;
 export const candidateRoleSchema = z.enum(CANDIDATE_ROLES);
 export type CandidateRole = z.infer<typeof candidateRoleSchema>;
 
+/** What was done because of feedback, in words and numbers. */
+export const feedbackUsedSchema = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.null()]),
+);
+
 export const lineageSchema = z.object({
   round: z.int().min(0),
   parents: z.array(versionIdSchema),
@@ -36,8 +42,7 @@ export const lineageSchema = z.object({
   /** Event time of the training data: from the first lag to `trainUntil`. */
   data_from: microsSchema.nullable(),
   data_until: microsSchema.nullable(),
-  /** What feedback changed in the making of this version, in words and numbers. */
-  feedback_used: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  feedback_used: feedbackUsedSchema,
 });
 export type Lineage = z.infer<typeof lineageSchema>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { candidateRoleSchema } from './deployments';
+import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
@@ -210,7 +210,6 @@ export const federatedRoundResultSchema = z.object({
   localRealAccuracy: z.number().nullable(),
   selfReportGap: selfReportGapSchema.nullable().default(null),
   updates: z.object({ trained: z.int(), used: z.int(), leftOut: z.record(z.string(), z.int()) }),
-  /** What was done because of feedback. */
-  feedbackUsed: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  feedbackUsed: feedbackUsedSchema,
 });
 export type FederatedRoundResult = z.infer<typeof federatedRoundResultSchema>;

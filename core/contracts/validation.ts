@@ -56,6 +56,13 @@ export function parseJson(value: Buffer | string | null): unknown {
   }
 }
 
+/** Text that holds JSON of a schema, such as a cell of a table. */
+export function jsonText<Schema extends z.ZodType>(
+  schema: Schema,
+): z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>>, Schema> {
+  return z.string().transform(parseJson).pipe(schema);
+}
+
 /** Names of the fields that the object at `path` inside the schema knows; none where it is not an object. */
 function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const inner = unwrap(schema);

@@ -1,10 +1,8 @@
-import { type Feedback } from '../contracts/feedback';
 import { type VersionId } from '../contracts/ids';
 import { type ChampionCheck } from '../contracts/live-checks';
 import { type FederatedRoundResult } from '../contracts/rounds';
 import { type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
-import { feedbackOfRange } from './feedback/queries';
 import { latestCheck, saveCheck, windowsInService } from './queries/champion-checks';
 import {
   compareVersions,
@@ -13,15 +11,7 @@ import {
   type CompareInput,
   type RoundComparison,
 } from './queries/comparison';
-import {
-  evidenceOfRounds,
-  nextRound,
-  pastRounds,
-  saveRound,
-  scoreboard,
-  type Evidence,
-  type ScoreboardLine,
-} from './queries/rounds';
+import { saveRound } from './queries/rounds';
 import { evaluatedWindows, type WindowRange } from './queries/windows';
 import { type Completeness } from './sink/completeness';
 
@@ -71,30 +61,7 @@ export class RoundQuestions {
     return saveCheck(this.questions, check);
   }
 
-  /** Feedback over a range of windows; null where the version was not measured. */
-  async feedbackFor(version: VersionId, range: WindowRange): Promise<Feedback | null> {
-    const { tolerance } = this;
-    const query = { ...range, scope: 'round', round: null, tolerance, versions: [version] } as const;
-    return (await feedbackOfRange(this.questions, query))[0] ?? null;
-  }
-
   saveRound(result: FederatedRoundResult): Promise<void> {
     return saveRound(this.questions, result);
-  }
-
-  pastRounds(last?: number): Promise<readonly FederatedRoundResult[]> {
-    return pastRounds(this.questions, last);
-  }
-
-  evidence(lastRounds: number): Promise<readonly Evidence[]> {
-    return evidenceOfRounds(this.questions, lastRounds);
-  }
-
-  scoreboard(): Promise<readonly ScoreboardLine[]> {
-    return scoreboard(this.questions);
-  }
-
-  nextRound(): Promise<number> {
-    return nextRound(this.questions);
   }
 }

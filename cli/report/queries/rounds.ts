@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { feedbackUsedSchema } from '../../../core/contracts/deployments';
+import { jsonText } from '../../../core/contracts/validation';
 import { type Ask } from '../../../core/warehouse/database/ask';
 import { answered, type Answered } from './answered';
 
@@ -47,10 +49,7 @@ FROM groups GROUP BY round, name ORDER BY round, name`,
 
 const feedbackUsedRow = z.object({
   round: z.number(),
-  feedback_used: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))),
+  feedback_used: jsonText(feedbackUsedSchema),
 });
 export type FeedbackUsedRow = z.infer<typeof feedbackUsedRow>;
 

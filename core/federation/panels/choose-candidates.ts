@@ -1,4 +1,4 @@
-import { type CandidateRole } from '../../contracts/deployments';
+import { type CandidateRole, type Lineage } from '../../contracts/deployments';
 import { type LoopParts } from '../../contracts/rounds';
 import { electCandidate } from '../promotion/elect-candidate';
 import { acceptsRefit, panelGate } from './panel-gate';
@@ -30,7 +30,7 @@ export interface ChosenCandidates {
   readonly responsive: 'proposal' | 'refitted' | 'champion';
   readonly elected: CandidateRole;
   /** For the round's lineage. */
-  readonly feedbackUsed: Readonly<Record<string, string | number | boolean | null>>;
+  readonly feedbackUsed: Lineage['feedback_used'];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type z } from 'zod';
-import { type CandidateRole } from '../../contracts/deployments';
+import { type CandidateRole, type Lineage } from '../../contracts/deployments';
 import { type LoopParts } from '../../contracts/rounds';
 import { STRATEGIES, type StrategyFacts, type StrategyName } from '../../contracts/strategies';
 import { type LeftOutReason } from '../../contracts/updates';
@@ -69,7 +69,7 @@ export interface Aggregation {
   readonly proposals: readonly Proposal[];
   readonly state: ServerState;
   /** What was done because of feedback, for the round's lineage. */
-  readonly feedbackUsed: Readonly<Record<string, string | number | boolean | null>>;
+  readonly feedbackUsed: Lineage['feedback_used'];
 }
 
 /** Numbers by name, as `strategySettings` of a round's input gives them. */

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { VARCHAR } from '@duckdb/node-api';
 import { type SerialConnection } from '../database/connection';
 import { splitCells } from './csv';
-import { list } from '../database/values';
+import { insertRows } from '../database/insert';
+import { column } from '../database/values';
 
 /** `device_id,series,slot`: which recorded stretch a simulated device replays. A real fleet has no such file. */
 export const DEVICES_FILE = 'devices.csv';
@@ -33,24 +34,11 @@ export async function readDevices(path: string): Promise<DeviceEntry[]> {
 export async function loadDevices(connection: SerialConnection, path: string): Promise<number> {
   const entries = await readDevices(path);
   if (entries.length === 0) return 0;
-  await connection.run(
-    `INSERT OR REPLACE INTO devices
-     SELECT DISTINCT ON (device) device, series, slot
-     FROM (SELECT unnest($device) AS device, unnest($series) AS series, unnest($slot) AS slot)`,
-    {
-      device: list(
-        entries.map(({ deviceId }) => deviceId),
-        VARCHAR,
-      ),
-      series: list(
-        entries.map(({ series }) => series),
-        VARCHAR,
-      ),
-      slot: list(
-        entries.map(({ slot }) => slot),
-        VARCHAR,
-      ),
-    },
-  );
+  const own = {
+    device_id: column(entries, VARCHAR, ({ deviceId }) => deviceId),
+    series: column(entries, VARCHAR, ({ series }) => series),
+    slot: column(entries, VARCHAR, ({ slot }) => slot),
+  };
+  await insertRows(connection, 'devices', { own, distinct: 'device_id' }, 'replace');
   return entries.length;
 }

@@ -15,6 +15,7 @@ import { type SerialConnection, type Statements } from '../database/connection';
 import { DEVICES_FILE, loadDevices } from './devices';
 import { FileCounter, type FileCount } from './file-counter';
 import { FILES_PER_TRANSACTION, MAX_RAW_BYTES } from '../limits';
+import { insertRow } from '../database/insert';
 import { list, timestamp } from '../database/values';
 
 export interface BatchOptions {
@@ -172,14 +173,15 @@ async function storeGroup(inside: Statements, group: readonly Counted[]): Promis
   for (const { file, sha256, count } of group) {
     await appendChunks(inside.raw, 'batch_partials', count.partials);
     await appendBroken(inside, file.path, count.broken);
-    await inside.run('INSERT INTO batch_files VALUES ($file, $size, $modified, $sha256, $rows, $rejected)', {
+    const row = {
       file: file.path,
       size: BigInt(file.size),
       modified: timestamp(file.modifiedMicros),
       sha256,
       rows: BigInt(count.rows),
       rejected: BigInt(count.rejected),
-    });
+    };
+    await insertRow(inside, 'batch_files', row, 'fail');
   }
   await touch(inside, files);
   await mergeTouched(inside);

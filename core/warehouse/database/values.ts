@@ -48,6 +48,15 @@ export function list(items: readonly DuckDBValue[], type: DuckDBType): TypedList
   return { value: listValue([...items]), type: LIST(type) };
 }
 
+/** A list of one value of each row. */
+export function column<Row>(
+  rows: readonly Row[],
+  type: DuckDBType,
+  of: (row: Row) => DuckDBValue,
+): TypedList {
+  return list(rows.map(of), type);
+}
+
 function numberOrBigint(value: DuckDBValue): number | bigint {
   const big = typeof value === 'bigint' ? value : BigInt(Number(value));
   return big >= BigInt(Number.MIN_SAFE_INTEGER) && big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;

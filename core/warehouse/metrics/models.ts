@@ -1,191 +1,74 @@
 import { z } from 'zod';
-import { isInForce, stageSchema, type Stage } from '../../contracts/deployments';
+import { isInForce, stageSchema } from '../../contracts/deployments';
 import { feedbackSchema, type Feedback } from '../../contracts/feedback';
 import { versionIdSchema, type VersionId } from '../../contracts/ids';
+import { jsonText } from '../../contracts/validation';
 import { type SerialConnection } from '../database/connection';
 import { VERSIONS_WITH_METRICS } from '../limits';
-import { scoreboard, type ScoreboardLine } from '../queries/rounds';
-import { type TableFigures } from './table-figures';
-
-/** What each version is worth on the live stream. */
-export function modelFigures(figures: TableFigures, connection: SerialConnection): void {
-  const writeAccuracy = accuracyFigures(figures);
-  const writeErrors = errorFigures(figures);
-  const writeVersions = versionFigures(figures);
-  figures.read(async () => {
-    const board = await scoreboard(connection);
-    const windows = await latestFeedback(connection);
-    const versions = await knownVersions(connection);
-    const changes = await stageChanges(connection);
-    const shown = versionsWithMetrics(versions);
-    const stageOf = (version: VersionId): string =>
-      versions.find((known) => known.version === version)?.stage ?? 'unknown';
-    const lifetimes = board.filter(({ version }) => shown.has(version));
-    const latest = windows.filter(({ model_version }) => shown.has(model_version));
-    return () => {
-      writeAccuracy(lifetimes, latest, stageOf);
-      writeErrors(latest, stageOf);
-      writeVersions(
-        versions.filter(({ version }) => shown.has(version)),
-        changes.filter(({ version }) => shown.has(version)),
-      );
-    };
-  });
-}
+import { lifetimeScores } from '../queries/rounds';
+import { counter, gauge, type Put, type TableFigures } from './table-figures';
 
 const BY_VERSION = ['version', 'stage'] as const;
 
-type StageOf = (version: VersionId) => string;
-
-function accuracyFigures(
-  figures: TableFigures,
-): (lifetimes: readonly ScoreboardLine[], latest: readonly Feedback[], stageOf: StageOf) => void {
-  const labels = [...BY_VERSION, 'scope'];
-  const accuracy = figures.gauge(
-    'fedloop_model_accuracy_ratio',
+const FIGURES = {
+  fedloop_model_accuracy_ratio: gauge(
     'Share of forecasts within the tolerance: in the latest complete window, or over everything measured.',
-    labels,
-  );
-  const persistence = figures.gauge(
-    'fedloop_model_persistence_accuracy_ratio',
+    ...BY_VERSION,
+    'scope',
+  ),
+  fedloop_model_persistence_accuracy_ratio: gauge(
     'Accuracy that forecasting no change would have had on the same device-windows.',
-    labels,
-  );
-  const advantage = figures.gauge(
-    'fedloop_model_advantage_ratio',
+    ...BY_VERSION,
+    'scope',
+  ),
+  fedloop_model_advantage_ratio: gauge(
     'Accuracy minus that of persistence on the same device-windows; drift is looked for in the champion’s.',
-    labels,
-  );
-  const evaluations = figures.counter(
-    'fedloop_model_evaluations_total',
+    ...BY_VERSION,
+    'scope',
+  ),
+  fedloop_model_evaluations_total: counter(
     'Forecasts compared with what came, over everything measured.',
-    ['version'],
-  );
-  return (lifetimes, latest, stageOf) => {
-    const measured = [
-      ...lifetimes.map((line) => ({
-        version: line.version,
-        scope: 'lifetime',
-        share: line.accuracy,
-        floor: line.persistenceAccuracy,
-      })),
-      ...latest.map((said) => ({
-        version: said.model_version,
-        scope: 'window',
-        share: said.accuracy,
-        floor: said.persistence_accuracy,
-      })),
-    ];
-    for (const { version, scope, share, floor } of measured) {
-      const of = { version, stage: stageOf(version), scope };
-      accuracy.set(of, share);
-      persistence.set(of, floor);
-      advantage.set(of, share - floor);
-    }
-    for (const line of lifetimes) evaluations.set({ version: line.version }, line.evaluations);
-  };
-}
-
-function errorFigures(figures: TableFigures): (latest: readonly Feedback[], stageOf: StageOf) => void {
-  const skill = figures.gauge(
-    'fedloop_model_skill_ratio',
+    'version',
+  ),
+  fedloop_model_skill_ratio: gauge(
     '1 - MAE / MAE of persistence in the latest complete window.',
-    BY_VERSION,
-  );
-  const mae = figures.gauge(
-    'fedloop_model_mae_celsius',
-    'Mean absolute error in the latest complete window.',
-    BY_VERSION,
-  );
-  const rmse = figures.gauge(
-    'fedloop_model_rmse_celsius',
-    'Root mean squared error in the latest complete window.',
-    BY_VERSION,
-  );
-  const bias = figures.gauge(
-    'fedloop_model_bias_celsius',
+    ...BY_VERSION,
+  ),
+  fedloop_model_mae_celsius: gauge('Mean absolute error in the latest complete window.', ...BY_VERSION),
+  fedloop_model_rmse_celsius: gauge('Root mean squared error in the latest complete window.', ...BY_VERSION),
+  fedloop_model_bias_celsius: gauge(
     'Mean of forecast - actual in the latest complete window.',
-    BY_VERSION,
-  );
-  const calibration = figures.gauge(
-    'fedloop_model_calibration_error_ratio',
+    ...BY_VERSION,
+  ),
+  fedloop_model_calibration_error_ratio: gauge(
     'Expected calibration error of stated confidence in the latest complete window.',
-    BY_VERSION,
-  );
-  const regimes = figures.gauge(
-    'fedloop_model_regime_accuracy_ratio',
+    ...BY_VERSION,
+  ),
+  fedloop_model_regime_accuracy_ratio: gauge(
     'Accuracy by regime in the latest complete window.',
-    [...BY_VERSION, 'regime'],
-  );
-  const anomalies = figures.gauge(
-    'fedloop_model_anomaly_flags',
+    ...BY_VERSION,
+    'regime',
+  ),
+  fedloop_model_anomaly_flags: gauge(
     'Device-windows of the latest complete window by predicted against actual anomaly.',
-    [...BY_VERSION, 'outcome'],
-  );
-  return (latest, stageOf) => {
-    for (const said of latest) {
-      const of = { version: said.model_version, stage: stageOf(said.model_version) };
-      if (said.skill !== null) skill.set(of, said.skill);
-      mae.set(of, said.mae);
-      rmse.set(of, said.rmse);
-      bias.set(of, said.bias);
-      calibration.set(of, said.calibration);
-      for (const [regime, counts] of Object.entries(said.by_regime)) {
-        if (counts.accuracy !== null) regimes.set({ ...of, regime }, counts.accuracy);
-      }
-      for (const [outcome, count] of Object.entries(said.anomalies)) {
-        if (typeof count === 'number') anomalies.set({ ...of, outcome }, count);
-      }
-    }
-  };
-}
-
-function versionFigures(
-  figures: TableFigures,
-): (versions: readonly KnownVersion[], changes: readonly StageTime[]) => void {
-  const info = figures.gauge(
-    'fedloop_model_info',
+    ...BY_VERSION,
+    'outcome',
+  ),
+  fedloop_model_info: gauge(
     'A version that was deployed, with its stage and how it came to be; always 1.',
-    [...BY_VERSION, 'round', 'strategy', 'candidate'],
-  );
-  const champion = figures.gauge('fedloop_champion_info', 'The version that serves; always 1.', ['version']);
-  const since = figures.gauge(
-    'fedloop_model_stage_timestamp_seconds',
+    ...BY_VERSION,
+    'round',
+    'strategy',
+    'candidate',
+  ),
+  fedloop_champion_info: gauge('The version that serves; always 1.', 'version'),
+  fedloop_model_stage_timestamp_seconds: gauge(
     'When the version last entered the stage, in seconds since 1970.',
-    BY_VERSION,
-  );
-  return (versions, changes) => {
-    for (const { version, stage, round, strategy, role } of versions) {
-      info.set(
-        {
-          version,
-          stage,
-          round: String(round ?? 0),
-          strategy: strategy ?? 'unknown',
-          candidate: role ?? 'only',
-        },
-        1,
-      );
-      if (stage === 'champion') champion.set({ version }, 1);
-    }
-    for (const { version, stage, at } of changes) since.set({ version, stage }, at / 1e6);
-  };
-}
+    ...BY_VERSION,
+  ),
+};
 
-interface KnownVersion {
-  readonly version: VersionId;
-  readonly stage: Stage;
-  readonly round: number | null;
-  readonly strategy: string | null;
-  readonly role: string | null;
-}
-
-interface StageTime {
-  readonly version: VersionId;
-  readonly stage: Stage;
-  /** Microseconds since 1970. */
-  readonly at: number;
-}
+type PutModel = Put<keyof typeof FIGURES>;
 
 const versionRow = z.object({
   version: versionIdSchema,
@@ -194,13 +77,66 @@ const versionRow = z.object({
   strategy: z.string().nullable(),
   role: z.string().nullable(),
 });
-const changeRow = z.object({ version: versionIdSchema, stage: stageSchema, at: z.int() });
-const feedbackRow = z.object({
-  feedback: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(feedbackSchema),
-});
+type KnownVersion = z.infer<typeof versionRow>;
+
+const changeRow = z.object({ version: versionIdSchema, stage: stageSchema, seconds: z.number() });
+const feedbackRow = z.object({ feedback: jsonText(feedbackSchema) });
+
+/** What each version is worth on the live stream. */
+export function modelFigures(figures: TableFigures, connection: SerialConnection): void {
+  figures.read(FIGURES, async (put) => {
+    const versions = versionsWithMetrics(await knownVersions(connection));
+    for (const known of versions.values()) putVersion(put, known);
+    const changes = await connection.rows(
+      changeRow,
+      'SELECT model_version AS version, stage, epoch(max(staged_at)) AS seconds FROM model_stages GROUP BY ALL',
+    );
+    for (const { version, stage, seconds } of changes)
+      if (versions.has(version)) put('fedloop_model_stage_timestamp_seconds', seconds, version, stage);
+    for (const { version, accuracy, persistenceAccuracy, evaluations } of await lifetimeScores(connection)) {
+      const known = versions.get(version);
+      if (known === undefined) continue;
+      putAccuracy(put, known, 'lifetime', accuracy, persistenceAccuracy);
+      put('fedloop_model_evaluations_total', evaluations, version);
+    }
+    for (const said of await latestFeedback(connection)) {
+      const known = versions.get(said.model_version);
+      if (known !== undefined) putWindow(put, known, said);
+    }
+  });
+}
+
+function putVersion(put: PutModel, { version, stage, round, strategy, role }: KnownVersion): void {
+  const labels = [version, stage, String(round ?? 0), strategy ?? 'unknown', role ?? 'only'];
+  put('fedloop_model_info', 1, ...labels);
+  if (stage === 'champion') put('fedloop_champion_info', 1, version);
+}
+
+function putAccuracy(
+  put: PutModel,
+  { version, stage }: KnownVersion,
+  scope: 'lifetime' | 'window',
+  accuracy: number,
+  persistence: number,
+): void {
+  put('fedloop_model_accuracy_ratio', accuracy, version, stage, scope);
+  put('fedloop_model_persistence_accuracy_ratio', persistence, version, stage, scope);
+  put('fedloop_model_advantage_ratio', accuracy - persistence, version, stage, scope);
+}
+
+function putWindow(put: PutModel, known: KnownVersion, said: Feedback): void {
+  const labels = [known.version, known.stage];
+  putAccuracy(put, known, 'window', said.accuracy, said.persistence_accuracy);
+  put('fedloop_model_skill_ratio', said.skill, ...labels);
+  put('fedloop_model_mae_celsius', said.mae, ...labels);
+  put('fedloop_model_rmse_celsius', said.rmse, ...labels);
+  put('fedloop_model_bias_celsius', said.bias, ...labels);
+  put('fedloop_model_calibration_error_ratio', said.calibration, ...labels);
+  for (const [regime, counts] of Object.entries(said.by_regime))
+    put('fedloop_model_regime_accuracy_ratio', counts.accuracy, ...labels, regime);
+  for (const [outcome, count] of Object.entries(said.anomalies))
+    if (typeof count === 'number') put('fedloop_model_anomaly_flags', count, ...labels, outcome);
+}
 
 /** Every version with a stage, oldest first. */
 function knownVersions(connection: SerialConnection): Promise<KnownVersion[]> {
@@ -211,20 +147,15 @@ function knownVersions(connection: SerialConnection): Promise<KnownVersion[]> {
   );
 }
 
-function stageChanges(connection: SerialConnection): Promise<StageTime[]> {
-  return connection.rows(
-    changeRow,
-    'SELECT model_version AS version, stage, max(staged_at) AS at FROM model_stages GROUP BY ALL',
+/** Those in force, and the latest others: labels must not grow for ever. */
+function versionsWithMetrics(versions: readonly KnownVersion[]): ReadonlyMap<VersionId, KnownVersion> {
+  const inForce = versions.filter(({ stage }) => isInForce(stage));
+  return new Map(
+    [...inForce, ...versions.slice(-VERSIONS_WITH_METRICS)].map((known) => [known.version, known]),
   );
 }
 
-/** Those in force, and the latest others: labels must not grow for ever. */
-function versionsWithMetrics(versions: readonly KnownVersion[]): Set<VersionId> {
-  const inForce = versions.filter(({ stage }) => isInForce(stage));
-  return new Set([...inForce, ...versions.slice(-VERSIONS_WITH_METRICS)].map(({ version }) => version));
-}
-
-/** What was said of the latest window: of a version that left before it nothing is said any more, and its curve ends. */
+/** Feedback on the latest window: a version that left before it has none any more, and its curve ends. */
 async function latestFeedback(connection: SerialConnection): Promise<Feedback[]> {
   const rows = await connection.rows(
     feedbackRow,

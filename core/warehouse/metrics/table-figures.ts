@@ -1,67 +1,70 @@
 import { Counter, Gauge, type Registry } from '../../platform/metrics';
 import { METRICS_MAX_REST_MS, METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR } from '../limits';
 
-/** One figure that is read from the tables; how it is written is the same for gauges and counters. */
-export interface Figure {
-  set(labels: Readonly<Record<string, string>>, value: number): void;
+/** A metric that is read from the tables, without its name. */
+interface Figure {
+  readonly kind: 'gauge' | 'counter';
+  readonly help: string;
+  readonly labels: readonly string[];
 }
 
-/** Ask the tables first, then write all values at once: whoever reads in between finds a whole set. */
-export type Look = () => Promise<() => void>;
+export function gauge(help: string, ...labels: readonly string[]): Figure {
+  return { kind: 'gauge', help, labels };
+}
+
+/** For what only grows: Prometheus can take its rate. */
+export function counter(help: string, ...labels: readonly string[]): Figure {
+  return { kind: 'counter', help, labels };
+}
+
+/** Give a figure a value, with the values of its labels in their order; null: it has none now. */
+export type Put<Name> = (name: Name, value: number | null | undefined, ...labels: readonly string[]) => void;
 
 /**
  * Metrics that are read from the tables when Prometheus asks, so that a restart changes no curve. Every metric asks before
- * it is read; one look into the tables serves them all.
+ * it is read; one look into the tables serves them all, and its values appear all at once.
  */
 export class TableFigures {
-  private readonly looks: Look[] = [];
+  private readonly looks: (() => Promise<void>)[] = [];
   private readonly forget: (() => void)[] = [];
+  private found: (() => void)[] = [];
   private latest: Promise<void> | undefined;
   private freshUntil = 0;
 
   constructor(private readonly registry: Registry) {}
 
-  gauge(name: string, help: string, labelNames: readonly string[] = []): Figure {
-    const metric = new Gauge({
+  /** Register figures by name, and the look into the tables that puts their values. */
+  read<Name extends string>(
+    figures: Readonly<Record<Name, Figure>>,
+    look: (put: Put<Name>) => Promise<void>,
+  ): void {
+    const metrics = new Map<string, Gauge | Counter>();
+    for (const [name, figure] of Object.entries<Figure>(figures))
+      metrics.set(name, this.register(name, figure));
+    this.looks.push(() =>
+      look((name, value, ...labels) => {
+        if (value === null || value === undefined) return;
+        const named = Object.fromEntries(figures[name].labels.map((label, at) => [label, labels[at] ?? '']));
+        this.found.push(() => metrics.get(name)?.inc(named, value));
+      }),
+    );
+  }
+
+  private register(name: string, { kind, help, labels }: Figure): Gauge | Counter {
+    const Metric = kind === 'gauge' ? Gauge : Counter;
+    const metric = new Metric({
       name,
       help,
-      labelNames: [...labelNames],
+      labelNames: [...labels],
       registers: [this.registry],
       collect: () => this.refresh(),
     });
     this.forget.push(() => {
       metric.reset();
       // Without labels a reset leaves a 0 behind, which nobody counted.
-      if (labelNames.length === 0) metric.remove();
+      if (labels.length === 0) metric.remove();
     });
-    return {
-      set(labels, value) {
-        metric.set(labels, value);
-      },
-    };
-  }
-
-  /** For what only grows: Prometheus can take its rate. */
-  counter(name: string, help: string, labelNames: readonly string[]): Figure {
-    const metric = new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.registry],
-      collect: () => this.refresh(),
-    });
-    this.forget.push(() => {
-      metric.reset();
-    });
-    return {
-      set(labels, value) {
-        metric.inc(labels, value);
-      },
-    };
-  }
-
-  read(look: Look): void {
-    this.looks.push(look);
+    return metric;
   }
 
   private refresh(): Promise<void> {
@@ -78,9 +81,9 @@ export class TableFigures {
   }
 
   private async look(): Promise<void> {
-    const writes: (() => void)[] = [];
-    for (const look of this.looks) writes.push(await look());
+    this.found = [];
+    for (const look of this.looks) await look();
     for (const forget of this.forget) forget();
-    for (const write of writes) write();
+    for (const write of this.found) write();
   }
 }

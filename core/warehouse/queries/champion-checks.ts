@@ -1,10 +1,12 @@
 import { VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
+import { jsonText } from '../../contracts/validation';
 import { type VersionId } from '../../contracts/ids';
 import { championCheckSchema, type ChampionCheck } from '../../contracts/live-checks';
 import { type Micros } from '../../contracts/time';
 import { type SerialConnection } from '../database/connection';
-import { list, timestamp, timestampOrNull } from '../database/values';
+import { insertRow } from '../database/insert';
+import { column, timestamp, timestampOrNull } from '../database/values';
 
 const startRow = z.object({ window_start: z.int() });
 const untilRow = z.object({ until: z.int().nullable() });
@@ -40,10 +42,7 @@ export async function windowsInService(
 }
 
 const checkRow = z.object({
-  result: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(championCheckSchema),
+  result: jsonText(championCheckSchema),
 });
 
 /** The check of a version that looked at the latest windows. */
@@ -62,32 +61,25 @@ export async function latestCheck(
 /** Keep a check; one of the same windows replaces it. */
 export function saveCheck(connection: SerialConnection, check: ChampionCheck): Promise<void> {
   const { againstPredecessor, againstPersistence, windows, verdict } = check;
-  return connection.run(
-    `INSERT OR REPLACE INTO champion_checks VALUES ($version, $predecessor, $windows, $from, $until, $accuracy,
-       $persistence, $predecessorAccuracy, $change, $changeLow, $changeHigh, $floor, $floorLow, $floorHigh, $action, $reason,
-       $drift, $result)`,
-    {
-      version: check.champion,
-      predecessor: check.predecessor,
-      windows: windows.count,
-      from: timestamp(windows.from),
-      until: timestamp(windows.until),
-      accuracy: check.accuracy,
-      persistence: check.persistenceAccuracy,
-      predecessorAccuracy: check.predecessorAccuracy,
-      change: againstPredecessor?.mean ?? null,
-      changeLow: againstPredecessor?.low ?? null,
-      changeHigh: againstPredecessor?.high ?? null,
-      floor: againstPersistence.mean,
-      floorLow: againstPersistence.low,
-      floorHigh: againstPersistence.high,
-      action: verdict.action,
-      reason: verdict.reason,
-      drift: list(
-        check.drift.map(({ detector, change }) => `${detector} ${change}`),
-        VARCHAR,
-      ),
-      result: JSON.stringify(check),
-    },
-  );
+  const row = {
+    model_version: check.champion,
+    predecessor: check.predecessor,
+    windows: windows.count,
+    window_from: timestamp(windows.from),
+    window_until: timestamp(windows.until),
+    accuracy: check.accuracy,
+    persistence_accuracy: check.persistenceAccuracy,
+    predecessor_accuracy: check.predecessorAccuracy,
+    change: againstPredecessor?.mean ?? null,
+    change_low: againstPredecessor?.low ?? null,
+    change_high: againstPredecessor?.high ?? null,
+    persistence_change: againstPersistence.mean,
+    persistence_change_low: againstPersistence.low,
+    persistence_change_high: againstPersistence.high,
+    action: verdict.action,
+    reason: verdict.reason,
+    drift: column(check.drift, VARCHAR, ({ detector, change }) => `${detector} ${change}`),
+    result: JSON.stringify(check),
+  };
+  return insertRow(connection, 'champion_checks', row, 'replace');
 }

@@ -8,6 +8,7 @@ import {
 import { type StreamSettings } from '../../contracts/settings';
 import { MICROS_PER_MILLI, type Micros } from '../../contracts/time';
 import { type Statements } from '../database/connection';
+import { insertRow } from '../database/insert';
 import { type SinkRecord } from './records';
 import { list, timestamp, timestampOrNull } from '../database/values';
 import { parseJson } from '../../contracts/validation';
@@ -41,81 +42,63 @@ export async function storeDeployment(
 export async function storeSettings(inside: Statements, settings: StreamSettings): Promise<void> {
   await inside.run('DELETE FROM stream_settings');
   const { task, limits } = settings;
-  await inside.run(
-    'INSERT INTO stream_settings VALUES ($window, $watermark, $future, $tolerance, $idle, $task, $limits)',
-    {
-      window: task.windowMicros,
-      watermark: settings.watermarkMicros,
-      future: settings.futureMicros,
-      tolerance: task.target.tolerance,
-      idle: settings.idleMillis,
-      task: JSON.stringify(task),
-      limits: JSON.stringify(limits),
-    },
-  );
+  const row = {
+    window_micros: task.windowMicros,
+    watermark_micros: settings.watermarkMicros,
+    future_micros: settings.futureMicros,
+    tolerance_celsius: task.target.tolerance,
+    idle_millis: settings.idleMillis,
+    task: JSON.stringify(task),
+    limits: JSON.stringify(limits),
+  };
+  await insertRow(inside, 'stream_settings', row, 'fail');
 }
 
 async function storeModel(inside: Statements, message: ModelMessage): Promise<void> {
-  const { lineage } = message;
-  await inside.run(
-    `INSERT INTO model_versions (model_version, round, role, strategy, parents, seed, devices, data_from, data_until,
-                                 feedback_used, sha256, created_at, devices_sha256)
-     VALUES ($version, $round, $role, $strategy, $parents, $seed, $devices, $from, $until, $feedback, $sha256, $created, $devicesSha256)
-     ON CONFLICT DO UPDATE SET round = excluded.round, role = excluded.role, strategy = excluded.strategy,
-       parents = excluded.parents, seed = excluded.seed, devices = excluded.devices, data_from = excluded.data_from,
-       data_until = excluded.data_until, feedback_used = excluded.feedback_used, sha256 = excluded.sha256,
-       created_at = excluded.created_at, devices_sha256 = excluded.devices_sha256`,
-    {
-      version: message.version,
-      round: lineage.round,
-      role: lineage.role,
-      strategy: lineage.strategy,
-      parents: list(lineage.parents, VARCHAR),
-      seed: lineage.seed,
-      devices: lineage.devices,
-      from: timestampOrNull(lineage.data_from),
-      until: timestampOrNull(lineage.data_until),
-      feedback: JSON.stringify(lineage.feedback_used),
-      sha256: message.sha256,
-      created: timestamp(microsOfIso(message.created_at)),
-      devicesSha256: lineage.devices_sha256,
-    },
-  );
-  await inside.run('INSERT OR REPLACE INTO model_files VALUES ($version, $sha256, $onnx)', {
-    version: message.version,
-    sha256: message.sha256,
-    onnx: blobValue(Buffer.from(message.onnx_base64, 'base64')),
-  });
+  const { lineage, version: model_version, sha256 } = message;
+  const row = {
+    model_version,
+    round: lineage.round,
+    role: lineage.role,
+    strategy: lineage.strategy,
+    parents: list(lineage.parents, VARCHAR),
+    seed: lineage.seed,
+    devices: lineage.devices,
+    data_from: timestampOrNull(lineage.data_from),
+    data_until: timestampOrNull(lineage.data_until),
+    feedback_used: JSON.stringify(lineage.feedback_used),
+    sha256,
+    created_at: timestamp(microsOfIso(message.created_at)),
+    devices_sha256: lineage.devices_sha256,
+  };
+  await insertRow(inside, 'model_versions', row, 'replace');
+  const onnx = blobValue(Buffer.from(message.onnx_base64, 'base64'));
+  await insertRow(inside, 'model_files', { model_version, sha256, onnx }, 'replace');
 }
 
 async function storeStage(inside: Statements, message: StageMessage, offset: number): Promise<void> {
+  const { version: model_version, stage, reason } = message;
   const at = timestamp(microsOfIso(message.at));
-  await inside.run(
-    `INSERT OR IGNORE INTO model_stages (log_offset, model_version, stage, round, not_before, reason, staged_at, changed_by)
-     VALUES ($offset, $version, $stage, $round, $notBefore, $reason, $at, $by)`,
-    {
-      offset: BigInt(offset),
-      version: message.version,
-      stage: message.stage,
-      round: message.round,
-      notBefore: timestampOrNull(message.not_before),
-      reason: message.reason,
-      at,
-      by: message.by,
-    },
-  );
-  if (message.stage === 'rolled-back') {
+  const change = {
+    log_offset: BigInt(offset),
+    model_version,
+    stage,
+    round: message.round,
+    not_before: timestampOrNull(message.not_before),
+    reason,
+    staged_at: at,
+    changed_by: message.by,
+  };
+  await insertRow(inside, 'model_stages', change, 'ignore');
+  if (stage === 'rolled-back') {
     await inside.run(
-      'UPDATE federated_rounds SET rolled_back_at = $at, rollback_reason = $reason WHERE model_version = $version',
-      { version: message.version, reason: message.reason, at },
+      'UPDATE federated_rounds SET rolled_back_at = $at, rollback_reason = $reason WHERE model_version = $model_version',
+      { model_version, reason, at },
     );
   }
   // A stage may stand in the log before its model: compaction keeps the latest of each key, in the order of writing.
-  await inside.run(
-    `INSERT INTO model_versions (model_version, stage, stage_reason, stage_at) VALUES ($version, $stage, $reason, $at)
-     ON CONFLICT DO UPDATE SET stage = excluded.stage, stage_reason = excluded.stage_reason, stage_at = excluded.stage_at`,
-    { version: message.version, stage: message.stage, reason: message.reason, at },
-  );
+  const version = { model_version, stage, stage_reason: reason, stage_at: at };
+  await insertRow(inside, 'model_versions', version, 'replace');
 }
 
 function microsOfIso(iso: string): Micros {

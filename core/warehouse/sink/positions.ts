@@ -1,15 +1,8 @@
-import {
-  BIGINT,
-  BOOLEAN,
-  type DuckDBType,
-  type DuckDBValue,
-  INTEGER,
-  TIMESTAMP,
-  VARCHAR,
-} from '@duckdb/node-api';
+import { BIGINT, BOOLEAN, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
 import { type SerialConnection, type Statements } from '../database/connection';
-import { list, timestampOrNull, type TypedList } from '../database/values';
+import { insertRows } from '../database/insert';
+import { column, timestampOrNull } from '../database/values';
 import { type Mark, type Place } from './marks';
 
 /** Where a partition of a topic stands: the next offset, and the mark where the topic carries blocks. */
@@ -64,19 +57,14 @@ export async function writePositions(
     const [topic, partition] = splitKey(key);
     return { topic, partition, nextOffset, mark, place: mark?.place ?? null };
   });
-  const column = (type: DuckDBType, of: (row: (typeof rows)[number]) => DuckDBValue): TypedList =>
-    list(rows.map(of), type);
-  await inside.run(
-    `INSERT OR REPLACE INTO sink_marks
-     SELECT unnest($topic), unnest($partition), unnest($offset), unnest($epoch), unnest($window), unnest($ordinal), unnest($last)`,
-    {
-      topic: column(VARCHAR, ({ topic }) => topic),
-      partition: column(INTEGER, ({ partition }) => partition),
-      offset: column(BIGINT, ({ nextOffset }) => BigInt(nextOffset)),
-      epoch: column(BIGINT, ({ mark }) => (mark === undefined ? null : BigInt(mark.epoch))),
-      window: column(TIMESTAMP, ({ place }) => timestampOrNull(place?.windowStart ?? null)),
-      ordinal: column(INTEGER, ({ place }) => place?.ordinal ?? null),
-      last: column(BOOLEAN, ({ place }) => place?.last ?? null),
-    },
-  );
+  const own = {
+    topic: column(rows, VARCHAR, ({ topic }) => topic),
+    source_partition: column(rows, INTEGER, ({ partition }) => partition),
+    next_offset: column(rows, BIGINT, ({ nextOffset }) => BigInt(nextOffset)),
+    epoch: column(rows, BIGINT, ({ mark }) => (mark === undefined ? null : BigInt(mark.epoch))),
+    window_start: column(rows, TIMESTAMP, ({ place }) => timestampOrNull(place?.windowStart ?? null)),
+    ordinal: column(rows, INTEGER, ({ place }) => place?.ordinal ?? null),
+    last: column(rows, BOOLEAN, ({ place }) => place?.last ?? null),
+  };
+  await insertRows(inside, 'sink_marks', { own }, 'replace');
 }

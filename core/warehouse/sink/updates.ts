@@ -1,4 +1,5 @@
 import { DOUBLE, INTEGER, VARCHAR } from '@duckdb/node-api';
+import { type z } from 'zod';
 import {
   leftOutMessageSchema,
   outcomeMessageSchema,
@@ -10,28 +11,25 @@ import {
 import { decodeFrame } from '../../platform/frames';
 import { type Statements } from '../database/connection';
 import { type SinkRecord } from './records';
-import { list } from '../database/values';
+import { insertRows } from '../database/insert';
+import { column, list } from '../database/values';
 import { parseJson } from '../../contracts/validation';
 
 /** What the warehouse keeps of `model-updates`: what locals say of themselves and what became of them, never weights. */
 export type UpdateMessage = UpdateHeader | OutcomeMessage | LeftOutMessage;
 
+/** Kinds of messages that are kept, by the first part of their keys. */
+const KEPT: Readonly<Record<string, (value: Buffer | null) => z.ZodSafeParseResult<UpdateMessage>>> = {
+  update: (value) => updateHeaderSchema.safeParse(headerOf(value)),
+  outcome: (value) => outcomeMessageSchema.safeParse(parseJson(value)),
+  'left-out': (value) => leftOutMessageSchema.safeParse(parseJson(value)),
+};
+
 /** @returns undefined for the messages that are the round's own business; a text for what should be ours and is not valid. */
 export function parseUpdate(record: SinkRecord): UpdateMessage | undefined | string {
-  const kind = record.key?.split('/')[0];
-  if (kind === 'update') {
-    const parsed = updateHeaderSchema.safeParse(headerOf(record.value));
-    return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
-  }
-  if (kind === 'outcome') {
-    const parsed = outcomeMessageSchema.safeParse(parseJson(record.value));
-    return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
-  }
-  if (kind === 'left-out') {
-    const parsed = leftOutMessageSchema.safeParse(parseJson(record.value));
-    return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
-  }
-  return undefined;
+  const parsed = KEPT[record.key?.split('/')[0] ?? '']?.(record.value);
+  if (parsed === undefined) return undefined;
+  return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'not valid');
 }
 
 function headerOf(value: Buffer | null): unknown {
@@ -55,18 +53,14 @@ export function storeUpdate(inside: Statements, message: UpdateMessage): Promise
 
 /** Said again after a retry, it is the same again. */
 function storeLeftOut(inside: Statements, message: LeftOutMessage): Promise<void> {
-  return inside.run(
-    `INSERT OR REPLACE INTO left_out_updates
-     SELECT $round, $attempt, unnest($device), unnest($site), unnest($reason), unnest($copies)`,
-    {
-      round: message.round,
-      attempt: message.attempt,
-      device: list(message.device_id, VARCHAR),
-      site: list(message.site, VARCHAR),
-      reason: list(message.reason, VARCHAR),
-      copies: list(message.copies, INTEGER),
-    },
-  );
+  const own = {
+    device_id: list(message.device_id, VARCHAR),
+    site: list(message.site, VARCHAR),
+    reason: list(message.reason, VARCHAR),
+    copies: list(message.copies, INTEGER),
+  };
+  const { round, attempt } = message;
+  return insertRows(inside, 'left_out_updates', { same: { round, attempt }, own }, 'replace');
 }
 
 /** An average over claims that are no numbers would be none. */
@@ -74,61 +68,23 @@ function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** The first word of a device in a try counts; an update sent twice changes nothing here. */
+/** The first message of a device in a try counts; an update sent twice changes nothing here. */
 async function storeHeader(inside: Statements, header: UpdateHeader): Promise<void> {
-  const { devices, left_out } = header;
-  await inside.run(
-    `INSERT OR IGNORE INTO local_models (round, attempt, device_id, site, base_version, training_rows,
-                                         self_reported_accuracy, self_reported_loss, base_loss)
-     SELECT DISTINCT ON (device) $round, $attempt, device, $site, $base, trained, accuracy, loss, base
-     FROM (SELECT unnest($device) AS device, unnest($trained) AS trained, unnest($accuracy) AS accuracy,
-                  unnest($loss) AS loss, unnest($baseLoss) AS base)`,
-    {
-      round: header.round,
-      attempt: header.attempt,
-      site: header.site,
-      base: header.base_version,
-      device: list(
-        devices.map(({ device_id }) => device_id),
-        VARCHAR,
-      ),
-      trained: list(
-        devices.map(({ rows }) => rows),
-        INTEGER,
-      ),
-      accuracy: list(
-        devices.map(({ self_reported_accuracy }) => finite(self_reported_accuracy)),
-        DOUBLE,
-      ),
-      loss: list(
-        devices.map(({ self_reported_loss }) => finite(self_reported_loss)),
-        DOUBLE,
-      ),
-      baseLoss: list(
-        devices.map(({ base_loss }) => finite(base_loss)),
-        DOUBLE,
-      ),
-    },
-  );
-  await inside.run(
-    `INSERT OR IGNORE INTO local_models (round, attempt, device_id, site, base_version, left_out)
-     SELECT DISTINCT ON (device) $round, $attempt, device, $site, $base, reason
-     FROM (SELECT unnest($device) AS device, unnest($reason) AS reason)`,
-    {
-      round: header.round,
-      attempt: header.attempt,
-      site: header.site,
-      base: header.base_version,
-      device: list(
-        left_out.map(({ device_id }) => device_id),
-        VARCHAR,
-      ),
-      reason: list(
-        left_out.map(({ reason }) => reason),
-        VARCHAR,
-      ),
-    },
-  );
+  const { devices, left_out: leftOut, round, attempt, site, base_version } = header;
+  const same = { round, attempt, site, base_version };
+  const trained = {
+    device_id: column(devices, VARCHAR, ({ device_id }) => device_id),
+    training_rows: column(devices, INTEGER, ({ rows }) => rows),
+    self_reported_accuracy: column(devices, DOUBLE, (device) => finite(device.self_reported_accuracy)),
+    self_reported_loss: column(devices, DOUBLE, (device) => finite(device.self_reported_loss)),
+    base_loss: column(devices, DOUBLE, ({ base_loss }) => finite(base_loss)),
+  };
+  await insertRows(inside, 'local_models', { same, own: trained, distinct: 'device_id' }, 'ignore');
+  const untrained = {
+    device_id: column(leftOut, VARCHAR, ({ device_id }) => device_id),
+    left_out: column(leftOut, VARCHAR, ({ reason }) => reason),
+  };
+  await insertRows(inside, 'local_models', { same, own: untrained, distinct: 'device_id' }, 'ignore');
 }
 
 /** The aggregator has the last word on what became of an update. */

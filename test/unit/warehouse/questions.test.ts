@@ -13,15 +13,7 @@ import {
 import { feedbackOfRange } from '../../../core/warehouse/feedback/queries';
 import { storeFeedback } from '../../../core/warehouse/feedback/store';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
-import {
-  championHistory,
-  evidenceOfRounds,
-  nextRound,
-  pastRounds,
-  saveRound,
-  scoreboard,
-  selfReports,
-} from '../../../core/warehouse/queries/rounds';
+import { lifetimeScores, pastRounds, saveRound } from '../../../core/warehouse/queries/rounds';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { list } from '../../../core/warehouse/database/values';
 import { agreeOnSettings, batch, evaluationBlock, record, T0, WINDOW, type EvaluationRow } from './helpers';
@@ -364,127 +356,22 @@ describe('rounds', () => {
     updates: { trained: 20, used: 18, leftOut: { 'not-finite': 2 } },
     feedbackUsed: { weights: 'real accuracy' },
   });
-  const model = (version: string, round: number, role: string | null) => ({
-    type: 'model',
-    version,
-    onnx_base64: '',
-    sha256: '0'.repeat(64),
-    created_at: '2020-01-01T00:00:00Z',
-    lineage: {
-      round,
-      parents: [],
-      strategy: 'closed-loop',
-      role,
-      seed: 1,
-      devices: 2,
-      data_from: null,
-      data_until: null,
-      feedback_used: {},
-    },
-  });
-
   it('are kept once and come back as they were', async () => {
     await saveRound(connection, result(2));
     await saveRound(connection, result(1));
     await saveRound(connection, result(1));
-    expect(await pastRounds(connection)).toEqual([result(1), result(2)]);
+    expect(await pastRounds(connection, 5)).toEqual([result(1), result(2)]);
     expect(await pastRounds(connection, 1)).toEqual([result(2)]);
   });
 
-  it('are numbered after everything that left a result or a version', async () => {
-    expect(await nextRound(connection)).toBe(1);
-    await saveRound(connection, result(1));
-    expect(await nextRound(connection)).toBe(2);
-    await sink.store([batch('deployments', 0, [record(0, model('v4-steady', 4, 'steady'))])]);
-    expect(await nextRound(connection)).toBe(5);
-  });
-
-  it('leave evidence of steady against responsive on the windows that judged them', async () => {
-    await sink.store([
-      batch('deployments', 0, [
-        record(0, model('v1', 1, 'steady')),
-        record(1, model('v1-responsive', 1, 'responsive')),
-        record(2, model('v2', 2, null)),
-      ]),
-    ]);
-    await evaluate(1, [
-      { version: 'v1', device: 'a', error: 0 },
-      { version: 'v1', device: 'b', error: 2 },
-      { version: 'v1-responsive', device: 'a', error: 0 },
-      { version: 'v1-responsive', device: 'b', error: 0 },
-      { version: 'v1-responsive', device: 'c', error: 2 },
-    ]);
-    await evaluate(2, [
-      { version: 'v1', device: 'a', error: 2 },
-      { version: 'v1-responsive', device: 'a', error: 0 },
-    ]);
-    await saveRound(connection, result(1));
-    await saveRound(connection, result(2));
-    expect(await evidenceOfRounds(connection, 4)).toEqual([
-      {
-        round: 1,
-        steady: 'v1',
-        responsive: 'v1-responsive',
-        evaluations: 2,
-        steadyAccuracy: 0.5,
-        responsiveAccuracy: 1,
-      },
-    ]);
-  });
-
-  it('have a scoreboard, self-reports and a history of champions', async () => {
+  it('have lifetime scores of every version that was measured', async () => {
     await evaluate(0, [
       { version: 'v0', device: 'a', error: 0 },
       { version: 'v0', device: 'b', error: 2, persistence: 0.5 },
     ]);
     await evaluate(1, [{ version: 'v0', device: 'a', error: 0 }]);
-    const stage = (name: string, second: number) => ({
-      type: 'stage',
-      version: 'v0',
-      stage: name,
-      round: 0,
-      not_before: null,
-      reason: name,
-      at: `2020-01-01T00:00:0${second}Z`,
-    });
-    const outcome = {
-      type: 'outcome',
-      round: 1,
-      attempt: 'x',
-      version: 'v1',
-      device_id: ['a', 'b'],
-      site: ['main', 'main'],
-      rows: [1, 1],
-      self_reported_accuracy: [0.9, 1],
-      real_accuracy: [0.5, 0.7],
-      weight: [0.5, 0.5],
-      left_out: [null, null],
-    };
-    await sink.store([
-      batch('deployments', 0, [record(0, stage('candidate', 1)), record(1, stage('champion', 2))]),
-      batch('updates', 0, [record(0, outcome, { key: 'outcome/1' })]),
-    ]);
-    expect(await scoreboard(connection)).toEqual([
-      expect.objectContaining({
-        version: 'v0',
-        stage: 'champion',
-        windows: 2,
-        evaluations: 3,
-        accuracy: 2 / 3,
-        persistenceAccuracy: 1 / 3,
-      }),
-    ]);
-    expect(await selfReports(connection)).toEqual([
-      { round: 1, locals: 2, selfReportedAccuracy: 0.95, realAccuracy: expect.closeTo(0.6, 12) as number },
-    ]);
-    expect(await championHistory(connection)).toEqual([
-      {
-        version: 'v0',
-        stage: 'champion',
-        round: 0,
-        reason: 'champion',
-        at: Date.UTC(2020, 0, 1, 0, 0, 2) * 1000,
-      },
+    expect(await lifetimeScores(connection)).toEqual([
+      { version: 'v0', evaluations: 3, accuracy: 2 / 3, persistenceAccuracy: 1 / 3 },
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows, Retention } from '../../../core/warehouse/retention';
-import { scoreboard } from '../../../core/warehouse/queries/rounds';
+import { lifetimeScores } from '../../../core/warehouse/queries/rounds';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
 import { agreeOnSettings, analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
@@ -81,10 +81,10 @@ describe('finished days of the stream', () => {
 
 describe('rows that are too old', () => {
   it('go, and what was counted of them stays', async () => {
-    const before = await scoreboard(connection);
+    const before = await lifetimeScores(connection);
     await addFinishedDays(connection, T0 + DAY);
     await expireRows(connection, T0 + DAY);
-    expect(await scoreboard(connection)).toEqual(before);
+    expect(await lifetimeScores(connection)).toEqual(before);
     expect(await ask(connection, 'SELECT window_start, model_accuracy FROM model_evaluations')).toEqual([
       { window_start: T0 + DAY, model_accuracy: 0.5 },
     ]);
