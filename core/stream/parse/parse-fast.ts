@@ -1,6 +1,6 @@
+import { microsOfIso, microsOfMillis } from '../../contracts/timestamps';
 import { type EventFields, HASH_FACTOR, HASH_START, type Label } from './event';
 import { MAX_DEVICE_ID_LENGTH, MAX_READING } from '../limits';
-import { microsOfIso, microsOfMillis } from './timestamps';
 
 /**
  * The fast way to read an event: one pass over the bytes of a flat JSON object with nothing but known keys, printable

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
 import { type EventFields, hashOfId, type Label, type MalformedDetail } from './event';
 import { MAX_DEVICE_ID_LENGTH, MAX_EVENT_DEPTH, MAX_READING } from '../limits';
-import { microsOfIso, microsOfMillis } from './timestamps';
 
 /** Keys that could reach an object's prototype in some later program; no sensor has a field of that name. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
@@ -84,9 +84,7 @@ function isAbsent(value: unknown): value is null | undefined {
 
 function microsOf(value: unknown): number {
   if (typeof value === 'number') return microsOfMillis(value);
-  if (typeof value !== 'string') return NaN;
-  const bytes = BYTES.encode(value);
-  return microsOfIso(bytes, 0, bytes.length);
+  return typeof value === 'string' ? microsOfText(value) : NaN;
 }
 
 /** A number that a reading can be, −0 as 0; NaN for everything else, numbers written as strings included. */

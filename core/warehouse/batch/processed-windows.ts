@@ -89,12 +89,12 @@ function windowsQuery(
   temperature: string,
   windowMicros: Micros,
 ): [sql: string, parameters: Parameters] {
-  const start = '(epoch_us(moment) - ((epoch_us(moment) % $window) + $window) % $window)::DOUBLE';
+  const start = '(epoch_us(timestamp) - ((epoch_us(timestamp) % $window) + $window) % $window)::DOUBLE';
   return [
     `SELECT device_id, ${start} AS window_start, avg(${temperature}) AS avg,
             ${meanOf(columnOf(sensors, 'humidity'))} AS humidity, ${meanOf(columnOf(sensors, 'pressure'))} AS pressure
      FROM ${readings.sql}
-     WHERE device_id <> '' AND length(device_id) <= ${MAX_DEVICE_ID_LENGTH} AND moment IS NOT NULL
+     WHERE device_id <> '' AND length(device_id) <= ${MAX_DEVICE_ID_LENGTH} AND timestamp IS NOT NULL
        AND abs(${temperature}) <= ${MAX_READING}
      GROUP BY ALL ORDER BY ALL`,
     { ...readings.parameters, window: BigInt(windowMicros) },

@@ -6,7 +6,7 @@ import {
   type StageMessage,
 } from '../../contracts/deployments';
 import { type StreamSettings } from '../../contracts/settings';
-import { MICROS_PER_MILLI, type Micros } from '../../contracts/time';
+import { microsOfText } from '../../contracts/timestamps';
 import { type Statements } from '../database/connection';
 import { parseJson, type SinkRecord } from './records';
 import { list, timestamp, timestampOrNull } from '../database/values';
@@ -69,7 +69,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
       until: timestampOrNull(lineage.data_until),
       feedback: JSON.stringify(lineage.feedback_used),
       sha256: message.sha256,
-      created: timestamp(microsOfIso(message.created_at)),
+      created: timestamp(microsOfText(message.created_at)),
       devicesSha256: lineage.devices_sha256,
     },
   );
@@ -81,7 +81,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
 }
 
 async function storeStage(inside: Statements, message: StageMessage, offset: number): Promise<void> {
-  const at = timestamp(microsOfIso(message.at));
+  const at = timestamp(microsOfText(message.at));
   await inside.run(
     `INSERT OR IGNORE INTO model_stages (log_offset, model_version, stage, round, not_before, reason, staged_at, changed_by)
      VALUES ($offset, $version, $stage, $round, $notBefore, $reason, $at, $by)`,
@@ -108,8 +108,4 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
      ON CONFLICT DO UPDATE SET stage = excluded.stage, stage_reason = excluded.stage_reason, stage_at = excluded.stage_at`,
     { version: message.version, stage: message.stage, reason: message.reason, at },
   );
-}
-
-function microsOfIso(iso: string): Micros {
-  return Date.parse(iso) * MICROS_PER_MILLI;
 }
