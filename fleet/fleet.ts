@@ -2,6 +2,7 @@ import { FedloopError } from '../core/contracts/errors';
 import { type Environment } from '../core/contracts/config';
 import { type StreamSettings } from '../core/contracts/settings';
 import { windowStartOf } from '../core/contracts/time';
+import { microsOfText } from '../core/contracts/timestamps';
 import { TOPICS } from '../core/contracts/topics';
 import { type Kafka } from '../core/platform/kafka';
 import { type Logger } from '../core/platform/log';
@@ -99,7 +100,7 @@ export function liveGrid(settings: FleetSettings, stream: StreamSettings): LiveG
     );
   }
   return {
-    liveStart: windowStartOf(Date.parse(settings.liveStart) * 1_000, windowMicros),
+    liveStart: windowStartOf(microsOfText(settings.liveStart), windowMicros),
     windowMicros,
     readings: settings.readingsPerWindow,
     sensors: stream.task,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { DEFAULT_TASK, type Sensors, sensorsOf } from '../core/contracts/task';
+import { timestampOfCell, timestampOfColumn } from '../core/contracts/timestamps';
 
 export interface DataFolder {
   readonly directory: string;
@@ -73,7 +74,7 @@ export async function readFiles(
         : `coalesce(${finiteNumber(quoted(folder.labelColumn))}, try_cast(try_cast(${quoted(folder.labelColumn)} AS BOOLEAN) AS DOUBLE))`;
     const result = await connection.run(`
       INSERT INTO readings SELECT
-        CAST(device_id AS VARCHAR), ${epochMicros('"timestamp"')},
+        CAST(device_id AS VARCHAR), epoch_us(${timestampIn(file, columns)}),
         ${label}, ${names.map(numberOr).join(', ')}
       FROM ${source}`);
     rows += result.rowsChanged;
@@ -94,22 +95,27 @@ export async function readFiles(
   return rows - kept;
 }
 
+function isParquet(file: string): boolean {
+  return /\.parquet$/i.test(file);
+}
+
 function sourceOf(file: string): string {
   const path = `'${file.replaceAll("'", "''")}'`;
   // A broken line costs that line alone; every column comes as text, so that one odd value does not change a column's type.
-  return /\.parquet$/i.test(file)
+  return isParquet(file)
     ? `read_parquet(${path})`
     : `read_csv(${path}, header = true, all_varchar = true, ignore_errors = true, null_padding = true)`;
 }
 
+/** Type of each column, by its name in lower case. */
 async function columnsOf(
   connection: DuckDBConnection,
   file: string,
   source: string,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, string>> {
   try {
     const rows = await valuesOf(connection, `DESCRIBE SELECT * FROM ${source}`);
-    return new Set(rows.map(([name]) => String(name).toLowerCase()));
+    return new Map(rows.map(([name, type]) => [String(name).toLowerCase(), String(type)]));
   } catch (cause) {
     throw new FedloopError(
       'InvalidData',
@@ -124,7 +130,7 @@ async function columnsOf(
 
 function checkColumns(
   file: string,
-  columns: ReadonlySet<string>,
+  columns: ReadonlyMap<string, string>,
   sensors: Sensors,
   labelColumn: string | undefined,
 ): void {
@@ -133,7 +139,7 @@ function checkColumns(
   const missing = required.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     throw new FedloopError('InvalidData', `${file} has no column ${missing.join(', ')}`, {
-      hint: `Files need ${required.join(', ')}, and may have ${optional.join(', ')}; this one has ${[...columns].join(', ')}.`,
+      hint: `Files need ${required.join(', ')}, and may have ${optional.join(', ')}; this one has ${[...columns.keys()].join(', ')}.`,
     });
   }
   if (labelColumn !== undefined && !columns.has(labelColumn.toLowerCase())) {
@@ -141,7 +147,7 @@ function checkColumns(
       'InvalidData',
       `${file} has no column ${labelColumn}, which --label-column names`,
       {
-        hint: `It has ${[...columns].join(', ')}.`,
+        hint: `It has ${[...columns.keys()].join(', ')}.`,
       },
     );
   }
@@ -156,10 +162,11 @@ function finiteNumber(column: string): string {
   return `CASE WHEN isfinite(try_cast(${column} AS DOUBLE)) THEN try_cast(${column} AS DOUBLE) END`;
 }
 
-/** Text, time stamps with and without zone and epoch milliseconds all come down to text first. */
-function epochMicros(column: string): string {
-  const text = `CAST(${column} AS VARCHAR)`;
-  return `coalesce(try_cast(try_cast(${text} AS DOUBLE) * 1000 AS BIGINT), epoch_us(try_cast(${text} AS TIMESTAMPTZ)))`;
+function timestampIn(file: string, columns: ReadonlyMap<string, string>): string {
+  const column = '"timestamp"';
+  return isParquet(file)
+    ? timestampOfColumn(column, columns.get('timestamp') ?? '')
+    : timestampOfCell(column);
 }
 
 export async function valuesOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {

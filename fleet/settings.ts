@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
+import { timestampTextSchema } from '../core/contracts/timestamps';
 import { parseOrThrow } from '../core/contracts/validation';
 import { CHANGE_WINDOW, HISTORY_WINDOWS, LIVE_START_ISO, MIN_READINGS } from './constants';
 
@@ -47,8 +48,8 @@ export const fleetSettingsSchema = z.strictObject({
   /** Live windows that stretches have room for; playing on beyond them enters hours that other devices trained on. */
   liveWindows: z.int().min(1).max(100_000).default(120),
   readingsPerWindow: z.int().min(MIN_READINGS).max(10_000).default(MIN_READINGS),
-  /** First live moment, ISO 8601; moved to the start of its window. */
-  liveStart: z.iso.datetime({ offset: true }).default(LIVE_START_ISO),
+  /** When the first live window begins; moved to the start of its window. */
+  liveStart: timestampTextSchema.default(LIVE_START_ISO),
   /** `max` = as fast as the stream worker keeps up; a number = times the wall clock. */
   speed: z
     .union([z.literal('max'), z.number().positive().max(1_000_000)], {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
+import { microsOfText } from '../../core/contracts/timestamps';
 import { TOPICS } from '../../core/contracts/topics';
-import { microsOfIso } from '../../core/stream/parse/timestamps';
 
 /** How far the tables were at some moment: per topic and partition the last block whose rows can be read. */
 export interface Look {
@@ -123,11 +123,6 @@ export class Watch {
 function isAtOrBehind(place: Readable, windowStart: number, ordinal: number): boolean {
   if (place.windowStart !== windowStart) return place.windowStart > windowStart;
   return place.ordinal >= ordinal;
-}
-
-function microsOfText(iso: string): number {
-  const bytes = Buffer.from(iso);
-  return microsOfIso(bytes, 0, bytes.length);
 }
 
 /** Nearest-rank percentile of values that each stand for some rows. */

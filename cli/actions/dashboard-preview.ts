@@ -2,6 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { durationSchema } from '../../core/contracts/settings';
+import { MICROS_PER_SECOND } from '../../core/contracts/time';
+import { microsOfText } from '../../core/contracts/timestamps';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { dashboardFileSchema, type DashboardFile } from '../dashboard/dashboard-file';
 import { renderPage } from '../dashboard/page';
@@ -46,7 +48,7 @@ export async function previewDashboards(
     options.last !== undefined
       ? parseOrThrow(durationSchema, options.last, '--last') / 1_000
       : running !== undefined && options.prometheus === undefined
-        ? to - Math.floor(Date.parse(running.startedAt) / 1_000)
+        ? to - Math.floor(microsOfText(running.startedAt) / MICROS_PER_SECOND)
         : LIMITS.previewSeconds;
   const range = { from: to - span, to, step: Math.max(1, Math.ceil(span / LIMITS.previewPoints)) };
   const files = await Promise.all(

@@ -5,7 +5,7 @@ import { withSession } from '../system/session';
 const HELP = `
 While a system runs, its analytics worker counts (workflow batchAnalytics), and DIR must lie in the processed/ folder of the
 run. While none runs, the files are counted into the warehouse that \`fedloop sql\` queries. Broken rows are listed in the
-table rejected_rows, with file and line.
+table rejected_rows, with file and line. Timestamps are ISO 8601 (without a zone: UTC) or milliseconds since 1970.
 `;
 
 /** `fedloop batch [DIR]`: daily figures from processed files. */

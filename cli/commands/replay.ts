@@ -9,6 +9,7 @@ const MAX_PARTITIONS = 10_000;
 const HELP = `
 FILE holds one event a line:
   {"device_id":"a1","timestamp":"2020-01-01T00:00:00Z","temperature":21.5,"humidity":40,"pressure":1013}
+Timestamps are ISO 8601 (without a zone: UTC) or, as numbers, milliseconds since 1970.
 A line that is no event is reported and counted. "record_timestamp" in an event stands for the time that Kafka
 would have stamped on it; without it nothing is in the future.
 

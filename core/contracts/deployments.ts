@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
 import { loggedSettingsSchema } from './settings';
+import { timestampTextSchema } from './timestamps';
 
 /**
  * Stage of a version. `candidate`, `champion` and `shadow` are in force: stream workers evaluate them side by side.
@@ -69,7 +70,7 @@ export const modelMessageSchema = z.object({
   onnx_base64: z.string(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   lineage: lineageSchema,
-  created_at: z.iso.datetime(),
+  created_at: timestampTextSchema,
 });
 export type ModelMessage = z.infer<typeof modelMessageSchema>;
 
@@ -84,7 +85,7 @@ export const stageMessageSchema = z.object({
   reason: z.string(),
   /** Who asked for it: Fedloop itself, or a person by name. */
   by: z.string().default('fedloop'),
-  at: z.iso.datetime(),
+  at: timestampTextSchema,
 });
 export type StageMessage = z.infer<typeof stageMessageSchema>;
 

@@ -1,5 +1,6 @@
 import { ROW_LIMITS } from '../../contracts/limits';
 import { EVENT_FIELDS, type Sensors, sensorsOf } from '../../contracts/task';
+import { microsOfIso, microsOfMillis } from '../../contracts/timestamps';
 import { type EventFields, finishHash, HASH_FACTOR, HASH_START, type Label } from './event';
 import {
   ascii,
@@ -10,7 +11,6 @@ import {
   matches,
   skipBlanks,
 } from './json-scanner';
-import { microsOfIso, microsOfMillis } from './timestamps';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { type MalformedDetail } from '../../contracts/events';
 import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
 import { type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
+import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
 import { type EventFields, hashOfId, type Label } from './event';
-import { microsOfIso, microsOfMillis } from './timestamps';
 
 /** Keys that could reach an object's prototype in some later program; no sensor has a field of that name. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
@@ -102,9 +102,7 @@ function isAbsent(value: unknown): value is null | undefined {
 
 function microsOf(value: unknown): number {
   if (typeof value === 'number') return microsOfMillis(value);
-  if (typeof value !== 'string') return NaN;
-  const bytes = BYTES.encode(value);
-  return microsOfIso(bytes, 0, bytes.length);
+  return typeof value === 'string' ? microsOfText(value) : NaN;
 }
 
 /** A number that a reading can be, −0 as 0; NaN for everything else, numbers written as strings included. */

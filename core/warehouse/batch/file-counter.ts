@@ -5,7 +5,15 @@ import { ROW_LIMITS } from '../../contracts/limits';
 import { findBrokenRows, type BrokenRow } from './broken-rows';
 import { SerialConnection } from '../database/connection';
 import { BATCH_MEMORY_LIMIT, MAX_REJECTED_DETAILS_PER_FILE } from '../limits';
-import { layoutOf, readingsOf, sensorsOf, type Layout, type Sensor, type Source } from './readings-file';
+import {
+  areFinite,
+  layoutOf,
+  readingsOf,
+  sensorsOf,
+  type Layout,
+  type Sensor,
+  type Source,
+} from './readings-file';
 import { setUnbalancedLinesAside } from './unbalanced-quotes';
 import { list } from '../database/values';
 
@@ -88,9 +96,7 @@ export class FileCounter {
     const refused = layout.format === 'csv' ? await this.refusedRows() : { lines: 0, broken: [] };
     const room = MAX_REJECTED_DETAILS_PER_FILE - refused.broken.length;
     const found =
-      silent > 0 && room > 0 && layout.format === 'csv'
-        ? await findBrokenRows(path, layout, sensors, room)
-        : [];
+      silent === 0 || room <= 0 ? [] : await findBrokenRows(this.connection, path, layout, sensors, room);
     if (
       !salvaged &&
       layout.format === 'csv' &&
@@ -160,15 +166,12 @@ export class FileCounter {
    * those without a device or a time do so by themselves.
    */
   private async fillCounted(readings: Source, sensors: readonly Sensor[], guarded: boolean): Promise<true> {
-    const finite = sensors.map(
-      (_, index) => `coalesce(abs(s${index}) <= ${ROW_LIMITS.reading}, s${index} IS NULL)`,
-    );
     const source = guarded
       ? `(SELECT ${[
           'CASE WHEN good THEN device_id END AS device_id',
-          'moment',
+          'timestamp',
           ...sensors.map((_, index) => `CASE WHEN good THEN s${index} END AS s${index}`),
-        ].join(', ')} FROM (SELECT *, ${['true', ...finite].join(' AND ')} AS good FROM ${readings.sql}))`
+        ].join(', ')} FROM (SELECT *, ${areFinite(sensors)} AS good FROM ${readings.sql}))`
       : readings.sql;
     const figures = sensors.map(
       (_, index) =>
@@ -181,8 +184,8 @@ export class FileCounter {
       `CREATE OR REPLACE TEMP TABLE counted AS
        SELECT * REPLACE (CASE WHEN device_id <> '' AND length(device_id) <= ${ROW_LIMITS.deviceIdCharacters} AND day IS NOT NULL
                               THEN device_id END AS device_id)
-       FROM (SELECT ${['device_id', 'moment::DATE AS day', 'count(*) AS n_rows', ...figures].join(', ')}
-             FROM ${source} GROUP BY device_id, moment::DATE)`,
+       FROM (SELECT ${['device_id', 'timestamp::DATE AS day', 'count(*) AS n_rows', ...figures].join(', ')}
+             FROM ${source} GROUP BY device_id, timestamp::DATE)`,
       readings.parameters,
     );
     return true;

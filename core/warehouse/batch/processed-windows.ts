@@ -87,12 +87,12 @@ function windowsQuery(
 ): [sql: string, parameters: Parameters] | undefined {
   const [target, ...covariates] = sensorsOfTask(task).map((sensor) => columnOf(sensors, sensor));
   if (target === undefined || target === null) return undefined;
-  const start = '(epoch_us(moment) - ((epoch_us(moment) % $window) + $window) % $window)::DOUBLE';
+  const start = '(epoch_us(timestamp) - ((epoch_us(timestamp) % $window) + $window) % $window)::DOUBLE';
   const means = covariates.map((column, index) => `, ${meanOf(column)} AS covariate${index}`);
   return [
     `SELECT device_id, ${start} AS window_start, avg(${target}) AS target${means.join('')}
      FROM ${readings.sql}
-     WHERE device_id <> '' AND length(device_id) <= ${ROW_LIMITS.deviceIdCharacters} AND moment IS NOT NULL
+     WHERE device_id <> '' AND length(device_id) <= ${ROW_LIMITS.deviceIdCharacters} AND timestamp IS NOT NULL
        AND abs(${target}) <= ${ROW_LIMITS.reading}
      GROUP BY ALL ORDER BY ALL`,
     { ...readings.parameters, window: BigInt(task.windowMicros) },

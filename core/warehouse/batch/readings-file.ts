@@ -1,6 +1,7 @@
+import { ROW_LIMITS } from '../../contracts/limits';
+import { isNumberType, timestampOfCell, timestampOfColumn } from '../../contracts/timestamps';
 import { splitCells, firstRecord } from './csv';
-import { MAX_COLUMNS, SENSOR_NUMERIC_SHARE, SENSOR_SAMPLE_ROWS } from '../limits';
-import { momentOfText } from './timestamp-sql';
+import { MAX_COLUMNS, MAX_LINE_BYTES, SENSOR_NUMERIC_SHARE, SENSOR_SAMPLE_ROWS } from '../limits';
 import { z } from 'zod';
 import { type SerialConnection, type Parameters } from '../database/connection';
 
@@ -113,8 +114,6 @@ function parquetSource(path: string, layout: ParquetLayout): Source {
   return { sql: `read_parquet($path) AS readings(${columns})`, parameters: { path } };
 }
 
-const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|UINTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
-
 const sampleRow = z.object({ column_number: z.int(), filled: z.int(), numeric: z.int() });
 
 /** Columns beside device and timestamp that hold numbers. */
@@ -128,7 +127,7 @@ export async function sensorsOf(
   );
   if (layout.format === 'parquet') {
     return others
-      .filter(({ column }) => NUMERIC.test(layout.types[column] ?? ''))
+      .filter(({ column }) => isNumberType(layout.types[column] ?? ''))
       .map((other) => ({ ...other, certain: true }));
   }
   if (others.length === 0) return [];
@@ -136,7 +135,8 @@ export async function sensorsOf(
     path,
     layout,
     () => 'VARCHAR',
-    'ignore_errors = true, strict_mode = false, null_padding = true',
+    // A sample needs no buffers of the usual 32 MB.
+    `ignore_errors = true, strict_mode = false, null_padding = true, buffer_size = ${2 * MAX_LINE_BYTES}`,
   );
   const counts = others
     .map(
@@ -158,8 +158,8 @@ export async function sensorsOf(
 }
 
 /**
- * SQL of a subquery with the columns `device_id`, `moment` (TIMESTAMP in UTC or NULL) and `s0`, `s1`, … of the sensors.
- * Rows that the CSV reader refuses go to its tables of rejects.
+ * SQL of a subquery with the columns `device_id`, `timestamp` (TIMESTAMP in UTC or NULL) and `s0`, `s1`, … of the sensors.
+ * Rows that the CSV reader refuses go to its tables of rejects; a Parquet file's also have `line` and `spelling`, their timestamp.
  */
 export function readingsOf(
   path: string,
@@ -177,21 +177,32 @@ export function readingsOf(
           `store_rejects = true, strict_mode = ${strict}`,
         )
       : parquetSource(path, layout);
-  const values = sensors.map(({ column, certain: sure }, index) =>
-    sure ? `c${column}::DOUBLE AS s${index}` : `TRY_CAST(c${column} AS DOUBLE) AS s${index}`,
-  );
+  const columns = [
+    `c${layout.device}::VARCHAR AS device_id`,
+    `${timestampIn(layout)} AS timestamp`,
+    ...sensors.map(({ column, certain: sure }, index) =>
+      sure ? `c${column}::DOUBLE AS s${index}` : `TRY_CAST(c${column} AS DOUBLE) AS s${index}`,
+    ),
+    ...(layout.format === 'csv'
+      ? []
+      : ['file_row_number + 1 AS line', `c${layout.timestamp}::VARCHAR AS spelling`]),
+  ];
   return {
-    sql: `(SELECT ${[`c${layout.device}::VARCHAR AS device_id`, `${momentIn(layout)} AS moment`, ...values].join(', ')} FROM ${source.sql})`,
+    sql: `(SELECT ${columns.join(', ')} FROM ${source.sql})`,
     parameters: source.parameters,
   };
 }
 
-function momentIn(layout: Layout): string {
+/** SQL that is true for a row of `readingsOf` whose readings are finite or missing. */
+export function areFinite(sensors: readonly Sensor[]): string {
+  const each = sensors.map(
+    (_, index) => `coalesce(abs(s${index}) <= ${ROW_LIMITS.reading}, s${index} IS NULL)`,
+  );
+  return ['true', ...each].join(' AND ');
+}
+
+function timestampIn(layout: Layout): string {
   const column = `c${layout.timestamp}`;
-  if (layout.format === 'csv') return momentOfText(column);
-  const type = layout.types[layout.timestamp] ?? '';
-  if (type === 'TIMESTAMP WITH TIME ZONE') return `timezone('UTC', ${column})`;
-  if (/^(TIMESTAMP(_(S|MS|NS))?|DATE)$/.test(type)) return `${column}::TIMESTAMP`;
-  if (NUMERIC.test(type)) return `make_timestamp(TRY_CAST(${column} AS BIGINT) * 1000)`;
-  return momentOfText(`(${column}::VARCHAR)`);
+  if (layout.format === 'csv') return timestampOfCell(column);
+  return timestampOfColumn(column, layout.types[layout.timestamp] ?? '');
 }

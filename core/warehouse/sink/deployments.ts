@@ -6,7 +6,7 @@ import {
   type StageMessage,
 } from '../../contracts/deployments';
 import { type StreamSettings } from '../../contracts/settings';
-import { MICROS_PER_MILLI, type Micros } from '../../contracts/time';
+import { microsOfText } from '../../contracts/timestamps';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
 import { type SinkRecord } from './records';
@@ -68,7 +68,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
     data_until: timestampOrNull(lineage.data_until),
     feedback_used: JSON.stringify(lineage.feedback_used),
     sha256,
-    created_at: timestamp(microsOfIso(message.created_at)),
+    created_at: timestamp(microsOfText(message.created_at)),
     devices_sha256: lineage.devices_sha256,
   };
   await insertRow(inside, 'model_versions', row, 'replace');
@@ -78,7 +78,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
 
 async function storeStage(inside: Statements, message: StageMessage, offset: number): Promise<void> {
   const { version: model_version, stage, reason } = message;
-  const at = timestamp(microsOfIso(message.at));
+  const at = timestamp(microsOfText(message.at));
   const change = {
     log_offset: BigInt(offset),
     model_version,
@@ -99,8 +99,4 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
   // A stage may stand in the log before its model: compaction keeps the latest of each key, in the order of writing.
   const version = { model_version, stage, stage_reason: reason, stage_at: at };
   await insertRow(inside, 'model_versions', version, 'replace');
-}
-
-function microsOfIso(iso: string): Micros {
-  return Date.parse(iso) * MICROS_PER_MILLI;
 }

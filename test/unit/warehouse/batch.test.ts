@@ -212,16 +212,16 @@ describe('broken rows', () => {
     ]);
     expect(await rejected()).toEqual([
       { file: 'a.csv', line: 3, reason: 'cast' },
-      { file: 'a.csv', line: 4, reason: 'timestamp' },
+      { file: 'a.csv', line: 4, reason: 'bad-timestamp' },
       { file: 'a.csv', line: 5, reason: 'missing-columns' },
       { file: 'a.csv', line: 6, reason: 'too-many-columns' },
       { file: 'a.csv', line: 7, reason: 'no-device' },
       { file: 'a.csv', line: 8, reason: 'not-finite' },
       { file: 'a.csv', line: 9, reason: 'not-finite' },
       { file: 'a.csv', line: 10, reason: 'not-finite' },
-      { file: 'a.csv', line: 11, reason: 'timestamp' },
-      { file: 'a.csv', line: 12, reason: 'timestamp' },
-      { file: 'b.csv', line: 3, reason: 'timestamp' },
+      { file: 'a.csv', line: 11, reason: 'bad-timestamp' },
+      { file: 'a.csv', line: 12, reason: 'bad-timestamp' },
+      { file: 'b.csv', line: 3, reason: 'bad-timestamp' },
     ]);
   });
 
@@ -253,7 +253,7 @@ describe('broken rows', () => {
       { file: 'b.csv', line: 3, reason: 'quotes' },
       { file: 'c.csv', line: 3, reason: 'quotes' },
       { file: 'c.csv', line: 5, reason: 'quotes' },
-      { file: 'c.csv', line: 6, reason: 'timestamp' },
+      { file: 'c.csv', line: 6, reason: 'bad-timestamp' },
     ]);
     expect(await ask(connection, 'SELECT device_id, count FROM batch_analysis_results')).toEqual([
       { device_id: 'd', count: 9 },
