@@ -18,24 +18,12 @@ import { collectEvidence } from '../results/collect';
 import { renderLinks } from './links';
 import { dataFolder, planFleet } from './plan-fleet';
 import { publishChampion } from './publish-champion';
-import { resultsOf, type Results } from '../results/summary';
+import { resultsOf } from '../results/summary';
+import { type Results, type Summary } from '../results/summary-schema';
 import { readTruth } from '../results/truth';
 import { demoSettings, type DemoOptions, type DemoSettings } from './settings';
 import { renderResults } from './table';
 import { countProcessed, trainRounds } from './train';
-
-/** `runs/<id>/summary.json`. */
-interface Summary extends Results {
-  readonly run: string;
-  readonly seed: number;
-  readonly startedAt: string;
-  readonly seconds: number;
-  readonly devices: { readonly all: number; readonly healthy: number };
-  readonly settings: DemoSettings & { readonly data: string };
-  readonly batch: BatchFigures;
-  /** Start of the latest window that is counted; it and all before it were complete. */
-  readonly latestWindow: string | null;
-}
 
 /**
  * Bring the system up, train and measure the rounds, count the processed files, report; then stop everything, or stay up.

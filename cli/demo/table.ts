@@ -6,7 +6,7 @@ import {
   type Results,
   type RoundSummary,
   type VersionFigures,
-} from '../results/summary';
+} from '../results/summary-schema';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** Results of a demo as a table: figures over all devices, and beside them those over the healthy ones. */

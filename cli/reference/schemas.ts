@@ -12,6 +12,7 @@ import { feedbackMessageSchema } from '../../core/contracts/feedback';
 import { DEFAULT_TASK, type Sensors } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { windowRequestSchema } from '../../core/contracts/updates';
+import { summarySchema } from '../results/summary-schema';
 
 /** What a program of somebody else's may read or write, by the name of its schema in `docs/schemas/`. */
 interface Published {
@@ -69,6 +70,12 @@ function published(sensors: Sensors): Readonly<Record<string, Published>> {
       description:
         'A round asks for live windows. A simulated fleet is paced by it; a real one need not listen.',
       schema: windowRequestSchema,
+    },
+    summary: {
+      title: 'summary.json of a run',
+      description:
+        'What `fedloop demo` measured, all of it counted from rows. Shares go from 0 to 1, errors are in the unit of the target.',
+      schema: summarySchema,
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type VersionId } from '../../core/contracts/ids';
-import { type RoundSummary, type Results } from '../results/summary';
+import { type RoundSummary, type Results } from '../results/summary-schema';
 import { type FleetTruth } from '../results/truth';
 import { type Answered } from './queries/answered';
 import { type DeviceRow, type SeriesRow } from './queries/devices';

@@ -1,4 +1,4 @@
-import { type RoundSummary } from '../results/summary';
+import { type RoundSummary } from '../results/summary-schema';
 import { percent } from '../shared/format';
 import { draw, WIDTHS, type Chart, type Layout } from './charts/draw';
 import { html, type Html, type HtmlPart } from './html';

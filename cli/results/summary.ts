@@ -1,4 +1,4 @@
-import { type Interval, type Decision } from '../../core/contracts/rounds';
+import { type Interval } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type RoundRow } from './queries';
@@ -11,6 +11,13 @@ import {
   type Score,
   type ScoreCluster,
 } from './scores';
+import {
+  type BothFigures,
+  type PersistenceSummary,
+  type Results,
+  type RoundSummary,
+  type VersionFigures,
+} from './summary-schema';
 
 /** Sums over all devices, and over the faulty ones. */
 export interface WithFaulty<Cluster> {
@@ -26,61 +33,6 @@ export interface Evidence {
   /** By candidate: beside the champion before it. */
   readonly pairs: ReadonlyMap<VersionId, WithFaulty<PairedCluster>>;
   readonly persistence: WithFaulty<ScoreCluster>;
-}
-
-/** A version's figures over one set of devices; null where nothing was measured. */
-export interface VersionFigures {
-  readonly accuracy: number | null;
-  readonly accuracyCi95: readonly [number, number] | null;
-  /** Change from the champion before it, on the device-windows that both forecast. */
-  readonly pairedChange: number | null;
-  readonly pairedChangeCi95: readonly [number, number] | null;
-  readonly bias: number | null;
-  readonly mae: number | null;
-  readonly skill: number | null;
-  readonly persistenceAccuracy: number | null;
-  readonly evaluations: number;
-  readonly windows: number;
-}
-
-export interface RoundSummary extends VersionFigures {
-  readonly round: number;
-  readonly version: VersionId;
-  readonly championBefore: VersionId;
-  readonly decision: Decision;
-  readonly reason: string;
-  readonly strategy: string;
-  readonly role: string | null;
-  /** Mean accuracy that the local models reported of themselves, and their mean accuracy on hold-out devices. */
-  readonly selfReportedAccuracy: number | null;
-  readonly localRealAccuracy: number | null;
-  readonly updates: { readonly trained: number; readonly used: number };
-  /** Figures behind the decision: over the windows of the round alone. */
-  readonly judged: {
-    readonly windows: number;
-    readonly evaluations: number;
-    readonly accuracy: number;
-    readonly championAccuracy: number;
-    readonly pairedChange: number;
-    readonly pairedChangeCi95: readonly [number, number];
-  };
-  readonly healthy: VersionFigures;
-}
-
-export interface PersistenceSummary {
-  readonly accuracy: number | null;
-  readonly accuracyCi95: readonly [number, number] | null;
-  readonly evaluations: number;
-  readonly mae: number | null;
-}
-
-export interface Results {
-  readonly rounds: readonly RoundSummary[];
-  /** The champion that the first round was measured against; null without rounds. */
-  readonly firstVersion:
-    (VersionFigures & { readonly version: VersionId; readonly healthy: VersionFigures }) | null;
-  readonly champion: VersionId | null;
-  readonly persistence: PersistenceSummary & { readonly healthy: PersistenceSummary };
 }
 
 /** The figures of a run. */
@@ -123,10 +75,7 @@ function roundSummary(round: RoundRow, evidence: Evidence): RoundSummary {
   };
 }
 
-function bothFigures(
-  version: VersionId,
-  evidence: Evidence,
-): VersionFigures & { readonly healthy: VersionFigures } {
+function bothFigures(version: VersionId, evidence: Evidence): BothFigures {
   const scores = evidence.scores.get(version) ?? { all: [], faulty: [] };
   const pairs = evidence.pairs.get(version) ?? { all: [], faulty: [] };
   return {

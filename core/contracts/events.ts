@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { ROW_LIMITS } from './limits';
 import { type Sensors, sensorsOf } from './task';
+import { MICROS_PER_MILLI } from './time';
+import { timestampTextSchema } from './timestamps';
 
 /**
  * The public topic `edge-iiot-stream`: one JSON object a record, keyed by device id, so that a device lies in one partition. Fields that
  * are not named here are ignored; null is as good as a field that is left out.
  */
 
-const timestampSchema = z.union([z.string(), z.number()]);
+const MAX_MILLIS = Number.MAX_SAFE_INTEGER / MICROS_PER_MILLI;
+const timestampSchema = z.union([timestampTextSchema, z.number().min(-MAX_MILLIS).max(MAX_MILLIS)]);
 const readingSchema = z.number().min(-ROW_LIMITS.reading).max(ROW_LIMITS.reading).nullish();
 
 /** An event of a fleet with these sensors. The target may stand under its own name or under `data`; one of them must. */

@@ -78,13 +78,18 @@ export function microsOfText(text: string): Micros {
   return microsOfIso(bytes, 0, bytes.length);
 }
 
+const BAD_TEXT = 'a timestamp is ISO 8601, such as 2026-01-31T12:00:00Z';
+const DATE_PATTERN = '[0-9]{4}-[0-9]{2}-[0-9]{2}';
+/** Every form there is, but for days that do not exist and what must not follow `24:00`. */
+const ISO_PATTERN =
+  `^(${DATE_PATTERN})(?:[Tt ]([01][0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]|60)(?:[.,]([0-9]+))?)?` +
+  '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?)?$';
+
 /** A timestamp in a message or a setting, as text. */
 export const timestampTextSchema = z
   .string()
-  .refine(
-    (text) => !Number.isNaN(microsOfText(text)),
-    'a timestamp is ISO 8601, such as 2026-01-31T12:00:00Z',
-  );
+  .regex(new RegExp(ISO_PATTERN), BAD_TEXT)
+  .refine((text) => !Number.isNaN(microsOfText(text)), BAD_TEXT);
 
 /**
  * The instant in a cell of a CSV file, or NaN: a text, or a number in JSON's spelling. Blanks and tabs around it are cut off
@@ -195,15 +200,10 @@ function isDigit(byte: number): boolean {
 
 /** Years that are certainly in range; their texts begin with a digit, and not with a blank or a sign. */
 const USUAL_YEARS = `BETWEEN '1685' AND '2255'`;
-const DATE_PATTERN = '[0-9]{4}-[0-9]{2}-[0-9]{2}';
 const PLAIN_PATTERN = `${DATE_PATTERN}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?`;
 const OFFSET_PATTERN = '[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]';
 /** Whole milliseconds that are certainly in range. */
 const MILLIS_PATTERN = '-?(?:0|[1-8][0-9]{0,12}|9[0-9]{0,11})';
-/** Every form there is, but for days that do not exist and what must not follow `24:00`. */
-const ISO_PATTERN =
-  `^(${DATE_PATTERN})(?:[Tt ]([01][0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]|60)(?:[.,]([0-9]+))?)?` +
-  '(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?)?$';
 const ISO_PARTS = ['date', 'hour', 'minute', 'second', 'fraction', 'sign', 'zone_hour', 'zone_minute'];
 
 /** SQL that turns a cell of a CSV file into a TIMESTAMP in UTC, or NULL: the same instants as `microsOfCell`. */

@@ -11,6 +11,7 @@ import { TOPICS } from '../../core/contracts/topics';
 import { describeDashboards, type WatchedSystem } from '../support/dashboard-specs';
 import { selectionMessageSchema, updateKey, type UpdateHeader } from '../../core/contracts/updates';
 import { parameterCount } from '../../core/model/types';
+import { summarySchema, type Summary } from '../../cli/results/summary-schema';
 import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
@@ -32,23 +33,6 @@ const DEMO_TIMEOUT_MS = 300_000;
 // Each question is a process of its own, and CI's two cores are busy with a whole system.
 jest.setTimeout(60_000);
 
-const roundSchema = z.object({
-  round: z.number(),
-  version: z.string(),
-  accuracy: z.number(),
-  accuracyCi95: z.tuple([z.number(), z.number()]),
-  pairedChange: z.number(),
-  selfReportedAccuracy: z.number().nullable(),
-  evaluations: z.number(),
-  decision: z.enum(['promoted', 'rejected', 'kept']),
-});
-const summarySchema = z.object({
-  run: z.string(),
-  seed: z.number(),
-  rounds: z.array(roundSchema),
-  persistence: z.object({ accuracy: z.number() }),
-  latestWindow: z.iso.datetime(),
-});
 const runningSchema = z.object({
   runFolder: z.string(),
   kafka: z.object({ brokers: z.string(), topicPrefix: z.string() }),
@@ -62,7 +46,7 @@ let folder: string;
 let env: NodeJS.ProcessEnv;
 let demo: ChildProcess;
 let said = '';
-let summary: z.infer<typeof summarySchema>;
+let summary: Summary;
 let temporal: Client;
 let connection: Connection;
 let brokers: string;
@@ -191,6 +175,13 @@ describe('the loop', () => {
     });
   });
 
+  it('has nothing in its summary but what the contract names', async () => {
+    const path = join(folder, 'runs', summary.run, 'summary.json');
+    const written: unknown = JSON.parse(await readFile(path, 'utf8'));
+    expect(summarySchema.parse(written)).toEqual(written);
+    expect(written).toEqual(summary);
+  });
+
   it('has in its summary what `fedloop sql` says of the windows that it counts, whatever closed since', async () => {
     for (const { version, accuracy, evaluations, accuracyCi95 } of summary.rounds) {
       const [row] = await sql(
@@ -200,8 +191,8 @@ describe('the loop', () => {
       );
       expect({ version, evaluations }).toEqual({ version, evaluations: row!.evaluations });
       expect(accuracy).toBeCloseTo(row!.accuracy, 9);
-      expect(accuracyCi95[0]).toBeLessThanOrEqual(accuracy);
-      expect(accuracyCi95[1]).toBeGreaterThanOrEqual(accuracy);
+      expect(accuracyCi95![0]).toBeLessThanOrEqual(accuracy!);
+      expect(accuracyCi95![1]).toBeGreaterThanOrEqual(accuracy!);
     }
   });
 

@@ -1,5 +1,5 @@
 import { type ActionRow, type FeedbackUsedRow } from '../queries/rounds';
-import { type RoundSummary } from '../../results/summary';
+import { type RoundSummary } from '../../results/summary-schema';
 import { percent, signed, whole } from '../../shared/format';
 import { COLOURS, draw, SMALL } from '../charts/draw';
 import { dumbbellChart, type Kind } from '../charts/dumbbells';

@@ -8,13 +8,21 @@ import { EventParser } from '../../../core/stream/parse/parse';
 const events = fc.record(
   {
     device_id: fc.constantFrom('a', '', 'Kühlraum', 7, null, 'x'.repeat(256), 'x'.repeat(257)),
-    timestamp: fc.constantFrom('2026-01-01T12:00:00Z', 1_767_268_800_000),
+    timestamp: fc.constantFrom(
+      '2026-01-01T12:00:00Z',
+      '2026-01-01',
+      '2026-02-30T12:00:00Z',
+      '1767268800000',
+      1_767_268_800_000,
+      9_007_199_254_741,
+      -9_007_199_254_740.99,
+    ),
     temperature: fc.constantFrom(20, -1e150, 1e151, null, '20', true),
     data: fc.constantFrom(20, null, 'x'),
     humidity: fc.constantFrom(40, null, 'n/a'),
     pressure: fc.constantFrom(1_000, null),
     label: fc.constantFrom(true, false, 0, 1, 2, null, 'yes'),
-    record_timestamp: fc.constantFrom('2026-01-01T12:00:00Z', 5, null),
+    record_timestamp: fc.constantFrom('2026-01-01T12:00:00Z', 'noon', 5, 1e300, null),
     battery: fc.constantFrom(3.3, { cells: [1, 2] }),
   },
   { requiredKeys: [] },

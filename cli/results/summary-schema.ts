@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { versionIdSchema } from '../../core/contracts/ids';
+import { decisionSchema, federatedTrainingInputSchema } from '../../core/contracts/rounds';
+import { streamSettingsSchema } from '../../core/contracts/settings';
+import { fleetSettingsSchema } from '../../fleet/settings';
+import { batchResultSchema } from '../temporal/batch-result';
+
+/** `runs/<id>/summary.json`, the figures of a run. All are counted from rows. */
+
+const interval = z.tuple([z.number(), z.number()]).readonly();
+
+/** A version's figures over one set of devices; null where nothing was measured. */
+const versionFiguresSchema = z.object({
+  accuracy: z.number().nullable(),
+  accuracyCi95: interval.nullable(),
+  /** Change from the champion before it, on the device-windows that both forecast. */
+  pairedChange: z.number().nullable(),
+  pairedChangeCi95: interval.nullable(),
+  bias: z.number().nullable(),
+  mae: z.number().nullable(),
+  skill: z.number().nullable(),
+  persistenceAccuracy: z.number().nullable(),
+  evaluations: z.int(),
+  windows: z.int(),
+});
+export type VersionFigures = Readonly<z.infer<typeof versionFiguresSchema>>;
+
+/** The figures over all devices, and over the healthy ones. */
+const bothFiguresSchema = versionFiguresSchema.extend({ healthy: versionFiguresSchema });
+export type BothFigures = Readonly<z.infer<typeof bothFiguresSchema>>;
+
+const roundSummarySchema = bothFiguresSchema.extend({
+  round: z.int(),
+  version: versionIdSchema,
+  championBefore: versionIdSchema,
+  decision: decisionSchema,
+  reason: z.string(),
+  strategy: z.string(),
+  role: z.string().nullable(),
+  /** Mean accuracy that the local models reported of themselves, and their mean accuracy on hold-out devices. */
+  selfReportedAccuracy: z.number().nullable(),
+  localRealAccuracy: z.number().nullable(),
+  updates: z.object({ trained: z.int(), used: z.int() }),
+  /** Figures behind the decision: over the windows of the round alone. */
+  judged: z.object({
+    windows: z.int(),
+    evaluations: z.int(),
+    accuracy: z.number(),
+    championAccuracy: z.number(),
+    pairedChange: z.number(),
+    pairedChangeCi95: interval,
+  }),
+});
+export type RoundSummary = Readonly<z.infer<typeof roundSummarySchema>>;
+
+const persistenceSummarySchema = versionFiguresSchema.pick({
+  accuracy: true,
+  accuracyCi95: true,
+  evaluations: true,
+  mae: true,
+});
+export type PersistenceSummary = Readonly<z.infer<typeof persistenceSummarySchema>>;
+
+const resultsSchema = z.object({
+  rounds: z.array(roundSummarySchema).readonly(),
+  /** The champion that the first round was measured against; null without rounds. */
+  firstVersion: bothFiguresSchema.extend({ version: versionIdSchema }).nullable(),
+  champion: versionIdSchema.nullable(),
+  persistence: persistenceSummarySchema.extend({ healthy: persistenceSummarySchema }),
+});
+export type Results = Readonly<z.infer<typeof resultsSchema>>;
+
+export const summarySchema = resultsSchema.extend({
+  run: z.string(),
+  seed: z.int(),
+  startedAt: z.iso.datetime(),
+  seconds: z.number(),
+  devices: z.object({ all: z.int(), healthy: z.int() }),
+  settings: z.object({
+    stream: streamSettingsSchema,
+    fleet: fleetSettingsSchema,
+    training: federatedTrainingInputSchema,
+    /** The data folder as it was given. */
+    data: z.string(),
+  }),
+  batch: batchResultSchema,
+  /** Start of the latest window that is counted; it and all before it were complete. */
+  latestWindow: z.iso.datetime().nullable(),
+});
+export type Summary = Readonly<z.infer<typeof summarySchema>>;
