@@ -24,6 +24,8 @@ export interface FeedOptions {
   readonly partitions: number;
   /** How far behind late events may lie. */
   readonly lateMicros: Micros;
+  /** Sensors that some devices have beside the target; humidity and pressure when left out. */
+  readonly covariates?: readonly string[];
 }
 
 /**
@@ -68,13 +70,18 @@ export class EventFeed {
         device_id: device,
         timestamp: isoOfMicros(at - late + early),
         temperature,
-        ...(i % 3 === 0 ? {} : { humidity: 50 + random.normal(), pressure: 1_000 + random.normal() }),
+        ...(i % 3 === 0 ? {} : this.covariates()),
       }),
       at,
     );
     const again = this.last !== undefined && random.uniform() < DUPLICATE ? [this.last] : [];
     this.last = reading;
     return [reading, ...again];
+  }
+
+  private covariates(): Record<string, number> {
+    const names = this.options.covariates ?? ['humidity', 'pressure'];
+    return Object.fromEntries(names.map((name) => [name, 50 + this.random.normal()]));
   }
 
   private message(device: string, value: string, at: Micros): OutgoingMessage {

@@ -2,14 +2,21 @@ import { historyChunkSchema, type HistoryChunk } from '../../core/contracts/bloc
 import { type Stage, type DeploymentMessage, untrainedLineage } from '../../core/contracts/deployments';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
+import {
+  covariateColumns,
+  DEFAULT_TASK,
+  featureCount,
+  historyWindows,
+  type Task,
+} from '../../core/contracts/task';
 import { type Micros } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { logDeployment } from '../../core/model/deployments';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
 import { initialWeights } from '../../core/model/network';
+import { networkShape } from '../../core/model/types';
 import { partitionOf, type Kafka, type Producer } from '../../core/platform/kafka';
 import { EventFeed, type FeedOptions } from './event-feed';
-import { FEATURES, HISTORY_WINDOWS, SHAPE } from './task';
 
 export const version = (name: string): VersionId => versionIdSchema.parse(name);
 
@@ -39,7 +46,7 @@ export async function deployStream(
   await createTopics(kafka, partitions);
   await logSettings(producer, settings);
   await logHistory(producer, feed.deviceIds(), start, settings, partitions);
-  await deployModel(producer, 'v0', 0);
+  await deployModel(producer, 'v0', 0, settings.task);
   await stageModel(producer, 'v0', 'champion');
   return feed;
 }
@@ -50,17 +57,24 @@ export async function logSettings(producer: Producer, settings: StreamSettings):
 }
 
 /** A network with weights from the seed, deployed under this name; what it forecasts is nonsense, and always the same. */
-export async function deployModel(producer: Producer, name: string, seed: number): Promise<void> {
+export async function deployModel(
+  producer: Producer,
+  name: string,
+  seed: number,
+  task: Task = DEFAULT_TASK,
+): Promise<void> {
+  const shape = networkShape(task);
+  const features = featureCount(task);
   const bytes = Buffer.from(
     encodeModel({
       metadata: {
         version: version(name),
-        shape: SHAPE,
-        scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
+        shape,
+        scaling: { mean: Array<number>(features).fill(0), scale: Array<number>(features).fill(1) },
         tolerance: 1,
         residualStddev: seed % 2 === 0 ? null : 0.7,
       },
-      weights: initialWeights(SHAPE, seed),
+      weights: initialWeights(shape, seed),
     }),
   );
   const message: DeploymentMessage = {
@@ -98,7 +112,7 @@ export async function logHistory(
   partitions: number,
 ): Promise<void> {
   const past = (level: number): number[] =>
-    Array.from({ length: HISTORY_WINDOWS }, (_, back) => level + Math.sin(back));
+    Array.from({ length: historyWindows(settings.task) }, (_, back) => level + Math.sin(back));
   for (let partition = 0; partition < partitions; partition += 1) {
     const chunk: HistoryChunk = historyChunkSchema(settings.task).parse({
       type: 'history',
@@ -111,8 +125,7 @@ export async function logHistory(
         .map((device_id) => ({
           device_id,
           avg: past(20),
-          humidity_avg: past(50),
-          pressure_avg: past(1_000),
+          ...Object.fromEntries(covariateColumns(settings.task).map((column) => [column, past(50)])),
           stddev: null,
         })),
     });
