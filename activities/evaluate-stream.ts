@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import { type LeaseInput, type LeaseReport, type LeaseResult } from '../core/contracts/evaluation';
-import { type StreamService, type StreamStatus } from '../core/stream/service';
+import { type LeaseInput, type LeaseResult } from '../core/contracts/evaluation';
+import { type StreamService } from '../core/stream/service';
 import { type Lease } from './shared/lease';
 
 /** Well within the heartbeat time-out of a lease. */
@@ -22,7 +22,7 @@ export async function evaluateStream(
 ): Promise<LeaseResult> {
   const context = Context.current();
   const beat = (): void => {
-    context.heartbeat(reportOf(service.status()));
+    context.heartbeat(service.status());
   };
   const over = new AbortController();
   const timer = setInterval(beat, HEARTBEAT_MS);
@@ -35,7 +35,7 @@ export async function evaluateStream(
       lease.leaving.then(() => 'worker leaves' as const),
       sleep(leaseMillis, 'run out' as const, { signal: over.signal }),
     ]);
-    return { ended, ...reportOf(service.status()) };
+    return { ended, ...service.status() };
   } catch (thrown) {
     // Only a person's cancellation stops the evaluation; a lost connection, or a workflow that continues as new, does not.
     if (context.cancellationDetails?.cancelRequested === true) {
@@ -48,8 +48,4 @@ export async function evaluateStream(
     over.abort();
     lease.end();
   }
-}
-
-function reportOf({ partitions }: StreamStatus): LeaseReport {
-  return { partitions: partitions.map(({ partition, offset, lag }) => ({ partition, offset, lag })) };
 }

@@ -5,14 +5,7 @@ import { type Role } from './role';
 /** Windows, verdicts and the live evaluation of every version in force, under a lease of `continuousEvaluation`. */
 export const streamRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const input = evaluationInput(env.FEDLOOP_EVALUATION);
-  const service = await startStreamService({
-    kafka,
-    env,
-    settings: deployments.settings(),
-    deployments,
-    log,
-    registry,
-  });
+  const service = await startStreamService({ kafka, deployments, log, registry });
   const lease = keepEvaluationLease(service, input, log);
   return {
     failed: service.failed,

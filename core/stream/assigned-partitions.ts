@@ -1,22 +1,15 @@
 import { type Deployments } from '../model/deployments';
-import { type Logger } from '../platform/log';
 import { AssignedPartition } from './assigned-partition';
-import { type Forecaster } from './forecasts/forecaster';
 import { type StreamMetrics } from './metrics';
 import { type Claims } from './ownership/claims';
 import { type DevicePasts } from './ownership/history-snapshots';
-import { type Outbox } from './ownership/outbox';
-import { PartitionOwner } from './ownership/partition-owner';
+import { type OwnerParts, PartitionOwner } from './ownership/partition-owner';
 
-/** What owners of partitions work with. */
-interface Parts {
+interface Parts extends OwnerParts {
   readonly claims: Claims;
   readonly pasts: DevicePasts;
   readonly deployments: Deployments;
-  readonly outbox: Outbox;
   readonly metrics: StreamMetrics;
-  readonly forecaster: Forecaster;
-  readonly log: Logger;
 }
 
 /** The partitions that the group has given to this worker, each with its owner. */
@@ -33,13 +26,9 @@ export class AssignedPartitions {
     return this.byNumber.get(partition);
   }
 
-  has(partition: number): boolean {
-    return this.byNumber.has(partition);
-  }
-
   /**
    * Drop the partitions that went to others, and acquire those that came.
-   * @param onReady told each partition as soon as it can be read, and whether it was not here before.
+   * @param onReady called with each partition as soon as it can be read, and whether it was not here before.
    */
   async assign(
     partitions: readonly number[],
@@ -54,7 +43,7 @@ export class AssignedPartitions {
     await Promise.all(
       partitions.map(async (number) => {
         const before = this.byNumber.get(number);
-        // Nobody claimed it since: the engine in memory is the partition's true state, and reading goes on where it was.
+        // Without another claim since, the engine in memory is the partition's true state, and reading continues where it was.
         if (before?.owner.isOwner !== true) before?.owner.drop();
         const kept = before?.owner.isOwner === true ? before : await this.acquire(number);
         onReady(kept, before === undefined);
@@ -64,38 +53,12 @@ export class AssignedPartitions {
 
   /** Claim a partition and take its engine over. */
   async acquire(partition: number): Promise<AssignedPartition> {
-    const { claims, pasts, metrics, deployments, outbox, forecaster, log } = this.parts;
-    const { epoch, log: partitionLog, engine, start } = await claims.claim(partition);
-    metrics.claim();
-    // What its log decided may name a version or a snapshot that has not come through to us yet.
+    const { claims, pasts, metrics, deployments } = this.parts;
+    const claim = await claims.claim(partition);
+    metrics.claims.inc();
+    // Its logged decisions may name a version or a snapshot that this process has not read yet.
     await Promise.all([deployments.sync(), pasts.sync()]);
-    const owner = new PartitionOwner(
-      {
-        partition,
-        epoch,
-        engine,
-        log: partitionLog,
-        outbox,
-        forecaster,
-        inForce: () => deployments.inForce(),
-        append: (key, message) => claims.append(partition, key, message),
-        seedHistory: (seeded, snapshot) => {
-          if (!pasts.seed(seeded, snapshot))
-            log.error({ partition, snapshot }, 'the snapshot that the devices began with is gone');
-        },
-        latestSnapshot: () => pasts.latest(partition),
-        onMalformed(detail) {
-          metrics.malformed(detail);
-        },
-        onClosed(window) {
-          metrics.rows('analysis', window.analysis.device_id.length);
-          metrics.rows('evaluation', window.evaluations.device_id.length);
-        },
-        logger: log,
-      },
-      start,
-    );
-    const acquired = new AssignedPartition(owner);
+    const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts));
     this.byNumber.set(partition, acquired);
     return acquired;
   }

@@ -1,14 +1,13 @@
-import { emptyAnalysis, emptyEvaluations, type Verdict } from '../contracts/blocks';
+import { emptyAnalysis, emptyEvaluations, type Verdict, VERDICTS } from '../contracts/blocks';
 import { type MalformedDetail } from '../contracts/events';
 import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
 import { type StreamSettings } from '../contracts/settings';
 import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
 import { type Micros, windowStartOf } from '../contracts/time';
-import { type DeviceHistory, type DeviceNumbers, type DevicePast } from './forecasts/device-history';
+import { type DeviceHistory, type DevicePast } from './forecasts/device-history';
 import { Evaluator } from './forecasts/evaluator';
 import { type PlannedForecasts } from './forecasts/forecasts';
-import { type ActiveVersion } from './forecasts/versions';
 import { emptyEvent, type EventFields } from './parse/event';
 import { EventParser } from './parse/parse';
 import { DeviceTable } from './windows/device-table';
@@ -16,30 +15,27 @@ import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/o
 import { type ClosedWindow } from './windows/rows';
 import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
 
-/** How many events of a partition got which verdict: `read` is always the sum of the five others. */
-export type Counts = Record<'read' | Verdict, number> & {
-  /** Devices in closed windows that some version should have forecast, and none could. */
-  no_forecast: number;
-};
+/**
+ * Counts of a partition: events read, which is always the sum of the five verdicts, events by verdict, and devices in closed windows that
+ * some version should have forecast, and none could.
+ */
+export const COUNTS = ['read', ...VERDICTS, 'no_forecast'] as const;
+export type Counts = Record<(typeof COUNTS)[number], number>;
+
+export function zeroCounts(): Counts {
+  return { read: 0, windowed: 0, late: 0, duplicate: 0, future: 0, malformed: 0, no_forecast: 0 };
+}
 
 /**
  * The stream path of one partition as a machine of values: events in, in log order, rows out. No clock, no Kafka, no
- * model: the same events and decisions (versions coming and going, idle closings) always give the same rows.
+ * model: the same events and decisions (activations, deactivations, idle closings) always give the same rows.
  *
- * How to drive it: `ingest` each event; while `isDue()` afterwards, close the due windows with `closeDueWindows`
+ * How to drive it: `ingest` each event; when `isDue()` afterwards, close the due windows with `closeDueWindows`
  * (closing.ts) before the next event is judged.
  */
 export class PartitionEngine {
-  readonly counts: Counts = {
-    read: 0,
-    windowed: 0,
-    late: 0,
-    duplicate: 0,
-    future: 0,
-    malformed: 0,
-    no_forecast: 0,
-  };
-  /** Why the event before was `malformed`. */
+  readonly counts = zeroCounts();
+  /** Why the latest event was `malformed`. */
   detail: MalformedDetail | undefined;
   /** Largest event time in a window so far; −Infinity before the first. */
   latestEvent: Micros = -Infinity;
@@ -56,7 +52,7 @@ export class PartitionEngine {
   private readonly windowMicros: Micros;
   /** End of the next window to close. */
   private nextEnd: Micros = Infinity;
-  /** Forecasts of the first window were looked at: from then on each closing makes those of the next. */
+  /** Forecasts of the first window were planned: from then on each closing plans those of the next. */
   opened = false;
 
   constructor(
@@ -77,11 +73,11 @@ export class PartitionEngine {
     return this.evaluator.history;
   }
 
-  get versions(): readonly ActiveVersion[] {
-    return this.evaluator.versions;
+  get inForce(): readonly VersionId[] {
+    return this.evaluator.inForce;
   }
 
-  /** Everything before it is behind the partition: its windows close when this reaches their end. */
+  /** A window closes when the watermark reaches its end. */
   get watermark(): Micros {
     return this.latestEvent - this.settings.watermarkMicros;
   }
@@ -89,7 +85,7 @@ export class PartitionEngine {
   /**
    * Judge one event and, when it is good, put it into its window.
    * @param bytes the event's, or a buffer in which it is `bytes[start, end)`.
-   * @param recordMicros Kafka's timestamp of the record; NaN = take the event's own `record_timestamp`, if it has one.
+   * @param recordMicros Kafka's timestamp of the record; NaN = the event's own `record_timestamp` counts, if it has one.
    */
   ingest(
     bytes: Uint8Array | null,
@@ -111,8 +107,8 @@ export class PartitionEngine {
   }
 
   /**
-   * After a crash: put an event that was read before the checkpoint into its window again, if that one is still open.
-   * Nothing is counted and nothing closes; the checkpoint has all of that already.
+   * After a crash: put an event that was read before the checkpoint into its window again, if that is still open.
+   * Nothing is counted and nothing closes: the checkpoint has both already.
    */
   rebuild(bytes: Uint8Array | null, recordMicros: number, offset: number): void {
     if (this.judge(bytes, recordMicros, offset, 0, bytes?.length ?? 0) === 'windowed')
@@ -134,7 +130,7 @@ export class PartitionEngine {
     return this.open.inOrder().reduce((lowest, window) => Math.min(lowest, window.firstOffset), next);
   }
 
-  /** First window that a version coming into force now can be scored on: all of its events are yet to be read. */
+  /** First window that a version activated now can be scored on: none of its events has been read. */
   firstUnseenWindow(notBefore: Micros | null): Micros | null {
     const { windowMicros } = this;
     const bounds = [
@@ -146,7 +142,7 @@ export class PartitionEngine {
     return bounds.length === 0 ? null : Math.max(...bounds);
   }
 
-  /** First window whose forecasts have not been made: the earliest that a version can leave at. */
+  /** First window without forecasts yet: the earliest that a version can be deactivated from. */
   firstUnforecastWindow(): Micros | null {
     if (Number.isFinite(this.closedUntil)) return this.closedUntil + this.windowMicros;
     return Number.isFinite(this.latestEvent) ? windowStartOf(this.latestEvent, this.windowMicros) : null;
@@ -160,21 +156,21 @@ export class PartitionEngine {
     this.evaluator.deactivate(version, until);
   }
 
-  /** Give a device its past; only before the first event, from the logged snapshot. */
+  /** Give a device its past from the logged snapshot; only before the first event. */
   seed(deviceId: string, lastStart: Micros, past: DevicePast): void {
     this.history.seed(this.devices.numberOf(deviceId), lastStart, past);
   }
 
   /** Give a device the history that a checkpoint has of it. @returns its number. */
-  restoreDevice(deviceId: string, numbers: DeviceNumbers): number {
+  restoreDevice(deviceId: string, numbers: Float64Array): number {
     const device = this.devices.numberOf(deviceId);
     this.history.restore(device, numbers);
     return device;
   }
 
   /**
-   * Forecasts of the very first window to close, from a seeded past; every later window's are asked for by the closing
-   * of the one before it. Answer with the evaluator's `accept`.
+   * Forecasts to make of the first window to close, from a seeded past. Those of every later window are planned when the
+   * one before it closes. Answer with the evaluator's `accept`.
    */
   planOpening(): PlannedForecasts | undefined {
     if (this.opened) return undefined;
@@ -182,7 +178,7 @@ export class PartitionEngine {
     return this.evaluator.plan(this.nextEnd - this.windowMicros, this.devices.inOrder());
   }
 
-  /** Close the next window that ends at or before `limit`; its rows, and the forecasts to ask for. */
+  /** Close the next window that ends at or before `limit`. @returns its rows, and the forecasts to make of the one after it. */
   closeNext(limit: Micros): { readonly closed: ClosedWindow; readonly plan: PlannedForecasts | undefined } {
     const start = this.nextStart(limit);
     const window = this.open.inOrder().find((candidate) => candidate.start === start);
@@ -194,13 +190,8 @@ export class PartitionEngine {
     return { closed, plan: this.evaluator.plan(closed.end, this.devices.inOrder()) };
   }
 
-  /** Put back what a checkpoint held. */
-  resume(state: {
-    readonly counts: Counts;
-    readonly latestEvent: Micros;
-    readonly closedUntil: Micros;
-    readonly opened: boolean;
-  }): void {
+  /** Restore what a checkpoint has of the engine itself. */
+  resume(state: Pick<PartitionEngine, 'counts' | 'latestEvent' | 'closedUntil' | 'opened'>): void {
     Object.assign(this.counts, state.counts);
     this.latestEvent = state.latestEvent;
     this.closedUntil = state.closedUntil;
@@ -222,7 +213,7 @@ export class PartitionEngine {
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
     if (micros > stamped + this.settings.futureMicros) return 'future';
     const start = this.open.startOf(micros);
-    // Before the first closing there may be none for the watermark to close; what lies behind it is late all the same.
+    // Before the first closing no window may be there for the watermark to close; an event behind it is late all the same.
     if (start < this.closedUntil || start + this.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);
     if (added !== 'over-limit') return added;
@@ -234,7 +225,7 @@ export class PartitionEngine {
     const { idBytes, idStart, idEnd, idHash } = this.event;
     let device = this.devices.find(idBytes, idStart, idEnd, idHash);
     if (device < 0) {
-      // A device that cannot enter the window must not take up a number either.
+      // A device that cannot enter the window must not get a number either.
       if (!this.open.hasRoomForDevice(start)) return 'over-limit';
       device = this.devices.add(idBytes, idStart, idEnd, idHash);
     }
@@ -249,7 +240,7 @@ export class PartitionEngine {
     }
   }
 
-  /** Start of the next window to close; a long run of empty ones is passed over up to its last. */
+  /** Start of the next window to close; of a long run of empty ones only the last is closed. */
   private nextStart(limit: Micros): Micros {
     const { windowMicros } = this;
     const next = this.nextEnd - windowMicros;
@@ -277,16 +268,10 @@ export class PartitionEngine {
       (device) => this.devices.idOf(device),
       evaluations,
     );
-    return {
-      partition: this.partition,
-      start,
-      end: start + this.windowMicros,
-      analysis,
-      evaluations,
-    };
+    return { partition: this.partition, start, end: start + this.windowMicros, analysis, evaluations };
   }
 
-  /** Devices whose last window has fallen out of the lags leave nothing that a row could depend on. */
+  /** Forget devices whose last window is older than all lags: no row can depend on them any more. */
   private forgetVanished(): void {
     const oldestLag = this.closedUntil - this.windowMicros * historyWindows(this.settings.task);
     const vanished: number[] = [];

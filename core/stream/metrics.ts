@@ -1,133 +1,97 @@
 import { VERDICTS } from '../contracts/blocks';
-import { type MalformedDetail } from '../contracts/events';
 import { ROW_LIMITS } from '../contracts/limits';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../contracts/time';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics';
+import { type SinkWatch } from './backpressure/sink-watch';
+import { type Outbox } from './ownership/outbox';
 import { type PartitionOwner } from './ownership/partition-owner';
 
-export interface StreamMetrics {
-  malformed(detail: MalformedDetail): void;
-  rows(kind: 'analysis' | 'evaluation', count: number): void;
-  /** Seconds from a window's close to the acknowledgement of its blocks. */
-  acknowledged(seconds: number): void;
-  checkpoint(): void;
-  claim(): void;
+/** What can make partitions wait. */
+interface Backpressure {
+  readonly outbox: Pick<Outbox, 'isFull' | 'pendingBytes'>;
+  readonly sinks: Pick<SinkWatch, 'isPaused' | 'lagOf'>;
 }
 
-/** What the worker as a whole knows of its partitions. */
-export interface Backpressure {
-  /** Bytes handed to the producer and not acknowledged yet. */
-  readonly outboxBytes: () => number;
-  /** Blocks of results that the furthest-behind living warehouse has yet to store. */
-  readonly sinkLag: (partition: number) => number;
-  /** Whether a partition waits at this moment, by what for. */
-  readonly isPaused: Readonly<Record<'sink' | 'producer', (partition: number) => boolean>>;
-}
+/** Value of a metric, or its values by a label. */
+type Read<Value> = (owner: PartitionOwner, backpressure: Backpressure) => Value;
 
-/** A metric by source partition, read off the engines when it is scraped. */
+/** A metric by source partition, without its name: its own label is '' where it has none beside the partition's. */
 interface PartitionMetric {
   readonly kind: 'counter' | 'gauge';
-  readonly name: string;
   readonly help: string;
-  /** A label beside the partition's, and the values by it; without one the label of the only value is empty. */
-  readonly label?: string;
-  readonly of: (owner: PartitionOwner) => Readonly<Record<string, number>>;
+  readonly label: string;
+  readonly read: Read<Readonly<Record<string, number>>>;
 }
 
-function single(
-  kind: PartitionMetric['kind'],
-  name: string,
-  help: string,
-  of: (owner: PartitionOwner) => number,
-): PartitionMetric {
-  return { kind, name, help, of: (owner) => ({ '': of(owner) }) };
+function counter(help: string, read: Read<number>): PartitionMetric {
+  return { kind: 'counter', help, label: '', read: (...from) => ({ '': read(...from) }) };
+}
+
+function gauge(help: string, read: Read<number>): PartitionMetric {
+  return { ...counter(help, read), kind: 'gauge' };
 }
 
 /**
- * What the stream worker says of its partitions to Prometheus. Counts of events are the engines' own, read when scraped: they are part of
- * each checkpoint, so that `read = windowed + late + duplicate + future + malformed` holds across crashes too.
+ * What Prometheus reads of the partitions. Counts of events are the engines' own: they are part of each checkpoint, so that
+ * `read = windowed + late + duplicate + future + malformed` holds across crashes too.
  */
-function partitionMetrics({ isPaused, sinkLag }: Backpressure): readonly PartitionMetric[] {
-  return [
-    single(
-      'counter',
-      'fedloop_stream_events_read_total',
-      'Events read, by source partition.',
-      ({ engine }) => engine.counts.read,
-    ),
-    {
-      kind: 'counter',
-      name: 'fedloop_stream_events_total',
-      help: 'Events by source partition and verdict; the verdicts of a partition add up to its events read.',
-      label: 'verdict',
-      of: ({ engine: { counts } }) =>
-        Object.fromEntries(VERDICTS.map((verdict) => [verdict, counts[verdict]])),
-    },
-    single(
-      'counter',
-      'fedloop_stream_no_forecast_total',
-      'Devices in closed windows that no version could forecast: too few lags, or none.',
-      ({ engine }) => engine.counts.no_forecast,
-    ),
-    single(
-      'gauge',
-      'fedloop_stream_lag_records',
-      'Records of the source partition not taken in yet.',
-      ({ highWatermark, next }) => Math.max(0, highWatermark - next),
-    ),
-    single(
-      'gauge',
-      'fedloop_stream_watermark_delay_seconds',
-      'Event time between the latest record and the watermark.',
-      ({ latestRecordMillis, engine }) =>
-        (latestRecordMillis * MICROS_PER_MILLI - engine.watermark) / MICROS_PER_SECOND,
-    ),
-    single(
-      'gauge',
-      'fedloop_stream_open_windows',
-      'Windows that still take readings.',
-      ({ engine }) => engine.open.size,
-    ),
-    single('gauge', 'fedloop_stream_epoch', 'Epoch under which the partition is held.', ({ epoch }) => epoch),
-    {
-      kind: 'gauge',
-      name: 'fedloop_stream_state',
-      help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags.',
-      label: 'what',
-      of: ({ engine: { open, devices, history } }) => ({
-        readings: open.readings,
-        devices: devices.size,
-        devices_with_history: history.size,
-      }),
-    },
-    {
-      kind: 'gauge',
-      name: 'fedloop_stream_version_in_force',
-      help: '1 for each version that a source partition scores.',
-      label: 'version',
-      of: ({ engine }) =>
-        Object.fromEntries(
-          engine.versions.filter(({ until }) => until === Infinity).map(({ version }) => [version, 1]),
-        ),
-    },
-    {
-      kind: 'gauge',
-      name: 'fedloop_stream_paused',
-      help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
-      label: 'reason',
-      of: ({ partition }) => ({
-        sink: isPaused.sink(partition) ? 1 : 0,
-        producer: isPaused.producer(partition) ? 1 : 0,
-      }),
-    },
-    single(
-      'gauge',
-      'fedloop_stream_sink_lag_blocks',
-      'Blocks of results that the furthest-behind living warehouse has yet to store.',
-      ({ partition }) => sinkLag(partition),
-    ),
-  ];
-}
+const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
+  fedloop_stream_events_read_total: counter(
+    'Events read, by source partition.',
+    ({ engine }) => engine.counts.read,
+  ),
+  fedloop_stream_events_total: {
+    kind: 'counter',
+    help: 'Events by source partition and verdict; the verdicts of a partition add up to its events read.',
+    label: 'verdict',
+    read: ({ engine: { counts } }) =>
+      Object.fromEntries(VERDICTS.map((verdict) => [verdict, counts[verdict]])),
+  },
+  fedloop_stream_no_forecast_total: counter(
+    'Devices in closed windows that no version could forecast: too few lags, or none.',
+    ({ engine }) => engine.counts.no_forecast,
+  ),
+  fedloop_stream_lag_records: gauge(
+    'Records of the source partition that were not read yet.',
+    ({ lag }) => lag,
+  ),
+  fedloop_stream_watermark_delay_seconds: gauge(
+    'Event time between the latest record and the watermark.',
+    ({ latestRecordMillis, engine }) =>
+      (latestRecordMillis * MICROS_PER_MILLI - engine.watermark) / MICROS_PER_SECOND,
+  ),
+  fedloop_stream_open_windows: gauge('Windows that still take readings.', ({ engine }) => engine.open.size),
+  fedloop_stream_epoch: gauge('Epoch under which the partition is owned.', ({ epoch }) => epoch),
+  fedloop_stream_state: {
+    kind: 'gauge',
+    help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags.',
+    label: 'what',
+    read: ({ engine: { open, devices, history } }) => ({
+      readings: open.readings,
+      devices: devices.size,
+      devices_with_history: history.size,
+    }),
+  },
+  fedloop_stream_version_in_force: {
+    kind: 'gauge',
+    help: '1 for each version that a source partition scores.',
+    label: 'version',
+    read: ({ engine }) => Object.fromEntries(engine.inForce.map((version) => [version, 1])),
+  },
+  fedloop_stream_paused: {
+    kind: 'gauge',
+    help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
+    label: 'reason',
+    read: ({ partition }, { sinks, outbox }) => ({
+      sink: sinks.isPaused(partition) ? 1 : 0,
+      producer: outbox.isFull ? 1 : 0,
+    }),
+  },
+  fedloop_stream_sink_lag_blocks: gauge(
+    'Blocks of results that the furthest-behind living warehouse has yet to store.',
+    ({ partition }, { sinks }) => sinks.lagOf(partition),
+  ),
+};
 
 export function streamMetrics(
   registry: Registry,
@@ -135,7 +99,25 @@ export function streamMetrics(
   backpressure: Backpressure,
 ): StreamMetrics {
   const registers = [registry];
-  for (const metric of partitionMetrics(backpressure)) register(registry, owners, metric);
+  for (const [name, { kind, help, label, read }] of Object.entries(PARTITION_METRICS)) {
+    const labelNames = label === '' ? ['partition'] : ['partition', label];
+    const Metric = kind === 'counter' ? Counter : Gauge;
+    new Metric({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const owner of owners()) {
+          const partition = String(owner.partition);
+          for (const [own, value] of Object.entries(read(owner, backpressure)))
+            if (Number.isFinite(value))
+              this.inc(label === '' ? { partition } : { partition, [label]: own }, value);
+        }
+      },
+    });
+  }
   const limits = new Gauge({
     name: 'fedloop_stream_state_limit',
     help: 'Bounds on the state: readings and devices of one window of one partition, devices of a partition with lags.',
@@ -150,81 +132,45 @@ export function streamMetrics(
     help: 'Results and rejects handed to the producer and not acknowledged yet.',
     registers,
     collect() {
-      this.set(backpressure.outboxBytes());
+      this.set(backpressure.outbox.pendingBytes);
     },
   });
   return eventMetrics(registers);
 }
 
 /** What the worker counts as it happens, since the start of its process. */
-function eventMetrics(registers: Registry[]): StreamMetrics {
-  const malformed = new Counter({
-    name: 'fedloop_stream_malformed_total',
-    help: 'Malformed events since the start of the process, by what was wrong; over-limit = a bound on the state was reached.',
-    labelNames: ['detail'],
-    registers,
-  });
-  const rows = new Counter({
-    name: 'fedloop_stream_rows_total',
-    help: 'Rows written since the start of the process, rows written again after a recovery included.',
-    labelNames: ['kind'],
-    registers,
-  });
-  const acknowledged = new Histogram({
-    name: 'fedloop_stream_close_to_acknowledged_seconds',
-    help: 'Time from a window closing to the broker having its blocks.',
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers,
-  });
-  const checkpoints = new Counter({
-    name: 'fedloop_stream_checkpoints_total',
-    help: 'Checkpoints written.',
-    registers,
-  });
-  const claims = new Counter({
-    name: 'fedloop_stream_claims_total',
-    help: 'Partitions claimed by this process.',
-    registers,
-  });
-  return {
-    malformed(detail) {
-      malformed.inc({ detail });
-    },
-    rows(kind, count) {
-      rows.inc({ kind }, count);
-    },
-    acknowledged(seconds) {
-      acknowledged.observe(seconds);
-    },
-    checkpoint() {
-      checkpoints.inc();
-    },
-    claim() {
-      claims.inc();
-    },
-  };
-}
+export type StreamMetrics = ReturnType<typeof eventMetrics>;
 
-function register(
-  registry: Registry,
-  owners: () => readonly PartitionOwner[],
-  { kind, name, help, label, of }: PartitionMetric,
-): void {
-  const labelNames = label === undefined ? ['partition'] : ['partition', label];
-  const Metric = kind === 'counter' ? Counter : Gauge;
-  new Metric({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const owner of owners()) {
-        const partition = String(owner.partition);
-        for (const [own, value] of Object.entries(of(owner)))
-          if (Number.isFinite(value))
-            this.inc(label === undefined ? { partition } : { partition, [label]: own }, value);
-      }
-    },
-  });
+function eventMetrics(registers: Registry[]) {
+  return {
+    malformed: new Counter({
+      name: 'fedloop_stream_malformed_total',
+      help: 'Malformed events since the start of the process, by what was wrong; over-limit = a bound on the state was reached.',
+      labelNames: ['detail'],
+      registers,
+    }),
+    rows: new Counter({
+      name: 'fedloop_stream_rows_total',
+      help: 'Rows written since the start of the process, rows written again after a recovery included.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    /** From a window's close to the acknowledgement of its blocks. */
+    acknowledged: new Histogram({
+      name: 'fedloop_stream_close_to_acknowledged_seconds',
+      help: 'Time from a window closing to the broker having its blocks.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    checkpoints: new Counter({
+      name: 'fedloop_stream_checkpoints_total',
+      help: 'Checkpoints written.',
+      registers,
+    }),
+    claims: new Counter({
+      name: 'fedloop_stream_claims_total',
+      help: 'Partitions claimed by this process.',
+      registers,
+    }),
+  };
 }

@@ -1,33 +1,25 @@
-import { type Environment } from '../contracts/config';
-import { type StreamSettings } from '../contracts/settings';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LeaseReport } from '../contracts/evaluation';
 import { STREAM_GROUP, TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type Producer, type RawBatch } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
-import { Claims } from './ownership/claims';
-import { type DevicePasts, followDevicePasts } from './ownership/history-snapshots';
-import { type AssignedPartition, type PartitionStatus } from './assigned-partition';
+import { type AssignedPartition } from './assigned-partition';
 import { AssignedPartitions } from './assigned-partitions';
+import { SinkWatch } from './backpressure/sink-watch';
+import { type ModelForecaster, modelForecaster } from './forecasts/model-forecaster';
 import { OUTBOX_CAPACITY_BYTES, RECLAIM_AFTER_MS, TICK_MS } from './limits';
 import { type StreamMetrics, streamMetrics } from './metrics';
-import { type ModelForecaster, modelForecaster } from './forecasts/model-forecaster';
+import { Claims } from './ownership/claims';
+import { type DevicePasts, followDevicePasts } from './ownership/history-snapshots';
 import { Outbox } from './ownership/outbox';
-import { SinkWatch } from './backpressure/sink-watch';
 
-export interface StreamServiceOptions {
+interface StreamServiceOptions {
   readonly kafka: Kafka;
-  readonly env: Environment;
-  readonly settings: StreamSettings;
   readonly deployments: Deployments;
   readonly log: Logger;
   readonly registry: Registry;
-}
-
-export interface StreamStatus {
-  /** Told to take in nothing for the time being. */
-  readonly paused: boolean;
-  readonly partitions: readonly PartitionStatus[];
 }
 
 export interface StreamService {
@@ -35,18 +27,20 @@ export interface StreamService {
   stop(): Promise<void>;
   /** Rejects when the service cannot go on; never resolves. */
   readonly failed: Promise<never>;
-  status(): StreamStatus;
-  /** Drain and take in nothing more: state and results are with the broker when this resolves. Partitions are kept. */
+  /** Where this worker is in each of its partitions. */
+  status(): LeaseReport;
+  /** Drain and read no more events: state and results are with the broker when this resolves. Partitions are kept. */
   pause(): Promise<void>;
-  /** Go on where `pause` has stopped. */
+  /** Read on from where `pause` stopped. */
   resume(): void;
 }
 
 /** Join the group of stream workers and turn the events of this worker's partitions into rows, exactly once. */
 export async function startStreamService(options: StreamServiceOptions): Promise<StreamService> {
-  const { kafka, settings, log } = options;
+  const { kafka, deployments, log } = options;
+  const settings = deployments.settings();
   const producer = await kafka.producer('outage');
-  const claims = await Claims.open(kafka, producer, settings, log);
+  const claims = await Claims.open({ kafka, producer, settings, log });
   const pasts = await followDevicePasts(kafka, settings.task, log);
   const worker = new StreamWorker(options, producer, claims, pasts);
   await worker.join();
@@ -56,7 +50,7 @@ export async function startStreamService(options: StreamServiceOptions): Promise
 class StreamWorker implements StreamService {
   readonly failed: Promise<never>;
   private reject: (cause: Error) => void = () => undefined;
-  /** Stopped, or failed: nothing is taken in any more. */
+  /** Stopped, or failed: no more events are read. */
   private halted = false;
   private paused = false;
   private readonly assigned: AssignedPartitions;
@@ -79,27 +73,23 @@ class StreamWorker implements StreamService {
     this.failed = new Promise<never>((_, reject) => {
       this.reject = reject;
     });
-    // The service's holder waits on it; until then a failure must not count as unhandled.
+    // Until the caller waits for it, a failure must not count as unhandled.
     this.failed.catch(() => undefined);
     this.outbox = new Outbox(producer, OUTBOX_CAPACITY_BYTES, this.fail, (topic, seconds) => {
-      // Blocks are handed over the moment their window closes; rejects and checkpoints belong to no window.
+      // Blocks are pushed when their window closes; rejects and checkpoints belong to no window.
       if (topic === TOPICS.analysis.name || topic === TOPICS.evaluations.name)
-        this.metrics.acknowledged(seconds);
+        this.metrics.acknowledged.observe(seconds);
     });
     this.sinks = new SinkWatch(kafka, log, (partitions) => {
       this.followSinks();
-      for (const partition of partitions) if (this.assigned.has(partition)) this.logSink(partition);
+      for (const partition of partitions)
+        if (this.assigned.get(partition) !== undefined) this.logSink(partition);
     });
-    this.metrics = streamMetrics(registry, () => this.assigned.all().map(({ owner }) => owner), {
-      outboxBytes: () => this.outbox.pendingBytes,
-      sinkLag: (partition) => this.sinks.lagOf(partition),
-      isPaused: {
-        sink: (partition) => this.sinks.isHeldBack(partition),
-        producer: () => this.outbox.isFull,
-      },
-    });
+    const { outbox, sinks } = this;
+    const owners = () => this.assigned.all().map(({ owner }) => owner);
+    const metrics = streamMetrics(registry, owners, { outbox, sinks });
+    this.metrics = metrics;
     this.models = modelForecaster((version) => deployments.find(version)?.model);
-    const { outbox, metrics } = this;
     const forecaster = this.models.forecast;
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
   }
@@ -107,8 +97,8 @@ class StreamWorker implements StreamService {
   async join(): Promise<void> {
     const { kafka, deployments } = this.options;
     this.timer = setInterval(() => {
-      if (this.ticking !== undefined || this.halted) return;
-      this.ticking = this.tick()
+      if (this.halted) return;
+      this.ticking ??= this.tick()
         .catch(this.fail)
         .finally(() => {
           this.ticking = undefined;
@@ -126,8 +116,9 @@ class StreamWorker implements StreamService {
     });
   }
 
-  status(): StreamStatus {
-    return { paused: this.paused, partitions: this.assigned.all().map((partition) => partition.status()) };
+  status(): LeaseReport {
+    const owners = this.assigned.all().map(({ owner }) => owner);
+    return { partitions: owners.map(({ partition, next: offset, lag }) => ({ partition, offset, lag })) };
   }
 
   async pause(): Promise<void> {
@@ -144,7 +135,7 @@ class StreamWorker implements StreamService {
   }
 
   async stop(): Promise<void> {
-    // A stop in the middle of trouble must not hide the trouble: recovery deals with whatever was not written.
+    // A stop after a failure must not hide the failure: recovery deals with what was not written.
     const warn = (cause: unknown): void => {
       this.options.log.warn({ err: cause }, 'not everything could be written while stopping');
     };
@@ -161,13 +152,13 @@ class StreamWorker implements StreamService {
     await this.producer.disconnect();
   }
 
-  /** An engine that was interrupted half-way must not be fed any further: the process ends, and recovery starts afresh. */
+  /** An engine that was interrupted half-way must get no more events: the process ends, and recovery starts afresh. */
   private readonly fail = (thrown: unknown): void => {
     this.halted = true;
     this.reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
   };
 
-  /** Asked after a wait, in which much may have happened. */
+  /** For checks after a wait: the compiler assumes that the field itself has not changed. */
   private isHalted(): boolean {
     return this.halted;
   }
@@ -180,11 +171,11 @@ class StreamWorker implements StreamService {
     const partitions = assignment.get(TOPICS.stream.name) ?? [];
     await this.assigned.assign(partitions, (partition, isNew) => {
       const { number } = partition;
-      if (isNew && this.sinks.isHeldBack(number)) this.logSink(number);
+      if (isNew && this.sinks.isPaused(number)) this.logSink(number);
       group.seek(TOPICS.stream.name, number, partition.owner.next);
       this.followVersions(partition).catch(this.fail);
     });
-    // The library keeps a pause over a rebalance, also of a partition that was away meanwhile.
+    // The library keeps a pause over a rebalance, also of a partition that another worker had meanwhile.
     this.followSinks();
   }
 
@@ -203,7 +194,7 @@ class StreamWorker implements StreamService {
     if (!partition.owner.isOwner) return this.reclaim(batch);
     batch.resolve(last.offset);
     while (this.outbox.isFull) {
-      // The broker is behind: nothing more is fetched until it has caught up, and the membership is kept meanwhile.
+      // The broker is behind: nothing more is fetched until it has caught up. Heartbeats keep the membership.
       await Promise.race([this.outbox.whenRoom(), sleep(TICK_MS)]);
       await batch.heartbeat();
     }
@@ -217,8 +208,8 @@ class StreamWorker implements StreamService {
   }
 
   /**
-   * A claim that was made late, by a worker that was frozen meanwhile, can stand above the rightful one. The broker knows
-   * whose the partition is: when it still answers our heartbeat, the partition is ours, and is claimed again.
+   * A worker that was frozen can claim late, above the rightful claim. The broker knows who has the partition: when it still
+   * accepts our heartbeat, the partition is ours, and is claimed again.
    */
   private async reclaim(batch: RawBatch): Promise<void> {
     await sleep(RECLAIM_AFTER_MS);
@@ -236,8 +227,8 @@ class StreamWorker implements StreamService {
     const { owner } = partition;
     await owner.run(async () => {
       const offset = await partition.checkpoint();
-      this.metrics.checkpoint();
-      // The group's offset only tells people about lag; recovery goes by the checkpoint. A rebalance may refuse it.
+      this.metrics.checkpoints.inc();
+      // The group's offset only shows people the lag; recovery uses the checkpoint. A rebalance may refuse it.
       await this.consumer
         ?.commit([{ topic: TOPICS.stream.name, partition: owner.partition, offset }])
         .catch((cause: unknown) => {
@@ -248,7 +239,7 @@ class StreamWorker implements StreamService {
 
   private async tick(): Promise<void> {
     for (const partition of this.assigned.all()) partition.warnOfFlood(this.options.log);
-    // Silence that was asked for is no partition gone quiet.
+    // While the worker is paused, a partition without new records is not idle.
     if (this.paused) return;
     await this.closeIdle();
     for (const partition of this.assigned.all())
@@ -256,15 +247,13 @@ class StreamWorker implements StreamService {
   }
 
   private async closeIdle(): Promise<void> {
-    const { kafka, settings, log } = this.options;
-    const isQuiet = (partition: AssignedPartition): boolean => partition.isQuiet(settings.idleMillis);
+    const { kafka, deployments, log } = this.options;
+    const { idleMillis } = deployments.settings();
+    const isQuiet = (partition: AssignedPartition): boolean => partition.isQuiet(idleMillis);
     if (this.outbox.isFull || !this.assigned.all().some(isQuiet)) return;
-    // Nothing came: because nothing was sent, or because the broker was away? Windows close for the former alone.
+    // No record came. Windows close if none was sent, not if the broker was away.
     const offsets = await kafka.offsets(TOPICS.stream.name).catch((cause: unknown) => {
-      log.debug(
-        { err: cause },
-        'no window closes by the clock: the broker does not say what is in the topic',
-      );
+      log.debug({ err: cause }, 'no idle closing: the broker does not report what is in the topic');
     });
     if (offsets === undefined) return;
     for (const { partition, high } of offsets) {
@@ -275,25 +264,19 @@ class StreamWorker implements StreamService {
       if (isQuiet(partition)) await partition.owner.run(() => partition.owner.closeIdle());
   }
 
-  /** Partitions whose results a living warehouse cannot keep up with are not read any further for now. */
+  /** Pause the partitions that wait for a warehouse, and resume the others. */
   private followSinks(): void {
     for (const { number: partition } of this.assigned.all()) {
-      if (this.sinks.isHeldBack(partition)) this.consumer?.pause(TOPICS.stream.name, [partition]);
+      if (this.sinks.isPaused(partition)) this.consumer?.pause(TOPICS.stream.name, [partition]);
       else this.consumer?.resume(TOPICS.stream.name, [partition]);
     }
   }
 
   private logSink(partition: number): void {
     const { log } = this.options;
-    if (this.sinks.isHeldBack(partition))
-      log.warn(
-        { partition, blocks: this.sinks.lagOf(partition) },
-        'the partition waits: a warehouse is far behind in storing its results',
-      );
-    else log.info({ partition }, 'the partition goes on: the warehouse has caught up');
+    const blocks = this.sinks.lagOf(partition);
+    if (this.sinks.isPaused(partition))
+      log.warn({ partition, blocks }, 'partition paused: a warehouse is far behind in storing its results');
+    else log.info({ partition }, 'partition resumed: the warehouse has caught up');
   }
-}
-
-function sleep(millis: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, millis));
 }

@@ -1,9 +1,8 @@
-/** So many more devices than a while ago is no fleet that grows, but ids gone wrong, or somebody who makes them up. */
+/** So many new devices within the span are no growing fleet: ids have gone wrong, or somebody makes them up. */
 const FLOOD_DEVICES = 10_000;
-/** A while, in milliseconds. */
 const FLOOD_SPAN_MS = 60_000;
 
-/** Notices when a partition's devices shoot up, so that it can be told once a flood, not once an event. */
+/** Notices when a partition's devices shoot up, so that there is one warning a flood, not one an event. */
 export class FloodWatch {
   private since: { readonly devices: number; readonly atMillis: number } | undefined;
 

@@ -5,15 +5,15 @@ import { SINK_LAG_PAUSE_BLOCKS, SINK_LAG_RESUME_BLOCKS } from '../limits';
 export type SinkLag = ReadonlyMap<number, number>;
 
 /** How far the log of a topic of blocks reaches, and how far one warehouse has stored it. */
-export interface StoredSoFar {
+interface StoredSoFar {
   readonly ends: readonly PartitionOffsets[];
-  /** Of partitions of which it has stored anything yet. */
+  /** Only of partitions of which it has stored something. */
   readonly stored: readonly Position[];
 }
 
 /**
- * Lag of whoever is furthest behind, by partition. A warehouse that has stored nothing of a partition yet says nothing of it: it may have
- * started this moment, over a log of a year.
+ * Lag by partition of the warehouse that is furthest behind. A warehouse that has stored nothing of a partition yet does not count: it may
+ * have just started, over a log of a year.
  */
 export function furthestBehind(states: readonly StoredSoFar[]): SinkLag {
   const lag = new Map<number, number>();
@@ -27,10 +27,10 @@ export function furthestBehind(states: readonly StoredSoFar[]): SinkLag {
   return lag;
 }
 
-/** Partitions to hold back, given those that are held back already: between the two bounds everything stays as it is. */
-export function heldBack(lag: SinkLag, before: ReadonlySet<number>): ReadonlySet<number> {
-  const held = [...lag].filter(([partition, blocks]) =>
-    before.has(partition) ? blocks > SINK_LAG_RESUME_BLOCKS : blocks > SINK_LAG_PAUSE_BLOCKS,
+/** Partitions to pause, given those that are paused already: between the two bounds nothing changes. */
+export function partitionsToPause(lag: SinkLag, paused: ReadonlySet<number>): ReadonlySet<number> {
+  const behind = [...lag].filter(([partition, blocks]) =>
+    paused.has(partition) ? blocks > SINK_LAG_RESUME_BLOCKS : blocks > SINK_LAG_PAUSE_BLOCKS,
   );
-  return new Set(held.map(([partition]) => partition));
+  return new Set(behind.map(([partition]) => partition));
 }

@@ -1,31 +1,32 @@
 import normalCdf from '@stdlib/stats-base-dists-normal-cdf';
-import { Recalibration, type SavedRecalibration } from './recalibration';
+import { z } from 'zod';
+import { Recalibration, savedRecalibrationSchema } from './recalibration';
 
 /**
- * How sure a version may be of a forecast: the probability that |error| ≤ tolerance, from the errors that it and the
- * device have shown so far.
+ * How sure a version may be of a forecast: the probability that |error| ≤ tolerance, from the errors of the version and of
+ * the device so far.
  *
- * An error's size is modelled as `factor · u`. The factor says how much harder than others the forecast is: by how the
- * device has been so far, and by how large a change is forecast. The distribution of u is not assumed but kept, version by
- * version, as a histogram of what was seen, so that heavy tails (and stuck sensors, whose errors are 0) count as they are.
- * Everything starts from a prior worth a few observations and forgets slowly.
+ * An error's size is modelled as `factor · u`. The factor is how much harder than others the forecast is: by the device's
+ * earlier errors, and by the size of the change that is forecast. The distribution of u is not assumed: each version keeps a
+ * histogram of what was seen, so that heavy tails (and stuck sensors, whose errors are 0) count as they are. Everything
+ * starts from a prior worth a few observations and forgets slowly.
  */
 
-/** Errors beyond so many tolerances count as this many: a miss is a miss, and one wild sensor must not set the scale. */
+/** Errors beyond so many tolerances count as this many, so that one wild sensor does not set the scale. */
 const MAX_ERROR_IN_TOLERANCES = 4;
 
-/** What the held-out residuals are worth, in live observations. */
+/** Weight of the held-out residuals, in live observations. */
 const PRIOR_WEIGHT = 30;
 
 /** Share of the past that stays when a window has been compared. */
 const MEMORY = 0.9;
 
-/** What it is worth, in windows, that a device's own steps are large or small beside others'. */
+/** Weight, in windows, of the prior that a device's errors are to others' as its steps are. */
 const DEVICE_PRIOR_WEIGHT = 3;
-const SMALLEST_FACTOR = 0.05;
-const LARGEST_FACTOR = 20;
+const MIN_FACTOR = 0.05;
+const MAX_FACTOR = 20;
 
-/** What it is worth, in observations, that a class of forecasts is no harder than others. */
+/** Weight, in observations, of the prior that a class of forecasts is no harder than others. */
 const CHANGE_PRIOR_WEIGHT = 20;
 
 /** Mean of |x| of a standard normal variable. */
@@ -33,27 +34,28 @@ const MEAN_ABS_NORMAL = Math.sqrt(2 / Math.PI);
 
 /** Histogram of u in tolerances: bins equal in log₂ u, eight to an octave, from 2^−8 to 2^6; the ends take what lies outside. */
 const BINS_PER_OCTAVE = 8;
-const LOWEST_OCTAVE = -8;
+const MIN_OCTAVE = -8;
 const OCTAVES = 14;
 const U_BINS = OCTAVES * BINS_PER_OCTAVE;
 
-/** Upper edges, in tolerances, of the classes that forecasts fall in by the size of the change they tell of. */
+/** Upper edges, in tolerances, of the classes of forecasts by the size of the change. */
 const CHANGE_EDGES = [0.1, 0.25, 0.5, 1, 2];
 const CHANGE_CLASSES = CHANGE_EDGES.length + 1;
 
 /** Errors of one version, as a checkpoint keeps them. */
-export interface SavedErrors {
-  readonly weight: number;
-  readonly absoluteSum: number;
-  readonly squareSum: number;
-  readonly histogram: number[];
+export const savedErrorsSchema = z.object({
+  weight: z.number(),
+  absoluteSum: z.number(),
+  squareSum: z.number(),
+  histogram: z.array(z.number()),
   /** By class of forecast change: sum and weight of errors relative to the version's mean error. */
-  readonly changeSum: number[];
-  readonly changeWeight: number[];
-  readonly recalibration: SavedRecalibration;
-}
+  changeSum: z.array(z.number()),
+  changeWeight: z.array(z.number()),
+  recalibration: savedRecalibrationSchema,
+});
+type SavedErrors = z.infer<typeof savedErrorsSchema>;
 
-/** One forecast and what came of it, as a version learns from it. */
+/** One forecast and its error, as a version learns from it. */
 export interface Outcome {
   /** prediction − actual, in the target's unit. */
   readonly error: number;
@@ -82,14 +84,14 @@ export class VersionErrors {
     private readonly tolerance: number,
   ) {}
 
-  /** Standard deviation of residuals: held-out ones first, live ones as they come; NaN while nothing is known. */
+  /** Standard deviation of residuals, held-out and live together; NaN while there are none. */
   stddev(): number {
     if (this.residualStddev === null) return this.weight > 0 ? Math.sqrt(this.squareSum / this.weight) : NaN;
     const prior = this.residualStddev * this.residualStddev;
     return Math.sqrt((PRIOR_WEIGHT * prior + this.squareSum) / (PRIOR_WEIGHT + this.weight));
   }
 
-  /** How much larger than usual errors are where a change of this size is forecast. */
+  /** How much larger than usual the errors of forecasts of such a change are. */
   changeFactor(change: number): number {
     const place = this.classOf(change);
     const seen = this.changeWeight[place] ?? 0;
@@ -97,7 +99,7 @@ export class VersionErrors {
   }
 
   /**
-   * Raw probability that |error| is at most the tolerance, for a forecast with this factor; `stated` makes it honest.
+   * Raw probability that |error| is at most the tolerance, for a forecast with this factor; `stated` recalibrates it.
    * @param fallback mean absolute error to start from when the model has no held-out residuals; NaN = unknown.
    * @returns NaN while nothing is known.
    */
@@ -109,15 +111,15 @@ export class VersionErrors {
     return (priorWeight * priorShare + this.weightWithin(1 / factor)) / (priorWeight + this.weight);
   }
 
-  /** The probability to state in place of a raw one, by how earlier ones came out. */
+  /** The probability to state in place of a raw one, recalibrated by earlier outcomes. */
   stated(raw: number): number {
     return this.recalibration.stated(raw);
   }
 
   /**
    * Learn from the forecasts of one window.
-   * @returns the size of each error beside the version's mean one, these included; so factors stay round 1, however wrong
-   *   the held-out residuals were.
+   * @returns the size of each error divided by the version's mean one, these included. So factors stay around 1, however
+   *   wrong the held-out residuals were.
    */
   learn(outcomes: readonly Outcome[]): readonly number[] {
     if (outcomes.length === 0) return [];
@@ -141,7 +143,7 @@ export class VersionErrors {
       this.changeSum[place] = (this.changeSum[place] ?? 0) + (relative[i] ?? 1) / device;
       this.changeWeight[place] = (this.changeWeight[place] ?? 0) + 1;
     });
-    // What the prior got wrong is put right by what was seen; putting it right here as well would overshoot.
+    // A wrong prior is corrected by the histogram; to recalibrate by its outcomes as well would overshoot.
     if (fromPriorAlone) return relative;
     this.recalibration.learn(
       outcomes.map(({ error, raw }) => ({ raw, correct: Math.abs(error) <= this.tolerance })),
@@ -180,7 +182,7 @@ export class VersionErrors {
     this.changeWeight = this.changeWeight.map((weight) => weight * MEMORY);
   }
 
-  /** Weight of what was seen at or below u, the bin that u lies in taken as evenly filled. */
+  /** Weight of what was seen at or below u; the bin of u counts as evenly filled. */
   private weightWithin(u: number): number {
     const place = placeOf(u);
     const whole = Math.floor(place);
@@ -197,8 +199,8 @@ export class VersionErrors {
 }
 
 /**
- * How much larger than usual the errors for a device are: what was seen of it, drawn towards what its own steps from
- * window to window let expect.
+ * How much larger than usual the errors for a device are: by its errors so far, drawn towards what its steps from window
+ * to window suggest.
  * @param relativeStep the device's mean step ÷ that of all devices; NaN when unknown.
  */
 export function deviceFactor(
@@ -207,11 +209,11 @@ export function deviceFactor(
 ): number {
   const prior = Number.isNaN(relativeStep) ? 1 : relativeStep;
   const factor = (DEVICE_PRIOR_WEIGHT * prior + errors.sum) / (DEVICE_PRIOR_WEIGHT + errors.weight);
-  return Math.min(Math.max(factor, SMALLEST_FACTOR), LARGEST_FACTOR);
+  return Math.min(Math.max(factor, MIN_FACTOR), MAX_FACTOR);
 }
 
 function placeOf(u: number): number {
-  const place = (Math.log2(u) - LOWEST_OCTAVE) * BINS_PER_OCTAVE;
+  const place = (Math.log2(u) - MIN_OCTAVE) * BINS_PER_OCTAVE;
   return Math.min(Math.max(place, 0), U_BINS);
 }
 

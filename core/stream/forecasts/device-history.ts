@@ -2,16 +2,17 @@ import { ROW_LIMITS } from '../../contracts/limits';
 import { historyWindows, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
+import { doubled, lengthened } from '../windows/reading-pool';
 
 /** What a closed window leaves behind of a device; NaN = not measured. */
-export interface WindowMeans {
+interface WindowMeans {
   readonly target: number;
   readonly covariates: readonly number[];
-  /** Variance of the target's readings inside the window, in its unit squared; NaN where it says nothing about the usual one. */
+  /** Variance of the target's readings inside the window, in its unit squared; NaN where it is no sign of the usual one. */
   readonly variance: number;
 }
 
-/** The past of a device as a snapshot brings it: newest first. */
+/** The past of a device as a snapshot has it: newest first. */
 export interface DevicePast {
   readonly target: readonly (number | null)[];
   readonly covariates: readonly (readonly (number | null)[])[];
@@ -19,13 +20,10 @@ export interface DevicePast {
   readonly stddev: number | null;
 }
 
-/** All numbers kept of one device, for a checkpoint: `DeviceHistory.numbersOfDevice` of them. */
-export type DeviceNumbers = Float64Array;
-
 /**
- * The last windows of each device of one partition: lags of the next forecast (missing windows are NaN), the usual
- * spread of its readings inside a window, and how large the errors of forecasts for it are beside those for others.
- * Bounded by a number of devices; those beyond get no forecasts.
+ * What the devices of one partition leave for later forecasts: the last windows as lags (missing ones are NaN), the usual
+ * spread of readings inside a window, and the size of forecast errors compared with other devices'. The number of devices is
+ * bounded; those beyond get no forecasts.
  */
 export class DeviceHistory {
   /** Device → slot; slots are given out again. */
@@ -37,7 +35,7 @@ export class DeviceHistory {
   private readonly windowMicros: Micros;
   /** Windows kept of a device. */
   private readonly windows: number;
-  /** Doubles of a device: what is kept of it as a whole, then its windows, sensor by sensor. */
+  /** Doubles of a device: its own figures, then its windows, sensor by sensor. */
   readonly numbersOfDevice: number;
 
   constructor(
@@ -70,8 +68,8 @@ export class DeviceHistory {
   }
 
   /**
-   * Take in the means of a closed window; false when there is no room for another device. A window that the seeded past
-   * covers already changes nothing: first write wins, as everywhere.
+   * Record the means of a closed window; false when there is no room for another device. A window that the seeded past
+   * covers already changes nothing: the first write wins, as everywhere.
    */
   record(device: number, start: Micros, { target, covariates, variance }: WindowMeans): boolean {
     const slot = this.slotFor(device);
@@ -88,7 +86,7 @@ export class DeviceHistory {
     return true;
   }
 
-  /** Start a device off with a past that ends with the window of `lastStart`. */
+  /** Give a device a past that ends with the window of `lastStart`. */
   seed(device: number, lastStart: Micros, { target, covariates, stddev }: DevicePast): boolean {
     const slot = this.slotFor(device);
     if (slot === NONE) return false;
@@ -161,7 +159,7 @@ export class DeviceHistory {
     this.freeSlots.push(slot);
   }
 
-  /** A copy of all that is kept of the devices, one after the other. */
+  /** A copy of all numbers of the devices, `numbersOfDevice` each, one device after the other. */
   save(devices: readonly number[]): Float64Array {
     const saved = new Float64Array(devices.length * this.numbersOfDevice);
     devices.forEach((device, i) => {
@@ -171,7 +169,7 @@ export class DeviceHistory {
     return saved;
   }
 
-  restore(device: number, numbers: DeviceNumbers): void {
+  restore(device: number, numbers: Float64Array): void {
     const slot = this.slotFor(device);
     if (slot !== NONE) this.numbers.set(numbers, slot * this.numbersOfDevice);
   }
@@ -200,15 +198,10 @@ export class DeviceHistory {
     if (this.size >= this.capacity) return NONE;
     const slot = this.freeSlots.pop() ?? this.used++;
     if (device >= this.slots.length) {
-      const larger = new Int32Array(Math.max(device + 1, this.slots.length * 2)).fill(NONE);
-      larger.set(this.slots);
-      this.slots = larger;
+      const { length } = this.slots;
+      this.slots = lengthened(this.slots, Math.max(device + 1, length * 2)).fill(NONE, length);
     }
-    if ((slot + 1) * this.numbersOfDevice > this.numbers.length) {
-      const larger = new Float64Array(this.numbers.length * 2);
-      larger.set(this.numbers);
-      this.numbers = larger;
-    }
+    if ((slot + 1) * this.numbersOfDevice > this.numbers.length) this.numbers = doubled(this.numbers);
     this.slots[device] = slot;
     const at = slot * this.numbersOfDevice;
     this.numbers.fill(NaN, at, at + this.numbersOfDevice);
@@ -223,7 +216,7 @@ export class DeviceHistory {
 const NONE = -1;
 const FIRST_SLOTS = 256;
 
-/** Share of the past that stays when a window comes: half of it is gone after 7 windows of spread, 14 of errors. */
+/** Share of the past that stays at each window: half is gone after 7 windows of spread, 14 of errors. */
 const VARIANCE_MEMORY = 0.9;
 const ERROR_MEMORY = 0.95;
 

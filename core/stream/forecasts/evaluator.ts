@@ -14,10 +14,10 @@ import {
 } from './forecasts';
 import { type ActiveVersion, scores } from './versions';
 
-/** The live evaluator of one partition: the versions in force, their forecasts of the next window, and how those turn out. */
+/** The live evaluator of one partition: its versions, their forecasts of the next window, and the errors of these. */
 export class Evaluator {
   readonly history: DeviceHistory;
-  /** Versions in force, in the order in which they came. */
+  /** In the order in which they were activated; a deactivated one stays until its last window has closed. */
   versions: ActiveVersion[] = [];
   outstanding: OutstandingForecasts | undefined;
 
@@ -25,9 +25,13 @@ export class Evaluator {
     this.history = new DeviceHistory(task);
   }
 
+  get inForce(): readonly VersionId[] {
+    return this.versions.filter(({ until }) => until === Infinity).map(({ version }) => version);
+  }
+
   /** Score `version` on every window that starts at `from` or later (null: on all). Does nothing when it is in force. */
   activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
-    if (this.versions.some((active) => active.version === version && active.until === Infinity)) return;
+    if (this.inForce.includes(version)) return;
     this.versions.push({
       version,
       residualStddev,
@@ -39,28 +43,25 @@ export class Evaluator {
 
   /** Score `version` on no window that starts at `until` or later (null: on none at all). */
   deactivate(version: VersionId, until: Micros | null): void {
-    const isMeant = (active: ActiveVersion): boolean =>
-      active.version === version && active.until === Infinity;
-    if (until === null) this.versions = this.versions.filter((active) => !isMeant(active));
-    for (const active of this.versions) if (isMeant(active)) active.until = until ?? Infinity;
+    const leaving = this.versions.find((active) => active.version === version && active.until === Infinity);
+    if (leaving === undefined) return;
+    if (until === null) this.versions = this.versions.filter((active) => active !== leaving);
+    else leaving.until = until;
   }
 
-  /** What to ask the models of a window that is next to close; undefined when there is nothing to ask. Answer with `accept`. */
+  /** Forecasts to make of the window that closes next; undefined when there are none. Answer with `accept`. */
   plan(window: Micros, devicesInOrder: readonly number[]): PlannedForecasts | undefined {
-    const versions = this.versions.filter((version) => scores(version, window));
-    return planForecasts(this.task, window, devicesInOrder, this.history, versions);
+    return planForecasts(this.task, window, devicesInOrder, this.history, this.scoring(window));
   }
 
   accept(plan: PlannedForecasts, changes: Float32Array): void {
-    const { window, versions: asked } = plan.request;
-    const versions = this.versions.filter(
-      (version) => scores(version, window) && asked.includes(version.version),
-    );
+    const { window, versions: planned } = plan.request;
+    const versions = this.scoring(window).filter(({ version }) => planned.includes(version));
     this.outstanding = makeForecasts(plan, changes, this.history, versions, this.task.target.tolerance);
   }
 
   /**
-   * A window closes: compare its forecasts with what came, and remember it for the next ones.
+   * A window closes: compare its forecasts with it, and add it to the history.
    * @param out rows are appended here.
    * @returns devices in the window that some version should have forecast, and none could.
    */
@@ -70,34 +71,22 @@ export class Evaluator {
     idOf: (device: number) => string,
     out: EvaluationColumns,
   ): number {
-    const missing = this.compare(start, summaries, idOf, out);
+    const { history, task } = this;
+    const versions = this.scoring(start);
+    const forecasts = this.outstanding?.window === start ? this.outstanding : undefined;
+    if (versions.length > 0 && forecasts !== undefined)
+      evaluateForecasts({ forecasts, summaries, versions, idOf, history, task, out });
     for (const [device, summary] of summaries) {
       const { mean: target, covariates } = summary;
-      this.history.record(device, start, { target, covariates, variance: usualVarianceOf(summary) });
+      history.record(device, start, { target, covariates, variance: usualVarianceOf(summary) });
     }
     this.outstanding = undefined;
-    this.versions = this.versions.filter(({ until }) => until > start + this.task.windowMicros);
-    return missing;
+    this.versions = this.versions.filter(({ until }) => until > start + task.windowMicros);
+    if (versions.length === 0) return 0;
+    return summaries.size - (forecasts?.devices.filter((device) => summaries.has(device)).length ?? 0);
   }
 
-  private compare(
-    start: Micros,
-    summaries: ReadonlyMap<number, DeviceSummary>,
-    idOf: (device: number) => string,
-    out: EvaluationColumns,
-  ): number {
-    if (!this.versions.some((version) => scores(version, start))) return 0;
-    const forecasts = this.outstanding?.window === start ? this.outstanding : undefined;
-    if (forecasts === undefined) return summaries.size;
-    evaluateForecasts({
-      forecasts,
-      actualOf: (device) => summaries.get(device),
-      idOf,
-      history: this.history,
-      versionOf: (name) => this.versions.find((active) => active.version === name && scores(active, start)),
-      tolerance: this.task.target.tolerance,
-      out,
-    });
-    return summaries.size - forecasts.devices.filter((device) => summaries.has(device)).length;
+  private scoring(window: Micros): ActiveVersion[] {
+    return this.versions.filter((version) => scores(version, window));
   }
 }

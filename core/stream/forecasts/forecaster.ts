@@ -1,6 +1,6 @@
 import { type VersionId } from '../../contracts/ids';
 
-/** What is asked when a window has closed: forecasts of the next one, for all its devices and versions at once. */
+/** Request for forecasts of the next window once one has closed, for all devices and versions at once. */
 export interface ForecastRequest {
   /** Start of the window that is forecast. */
   readonly window: number;
@@ -10,5 +10,5 @@ export interface ForecastRequest {
   readonly rows: number;
 }
 
-/** Forecast changes of the target's mean, [versions, rows]. Must depend on the request alone: a replay asks again. */
+/** Forecast changes of the target's mean, [versions, rows]. They must depend on the request alone: a replay makes them again. */
 export type Forecaster = (request: ForecastRequest) => Promise<Float32Array>;

@@ -10,7 +10,7 @@ import { type ForecastRequest } from './forecaster';
 import { type DeviceSummary } from '../windows/summary';
 import { type ActiveVersion } from './versions';
 
-/** Forecasts that wait for their window to close. `devices` are in the order of ids; tables are [versions][devices]. */
+/** Forecasts whose window is still open. `devices` are in the order of ids; tables are [versions][devices]. */
 export interface OutstandingForecasts {
   readonly window: Micros;
   readonly devices: readonly number[];
@@ -21,8 +21,8 @@ export interface OutstandingForecasts {
   readonly versions: readonly VersionOutlook[];
 }
 
-/** One version's forecasts, with all that it states of them beforehand. */
-export interface VersionOutlook {
+/** One version's forecasts, with everything that it states about them beforehand. */
+interface VersionOutlook {
   readonly version: VersionId;
   /** Forecast mean of the target; NaN where the model gave none. */
   readonly prediction: Float64Array;
@@ -31,7 +31,7 @@ export interface VersionOutlook {
   readonly confidence: Float64Array;
   /** How much harder than others the forecast is; see confidence.ts. */
   readonly factor: Float64Array;
-  /** A reading further than this from the forecast is an anomaly to the version; NaN = cannot be known. */
+  /** A reading further than this from the forecast is a predicted anomaly; NaN = unknown. */
   readonly margin: Float64Array;
 }
 
@@ -40,7 +40,7 @@ export interface PlannedForecasts {
   readonly devices: readonly number[];
 }
 
-/** Features of the devices that have the window before `window` and lags enough; undefined when there is nothing to ask. */
+/** Features of the devices that have the window before `window` and enough lags; undefined when there is nothing to forecast. */
 export function planForecasts(
   task: Task,
   window: Micros,
@@ -71,7 +71,7 @@ export function planForecasts(
   };
 }
 
-/** Turn the models' changes [versions, devices] into forecasts with their confidence, as known at this moment. */
+/** Turn the models' changes [versions, devices] into forecasts with their confidence, by the errors so far. */
 export function makeForecasts(
   { request, devices }: PlannedForecasts,
   changes: Float32Array,
@@ -85,18 +85,18 @@ export function makeForecasts(
     .filter((step) => !Number.isNaN(step))
     .map((step) => Math.min(step, MAX_STEP_IN_TOLERANCES * tolerance));
   const meanStep = known.length === 0 ? NaN : known.reduce((sum, step) => sum + step, 0) / known.length;
-  const deviceFactors = Float64Array.from(devices, (device, i) =>
+  const factors = Float64Array.from(devices, (device, i) =>
     deviceFactor(history.relativeErrors(device), relativeStep(steps[i] ?? NaN, meanStep)),
   );
   return {
     window: request.window,
     devices,
     previous,
-    deviceFactor: deviceFactors,
+    deviceFactor: factors,
     versions: versions.map(({ version, errors }, v) => {
       const changeOf = (i: number): number => changes[v * devices.length + i] ?? NaN;
       const stddev = errors.stddev();
-      const factor = deviceFactors.map((ofDevice, i) => ofDevice * errors.changeFactor(changeOf(i)));
+      const factor = factors.map((ofDevice, i) => ofDevice * errors.changeFactor(changeOf(i)));
       const raw = factor.map((size) => {
         const probability = errors.rawProbability(size, meanStep);
         return Number.isNaN(probability) ? UNKNOWN_CONFIDENCE : probability;
@@ -118,43 +118,35 @@ export function makeForecasts(
 /** Steps beyond so many tolerances count as this many, so that one wild sensor does not make all others look calm. */
 const MAX_STEP_IN_TOLERANCES = 4;
 
-/** Said while nothing at all is known: neither yes nor no. */
+/** Stated while nothing is known. */
 const UNKNOWN_CONFIDENCE = 0.5;
 
-/**
- * Steps say less about a model's errors than about persistence's: the square root takes back half of the difference.
- */
+/** Steps predict persistence's errors better than a model's: the square root halves the difference between devices. */
 function relativeStep(step: number, meanStep: number): number {
   return meanStep > 0 ? Math.sqrt(step / meanStep) : NaN;
 }
 
-export interface Comparison {
+interface Comparison {
   readonly forecasts: OutstandingForecasts;
-  /** What the window turned out to be; undefined when the device sent nothing. */
-  readonly actualOf: (device: number) => DeviceSummary | undefined;
+  /** The window by device; a device that sent nothing is not in it. */
+  readonly summaries: ReadonlyMap<number, DeviceSummary>;
+  readonly versions: readonly ActiveVersion[];
   readonly idOf: (device: number) => string;
-  readonly versionOf: (version: VersionId) => ActiveVersion | undefined;
   readonly history: DeviceHistory;
-  readonly tolerance: number;
+  readonly task: Task;
   /** Rows are appended here. */
   readonly out: EvaluationColumns;
 }
 
-/** Compare forecasts with what came: a row a version and device; both learn from their errors afterwards. */
-export function evaluateForecasts({
-  forecasts,
-  actualOf,
-  idOf,
-  versionOf,
-  history,
-  tolerance,
-  out,
-}: Comparison): void {
-  const actuals = forecasts.devices.map(actualOf);
+/** Compare forecasts with their window: a row a version and device. Both learn from their errors afterwards. */
+export function evaluateForecasts(comparison: Comparison): void {
+  const { forecasts, summaries, versions, idOf, history, task, out } = comparison;
+  const { tolerance } = task.target;
+  const actuals = forecasts.devices.map((device) => summaries.get(device));
   const relativeSum = new Float64Array(forecasts.devices.length);
   const relativeCount = new Float64Array(forecasts.devices.length);
   for (const outlook of forecasts.versions) {
-    const active = versionOf(outlook.version);
+    const active = versions.find(({ version }) => version === outlook.version);
     const outcomes: Outcome[] = [];
     const compared: number[] = [];
     forecasts.devices.forEach((device, i) => {
@@ -196,7 +188,7 @@ export function evaluateForecasts({
   });
 }
 
-/** Whether some reading lies outside the margin round the forecast; null when the margin is unknown. */
+/** Whether some reading lies outside the margin around the forecast; null when the margin is unknown. */
 function predictedAnomaly(prediction: number, { min, max }: DeviceSummary, margin: number): 0 | 1 | null {
   if (Number.isNaN(margin)) return null;
   return max - prediction > margin || prediction - min > margin ? 1 : 0;

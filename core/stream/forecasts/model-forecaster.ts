@@ -10,19 +10,12 @@ export interface ModelForecaster {
 }
 
 /**
- * Forecasts by the models themselves: one ONNX run scores all rows of a request for all its versions (one a network shape,
- * where versions differ in it).
- *
- * @param modelOf the model of a version; undefined is an error when it is asked for.
+ * Forecasts by the models: one ONNX run scores all rows of a request for all its versions (one run a network shape, where
+ * versions differ in it).
+ * @param modelOf the model of a version; a forecast of a version without one fails.
  */
 export function modelForecaster(modelOf: (version: VersionId) => GlobalModel | undefined): ModelForecaster {
   const predictors = new Map<string, Promise<VersionPredictor>>();
-  const predictorFor = ({ metadata: { shape } }: GlobalModel): Promise<VersionPredictor> => {
-    const name = nameOf(shape);
-    const known = predictors.get(name) ?? VersionPredictor.create({ shape, threads: PREDICT_THREADS });
-    predictors.set(name, known);
-    return known;
-  };
   return {
     async forecast({ versions, features, rows }) {
       const models = versions.map((version) => {
@@ -35,12 +28,17 @@ export function modelForecaster(modelOf: (version: VersionId) => GlobalModel | u
         return model;
       });
       const changes = new Float32Array(versions.length * rows);
-      for (const name of new Set(models.map(({ metadata }) => nameOf(metadata.shape)))) {
-        const places = [...models.keys()].filter((i) => nameOf(models[i]?.metadata.shape) === name);
+      const names = models.map(nameOf);
+      for (const name of new Set(names)) {
+        const places = [...names.keys()].filter((i) => names[i] === name);
         const group = places.flatMap((i) => models[i] ?? []);
         const [first] = group;
         if (first === undefined) continue;
-        const predicted = await (await predictorFor(first)).predict(group, features);
+        const { shape } = first.metadata;
+        const predictor =
+          predictors.get(name) ?? VersionPredictor.create({ shape, threads: PREDICT_THREADS });
+        predictors.set(name, predictor);
+        const predicted = await (await predictor).predict(group, features);
         places.forEach((place, i) => {
           changes.set(predicted.subarray(i * rows, (i + 1) * rows), place * rows);
         });
@@ -57,6 +55,7 @@ export function modelForecaster(modelOf: (version: VersionId) => GlobalModel | u
 /** A window's run takes a few milliseconds; more threads would spin between runs and cost more than they save. */
 const PREDICT_THREADS = 1;
 
-function nameOf(shape: GlobalModel['metadata']['shape'] | undefined): string {
-  return `${shape?.inputs ?? 0}-${shape?.hidden ?? 0}`;
+/** Name of a model's network shape. */
+function nameOf({ metadata: { shape } }: GlobalModel): string {
+  return `${shape.inputs}-${shape.hidden}`;
 }

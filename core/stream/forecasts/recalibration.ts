@@ -1,34 +1,38 @@
+import { z } from 'zod';
+
 /**
- * Keeps stated probabilities honest: logit(stated) = shift + slope · logit(raw), fitted to what became of earlier
- * statements (Platt 1999, with a prior round "believe the raw one"). It takes out what a wrong model of errors leaves
- * behind: a constant bias, and too much or too little spread.
+ * Recalibrates probabilities: logit(stated) = shift + slope · logit(raw), fitted to the outcomes of earlier statements
+ * (Platt 1999, with a prior around "the raw one is right"). It removes what a wrong model of errors leaves behind: a constant
+ * bias, and too much or too little spread.
  */
 
-/** Classes of equal width that raw probabilities are gathered in. */
+/** Classes of equal width by which raw probabilities are summed. */
 const CLASSES = 20;
 
 /** Share of the past that stays when a window has been compared. */
 const MEMORY = 0.9;
 
 /**
- * Precision of the prior round no shift and slope 1: what 300 statements say (each brings about p(1 − p)), so that a small
- * fleet's chance does not pass for bias.
+ * Precision of the prior around shift 0 and slope 1: as much as 300 statements have (each about p(1 − p)), so that chance in a
+ * small fleet does not pass for bias.
  */
 const PRIOR_PRECISION = 50;
 
-/** Newton's method is there within a few steps; the bound only guards against a step that leads astray. */
+/** Newton's method converges within a few steps; the bounds guard against a step that leads astray. */
 const MAX_STEPS = 20;
-const LARGEST_STEP = 1;
+const MAX_STEP = 1;
 const DONE = 1e-9;
 
 /** Raw probabilities of 0 and 1 have no logit. */
 const EDGE = 1e-3;
 
-export interface SavedRecalibration {
-  readonly count: number[];
-  readonly rawSum: number[];
-  readonly correct: number[];
-}
+/** As a checkpoint keeps it: by class, the number of statements, the sum of their raw probabilities, and how many came true. */
+export const savedRecalibrationSchema = z.object({
+  count: z.array(z.number()),
+  rawSum: z.array(z.number()),
+  correct: z.array(z.number()),
+});
+type SavedRecalibration = z.infer<typeof savedRecalibrationSchema>;
 
 export class Recalibration {
   private count = new Float64Array(CLASSES);
@@ -37,7 +41,7 @@ export class Recalibration {
   private shift = 0;
   private slope = 1;
 
-  /** What to state in place of `raw`. */
+  /** The probability to state in place of `raw`. */
   stated(raw: number): number {
     return logistic(this.shift + this.slope * logit(raw));
   }
@@ -101,7 +105,7 @@ export class Recalibration {
 }
 
 function clip(move: number): number {
-  return Math.min(Math.max(move, -LARGEST_STEP), LARGEST_STEP);
+  return Math.min(Math.max(move, -MAX_STEP), MAX_STEP);
 }
 
 function logit(probability: number): number {

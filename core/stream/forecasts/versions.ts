@@ -2,7 +2,7 @@ import { type VersionId } from '../../contracts/ids';
 import { type Micros } from '../../contracts/time';
 import { type VersionErrors } from './confidence';
 
-/** A version that one partition scores, from its first window on until it left force. */
+/** A version that one partition scores. */
 export interface ActiveVersion {
   readonly version: VersionId;
   /** Held-out residuals in the target's unit; null when the model has none. */

@@ -1,10 +1,25 @@
 import { type CheckpointPiece, checkpointPieceSchema } from '../../contracts/checkpoints';
-import { CHECKPOINT_PIECE_BYTES } from '../limits';
 import { parseJson } from '../../contracts/validation';
+import { CHECKPOINT_PIECE_BYTES } from '../limits';
 
 const LENGTH_BYTES = 4;
 
-/** State cut into pieces that a message can carry each, with what their heads say of them. */
+/** `uint32 LE length of the head | head as JSON | body`. */
+export function encodeFrame(head: object, ...body: readonly Buffer[]): Buffer {
+  const text = Buffer.from(JSON.stringify(head), 'utf8');
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32LE(text.length);
+  return Buffer.concat([length, text, ...body]);
+}
+
+/** @returns the head, not yet validated: undefined for bytes that are no frame. `body` is a view. */
+export function decodeFrame(frame: Buffer): { readonly head: unknown; readonly body: Buffer } {
+  const start = frame.length < LENGTH_BYTES ? Infinity : LENGTH_BYTES + frame.readUInt32LE(0);
+  const head = start > frame.length ? undefined : parseJson(frame.subarray(LENGTH_BYTES, start));
+  return { head, body: frame.subarray(start) };
+}
+
+/** Cut state into pieces that fit a message each, with their heads. */
 export function piecesOf(
   state: Buffer,
   of: Pick<CheckpointPiece, 'partition' | 'epoch' | 'sequence'>,
@@ -12,11 +27,8 @@ export function piecesOf(
   const pieces = Math.ceil(state.length / CHECKPOINT_PIECE_BYTES);
   return Array.from({ length: pieces }, (_, index) => {
     const head: CheckpointPiece = { type: 'checkpoint', ...of, index, pieces };
-    const text = Buffer.from(JSON.stringify(head), 'utf8');
-    const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeUInt32LE(text.length);
     const bytes = state.subarray(index * CHECKPOINT_PIECE_BYTES, (index + 1) * CHECKPOINT_PIECE_BYTES);
-    return { head, value: Buffer.concat([length, text, bytes]) };
+    return { head, value: encodeFrame(head, bytes) };
   });
 }
 
@@ -24,8 +36,7 @@ export function piecesOf(
 export function readPiece(
   value: Buffer,
 ): { readonly head: CheckpointPiece; readonly bytes: Buffer } | undefined {
-  const start = value.length < LENGTH_BYTES ? Infinity : LENGTH_BYTES + value.readUInt32LE(0);
-  if (start > value.length) return undefined;
-  const head = checkpointPieceSchema.safeParse(parseJson(value.subarray(LENGTH_BYTES, start)));
-  return head.success ? { head: head.data, bytes: value.subarray(start) } : undefined;
+  const { head, body: bytes } = decodeFrame(value);
+  const piece = checkpointPieceSchema.safeParse(head);
+  return piece.success ? { head: piece.data, bytes } : undefined;
 }

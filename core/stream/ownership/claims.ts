@@ -1,23 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { type FenceBlock, REJECT_HEADERS } from '../../contracts/blocks';
 import { checkpointKeys, type CheckpointMessage } from '../../contracts/checkpoints';
 import { FedloopError, messageOf } from '../../contracts/errors';
-import { type FenceBlock, REJECT_HEADERS } from '../../contracts/blocks';
 import { type StreamSettings } from '../../contracts/settings';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type Producer, type Tail } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
-import { type PartitionLog, PartitionLogs } from './checkpoint-log';
 import { PartitionEngine } from '../engine';
-import { restoreState } from './state-codec';
+import { type PartitionLog, PartitionLogs } from './checkpoint-log';
+import { type CheckpointPosition, restoreState } from './state-codec';
 
 /** Where an owner starts reading, and from which source offset on it counts again. */
-export interface StartingPoint {
-  readonly rewind: number;
-  readonly next: number;
-  /** Decisions logged at or after this offset of the checkpoint log are not in the engine yet. */
-  readonly decisionsUntil: number;
+interface StartingPoint extends CheckpointPosition {
   /**
-   * Until this source offset has been read nothing new is decided: a predecessor may have got that far, and written blocks
+   * Until this source offset has been read nothing new is decided: a predecessor may have read that far, and written blocks
    * that a decision at an earlier place would contradict.
    */
   readonly decideFrom: number;
@@ -25,12 +21,19 @@ export interface StartingPoint {
   readonly seeded: boolean;
 }
 
-/** What a worker gets hold of with a partition: the engine as its predecessor left it, and where to go on. */
+/** What a worker gets with a partition: the engine as the predecessor left it, and where to read on. */
 export interface Claim {
   readonly epoch: number;
   readonly log: PartitionLog;
   readonly engine: PartitionEngine;
   readonly start: StartingPoint;
+}
+
+interface ClaimsOptions {
+  readonly kafka: Kafka;
+  readonly producer: Producer;
+  readonly settings: StreamSettings;
+  readonly log: Logger;
 }
 
 /** The worker's view of `stream-checkpoints`, and its way into it. */
@@ -39,33 +42,17 @@ export class Claims {
   private attempts = 0;
 
   private constructor(
-    private readonly kafka: Kafka,
-    private readonly producer: Producer,
-    private readonly settings: StreamSettings,
-    private readonly logger: Logger,
-    private readonly tail: Tail,
+    private readonly options: ClaimsOptions,
     private readonly logs: PartitionLogs,
+    private readonly tail: Tail,
   ) {}
 
-  static async open(
-    kafka: Kafka,
-    producer: Producer,
-    settings: StreamSettings,
-    logger: Logger,
-  ): Promise<Claims> {
+  static async open(options: ClaimsOptions): Promise<Claims> {
     const logs = new PartitionLogs();
-    const tail = await kafka.tail({
-      topic: TOPICS.checkpoints.name,
-      from: 'start',
-      onRecords(records) {
-        for (const record of records) logs.apply(record);
-      },
-    });
-    await tail.caughtUp;
-    return new Claims(kafka, producer, settings, logger, tail, logs);
+    return new Claims(options, logs, await logs.follow(options.kafka));
   }
 
-  /** Read everything that stands in the log by now. */
+  /** Resolves once everything that is in the log now has been read. */
   catchUp(): Promise<void> {
     return this.tail.sync();
   }
@@ -75,32 +62,32 @@ export class Claims {
   }
 
   /** Append a message and wait until it has been read back. @returns its offset. */
-  async append(partition: number, key: string, message: CheckpointMessage): Promise<number> {
+  async append(key: string, message: CheckpointMessage): Promise<number> {
+    const { partition } = message;
     const value = JSON.stringify(message);
-    const [position] = await this.producer.send(TOPICS.checkpoints.name, [{ key, partition, value }]);
+    const [position] = await this.options.producer.send(TOPICS.checkpoints.name, [{ key, partition, value }]);
     if (position === undefined)
-      throw new FedloopError('KafkaUnavailable', 'the broker did not say where it wrote a checkpoint');
+      throw new FedloopError('KafkaUnavailable', 'the broker did not report where it wrote a checkpoint');
     await this.tail.reached(partition, position.offset);
     return position.offset;
   }
 
   /**
-   * Take a partition over. The order of steps is what makes it safe. The claim voids whatever predecessors still decide; the fence voids
-   * what they still write as results; and since their blocks before the fence came from events that were in the source by
-   * then, decisions of ours wait until those have been read.
+   * Take a partition over. The order of the steps makes it safe. The claim voids what predecessors still decide. The fence voids what they
+   * still write as results. Their blocks before the fence came from events that were in the source by then, so this owner decides nothing
+   * before it has read those.
    */
   async claim(partition: number): Promise<Claim> {
-    const { worker, logger } = this;
+    const { worker } = this;
+    const { kafka, settings, log: logger } = this.options;
     this.attempts += 1;
     const key = checkpointKeys.claim(partition, worker, this.attempts);
-    const epoch = await this.append(partition, key, { type: 'claim', partition, worker });
+    const epoch = await this.append(key, { type: 'claim', partition, worker });
     await this.fence(partition, epoch);
-    const source = (await this.kafka.offsets(TOPICS.stream.name)).find(
-      (offsets) => offsets.partition === partition,
-    );
-    const low = source?.low ?? 0;
+    const offsets = await kafka.offsets(TOPICS.stream.name);
+    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
     const log = this.logs.of(partition);
-    const { engine, start } = recover(partition, this.settings, log, logger);
+    const { engine, start } = recover(partition, settings, log, logger);
     const { rewind, next } = start;
     if (rewind < low)
       logger.error({ partition, rewind, low }, 'events needed for recovery are gone from the log');
@@ -113,22 +100,23 @@ export class Claims {
         ...start,
         rewind: Math.max(rewind, low),
         next: Math.max(next, low),
-        decideFrom: log.mayHaveBeenRead ? (source?.high ?? 0) : 0,
+        decideFrom: log.mayHaveBeenRead ? high : 0,
       },
     };
   }
 
   private async fence(partition: number, epoch: number): Promise<void> {
+    const { producer } = this.options;
     const value = JSON.stringify({ type: 'fence', partition, epoch } satisfies FenceBlock);
     const key = String(partition);
     for (const topic of [TOPICS.analysis.name, TOPICS.evaluations.name])
-      await this.producer.send(topic, [{ key, partition, value }]);
+      await producer.send(topic, [{ key, partition, value }]);
     const headers = { [REJECT_HEADERS.fence]: String(epoch) };
-    await this.producer.send(TOPICS.rejects.name, [{ key, partition, value, headers }]);
+    await producer.send(TOPICS.rejects.name, [{ key, partition, value, headers }]);
   }
 }
 
-/** From the newest checkpoint, else from the first event on. */
+/** The engine of the newest checkpoint, else a fresh one that reads from the first event on. */
 function recover(
   partition: number,
   settings: StreamSettings,
@@ -139,17 +127,14 @@ function recover(
   if (stored !== undefined) {
     const engine = new PartitionEngine(partition, settings);
     try {
-      const { rewind, next, decisions_until } = restoreState(engine, stored.data);
-      return { engine, start: { rewind, next, decisionsUntil: decisions_until, seeded: true } };
+      return { engine, start: { ...restoreState(engine, stored.data), seeded: true } };
     } catch (cause) {
-      logger.warn(
-        { partition, reason: messageOf(cause) },
-        'a checkpoint cannot be used; reading from the first event',
-      );
+      const reason = messageOf(cause);
+      logger.warn({ partition, reason }, 'a checkpoint cannot be used; reading from the first event');
     }
   }
   return {
     engine: new PartitionEngine(partition, settings),
-    start: { rewind: 0, next: 0, decisionsUntil: 0, seeded: false },
+    start: { rewind: 0, next: 0, decisions_until: 0, seeded: false },
   };
 }

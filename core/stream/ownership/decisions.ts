@@ -1,20 +1,19 @@
-import { closeIdleWindows } from '../closing';
+import { type Closing, closeIdleWindows } from '../closing';
 import { type PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
-import { type ClosedWindow } from '../windows/rows';
 import { type LoggedDecision } from './checkpoint-log';
 
 /** Gives the devices the past that the snapshot has of them. */
 export type SeedHistory = (engine: PartitionEngine, snapshot: string | null) => void;
 
 /**
- * What the log of a partition decided, put into force in an engine: by its owner after a crash, and by whoever computes its rows once
- * more. A closing for idleness waits until the events before it have been read.
+ * Applies the decisions of a partition's log to its engine: for the owner, for its successor after a crash, and for a replay. An idle
+ * closing waits until the events before it have been read.
  */
 export class LoggedDecisions {
   private readonly waiting: LoggedDecision[] = [];
 
-  /** @param seeded the past of the devices is in the engine already. */
+  /** @param seeded whether the past of the devices is in the engine already. */
   constructor(
     private readonly engine: PartitionEngine,
     private readonly seedHistory: SeedHistory,
@@ -25,16 +24,16 @@ export class LoggedDecisions {
     return this.seeded;
   }
 
-  /** Idle closings that wait. */
-  get pending(): readonly LoggedDecision[] {
-    return this.waiting;
+  /** Offset in the log of the first idle closing that waits. */
+  get firstPending(): number | undefined {
+    return this.waiting[0]?.logOffset;
   }
 
   apply(logged: LoggedDecision): void {
     const { decision } = logged;
     switch (decision.type) {
       case 'history':
-        // The devices begin once, with what the first decision says.
+        // Devices are seeded once, by the first such decision.
         if (!this.seeded) this.seedHistory(this.engine, decision.snapshot);
         this.seeded = true;
         return;
@@ -50,14 +49,14 @@ export class LoggedDecisions {
     }
   }
 
-  /** Whether a closing for idleness stands before the event at this source offset. Asked for each event: it must cost nothing. */
+  /** Whether an idle closing comes before the event at this source offset. Called for each event: it must cost nothing. */
   isIdleClosingDue(offset: number): boolean {
     const decision = this.waiting[0]?.decision;
     return decision?.type === 'idle' && decision.offset <= offset;
   }
 
-  /** Close what was closed for idleness at or before this source offset the first time. */
-  async *closeIdle(offset: number, forecaster: Forecaster): AsyncGenerator<ClosedWindow> {
+  /** Close the windows of all idle closings at or before this source offset. */
+  async *closeIdle(offset: number, forecaster: Forecaster): Closing {
     while (this.isIdleClosingDue(offset)) {
       this.waiting.shift();
       yield* closeIdleWindows(this.engine, forecaster);

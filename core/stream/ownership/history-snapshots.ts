@@ -2,18 +2,18 @@ import { type z } from 'zod';
 import { type HistoryChunk, historyChunkSchema } from '../../contracts/blocks';
 import { covariateColumns, type Sensors } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
+import { parseJson } from '../../contracts/validation';
 import { type IncomingRecord, type Kafka } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
 import { type PartitionEngine } from '../engine';
-import { parseJson } from '../../contracts/validation';
 
-/** `device-history` as far as it has been read: by partition and key, as compaction would leave it. */
+/** `device-history` as far as it has been read. */
 export interface DevicePasts {
-  /** Hash of the newest whole snapshot of the partition, null without one; everything logged by the time of the call counts. */
+  /** Hash of the newest whole snapshot of the partition that is in the log now; null without one. */
   latest(partition: number): Promise<string | null>;
-  /** Read everything that has been logged by now. */
+  /** Resolves once everything that is in the log now has been read. */
   sync(): Promise<void>;
-  /** Give the devices of the partition the past that the snapshot has of them; false when the log does not have it. */
+  /** Give the devices of the partition the past that the snapshot has of them; false when the log does not have the snapshot. */
   seed(engine: PartitionEngine, snapshot: string | null): boolean;
   close(): Promise<void>;
 }
@@ -51,37 +51,33 @@ export async function followDevicePasts(kafka: Kafka, sensors: Sensors, log: Log
   };
 }
 
-interface KeptChunk {
-  readonly offset: number;
-  readonly chunk: HistoryChunk;
-}
-
 /** `device-history` of one partition, by key, as compaction would leave it. A snapshot counts when all of its chunks are there. */
 export class Snapshots {
-  private readonly kept = new Map<string, KeptChunk>();
+  /** In the order of the log. */
+  private readonly kept = new Map<string, HistoryChunk>();
   private readonly schema: z.ZodType<HistoryChunk>;
 
   constructor(sensors: Sensors) {
     this.schema = historyChunkSchema(sensors);
   }
 
-  keep({ offset, key, value }: Pick<IncomingRecord, 'offset' | 'key' | 'value'>): void {
+  keep({ key, value }: Pick<IncomingRecord, 'key' | 'value'>): void {
     if (key === null || value === null) return;
     const chunk = this.schema.safeParse(parseJson(value));
-    if (chunk.success) this.kept.set(key.toString(), { offset, chunk: chunk.data });
+    if (!chunk.success) return;
+    this.kept.delete(key.toString());
+    this.kept.set(key.toString(), chunk.data);
   }
 
-  /** The whole snapshot that was logged last, and one logged after it of which chunks are missing. */
+  /** The latest whole snapshot, and a later one of which chunks are missing. */
   newest(): {
     readonly snapshot: string | null;
     readonly incomplete:
       { readonly snapshot: string; readonly chunks: number; readonly of: number } | undefined;
   } {
-    const names = [...this.kept.values()]
-      .sort((a, b) => b.offset - a.offset)
-      .map(({ chunk }) => chunk.snapshot);
-    const snapshot = names.find((name) => this.chunksOf(name) !== undefined) ?? null;
-    const [latest] = names;
+    const names = [...this.kept.values()].map(({ snapshot }) => snapshot);
+    const snapshot = names.findLast((name) => this.chunksOf(name) !== undefined) ?? null;
+    const latest = names.at(-1);
     if (latest === undefined || latest === snapshot) return { snapshot, incomplete: undefined };
     const there = this.allOf(latest);
     return { snapshot, incomplete: { snapshot: latest, chunks: there.length, of: there[0]?.chunks ?? 0 } };
@@ -94,12 +90,12 @@ export class Snapshots {
   }
 
   private allOf(snapshot: string | null): HistoryChunk[] {
-    return [...this.kept.values()].map(({ chunk }) => chunk).filter((chunk) => chunk.snapshot === snapshot);
+    return [...this.kept.values()].filter((chunk) => chunk.snapshot === snapshot);
   }
 }
 
-/** A snapshot on another grid of windows says nothing about this one's means, and is left alone. */
-export function seedFromChunk(engine: PartitionEngine, chunk: HistoryChunk): void {
+/** A snapshot on another grid of windows has other means, and is left out. */
+function seedFromChunk(engine: PartitionEngine, chunk: HistoryChunk): void {
   const { task } = engine.settings;
   if (chunk.window_micros !== task.windowMicros) return;
   const columns = covariateColumns(task);

@@ -1,19 +1,18 @@
 import { type OutgoingMessage, type Producer } from '../../platform/kafka';
 
 /**
- * Messages on their way out, in order by topic: while one request of a topic is under way, what comes meanwhile is
- * gathered for the next, so that work goes on while the broker writes. Once a send fails for good nothing more goes out,
- * and every wait rejects with the cause.
+ * Messages on their way out, in order by topic. While one request of a topic is under way, new messages are gathered for the next, so
+ * that work goes on while the broker writes. Once a send fails for good nothing more goes out, and every wait rejects with the cause.
  */
 export class Outbox {
   private readonly queues = new Map<string, TopicQueue>();
   private bytes = 0;
   private failure: Error | undefined;
-  private waiting: (() => void)[] = [];
+  private readonly waiting: (() => void)[] = [];
 
   /**
-   * @param capacity bytes under way at which `whenRoom` makes the caller wait.
-   * @param onAcknowledged told after each request how many seconds its oldest message took, from hand-over to acknowledgement.
+   * @param capacity bytes under way above which `whenRoom` makes the caller wait.
+   * @param onAcknowledged called after each request with the seconds that its oldest message took, from `push` to acknowledgement.
    */
   constructor(
     private readonly producer: Producer,
@@ -22,7 +21,7 @@ export class Outbox {
     private readonly onAcknowledged: (topic: string, seconds: number) => void = () => undefined,
   ) {}
 
-  /** Bytes handed in and not yet acknowledged. */
+  /** Bytes pushed and not acknowledged yet. */
   get pendingBytes(): number {
     return this.bytes;
   }
@@ -40,25 +39,29 @@ export class Outbox {
     if (!queue.sending) void this.drain(topic, queue);
   }
 
-  /** Resolves when less than the capacity is under way. */
-  async whenRoom(): Promise<void> {
-    while (this.failure === undefined && this.isFull) await this.nextChange();
-    this.assertHealthy();
+  /** Resolves when no more than the capacity is under way. */
+  whenRoom(): Promise<void> {
+    return this.until(() => !this.isFull);
   }
 
-  /** Resolves when everything handed in so far (and meanwhile) is acknowledged. */
-  async settled(): Promise<void> {
-    while (this.failure === undefined && this.bytes > 0) await this.nextChange();
-    this.assertHealthy();
+  /** Resolves when every message, also one pushed meanwhile, is acknowledged. */
+  settled(): Promise<void> {
+    return this.until(() => this.bytes === 0);
+  }
+
+  private async until(isTrue: () => boolean): Promise<void> {
+    while (this.failure === undefined && !isTrue())
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.failure !== undefined) throw this.failure;
   }
 
   private async drain(topic: string, queue: TopicQueue): Promise<void> {
     queue.sending = true;
-    // Let the caller finish what it is at: the blocks of one window go out together.
+    // Let the caller finish first: the blocks of one window go out together.
     await Promise.resolve();
     while (queue.messages.length > 0 && this.failure === undefined) {
       const { since } = queue;
-      const messages = queue.messages.splice(0, MESSAGES_PER_SEND);
+      const messages = queue.messages.splice(0, MAX_MESSAGES_PER_SEND);
       try {
         await this.producer.send(topic, messages);
         this.onAcknowledged(topic, (performance.now() - since) / 1_000);
@@ -67,35 +70,21 @@ export class Outbox {
         this.failure = cause instanceof Error ? cause : new Error(String(cause));
         this.onFailure(this.failure);
       }
-      this.wake();
+      for (const wake of this.waiting.splice(0)) wake();
     }
     queue.sending = false;
-  }
-
-  private nextChange(): Promise<void> {
-    return new Promise((resolve) => this.waiting.push(resolve));
-  }
-
-  private wake(): void {
-    const woken = this.waiting;
-    this.waiting = [];
-    for (const resolve of woken) resolve();
-  }
-
-  private assertHealthy(): void {
-    if (this.failure !== undefined) throw this.failure;
   }
 }
 
 interface TopicQueue {
   readonly messages: OutgoingMessage[];
   sending: boolean;
-  /** When the oldest of the messages was handed in, on the process's clock in milliseconds. */
+  /** When the oldest of the messages was pushed, on the process's clock in milliseconds. */
   since: number;
 }
 
 /** Bounds the work of one request when a flood of rejects has piled up. */
-const MESSAGES_PER_SEND = 10_000;
+const MAX_MESSAGES_PER_SEND = 10_000;
 
 /** For bounding memory, not for the wire: JSON text is counted by its length. */
 function sizeOf({ value }: OutgoingMessage): number {

@@ -4,7 +4,7 @@ import { type OutgoingMessage, type RawRecord } from '../../platform/kafka';
 import { type PartitionEngine } from '../engine';
 import { MAX_REJECTED_BYTES } from '../limits';
 
-/** Where the record says in which buffer its value lies, no view of it is made. */
+/** Judge a record's event. When the record knows in which buffer its value lies, no view of it is made. */
 export function ingestRecord(
   engine: PartitionEngine,
   record: RawRecord,
@@ -17,7 +17,7 @@ export function ingestRecord(
   return engine.ingest(response, recordMicros, offset, valueStart, valueStart + valueLength);
 }
 
-/** What goes to `edge-iiot-rejects` of a record that is not windowed. */
+/** The message in `edge-iiot-rejects` for a record that is not windowed. */
 export function rejectMessage(
   { value, offset, timestamp }: RawRecord,
   about: {

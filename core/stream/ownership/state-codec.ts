@@ -3,35 +3,29 @@ import { FedloopError } from '../../contracts/errors';
 import { versionIdSchema } from '../../contracts/ids';
 import { DEFAULT_TASK } from '../../contracts/task';
 import { microsSchema } from '../../contracts/time';
-import { parseJson, parseOrThrow } from '../../contracts/validation';
-import { type PartitionEngine } from '../engine';
+import { parseOrThrow } from '../../contracts/validation';
+import { COUNTS, type PartitionEngine } from '../engine';
+import { savedErrorsSchema } from '../forecasts/confidence';
 import { type OutstandingForecasts } from '../forecasts/forecasts';
+import { decodeFrame, encodeFrame } from './checkpoint-chunks';
 
-/** Raised when the layout changes; a checkpoint of another layout is passed over, and recovery reads further back. */
+/** Raised when the layout changes. A checkpoint of another layout is passed over, and recovery reads further back. */
 const LAYOUT = 1;
 
 const count = z.int().min(0);
 const headerSchema = z.object({
   layout: z.literal(LAYOUT),
   position: z.object({
-    /** Offset of the source that comes next. */
+    /** Source offset to read next. */
     next: count,
-    /** Offset to read from again, so that the open windows can be rebuilt. */
+    /** Source offset to read again from, to rebuild the open windows. */
     rewind: count,
     /** Decisions logged before this offset of `stream-checkpoints` are in the state. */
     decisions_until: count,
   }),
-  /** The grid and rules that the state was made with; under others it means nothing. */
+  /** The settings that the state was made with; under others it means nothing. */
   settings: z.string(),
-  counts: z.object({
-    read: count,
-    windowed: count,
-    late: count,
-    duplicate: count,
-    future: count,
-    malformed: count,
-    no_forecast: count,
-  }),
+  counts: z.record(z.enum(COUNTS), count),
   /** null = none yet. */
   latest_event: microsSchema.nullable(),
   closed_until: microsSchema.nullable(),
@@ -40,27 +34,16 @@ const headerSchema = z.object({
     z.object({
       version: versionIdSchema,
       residual_stddev: z.number().nullable(),
-      /** null = from the first window on, or until further notice. */
+      /** null = from the first window on. */
       from: microsSchema.nullable(),
+      /** null = in force. */
       until: microsSchema.nullable(),
-      errors: z.object({
-        weight: z.number(),
-        absoluteSum: z.number(),
-        squareSum: z.number(),
-        histogram: z.array(z.number()),
-        changeSum: z.array(z.number()),
-        changeWeight: z.array(z.number()),
-        recalibration: z.object({
-          count: z.array(z.number()),
-          rawSum: z.array(z.number()),
-          correct: z.array(z.number()),
-        }),
-      }),
+      errors: savedErrorsSchema,
     }),
   ),
   /** Devices with a history, in order; `numbersOfDevice` numbers each follow in the body. */
   devices: z.array(z.string()),
-  /** Forecasts that wait; indexes into `devices`. Their tables follow in the body. */
+  /** Forecasts whose window is still open; `devices` are indexes into the devices above. Their tables follow in the body. */
   outstanding: z
     .object({ window: microsSchema, devices: z.array(count), versions: z.array(versionIdSchema) })
     .nullable(),
@@ -68,12 +51,12 @@ const headerSchema = z.object({
 type Header = z.infer<typeof headerSchema>;
 export type CheckpointPosition = Header['position'];
 
-/** Tables of one version's forecasts, in the order in which they stand in the body. */
+/** Tables of one version's forecasts, in the order of the body. */
 const OUTLOOK_TABLES = ['prediction', 'raw', 'confidence', 'factor', 'margin'] as const;
 
 /**
- * The state of a partition but for its open windows, whose events are read again: `uint32 LE length | JSON | Float64 LE`.
- * Numbers are kept whole, so that a recovered engine writes the same rows to the last digit.
+ * The state of a partition without its open windows, whose events are read again: `uint32 LE length | JSON | Float64 LE`.
+ * Numbers keep all their digits, so that a recovered engine writes the same rows to the last digit.
  */
 export function encodeState(engine: PartitionEngine, position: CheckpointPosition): Buffer {
   const devices = engine.devices.inOrder().filter((device) => engine.history.has(device));
@@ -87,39 +70,29 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     latest_event: finiteOrNull(engine.latestEvent),
     closed_until: finiteOrNull(engine.closedUntil),
     opened: engine.opened,
-    versions: engine.versions.map(({ version, residualStddev, from, until, errors }) => ({
+    versions: engine.evaluator.versions.map(({ version, residualStddev, from, until, errors }) => ({
       version,
       residual_stddev: residualStddev,
       from: finiteOrNull(from),
       until: finiteOrNull(until),
-      errors: { ...errors.save() },
+      errors: errors.save(),
     })),
     devices: devices.map((device) => engine.devices.idOf(device)),
-    outstanding:
-      outstanding === undefined
-        ? null
-        : {
-            window: outstanding.window,
-            devices: outstanding.devices.map((device) => place.get(device) ?? 0),
-            versions: outstanding.versions.map(({ version }) => version),
-          },
+    outstanding: null,
   };
-  const tables =
-    outstanding === undefined
-      ? []
-      : [
-          outstanding.previous,
-          outstanding.deviceFactor,
-          ...outstanding.versions.flatMap((outlook) => OUTLOOK_TABLES.map((name) => outlook[name])),
-        ];
-  const text = Buffer.from(JSON.stringify(header), 'utf8');
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(text.length);
-  return Buffer.concat([length, text, ...[engine.history.save(devices), ...tables].map(bytesOf)]);
-}
-
-function bytesOf(table: Float64Array): Buffer {
-  return Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  const tables = [engine.history.save(devices)];
+  if (outstanding !== undefined) {
+    const { window, previous, deviceFactor, versions } = outstanding;
+    header.outstanding = {
+      window,
+      devices: outstanding.devices.map((device) => place.get(device) ?? 0),
+      versions: versions.map(({ version }) => version),
+    };
+    tables.push(previous, deviceFactor);
+    for (const outlook of versions) tables.push(...OUTLOOK_TABLES.map((name) => outlook[name]));
+  }
+  const body = tables.map((table) => Buffer.from(table.buffer, table.byteOffset, table.byteLength));
+  return encodeFrame(header, ...body);
 }
 
 /**
@@ -127,19 +100,15 @@ function bytesOf(table: Float64Array): Buffer {
  * @throws FedloopError `InvalidData` when they are not such bytes, or were made under other settings.
  */
 export function restoreState(engine: PartitionEngine, bytes: Buffer): CheckpointPosition {
-  const headerLength = bytes.length >= 4 ? bytes.readUInt32LE(0) : 0;
-  const header = parseOrThrow(
-    headerSchema,
-    parseJson(bytes.subarray(4, 4 + headerLength)),
-    'a checkpoint',
-    'InvalidData',
-  );
+  const frame = decodeFrame(bytes);
+  const header = parseOrThrow(headerSchema, frame.head, 'a checkpoint', 'InvalidData');
   if (header.settings !== settingsOf(engine) && header.settings !== formerSettingsOf(engine)) {
     throw new FedloopError('InvalidData', 'a checkpoint was made under other settings of the stream');
   }
-  const body = bodyOf(bytes.subarray(4 + headerLength), header, engine.history.numbersOfDevice);
+  const { numbersOfDevice } = engine.history;
+  const body = bodyOf(frame.body, header, numbersOfDevice);
   let at = 0;
-  const take = (length: number): Float64Array => body.slice(at, (at += length));
+  const read = (length: number): Float64Array => body.slice(at, (at += length));
 
   engine.resume({
     counts: header.counts,
@@ -149,13 +118,13 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
   });
   for (const { version, residual_stddev, from, until, errors } of header.versions) {
     engine.activate(version, residual_stddev, from);
-    const active = engine.versions.at(-1);
+    const active = engine.evaluator.versions.at(-1);
     active?.errors.restore(errors);
     if (active !== undefined && until !== null) active.until = until;
   }
-  const devices = header.devices.map((id) => engine.restoreDevice(id, take(engine.history.numbersOfDevice)));
+  const devices = header.devices.map((id) => engine.restoreDevice(id, read(numbersOfDevice)));
   if (header.outstanding !== null)
-    engine.evaluator.outstanding = outstandingOf(header.outstanding, devices, take);
+    engine.evaluator.outstanding = outstandingOf(header.outstanding, devices, read);
   return header.position;
 }
 
@@ -179,20 +148,21 @@ function bodyOf(bytes: Buffer, { devices, outstanding }: Header, numbersOfDevice
 function outstandingOf(
   saved: NonNullable<Header['outstanding']>,
   devices: readonly number[],
-  take: (length: number) => Float64Array,
+  read: (length: number) => Float64Array,
 ): OutstandingForecasts {
   const count = saved.devices.length;
   return {
     window: saved.window,
     devices: saved.devices.map((place) => devices[place] ?? -1),
-    previous: take(count),
-    deviceFactor: take(count),
+    previous: read(count),
+    deviceFactor: read(count),
     versions: saved.versions.map((version) => {
-      const prediction = take(count);
-      const raw = take(count);
-      const confidence = take(count);
-      const factor = take(count);
-      return { version, prediction, raw, confidence, factor, margin: take(count) };
+      // In the order of OUTLOOK_TABLES.
+      const prediction = read(count);
+      const raw = read(count);
+      const confidence = read(count);
+      const factor = read(count);
+      return { version, prediction, raw, confidence, factor, margin: read(count) };
     }),
   };
 }
@@ -203,7 +173,7 @@ function settingsOf({ settings }: PartitionEngine): string {
   return JSON.stringify([task, watermarkMicros, futureMicros]);
 }
 
-/** The same as checkpoints have it from when there was one task; null for any other. */
+/** The same in the form of checkpoints from before the task was a setting; null for a task that they could not have. */
 function formerSettingsOf({ settings }: PartitionEngine): string | null {
   const { task, watermarkMicros, futureMicros } = settings;
   const { windowMicros, target } = task;

@@ -1,12 +1,9 @@
 import { randomInt } from 'node:crypto';
 
-/** Label of a reading: 1 = known to be anomalous, 0 = known not to be, −1 = the event does not say. */
+/** Label of a reading: 1 = known to be anomalous, 0 = known not to be, −1 = not in the event. */
 export type Label = -1 | 0 | 1;
 
-/**
- * One event, read. There is one of these a parser, filled again for each event, because an object an event is what a
- * fast stream cannot afford.
- */
+/** One parsed event. A parser fills the same object for every event: a new one for each would slow a fast stream down. */
 export interface EventFields {
   /** UTF-8 of the device id: `idBytes[idStart, idEnd)`; valid until the next event is read. */
   idBytes: Uint8Array;
@@ -18,7 +15,7 @@ export interface EventFields {
   /** Readings in their sensors' units, in the task's order, the target first; NaN = not in the event. */
   readonly values: Float64Array;
   label: Label;
-  /** The event's own `record_timestamp`: what Kafka would have stamped on it, in a file that is replayed. */
+  /** The event's own `record_timestamp`: in a file that is replayed it stands for Kafka's; NaN = not in the event. */
   recordMicros: number;
 }
 
@@ -36,12 +33,12 @@ export function emptyEvent(sensors: number): EventFields {
 }
 
 /**
- * FNV-1a in 32 bits (Fowler, Noll, Vo): cheap a byte at a time while the id is scanned anyway. Each process draws its start and its
- * factor anew, so that nobody can choose ids that all fall into one slot; with another start alone, ids that collide under the published
- * factor still do in one process of a hundred. Nothing that is written depends on it.
+ * FNV-1a in 32 bits (Fowler, Noll, Vo): cheap, a byte at a time while the id is scanned. Each process draws its own start and factor, so
+ * that nobody can choose ids that all fall into one slot. With its own start alone, ids that collide under the published factor would
+ * still collide in one process of a hundred. Nothing that is written depends on the hash.
  */
 export const HASH_START = randomInt(2 ** 32) | 0;
-/** 5 modulo 8: powers of such a number run through as many residues as powers can. */
+/** 5 modulo 8: powers of such a number have as many residues as powers can have. */
 export const HASH_FACTOR = (randomInt(2 ** 29) << 3) | 5;
 
 /** Spread a hash's high bits over its low ones, which choose the slot (Appleby's MurmurHash3): FNV lets similar ids agree in those. */

@@ -18,8 +18,8 @@ const EXACT_DIGITS = 15;
 const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
 /**
- * Plain pieces of JSON, read straight from bytes. What is spelt in an unusual way is not read: `cursor` is −1 then. Otherwise it is the
- * position behind what was read last.
+ * Scans plain pieces of JSON straight from bytes. `cursor` is then the position behind the piece, or −1 where it is spelt in an unusual
+ * way and was not read.
  */
 export class JsonScanner {
   protected cursor = 0;
@@ -63,7 +63,7 @@ export class JsonScanner {
     return Number(String.fromCharCode(...bytes.subarray(start, at))) + 0;
   }
 
-  /** What stands here is for a more thorough parser. */
+  /** Leave this piece to the strict parser. */
   protected fallBack(): number {
     this.cursor = -1;
     return NaN;

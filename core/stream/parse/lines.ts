@@ -3,8 +3,8 @@ import { ROW_LIMITS } from '../../contracts/limits';
 const NEWLINE = 0x0a;
 
 /**
- * Bytes in any pieces → lines without their ends, some at a time. A last line without an end counts; nothing after a last
- * end does not. Of a line longer than any event only so much is kept that it is seen to be too long.
+ * Bytes in any pieces → lines without their ends, some at a time. A last line without an end counts when it is not empty. Of a line longer than
+ * any event one byte more than the limit is kept, so that it is rejected as too large.
  */
 export async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[]> {
   const begun = new BegunLine();
@@ -21,7 +21,7 @@ export async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerato
   if (begun.length > 0) yield [begun.endWith(new Uint8Array(0))];
 }
 
-/** A line of which the end has not come yet. */
+/** A line whose end has not come yet. */
 class BegunLine {
   private parts: Uint8Array[] = [];
   private bytes = 0;

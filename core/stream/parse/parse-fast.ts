@@ -28,22 +28,22 @@ const FALSE = ascii('false');
 const MAX_ID_BYTES = ROW_LIMITS.deviceIdCharacters;
 const MAX_READING = ROW_LIMITS.reading;
 
-/** Keys by number: the event's own fields in the order of `EVENT_FIELDS`, then the sensors. */
+/** Numbers of keys: the event's own fields in the order of `EVENT_FIELDS`, then the sensors. */
 const [DEVICE_ID, TIMESTAMP, RECORD_TIMESTAMP, LABEL, DATA] = [0, 1, 2, 3, 4] as const;
 const FIRST_SENSOR = EVENT_FIELDS.length;
 const UNKNOWN = -1;
 const NEEDED = (1 << DEVICE_ID) | (1 << TIMESTAMP);
 
 /**
- * The fast way to read an event: one pass over the bytes of a flat JSON object with nothing but known keys, printable
- * ASCII strings without escapes, and plain values. It never judges: whatever it does not know for certain to be a good
- * event falls back to `StrictParser`, and the two must agree on everything that this one accepts.
+ * The fast parser: one pass over the bytes of a flat JSON object with known keys only, printable ASCII strings without
+ * escapes, and plain values. It never rejects: everything else falls back to `StrictParser`. The two must agree on every
+ * event that this one accepts.
  */
 export class FastParser extends JsonScanner {
   private readonly keys: readonly Uint8Array[];
-  /** Each key as it stands in most events: in quotes, a colon right behind it. */
+  /** Each key as most events have it: in quotes, a colon right behind it. */
   private readonly keysWithColon: readonly Uint8Array[];
-  /** The keys of the event before, in its order: a fleet's events are alike, so that comparing is enough. */
+  /** The keys of the latest event, in its order: a fleet's events are alike, so comparing is nearly always enough. */
   private readonly usualKeys: number[] = [];
 
   constructor(sensors: Sensors) {
@@ -92,7 +92,6 @@ export class FastParser extends JsonScanner {
     }
 
     if ((seen & NEEDED) !== NEEDED) return false;
-    // A value is NaN where there is none; comparing it to itself is the cheapest way to see that.
     if (Number.isNaN(event.values[0])) event.values[0] = data;
     return !Number.isNaN(event.values[0]);
   }
@@ -114,7 +113,7 @@ export class FastParser extends JsonScanner {
     }
   }
 
-  /** Number of the key that stands here in another place than usual; the cursor is at its value. */
+  /** Number of a key that is not the usual one in this place; the cursor is then at its value. */
   private scanKey(bytes: Uint8Array, at: number, end: number): number {
     this.cursor = end;
     if (at >= end || bytes[at] !== QUOTE) return UNKNOWN;
@@ -177,7 +176,7 @@ export class FastParser extends JsonScanner {
     return this.scanReading(bytes, at, end);
   }
 
-  /** What follows the literal is checked by the caller, which expects a comma or the end of the object. */
+  /** The caller checks what follows the literal: it expects a comma or the end of the object. */
   private scanLabel(bytes: Uint8Array, at: number, end: number): Label {
     const first = bytes[at];
     if (first === ZERO || first === ONE) {

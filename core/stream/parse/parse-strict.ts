@@ -5,7 +5,7 @@ import { type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
 import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
 import { type EventFields, hashOfId, type Label } from './event';
 
-/** Keys that could reach an object's prototype in some later program; no sensor has a field of that name. */
+/** Keys that could reach an object's prototype in a later program; no sensor has such a field. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 const QUOTE = 0x22;
@@ -20,8 +20,8 @@ const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
 const BYTES = new TextEncoder();
 
 /**
- * The thorough way to read an event: any JSON object with the fields of an event, in any spelling that JSON allows;
- * fields that an event does not have are ignored. Every fault has its name.
+ * The strict parser: accepts any JSON object with the fields of an event, in any spelling that JSON allows, and ignores
+ * other fields. Every fault has its name.
  */
 export class StrictParser {
   private readonly target: SensorName;
@@ -95,7 +95,7 @@ function readTimes(fields: ReadonlyMap<string, unknown>, event: EventFields): Ma
   return Number.isNaN(event.recordMicros) && !isAbsent(stamped) ? 'bad-record-timestamp' : undefined;
 }
 
-/** null says "no value" in most producers' JSON; it is treated as a field that was left out. */
+/** null means "no value" in most producers' JSON: the field counts as left out. */
 function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
@@ -105,7 +105,7 @@ function microsOf(value: unknown): number {
   return typeof value === 'string' ? microsOfText(value) : NaN;
 }
 
-/** A number that a reading can be, −0 as 0; NaN for everything else, numbers written as strings included. */
+/** The number that a reading is, −0 as 0; NaN for everything else, numbers written as strings included. */
 function readingOf(value: unknown): number {
   return typeof value === 'number' && Math.abs(value) <= ROW_LIMITS.reading ? value + 0 : NaN;
 }
@@ -116,7 +116,7 @@ function labelOf(value: unknown): Label | undefined {
   return value === 0 || value === false ? 0 : undefined;
 }
 
-/** Half of a surrogate pair has no UTF-8: two different such ids would become one. */
+/** Half of a surrogate pair has no UTF-8: different ids with one would become the same. */
 function hasLoneSurrogate(text: string): boolean {
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
@@ -125,7 +125,7 @@ function hasLoneSurrogate(text: string): boolean {
   return false;
 }
 
-/** Nesting and colons outside strings, read off the bytes before anything is built from them. */
+/** Nesting and colons outside strings, counted in the bytes before anything is built from them. */
 function outlineOf(bytes: Uint8Array): { readonly depth: number; readonly colons: number } {
   let depth = 0;
   let deepest = 0;

@@ -5,7 +5,7 @@ import { type EventFields } from './event';
 import { FastParser } from './parse-fast';
 import { StrictParser } from './parse-strict';
 
-/** Reads the events of a fleet with certain sensors: the fast way where that is sure of itself, else the strict one. */
+/** Parses the events of a fleet with these sensors: with the fast parser where it can, else with the strict one. */
 export class EventParser {
   private readonly fast: FastParser;
   private readonly strict: StrictParser;
@@ -16,9 +16,9 @@ export class EventParser {
   }
 
   /**
-   * One event, `bytes[start, end)` → `event`, filled anew. A place in a larger buffer and no view of it, because a view an event
-   * is what a fast stream cannot afford.
-   * @returns undefined for a good event, else why it is none; `event` then holds nothing of use.
+   * Parse one event, `bytes[start, end)`, into `event`. A place in a larger buffer is given, not a view of it: a view for each event
+   * would slow a fast stream down.
+   * @returns undefined for a good event, else what is wrong with it; `event` is then not to be used.
    */
   parse(
     bytes: Uint8Array,

@@ -6,16 +6,16 @@ import { TOPICS } from '../../contracts/topics';
 import { type Deployments } from '../../model/deployments';
 import { type IncomingRecord, type Kafka, type PartitionOffsets } from '../../platform/kafka';
 import { silentLogger } from '../../platform/log';
-import { PartitionLogs } from '../ownership/checkpoint-log';
-import { type DevicePasts, followDevicePasts } from '../ownership/history-snapshots';
 import { type Counts, PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { modelForecaster } from '../forecasts/model-forecaster';
-import { LogReplay, type SourceRecord } from './replay-log';
+import { PartitionLogs } from '../ownership/checkpoint-log';
+import { type DevicePasts, followDevicePasts } from '../ownership/history-snapshots';
 import { type ClosedWindow } from '../windows/rows';
+import { LogReplay, type SourceRecord } from './replay-log';
 
-/** What the stream workers must have written, in the order of each partition's log. */
-export interface LogReader {
+/** Receives what the stream workers must have written, in the order of each partition's log. */
+interface LogReader {
   window(window: ClosedWindow): Promise<void>;
   reject(
     partition: number,
@@ -23,11 +23,11 @@ export interface LogReader {
     reason: RejectReason,
     detail: MalformedDetail | undefined,
   ): Promise<void>;
-  /** So many events have been read, of all partitions together. */
+  /** @param events read so far, of all partitions together. */
   progress(events: number): void;
 }
 
-/** Where the replay of a partition has ended. */
+/** The state of a partition at the end of its replay. */
 export interface ReplayedPartition {
   readonly partition: number;
   readonly counts: Readonly<Counts>;
@@ -37,25 +37,15 @@ export interface ReplayedPartition {
   readonly next: number;
 }
 
-/**
- * The decisions of every partition as the log has them now.
- * State is left out: what is recomputed from the first event on needs none.
- */
+/** The decisions of every partition that are in the log now. State is left out: a replay from the first event on needs none. */
 export async function readDecisions(kafka: Kafka): Promise<PartitionLogs> {
   const logs = new PartitionLogs();
-  const tail = await kafka.tail({
-    topic: TOPICS.checkpoints.name,
-    from: 'start',
-    onRecords(records) {
-      for (const record of records) if (!isPieceKey(record.key?.toString() ?? '')) logs.apply(record);
-    },
-  });
-  await tail.caughtUp;
+  const tail = await logs.follow(kafka, (key) => !isPieceKey(key));
   await tail.close();
   return logs;
 }
 
-export interface EventLogOptions {
+interface EventLogOptions {
   readonly kafka: Kafka;
   readonly deployments: Deployments;
   readonly decisions: PartitionLogs;
@@ -66,7 +56,8 @@ export interface EventLogOptions {
 
 /**
  * Replay `edge-iiot-stream` from its first event up to `ends` through the pure core, under the decisions that were logged.
- * Partitions take turns: the reader is called for one thing at a time. What is returned is in the order of partitions.
+ * Partitions take turns: the reader gets one call at a time.
+ * @returns the partitions in order.
  * @throws FedloopError `InvalidData` when events, or a snapshot that the devices began with, are no longer in their logs.
  */
 export async function replayEventLog(options: EventLogOptions): Promise<readonly ReplayedPartition[]> {
@@ -86,39 +77,37 @@ export async function replayEventLog(options: EventLogOptions): Promise<readonly
       ends.map((end) => [end.partition, new PartitionReplay(end, options, models.forecast, pasts)]),
     );
     let events = 0;
-    const take = async (records: readonly IncomingRecord[]): Promise<void> => {
-      events += (await replays.get(records[0]?.partition ?? -1)?.take(records, reader)) ?? 0;
+    const ingest = async (records: readonly IncomingRecord[]): Promise<void> => {
+      events += (await replays.get(records[0]?.partition ?? -1)?.ingest(records)) ?? 0;
       reader.progress(events);
     };
-    await readSource(kafka, take, signal);
+    await readSource(kafka, ingest, signal);
     const replayed: ReplayedPartition[] = [];
-    for (const replay of replays.values()) replayed.push(await replay.end(reader));
+    for (const replay of replays.values()) replayed.push(await replay.end());
     return replayed.sort((a, b) => a.partition - b.partition);
   } finally {
     await Promise.all([pasts.close(), models.release()]);
   }
 }
 
-/** One partition's rows, computed once more. */
+/** Replays one partition into the reader. */
 class PartitionReplay {
   private readonly engine: PartitionEngine;
   private readonly replay: LogReplay;
-  /** Of the records that are being taken in. */
-  private rejected: {
-    readonly record: SourceRecord;
-    readonly reason: RejectReason;
-    readonly detail: MalformedDetail | undefined;
-  }[] = [];
+  private readonly reader: LogReader;
+  /** Rejects of the records that are being read. */
+  private readonly rejected: Parameters<LogReader['reject']>[] = [];
 
   constructor(
     private readonly source: PartitionOffsets,
-    { deployments, decisions }: EventLogOptions,
+    { deployments, decisions, reader }: EventLogOptions,
     forecaster: Forecaster,
     pasts: DevicePasts,
   ) {
     const { partition } = source;
     const engine = new PartitionEngine(partition, deployments.settings());
     this.engine = engine;
+    this.reader = reader;
     this.replay = new LogReplay({
       engine,
       decisions: decisions.of(partition).decisions,
@@ -131,33 +120,31 @@ class PartitionReplay {
           );
       },
       onVerdict: (record, reason) => {
-        if (reason !== 'windowed') this.rejected.push({ record, reason, detail: engine.detail });
+        if (reason !== 'windowed') this.rejected.push([partition, record, reason, engine.detail]);
       },
     });
   }
 
   /** @returns how many of the records counted: those before the partition's end. */
-  async take(records: readonly IncomingRecord[], reader: LogReader): Promise<number> {
+  async ingest(records: readonly IncomingRecord[]): Promise<number> {
     const wanted = records.filter(({ offset }) => offset < this.source.high);
-    for await (const window of this.replay.take(wanted)) await reader.window(window);
-    const { partition } = this.source;
-    for (const { record, reason, detail } of this.rejected.splice(0))
-      await reader.reject(partition, record, reason, detail);
+    for await (const window of this.replay.ingest(wanted)) await this.reader.window(window);
+    for (const reject of this.rejected.splice(0)) await this.reader.reject(...reject);
     return wanted.length;
   }
 
-  async end(reader: LogReader): Promise<ReplayedPartition> {
-    for await (const window of this.replay.end()) await reader.window(window);
+  async end(): Promise<ReplayedPartition> {
+    for await (const window of this.replay.end()) await this.reader.window(window);
     const { counts, open } = this.engine;
     const { partition, high: next } = this.source;
     return { partition, next, counts: { ...counts }, openReadings: open.readings };
   }
 }
 
-/** All that stands in the source topic now, one batch at a time; ends with the first failure of `take`. */
+/** Read everything that is in the source topic now, one batch at a time. Ends with the first failure of `ingest`. */
 async function readSource(
   kafka: Kafka,
-  take: (records: readonly IncomingRecord[]) => Promise<void>,
+  ingest: (records: readonly IncomingRecord[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   let fail: (cause: unknown) => void = () => undefined;
@@ -169,7 +156,7 @@ async function readSource(
     topic: TOPICS.stream.name,
     from: 'start',
     // A failure must not reach the client library, which would deliver the batch again: events count once.
-    onRecords: (records) => (turn = turn.then(() => take(records)).catch(fail)),
+    onRecords: (records) => (turn = turn.then(() => ingest(records)).catch(fail)),
   });
   signal.addEventListener('abort', () => {
     fail(signal.reason);

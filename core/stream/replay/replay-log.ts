@@ -1,11 +1,10 @@
 import { type Verdict } from '../../contracts/blocks';
 import { MICROS_PER_MILLI } from '../../contracts/time';
-import { type LoggedDecision } from '../ownership/checkpoint-log';
-import { LoggedDecisions, type SeedHistory } from '../ownership/decisions';
-import { closeDueWindows } from '../closing';
+import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
-import { type ClosedWindow } from '../windows/rows';
+import { type LoggedDecision } from '../ownership/checkpoint-log';
+import { LoggedDecisions, type SeedHistory } from '../ownership/decisions';
 
 /** A record of the source topic as far as the engine looks at it. */
 export interface SourceRecord {
@@ -14,21 +13,20 @@ export interface SourceRecord {
   readonly value: Uint8Array | null;
 }
 
-export interface LogReplayOptions {
-  /** Fresh, of the partition in question. */
+interface LogReplayOptions {
+  /** A fresh one of the partition. */
   readonly engine: PartitionEngine;
   /** The partition's valid decisions in log order, as `PartitionLog` has them. */
   readonly decisions: readonly LoggedDecision[];
   readonly forecaster: Forecaster;
   readonly seedHistory: SeedHistory;
-  /** After each event; `engine.detail` tells more of a malformed one. */
+  /** Called after each event; `engine.detail` is why one is malformed. */
   readonly onVerdict?: (record: SourceRecord, verdict: Verdict) => void;
 }
 
 /**
- * The rows of one partition once more, from the event log and the decisions alone: what stream workers wrote, however
- * often they died meanwhile, must be exactly this. `take` the partition's events from the first on, in log order, then
- * `end`.
+ * Computes the rows of one partition again, from the event log and the decisions alone. Stream workers must have written exactly
+ * these, however often they died. `ingest` the partition's events from the first on, in log order, then `end`.
  */
 export class LogReplay {
   private readonly decisions: LoggedDecisions;
@@ -39,10 +37,10 @@ export class LogReplay {
     for (const logged of options.decisions) this.decisions.apply(logged);
   }
 
-  async *take(records: readonly SourceRecord[]): AsyncGenerator<ClosedWindow> {
+  async *ingest(records: readonly SourceRecord[]): Closing {
     const { engine, forecaster, onVerdict } = this.options;
     for (const record of records) {
-      // Asked first: to delegate to a generator that has nothing to give costs more than an event does.
+      // Checked first: to delegate to a generator without windows costs more than an event does.
       if (this.decisions.isIdleClosingDue(record.offset))
         yield* this.decisions.closeIdle(record.offset, forecaster);
       const verdict = engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset);
@@ -52,8 +50,8 @@ export class LogReplay {
     }
   }
 
-  /** What was decided behind the last event. */
-  end(): AsyncGenerator<ClosedWindow> {
+  /** Close what was decided behind the last event. */
+  end(): Closing {
     return this.decisions.closeIdle(this.next, this.options.forecaster);
   }
 }

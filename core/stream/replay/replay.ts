@@ -1,43 +1,41 @@
 import { type RejectReason } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
+import { type VersionId } from '../../contracts/ids';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Sensors } from '../../contracts/task';
 import { partitionOf } from '../../platform/kafka';
 import { closeDueWindows, flushWindows } from '../closing';
-import { DeviceTable } from '../windows/device-table';
-import { type Counts, PartitionEngine } from '../engine';
-import { emptyEvent } from '../parse/event';
+import { COUNTS, type Counts, PartitionEngine, zeroCounts } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
+import { emptyEvent } from '../parse/event';
 import { EventParser } from '../parse/parse';
+import { DeviceTable } from '../windows/device-table';
 import { type ClosedWindow } from '../windows/rows';
 
 export interface ReplayOptions {
   readonly settings: StreamSettings;
-  /** More than one: devices are spread as Kafka's own partitioner spreads keys. */
+  /** With more than one, devices are spread as Kafka's own partitioner spreads keys. */
   readonly partitions: number;
   /** Versions in force from the first window on. */
-  readonly versions: readonly Parameters<PartitionEngine['activate']>[0][];
+  readonly versions: readonly VersionId[];
   readonly residualStddev: number | null;
   readonly forecaster: Forecaster;
   /** Close what is open at the end of input. */
   readonly flush: boolean;
 }
 
-/** What comes out, in the order in which the stream worker would have written it. */
+/** Receives the output in the order in which the stream worker would have written it. */
 export interface ReplayOutput {
   window(window: ClosedWindow): Promise<void>;
   /** `line` counts from 1. A promise is waited for. */
   reject(reason: RejectReason, line: number, detail: MalformedDetail | undefined): Promise<void> | undefined;
 }
 
-export interface ReplaySummary extends Omit<Counts, 'no_forecast'> {
-  readonly no_forecast: number;
-  readonly open_windows: number;
-}
+export type ReplaySummary = Counts & { readonly open_windows: number };
 
 /**
- * Drive the pure core with events, one a line, as fast as they come: no clock, no broker. An event's own
- * `record_timestamp` stands for Kafka's; without one nothing is `future`.
+ * Drive the pure core with events, one a line: no clock, no broker. An event's own `record_timestamp` stands for Kafka's;
+ * without one it is never `future`.
  */
 export async function replayLines(
   lines: AsyncIterable<readonly Uint8Array[]>,
@@ -71,7 +69,7 @@ export async function replayLines(
   return summaryOf(engines);
 }
 
-/** Partition of each event by its device; what is no event goes to the first. */
+/** Partition of each event by its device; what is not an event goes to the first. */
 function routeByDevice(sensors: Sensors, partitions: number): (bytes: Uint8Array) => number {
   const parser = new EventParser(sensors);
   const event = emptyEvent(1 + sensors.covariates.length);
@@ -90,16 +88,7 @@ function routeByDevice(sensors: Sensors, partitions: number): (bytes: Uint8Array
 }
 
 function summaryOf(engines: readonly PartitionEngine[]): ReplaySummary {
-  const sum = (valueOf: (engine: PartitionEngine) => number): number =>
-    engines.reduce((total, engine) => total + valueOf(engine), 0);
-  return {
-    read: sum(({ counts }) => counts.read),
-    windowed: sum(({ counts }) => counts.windowed),
-    late: sum(({ counts }) => counts.late),
-    duplicate: sum(({ counts }) => counts.duplicate),
-    future: sum(({ counts }) => counts.future),
-    malformed: sum(({ counts }) => counts.malformed),
-    no_forecast: sum(({ counts }) => counts.no_forecast),
-    open_windows: sum(({ open }) => open.size),
-  };
+  const total = zeroCounts();
+  for (const { counts } of engines) for (const name of COUNTS) total[name] += counts[name];
+  return { ...total, open_windows: engines.reduce((sum, { open }) => sum + open.size, 0) };
 }

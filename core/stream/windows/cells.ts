@@ -3,7 +3,7 @@ import { MAX_READINGS_SCANNED } from '../limits';
 import { type EventFields } from '../parse/event';
 import { CHUNK, doubled, lengthened, NO_CHUNK, ReadingPool } from './reading-pool';
 
-/** What one device did in one window. */
+/** The figures of one device in one window. */
 export interface Cell {
   readonly count: number;
   /** Of the target: mean, sum of squared deviations from it, smallest and largest reading. */
@@ -19,23 +19,23 @@ export interface Cell {
 export const NO_CELL = -1;
 
 /**
- * What devices did in windows, accumulated in event order by Welford's method (1962); a cell is one device in one window. An event
- * allocates nothing, and touches little memory, because a large fleet's state does not fit the processor's caches: all that is kept of
- * a cell, numbers and links, stands together in two cache lines (of a task with two covariates).
+ * Figures of devices in windows, accumulated in event order by Welford's method (1962); a cell is one device in one window. An event
+ * allocates nothing and touches little memory, because a large fleet's state does not fit the processor's caches: numbers and links of a
+ * cell lie together in two cache lines (of a task with two covariates).
  */
 export class Cells {
   /** Doubles of a cell: whole cache lines. */
   private readonly stride: number;
   private readonly endOfSums: number;
-  /** Two views of the same bytes: numbers and links of a cell stand side by side. */
+  /** Two views of the same bytes: numbers and links of a cell lie side by side. */
   private numbers: Float64Array;
   private links: Int32Array;
   private used = 0;
   private readonly free: number[] = [];
-  /** Per device its cell in the newest open window; from there `OLDER` leads on. */
+  /** By device: its cell in the newest open window. `OLDER` links it to the others. */
   private newest = new Int32Array(0);
   private readonly pool = new ReadingPool();
-  /** Timestamps of the few cells that hold many readings and got some out of order. */
+  /** Timestamps of the few cells that have many readings and got some out of order. */
   private readonly timesOfCell = new Map<number, Set<number>>();
 
   constructor(covariates: number) {
@@ -58,7 +58,7 @@ export class Cells {
     return (this.newest[device] ?? NO_CELL) !== NO_CELL;
   }
 
-  /** Whether the cell holds a reading of this time. */
+  /** Whether the cell has a reading of this time. */
   hasReadingAt(cell: number, micros: Micros): boolean {
     const at = cell * this.stride;
     const latest = this.numbers[at + LATEST] ?? NaN;
@@ -74,7 +74,7 @@ export class Cells {
     return known.has(micros);
   }
 
-  /** A cell for a device that has none in the window of `start`. */
+  /** Add a cell for a device that has none in the window of `start`. */
   add(device: number, start: Micros): number {
     const cell = this.free.pop() ?? this.used++;
     this.makeRoom(device, cell);
@@ -105,7 +105,7 @@ export class Cells {
     return cell;
   }
 
-  /** Take a reading in. */
+  /** Add a reading to the cell. */
   append(cell: number, event: EventFields): void {
     const { numbers, links } = this;
     const { micros, values } = event;
@@ -141,7 +141,7 @@ export class Cells {
     if (this.timesOfCell.size > 0) this.timesOfCell.get(cell)?.add(micros);
   }
 
-  /** The cell's numbers, out of the arrays. */
+  /** The cell's figures. */
   read(cell: number): Cell {
     const at = cell * this.stride;
     const { numbers } = this;
@@ -168,7 +168,7 @@ export class Cells {
     return this.pool.countOutliers(head, this.numbers[at + COUNT] ?? 0, mean, stddev, limit);
   }
 
-  /** Give back what a cell holds. */
+  /** Free the cell and its readings. */
   release(cell: number): void {
     const at = this.linksOf(cell);
     const device = this.links[at + DEVICE] ?? 0;
@@ -209,7 +209,7 @@ const FIRST_CELLS = 1_024;
 /** Doubles of a cache line. */
 const LINE = 8;
 
-/** Places of a cell's numbers. What every event looks at stands in the first cache line; two are left free for links. */
+/** Places of a cell's numbers. Those that every event needs are in the first cache line; two places are free for links. */
 const START = 0;
 const COUNT = 1;
 const MEAN = 2;
@@ -222,7 +222,7 @@ const LABEL = 8;
 const SUMS = 11;
 
 /**
- * Places of a cell's links, two in the room of a number: its chain of readings, its device, the same device's cells in the windows before
+ * Places of a cell's links, two in the room of a number: its chain of readings, its device, and the device's cells in the windows before
  * and after.
  */
 const TAIL = 14;

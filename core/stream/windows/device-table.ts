@@ -1,14 +1,14 @@
 import { hashOfId } from '../parse/event';
+import { lengthened } from './reading-pool';
 
 /**
- * Devices of one partition: id bytes ↔ a small whole number, under which every other table keeps what belongs to the
- * device. Looked up straight from an event's bytes, so that the hot path makes no string. Numbers of forgotten devices
- * are given out again.
+ * Devices of one partition: id bytes ↔ a small whole number, the key of the device in every other table. Devices are looked
+ * up straight from an event's bytes, so that the hot path makes no string. Numbers of forgotten devices are used again.
  */
 export class DeviceTable {
   /** Device and hash in turns, so that a look-up finds both in one cache line. */
   private slots = emptySlots(FIRST_CAPACITY);
-  /** By device: the hash again, for when the slots are made anew. */
+  /** By device: its hash, for when the slots are filled again. */
   private hashes = new Int32Array(FIRST_CAPACITY);
   /** By device: where its id begins in the arena, and how many bytes it has. */
   private places = new Int32Array(FIRST_CAPACITY * PLACE);
@@ -103,8 +103,8 @@ export class DeviceTable {
 
   private makeRoom(device: number, idBytes: number): void {
     if (device >= this.hashes.length) {
-      this.hashes = grown(this.hashes);
-      this.places = grown(this.places);
+      this.hashes = lengthened(this.hashes, this.hashes.length * 2);
+      this.places = lengthened(this.places, this.places.length * 2);
       this.slots = emptySlots(this.hashes.length);
       this.reinsert();
     }
@@ -115,7 +115,7 @@ export class DeviceTable {
     }
   }
 
-  /** Slots without the forgotten, and the arena without their bytes. */
+  /** Remove forgotten devices from the slots, and their bytes from the arena. */
   private rebuild(): void {
     const old = this.arena;
     this.arena = new Uint8Array(old.length);
@@ -153,13 +153,7 @@ const HASH = 1;
 const PLACE = 2;
 const LENGTH = 1;
 
-/** At most half of them get filled: linear probing stays short. */
+/** At most half of the slots get filled: linear probing stays short. */
 function emptySlots(capacity: number): Int32Array<ArrayBuffer> {
   return new Int32Array(capacity * 2 * SLOT).fill(EMPTY);
-}
-
-function grown(table: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(table.length * 2);
-  larger.set(table);
-  return larger;
 }

@@ -7,23 +7,23 @@ import { Cells, NO_CELL } from './cells';
 export interface OpenWindow {
   readonly start: Micros;
   readonly end: Micros;
-  /** Offset of the first event in it: whoever wants to build it again has to read from there. */
+  /** Offset of the first event in it: to rebuild the window, read from there. */
   readonly firstOffset: number;
   /** One cell a device. */
   readonly cells: number[];
   readings: number;
 }
 
-/** Bounds on the state; beyond them events are refused (and said to be), never silently dropped. */
+/** Bounds on the state; beyond them events are rejected as `over-limit`, never silently dropped. */
 export type OpenWindowLimits = Readonly<Record<'devicesPerWindow' | 'readingsPerWindow', number>>;
 
 /**
  * The open windows of one partition. The bounds are per window, not over all of them, so that rebuilding the open windows from the log
- * after a crash comes to the same decisions as the first time.
+ * after a crash gives the same verdicts as the first time.
  */
 export class OpenWindows {
   private readonly byStart = new Map<Micros, OpenWindow>();
-  /** The window of the event before: nearly always that of the next one as well. */
+  /** The window of the latest event: nearly always that of the next one as well. */
   private recent: OpenWindow | undefined;
   readonly cells: Cells;
 
@@ -87,7 +87,7 @@ export class OpenWindows {
     return 'windowed';
   }
 
-  /** Give back everything that the window holds. */
+  /** Free the window and its cells. */
   release(window: OpenWindow): void {
     for (const cell of window.cells) this.cells.release(cell);
     this.byStart.delete(window.start);

@@ -10,8 +10,8 @@ const PAIR = 2;
 const VALUE = 1;
 
 /**
- * Readings of all open windows, in chains of chunks that are taken from one pool and given back to it: an event allocates nothing. A
- * reading's time and value lie side by side.
+ * Readings of all open windows, in chains of chunks from one pool, so that an event allocates nothing. A reading's time and value lie
+ * side by side.
  */
 export class ReadingPool {
   private readings = new Float64Array(FIRST_CHUNKS * CHUNK * PAIR);
@@ -19,7 +19,7 @@ export class ReadingPool {
   private used = 0;
   private firstFree = NO_CHUNK;
 
-  /** A chunk for readings to come, chained behind `tail` unless that is `NO_CHUNK`. */
+  /** An empty chunk, chained behind `tail` unless that is `NO_CHUNK`. */
   extend(tail: number): number {
     let chunk = this.firstFree;
     if (chunk !== NO_CHUNK) {
@@ -36,7 +36,7 @@ export class ReadingPool {
     return chunk;
   }
 
-  /** Give a whole chain back. */
+  /** Free a whole chain. */
   release(head: number, tail: number): void {
     this.nextChunk[tail] = this.firstFree;
     this.firstFree = head;

@@ -5,7 +5,7 @@ import {
   type EvaluationColumns,
 } from '../../contracts/blocks';
 import { type Micros } from '../../contracts/time';
-import { ROWS_PER_BLOCK } from '../../contracts/topics';
+import { ROWS_PER_BLOCK, TOPICS } from '../../contracts/topics';
 
 /**
  * All rows of one closed window of one partition, column by column. Analysis rows are in the order of device ids;
@@ -19,63 +19,32 @@ export interface ClosedWindow {
   readonly evaluations: EvaluationColumns;
 }
 
-/** The window's analysis rows as the blocks that go to the topic, `last` on the final one. */
-export function analysisBlocks(window: ClosedWindow, epoch: number): AnalysisBlock[] {
-  return blocksOf(window, epoch, window.analysis.device_id.length, (header, from, until) => ({
-    type: 'analysis',
-    ...header,
-    columns: slicesOf(window.analysis, from, until),
-  }));
-}
-
-/** The window's evaluation rows as the blocks that go to the topic, `last` on the final one. */
-export function evaluationBlocks(window: ClosedWindow, epoch: number): EvaluationBlock[] {
-  return blocksOf(window, epoch, window.evaluations.device_id.length, (header, from, until) => ({
-    type: 'evaluation',
-    ...header,
-    columns: slicesOf(window.evaluations, from, until),
-  }));
-}
-
-interface BlockHeader {
-  readonly partition: number;
-  readonly epoch: number;
-  readonly window_start: Micros;
-  readonly window_end: Micros;
-  readonly ordinal: number;
-  readonly last: boolean;
-}
-
-function blocksOf<Block>(
-  window: ClosedWindow,
+/** The window's rows as blocks for their topics, analysis first; the final block of each topic has `last`. */
+export function blocksOf(
+  { partition, start, end, analysis, evaluations }: ClosedWindow,
   epoch: number,
-  rows: number,
-  make: (header: BlockHeader, from: number, until: number) => Block,
-): Block[] {
-  const blocks = Math.max(1, Math.ceil(rows / ROWS_PER_BLOCK));
-  return Array.from({ length: blocks }, (_, ordinal) =>
-    make(
-      {
-        partition: window.partition,
-        epoch,
-        window_start: window.start,
-        window_end: window.end,
-        ordinal,
-        last: ordinal === blocks - 1,
-      },
-      ordinal * ROWS_PER_BLOCK,
-      (ordinal + 1) * ROWS_PER_BLOCK,
-    ),
-  );
+): { readonly topic: string; readonly block: AnalysisBlock | EvaluationBlock }[] {
+  const header = { partition, epoch, window_start: start, window_end: end };
+  return [
+    ...slicesOf(analysis).map((slice) => {
+      return { topic: TOPICS.analysis.name, block: { type: 'analysis' as const, ...header, ...slice } };
+    }),
+    ...slicesOf(evaluations).map((slice) => {
+      return { topic: TOPICS.evaluations.name, block: { type: 'evaluation' as const, ...header, ...slice } };
+    }),
+  ];
 }
 
-/** Rows `from … until` of every column. */
-function slicesOf<Columns extends Record<keyof Columns, unknown[]>>(
+/** Columns cut into slices of a block's size; columns without rows are one slice. */
+function slicesOf<Columns extends Record<keyof Columns, unknown[]> & { readonly device_id: unknown[] }>(
   columns: Columns,
-  from: number,
-  until: number,
-): Columns {
-  const slices: Partial<Columns> = {};
-  for (const name in columns) slices[name] = columns[name].slice(from, until) as Columns[typeof name];
-  return slices as Columns;
+): { readonly ordinal: number; readonly last: boolean; readonly columns: Columns }[] {
+  const count = Math.max(1, Math.ceil(columns.device_id.length / ROWS_PER_BLOCK));
+  return Array.from({ length: count }, (_, ordinal) => {
+    const from = ordinal * ROWS_PER_BLOCK;
+    const slice: Partial<Columns> = {};
+    for (const name in columns)
+      slice[name] = columns[name].slice(from, from + ROWS_PER_BLOCK) as Columns[typeof name];
+    return { ordinal, last: ordinal === count - 1, columns: slice as Columns };
+  });
 }

@@ -4,7 +4,7 @@ import { type AverageColumn } from '../../contracts/task';
 import { type Cells } from './cells';
 import { grubbsCritical, largestAbsZ, sampleStddev } from './statistics';
 
-/** What one device did in a window that closes, in the sensors' units. */
+/** The figures of one device in a window that closes, in the sensors' units. */
 export interface DeviceSummary {
   readonly count: number;
   readonly mean: number;
@@ -15,7 +15,7 @@ export interface DeviceSummary {
   readonly outliers: number;
   /** Means of the covariates in the task's order; NaN where the device sent none. */
   readonly covariates: readonly number[];
-  /** What forecasts are held against; null = unknown. */
+  /** The actual anomaly, compared with the predicted one; null = unknown. */
   readonly anomaly: 0 | 1 | null;
 }
 
@@ -37,14 +37,14 @@ export function summariseCell(cells: Cells, cell: number): DeviceSummary {
   };
 }
 
-/** The events' own label where there is one, else Grubbs' test where there are readings enough for it. */
+/** The events' own label where there is one, else Grubbs' test where there are enough readings for it. */
 function actualAnomaly(label: number, count: number, maxAbsZ: number): 0 | 1 | null {
   if (label >= 0) return label > 0 ? 1 : 0;
   if (count < ROW_LIMITS.grubbsMinReadings) return null;
   return maxAbsZ > grubbsCritical(count) ? 1 : 0;
 }
 
-/** The variance that a window teaches of a device's usual spread: none from one reading or where an anomaly is in it. */
+/** Variance of the window's readings as a sign of the device's usual spread; NaN with one reading or with an anomaly. */
 export function usualVarianceOf({ count, stddev, anomaly }: DeviceSummary): number {
   return count > 1 && anomaly !== 1 ? stddev * stddev : NaN;
 }

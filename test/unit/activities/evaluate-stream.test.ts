@@ -2,34 +2,19 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { evaluateStream } from '../../../activities/evaluate-stream';
 import { Lease } from '../../../activities/shared/lease';
-import { type LeaseResult } from '../../../core/contracts/evaluation';
-import { type StreamStatus } from '../../../core/stream/service';
+import { type LeaseReport, type LeaseResult } from '../../../core/contracts/evaluation';
 
 /** A stream service that only records its calls. */
 function fakeService(): {
   calls: string[];
-  status: () => StreamStatus;
+  status: () => LeaseReport;
   pause: () => Promise<void>;
   resume: () => void;
 } {
   const calls: string[] = [];
   return {
     calls,
-    status: () => ({
-      paused: false,
-      partitions: [
-        {
-          partition: 2,
-          epoch: 1,
-          offset: 40,
-          lag: 3,
-          watermark: null,
-          openWindows: 0,
-          versions: [],
-          counts: { read: 40, windowed: 40, late: 0, duplicate: 0, future: 0, malformed: 0 } as never,
-        },
-      ],
-    }),
+    status: () => ({ partitions: [{ partition: 2, offset: 40, lag: 3 }] }),
     pause: () => {
       calls.push('pause');
       return Promise.resolve();

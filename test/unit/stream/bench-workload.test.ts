@@ -12,7 +12,7 @@ describe('events of a benchmark', () => {
     expect(eventsFor(undefined, LARGE_RATE)).toBe(LARGE_RATE * 242);
   });
 
-  it('are as many as asked for, unless no window would close: that is said before anything starts', () => {
+  it('are as many as asked for, unless no window would close: that is an error before anything starts', () => {
     expect(eventsFor(3_000_000, REFERENCE_RATE)).toBe(3_000_000);
     expect(() => eventsFor(3_000_000, LARGE_RATE)).toThrow(
       expect.objectContaining({

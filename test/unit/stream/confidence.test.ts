@@ -27,7 +27,7 @@ function window(
 const normalWithin: Record<number, number> = { 0.5: 0.954, 1: 0.683, 2: 0.383 };
 
 describe('the confidence of a version', () => {
-  it('begins with what its held-out residuals say', () => {
+  it('begins with the probability that its held-out residuals give', () => {
     for (const [stddev, probability] of Object.entries(normalWithin)) {
       const errors = new VersionErrors(Number(stddev), TOLERANCE);
       expect(errors.stated(errors.rawProbability(1, NaN))).toBeCloseTo(probability, 2);
@@ -88,12 +88,12 @@ describe('the factor of a device', () => {
 });
 
 describe('recalibration', () => {
-  it('says what it is told until it knows better', () => {
+  it('states the raw probability until it has outcomes', () => {
     const fresh = new Recalibration();
     for (const raw of [0.1, 0.5, 0.93]) expect(fresh.stated(raw)).toBeCloseTo(raw, 10);
   });
 
-  it('takes out bias and exaggeration', () => {
+  it('removes bias and exaggeration', () => {
     const recalibration = new Recalibration();
     const truth = (raw: number): number => 0.3 + 0.4 * raw;
     for (let i = 0; i < 5; i += 1) {

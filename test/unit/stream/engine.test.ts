@@ -46,7 +46,7 @@ describe('verdicts', () => {
     expect(driver.closed).toEqual([]);
   });
 
-  it('tell duplicates by device and microsecond, in order or not, among few readings and many', async () => {
+  it('recognise duplicates by device and microsecond, in order or not, among few readings and many', async () => {
     const driver = new Driver();
     const times = Array.from({ length: 200 }, (_, i) => (i * 7_919) % 200);
     for (const at of times)
@@ -73,7 +73,7 @@ describe('windows', () => {
     expect(driver.rows()).toMatchObject([{ device_id: 'a', start: 0, count: 1 }]);
   });
 
-  it('take an event on their start and leave the one on their end to the next', async () => {
+  it('include an event on their start and leave the one on their end to the next', async () => {
     const driver = new Driver();
     await driver.feedAll([
       reading('a', 29.999999, 1),
@@ -105,7 +105,7 @@ describe('windows', () => {
     ]);
   });
 
-  it('still take late-comers while the watermark allows', async () => {
+  it('still accept events out of order while the watermark allows', async () => {
     const driver = new Driver();
     expect(
       await driver.feedAll([
@@ -129,7 +129,7 @@ describe('windows', () => {
     ]);
   });
 
-  it('after a gap of years only tell of the last empty one', async () => {
+  it('after a gap of years only give the last empty one', async () => {
     const driver = new Driver();
     const year = 365 * 86_400;
     await driver.feedAll([reading('a', 0), reading('a', year)]);
@@ -247,7 +247,7 @@ describe('windows', () => {
     expect(driver.rows()[0]).toMatchObject({ count: 21, outliers: 1, actual_anomaly: 1 });
   });
 
-  it('take the label over the test where events have one', async () => {
+  it('prefer the label to the test where events have one', async () => {
     const driver = new Driver();
     const values = [20, 20.1, 20.2, 20.1, 20, 20.1, 20.2, 20, 90];
     await driver.feedAll([

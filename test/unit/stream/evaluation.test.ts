@@ -175,7 +175,7 @@ describe('the live evaluator', () => {
     expect(once).toHaveLength(6);
   });
 
-  it('says nothing of devices that sent nothing', async () => {
+  it('has no row of devices that sent nothing', async () => {
     const { driver } = scripted();
     driver.engine.activate(V1, null, null);
     seed(driver, 'a');
@@ -212,7 +212,7 @@ describe('the live evaluator', () => {
     expect(windowsOf('v1')).toEqual([0, 1, 2, 3, 4]);
     expect(windowsOf('v2')).toEqual([5, 6, 7, 8, 9]);
     expect(requests.every(({ versions }) => versions.length === 1)).toBe(true);
-    expect(driver.engine.versions.map(({ version }) => version)).toEqual(['v2']);
+    expect(driver.engine.inForce).toEqual(['v2']);
   });
 
   it('lets a version in no earlier than its stage allows, and on no window that is forecast already', () => {

@@ -32,7 +32,7 @@ interface Id {
   readonly hash: number;
 }
 /** No busy processor explains it: measuring again would only take minutes. */
-const HOPELESS = 20;
+const TOO_SLOW = 20;
 const COUNT = 2 ** PAIRS.length;
 const { imul } = Math;
 
@@ -73,7 +73,7 @@ function millisOf(ids: readonly Id[]): number {
 /** How much longer the one takes than the other: the best of five each, in turns, so that whatever else runs meets both. */
 function slowdown(ids: readonly Id[], others: readonly Id[]): number {
   let [best, bestOfOthers] = [Infinity, Infinity];
-  for (let round = 0; round < 5 && !(best > HOPELESS * bestOfOthers); round += 1) {
+  for (let round = 0; round < 5 && !(best > TOO_SLOW * bestOfOthers); round += 1) {
     best = Math.min(best, millisOf(ids));
     bestOfOthers = Math.min(bestOfOthers, millisOf(others));
   }
@@ -108,7 +108,7 @@ describe('the hash of device ids', () => {
     const harmless = harmlessIds(colliding[0]!.bytes.length);
     let ratio = slowdown(colliding, harmless);
     // Other processes may take the processor away; what the ids cost shows in every try.
-    for (let tries = 1; tries < 6 && ratio > 1.5 && ratio < HOPELESS; tries += 1)
+    for (let tries = 1; tries < 6 && ratio > 1.5 && ratio < TOO_SLOW; tries += 1)
       ratio = Math.min(ratio, slowdown(colliding, harmless));
     expect(ratio).toBeLessThan(1.5);
   });

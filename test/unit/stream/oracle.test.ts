@@ -8,7 +8,7 @@ import { replayLines } from '../../../core/stream/replay/replay';
 import { noChange, SECOND, SETTINGS, WINDOW } from './support';
 
 /**
- * The engine against another one that shares no line of code with it: verdicts, windows and figures said in SQL, computed by
+ * The engine against another one that shares no line of code with it: verdicts, windows and figures in SQL, computed by
  * DuckDB over the whole log at once.
  */
 const VERDICTS = `
@@ -122,7 +122,7 @@ async function engineSays(events: readonly LogEvent[], partitions: number): Prom
     .map((line) => JSON.parse(line) as PrintedRow);
 }
 
-/** Each run is some questions to a database; two busy cores take their time. */
+/** Each run is some queries to a database; two busy cores need a while. */
 const ORACLE_MILLIS = 60_000;
 
 let instance: DuckDBInstance;

@@ -1,7 +1,7 @@
 import { type OutgoingMessage, type Producer } from '../../../core/platform/kafka';
 import { Outbox } from '../../../core/stream/ownership/outbox';
 
-/** A producer whose sends end when told to. */
+/** A producer whose sends end when the test says so. */
 class SlowProducer implements Producer {
   readonly sent: { topic: string; values: unknown[] }[] = [];
   private readonly endings: { resolve: () => void; reject: (cause: Error) => void }[] = [];
@@ -41,16 +41,18 @@ async function settle(): Promise<void> {
 const message = (value: string): OutgoingMessage => ({ key: null, value });
 
 describe('the outbox', () => {
-  it('tells how long a topic waited once the broker has it, and not before', async () => {
+  it('reports how long a message waited once the broker has it, and not before', async () => {
     const producer = new SlowProducer();
-    const told: [string, number][] = [];
-    const outbox = new Outbox(producer, 1_000, jest.fn(), (topic, seconds) => told.push([topic, seconds]));
+    const reported: [string, number][] = [];
+    const outbox = new Outbox(producer, 1_000, jest.fn(), (topic, seconds) =>
+      reported.push([topic, seconds]),
+    );
     outbox.push('results', message('a'));
     await settle();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     await producer.acknowledge();
-    expect(told).toEqual([['results', expect.any(Number)]]);
-    expect(told[0]?.[1]).toBeGreaterThanOrEqual(0);
+    expect(reported).toEqual([['results', expect.any(Number)]]);
+    expect(reported[0]?.[1]).toBeGreaterThanOrEqual(0);
   });
 
   it('sends in order, gathering what comes while a request is under way', async () => {

@@ -3,6 +3,8 @@ import { versionIdSchema } from '../../../core/contracts/ids';
 import { type DeployedVersion } from '../../../core/model/deployments';
 import { type OutgoingMessage, type RawRecord } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
+import { createMetrics } from '../../../core/platform/metrics';
+import { streamMetrics } from '../../../core/stream/metrics';
 import { PartitionLog } from '../../../core/stream/ownership/checkpoint-log';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { Outbox } from '../../../core/stream/ownership/outbox';
@@ -13,6 +15,10 @@ import { restoreState } from '../../../core/stream/ownership/state-codec';
 import { bytesOf, noChange, reading, SETTINGS, type TestEvent, WINDOW } from './support';
 
 const V1 = versionIdSchema.parse('v1');
+const METRICS = streamMetrics(createMetrics('stream'), () => [], {
+  outbox: { isFull: false, pendingBytes: 0 },
+  sinks: { isPaused: () => false, lagOf: () => 0 },
+});
 
 /** One partition's topics in memory, and owners that come and go. */
 class World {
@@ -60,8 +66,8 @@ class World {
     return log;
   }
 
-  /** A worker takes the partition: claim, newest checkpoint, rewind. */
-  take(worker: string): PartitionOwner {
+  /** A worker acquires the partition: claim, newest checkpoint, rewind. */
+  acquire(worker: string): PartitionOwner {
     const hadOwner = this.checkpointLog.length > 0;
     const epoch = this.append(`claim/0/${worker}/1`, { type: 'claim', partition: 0, worker });
     const log = this.readLog();
@@ -70,10 +76,16 @@ class World {
     const position = stored === undefined ? undefined : restoreState(engine, stored.data);
     return new PartitionOwner(
       {
-        partition: 0,
         epoch,
         engine,
         log,
+        start: {
+          ...(position ?? { rewind: 0, next: 0, decisions_until: 0 }),
+          decideFrom: hadOwner ? this.source.length : 0,
+          seeded: position !== undefined,
+        },
+      },
+      {
         outbox: new Outbox(
           {
             send: (topic, messages) => {
@@ -95,22 +107,17 @@ class World {
           () => undefined,
         ),
         forecaster: noChange,
-        inForce: () => this.inForce,
-        append: (key, message) => Promise.resolve(this.append(key, message)),
-        seedHistory: (seeded, snapshot) => {
-          if (snapshot === 'past') seedPast(seeded);
+        deployments: { inForce: () => this.inForce },
+        claims: { append: (key, message) => Promise.resolve(this.append(key, message)) },
+        pasts: {
+          latest: () => Promise.resolve('past'),
+          seed: (engine, snapshot) => {
+            if (snapshot === 'past') seedPast(engine);
+            return true;
+          },
         },
-        latestSnapshot: () => Promise.resolve('past'),
-        onClosed: () => undefined,
-        onMalformed: () => undefined,
-        logger: silentLogger(),
-      },
-      {
-        rewind: position?.rewind ?? 0,
-        next: position?.next ?? 0,
-        decisionsUntil: position?.decisions_until ?? 0,
-        decideFrom: hadOwner ? this.source.length : 0,
-        seeded: position !== undefined,
+        metrics: METRICS,
+        log: silentLogger(),
       },
     );
   }
@@ -154,7 +161,7 @@ class World {
       timestampMillis: Number(timestamp),
       value,
     }));
-    for await (const window of replay.take(records)) closed.push(window);
+    for await (const window of replay.ingest(records)) closed.push(window);
     for await (const window of replay.end()) closed.push(window);
     return {
       analysis: closed.flatMap(({ start, analysis }) => rowsOf(start, analysis)),
@@ -192,17 +199,17 @@ function play(world: World, from: number, until: number): void {
   }
 }
 
-const takeIn = (owner: PartitionOwner, world: World, from = 0, until = Infinity): Promise<void> =>
+const ingest = (owner: PartitionOwner, world: World, from = 0, until = Infinity): Promise<void> =>
   owner.run(() => owner.ingest(world.source.slice(from, until)));
 
 describe('the owner of a partition', () => {
   it('logs a version before it writes a row under it, and history before it reads an event', async () => {
     const world = new World();
     world.inForce = [deployed(V1)];
-    const owner = world.take('w1');
+    const owner = world.acquire('w1');
     await owner.run(() => owner.followVersions());
     play(world, 0, 200);
-    await takeIn(owner, world);
+    await ingest(owner, world);
     expect(world.history.slice(0, 3)).toEqual(['claim', 'activation', 'history']);
     expect(world.history.indexOf('model-evaluations')).toBeGreaterThan(2);
     const { analysis, evaluations } = await world.truth();
@@ -211,11 +218,11 @@ describe('the owner of a partition', () => {
     expect(evaluations.length).toBeGreaterThan(6);
   });
 
-  it('sends blocks out before the checkpoint that takes them as written', async () => {
+  it('sends blocks before the checkpoint that counts them as written', async () => {
     const world = new World();
-    const owner = world.take('w1');
+    const owner = world.acquire('w1');
     play(world, 0, 200);
-    await takeIn(owner, world);
+    await ingest(owner, world);
     expect(owner.checkpointDue).toBe(true);
     await owner.run(async () => {
       await owner.checkpoint();
@@ -228,15 +235,15 @@ describe('the owner of a partition', () => {
 
   it('leaves its predecessor’s checkpoint alone until its own is known to hold', async () => {
     const world = new World();
-    const first = world.take('w1');
+    const first = world.acquire('w1');
     play(world, 0, 200);
-    await takeIn(first, world);
+    await ingest(first, world);
     await first.run(async () => {
       await first.checkpoint();
     });
-    const frozen = world.take('w2');
+    const frozen = world.acquire('w2');
     play(world, 200, 300);
-    await takeIn(frozen, world, frozen.next);
+    await ingest(frozen, world, frozen.next);
     // Its checkpoint comes too late: somebody else has claimed the partition while it was frozen.
     const written = frozen.run(async () => {
       world.append('claim/0/w3/1', { type: 'claim', partition: 0, worker: 'w3' });
@@ -245,9 +252,9 @@ describe('the owner of a partition', () => {
     await written;
     expect(world.readLog().latestCheckpoint()).toMatchObject({ epoch: 0 });
 
-    const third = world.take('w3');
+    const third = world.acquire('w3');
     play(world, 300, 400);
-    await takeIn(third, world, third.next);
+    await ingest(third, world, third.next);
     for (let again = 0; again < 2; again += 1) {
       await third.run(async () => {
         await third.checkpoint();
@@ -256,40 +263,40 @@ describe('the owner of a partition', () => {
     expect(world.readLog().keysOfPiecesBefore(third.epoch)).toEqual([]);
   });
 
-  it('goes on where another left off, from its checkpoint, with the same rows', async () => {
+  it('continues where another stopped, from its checkpoint, with the same rows', async () => {
     const world = new World();
     world.inForce = [deployed(V1)];
-    const first = world.take('w1');
+    const first = world.acquire('w1');
     await first.run(() => first.followVersions());
     play(world, 0, 200);
-    await takeIn(first, world, 0, 50);
+    await ingest(first, world, 0, 50);
     await first.run(async () => {
       await first.checkpoint();
     });
     // These blocks are written, but the worker dies before its next checkpoint.
-    await takeIn(first, world, 50);
-    const second = world.take('w2');
+    await ingest(first, world, 50);
+    const second = world.acquire('w2');
     expect(second.next).toBeLessThan(50);
-    await takeIn(second, world, second.next);
+    await ingest(second, world, second.next);
     play(world, 200, 400);
-    await takeIn(second, world, 80);
+    await ingest(second, world, 80);
     const { analysis, evaluations } = await world.truth();
     expect(world.stored('stream-analysis-results')).toEqual(analysis);
     expect(world.stored('model-evaluations')).toEqual(evaluations);
     expect(second.engine.counts.read).toBe(world.source.length);
   });
 
-  it('goes on from the first event where there is no checkpoint, obeying what was decided', async () => {
+  it('starts from the first event where there is no checkpoint, under the logged decisions', async () => {
     const world = new World();
-    const first = world.take('w1');
+    const first = world.acquire('w1');
     play(world, 0, 100);
-    await takeIn(first, world);
+    await ingest(first, world);
     world.inForce = [deployed(V1)];
     await first.run(() => first.followVersions());
     await first.run(() => first.closeIdle());
-    const second = world.take('w2');
+    const second = world.acquire('w2');
     play(world, 100, 300);
-    await takeIn(second, world);
+    await ingest(second, world);
     const { analysis, evaluations } = await world.truth();
     expect(world.stored('stream-analysis-results')).toEqual(analysis);
     expect(world.stored('model-evaluations')).toEqual(evaluations);
@@ -298,23 +305,23 @@ describe('the owner of a partition', () => {
 
   it('decides nothing new before it has read what its predecessor may have read', async () => {
     const world = new World();
-    world.take('w1');
+    world.acquire('w1');
     play(world, 0, 100);
-    const second = world.take('w2');
+    const second = world.acquire('w2');
     world.inForce = [deployed(V1)];
-    await takeIn(second, world, 0, 20);
+    await ingest(second, world, 0, 20);
     await second.run(() => second.followVersions());
     expect(world.history).not.toContain('activation');
-    await takeIn(second, world, 20);
+    await ingest(second, world, 20);
     await second.run(() => second.followVersions());
     expect(world.history).toContain('activation');
   });
 
   it('closes idle windows only after logging it, once, and never while it lags', async () => {
     const world = new World();
-    const owner = world.take('w1');
+    const owner = world.acquire('w1');
     play(world, 0, 70);
-    await takeIn(owner, world);
+    await ingest(owner, world);
     owner.highWatermark = world.source.length + 1;
     await owner.run(() => owner.closeIdle());
     expect(world.history).not.toContain('idle');
@@ -328,27 +335,27 @@ describe('the owner of a partition', () => {
 
   it('that was frozen and has lost the partition does no more work, and what it decides is void', async () => {
     const world = new World();
-    const zombie = world.take('w1');
+    const zombie = world.acquire('w1');
     play(world, 0, 200);
-    await takeIn(zombie, world, 0, 20);
-    const owner = world.take('w2');
-    await takeIn(owner, world, 0, 60);
+    await ingest(zombie, world, 0, 20);
+    const owner = world.acquire('w2');
+    await ingest(owner, world, 0, 60);
 
     // The zombie's own view of the log lags behind: it still believes that it owns the partition.
     const before = world.sent.length;
-    await takeIn(zombie, world, 20);
+    await ingest(zombie, world, 20);
     expect(zombie.isOwner).toBe(false);
     expect(world.sent).toHaveLength(before);
-    await takeIn(owner, world, 60);
+    await ingest(owner, world, 60);
     const { analysis } = await world.truth();
     expect(world.stored('stream-analysis-results')).toEqual(analysis);
   });
 
   it('gives up the partition when a decision turns out to come after another claim', async () => {
     const world = new World();
-    const zombie = world.take('w1');
+    const zombie = world.acquire('w1');
     play(world, 0, 100);
-    await takeIn(zombie, world);
+    await ingest(zombie, world);
     world.inForce = [deployed(V1)];
     await zombie.run(async () => {
       // Between looking and writing, somebody else claims.
@@ -356,16 +363,16 @@ describe('the owner of a partition', () => {
       await zombie.followVersions();
     });
     expect(zombie.isOwner).toBe(false);
-    expect(zombie.engine.versions).toEqual([]);
+    expect(zombie.engine.inForce).toEqual([]);
     expect(world.readLog().decisions.map(({ decision }) => decision.type)).toEqual(['history']);
   });
 
   it('rejects with reason, place and raw bytes, cut where they are huge', async () => {
     const world = new World();
-    const owner = world.take('w1');
+    const owner = world.acquire('w1');
     world.write('garbage');
     world.write('x'.repeat(700_000));
-    await takeIn(owner, world);
+    await ingest(owner, world);
     await Promise.resolve();
     await Promise.resolve();
     const rejects = world.sent.map(({ message }) => message);

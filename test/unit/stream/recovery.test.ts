@@ -45,7 +45,7 @@ async function apply(driver: Driver, step: Step): Promise<void> {
   else driver.engine.deactivate(V0, driver.engine.firstUnforecastWindow());
 }
 
-/** Write a checkpoint, throw the engine away, and go on from bytes and log alone. */
+/** Write a checkpoint, throw the engine away, and continue from bytes and log alone. */
 function crash(driver: Driver, log: readonly (TestEvent | string)[]): Driver {
   const position = {
     next: driver.offset,
@@ -78,7 +78,7 @@ const event = fc.oneof(
 );
 
 describe('recovery', () => {
-  it('gives the same rows and counts wherever the engine is lost and taken up again', async () => {
+  it('gives the same rows and counts wherever the engine is lost and restored', async () => {
     let evaluations = 0;
     await fc.assert(
       fc.asyncProperty(

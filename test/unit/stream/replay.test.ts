@@ -94,7 +94,7 @@ describe('fedloop replay --json', () => {
     ]);
   });
 
-  it('closes what is open when told to flush', async () => {
+  it('closes open windows at the end with flush', async () => {
     const rows = await replay(INPUT, { flush: true });
     expect(
       rows

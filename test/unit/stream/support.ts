@@ -32,7 +32,7 @@ export function reading(device: string, seconds: number, temperature = 20, more:
   return { device_id: device, timestamp: Math.round(seconds * 1e6) / 1e3, temperature, ...more };
 }
 
-/** No change is forecast: what persistence says. */
+/** Forecasts no change, as persistence does. */
 export const noChange: Forecaster = ({ versions, rows }) =>
   Promise.resolve(new Float32Array(versions.length * rows));
 

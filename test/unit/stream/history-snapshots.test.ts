@@ -12,13 +12,13 @@ const chunk = (snapshot: string, chunks: number): HistoryChunk => ({
   devices: [],
 });
 
-/** Chunks as they come through the log, each under a key that a later one may take over. */
+/** Chunks as they come through the log, each under a key that a later one may replace. */
 function logged(...chunks: (readonly [key: string, chunk: HistoryChunk | string])[]): Snapshots {
   const snapshots = new Snapshots(DEFAULT_TASK);
-  chunks.forEach(([key, value], offset) => {
+  for (const [key, value] of chunks) {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    snapshots.keep({ offset, key: Buffer.from(key), value: Buffer.from(text) });
-  });
+    snapshots.keep({ key: Buffer.from(key), value: Buffer.from(text) });
+  }
   return snapshots;
 }
 
