@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
-import { quoted } from './ask';
+import { quoted } from './query';
 import { SerialConnection } from './connection';
 
 /** What is done to a warehouse file as a whole, while nobody has it open. */

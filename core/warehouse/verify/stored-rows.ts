@@ -2,13 +2,8 @@ import { TIMESTAMP } from '@duckdb/node-api';
 import { z } from 'zod';
 import { TOPICS } from '../../contracts/topics';
 import { type Micros } from '../../contracts/time';
+import { type Query } from '../database/query';
 import { type ComparedTable, type Row } from './row-differences';
-
-/** Asks the tables one question; every row is checked against `row`. Times come as the question makes them. */
-export type AskTables = <Schema extends z.ZodType>(
-  row: Schema,
-  sql: string,
-) => Promise<readonly z.infer<Schema>[]>;
 
 /** Up to where the tables hold everything that the workers wrote. */
 export interface StoredBounds {
@@ -30,8 +25,8 @@ const markRow = z.object({
 const rejectRow = z.object({ source_partition: z.int(), source_offset: z.int() });
 const expiredRow = z.object({ before: z.int() });
 
-export async function storedBounds(ask: AskTables, windowMicros: Micros): Promise<StoredBounds> {
-  const marks = await ask(
+export async function storedBounds(query: Query, windowMicros: Micros): Promise<StoredBounds> {
+  const marks = await query(
     markRow,
     `SELECT topic, source_partition, epoch_us(window_start) AS window_start, last FROM sink_marks
      WHERE window_start IS NOT NULL AND topic IN ('${TOPICS.analysis.name}', '${TOPICS.evaluations.name}')`,
@@ -46,12 +41,12 @@ export async function storedBounds(ask: AskTables, windowMicros: Micros): Promis
           last ? window_start : window_start - windowMicros,
         ]),
     );
-  const rejects = await ask(
+  const rejects = await query(
     rejectRow,
     `SELECT source_partition, max(source_offset) AS source_offset FROM rejected_rows
      WHERE source = 'stream' GROUP BY source_partition`,
   );
-  const expired = await ask(expiredRow, 'SELECT epoch_us(before) AS before FROM expired_rows');
+  const expired = await query(expiredRow, 'SELECT epoch_us(before) AS before FROM expired_rows');
   return {
     analysis: wholeOf(TOPICS.analysis.name),
     evaluations: wholeOf(TOPICS.evaluations.name),
@@ -74,7 +69,7 @@ const ROWS_PER_ANSWER = 50_000;
 
 /** The rows of a stretch, in the table's compared columns. */
 export async function storedRows(
-  ask: AskTables,
+  query: Query,
   { name: table, keys, compared }: ComparedTable,
   stretch: Stretch,
 ): Promise<Row[]> {
@@ -85,13 +80,13 @@ export async function storedRows(
   const [place = ''] = names;
   const bound = (at: number): string =>
     compared[0]?.type === TIMESTAMP ? `make_timestamp(${at})` : String(at);
-  const question = `SELECT ${columns.join(', ')} FROM ${table}
+  const sql = `SELECT ${columns.join(', ')} FROM ${table}
      WHERE source_partition = ${stretch.partition} AND ${place} <= ${bound(stretch.upTo)}
        ${Number.isFinite(stretch.after) ? `AND ${place} > ${bound(stretch.after)}` : ''}
      ORDER BY ${names.slice(0, keys).join(', ')}`;
   const rows: Row[] = [];
   for (;;) {
-    const page = await ask(record, `${question} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
+    const page = await query(record, `${sql} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
     for (const row of page) rows.push(names.map((name) => row[name] ?? null));
     if (page.length < ROWS_PER_ANSWER) return rows;
   }

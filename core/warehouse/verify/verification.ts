@@ -6,7 +6,8 @@ import { type MalformedDetail } from '../../contracts/events';
 import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE } from '../database/columns';
 import { readableBytes } from '../sink/rejects';
 import { compareRows, type ComparedTable, type Row, type RowDifference, rowsFrom } from './row-differences';
-import { type AskTables, type StoredBounds, storedRows } from './stored-rows';
+import { type Query } from '../database/query';
+import { type StoredBounds, storedRows } from './stored-rows';
 
 /** Rows that are gathered before the tables are asked for theirs: few questions, and a few megabytes of memory. */
 const ROWS_AT_ONCE = 20_000;
@@ -94,7 +95,7 @@ export class Verification {
    * @param examples differences that are kept in full.
    */
   constructor(
-    private readonly ask: AskTables,
+    private readonly query: Query,
     private readonly bounds: Omit<StoredBounds, 'expiredBefore'> | undefined,
     private readonly expiredBefore: Micros,
     private readonly examples: number,
@@ -228,7 +229,7 @@ export class Verification {
       if (reached === asked || (rows.length < moreThan && moreThan > 0)) continue;
       pending.rows = [];
       pending.asked = reached;
-      const found = await storedRows(this.ask, table, { partition, after: asked, upTo: reached });
+      const found = await storedRows(this.query, table, { partition, after: asked, upTo: reached });
       this.compared[table.readAs] += rows.length;
       this.account(table, partition, found);
       for (const difference of compareRows(table, partition, rows, found)) this.note(difference);
