@@ -2,7 +2,7 @@ import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
 import { RETENTION_STEP_MICROS } from './limits';
 import { addFinishedDays } from './batch/stream-days';
-import { sumsOf } from './database/sums';
+import { STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
 
 /**
@@ -15,7 +15,7 @@ export function expireRows(connection: SerialConnection, before: Micros): Promis
   return connection.transaction(async (inside) => {
     await inside.run(
       `INSERT INTO evaluation_rollups
-       SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+       SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
        FROM evaluation_rows WHERE window_start < $before GROUP BY model_version, window_start`,
       bound,
     );

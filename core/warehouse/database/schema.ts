@@ -1,5 +1,5 @@
 import { DEVICE_WINDOWS } from '../limits';
-import { sumsOf } from './sums';
+import { STORED_TOLERANCE, sumsOf } from './sums';
 
 /**
  * The tables, as a list of migrations: a version that has been released is never edited, a change is a new one.
@@ -236,7 +236,7 @@ CREATE VIEW version_windows AS
          sum_persistence_absolute_error, persistence_correct, sum_confidence
   FROM evaluation_rollups
   UNION ALL
-  SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+  SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
   FROM evaluation_rows GROUP BY model_version, window_start;
 CREATE VIEW accuracy_by_window AS
   SELECT model_version, window_start, evaluations, correct, correct / evaluations AS window_accuracy,

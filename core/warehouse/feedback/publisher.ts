@@ -5,7 +5,6 @@ import { TOPICS } from '../../contracts/topics';
 import { type Producer } from '../../platform/kafka';
 import { type SerialConnection } from '../database/connection';
 import { deviceFeedbackOfRange, worstDevicesIn } from './by-device';
-import { type DeviceScore } from '../queries/feedback-figures';
 import { feedbackOfRange } from './queries';
 import { storeFeedback } from './store';
 import { markRollbackPublished, unpublishedRollbacks } from './rollbacks';
@@ -47,7 +46,7 @@ export class FeedbackPublisher {
     input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
   ): Promise<Feedback[]> {
     // Devices first: a reader of the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
-    const worst = new Map<VersionId, readonly DeviceScore[]>();
+    const worst = new Map<VersionId, Feedback['worst_devices']>();
     let counted: readonly FeedbackMessage[] = [];
     for (const version of input.versions) {
       const [devices] = await Promise.all([
