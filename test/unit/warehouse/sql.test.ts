@@ -169,7 +169,7 @@ describe('POST /sql', () => {
     const wrong = [
       [JSON.stringify({ sql: 'DROP TABLE devices' }), 'only SELECT is answered here; this is DROP'],
       [JSON.stringify({ sq: 'SELECT 1' }), 'sql'],
-      ['{', 'the question is not JSON'],
+      ['{', 'the query is not JSON'],
     ] as const;
     for (const [body, message] of wrong) {
       const response = await post(body);
