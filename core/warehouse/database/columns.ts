@@ -28,11 +28,13 @@ export interface TableColumn<Source> {
   readonly of: (source: Source) => ColumnValues;
 }
 
+/** Table or view that people read the rows of messages from. */
+export type ReadTable = 'stream_analysis_results' | 'model_evaluations' | 'rejected_rows';
+
 /** A table whose rows come from messages: columns that `verify` compares, and those that say who wrote a row, and when. */
 export interface RowTable<Source> {
   readonly name: string;
-  /** Table or view that people read it as. */
-  readonly readAs: 'stream_analysis_results' | 'model_evaluations' | 'rejected_rows';
+  readonly readAs: ReadTable;
   /** So many of the compared columns name a row; the first one says where in its partition it stands. */
   readonly keys: number;
   readonly compared: readonly TableColumn<Source>[];

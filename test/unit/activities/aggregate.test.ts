@@ -132,7 +132,7 @@ async function run(minUpdates = 2): Promise<AggregateResult> {
   }
 }
 
-/** Everything that was said goes into the tables, as the analytics worker has it. */
+/** Every update message goes into the tables, as the analytics worker has it. */
 async function store(): Promise<void> {
   const sink = await Sink.open(connection);
   const records = kafka.records(TOPICS.updates.name)[0]!.map((record) => ({
@@ -140,7 +140,7 @@ async function store(): Promise<void> {
     key: record.key?.toString('utf8') ?? null,
   }));
   const report = await sink.store([{ topic: TOPICS.updates.name, partition: 0, records }]);
-  expect(report.rows.analysis).toBe(0);
+  expect(report.rows.stream_analysis_results).toBe(0);
 }
 
 const leftOutRows = () =>

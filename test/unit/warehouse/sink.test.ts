@@ -78,7 +78,7 @@ describe('blocks of the stream', () => {
         ),
       ]),
     ]);
-    expect(report.rows).toEqual({ analysis: 2, evaluations: 1, rejects: 0 });
+    expect(report.rows).toEqual({ stream_analysis_results: 2, model_evaluations: 1, rejected_rows: 0 });
     expect(await ask(connection, 'SELECT * FROM stream_analysis_results ORDER BY device_id')).toEqual([
       expect.objectContaining({
         device_id: 'a',
@@ -163,7 +163,7 @@ describe('blocks of the stream', () => {
         record(5, analysisBlock({ window: 2, epoch: 2 }, ['zombie'])),
       ]),
     ]);
-    expect(report.blocks).toEqual({ stored: 2, storedBefore: 1, olderEpoch: 2, gaps: 0 });
+    expect(report.blocks).toEqual({ stored: 2, 'stored-before': 1, 'older-epoch': 2, gap: 0 });
     expect(
       await ask(connection, 'SELECT device_id, epoch FROM stream_analysis_results ORDER BY window_start'),
     ).toEqual([
@@ -185,7 +185,7 @@ describe('blocks of the stream', () => {
       ]),
     ]);
     expect(report.invalid.count).toBe(4);
-    expect(report.rows.analysis).toBe(1);
+    expect(report.rows.stream_analysis_results).toBe(1);
   });
 
   it('leave nothing behind when the transaction fails, and go in when it is tried again', async () => {
