@@ -24,9 +24,6 @@ export const SENSOR_NUMERIC_SHARE = 0.5;
 /** More columns than this is not a file of readings. */
 export const MAX_COLUMNS = 1_000;
 
-/** A longer first line is no header. */
-export const MAX_HEADER_BYTES = 1_048_576;
-
 /** Devices named in a feedback: a person reads them. */
 export const WORST_DEVICES = 10;
 
