@@ -27,7 +27,7 @@ export const MAX_COLUMNS = 1_000;
 /** Devices named in a feedback: a person reads them. */
 export const WORST_DEVICES = 10;
 
-/** Devices in one `device-feedback` message, as the contract says. */
+/** Devices in one `device-feedback` message, by its contract. */
 export const DEVICES_PER_FEEDBACK = 1_000;
 
 /** Versions that have metrics: those in force and the latest others, so that labels don't grow for ever. */
@@ -54,7 +54,7 @@ export const OFFSET_COMMIT_INTERVAL_MS = 500;
 /** Scrapes within this time share one reading of the tables. */
 export const METRICS_MIN_INTERVAL_MS = 1_000;
 
-/** A reading is followed by a pause of so many times its duration: metrics take about 5 % of DuckDB’s time. */
+/** A reading is followed by a pause of so many times its duration: metrics use about 5 % of DuckDB’s time. */
 export const METRICS_PAUSE_FACTOR = 20;
 
 /** The pause is no longer than this, however slow the reading was: a figure older than a scrape or two misleads. */

@@ -71,7 +71,7 @@ export class WarehouseService extends RoundRepository {
     const completeBefore = (): Promise<Micros> => completeness.before();
     this.feedback = new WindowFeedback(this.publisher, completeBefore, log, async (before, isNew) => {
       if (isNew) changes.notify();
-      await retention.keepUp(before);
+      await retention.advance(before);
     });
   }
 
@@ -149,7 +149,7 @@ export class WarehouseService extends RoundRepository {
   }): Promise<readonly Micros[]> {
     let known: { readonly before: Micros; readonly windows: readonly Micros[] } | undefined;
     // Complete windows do not change: the tables are queried again only when there are more, not after every batch of rows.
-    const look = async (): Promise<readonly Micros[]> => {
+    const current = async (): Promise<readonly Micros[]> => {
       const before = await this.completeness.before();
       if (known?.before === before) return known.windows;
       const query = { version, from: fromWindow, before, limit: count };
@@ -159,10 +159,10 @@ export class WarehouseService extends RoundRepository {
       return windows;
     };
     const found = await this.changes.waitFor(async () => {
-      const windows = await look();
+      const windows = await current();
       return windows.length >= count ? windows : undefined;
     }, wait);
-    return found ?? look();
+    return found ?? current();
   }
 
   publishRoundFeedback(

@@ -17,7 +17,7 @@ function openText(path: string): Readable {
   const bytes = createReadStream(path);
   if (!path.endsWith('.gz')) return bytes;
   const unpacked = createGunzip();
-  // `pipe` alone would leave the reader waiting for ever when the file cannot be read.
+  // With `pipe` alone the reader would wait for ever when the file cannot be read.
   bytes.once('error', (cause) => unpacked.destroy(cause));
   return bytes.pipe(unpacked);
 }
@@ -52,7 +52,7 @@ export async function* readCsv(path: string, parts: 'records' | 'lines'): AsyncG
       }
       quotes += countQuotes(bytes.subarray(counted));
       const rest = bytes.subarray(start);
-      // A copy: a slice would keep its whole chunk alive. What is longer than a line may be is not kept.
+      // A copy: a slice would keep its whole chunk alive. Bytes beyond the limit of a line are dropped.
       if (size < MAX_LINE_BYTES) pending.push(Buffer.from(rest));
       size += rest.length;
     }

@@ -36,7 +36,7 @@ const MAX_EXCERPT = 300;
 
 /**
  * Counts files of readings in a DuckDB of its own, in memory: the warehouse itself can open no other file. One query
- * reads a file once and leaves n, mean, M2 (sum of squared deviations), min and max by device, UTC day and sensor.
+ * reads a file once for n, mean, M2 (sum of squared deviations), min and max by device, UTC day and sensor.
  */
 export class FileCounter {
   private constructor(

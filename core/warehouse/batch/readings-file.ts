@@ -79,7 +79,7 @@ function csvLayout(header: string | undefined): CsvLayout | string {
   for (const delimiter of DELIMITERS) {
     const columns = columnsOf(splitCells(header, delimiter).map((name) => name.trim()));
     if (typeof columns !== 'string') return { format: 'csv', delimiter, ...columns };
-    // What is wrong with commas: the most likely delimiter.
+    // Of all delimiters the comma is the most likely: its problem is reported.
     problem ||= columns;
   }
   return problem;
@@ -98,7 +98,7 @@ async function parquetLayout(connection: SerialConnection, path: string): Promis
   return { format: 'parquet', types: described.map(({ type }) => type), ...columns };
 }
 
-/** @returns a text that says what is wrong with the names. */
+/** @returns a text for names that are not those of readings. */
 function columnsOf(names: readonly string[]): Columns | string {
   const lower = names.map((name) => name.toLowerCase());
   const missing = [DEVICE, TIMESTAMP].filter((name) => !lower.includes(name));

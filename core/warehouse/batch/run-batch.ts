@@ -43,8 +43,8 @@ interface Counted {
  * Count `*.csv`, `*.csv.gz` and `*.parquet` of a folder into `batch_analysis_results`: per device, UTC day and sensor AVG,
  * MIN, MAX, sample STDDEV and COUNT. A file whose size and time are unchanged is not read, one whose content is unchanged
  * not counted, a changed one is counted alone, and the counts of a file that is gone are removed. Running again changes nothing.
- * @throws FedloopError `InvalidData` when the folder is not there; `Interrupted` when `signal` aborts (what was counted
- * until then is kept).
+ * @throws FedloopError `InvalidData` when the folder does not exist; `Interrupted` when `signal` aborts (counts until then are
+ * stored).
  */
 export async function runBatch(
   connection: SerialConnection,

@@ -11,9 +11,9 @@ const STREAM = 'stream/';
 const dayRow = z.object({ day: z.string() });
 
 /**
- * Finished days of the stream come into `batch_analysis_results` as files do: each leaves partials by device. Their readings are
- * gone, but count, mean and deviation of every window are known, and those of a day follow exactly. Only the target
- * has them. A day is finished when its last window is complete.
+ * Add finished days of the stream to `batch_analysis_results`, each as a file with partials by device. Their readings are not
+ * stored, but count, mean and deviation of every window are, for the target alone; those of a day follow exactly. A day is
+ * finished when its last window is complete.
  * @returns the days that were added, as `YYYY-MM-DD`.
  */
 export async function addFinishedDays(

@@ -10,7 +10,7 @@ import { readCsv } from './csv';
 const QUOTE = /"/g;
 
 interface Salvaged {
-  /** A copy with an empty line in the place of each that was set aside, so that the others keep their numbers. */
+  /** A copy with an empty line in the place of each that was set aside: the numbers of the others stay. */
   readonly path: string;
   readonly lines: number;
   readonly broken: readonly BrokenRow[];

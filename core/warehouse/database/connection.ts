@@ -11,7 +11,7 @@ import { toCell, type TypedList } from './values';
 
 export type Parameters = Readonly<Record<string, DuckDBValue | TypedList>>;
 
-/** What may be done inside a transaction, or outside of one. */
+/** Statements inside a transaction, or outside of one. */
 export interface Statements {
   readonly run: (sql: string, parameters?: Parameters) => Promise<void>;
   /** Rows as objects, each checked against a schema. */
@@ -20,15 +20,15 @@ export interface Statements {
     sql: string,
     parameters?: Parameters,
   ) => Promise<z.infer<Schema>[]>;
-  /** Rows as native chunks: for many of them, or for handing them on untouched. */
+  /** Rows as native chunks: for many rows, or to append them elsewhere unchanged. */
   readonly chunks: (sql: string, parameters?: Parameters) => Promise<DuckDBDataChunk[]>;
   /** The library's own connection, for appenders. */
   readonly raw: DuckDBConnection;
 }
 
 /**
- * One connection, one call at a time. The library must never see two overlapping calls on a connection, and a transaction
- * must not have other people's statements in it, so everything goes through one queue.
+ * One connection, one call at a time. The library must never have two overlapping calls on a connection, and a transaction
+ * must not contain statements of others, so everything goes through one queue.
  */
 export class SerialConnection implements Omit<Statements, 'raw'> {
   private tail: Promise<void> = Promise.resolve();
@@ -66,7 +66,7 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
     }
   }
 
-  /** Have the connection to oneself until `work` is done. */
+  /** Hold the connection until `work` is done. */
   alone<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
     const result = this.tail.then(() => work(this.statements));
     this.tail = result.then(
@@ -77,8 +77,8 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
   }
 
   /**
-   * All of `work` or nothing of it. A failed flush lets a later COMMIT resolve although nothing was kept, so every error
-   * rolls back at once and is thrown on.
+   * Commit all of `work` or nothing of it. After a failed flush a COMMIT resolves although nothing was stored, so every error
+   * rolls back at once and is rethrown.
    */
   transaction<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
     return this.alone(async (inside) => {
@@ -88,14 +88,14 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
         await inside.run('COMMIT');
         return result;
       } catch (cause) {
-        // When the transaction is already gone there is nothing to roll back, and the first error is the one that matters.
+        // Where the transaction has already ended there is nothing to roll back, and the first error matters.
         await inside.run('ROLLBACK').catch(() => undefined);
         throw cause;
       }
     });
   }
 
-  /** Break off the statement that runs now; it fails with an error of its own. */
+  /** Stop the statement that runs now; it fails with an error. */
   interrupt(): void {
     this.connection.interrupt();
   }

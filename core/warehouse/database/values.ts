@@ -25,7 +25,7 @@ export type Cell =
   | readonly Cell[]
   | { readonly [name: string]: Cell };
 
-/** Event time as DuckDB takes it. */
+/** Event time as a value of DuckDB. */
 export function timestamp(at: Micros): DuckDBTimestampValue {
   return new DuckDBTimestampValue(BigInt(at));
 }

@@ -57,8 +57,8 @@ function isWorse(one: DeviceScore, other: DeviceScore): boolean {
 }
 
 /**
- * Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. Read by column: a row object and
- * its check for each of a quarter of a million devices cost more than the query itself.
+ * Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. It is read by column:
+ * to make and check a row object for each of a quarter of a million devices costs more than the query itself.
  */
 export async function deviceFeedbackOfRange(
   connection: SerialConnection,

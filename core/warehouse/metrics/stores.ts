@@ -4,7 +4,7 @@ import { type SerialConnection } from '../database/connection';
 import { gauge, type TableFigures } from './table-figures';
 
 const FIGURES = {
-  fedloop_rejected_rows: gauge('Rows kept in rejected_rows, by source and reason.', 'source', 'reason'),
+  fedloop_rejected_rows: gauge('Rows of rejected_rows, by source and reason.', 'source', 'reason'),
   fedloop_batch_files: gauge('Files that batch results are made of.'),
   fedloop_batch_rows: gauge('Readings in those files.'),
   fedloop_batch_rejected_rows: gauge('Broken rows in those files.'),

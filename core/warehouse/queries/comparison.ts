@@ -27,7 +27,7 @@ export interface RoundComparison {
   readonly windows: readonly Micros[];
   readonly devices: number;
   readonly champion: VersionCounts;
-  /** In the order asked for. */
+  /** In the order of the input. */
   readonly candidates: readonly {
     readonly counts: VersionCounts;
     readonly clusters: readonly ClusterSums[];

@@ -73,7 +73,7 @@ const scoreRow = z.object({
 });
 
 /** Accuracy of a version over all of its evaluations; those of other versions are of other windows. */
-export type LifetimeScore = z.infer<typeof scoreRow>;
+type LifetimeScore = z.infer<typeof scoreRow>;
 
 /** Lifetime scores of every version that was evaluated, oldest first. */
 export function lifetimeScores(connection: SerialConnection): Promise<LifetimeScore[]> {

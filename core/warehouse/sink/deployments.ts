@@ -85,7 +85,7 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
       { model_version, reason, at },
     );
   }
-  // A stage may stand in the log before its model: compaction keeps the latest of each key, in the order of writing.
+  // A stage may come before its model: a compacted log keeps the latest of each key, in the order of writing.
   const version = { model_version, stage, stage_reason: reason, stage_at: at };
   await insertRow(inside, 'model_versions', version, 'replace');
 }

@@ -13,5 +13,5 @@ export interface SinkRecords {
   readonly records: readonly SinkRecord[];
 }
 
-/** What a record changes in the tables: a text says why the record is not valid, undefined that it changes nothing. */
+/** The change of the tables by a record; a text for why it is not valid, undefined for none. */
 export type Change = ((inside: Statements) => Promise<void>) | string | undefined;

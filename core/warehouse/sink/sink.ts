@@ -63,8 +63,8 @@ interface Tables {
 }
 
 /**
- * Stores records of every topic that the warehouse keeps, which come at least once each, exactly once: rows, marks and
- * offsets are written in one transaction. After an error nothing of the batch is stored, and the positions are read again.
+ * Stores the records of topics, which come at least once each, exactly once: rows, marks and offsets are written in one
+ * transaction. After an error nothing of the batch is stored, and the positions are read again.
  */
 export class Sink {
   private constructor(

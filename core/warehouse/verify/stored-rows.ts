@@ -49,7 +49,7 @@ export async function storedBounds(query: Query, windowMicros: Micros): Promise<
 
 const record = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
-/** Well below what an answer may hold; about 10 MB of JSON. */
+/** Well below the limit of an answer; about 10 MB of JSON. */
 const ROWS_PER_ANSWER = 50_000;
 
 /** Rows of windows (or source offsets) after `after`, up to and including `upTo`, in the table's compared columns. */

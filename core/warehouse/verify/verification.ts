@@ -101,7 +101,7 @@ export class Verification {
 
   /**
    * @param bounds up to where rows must be in the tables; later ones are on their way. undefined: all must be.
-   * @param examples differences that are kept in full.
+   * @param examples differences that the report lists in full.
    */
   constructor(
     private readonly query: Query,

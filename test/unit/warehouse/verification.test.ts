@@ -148,7 +148,7 @@ describe('verification', () => {
     expect(told?.columns?.['confidence']?.stored).toBe(0.25);
   });
 
-  it('tells missing rows from unexpected and repeated ones', async () => {
+  it('distinguishes missing rows from unexpected and repeated ones', async () => {
     await store(2);
     await connection.run("DELETE FROM stream_analysis_results WHERE device_id = 'a'");
     await connection.run("INSERT INTO evaluation_rows SELECT * FROM evaluation_rows WHERE device_id = 'a'");
