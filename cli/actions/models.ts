@@ -33,7 +33,7 @@ export interface ChangeOptions extends JsonOption {
 
 /** `fedloop models list` */
 export async function list(session: Session, options: ListOptions): Promise<void> {
-  const versions = await withTables(session, (ask) => queryVersions(ask, options.limit));
+  const versions = await withTables(session, (query) => queryVersions(query, options.limit));
   print(session, options, versions, renderList);
   if (versions.length === options.limit)
     session.progress.note(`The latest ${options.limit}; --limit shows more.`);
@@ -41,7 +41,7 @@ export async function list(session: Session, options: ListOptions): Promise<void
 
 /** `fedloop models show` */
 export async function show(session: Session, name: VersionName, options: JsonOption): Promise<void> {
-  print(session, options, await withTables(session, (ask) => detailsOf(ask, name)), renderDetails);
+  print(session, options, await withTables(session, (query) => detailsOf(query, name)), renderDetails);
 }
 
 /** `fedloop models diff` */
@@ -51,7 +51,7 @@ export async function diff(
   other: VersionName,
   options: JsonOption,
 ): Promise<void> {
-  print(session, options, await withTables(session, (ask) => diffOf(ask, one, other)), renderDiff);
+  print(session, options, await withTables(session, (query) => diffOf(query, one, other)), renderDiff);
 }
 
 /** `fedloop models export` */
@@ -60,8 +60,8 @@ export async function exportVersion(
   name: VersionName,
   options: ExportOptions,
 ): Promise<void> {
-  const file = await withTables(session, async (ask) =>
-    queryModelFile(ask, (await queryVersion(ask, name)).version),
+  const file = await withTables(session, async (query) =>
+    queryModelFile(query, (await queryVersion(query, name)).version),
   );
   const target = options.out ?? `fedloop-${file.model.metadata.version}.onnx`;
   const exported = await exportModel(file, resolve(session.folder, target), {
@@ -114,7 +114,7 @@ async function servingHere(session: Session): Promise<VersionId> {
         hint: 'Name the version: fedloop models rollback v5 --reason "…".',
       },
     );
-  return (await withTables(session, (ask) => queryVersion(ask, 'champion'))).version;
+  return (await withTables(session, (query) => queryVersion(query, 'champion'))).version;
 }
 
 function renderChange({ champion, previous, changed, reason }: ChampionChange): string {

@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { queryCutoff } from '../results/cutoff';
-import { askWorker } from '../query/ask';
-import { withFile } from '../query/ask-file';
+import { queryWorker } from '../query/query-worker';
+import { withFile } from '../query/query-file';
 import { endOf } from '../progress';
 import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
@@ -31,8 +31,8 @@ export async function report(
   const step = session.progress.step(`Asking the tables of run ${run.folder.id}`);
   let data: ReportData;
   try {
-    const work = run.asking(async (ask) =>
-      collectReport(ask, run.folder, { rounds: options.rounds, cutoff: await queryCutoff(ask) }),
+    const work = run.querying(async (query) =>
+      collectReport(query, run.folder, { rounds: options.rounds, cutoff: await queryCutoff(query) }),
     );
     data = await unlessAborted(work, session.signal);
     step.done();
@@ -60,7 +60,7 @@ function asJson(data: ReportData): string {
 
 interface FoundRun {
   readonly folder: RunFolder;
-  readonly asking: <Result>(work: (ask: Ask) => Promise<Result>) => Promise<Result>;
+  readonly querying: <Result>(work: (query: Query) => Promise<Result>) => Promise<Result>;
 }
 
 /** @throws FedloopError `NotFound` for a run that does not exist, `InvalidInput` for a name that no run can have. */
@@ -70,7 +70,7 @@ async function findRun(session: Session, id: string | undefined): Promise<FoundR
   if (running !== undefined && analytics !== undefined && (id === undefined || id === running.id)) {
     return {
       folder: runFolder(session.folder, running.id),
-      asking: (work) => work(askWorker(analytics)),
+      querying: (work) => work(queryWorker(analytics)),
     };
   }
   const folder = id === undefined ? await latestRun(session.folder) : namedRun(session.folder, id);
@@ -86,5 +86,5 @@ async function findRun(session: Session, id: string | undefined): Promise<FoundR
       },
     );
   }
-  return { folder, asking: (work) => withFile(folder.warehouse, work) };
+  return { folder, querying: (work) => withFile(folder.warehouse, work) };
 }

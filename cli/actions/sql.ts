@@ -1,8 +1,8 @@
-import { askTable, type AnswerTable } from '../query/ask';
+import { queryTable, type AnswerTable } from '../query/query-worker';
 import { renderCsv, renderJson, renderTable } from '../query/answer';
 import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
-import { askFile } from '../query/ask-file';
+import { queryFile } from '../query/query-file';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
 
@@ -13,7 +13,7 @@ export interface SqlOptions {
 
 /** Run one query and print its answer in the chosen form. */
 export async function sql(session: Session, query: string, options: SqlOptions): Promise<void> {
-  const answer = await unlessAborted(askAny(session, query), session.signal);
+  const answer = await unlessAborted(queryTables(session, query), session.signal);
   session.out(
     options.json === true
       ? renderJson(answer)
@@ -27,7 +27,9 @@ export async function sql(session: Session, query: string, options: SqlOptions):
     );
 }
 
-async function askAny(session: Session, sql: string): Promise<AnswerTable> {
+async function queryTables(session: Session, sql: string): Promise<AnswerTable> {
   const analytics = analyticsUrlOf(await findRunning(session.folder));
-  return analytics === undefined ? askFile(await existingWarehouse(session), sql) : askTable(analytics, sql);
+  return analytics === undefined
+    ? queryFile(await existingWarehouse(session), sql)
+    : queryTable(analytics, sql);
 }

@@ -3,13 +3,13 @@ import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { type RowDifference } from '../../core/warehouse/verify/row-differences';
 import { type VerificationReport } from '../../core/warehouse/verify/verification';
-import { askWorker, askRows } from '../query/ask';
-import { askFile } from '../query/ask-file';
+import { queryWorker, queryRows } from '../query/query-worker';
+import { queryFile } from '../query/query-file';
 import { outColours as pc } from '../shared/colours';
 import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
-import { type AskTables } from '../../core/warehouse/verify/stored-rows';
+import { type Query } from '../../core/warehouse/database/query';
 import { verifyRows } from '../query/verification';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
@@ -26,9 +26,9 @@ export interface VerifyOptions {
  * @throws FedloopError `RowsDiffer`
  */
 export async function verify(session: Session, options: VerifyOptions): Promise<void> {
-  const ask = await tables(session, options.analytics);
+  const query = await tables(session, options.analytics);
   const report = await unlessAborted(
-    verifyRows(session, { ask, waitMillis: options.wait, examples: options.show }),
+    verifyRows(session, { query, waitMillis: options.wait, examples: options.show }),
     session.signal,
   );
   session.out(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : render(report));
@@ -47,12 +47,12 @@ function assertEqual({ differences, accounting }: VerificationReport): void {
   );
 }
 
-async function tables(session: Session, url: string | undefined): Promise<AskTables> {
-  if (url !== undefined) return askWorker(url.replace(/\/+$/, ''));
+async function tables(session: Session, url: string | undefined): Promise<Query> {
+  if (url !== undefined) return queryWorker(url.replace(/\/+$/, ''));
   const analytics = analyticsUrlOf(await findRunning(session.folder));
-  if (analytics !== undefined) return askWorker(analytics);
+  if (analytics !== undefined) return queryWorker(analytics);
   const file = await existingWarehouse(session);
-  return askRows((sql) => askFile(file, sql));
+  return queryRows((sql) => queryFile(file, sql));
 }
 
 function render(report: VerificationReport): string {

@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { readEnvironment } from '../../core/platform/config';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { compactWarehouse, exportWarehouse } from '../../core/warehouse/database/files';
-import { askWorker } from '../query/ask';
-import { withFile } from '../query/ask-file';
+import { queryWorker } from '../query/query-worker';
+import { withFile } from '../query/query-file';
 import { renderTable } from '../query/answer';
 import { bytes, counted } from '../shared/format';
 import { endOf } from '../progress';
@@ -27,21 +27,21 @@ export async function info(session: Session, json: boolean): Promise<void> {
       ? await existingWarehouse(session)
       : runFolder(session.folder, running.id).warehouse;
   const read = async (
-    ask: Ask,
+    query: Query,
   ): Promise<{ tables: z.infer<typeof tableRow>[]; span: z.infer<typeof spanRow> }> => {
-    const tables = await ask(
+    const tables = await query(
       tableRow.omit({ rows: true }),
       `SELECT table_name AS "table", column_count::DOUBLE AS columns FROM duckdb_tables() WHERE NOT internal ORDER BY table_name`,
     );
     // Counted, not estimated.
-    const counts = await ask(
+    const counts = await query(
       z.object({ table: z.string(), rows: z.number() }),
       tables
         .map(({ table }) => `SELECT '${table}' AS "table", count(*)::DOUBLE AS rows FROM "${table}"`)
         .join(' UNION ALL '),
     );
     const rowsOf = new Map(counts.map(({ table, rows }) => [table, rows]));
-    const [span] = await ask(
+    const [span] = await query(
       spanRow,
       `SELECT min(window_start)::VARCHAR AS first, max(window_start)::VARCHAR AS last,
               (SELECT coalesce(sum(evaluations), 0)::DOUBLE FROM evaluation_rollups) AS expired
@@ -53,7 +53,7 @@ export async function info(session: Session, json: boolean): Promise<void> {
     };
   };
   const { tables, span } =
-    analytics === undefined ? await withFile(path, read) : await read(askWorker(analytics));
+    analytics === undefined ? await withFile(path, read) : await read(queryWorker(analytics));
   const size = (await stat(path)).size;
   const waiting = (await stat(`${path}.wal`).catch(() => undefined))?.size ?? 0;
   const retentionMillis = readEnvironment(session.env).FEDLOOP_RETENTION;

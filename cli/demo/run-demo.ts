@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { queryCutoff, type Cutoff } from '../results/cutoff';
-import { askWorker } from '../query/ask';
+import { queryWorker } from '../query/query-worker';
 import { type BatchFigures } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
 import { createRunFolder, runId } from '../system/run-folder';
@@ -96,9 +96,9 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   const truth = await readTruth(system.run.processed);
   if (truth === null)
     throw new FedloopError('Internal', `the fleet has left no truth file in ${system.run.processed}`);
-  const ask = askWorker(system.urlOf('analytics'));
-  const cutoff = await queryCutoff(ask);
-  const evidence = await collectEvidence(ask, { cutoff, faulty: [...truth.faults.keys()] });
+  const query = queryWorker(system.urlOf('analytics'));
+  const cutoff = await queryCutoff(query);
+  const evidence = await collectEvidence(query, { cutoff, faulty: [...truth.faults.keys()] });
   step.done();
   return {
     results: resultsOf(evidence),
@@ -111,7 +111,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
 /** Draw the page of the run from the rows that its summary counts. The summary must be written before. */
 async function drawReport(session: Session, system: System, cutoff: Cutoff): Promise<void> {
   const step = session.progress.step('Drawing the report');
-  const data = await collectReport(askWorker(system.urlOf('analytics')), system.run, {
+  const data = await collectReport(queryWorker(system.urlOf('analytics')), system.run, {
     rounds: LIMITS.reportRounds,
     cutoff,
   });

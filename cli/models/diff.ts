@@ -1,7 +1,7 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type Interval } from '../../core/contracts/rounds';
 import { pairedChange } from '../../core/federation/promotion/cluster-interval';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { queryPairs } from '../results/queries';
 import { queryModelFile, queryVersion, type ModelVersion, type VersionName } from './repository';
 import { weightDistance, type WeightDistance } from './weights';
@@ -43,12 +43,12 @@ const COMPARED: readonly (readonly [string, (version: ModelVersion) => unknown])
   ['seed', ({ seed }) => seed],
 ];
 
-export async function diffOf(ask: Ask, first: VersionName, second: VersionName): Promise<ModelDiff> {
-  const one = await queryVersion(ask, first);
-  const other = await queryVersion(ask, second);
-  const pairs = await queryPairs(ask, one.version, other.version, { cutoff: null });
-  const { model } = await queryModelFile(ask, one.version);
-  const { model: otherModel } = await queryModelFile(ask, other.version);
+export async function diffOf(query: Query, first: VersionName, second: VersionName): Promise<ModelDiff> {
+  const one = await queryVersion(query, first);
+  const other = await queryVersion(query, second);
+  const pairs = await queryPairs(query, one.version, other.version, { cutoff: null });
+  const { model } = await queryModelFile(query, one.version);
+  const { model: otherModel } = await queryModelFile(query, other.version);
   const used = one.feedbackUsed ?? {};
   const otherUsed = other.feedbackUsed ?? {};
   return {

@@ -5,7 +5,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { versionIdSchema, type VersionId } from '../../core/contracts/ids';
 import { decodeModel, sha256Of } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 
 /** Versions of models in the tables. Version ids match a pattern without quotes, so they may stand in the SQL. */
 
@@ -41,8 +41,8 @@ const VERSIONS = `
   FROM model_versions AS versions LEFT JOIN model_scoreboard USING (model_version)`;
 
 /** The latest `limit` versions, oldest first. */
-export async function queryVersions(ask: Ask, limit: number): Promise<readonly ModelVersion[]> {
-  const rows = await ask(
+export async function queryVersions(query: Query, limit: number): Promise<readonly ModelVersion[]> {
+  const rows = await query(
     versionRow,
     `${VERSIONS} ORDER BY versions.round DESC NULLS LAST, versions.model_version DESC LIMIT ${limit}`,
   );
@@ -53,9 +53,9 @@ export async function queryVersions(ask: Ask, limit: number): Promise<readonly M
 export type VersionName = VersionId | 'champion';
 
 /** @throws FedloopError `NotFound` for a version that was never deployed. */
-export async function queryVersion(ask: Ask, name: VersionName): Promise<ModelVersion> {
+export async function queryVersion(query: Query, name: VersionName): Promise<ModelVersion> {
   const which = name === 'champion' ? "versions.stage = 'champion'" : `versions.model_version = '${name}'`;
-  const [row] = await ask(versionRow, `${VERSIONS} WHERE ${which} ORDER BY stage_at DESC LIMIT 1`);
+  const [row] = await query(versionRow, `${VERSIONS} WHERE ${which} ORDER BY stage_at DESC LIMIT 1`);
   if (row !== undefined) return row;
   throw new FedloopError(
     'NotFound',
@@ -76,8 +76,8 @@ const stageRow = z.object({
 export type StageChange = z.infer<typeof stageRow>;
 
 /** Every change of a version's stage, oldest first. */
-export function queryStages(ask: Ask, version: VersionId): Promise<readonly StageChange[]> {
-  return ask(
+export function queryStages(query: Query, version: VersionId): Promise<readonly StageChange[]> {
+  return query(
     stageRow,
     `SELECT staged_at AS at, stage, round, changed_by AS by, reason FROM model_stages
      WHERE model_version = '${version}' ORDER BY log_offset`,
@@ -87,8 +87,11 @@ export function queryStages(ask: Ask, version: VersionId): Promise<readonly Stag
 const leftOutRow = z.object({ reason: z.string(), updates: z.number() });
 
 /** Updates that the version's round left out, by reason. */
-export function queryLeftOut(ask: Ask, version: VersionId): Promise<readonly z.infer<typeof leftOutRow>[]> {
-  return ask(
+export function queryLeftOut(
+  query: Query,
+  version: VersionId,
+): Promise<readonly z.infer<typeof leftOutRow>[]> {
+  return query(
     leftOutRow,
     `WITH made AS (SELECT round, any_value(attempt) AS attempt FROM local_models WHERE model_version = '${version}' GROUP BY round),
           refused AS (SELECT reason, sum(copies) AS updates FROM left_out_updates SEMI JOIN made USING (round, attempt) GROUP BY reason),
@@ -108,8 +111,8 @@ export interface ModelFile {
 }
 
 /** @throws FedloopError `NotFound`, `InvalidModel` when the bytes are not those that were deployed. */
-export async function queryModelFile(ask: Ask, version: VersionId): Promise<ModelFile> {
-  const [row] = await ask(
+export async function queryModelFile(query: Query, version: VersionId): Promise<ModelFile> {
+  const [row] = await query(
     fileRow,
     `SELECT sha256, base64(onnx) AS onnx FROM model_files WHERE model_version = '${version}'`,
   );

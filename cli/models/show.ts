@@ -1,4 +1,4 @@
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import {
   queryLeftOut,
   queryStages,
@@ -17,11 +17,11 @@ export interface ModelDetails {
   readonly leftOut: readonly { readonly reason: string; readonly updates: number }[];
 }
 
-export async function detailsOf(ask: Ask, name: VersionName): Promise<ModelDetails> {
-  const version = await queryVersion(ask, name);
+export async function detailsOf(query: Query, name: VersionName): Promise<ModelDetails> {
+  const version = await queryVersion(query, name);
   return {
     version,
-    stages: await queryStages(ask, version.version),
-    leftOut: await queryLeftOut(ask, version.version),
+    stages: await queryStages(query, version.version),
+    leftOut: await queryLeftOut(query, version.version),
   };
 }

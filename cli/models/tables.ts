@@ -1,6 +1,6 @@
-import { type Ask } from '../../core/warehouse/database/ask';
-import { askWorker } from '../query/ask';
-import { withFile } from '../query/ask-file';
+import { type Query } from '../../core/warehouse/database/query';
+import { queryWorker } from '../query/query-worker';
+import { withFile } from '../query/query-file';
 import { analyticsUrlOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
@@ -9,10 +9,10 @@ import { existingWarehouse } from '../query/warehouse-at-rest';
 /** Work on the running system's tables, else on the latest run's file. */
 export async function withTables<Result>(
   session: Session,
-  work: (ask: Ask) => Promise<Result>,
+  work: (query: Query) => Promise<Result>,
 ): Promise<Result> {
   const analytics = analyticsUrlOf(await findRunning(session.folder));
   const answer =
-    analytics === undefined ? withFile(await existingWarehouse(session), work) : work(askWorker(analytics));
+    analytics === undefined ? withFile(await existingWarehouse(session), work) : work(queryWorker(analytics));
   return unlessAborted(answer, session.signal);
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { outColours as pc } from '../shared/colours';
-import { type AnswerTable } from './ask';
+import { type AnswerTable } from './query-worker';
 import { printable } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 

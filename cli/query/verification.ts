@@ -5,7 +5,8 @@ import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka, type PartitionOffsets } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { readDecisions, replayEventLog, type ReplayedPartition } from '../../core/stream/replay/event-log';
-import { type AskTables, storedBounds, type StoredBounds } from '../../core/warehouse/verify/stored-rows';
+import { type Query } from '../../core/warehouse/database/query';
+import { storedBounds, type StoredBounds } from '../../core/warehouse/verify/stored-rows';
 import { Verification, type VerificationReport } from '../../core/warehouse/verify/verification';
 import { dataPlaneEnvironment } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
@@ -14,7 +15,7 @@ import { type Session } from '../system/session';
 import { poll } from '../shared/wait';
 
 interface VerifyOptions {
-  readonly ask: AskTables;
+  readonly query: Query;
   /** How long to wait for rows that the tables do not hold yet. */
   readonly waitMillis: number;
   /** Differences that the report lists in full. */
@@ -70,12 +71,12 @@ async function compare(
   const led: Led = { windows: new Map(), rejects: new Map() };
   try {
     const settings = deployments.settings();
-    const bounds = await storedBounds(options.ask, settings.task.windowMicros);
+    const bounds = await storedBounds(options.query, settings.task.windowMicros);
     // Read after the bounds: everything that a stored row depends on was logged before it was written.
     const decisions = await readDecisions(kafka);
     await deployments.sync();
     const verification = new Verification(
-      options.ask,
+      options.query,
       must === 'stored' ? bounds : undefined,
       bounds.expiredBefore,
       options.examples,
@@ -102,7 +103,7 @@ async function compare(
       },
     });
     const report = await verification.finish(partitions);
-    const { expiredBefore } = await storedBounds(options.ask, settings.task.windowMicros);
+    const { expiredBefore } = await storedBounds(options.query, settings.task.windowMicros);
     if (expiredBefore > bounds.expiredBefore) {
       step.done('rows expired in the meantime');
       return await compare(work, title, must);
@@ -120,7 +121,8 @@ async function caughtUp({ session, options, deployments }: Work, led: Led): Prom
   const step = session.progress.step('Waiting for rows that are on their way into the tables');
   const settings: StreamSettings = deployments.settings();
   const there = await poll(
-    async () => (holds(await storedBounds(options.ask, settings.task.windowMicros), led) ? true : undefined),
+    async () =>
+      holds(await storedBounds(options.query, settings.task.windowMicros), led) ? true : undefined,
     {
       everyMillis: LIMITS.progressPollMillis,
       timeoutMillis: options.waitMillis,

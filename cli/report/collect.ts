@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from '../results/cutoff';
 import { querySeries, queryWorstDevices } from './queries/devices';
 import { queryActions, queryFeedbackUsed, queryLocals, queryTimeline } from './queries/rounds';
@@ -30,13 +30,13 @@ interface Selection {
  * @throws FedloopError `NotFound` when no round has been decided yet.
  */
 export async function collectReport(
-  ask: Ask,
+  query: Query,
   run: Pick<RunFolder, 'id' | 'processed' | 'summary'>,
   { rounds, cutoff }: Selection,
 ): Promise<ReportData> {
   const truth = await readTruth(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
-  const evidence = await collectEvidence(ask, { cutoff, faulty, last: rounds });
+  const evidence = await collectEvidence(query, { cutoff, faulty, last: rounds });
   const results = resultsOf(evidence);
   if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
@@ -47,11 +47,11 @@ export async function collectReport(
     ...(results.firstVersion === null ? [] : [results.firstVersion.version]),
     ...results.rounds.map(({ version }) => version),
   ];
-  const lineage = await queryLineage(ask, versions);
+  const lineage = await queryLineage(query, versions);
   // A rollback after the last round may have changed the champion.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
-  const worst = await queryWorstDevices(ask, champion, WORST_SHOWN, cutoff);
+  const worst = await queryWorstDevices(query, champion, WORST_SHOWN, cutoff);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
@@ -60,24 +60,24 @@ export async function collectReport(
     versions,
     champion,
     truth,
-    counts: await queryCounts(ask, versions, cutoff),
-    expired: await queryExpired(ask),
+    counts: await queryCounts(query, versions, cutoff),
+    expired: await queryExpired(query),
     earlierRounds: (numbers[0] ?? 1) - 1,
-    windows: await queryWindows(ask, versions, cutoff),
-    locals: await queryLocals(ask, numbers),
-    feedbackUsed: await queryFeedbackUsed(ask, numbers),
-    actions: await queryActions(ask, numbers),
-    reliability: await queryReliability(ask, champion, cutoff),
-    regimes: await queryRegimes(ask, champion, cutoff),
+    windows: await queryWindows(query, versions, cutoff),
+    locals: await queryLocals(query, numbers),
+    feedbackUsed: await queryFeedbackUsed(query, numbers),
+    actions: await queryActions(query, numbers),
+    reliability: await queryReliability(query, champion, cutoff),
+    regimes: await queryRegimes(query, champion, cutoff),
     worst,
     series: await querySeries(
-      ask,
+      query,
       worst.rows.map(({ device_id }) => device_id),
       versions,
       cutoff,
     ),
-    timeline: await queryTimeline(ask, numbers),
-    settings: await querySettings(ask),
+    timeline: await queryTimeline(query, numbers),
+    settings: await querySettings(query),
     lineage,
     given: await givenOf(run.summary),
   };

@@ -1,6 +1,6 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from './cutoff';
 import { queryPairs, queryPersistence, queryRounds, queryScores, type Counted } from './queries';
 import { type Evidence, type WithFaulty } from './summary';
@@ -16,19 +16,19 @@ interface Selection {
 }
 
 /** Query the scores of all versions. */
-export async function collectEvidence(ask: Ask, { cutoff, faulty, last }: Selection): Promise<Evidence> {
-  const rounds = await queryRounds(ask, last);
+export async function collectEvidence(query: Query, { cutoff, faulty, last }: Selection): Promise<Evidence> {
+  const rounds = await queryRounds(query, last);
   const scores = new Map<VersionId, WithFaulty<ScoreCluster>>();
   const pairs = new Map<VersionId, WithFaulty<PairedCluster>>();
   const of = async <Cluster>(
-    query: (counted: Counted) => Promise<readonly Cluster[]>,
+    scored: (counted: Counted) => Promise<readonly Cluster[]>,
   ): Promise<WithFaulty<Cluster>> => ({
-    all: await query({ cutoff }),
-    faulty: await query({ cutoff, devices: faulty }),
+    all: await scored({ cutoff }),
+    faulty: await scored({ cutoff, devices: faulty }),
   });
   for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version])))
-    scores.set(version, await of((counted) => queryScores(ask, version, counted)));
+    scores.set(version, await of((counted) => queryScores(query, version, counted)));
   for (const { model_version: candidate, champion } of rounds)
-    pairs.set(candidate, await of((counted) => queryPairs(ask, candidate, champion, counted)));
-  return { rounds, scores, pairs, persistence: await of((counted) => queryPersistence(ask, counted)) };
+    pairs.set(candidate, await of((counted) => queryPairs(query, candidate, champion, counted)));
+  return { rounds, scores, pairs, persistence: await of((counted) => queryPersistence(query, counted)) };
 }

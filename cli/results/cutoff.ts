@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isoOfMicros, microsSchema, type Micros } from '../../core/contracts/time';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 
 /**
  * Start of the latest window that figures count; null while no window is complete. Windows close while a report is made: with one
@@ -11,8 +11,8 @@ export type Cutoff = Micros | null;
 const cutoffRow = z.object({ cutoff: microsSchema.nullable() });
 
 /** The latest complete window: feedback and rounds use complete windows alone. */
-export async function queryCutoff(ask: Ask): Promise<Cutoff> {
-  const [row] = await ask(
+export async function queryCutoff(query: Query): Promise<Cutoff> {
+  const [row] = await query(
     cutoffRow,
     `SELECT epoch_us(greatest((SELECT max(window_start) FROM model_feedback WHERE scope = 'window'),
        (SELECT max(window_until) FROM federated_rounds)))::DOUBLE AS cutoff`,

@@ -3,7 +3,7 @@ import { type PairedCluster } from '../../core/federation/promotion/cluster-inte
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema } from '../../core/contracts/rounds';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
-import { quoted, type Ask } from '../../core/warehouse/database/ask';
+import { quoted, type Query } from '../../core/warehouse/database/query';
 import { upToCutoff, type Cutoff } from './cutoff';
 import { type ScoreCluster } from './scores';
 
@@ -37,8 +37,8 @@ const roundRow = z.object({
 export type RoundRow = z.infer<typeof roundRow>;
 
 /** Every decided round, or the latest `last` of them; oldest first. */
-export async function queryRounds(ask: Ask, last?: number): Promise<readonly RoundRow[]> {
-  const rounds = await ask(
+export async function queryRounds(query: Query, last?: number): Promise<readonly RoundRow[]> {
+  const rounds = await query(
     roundRow,
     `SELECT round, model_version, champion, decision, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
             champion_accuracy, paired_change, paired_change_low, paired_change_high, self_reported_accuracy, local_real_accuracy,
@@ -72,12 +72,12 @@ export interface Counted {
 
 /** Sums of one version's evaluations by cluster and window. */
 export function queryScores(
-  ask: Ask,
+  query: Query,
   version: VersionId,
   counted: Counted,
 ): Promise<readonly ScoreCluster[]> {
   return queryClusters(
-    ask,
+    query,
     `SELECT device_id, window_start, error, persistence_error, is_correct FROM model_evaluations
      WHERE model_version = ${quoted(version)}`,
     counted,
@@ -85,9 +85,9 @@ export function queryScores(
 }
 
 /** As `queryScores`, for persistence, on every device-window that any version forecast. */
-export function queryPersistence(ask: Ask, counted: Counted): Promise<readonly ScoreCluster[]> {
+export function queryPersistence(query: Query, counted: Counted): Promise<readonly ScoreCluster[]> {
   return queryClusters(
-    ask,
+    query,
     `SELECT DISTINCT device_id, window_start, persistence_error AS error, persistence_error,
             abs(persistence_error) <= ${TOLERANCE} AS is_correct
      FROM model_evaluations`,
@@ -96,12 +96,12 @@ export function queryPersistence(ask: Ask, counted: Counted): Promise<readonly S
 }
 
 async function queryClusters(
-  ask: Ask,
+  query: Query,
   forecasts: string,
   counted: Counted,
 ): Promise<readonly ScoreCluster[]> {
   const rows = await queryCounted(
-    ask,
+    query,
     scoreRow,
     counted,
     (chosen) => `
@@ -135,13 +135,13 @@ const pairRow = z.object({
 
 /** Two versions on the device-windows that both forecast. */
 export async function queryPairs(
-  ask: Ask,
+  query: Query,
   candidate: VersionId,
   champion: VersionId,
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
   const rows = await queryCounted(
-    ask,
+    query,
     pairRow,
     counted,
     (chosen) => `
@@ -167,14 +167,14 @@ export async function queryPairs(
 
 /** Query all devices, or chosen ones in portions, page by page. `chosen` gives the condition for rows of a table. */
 async function queryCounted<Row extends z.ZodType>(
-  ask: Ask,
+  query: Query,
   row: Row,
   { cutoff, devices }: Counted,
   sqlOf: (chosen: (table: string) => string) => string,
 ): Promise<readonly z.infer<Row>[]> {
   if (devices === undefined)
     return queryPages(
-      ask,
+      query,
       row,
       sqlOf((table) => `true${upToCutoff(cutoff, `${table}.window_start`)}`),
     );
@@ -187,19 +187,19 @@ async function queryCounted<Row extends z.ZodType>(
     const sql = sqlOf(
       (table) => `${table}.device_id IN (${list})${upToCutoff(cutoff, `${table}.window_start`)}`,
     );
-    answers.push(...(await queryPages(ask, row, sql)));
+    answers.push(...(await queryPages(query, row, sql)));
   }
   return answers;
 }
 
 async function queryPages<Row extends z.ZodType>(
-  ask: Ask,
+  query: Query,
   row: Row,
   sql: string,
 ): Promise<readonly z.infer<Row>[]> {
   const answers: z.infer<Row>[] = [];
   for (;;) {
-    const page = await ask(
+    const page = await query(
       row,
       `${sql} ORDER BY window_start, cluster LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
     );

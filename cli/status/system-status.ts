@@ -4,8 +4,8 @@ import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
-import { type Ask } from '../../core/warehouse/database/ask';
-import { askWorker } from '../query/ask';
+import { type Query } from '../../core/warehouse/database/query';
+import { queryWorker } from '../query/query-worker';
 import { environmentOf } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
@@ -63,7 +63,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   const analytics = analyticsUrlOf(system);
   const env = { ...session.env, ...environmentOf(system) };
   const [tables, control, lag] = await Promise.all([
-    inTime(analytics === undefined ? Promise.resolve(null) : readTables(askWorker(analytics))),
+    inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
     inTime(readTemporal(env)),
     inTime(readLag(env)),
   ]);
@@ -90,13 +90,13 @@ export function nothingOf(status: SystemStatus, source: Source, none: string): s
   return status.silent.includes(source) ? `unknown: ${source} does not answer` : none;
 }
 
-async function readTables(ask: Ask): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
-  const versions = await ask(
+async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
+  const versions = await query(
     versionRow,
     `SELECT model_version, stage, windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy, bias, skill
      FROM model_scoreboard ORDER BY round NULLS FIRST, model_version`,
   );
-  const rounds = await ask(
+  const rounds = await query(
     roundRow,
     'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
   );

@@ -1,4 +1,4 @@
-/** Numbers of this room, each with its reason. */
+/** Limits of the warehouse, each with its reason. */
 
 /** DuckDB's own share of memory: all Node processes together stay under 2 GB, and what does not fit spills to disk. */
 export const MEMORY_LIMIT = '512MB';
@@ -9,13 +9,13 @@ export const BATCH_MEMORY_LIMIT = '768MB';
 /** DuckDB's vector: a data chunk holds at most so many rows. */
 export const ROWS_PER_CHUNK = 2_048;
 
-/** Raw bytes kept of a rejected event or row: enough to see what is wrong, too little for a megabyte message to hurt. */
+/** Raw bytes stored of a rejected event or row: enough to see what is wrong, too little for a megabyte message to hurt. */
 export const MAX_RAW_BYTES = 1_000;
 
-/** Broken rows of one file that are kept with their line; the count of all of them is kept anyway. */
+/** Rejected rows of one file that are stored with their line; all of them are counted anyway. */
 export const MAX_REJECTED_DETAILS_PER_FILE = 10_000;
 
-/** Rows of a file that tell which of its columns are numeric. */
+/** Rows of a file that decide which of its columns are numeric. */
 export const SENSOR_SAMPLE_ROWS = 10_000;
 
 /** A column is a sensor when at least this share of its filled cells in the sample are numbers. */
@@ -24,25 +24,22 @@ export const SENSOR_NUMERIC_SHARE = 0.5;
 /** More columns than this is not a file of readings. */
 export const MAX_COLUMNS = 1_000;
 
-/** A header line longer than this is not one. */
-export const MAX_HEADER_BYTES = 1_048_576;
-
 /** Devices named in a feedback: a person reads them. */
 export const WORST_DEVICES = 10;
 
-/** Devices in one `device-feedback` message, as the contract says. */
+/** Devices in one `device-feedback` message, by its contract. */
 export const DEVICES_PER_FEEDBACK = 1_000;
 
 /** Versions that have metrics: those in force and the latest others, so that labels don't grow for ever. */
 export const VERSIONS_WITH_METRICS = 12;
 
-/** Rows that a question from outside gets back unless it asks for fewer. */
+/** Rows that a query over HTTP gets unless it wants fewer. */
 export const MAX_SQL_ROWS = 100_000;
 
-/** How long a question from outside may think. */
+/** A query over HTTP that runs longer is stopped. */
 export const SQL_TIMEOUT_MS = 30_000;
 
-/** A question longer than this is not one. */
+/** A longer text is no query of a person. */
 export const MAX_SQL_BYTES = 100_000;
 
 /** Bytes of records that go into one transaction: about 100,000 rows of blocks. */
@@ -51,35 +48,35 @@ export const MAX_BYTES_PER_TRANSACTION = 12_000_000;
 /** Partitions worked on at once, so that many blocks share a transaction. */
 export const INTAKE_CONCURRENCY = 16;
 
-/** Group offsets tell others how far behind the warehouse is; a request to the broker a block would cost more than the block. */
+/** Group offsets show others the warehouse's lag; a request to the broker for each block would cost more than the block. */
 export const OFFSET_COMMIT_INTERVAL_MS = 500;
 
-/** Scrapes that come closer together than this share their look into the tables. */
+/** Scrapes within this time share one reading of the tables. */
 export const METRICS_MIN_INTERVAL_MS = 1_000;
 
-/** After a look the tables have so many times its duration to themselves: metrics take about 5 % of DuckDB’s time. */
-export const METRICS_REST_FACTOR = 20;
+/** A reading is followed by a pause of so many times its duration: metrics use about 5 % of DuckDB’s time. */
+export const METRICS_PAUSE_FACTOR = 20;
 
-/** But no longer than this, however slow the look was: a figure that is older than a scrape or two misleads. */
-export const METRICS_MAX_REST_MS = 10_000;
+/** The pause is no longer than this, however slow the reading was: a figure older than a scrape or two misleads. */
+export const METRICS_MAX_PAUSE_MS = 10_000;
 
 /** Rounds that have metrics of their own: what fits on one screen. */
 export const ROUNDS_WITH_METRICS = 20;
 
-/** Windows over which single devices are compared: one would say only right or wrong of each. Part of a migration: fixed. */
+/** Windows over which single devices are compared: one window would make each right or wrong. Part of a migration: fixed. */
 export const DEVICE_WINDOWS = 24;
 
 /** Bands of equal width that devices are sorted into by their accuracy. */
 export const ACCURACY_BANDS = 5;
 
-/** Longest line of a CSV file that is looked at; DuckDB's own default. */
+/** Longest line of a CSV file that is parsed; DuckDB's own default. */
 export const MAX_LINE_BYTES = 2_000_000;
 
 /** Files whose counts go into one transaction: one commit for a folder of many small files. */
 export const FILES_PER_TRANSACTION = 64;
 
-/** A partition that has events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
-export const LATE_STARTER_HOLD_MS = 45_000;
+/** A partition with events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
+export const MAX_FIRST_BLOCK_WAIT_MS = 45_000;
 
-/** Old rows go in steps of an hour of event time: deleting costs the same for one window as for a hundred. */
+/** Old rows are deleted in steps of an hour of event time: a delete costs the same for one window as for a hundred. */
 export const RETENTION_STEP_MICROS = 3_600_000_000;

@@ -2,20 +2,19 @@ import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
 import { RETENTION_STEP_MICROS } from './limits';
 import { addFinishedDays } from './batch/stream-days';
-import { sumsOf } from './database/sums';
+import { STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
 
 /**
- * Let detail rows of windows that start before `before` go, by event time. What was counted of them stays: accuracy of every
- * version and window in `evaluation_rollups`, and the stream's days in the partials of the batch path (days that are not
- * there yet keep their rows).
+ * Delete the rows of windows that start before `before`, by event time. Their sums stay: of every version and window in
+ * `evaluation_rollups`, and of the stream's days in the partials of the batch path (rows of days without partials stay too).
  */
 export function expireRows(connection: SerialConnection, before: Micros): Promise<void> {
   const bound = { before: timestamp(before) };
   return connection.transaction(async (inside) => {
     await inside.run(
       `INSERT INTO evaluation_rollups
-       SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+       SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
        FROM evaluation_rows WHERE window_start < $before GROUP BY model_version, window_start`,
       bound,
     );
@@ -34,7 +33,7 @@ export function expireRows(connection: SerialConnection, before: Micros): Promis
   });
 }
 
-/** Lets rows go as event time moves on, a step at a time. */
+/** Deletes old rows as event time advances, a step at a time. */
 export class Retention {
   private expired: Micros = Number.NEGATIVE_INFINITY;
 
@@ -43,8 +42,8 @@ export class Retention {
     private readonly keepMillis: number,
   ) {}
 
-  /** Call with the bound of complete windows; does nothing most of the time. */
-  async keepUp(completeBefore: Micros): Promise<void> {
+  /** @param completeBefore bound of complete windows. Most calls do nothing. */
+  async advance(completeBefore: Micros): Promise<void> {
     const bound = completeBefore - this.keepMillis * MICROS_PER_MILLI;
     if (!Number.isFinite(bound) || bound < this.expired + RETENTION_STEP_MICROS) return;
     await addFinishedDays(this.connection, completeBefore);

@@ -18,18 +18,18 @@ import { type SerialConnection } from './database/connection';
 import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
-import { registerWarehouseMetrics, type WarehouseMetrics } from './metrics';
+import { registerWarehouseMetrics, type CountStored } from './metrics';
 import { sqlRoute } from './queries/sql-route';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
-import { RoundQuestions } from './round-questions';
+import { RoundRepository } from './round-repository';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { Sink } from './sink/sink';
 
-export interface WarehouseServiceOptions {
+interface WarehouseServiceOptions {
   readonly kafka: Kafka;
   readonly env: Environment;
   readonly settings: StreamSettings;
@@ -37,23 +37,16 @@ export interface WarehouseServiceOptions {
   readonly registry: Registry;
 }
 
-export interface WarehouseStatus {
-  readonly path: string;
-  readonly groupId: string;
-  /** Windows that start before it are complete; null while there are none. */
-  readonly completeBefore: Micros | null;
-}
-
 /**
- * The analytics worker's room: owns the DuckDB file, follows the topics into it, publishes feedback after each complete window,
- * and answers the questions of rounds.
+ * The heart of the analytics worker: owns the DuckDB file, stores the topics in it, publishes feedback after each complete window,
+ * and answers the queries of rounds.
  */
-export class WarehouseService extends RoundQuestions {
+export class WarehouseService extends RoundRepository {
   /** `POST /sql`. */
   readonly routes: Readonly<Record<string, RouteHandler>>;
   private readonly publisher: FeedbackPublisher;
   private readonly feedback: WindowFeedback;
-  private readonly metrics: WarehouseMetrics;
+  private readonly countStored: CountStored;
   private intake: Intake | undefined;
 
   private constructor(
@@ -70,20 +63,16 @@ export class WarehouseService extends RoundQuestions {
       this.feedback.wake();
       changes.notify();
     });
-    super(connections.questions, completeness, settings.task.target.tolerance);
+    super(connections.queries, completeness, settings.task.target.tolerance);
     this.routes = { '/sql': sqlRoute(warehouse) };
-    this.metrics = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
+    this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
     this.publisher = new FeedbackPublisher(producer, connections.feedback, this.tolerance);
     const retention = new Retention(connections.batch, env.FEDLOOP_RETENTION);
-    this.feedback = new WindowFeedback(
-      this.publisher,
-      () => completeness.before(),
-      async (before, isNew) => {
-        if (isNew) changes.notify();
-        await retention.keepUp(before);
-      },
-      log,
-    );
+    const completeBefore = (): Promise<Micros> => completeness.before();
+    this.feedback = new WindowFeedback(this.publisher, completeBefore, log, async (before, isNew) => {
+      if (isNew) changes.notify();
+      await retention.advance(before);
+    });
   }
 
   /** @throws FedloopError `WarehouseBusy` when another process owns the file. */
@@ -101,7 +90,7 @@ export class WarehouseService extends RoundQuestions {
     return service;
   }
 
-  /** Rejects when the service cannot go on; never resolves. */
+  /** Rejects when the service cannot continue; never resolves. */
   get failed(): Promise<never> {
     return this.intake?.failed ?? new Promise<never>(() => undefined);
   }
@@ -114,15 +103,6 @@ export class WarehouseService extends RoundQuestions {
     await this.warehouse.close();
   }
 
-  status(): WarehouseStatus {
-    const before = this.sink.evaluationsCompleteBefore();
-    return {
-      path: this.warehouse.path,
-      groupId: this.groupId,
-      completeBefore: Number.isFinite(before) ? before : null,
-    };
-  }
-
   /**
    * Wait until every partition of the stream has begun to evaluate the version.
    * @returns the first window that all of them evaluate; null while no partition has read anything.
@@ -133,7 +113,7 @@ export class WarehouseService extends RoundQuestions {
     wait: WaitOptions = {},
   ): Promise<{ readonly fromWindow: Micros | null }> {
     const found = await this.changes.waitFor(async () => {
-      const activations = await activationsOf(this.questions, version);
+      const activations = await activationsOf(this.connection, version);
       if (activations.length < this.partitions) return undefined;
       const starts = activations.flatMap(({ fromWindow }) => (fromWindow === null ? [] : [fromWindow]));
       return { fromWindow: starts.length === 0 ? null : Math.max(...starts) };
@@ -144,7 +124,7 @@ export class WarehouseService extends RoundQuestions {
     });
   }
 
-  /** Ask the fleet, where it is paced, for windows. The same id asks for the same. */
+  /** Request windows from the fleet, where it is paced. The same id stands for the same request. */
   async requestWindows(request: Omit<WindowRequest, 'type'>): Promise<void> {
     const message: WindowRequest = { type: 'window-request', ...request };
     const { name } = TOPICS.windowRequests;
@@ -168,21 +148,21 @@ export class WarehouseService extends RoundQuestions {
     readonly onProgress?: (windows: readonly Micros[]) => void;
   }): Promise<readonly Micros[]> {
     let known: { readonly before: Micros; readonly windows: readonly Micros[] } | undefined;
-    // What is complete does not change: the tables are asked again only when more is, and not after every batch of rows.
-    const look = async (): Promise<readonly Micros[]> => {
+    // Complete windows do not change: the tables are queried again only when there are more, not after every batch of rows.
+    const current = async (): Promise<readonly Micros[]> => {
       const before = await this.completeness.before();
       if (known?.before === before) return known.windows;
       const query = { version, from: fromWindow, before, limit: count };
-      const windows = await evaluatedWindows(this.questions, query);
+      const windows = await evaluatedWindows(this.connection, query);
       if (windows.length > (known?.windows.length ?? -1)) onProgress?.(windows);
       known = { before, windows };
       return windows;
     };
     const found = await this.changes.waitFor(async () => {
-      const windows = await look();
+      const windows = await current();
       return windows.length >= count ? windows : undefined;
     }, wait);
-    return found ?? look();
+    return found ?? current();
   }
 
   publishRoundFeedback(
@@ -197,25 +177,20 @@ export class WarehouseService extends RoundQuestions {
     return runBatch(this.connections.batch, directory ?? this.options.env.FEDLOOP_PROCESSED, options);
   }
 
-  private get groupId(): string {
-    return ANALYTICS_GROUP_PREFIX + this.warehouse.id;
-  }
-
   private async follow(): Promise<void> {
     const { kafka, log } = this.options;
-    // Windows that were complete before a crash and have no feedback.
+    // Windows may have been complete before a crash and have no feedback.
     this.feedback.wake();
     this.intake = await Intake.start({
       kafka,
       sink: this.sink,
-      groupId: this.groupId,
+      groupId: ANALYTICS_GROUP_PREFIX + this.warehouse.id,
       log,
       onStored: (report, seconds) => {
-        this.metrics.stored(report, seconds, Date.now());
-        if (report.invalid.count > 0)
-          log.error({ ...report.invalid }, 'passed over messages that cannot be understood');
-        if (report.blocks.gaps > 0)
-          log.error({ gaps: report.blocks.gaps }, 'blocks of results are missing before stored ones');
+        this.countStored(report, seconds, Date.now());
+        if (report.invalid.count > 0) log.error({ ...report.invalid }, 'skipped messages that are not valid');
+        if (report.blocks.gap > 0)
+          log.error({ gaps: report.blocks.gap }, 'blocks of results are missing before stored ones');
         if (report.deploymentsChanged) this.feedback.noteDeployments();
         this.feedback.wake();
         this.changes.notify();
@@ -224,19 +199,13 @@ export class WarehouseService extends RoundQuestions {
   }
 }
 
-/** One connection a concern: a long question must not keep rows from going in. */
-interface Connections {
-  readonly sink: SerialConnection;
-  readonly questions: SerialConnection;
-  readonly metrics: SerialConnection;
-  readonly feedback: SerialConnection;
-  readonly batch: SerialConnection;
-}
+/** One connection a concern: a slow query must not keep rows from being stored. */
+type Connections = Readonly<Record<'sink' | 'queries' | 'metrics' | 'feedback' | 'batch', SerialConnection>>;
 
 async function connect(warehouse: Warehouse): Promise<Connections> {
   return {
     sink: await warehouse.connect(),
-    questions: await warehouse.connect(),
+    queries: await warehouse.connect(),
     metrics: await warehouse.connect(),
     feedback: await warehouse.connect(),
     batch: await warehouse.connect(),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { askTable } from '../../cli/query/ask';
+import { queryTable } from '../../cli/query/query-worker';
 import { poll } from '../../cli/shared/wait';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
@@ -78,7 +78,7 @@ const hashRow = z.object({ rows: z.number(), hash: z.string().nullable() });
 async function hashOf(url: string, table: string, leftOut: string): Promise<z.infer<typeof hashRow>> {
   const sql = `SELECT count(*)::DOUBLE AS rows, md5(string_agg(line, chr(10) ORDER BY line)) AS hash
     FROM (SELECT to_json(kept)::VARCHAR AS line FROM (SELECT * EXCLUDE (${leftOut}) FROM ${table}) AS kept)`;
-  const [row] = (await askTable(url, sql)).rows;
+  const [row] = (await queryTable(url, sql)).rows;
   return hashRow.parse(row);
 }
 

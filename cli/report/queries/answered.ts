@@ -1,8 +1,8 @@
 import { type z } from 'zod';
-import { quoted, type Ask } from '../../../core/warehouse/database/ask';
+import { quoted, type Query } from '../../../core/warehouse/database/query';
 
 /**
- * What a report shows beside the scores of the versions, each with the SQL that gave it: a reader can ask the same again. Errors are
+ * What a report shows beside the scores of the versions, each with the SQL that gave it: a reader can run the same again. Errors are
  * prediction − actual in °C, shares go from 0 to 1, `*_at` and `window_start` are microseconds since 1970.
  */
 export interface Answered<Row> {
@@ -10,13 +10,13 @@ export interface Answered<Row> {
   readonly rows: readonly Row[];
 }
 
-/** Ask, and keep the question. */
+/** Run a query, and keep its SQL. */
 export async function answered<Schema extends z.ZodType>(
-  ask: Ask,
+  query: Query,
   row: Schema,
   sql: string,
 ): Promise<Answered<z.infer<Schema>>> {
-  return { sql, rows: await ask(row, sql) };
+  return { sql, rows: await query(row, sql) };
 }
 
 /** Texts as the list of an `IN`. */

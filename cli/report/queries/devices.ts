@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../../../core/contracts/ids';
-import { quoted, type Ask } from '../../../core/warehouse/database/ask';
+import { quoted, type Query } from '../../../core/warehouse/database/query';
 import { upToCutoff, type Cutoff } from '../../results/cutoff';
 import { answered, listed, type Answered } from './answered';
 
@@ -16,13 +16,13 @@ export type DeviceRow = z.infer<typeof deviceRow>;
 
 /** The devices that a version serves worst: fewest correct forecasts, then the largest mean absolute error. */
 export function queryWorstDevices(
-  ask: Ask,
+  query: Query,
   version: VersionId,
   most: number,
   cutoff: Cutoff,
 ): Promise<Answered<DeviceRow>> {
   return answered(
-    ask,
+    query,
     deviceRow,
     `SELECT device_id, count(*)::DOUBLE AS n, count(*) FILTER (WHERE is_correct)::DOUBLE AS correct,
        avg(is_correct::DOUBLE) AS accuracy, avg(abs(error)) AS mae, avg(error) AS bias
@@ -46,14 +46,14 @@ const SERIES_WINDOWS = 120;
 
 /** Means of some devices, window by window, and beside each what the newest of the `versions` measured there had forecast. */
 export function querySeries(
-  ask: Ask,
+  query: Query,
   devices: readonly string[],
   versions: readonly VersionId[],
   cutoff: Cutoff,
 ): Promise<Answered<SeriesRow>> {
   const order = versions.map((version, index) => `WHEN ${quoted(version)} THEN ${index}`).join(' ');
   return answered(
-    ask,
+    query,
     seriesRow,
     `SELECT results.device_id, epoch_us(results.window_start)::DOUBLE AS window_start, results.avg AS actual,
        forecasts.prediction_result AS prediction, forecasts.is_correct, forecasts.model_version

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { feedbackUsedSchema } from '../../../core/contracts/deployments';
 import { jsonText } from '../../../core/contracts/validation';
-import { type Ask } from '../../../core/warehouse/database/ask';
+import { type Query } from '../../../core/warehouse/database/query';
 import { answered, type Answered } from './answered';
 
 const actionRow = z.object({
@@ -21,9 +21,9 @@ export type ActionRow = z.infer<typeof actionRow>;
  * Champion (before) and candidate (after) of each round on the device-windows that judged it and that both forecast; `all`, and by
  * regime.
  */
-export function queryActions(ask: Ask, rounds: readonly number[]): Promise<Answered<ActionRow>> {
+export function queryActions(query: Query, rounds: readonly number[]): Promise<Answered<ActionRow>> {
   return answered(
-    ask,
+    query,
     actionRow,
     `WITH pairs AS (
   SELECT rounds.round, after.regime, after.actual_anomaly, before.is_correct AS correct_before, after.is_correct AS correct_after,
@@ -54,9 +54,12 @@ const feedbackUsedRow = z.object({
 export type FeedbackUsedRow = z.infer<typeof feedbackUsedRow>;
 
 /** What each round was told, and what it did about it, as its lineage says. */
-export function queryFeedbackUsed(ask: Ask, rounds: readonly number[]): Promise<Answered<FeedbackUsedRow>> {
+export function queryFeedbackUsed(
+  query: Query,
+  rounds: readonly number[],
+): Promise<Answered<FeedbackUsedRow>> {
   return answered(
-    ask,
+    query,
     feedbackUsedRow,
     `SELECT round, feedback_used::VARCHAR AS feedback_used FROM federated_rounds
 WHERE round IN (${rounds.length === 0 ? 'NULL' : rounds.join(', ')}) ORDER BY round`,
@@ -72,9 +75,9 @@ const localsRow = z.object({
 export type LocalsRow = z.infer<typeof localsRow>;
 
 /** What local models said of themselves against what panels of other devices found; the try that made a version alone counts. */
-export function queryLocals(ask: Ask, rounds: readonly number[]): Promise<Answered<LocalsRow>> {
+export function queryLocals(query: Query, rounds: readonly number[]): Promise<Answered<LocalsRow>> {
   return answered(
-    ask,
+    query,
     localsRow,
     `SELECT round, count(*)::DOUBLE AS locals, avg(self_reported_accuracy) AS self_reported, avg(real_accuracy) AS panel
 FROM local_models WHERE model_version IS NOT NULL AND round IN (${rounds.length === 0 ? 'NULL' : rounds.join(', ')})
@@ -96,9 +99,9 @@ export type TimelineRow = z.infer<typeof timelineRow>;
  * When each round was at work, by the wall clock: the decision before it (for the first round, the making of v0), its candidate's
  * deployment, the first and the last evaluation that judged it, and its decision.
  */
-export function queryTimeline(ask: Ask, rounds: readonly number[]): Promise<Answered<TimelineRow>> {
+export function queryTimeline(query: Query, rounds: readonly number[]): Promise<Answered<TimelineRow>> {
   return answered(
-    ask,
+    query,
     timelineRow,
     `WITH stages AS (
   SELECT round, min(staged_at) FILTER (WHERE stage = 'candidate') AS deployed_at,

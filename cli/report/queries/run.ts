@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../../../core/contracts/ids';
-import { type Ask } from '../../../core/warehouse/database/ask';
+import { type Query } from '../../../core/warehouse/database/query';
 import { answered, listed, type Answered } from './answered';
 
 const expiredRow = z.object({ expired: z.number() });
 
 /** Evaluations whose rows have outlived the retention: counted in roll-ups, and no longer in a report. */
-export async function queryExpired(ask: Ask): Promise<number> {
-  const [row] = await ask(
+export async function queryExpired(query: Query): Promise<number> {
+  const [row] = await query(
     expiredRow,
     'SELECT coalesce(sum(evaluations), 0)::DOUBLE AS expired FROM evaluation_rollups',
   );
@@ -23,9 +23,9 @@ const settingsRow = z.object({
 export type SettingsRow = z.infer<typeof settingsRow>;
 
 /** What every process of the deployment agreed on. */
-export function querySettings(ask: Ask): Promise<Answered<SettingsRow>> {
+export function querySettings(query: Query): Promise<Answered<SettingsRow>> {
   return answered(
-    ask,
+    query,
     settingsRow,
     `SELECT window_micros / 1e6 AS window_seconds, watermark_micros / 1e6 AS watermark_seconds,
        future_micros / 1e6 AS future_seconds, tolerance_celsius
@@ -45,9 +45,9 @@ const lineageRow = z.object({
 export type LineageRow = z.infer<typeof lineageRow>;
 
 /** Where the versions come from. */
-export function queryLineage(ask: Ask, versions: readonly VersionId[]): Promise<Answered<LineageRow>> {
+export function queryLineage(query: Query, versions: readonly VersionId[]): Promise<Answered<LineageRow>> {
   return answered(
-    ask,
+    query,
     lineageRow,
     `SELECT model_version, role, strategy, parents, seed::DOUBLE AS seed, devices::DOUBLE AS devices, stage
 FROM model_versions WHERE model_version IN (${listed(versions)}) ORDER BY round, model_version`,

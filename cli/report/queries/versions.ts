@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../../../core/contracts/ids';
-import { quoted, type Ask } from '../../../core/warehouse/database/ask';
+import { quoted, type Query } from '../../../core/warehouse/database/query';
 import { upToCutoff, type Cutoff } from '../../results/cutoff';
 import { answered, listed, type Answered } from './answered';
 
@@ -15,12 +15,12 @@ export type CountRow = z.infer<typeof countRow>;
 
 /** Every version that was measured, as counted from the rows that are still there. */
 export function queryCounts(
-  ask: Ask,
+  query: Query,
   versions: readonly VersionId[],
   cutoff: Cutoff,
 ): Promise<Answered<CountRow>> {
   return answered(
-    ask,
+    query,
     countRow,
     `SELECT model_version, count(DISTINCT window_start)::DOUBLE AS windows, count(*)::DOUBLE AS evaluations,
        count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(is_correct::DOUBLE) AS accuracy
@@ -40,12 +40,12 @@ export type WindowRow = z.infer<typeof windowRow>;
 
 /** Accuracy of some versions window by window, and that of persistence on the same devices. */
 export function queryWindows(
-  ask: Ask,
+  query: Query,
   versions: readonly VersionId[],
   cutoff: Cutoff,
 ): Promise<Answered<WindowRow>> {
   return answered(
-    ask,
+    query,
     windowRow,
     `SELECT model_version, epoch_us(window_start)::DOUBLE AS window_start, evaluations::DOUBLE AS evaluations,
        correct / evaluations AS accuracy, persistence_correct / evaluations AS persistence_accuracy
@@ -65,12 +65,12 @@ export type ReliabilityRow = z.infer<typeof binRow>;
 
 /** Ten equal bins of a version's stated confidence, and how often it was right in each. */
 export function queryReliability(
-  ask: Ask,
+  query: Query,
   version: VersionId,
   cutoff: Cutoff,
 ): Promise<Answered<ReliabilityRow>> {
   return answered(
-    ask,
+    query,
     binRow,
     `SELECT least(9, greatest(0, floor(confidence * 10)))::DOUBLE AS bin, count(*)::DOUBLE AS n,
        count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(confidence) AS confidence, avg(is_correct::DOUBLE) AS accuracy
@@ -94,9 +94,9 @@ const regimeRow = z.object({
 export type RegimeRow = z.infer<typeof regimeRow>;
 
 /** How a version's errors are distributed: over the course of the temperature, and where an anomaly is known to be or not to be. */
-export function queryRegimes(ask: Ask, version: VersionId, cutoff: Cutoff): Promise<Answered<RegimeRow>> {
+export function queryRegimes(query: Query, version: VersionId, cutoff: Cutoff): Promise<Answered<RegimeRow>> {
   return answered(
-    ask,
+    query,
     regimeRow,
     `WITH rows AS (
   SELECT regime, error, is_correct FROM model_evaluations WHERE model_version = ${quoted(version)}${upToCutoff(cutoff)}

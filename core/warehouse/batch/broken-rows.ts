@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
 import { microsOfCell } from '../../contracts/timestamps';
 import { type SerialConnection } from '../database/connection';
-import { csvRecords, splitCells } from './csv';
-import { areFinite, readingsOf, type CsvLayout, type Layout, type Sensor } from './readings-file';
+import { readCsv, splitCells } from './csv';
+import { areFinite, readingsOf, type CsvLayout, type Layout, type ReadingsFile } from './readings-file';
 
 /**
- * A row of a file that took no part, and why. `line` counts a Parquet file's rows from 1; it is null where the whole file is meant
- * or it cannot be known.
+ * A row of a file that was not counted, and why. `line` counts a Parquet file's rows from 1; it is null for a whole file and where
+ * it cannot be known.
  */
 export interface BrokenRow {
   readonly line: number | null;
@@ -17,34 +17,27 @@ export interface BrokenRow {
 }
 
 /**
- * Find the rows that DuckDB could read but that say nothing: without a device or a time, or with a number that is none. DuckDB
- * counts such rows and, in CSV, has no line numbers for them, so a file that has any is read once more.
+ * Find the rows that DuckDB could read and that hold no reading: without a device or a timestamp, or with a number that is not finite.
+ * DuckDB counts such rows and, in CSV, has no line numbers for them, so a file that has any is read once more.
  */
 export function findBrokenRows(
   connection: SerialConnection,
-  path: string,
-  layout: Layout,
-  sensors: readonly Sensor[],
+  file: ReadingsFile,
   limit: number,
 ): Promise<BrokenRow[]> {
-  return layout.format === 'csv'
-    ? brokenLines(path, layout, sensors, limit)
-    : brokenParquetRows(connection, path, layout, sensors, limit);
+  return file.layout.format === 'csv'
+    ? brokenLines(file, file.layout, limit)
+    : brokenParquetRows(connection, file, limit);
 }
 
-async function brokenLines(
-  path: string,
-  layout: CsvLayout,
-  sensors: readonly Sensor[],
-  limit: number,
-): Promise<BrokenRow[]> {
+async function brokenLines(file: ReadingsFile, layout: CsvLayout, limit: number): Promise<BrokenRow[]> {
   const broken: BrokenRow[] = [];
-  for await (const { line, text } of csvRecords(path)) {
+  for await (const { line, text } of readCsv(file.path, 'records')) {
     if (line === 1 || text === '') continue;
     const cells = splitCells(text, layout.delimiter);
-    // Other numbers of cells are the reader's to refuse.
+    // Records with another number of cells are refused by the reader.
     if (cells.length !== layout.names.length) continue;
-    const found = judgeCells(cells, layout, sensors);
+    const found = judgeCells(cells, file);
     if (found !== undefined) broken.push({ line, ...found, raw: text });
     if (broken.length >= limit) break;
   }
@@ -60,22 +53,20 @@ const parquetRow = z.object({
 /** Their raw text is the timestamp as DuckDB writes it. */
 async function brokenParquetRows(
   connection: SerialConnection,
-  path: string,
-  layout: Layout,
-  sensors: readonly Sensor[],
+  file: ReadingsFile,
   limit: number,
 ): Promise<BrokenRow[]> {
   const details = {
     'no-device': 'device_id is empty or too long',
-    'bad-timestamp': badTimestamp(layout),
+    'bad-timestamp': badTimestamp(file.layout),
     'not-finite': 'a reading is not a finite number',
   };
-  const readings = readingsOf(path, layout, sensors, true);
+  const readings = readingsOf(file, true);
   const rows = await connection.rows(
     parquetRow,
     `SELECT line, reason, coalesce(spelling, '') AS raw FROM (
        SELECT *, CASE WHEN coalesce(device_id, '') = '' OR length(device_id) > ${ROW_LIMITS.deviceIdCharacters} THEN 'no-device'
-                      WHEN timestamp IS NULL THEN 'bad-timestamp' WHEN NOT (${areFinite(sensors)}) THEN 'not-finite' END AS reason
+                      WHEN timestamp IS NULL THEN 'bad-timestamp' WHEN NOT (${areFinite(file.sensors)}) THEN 'not-finite' END AS reason
        FROM ${readings.sql}) WHERE reason IS NOT NULL ORDER BY line LIMIT ${limit}`,
     readings.parameters,
   );
@@ -86,11 +77,10 @@ function badTimestamp({ names, timestamp }: Layout): string {
   return `column ${timestamp + 1}, ${names[timestamp] ?? ''}, is neither ISO 8601 nor epoch milliseconds`;
 }
 
-/** Why a row says nothing, or undefined. Cells that are no numbers at all are the reader's to refuse. */
+/** Why a row holds no reading, or undefined. Cells that are no numbers at all are refused by the reader. */
 function judgeCells(
   cells: readonly string[],
-  layout: CsvLayout,
-  sensors: readonly Sensor[],
+  { layout, sensors }: ReadingsFile,
 ): Pick<BrokenRow, 'reason' | 'detail'> | undefined {
   const device = cells[layout.device] ?? '';
   if (device === '') return { reason: 'no-device', detail: 'device_id is empty' };

@@ -1,45 +1,36 @@
 import { createReadStream } from 'node:fs';
 import { type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { MAX_HEADER_BYTES, MAX_LINE_BYTES } from '../limits';
+import { MAX_LINE_BYTES } from '../limits';
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 
-/** A record of a CSV file. `line` counts records and blank lines from 1, as DuckDB does, so the header is line 1. */
-export interface CsvRecord {
+/** A line or record of a CSV file. `line` counts from 1, records and blank lines as DuckDB does, so the header is line 1. */
+interface CsvLine {
   readonly line: number;
   readonly text: string;
 }
 
 /** Bytes of a file, unpacked when its name ends in `.gz`. */
-export function openText(path: string): Readable {
+function openText(path: string): Readable {
   const bytes = createReadStream(path);
   if (!path.endsWith('.gz')) return bytes;
   const unpacked = createGunzip();
-  // `pipe` alone would leave the reader waiting for ever when the file cannot be read.
+  // With `pipe` alone the reader would wait for ever when the file cannot be read.
   bytes.once('error', (cause) => unpacked.destroy(cause));
   return bytes.pipe(unpacked);
 }
 
-/** Records one by one; a quoted cell may hold line breaks. Overlong ones come cut. */
-export function csvRecords(path: string): AsyncGenerator<CsvRecord> {
-  return splitLines(path, true);
-}
-
-/** The lines of a file as they are, whatever its quotes say. */
-export function physicalLines(path: string): AsyncGenerator<CsvRecord> {
-  return splitLines(path, false);
-}
-
-async function* splitLines(path: string, withQuotes: boolean): AsyncGenerator<CsvRecord> {
+/** A file part by part: its records, in which a quoted cell may hold line breaks, or its lines. Overlong ones come cut. */
+export async function* readCsv(path: string, parts: 'records' | 'lines'): AsyncGenerator<CsvLine> {
   const stream = openText(path);
   try {
     let line = 0;
     let pending: Buffer[] = [];
     let size = 0;
     let quotes = 0;
-    const finish = (): CsvRecord => {
+    const finish = (): CsvLine => {
       line += 1;
       const text = Buffer.concat(pending).toString('utf8').replace(/\r$/, '');
       pending = [];
@@ -54,14 +45,14 @@ async function* splitLines(path: string, withQuotes: boolean): AsyncGenerator<Cs
       for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, end + 1)) {
         quotes += countQuotes(bytes.subarray(counted, end));
         counted = end + 1;
-        if (withQuotes && quotes % 2 === 1 && size + end - start < MAX_LINE_BYTES) continue;
+        if (parts === 'records' && quotes % 2 === 1 && size + end - start < MAX_LINE_BYTES) continue;
         pending.push(bytes.subarray(start, end));
         start = end + 1;
         yield finish();
       }
       quotes += countQuotes(bytes.subarray(counted));
       const rest = bytes.subarray(start);
-      // A copy: a slice would keep its whole chunk alive. What is longer than a line may be is not kept.
+      // A copy: a slice would keep its whole chunk alive. Bytes beyond the limit of a line are dropped.
       if (size < MAX_LINE_BYTES) pending.push(Buffer.from(rest));
       size += rest.length;
     }
@@ -77,24 +68,10 @@ function countQuotes(bytes: Buffer): number {
   return count;
 }
 
-/** The first record of a file; undefined for an empty one. */
-export async function firstRecord(path: string): Promise<string | undefined> {
-  const stream = openText(path).setEncoding('utf8');
-  try {
-    let text = '';
-    for await (const chunk of stream) {
-      text += String(chunk);
-      const end = text.indexOf('\n');
-      if (end >= 0 || text.length > MAX_HEADER_BYTES) {
-        text = end >= 0 ? text.slice(0, end) : text;
-        break;
-      }
-    }
-    const line = text.replace(/^\uFEFF/, '').replace(/\r$/, '');
-    return line === '' ? undefined : line;
-  } finally {
-    stream.destroy();
-  }
+/** The first line of a file; undefined where it is empty. */
+export async function firstLine(path: string): Promise<string | undefined> {
+  for await (const { text } of readCsv(path, 'lines')) return text === '' ? undefined : text;
+  return undefined;
 }
 
 /** Cells of one record (RFC 4180): a quote inside a quoted cell is doubled. */

@@ -5,10 +5,10 @@ import { splitCells } from './csv';
 import { insertRows } from '../database/insert';
 import { column } from '../database/values';
 
-/** `device_id,series,slot`: which recorded stretch a simulated device replays. A real fleet has no such file. */
+/** `device_id,series,slot`: the part of a recording that a simulated device replays. A real fleet has no such file. */
 export const DEVICES_FILE = 'devices.csv';
 
-export interface DeviceEntry {
+interface DeviceEntry {
   readonly deviceId: string;
   readonly series: string;
   /** Devices with the same slot see the same weather: they must not stand on both sides of a comparison. */
@@ -30,15 +30,14 @@ export async function readDevices(path: string): Promise<DeviceEntry[]> {
   });
 }
 
-/** Put the file's entries in the table's place; without a file the table stays as it is. */
-export async function loadDevices(connection: SerialConnection, path: string): Promise<number> {
+/** Store the file's entries; without a file the table stays as it is. */
+export async function loadDevices(connection: SerialConnection, path: string): Promise<void> {
   const entries = await readDevices(path);
-  if (entries.length === 0) return 0;
+  if (entries.length === 0) return;
   const own = {
     device_id: column(entries, VARCHAR, ({ deviceId }) => deviceId),
     series: column(entries, VARCHAR, ({ series }) => series),
     slot: column(entries, VARCHAR, ({ slot }) => slot),
   };
   await insertRows(connection, 'devices', { own, distinct: 'device_id' }, 'replace');
-  return entries.length;
 }

@@ -5,21 +5,13 @@ import { ROW_LIMITS } from '../../contracts/limits';
 import { findBrokenRows, type BrokenRow } from './broken-rows';
 import { SerialConnection } from '../database/connection';
 import { BATCH_MEMORY_LIMIT, MAX_REJECTED_DETAILS_PER_FILE } from '../limits';
-import {
-  areFinite,
-  layoutOf,
-  readingsOf,
-  sensorsOf,
-  type Layout,
-  type Sensor,
-  type Source,
-} from './readings-file';
+import { areFinite, openReadings, readingsOf, type ReadingsFile, type Sensor } from './readings-file';
 import { setUnbalancedLinesAside } from './unbalanced-quotes';
-import { list } from '../database/values';
+import { column } from '../database/values';
 
-/** What one file came to. */
+/** The count of one file. */
 export interface FileCount {
-  /** Readings rows that count. */
+  /** Rows of readings that count. */
   readonly rows: number;
   readonly rejected: number;
   /** The first of them. */
@@ -30,20 +22,21 @@ export interface FileCount {
 
 const countRow = z.object({ rows: z.int(), broken: z.int() });
 const groupsRow = z.object({ groups: z.int() });
-const rejectCountRow = z.object({ lines: z.int() });
 const rejectRow = z.object({
+  /** Refused lines in all. */
+  lines: z.int(),
   line: z.int(),
-  error_type: z.string(),
-  error_message: z.string(),
-  csv_line: z.string().nullable(),
+  reason: z.string(),
+  detail: z.string(),
+  raw: z.string(),
 });
 
-/** Longest piece of a message or line that is kept. */
-const EXCERPT = 300;
+/** Characters of a message or line that are kept. */
+const MAX_EXCERPT = 300;
 
 /**
  * Counts files of readings in a DuckDB of its own, in memory: the warehouse itself can open no other file. One query
- * reads a file once and leaves n, mean, M2 (sum of squared deviations), min and max by device, UTC day and sensor.
+ * reads a file once for n, mean, M2 (sum of squared deviations), min and max by device, UTC day and sensor.
  */
 export class FileCounter {
   private constructor(
@@ -51,11 +44,10 @@ export class FileCounter {
     readonly connection: SerialConnection,
   ) {}
 
-  static async open(threads?: number): Promise<FileCounter> {
+  static async open(): Promise<FileCounter> {
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: BATCH_MEMORY_LIMIT,
       preserve_insertion_order: 'false',
-      ...(threads === undefined ? {} : { threads: String(threads) }),
     });
     const connection = new SerialConnection(await instance.connect());
     await connection.run("SET GLOBAL TimeZone = 'UTC'");
@@ -68,71 +60,57 @@ export class FileCounter {
   }
 
   /** Count one file. A file that cannot be read at all counts as one broken row without a line. */
-  async count(path: string, nameInTable: string): Promise<FileCount> {
+  async count(path: string): Promise<FileCount> {
     try {
-      const layout = await layoutOf(this.connection, path);
-      if (typeof layout === 'string') return unreadable(layout);
-      const sensors = await sensorsOf(this.connection, path, layout);
-      return await this.countReadings(path, nameInTable, layout, sensors);
+      const file = await openReadings(this.connection, path);
+      return typeof file === 'string' ? unreadable(file) : await this.countReadings(file, path);
     } catch (cause) {
-      return unreadable(firstLine(messageOf(cause)));
+      return unreadable(firstLineOf(messageOf(cause)));
     }
   }
 
-  private async countReadings(
-    path: string,
-    file: string,
-    layout: Layout,
-    sensors: readonly Sensor[],
-    salvaged = false,
-  ): Promise<FileCount> {
-    await this.fillCarefully(path, layout, sensors);
+  /** @param name the file's name in the tables, where `file` is a salvaged copy of it. */
+  private async countReadings(file: ReadingsFile, name: string): Promise<FileCount> {
+    const isCsv = file.layout.format === 'csv';
+    await this.fillChecked(file);
     const [total] = await this.connection.rows(
       countRow,
       `SELECT coalesce(sum(n_rows) FILTER (WHERE device_id IS NOT NULL), 0) AS rows,
               coalesce(sum(n_rows) FILTER (WHERE device_id IS NULL), 0) AS broken FROM counted`,
     );
     const { rows, broken: silent } = total ?? { rows: 0, broken: 0 };
-    const refused = layout.format === 'csv' ? await this.refusedRows() : { lines: 0, broken: [] };
+    const refused = isCsv ? await this.refusedRows() : { lines: 0, broken: [] };
     const room = MAX_REJECTED_DETAILS_PER_FILE - refused.broken.length;
-    const found =
-      silent === 0 || room <= 0 ? [] : await findBrokenRows(this.connection, path, layout, sensors, room);
-    if (
-      !salvaged &&
-      layout.format === 'csv' &&
-      (await this.hasSwallowedLines([...refused.broken, ...found]))
-    ) {
-      return this.countSalvaged(path, file, layout, sensors);
-    }
+    const found = silent === 0 || room <= 0 ? [] : await findBrokenRows(this.connection, file, room);
+    const isSalvaged = file.path !== name;
+    if (isCsv && !isSalvaged && (await this.hasSwallowedLines([...refused.broken, ...found])))
+      return this.countSalvaged(file);
     const known = new Set(refused.broken.map(({ line }) => line));
     const broken = [...refused.broken, ...found.filter(({ line }) => !known.has(line))];
     return {
       rows,
       rejected: refused.lines + silent,
       broken: inOrder(broken),
-      partials: await this.partials(file, sensors),
+      partials: await this.partials(name, file.sensors),
     };
   }
 
   /** No row of readings holds a line break, unless an open quote has swallowed the lines behind it. */
   private async hasSwallowedLines(broken: readonly BrokenRow[]): Promise<boolean> {
     if (broken.some(({ raw }) => raw.trim().includes('\n'))) return true;
-    const [found] = await this.connection.rows(
-      groupsRow,
-      'SELECT count(*) AS groups FROM counted WHERE contains(device_id, chr(10))',
-    );
-    return found !== undefined && found.groups > 0;
+    return (await this.groupsWhere('contains(device_id, chr(10))')) > 0;
   }
 
-  private async countSalvaged(
-    path: string,
-    file: string,
-    layout: Layout,
-    sensors: readonly Sensor[],
-  ): Promise<FileCount> {
-    const salvaged = await setUnbalancedLinesAside(path, MAX_REJECTED_DETAILS_PER_FILE);
+  private async groupsWhere(condition: string): Promise<number> {
+    const sql = `SELECT count(*) AS groups FROM counted WHERE ${condition}`;
+    const [found] = await this.connection.rows(groupsRow, sql);
+    return found?.groups ?? 0;
+  }
+
+  private async countSalvaged(file: ReadingsFile): Promise<FileCount> {
+    const salvaged = await setUnbalancedLinesAside(file.path, MAX_REJECTED_DETAILS_PER_FILE);
     try {
-      const rest = await this.countReadings(salvaged.path, file, layout, sensors, true);
+      const rest = await this.countReadings({ ...file, path: salvaged.path }, file.path);
       return {
         ...rest,
         rejected: rest.rejected + salvaged.lines,
@@ -144,28 +122,28 @@ export class FileCounter {
   }
 
   /**
-   * Nearly every file holds finite numbers alone, and looking at each of them twice would cost as much as counting them: so
-   * the file is counted as if it did, and again with care when a figure says otherwise.
+   * Nearly every file holds finite numbers alone, and a check of each would cost as much as counting them: so the file is counted
+   * as if it did, and again with guards when a figure contradicts.
    */
-  private async fillCarefully(path: string, layout: Layout, sensors: readonly Sensor[]): Promise<void> {
-    const quick = await this.fillCounted(readingsOf(path, layout, sensors, true), sensors, false).catch(
-      () => false,
-    );
-    if (quick && (await this.isFinite(sensors))) return;
+  private async fillChecked(file: ReadingsFile): Promise<void> {
+    const quick = await this.fillCounted(file, true, false).catch(() => false);
+    if (quick && (await this.isFinite(file.sensors))) return;
     try {
-      await this.fillCounted(readingsOf(path, layout, sensors, true), sensors, true);
+      await this.fillCounted(file, true, true);
     } catch (cause) {
       // Line breaks of two kinds in one file, and the like, stop the strict reader as a whole.
-      if (layout.format !== 'csv') throw cause;
-      await this.fillCounted(readingsOf(path, layout, sensors, false), sensors, true);
+      if (file.layout.format !== 'csv') throw cause;
+      await this.fillCounted(file, false, true);
     }
   }
 
   /**
-   * The one query over the file. With `guarded`, rows with a number that is none gather in a group without a device;
-   * those without a device or a time do so by themselves.
+   * The one query over the file. With `guarded`, rows with a number that is not finite gather in a group without a device;
+   * those without a device or a timestamp do so by themselves.
    */
-  private async fillCounted(readings: Source, sensors: readonly Sensor[], guarded: boolean): Promise<true> {
+  private async fillCounted(file: ReadingsFile, strict: boolean, guarded: boolean): Promise<true> {
+    const { sensors } = file;
+    const readings = readingsOf(file, strict);
     const source = guarded
       ? `(SELECT ${[
           'CASE WHEN good THEN device_id END AS device_id',
@@ -191,39 +169,30 @@ export class FileCounter {
     return true;
   }
 
-  /** NaN is greater than any number to DuckDB, so the extremes tell of it too. */
+  /** NaN is greater than any number to DuckDB, so the extremes show it too. */
   private async isFinite(sensors: readonly Sensor[]): Promise<boolean> {
     const beyond = sensors.map(
       (_, index) => `min${index} < -${ROW_LIMITS.reading} OR max${index} > ${ROW_LIMITS.reading}`,
     );
-    if (beyond.length === 0) return true;
-    const [found] = await this.connection.rows(
-      groupsRow,
-      `SELECT count(*) AS groups FROM counted WHERE ${beyond.join(' OR ')}`,
-    );
-    return found?.groups === 0;
+    return (await this.groupsWhere(['false', ...beyond].join(' OR '))) === 0;
   }
 
   /** Rows that the reader refused: one a line, with the first thing that was wrong with it. */
   private async refusedRows(): Promise<{ readonly lines: number; readonly broken: BrokenRow[] }> {
-    const [count] = await this.connection.rows(
-      rejectCountRow,
-      'SELECT count(DISTINCT line) AS lines FROM reject_errors',
-    );
     const rows = await this.connection.rows(
       rejectRow,
-      `SELECT line, min_by(error_type::VARCHAR, column_idx) AS error_type, min_by(error_message, column_idx) AS error_message,
-              left(min_by(csv_line, column_idx), ${EXCERPT}) AS csv_line
+      `SELECT count(*) OVER () AS lines, line, replace(lower(min_by(error_type::VARCHAR, column_idx)), ' ', '-') AS reason,
+              min_by(error_message, column_idx) AS detail, coalesce(left(min_by(csv_line, column_idx), ${MAX_EXCERPT}), '') AS raw
        FROM (SELECT * REPLACE (coalesce(column_idx, 0) AS column_idx) FROM reject_errors)
        GROUP BY line ORDER BY line LIMIT ${MAX_REJECTED_DETAILS_PER_FILE}`,
     );
     return {
-      lines: count?.lines ?? 0,
-      broken: rows.map(({ line, error_type, error_message, csv_line }) => ({
+      lines: rows[0]?.lines ?? 0,
+      broken: rows.map(({ line, reason, detail, raw }) => ({
         line,
-        reason: error_type.toLowerCase().replaceAll(' ', '-'),
-        detail: firstLine(error_message),
-        raw: (csv_line ?? '').replace(/^\n/, ''),
+        reason,
+        detail: firstLineOf(detail),
+        raw: raw.replace(/^\n/, ''),
       })),
     };
   }
@@ -240,13 +209,7 @@ export class FileCounter {
       `SELECT $file::VARCHAR AS file, * FROM (
          SELECT device_id, day, unnest($sensors) AS sensor, ${arrays.join(', ')} FROM counted WHERE device_id IS NOT NULL)
        WHERE n > 0`,
-      {
-        file,
-        sensors: list(
-          sensors.map(({ name }) => name),
-          VARCHAR,
-        ),
-      },
+      { file, sensors: column(sensors, VARCHAR, ({ name }) => name) },
     );
   }
 }
@@ -264,6 +227,6 @@ function unreadable(why: string): FileCount {
   };
 }
 
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').slice(0, EXCERPT);
+function firstLineOf(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, MAX_EXCERPT);
 }

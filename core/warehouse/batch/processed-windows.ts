@@ -1,14 +1,14 @@
-import { readdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { ROW_LIMITS } from '../../contracts/limits';
-import { sensorsOf as sensorsOfTask, type Task } from '../../contracts/task';
+import { sensorsOf, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type Parameters } from '../database/connection';
 import { DEVICES_FILE, readDevices } from './devices';
 import { FileCounter } from './file-counter';
-import { layoutOf, readingsOf, sensorsOf, type Sensor, type Source } from './readings-file';
+import { openReadings, readingsIn, readingsOf, type ReadingsFile, type Sensor } from './readings-file';
 
 /** Means of a device's readings in one window, in the sensors' units; covariates in the task's order. */
 export interface ProcessedWindow {
@@ -25,9 +25,9 @@ export async function readDeviceSlots(folder: string): Promise<Map<string, strin
 }
 
 /**
- * The past as a folder of readings tells it (`*.csv`, `*.csv.gz`, `*.parquet`, as the batch path reads them): means by device
- * and window, in batches, file by file, sorted by device and time within a file. Broken rows, and files that cannot be read
- * or do not have the target, are passed over (the batch path reports them); a folder that is missing has no past.
+ * The past in a folder of readings, which the batch path reads too: means by device and window, in batches, file by file, sorted
+ * by device and time within a file. Broken rows, and files that cannot be read or do not have the target, are skipped (the batch
+ * path reports them); a folder that is missing has no past.
  * @throws FedloopError `InvalidData` when the folder is there and cannot be read; `WarehouseFailed` when a file does not fit in memory and on disk.
  */
 export async function* readProcessedWindows(
@@ -35,42 +35,31 @@ export async function* readProcessedWindows(
   task: Task,
 ): AsyncGenerator<readonly ProcessedWindow[]> {
   const path = resolve(folder);
-  const names = await readdir(path).catch((cause: unknown) => {
-    if (isMissing(cause)) return [];
-    throw new FedloopError('InvalidData', `the folder ${path} cannot be read: ${messageOf(cause)}`, {
-      cause,
-    });
-  });
-  const files = names.sort().filter((name) => name !== DEVICES_FILE && /\.(csv|csv\.gz|parquet)$/.test(name));
+  const exists = (await stat(path).catch(() => undefined)) !== undefined;
+  const files = exists ? await readingsIn(path) : [];
   if (files.length === 0) return;
   const counter = await FileCounter.open();
   try {
-    for (const name of files) {
+    for (const name of files)
       for await (const chunk of chunksOf(counter, join(path, name), task)) yield windowsOf(chunk);
-    }
   } finally {
     await counter.close();
   }
 }
 
-function isMissing(cause: unknown): boolean {
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT';
-}
-
-/** Chunk by chunk as DuckDB makes them: the past of a large fleet is tens of millions of rows and stands in memory nowhere but in its ring. */
+/** Chunk by chunk as DuckDB makes them: the past of a large fleet is tens of millions of rows, too many for memory. */
 async function* chunksOf(
   { connection }: FileCounter,
   path: string,
   task: Task,
 ): AsyncGenerator<DuckDBDataChunk> {
   try {
-    const layout = await layoutOf(connection, path);
-    if (typeof layout === 'string') return;
-    const sensors = await sensorsOf(connection, path, layout);
-    const query = windowsQuery(readingsOf(path, layout, sensors, false), sensors, task);
+    const file = await openReadings(connection, path);
+    if (typeof file === 'string') return;
+    const query = windowsQuery(file, task);
     if (query !== undefined) yield* connection.stream(...query);
   } catch (cause) {
-    // What cannot be read is passed over here; the batch path says why. A past that is too large must not pass for none.
+    // A file that cannot be read is skipped here; the batch path reports why. One that is too large must not count as empty.
     if (!messageOf(cause).startsWith('Out of Memory')) return;
     throw new FedloopError('WarehouseFailed', `${path} is too large to be read: ${messageOf(cause)}`, {
       hint: 'Split it by device into several files.',
@@ -80,12 +69,9 @@ async function* chunksOf(
 }
 
 /** The columns of `ProcessedWindow`, in its order; undefined where the file does not have the target. */
-function windowsQuery(
-  readings: Source,
-  sensors: readonly Sensor[],
-  task: Task,
-): [sql: string, parameters: Parameters] | undefined {
-  const [target, ...covariates] = sensorsOfTask(task).map((sensor) => columnOf(sensors, sensor));
+function windowsQuery(file: ReadingsFile, task: Task): [sql: string, parameters: Parameters] | undefined {
+  const readings = readingsOf(file, false);
+  const [target, ...covariates] = sensorsOf(task).map((sensor) => columnOf(file.sensors, sensor));
   if (target === undefined || target === null) return undefined;
   const start = '(epoch_us(timestamp) - ((epoch_us(timestamp) % $window) + $window) % $window)::DOUBLE';
   const means = covariates.map((column, index) => `, ${meanOf(column)} AS covariate${index}`);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type BrokenRow } from './broken-rows';
-import { physicalLines } from './csv';
+import { readCsv } from './csv';
 
 const QUOTE = /"/g;
 
-export interface Salvaged {
-  /** The file with an empty line in the place of each that was set aside, so that the others keep their numbers. */
+interface Salvaged {
+  /** A copy with an empty line in the place of each that was set aside: the numbers of the others stay. */
   readonly path: string;
   readonly lines: number;
   readonly broken: readonly BrokenRow[];
@@ -19,8 +19,8 @@ export interface Salvaged {
 
 /**
  * A quote that is opened and never closed swallows every line up to the next quote, which may be the end of the file. Set the
- * lines with an odd number of quotes aside, so that the others can be counted. (Cells that hold a line break on purpose go with
- * them: in such a file the two cannot be told apart.)
+ * lines with an odd number of quotes aside, so that the others can be counted. Cells that hold a line break on purpose are lost
+ * with them: in such a file the two look alike.
  */
 export async function setUnbalancedLinesAside(path: string, limit: number): Promise<Salvaged> {
   const folder = await mkdtemp(join(tmpdir(), 'fedloop-batch-'));
@@ -29,7 +29,7 @@ export async function setUnbalancedLinesAside(path: string, limit: number): Prom
   const broken: BrokenRow[] = [];
   let lines = 0;
   async function* balanced(): AsyncGenerator<string> {
-    for await (const { line, text } of physicalLines(path)) {
+    for await (const { line, text } of readCsv(path, 'lines')) {
       if ((text.match(QUOTE)?.length ?? 0) % 2 === 0) {
         yield `${text}\n`;
         continue;

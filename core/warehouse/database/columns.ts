@@ -18,33 +18,35 @@ import { ROWS_PER_CHUNK } from '../limits';
 import { type Statements } from './connection';
 import { timestamp } from './values';
 
-/** What the rows of a source have in a column; a single value stands for all of them. */
+/** The values of a source's rows in one column; `all` is the value of every row. */
 type ColumnValues = readonly DuckDBValue[] | { readonly all: DuckDBValue };
 
-/** A column of a table, and how it follows from what is stored. */
-export interface TableColumn<Source> {
+/** A column of a table, and its values in the rows of a source. */
+interface TableColumn<Source> {
   readonly name: string;
   readonly type: DuckDBType;
   readonly of: (source: Source) => ColumnValues;
 }
 
-/** A table whose rows come from messages: columns that `verify` compares, and those that say who wrote a row, and when. */
+/** Table or view that people read the rows of messages from. */
+export type ReadTable = 'stream_analysis_results' | 'model_evaluations' | 'rejected_rows';
+
+/** A table whose rows come from messages: columns that `verify` compares, and those of a row's writer and time. */
 export interface RowTable<Source> {
   readonly name: string;
-  /** Table or view that people read it as. */
-  readonly readAs: 'stream_analysis_results' | 'model_evaluations' | 'rejected_rows';
-  /** So many of the compared columns name a row; the first one says where in its partition it stands. */
+  readonly readAs: ReadTable;
+  /** The first so many of the compared columns are a row's key; the first one is its place in the partition. */
   readonly keys: number;
   readonly compared: readonly TableColumn<Source>[];
   readonly written: readonly TableColumn<Source>[];
 }
 
-/** A block without what only its topic needs. */
+/** The parts of a block that its rows are made of. */
 export type BlockRows<Block extends AnalysisBlock | EvaluationBlock> = Pick<
   Block,
   'window_start' | 'window_end' | 'partition' | 'epoch' | 'columns'
 > & {
-  /** When the broker took the block, which is when its forecasts were compared. */
+  /** Time of the block at the broker, which is when its forecasts were evaluated. */
   readonly recordMillis: number;
 };
 
@@ -117,7 +119,7 @@ function flag(value: 0 | 1 | null): boolean | null {
   return value === null ? null : value === 1;
 }
 
-/** An event or a row of a file that took no part; what its source does not know is null. */
+/** An event or a row of a file that was rejected; null for what its source lacks. */
 export interface RejectedRow {
   readonly source: 'stream' | 'batch';
   readonly reason: string;
@@ -185,7 +187,7 @@ export async function tableInFile<Source>(
   return { name: table, columns: (await names()).map((name) => known.get(name) ?? empty(name)) };
 }
 
-/** Rows of one table on their way in, column by column. */
+/** Rows of one table that wait for a transaction, column by column. */
 export class RowBuffer<Source> {
   private readonly values: DuckDBValue[][];
 
@@ -222,10 +224,7 @@ export class RowBuffer<Source> {
   }
 }
 
-/**
- * Append native chunks to a table within the caller's transaction. The appender is thrown away whatever happens: a failed one is poisoned
- * for good.
- */
+/** Append native chunks to a table within the caller's transaction. The appender is always closed: a failed one cannot be used again. */
 export async function appendChunks(
   connection: DuckDBConnection,
   table: string,

@@ -6,31 +6,31 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 import { type z } from 'zod';
-import { FedloopError, messageOf } from '../../contracts/errors';
+import { parseOrThrow } from '../../contracts/validation';
 import { toCell, type TypedList } from './values';
 
 export type Parameters = Readonly<Record<string, DuckDBValue | TypedList>>;
 
-/** What may be done inside a transaction, or outside of one. */
+/** Statements inside a transaction, or outside of one. */
 export interface Statements {
   readonly run: (sql: string, parameters?: Parameters) => Promise<void>;
-  /** Rows as objects, checked against a schema: what a question returns is known where it is asked. */
+  /** Rows as objects, each checked against a schema. */
   readonly rows: <Schema extends z.ZodType>(
     schema: Schema,
     sql: string,
     parameters?: Parameters,
   ) => Promise<z.infer<Schema>[]>;
-  /** Rows as native chunks: for many of them, or for handing them on untouched. */
+  /** Rows as native chunks: for many rows, or to append them elsewhere unchanged. */
   readonly chunks: (sql: string, parameters?: Parameters) => Promise<DuckDBDataChunk[]>;
   /** The library's own connection, for appenders. */
   readonly raw: DuckDBConnection;
 }
 
 /**
- * One connection, one call at a time. The library must never see two overlapping calls on a connection, and a transaction
- * must not have other people's statements in it, so everything goes through one queue.
+ * One connection, one call at a time. The library must never have two overlapping calls on a connection, and a transaction
+ * must not contain statements of others, so everything goes through one queue.
  */
-export class SerialConnection {
+export class SerialConnection implements Omit<Statements, 'raw'> {
   private tail: Promise<void> = Promise.resolve();
   private readonly statements: Statements;
 
@@ -38,33 +38,20 @@ export class SerialConnection {
     this.statements = statementsOf(connection);
   }
 
-  run(sql: string, parameters?: Parameters): Promise<void> {
-    return this.alone((inside) => inside.run(sql, parameters));
-  }
+  readonly run: Statements['run'] = (...call) => this.alone(({ run }) => run(...call));
+  readonly rows: Statements['rows'] = (...call) => this.alone(({ rows }) => rows(...call));
+  readonly chunks: Statements['chunks'] = (...call) => this.alone(({ chunks }) => chunks(...call));
 
-  rows<Schema extends z.ZodType>(
-    schema: Schema,
-    sql: string,
-    parameters?: Parameters,
-  ): Promise<z.infer<Schema>[]> {
-    return this.alone((inside) => inside.rows(schema, sql, parameters));
-  }
-
-  chunks(sql: string, parameters?: Parameters): Promise<DuckDBDataChunk[]> {
-    return this.alone((inside) => inside.chunks(sql, parameters));
-  }
-
-  /** Native chunks as they are made, for more rows than should stand in memory. The connection is busy until the last was taken. */
+  /** Native chunks as they are made, for more rows than should stand in memory. The connection is busy until the last was read. */
   async *stream(sql: string, parameters?: Parameters): AsyncGenerator<DuckDBDataChunk> {
     let release: () => void = () => undefined;
-    const taken = new Promise<void>((resolve) => {
+    const finished = new Promise<void>((resolve) => {
       release = resolve;
     });
     const begun = new Promise<DuckDBResult>((resolve, reject) => {
       this.alone(async () => {
-        const { values, types } = bound(parameters);
-        resolve(await this.connection.stream(sql, values, types));
-        await taken;
+        resolve(await this.connection.stream(sql, ...bound(parameters)));
+        await finished;
       }).catch(reject);
     });
     try {
@@ -79,7 +66,7 @@ export class SerialConnection {
     }
   }
 
-  /** Have the connection to oneself until `work` is done. */
+  /** Hold the connection until `work` is done. */
   alone<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
     const result = this.tail.then(() => work(this.statements));
     this.tail = result.then(
@@ -90,8 +77,8 @@ export class SerialConnection {
   }
 
   /**
-   * All of `work` or nothing of it. A failed flush lets a later COMMIT resolve although nothing was kept, so every error
-   * rolls back at once and is thrown on.
+   * Commit all of `work` or nothing of it. After a failed flush a COMMIT resolves although nothing was stored, so every error
+   * rolls back at once and is rethrown.
    */
   transaction<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
     return this.alone(async (inside) => {
@@ -101,14 +88,14 @@ export class SerialConnection {
         await inside.run('COMMIT');
         return result;
       } catch (cause) {
-        // When the transaction is already gone there is nothing to roll back, and the first error is the one that matters.
+        // Where the transaction has already ended there is nothing to roll back, and the first error matters.
         await inside.run('ROLLBACK').catch(() => undefined);
         throw cause;
       }
     });
   }
 
-  /** Break off the statement that runs now; it fails with an error of its own. */
+  /** Stop the statement that runs now; it fails with an error. */
   interrupt(): void {
     this.connection.interrupt();
   }
@@ -126,47 +113,33 @@ function statementsOf(connection: DuckDBConnection): Statements {
   return {
     raw: connection,
     async run(sql, parameters) {
-      const { values, types } = bound(parameters);
-      await connection.run(sql, values, types);
+      await connection.run(sql, ...bound(parameters));
     },
     async chunks(sql, parameters) {
-      const { values, types } = bound(parameters);
-      const result = await connection.run(sql, values, types);
-      return result.fetchAllChunks();
+      return (await connection.run(sql, ...bound(parameters))).fetchAllChunks();
     },
     async rows(schema, sql, parameters) {
-      const { values, types } = bound(parameters);
-      const reader = await connection.runAndReadAll(sql, values, types);
-      return reader.convertRowObjects(toCell).map((row) => {
-        const parsed = schema.safeParse(row);
-        if (parsed.success) return parsed.data;
-        throw new FedloopError(
-          'WarehouseFailed',
-          `the warehouse answered in another shape than asked: ${messageOf(parsed.error)}`,
-        );
-      });
+      const reader = await connection.runAndReadAll(sql, ...bound(parameters));
+      return reader
+        .convertRowObjects(toCell)
+        .map((row) => parseOrThrow(schema, row, 'a row of the warehouse', 'WarehouseFailed'));
     },
   };
 }
 
-interface Bound {
-  readonly values: Record<string, DuckDBValue> | undefined;
-  readonly types: Record<string, DuckDBType> | undefined;
-}
-
-function bound(parameters: Parameters | undefined): Bound {
-  if (parameters === undefined) return { values: undefined, types: undefined };
+/** Values and types as the library takes them. Without any, a text may hold several statements. */
+function bound(
+  parameters?: Parameters,
+): [values?: Record<string, DuckDBValue>, types?: Record<string, DuckDBType>] {
+  if (parameters === undefined) return [];
   const values: Record<string, DuckDBValue> = {};
   const types: Record<string, DuckDBType> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
-    if (isTypedList(parameter)) {
-      values[name] = parameter.value;
-      types[name] = parameter.type;
-    } else {
-      values[name] = parameter;
-    }
+    const isTyped = isTypedList(parameter);
+    values[name] = isTyped ? parameter.value : parameter;
+    if (isTyped) types[name] = parameter.type;
   }
-  return { values, types };
+  return [values, types];
 }
 
 function isTypedList(parameter: DuckDBValue | TypedList): parameter is TypedList {

@@ -3,15 +3,15 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
-import { quoted } from './ask';
+import { quoted } from './query';
 import { SerialConnection } from './connection';
 
-/** What is done to a warehouse file as a whole, while nobody has it open. */
+/** Work on a warehouse file as a whole, while no process has it open. */
 
 const tableRow = z.object({ table_name: z.string() });
 
 /**
- * Write the file anew without the room that deleted rows have left, and put it in the old one's place in one step.
+ * Write the file anew without the space of deleted rows, and replace the old one in one step.
  * @returns its size in bytes before and after.
  * @throws FedloopError `WarehouseBusy`, `WarehouseFailed`; the old file is then as it was.
  */
@@ -38,21 +38,21 @@ export async function compactWarehouse(
   return { before, after: (await stat(file)).size };
 }
 
-export interface ExportedTable {
+interface ExportedTable {
   readonly table: string;
   readonly file: string;
   readonly bytes: number;
 }
 
 /**
- * Every table as a Parquet file of its name in a folder, which must be empty or not there yet.
- * @throws FedloopError `InvalidInput` for a folder that holds something, `WarehouseBusy`, `WarehouseFailed`
+ * Write every table as a Parquet file of its name to a folder, which must be empty or new.
+ * @throws FedloopError `InvalidInput` for a folder that is not empty, `WarehouseBusy`, `WarehouseFailed`
  */
 export async function exportWarehouse(path: string, folder: string): Promise<readonly ExportedTable[]> {
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0)
     throw new FedloopError('InvalidInput', `the folder ${folder} is not empty`, {
-      hint: 'Nothing is written over: name a new folder.',
+      hint: 'No file is overwritten: name a new folder.',
     });
   return beside(resolve(path), 'READ_ONLY', async (connection) => {
     const tables = await connection.rows(

@@ -1,8 +1,11 @@
 import { type Parameters, type Statements } from './connection';
 import { type TypedList } from './values';
 
-/** What happens where a row with the same key is there already; `replace` sets the given columns and leaves the others. */
-export type OnConflict = 'fail' | 'ignore' | 'replace';
+/**
+ * What happens where a row with the same key exists; `replace` sets the given columns and leaves the others, `set` is SQL of what it
+ * sets.
+ */
+type OnConflict = 'fail' | 'ignore' | 'replace' | { readonly set: string };
 
 const INSERT = { fail: 'INSERT', ignore: 'INSERT OR IGNORE', replace: 'INSERT OR REPLACE' } as const;
 
@@ -11,14 +14,9 @@ export function insertRow(
   inside: Pick<Statements, 'run'>,
   table: string,
   row: Parameters,
-  onConflict: OnConflict,
+  onConflict: keyof typeof INSERT,
 ): Promise<void> {
-  const columns = Object.keys(row);
-  const values = columns.map((column) => `$${column}`);
-  return inside.run(
-    `${INSERT[onConflict]} INTO ${table} (${columns.join(', ')}) VALUES (${values.join(', ')})`,
-    row,
-  );
+  return insertRows(inside, table, { same: row, own: {} }, onConflict);
 }
 
 /** Rows given by column: some columns are the same in all of them, of others each row has its own. */
@@ -41,8 +39,9 @@ export function insertRows(
     ...Object.keys(own).map((column) => `unnest($${column}) AS ${column}`),
   ];
   return inside.run(
-    `${INSERT[onConflict]} INTO ${table} BY NAME
-     SELECT ${distinct === undefined ? '' : `DISTINCT ON (${distinct})`} * FROM (SELECT ${columns.join(', ')})`,
+    `${typeof onConflict === 'string' ? INSERT[onConflict] : 'INSERT'} INTO ${table} BY NAME
+     SELECT ${distinct === undefined ? '' : `DISTINCT ON (${distinct})`} * FROM (SELECT ${columns.join(', ')})
+     ${typeof onConflict === 'string' ? '' : `ON CONFLICT DO UPDATE SET ${onConflict.set}`}`,
     { ...same, ...own },
   );
 }

@@ -7,20 +7,14 @@ import { SerialConnection } from './connection';
 import { MEMORY_LIMIT } from '../limits';
 import { migrate } from './migrations';
 
-/** One DuckDB file, owned by this process. Every concern takes a connection of its own. */
+/** One DuckDB file, owned by this process. Every concern has a connection of its own. */
 export interface Warehouse {
   readonly path: string;
-  /** Made once with the file, so that offsets of one file are never taken for those of another. */
+  /** Made once with the file, so that offsets of one file are never mistaken for those of another. */
   readonly id: string;
   connect(): Promise<SerialConnection>;
-  /** Close every connection after what it was told to do, and let the file go. */
+  /** Close every connection after its last statement, then the file. */
   close(): Promise<void>;
-}
-
-export interface OpenOptions {
-  /** DuckDB's own memory, as it writes it: `512MB`. */
-  readonly memoryLimit?: string;
-  readonly threads?: number;
 }
 
 const identityRow = z.object({ id: z.string() });
@@ -32,16 +26,14 @@ const identityRow = z.object({ id: z.string() });
  * configuration locked): the batch path reads its files in an instance of its own.
  * @throws FedloopError `WarehouseBusy` when another process owns the file, `WarehouseFailed` when it cannot be opened.
  */
-export async function openWarehouse(path: string, options: OpenOptions = {}): Promise<Warehouse> {
+export async function openWarehouse(path: string): Promise<Warehouse> {
   const file = path === ':memory:' ? path : resolve(path);
   if (file !== ':memory:') {
     await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
-      throw new FedloopError('WarehouseFailed', `the folder of ${file} cannot be made: ${messageOf(cause)}`, {
-        cause,
-      });
+      throw failed(`the folder of ${file} cannot be made`, cause);
     });
   }
-  const instance = await openInstance(file, options);
+  const instance = await openInstance(file);
   const open = new Set<SerialConnection>();
   const connect = async (): Promise<SerialConnection> => {
     const connection = new SerialConnection(await instance.connect());
@@ -52,6 +44,7 @@ export async function openWarehouse(path: string, options: OpenOptions = {}): Pr
     await Promise.all([...open].map((connection) => connection.close()));
     open.clear();
     instance.closeSync();
+    openFiles.delete(file);
   };
   try {
     const first = await connect();
@@ -66,47 +59,34 @@ export async function openWarehouse(path: string, options: OpenOptions = {}): Pr
     return { path: file, id: identity.id, connect, close };
   } catch (cause) {
     await close();
-    throw cause instanceof FedloopError
-      ? cause
-      : new FedloopError('WarehouseFailed', `the warehouse ${file} cannot be used: ${messageOf(cause)}`, {
-          cause,
-        });
+    throw cause instanceof FedloopError ? cause : failed(`the warehouse ${file} cannot be used`, cause);
   }
 }
 
 /** Files that this process has open: a second instance over one file would corrupt it, and DuckDB does not notice. */
 const openFiles = new Set<string>();
 
-async function openInstance(file: string, options: OpenOptions): Promise<DuckDBInstance> {
+async function openInstance(file: string): Promise<DuckDBInstance> {
   if (file !== ':memory:' && openFiles.has(file)) {
     throw new FedloopError('WarehouseBusy', `this process has the warehouse ${file} open already`);
   }
   openFiles.add(file);
   try {
-    const instance = await DuckDBInstance.create(file, {
-      enable_external_access: 'false',
-      memory_limit: options.memoryLimit ?? MEMORY_LIMIT,
-      ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
-    });
-    const close = instance.closeSync.bind(instance);
-    instance.closeSync = () => {
-      close();
-      openFiles.delete(file);
-    };
-    return instance;
+    return await DuckDBInstance.create(file, { enable_external_access: 'false', memory_limit: MEMORY_LIMIT });
   } catch (cause) {
     openFiles.delete(file);
     const message = messageOf(cause);
     const owner = /Conflicting lock is held in (.+?) \(PID (\d+)\)/.exec(message);
-    if (owner !== null || message.includes('Could not set lock')) {
-      const who = owner === null ? 'another process' : `process ${owner[2] ?? '?'} (${owner[1] ?? '?'})`;
-      throw new FedloopError('WarehouseBusy', `the warehouse ${file} is in use by ${who}`, {
-        hint: 'One process owns the file: ask the running system (`fedloop sql` does), or stop it first.',
-        cause,
-      });
-    }
-    throw new FedloopError('WarehouseFailed', `the warehouse ${file} cannot be opened: ${message}`, {
+    if (owner === null && !message.includes('Could not set lock'))
+      throw failed(`the warehouse ${file} cannot be opened`, cause);
+    const who = owner === null ? 'another process' : `process ${owner[2] ?? '?'} (${owner[1] ?? '?'})`;
+    throw new FedloopError('WarehouseBusy', `the warehouse ${file} is in use by ${who}`, {
+      hint: 'One process owns the file: query the running system (`fedloop sql` does), or stop it first.',
       cause,
     });
   }
+}
+
+function failed(what: string, cause: unknown): FedloopError {
+  return new FedloopError('WarehouseFailed', `${what}: ${messageOf(cause)}`, { cause });
 }

@@ -1,10 +1,10 @@
 import { DEVICE_WINDOWS } from '../limits';
-import { sumsOf } from './sums';
+import { STORED_TOLERANCE, sumsOf } from './sums';
 
 /**
- * The tables, as a list of migrations: a version that has been released is never edited, a change is a new one.
+ * The tables, as a list of migrations. A released one is never edited: a change is a new one.
  * All timestamps are UTC with microseconds. Rows of the stream have no key in the database: the marks of the sink keep them
- * single, and an index over them would cost more than all the rest of storing them.
+ * unique, and an index would cost more than storing them.
  */
 export interface Migration {
   readonly version: number;
@@ -227,8 +227,8 @@ CREATE TABLE batch_analysis_results (
 `;
 
 /**
- * `version_windows` adds what roll-ups kept to what rows still tell; a window is in one of the two, never in both.
- * `model_evaluations` is what people read: each row with the version's real accuracy up to and including its window.
+ * `version_windows` joins the sums of roll-ups with those of rows; a window is in one of the two, never in both.
+ * `model_evaluations` is for people: each row with the version's real accuracy up to and including its window.
  */
 const VIEWS = `
 CREATE VIEW version_windows AS
@@ -236,7 +236,7 @@ CREATE VIEW version_windows AS
          sum_persistence_absolute_error, persistence_correct, sum_confidence
   FROM evaluation_rollups
   UNION ALL
-  SELECT model_version, window_start, ${sumsOf('(SELECT tolerance_celsius FROM stream_settings)')}
+  SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
   FROM evaluation_rows GROUP BY model_version, window_start;
 CREATE VIEW accuracy_by_window AS
   SELECT model_version, window_start, evaluations, correct, correct / evaluations AS window_accuracy,
@@ -264,7 +264,7 @@ CREATE VIEW model_scoreboard AS
   GROUP BY windows.model_version;
 `;
 
-/** What becomes of champions between rounds: checks on the live stream, rollbacks, and who asked for a change of stage. */
+/** Champions between rounds: checks on the live stream, rollbacks, and who changed a stage. */
 const CHAMPION_TABLES = `
 ALTER TABLE model_stages ADD COLUMN changed_by VARCHAR DEFAULT 'fedloop';
 ALTER TABLE federated_rounds ADD COLUMN rolled_back_at TIMESTAMP;
@@ -293,7 +293,7 @@ CREATE TABLE champion_checks (
 CREATE TABLE rollback_feedback (log_offset BIGINT PRIMARY KEY);
 `;
 
-/** Whom a version was made of, and which updates did not count. */
+/** Devices that a version was made of, and updates that were left out. */
 const LINEAGE_TABLES = `
 ALTER TABLE model_versions ADD COLUMN devices_sha256 VARCHAR;
 CREATE TABLE left_out_updates (
@@ -313,7 +313,7 @@ CREATE VIEW self_reports AS
   GROUP BY round;
 `;
 
-/** The feedback's windows are few, so they are found first; rows of other times are then not even looked at. */
+/** The feedback's windows are few, so they are found first; rows of other times are then not read. */
 const CHAMPION_DEVICES = `
 CREATE VIEW champion_devices AS
   WITH champion AS (SELECT model_version FROM model_versions WHERE stage = 'champion' LIMIT 1),

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/**
- * Sums over evaluation rows as SQL. `tolerance` is SQL of our own for the tolerance in °C that persistence is judged by:
- * a parameter, or the stored setting.
- */
+/** SQL: the tolerance of the deployment, in °C. Part of a migration, like the SQL of the sums: fixed. */
+export const STORED_TOLERANCE = '(SELECT tolerance_celsius FROM stream_settings)';
+
+/** Sums over evaluation rows as SQL. `tolerance` is SQL for the tolerance in °C that persistence is judged by. */
 export function sumsOf(tolerance: string): string {
   return `
     count(*) AS evaluations,
@@ -26,3 +26,37 @@ export const sumsRow = z.object({
   persistence_correct: z.int(),
   sum_confidence: z.number(),
 });
+/** Sums over evaluation rows; errors in °C. */
+export type EvaluationSums = z.infer<typeof sumsRow>;
+
+export function addUp(sums: readonly EvaluationSums[]): EvaluationSums {
+  const names = sumsRow.keyof().options;
+  return sumsRow.parse(
+    Object.fromEntries(names.map((name) => [name, sums.reduce((total, one) => total + one[name], 0)])),
+  );
+}
+
+/** What follows from the sums of at least one row. */
+export function figuresOf(sums: EvaluationSums): {
+  readonly accuracy: number;
+  readonly skill: number | null;
+  readonly mae: number;
+  readonly rmse: number;
+  readonly bias: number;
+  readonly persistenceAccuracy: number;
+} {
+  const {
+    evaluations: n,
+    sum_absolute_error: error,
+    sum_persistence_absolute_error: persistenceError,
+  } = sums;
+  return {
+    accuracy: sums.correct / n,
+    // 1 − MAE / MAE of persistence; null where persistence made no error at all.
+    skill: persistenceError > 0 ? 1 - error / persistenceError : null,
+    mae: error / n,
+    rmse: Math.sqrt(sums.sum_squared_error / n),
+    bias: sums.sum_error / n,
+    persistenceAccuracy: sums.persistence_correct / n,
+  };
+}

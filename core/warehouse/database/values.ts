@@ -1,17 +1,13 @@
 import {
-  createDuckDBValueConverter,
+  DuckDBArrayValue,
   DuckDBBlobValue,
-  DuckDBDateValue,
   DuckDBDecimalValue,
+  DuckDBListValue,
+  DuckDBStructValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
-  DuckDBTypeId,
   LIST,
   listValue,
-  arrayFromArrayValue,
-  arrayFromListValue,
-  objectFromStructValue,
-  stringFromValue,
   type DuckDBType,
   type DuckDBValue,
   type DuckDBValueConverter,
@@ -29,7 +25,7 @@ export type Cell =
   | readonly Cell[]
   | { readonly [name: string]: Cell };
 
-/** Event time as DuckDB takes it. */
+/** Event time as a value of DuckDB. */
 export function timestamp(at: Micros): DuckDBTimestampValue {
   return new DuckDBTimestampValue(BigInt(at));
 }
@@ -57,75 +53,37 @@ export function column<Row>(
   return list(rows.map(of), type);
 }
 
-function numberOrBigint(value: DuckDBValue): number | bigint {
-  const big = typeof value === 'bigint' ? value : BigInt(Number(value));
-  return big >= BigInt(Number.MIN_SAFE_INTEGER) && big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;
-}
-
-function numberOfDecimal(value: DuckDBValue): number {
-  if (!(value instanceof DuckDBDecimalValue)) throw new TypeError('not a DECIMAL');
-  return value.toDouble();
-}
-
-function bytesOf(value: DuckDBValue): Uint8Array {
-  if (!(value instanceof DuckDBBlobValue)) throw new TypeError('not a BLOB');
-  return value.bytes;
-}
-
-function microsOf(value: DuckDBValue): Micros {
-  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
-    return Number(value.micros);
-  throw new TypeError('not a TIMESTAMP');
-}
-
-/** `infinity` and times that JavaScript cannot count to the microsecond stay as DuckDB writes them. */
-function isoOf(value: DuckDBValue): string {
-  const micros = microsOf(value);
-  // 8.64e18 µs is the end of JavaScript's calendar, but beyond 2^53 the microseconds are no longer exact.
-  return Number.isSafeInteger(micros) ? isoOfMicros(micros) : String(value);
-}
-
-function dateOf(value: DuckDBValue): string {
-  if (!(value instanceof DuckDBDateValue)) throw new TypeError('not a DATE');
-  return value.toString();
-}
-
+/** Cells by the kind of their value. Other kinds, such as dates, are the text that DuckDB writes. */
 function converterOf(
-  timestamps: (value: DuckDBValue) => Cell,
-  bytes: (value: DuckDBValue) => Cell,
+  timestampCell: (value: DuckDBTimestampValue | DuckDBTimestampTZValue) => Cell,
+  blobCell: (value: DuckDBBlobValue) => Cell,
 ): DuckDBValueConverter<Cell> {
-  const number = (value: DuckDBValue): number => Number(value);
-  const named: Partial<Record<DuckDBTypeId, DuckDBValueConverter<Cell>>> = {
-    [DuckDBTypeId.BOOLEAN]: (value) => value === true,
-    [DuckDBTypeId.TINYINT]: number,
-    [DuckDBTypeId.SMALLINT]: number,
-    [DuckDBTypeId.INTEGER]: number,
-    [DuckDBTypeId.UTINYINT]: number,
-    [DuckDBTypeId.USMALLINT]: number,
-    [DuckDBTypeId.UINTEGER]: number,
-    [DuckDBTypeId.FLOAT]: number,
-    [DuckDBTypeId.DOUBLE]: number,
-    [DuckDBTypeId.BIGINT]: numberOrBigint,
-    [DuckDBTypeId.UBIGINT]: numberOrBigint,
-    [DuckDBTypeId.HUGEINT]: numberOrBigint,
-    [DuckDBTypeId.UHUGEINT]: numberOrBigint,
-    [DuckDBTypeId.DECIMAL]: numberOfDecimal,
-    [DuckDBTypeId.BLOB]: bytes,
-    [DuckDBTypeId.TIMESTAMP]: timestamps,
-    [DuckDBTypeId.TIMESTAMP_TZ]: timestamps,
-    [DuckDBTypeId.DATE]: dateOf,
-    [DuckDBTypeId.LIST]: arrayFromListValue,
-    [DuckDBTypeId.ARRAY]: arrayFromArrayValue,
-    [DuckDBTypeId.STRUCT]: objectFromStructValue,
+  const cell = (value: DuckDBValue): Cell => {
+    if (value === null || (typeof value !== 'object' && typeof value !== 'bigint')) return value;
+    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    if (value instanceof DuckDBDecimalValue) return value.toDouble();
+    if (value instanceof DuckDBBlobValue) return blobCell(value);
+    if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
+      return timestampCell(value);
+    if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(cell);
+    if (value instanceof DuckDBStructValue)
+      return Object.fromEntries(Object.entries(value.entries).map(([name, entry]) => [name, cell(entry)]));
+    return String(value);
   };
-  const all: Record<number, DuckDBValueConverter<Cell>> = {};
-  for (const id of Object.values(DuckDBTypeId))
-    if (typeof id === 'number') all[id] = named[id] ?? stringFromValue;
-  return createDuckDBValueConverter<Cell>(all);
+  return cell;
 }
 
-/** Cells as our own questions want them: timestamps are `Micros`, whole numbers are numbers where they fit. */
-export const toCell: DuckDBValueConverter<Cell> = converterOf(microsOf, bytesOf);
+/** Cells as our own queries want them: timestamps are `Micros`, whole numbers are numbers where they fit. */
+export const toCell = converterOf(
+  ({ micros }) => Number(micros),
+  ({ bytes }) => bytes,
+);
 
-/** Cells as people and programs outside read them: timestamps are ISO 8601 in UTC, bytes DuckDB's `\\xFF`. */
-export const toReadableCell: DuckDBValueConverter<Cell> = converterOf(isoOf, stringFromValue);
+/**
+ * Cells as people and programs outside read them: timestamps are ISO 8601 in UTC, bytes DuckDB's `\\xFF`. `infinity` and
+ * timestamps that JavaScript cannot count to the microsecond (beyond 2^53) stay as DuckDB writes them.
+ */
+export const toReadableCell = converterOf((value) => {
+  const micros = Number(value.micros);
+  return Number.isSafeInteger(micros) ? isoOfMicros(micros) : String(value);
+}, String);

@@ -1,23 +1,15 @@
 import { type DuckDBValue } from '@duckdb/node-api';
-import { z } from 'zod';
-import { type DeviceFeedback } from '../../contracts/feedback';
+import { feedbackSchema, type DeviceFeedback, type Feedback } from '../../contracts/feedback';
 import { versionIdSchema, type VersionId } from '../../contracts/ids';
 import { type SerialConnection } from '../database/connection';
-import { type DeviceScore } from '../queries/feedback-figures';
 import { DEVICES_PER_FEEDBACK, WORST_DEVICES } from '../limits';
 import { boundsOf, IN_RANGE, type WindowRange } from '../queries/windows';
 
-const deviceRow = z.object({
-  model_version: versionIdSchema,
-  device_id: z.string(),
-  n: z.int(),
-  correct: z.int(),
-  mae: z.number(),
-  bias: z.number(),
-});
+const deviceRow = feedbackSchema.shape.worst_devices.element.extend({ model_version: versionIdSchema });
 
-/** The devices that a version does worst on: by accuracy, then by mean absolute error, then by name. */
-export type WorstDevices = ReadonlyMap<VersionId, readonly DeviceScore[]>;
+type DeviceScore = Feedback['worst_devices'][number];
+/** The devices that each version forecasts worst: by accuracy, then by mean absolute error, then by name. */
+export type WorstDevices = ReadonlyMap<VersionId, DeviceScore[]>;
 
 /** The worst devices of every version that has rows in the range. */
 export async function worstDevicesOfRange(
@@ -26,36 +18,31 @@ export async function worstDevicesOfRange(
 ): Promise<WorstDevices> {
   const rows = await connection.rows(
     deviceRow,
-    `SELECT model_version, device_id, count(*) AS n, count(*) FILTER (WHERE is_correct) AS correct,
+    `SELECT model_version, device_id, count(*) AS n, count(*) FILTER (WHERE is_correct) / count(*) AS accuracy,
             avg(abs(error)) AS mae, avg(error) AS bias
      FROM evaluation_rows WHERE ${IN_RANGE} GROUP BY model_version, device_id
-     QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY correct / n, mae DESC, device_id) <= ${WORST_DEVICES}
-     ORDER BY model_version, correct / n, mae DESC, device_id`,
+     QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY accuracy, mae DESC, device_id) <= ${WORST_DEVICES}
+     ORDER BY model_version, accuracy, mae DESC, device_id`,
     boundsOf(range),
   );
   const worst = new Map<VersionId, DeviceScore[]>();
-  for (const { model_version, device_id, ...score } of rows) {
+  for (const { model_version, ...score } of rows) {
     const known = worst.get(model_version) ?? [];
-    known.push({ deviceId: device_id, ...score });
+    known.push(score);
     worst.set(model_version, known);
   }
   return worst;
 }
 
-/** The worst devices of one version, out of what is said of all of its devices: asking the tables again would be the longest of the questions. */
+/** The worst devices of one version, from the figures of all its devices: a query for them would be the slowest of a round. */
 export function worstDevicesIn(messages: readonly DeviceFeedback[]): DeviceScore[] {
   const worst: DeviceScore[] = [];
   for (const message of messages) {
-    message.device_id.forEach((deviceId, at) => {
-      const [n, correct] = [message.n[at] ?? NaN, message.n_correct[at] ?? NaN];
-      const score: DeviceScore = {
-        deviceId,
-        n,
-        correct,
-        mae: message.mae[at] ?? NaN,
-        bias: message.bias[at] ?? NaN,
-      };
-      // Devices come by name, so that one as bad as another stands behind it.
+    message.device_id.forEach((device_id, at) => {
+      const n = message.n[at] ?? NaN;
+      const accuracy = (message.n_correct[at] ?? NaN) / n;
+      const score = { device_id, n, accuracy, mae: message.mae[at] ?? NaN, bias: message.bias[at] ?? NaN };
+      // Devices are sorted by name, so that one as bad as another stands behind it.
       const place = worst.findIndex((known) => isWorse(score, known));
       if (place >= 0) worst.splice(place, 0, score);
       else if (worst.length < WORST_DEVICES) worst.push(score);
@@ -66,13 +53,12 @@ export function worstDevicesIn(messages: readonly DeviceFeedback[]): DeviceScore
 }
 
 function isWorse(one: DeviceScore, other: DeviceScore): boolean {
-  const difference = one.correct / one.n - other.correct / other.n;
-  return difference === 0 ? one.mae > other.mae : difference < 0;
+  return one.accuracy === other.accuracy ? one.mae > other.mae : one.accuracy < other.accuracy;
 }
 
 /**
- * Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. Read by column: a row object and
- * its check for each of a quarter of a million devices cost more than the question itself.
+ * Accuracy of one version by device over a range, in messages of at most 1,000 devices, sorted by device. It is read by column:
+ * to make and check a row object for each of a quarter of a million devices costs more than the query itself.
  */
 export async function deviceFeedbackOfRange(
   connection: SerialConnection,

@@ -5,13 +5,12 @@ import { TOPICS } from '../../contracts/topics';
 import { type Producer } from '../../platform/kafka';
 import { type SerialConnection } from '../database/connection';
 import { deviceFeedbackOfRange, worstDevicesIn } from './by-device';
-import { type DeviceScore } from '../queries/feedback-figures';
 import { feedbackOfRange } from './queries';
 import { storeFeedback } from './store';
 import { markRollbackPublished, unpublishedRollbacks } from './rollbacks';
 import { evaluatedWindows, latestPublishedWindow, type WindowRange } from '../queries/windows';
 
-/** Publishes on `model-feedback` what the rows say; nobody else writes there. */
+/** Publishes feedback that is counted from rows. It is the only writer of `model-feedback`. */
 export class FeedbackPublisher {
   constructor(
     private readonly producer: Producer,
@@ -20,8 +19,8 @@ export class FeedbackPublisher {
   ) {}
 
   /**
-   * Feedback on every version in each window that is complete and has none yet. Kafka has it before the tables
-   * keep it, so a crash in between publishes it twice, never not at all.
+   * Publish feedback on every version in each complete window that has none yet. It is stored afterwards, so a crash in between
+   * publishes it twice, never not at all.
    * @returns the windows.
    */
   async publishWindows(before: Micros): Promise<Micros[]> {
@@ -42,12 +41,12 @@ export class FeedbackPublisher {
     return windows;
   }
 
-  /** A round's verdict on its versions, with each version's accuracy by device. */
+  /** Publish a round's verdict on its versions, with each version's accuracy by device. */
   async publishRound(
     input: WindowRange & { readonly round: number; readonly versions: readonly VersionId[] },
   ): Promise<Feedback[]> {
-    // Devices first: a reader of the verdict finds its details already there. While Kafka takes one version's, the next one's are counted.
-    const worst = new Map<VersionId, readonly DeviceScore[]>();
+    // Devices first, so that they are there for a reader of the verdict. One version's are sent while the next one's are counted.
+    const worst = new Map<VersionId, Feedback['worst_devices']>();
     let counted: readonly FeedbackMessage[] = [];
     for (const version of input.versions) {
       const [devices] = await Promise.all([
@@ -66,7 +65,7 @@ export class FeedbackPublisher {
     return feedback;
   }
 
-  /** Rollbacks that were not published yet; published before they are marked, so a crash in between does it twice, never not at all. */
+  /** Publish new rollbacks. They are marked afterwards, so a crash in between publishes one twice, never not at all. */
   async publishRollbacks(): Promise<number> {
     const rollbacks = await unpublishedRollbacks(this.connection);
     for (const { logOffset, message } of rollbacks) {

@@ -1,10 +1,10 @@
 import { VARCHAR } from '@duckdb/node-api';
 import { type Feedback } from '../../contracts/feedback';
 import { type SerialConnection } from '../database/connection';
-import { list } from '../database/values';
+import { column } from '../database/values';
 
-/** Feedback as the columns of `model_feedback`, read from what was said. */
-const SAID = `
+/** Feedback messages as rows of `model_feedback`. */
+const ROWS = `
   SELECT f->>'scope' AS scope, (f->>'round')::INTEGER AS round, f->>'model_version' AS model_version,
          make_timestamp((f->>'window_start')::BIGINT) AS window_start, make_timestamp((f->>'window_end')::BIGINT) AS window_end,
          (f->>'n')::BIGINT AS n, (f->>'n_correct')::BIGINT AS n_correct, (f->>'accuracy')::DOUBLE AS accuracy,
@@ -13,25 +13,20 @@ const SAID = `
          f->'anomalies'->>'tendency' AS tendency, f AS feedback
   FROM (SELECT unnest($feedback)::JSON AS f)`;
 
-/** Keep published feedback beside the rows it was counted from; publishing it again replaces it. */
+/** Store published feedback; publishing it again replaces it. */
 export async function storeFeedback(
   connection: SerialConnection,
   feedback: readonly Feedback[],
 ): Promise<void> {
   if (feedback.length === 0) return;
-  const said = {
-    feedback: list(
-      feedback.map((one) => JSON.stringify(one)),
-      VARCHAR,
-    ),
-  };
+  const messages = { feedback: column(feedback, VARCHAR, (message) => JSON.stringify(message)) };
   await connection.transaction(async (inside) => {
     await inside.run(
-      `DELETE FROM model_feedback AS old USING (${SAID}) AS said
-       WHERE old.scope = said.scope AND old.round IS NOT DISTINCT FROM said.round
-         AND old.model_version = said.model_version AND old.window_start = said.window_start`,
-      said,
+      `DELETE FROM model_feedback AS old USING (${ROWS}) AS new
+       WHERE old.scope = new.scope AND old.round IS NOT DISTINCT FROM new.round
+         AND old.model_version = new.model_version AND old.window_start = new.window_start`,
+      messages,
     );
-    await inside.run(`INSERT INTO model_feedback BY NAME ${SAID}`, said);
+    await inside.run(`INSERT INTO model_feedback BY NAME ${ROWS}`, messages);
   });
 }

@@ -2,21 +2,21 @@ import { type Micros } from '../../contracts/time';
 import { type Logger } from '../../platform/log';
 import { type FeedbackPublisher } from './publisher';
 
-/** Publishes feedback on complete windows, one run at a time, and once more when it was woken in the meantime. */
+/** Publishes feedback on complete windows: one run at a time, and once more when it was woken in between. */
 export class WindowFeedback {
   private woken = false;
-  /** Windows before it have their feedback; the tables need not be asked again until this has moved. */
+  /** Windows before it have their feedback; the tables are not queried again until there are more. */
   private publishedBefore: Micros = NaN;
   private rollbacksPossible = true;
   private running: Promise<void> | undefined;
   private stopped = false;
 
-  /** @param onPublished after each run, with the bound of the windows that are complete, and whether any had feedback to come. */
+  /** @param onPublished after each run; windows before `before` are complete, `isNew` when feedback was published. */
   constructor(
     private readonly publisher: FeedbackPublisher,
     private readonly completeBefore: () => Promise<Micros>,
-    private readonly onPublished: (before: Micros, isNew: boolean) => Promise<void>,
     private readonly log: Logger,
+    private readonly onPublished: (before: Micros, isNew: boolean) => Promise<void>,
   ) {}
 
   wake(): void {
@@ -47,7 +47,7 @@ export class WindowFeedback {
         if (this.rollbacksPossible) await this.publishRollbacks();
       }
     } catch (cause) {
-      // The next rows wake it again, and these windows get their feedback too.
+      // The next rows wake it again, and these windows get their feedback then.
       this.log.error({ err: cause }, 'feedback on complete windows could not be published');
     } finally {
       this.running = undefined;

@@ -4,10 +4,7 @@ import { type SerialConnection } from '../database/connection';
 import { counter, gauge, type TableFigures } from './table-figures';
 
 const FIGURES = {
-  fedloop_champion_checks_total: counter(
-    'Looks at a champion between rounds, by what they came to.',
-    'action',
-  ),
+  fedloop_champion_checks_total: counter('Checks of a champion between rounds, by action.', 'action'),
   fedloop_drift_alarms_total: counter(
     'Changes that drift detectors found in champions’ errors beside persistence; worse = the champion errs more than it did.',
     'detector',
@@ -31,7 +28,7 @@ const ALARMS = `
          bool_or((model_version, window_until) IN (SELECT (model_version, window_until) FROM latest)) AS now
   FROM (SELECT model_version, window_until, unnest(drift) AS alarm FROM champion_checks) GROUP BY alarm`;
 
-/** How the champion did when it was checked between rounds, and what drift detection said. */
+/** Checks of the champion between rounds, and alarms of drift detection. */
 export function checkFigures(figures: TableFigures, connection: SerialConnection): void {
   figures.read(FIGURES, async (put) => {
     const actions = await connection.rows(

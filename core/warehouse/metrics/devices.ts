@@ -28,8 +28,8 @@ const bandRow = z.object({ band: z.int(), devices: z.int() });
 const worstRow = z.object({ accuracy: z.number(), mae: z.number(), bias: z.number() });
 
 /**
- * How the champion treats single devices. A device's id is no label, there are too many of them: bands say how many devices
- * are served how well, ranks say how bad the worst are, and the view `champion_devices`, which both are made of, names them.
+ * Accuracy of the champion by device. Ids of devices are no labels, there are too many: bands count devices by their accuracy,
+ * ranks give the figures of the worst ones. The view `champion_devices`, which both are read from, names them.
  */
 export function deviceFigures(figures: TableFigures, connection: SerialConnection): void {
   figures.read(FIGURES, async (put) => {

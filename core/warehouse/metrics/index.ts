@@ -8,20 +8,18 @@ import { roundFigures } from './rounds';
 import { storeFigures } from './stores';
 import { TableFigures } from './table-figures';
 
-/** Figures that are counted while the process runs. */
-export interface WarehouseMetrics {
-  stored(report: SinkReport, seconds: number, nowMillis: number): void;
-}
+/** Counts one transaction of the sink. */
+export type CountStored = (report: SinkReport, seconds: number, nowMillis: number) => void;
 
 /**
- * Metrics of this room. What the models are worth is read from the tables at every scrape, so that a restart changes no
- * curve; what the process does is counted as it goes.
+ * Metrics of the warehouse. The accuracy of models is read from the tables at every scrape, so that a restart changes no curve;
+ * the work of the process is counted as it is done.
  */
 export function registerWarehouseMetrics(
   registry: Registry,
   connection: SerialConnection,
   path: string,
-): WarehouseMetrics {
+): CountStored {
   const figures = new TableFigures(registry);
   modelFigures(figures, connection);
   deviceFigures(figures, connection);
@@ -37,13 +35,13 @@ export function registerWarehouseMetrics(
   });
   const blocks = new Counter({
     name: 'fedloop_sink_blocks_total',
-    help: 'Blocks of results by what became of them; a gap is a block that never came before a stored one.',
+    help: 'Blocks of results by outcome; a gap is a block that never came before a stored one.',
     labelNames: ['outcome'],
     registers,
   });
   const invalid = new Counter({
     name: 'fedloop_sink_invalid_messages_total',
-    help: 'Messages that could not be understood and were passed over.',
+    help: 'Messages that were not valid and were skipped.',
     registers,
   });
   const seconds = new Histogram({
@@ -64,19 +62,12 @@ export function registerWarehouseMetrics(
     buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers,
   });
-  return {
-    stored(report, took, nowMillis) {
-      rows.inc({ table: 'stream_analysis_results' }, report.rows.analysis);
-      rows.inc({ table: 'model_evaluations' }, report.rows.evaluations);
-      rows.inc({ table: 'rejected_rows' }, report.rows.rejects);
-      blocks.inc({ outcome: 'stored' }, report.blocks.stored);
-      blocks.inc({ outcome: 'stored-before' }, report.blocks.storedBefore);
-      blocks.inc({ outcome: 'older-epoch' }, report.blocks.olderEpoch);
-      blocks.inc({ outcome: 'gap' }, report.blocks.gaps);
-      invalid.inc(report.invalid.count);
-      seconds.observe(took);
-      size.observe(report.rows.analysis + report.rows.evaluations + report.rows.rejects);
-      for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);
-    },
+  return (report, took, nowMillis) => {
+    for (const [table, count] of Object.entries(report.rows)) rows.inc({ table }, count);
+    for (const [outcome, count] of Object.entries(report.blocks)) blocks.inc({ outcome }, count);
+    invalid.inc(report.invalid.count);
+    seconds.observe(took);
+    size.observe(Object.values(report.rows).reduce((sum, count) => sum + count, 0));
+    for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);
   };
 }

@@ -82,7 +82,12 @@ type KnownVersion = z.infer<typeof versionRow>;
 const changeRow = z.object({ version: versionIdSchema, stage: stageSchema, seconds: z.number() });
 const feedbackRow = z.object({ feedback: jsonText(feedbackSchema) });
 
-/** What each version is worth on the live stream. */
+/** Feedback on the latest window: a version that left before it has none any more, and its curve ends. */
+const LATEST_FEEDBACK = `SELECT feedback FROM model_feedback
+  WHERE scope = 'window' AND window_start = (SELECT max(window_start) FROM model_feedback WHERE scope = 'window')
+  QUALIFY row_number() OVER (PARTITION BY model_version) = 1`;
+
+/** Accuracy of each version on the live stream. */
 export function modelFigures(figures: TableFigures, connection: SerialConnection): void {
   figures.read(FIGURES, async (put) => {
     const versions = versionsWithMetrics(await knownVersions(connection));
@@ -99,9 +104,9 @@ export function modelFigures(figures: TableFigures, connection: SerialConnection
       putAccuracy(put, known, 'lifetime', accuracy, persistenceAccuracy);
       put('fedloop_model_evaluations_total', evaluations, version);
     }
-    for (const said of await latestFeedback(connection)) {
-      const known = versions.get(said.model_version);
-      if (known !== undefined) putWindow(put, known, said);
+    for (const { feedback } of await connection.rows(feedbackRow, LATEST_FEEDBACK)) {
+      const known = versions.get(feedback.model_version);
+      if (known !== undefined) putWindow(put, known, feedback);
     }
   });
 }
@@ -124,17 +129,17 @@ function putAccuracy(
   put('fedloop_model_advantage_ratio', accuracy - persistence, version, stage, scope);
 }
 
-function putWindow(put: PutModel, known: KnownVersion, said: Feedback): void {
+function putWindow(put: PutModel, known: KnownVersion, feedback: Feedback): void {
   const labels = [known.version, known.stage];
-  putAccuracy(put, known, 'window', said.accuracy, said.persistence_accuracy);
-  put('fedloop_model_skill_ratio', said.skill, ...labels);
-  put('fedloop_model_mae_celsius', said.mae, ...labels);
-  put('fedloop_model_rmse_celsius', said.rmse, ...labels);
-  put('fedloop_model_bias_celsius', said.bias, ...labels);
-  put('fedloop_model_calibration_error_ratio', said.calibration, ...labels);
-  for (const [regime, counts] of Object.entries(said.by_regime))
+  putAccuracy(put, known, 'window', feedback.accuracy, feedback.persistence_accuracy);
+  put('fedloop_model_skill_ratio', feedback.skill, ...labels);
+  put('fedloop_model_mae_celsius', feedback.mae, ...labels);
+  put('fedloop_model_rmse_celsius', feedback.rmse, ...labels);
+  put('fedloop_model_bias_celsius', feedback.bias, ...labels);
+  put('fedloop_model_calibration_error_ratio', feedback.calibration, ...labels);
+  for (const [regime, counts] of Object.entries(feedback.by_regime))
     put('fedloop_model_regime_accuracy_ratio', counts.accuracy, ...labels, regime);
-  for (const [outcome, count] of Object.entries(said.anomalies))
+  for (const [outcome, count] of Object.entries(feedback.anomalies))
     if (typeof count === 'number') put('fedloop_model_anomaly_flags', count, ...labels, outcome);
 }
 
@@ -153,15 +158,4 @@ function versionsWithMetrics(versions: readonly KnownVersion[]): ReadonlyMap<Ver
   return new Map(
     [...inForce, ...versions.slice(-VERSIONS_WITH_METRICS)].map((known) => [known.version, known]),
   );
-}
-
-/** Feedback on the latest window: a version that left before it has none any more, and its curve ends. */
-async function latestFeedback(connection: SerialConnection): Promise<Feedback[]> {
-  const rows = await connection.rows(
-    feedbackRow,
-    `SELECT feedback FROM model_feedback
-     WHERE scope = 'window' AND window_start = (SELECT max(window_start) FROM model_feedback WHERE scope = 'window')
-     QUALIFY row_number() OVER (PARTITION BY model_version) = 1`,
-  );
-  return rows.map(({ feedback }) => feedback);
 }

@@ -51,7 +51,7 @@ const PERCENTILES = [0, 10, 50, 90, 100] as const;
 const countRow = z.object({ decision: z.string(), rounds: z.int() });
 const spreadRow = z.object({ round: z.int(), values: z.array(z.number()) });
 
-/** Only the try that made a version, and of it the models that took part. */
+/** Only of the attempt that made a version, and of it the models that took part. */
 const WEIGHT_SPREAD = `
   SELECT round, list_transform(
            quantile_cont(weight, [${PERCENTILES.map((percent) => percent / 100).join(', ')}]),
@@ -60,7 +60,7 @@ const WEIGHT_SPREAD = `
         WHERE round >= $from AND model_version IS NOT NULL AND left_out IS NULL AND weight > 0)
   GROUP BY round, avg_weight`;
 
-/** What rounds made and decided: the latest of them one by one, all of them as counts. */
+/** Results of rounds: the latest of them one by one, all of them as counts. */
 export function roundFigures(figures: TableFigures, connection: SerialConnection): void {
   figures.read(FIGURES, async (put) => {
     const counts = await connection.rows(

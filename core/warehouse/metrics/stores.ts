@@ -4,13 +4,13 @@ import { type SerialConnection } from '../database/connection';
 import { gauge, type TableFigures } from './table-figures';
 
 const FIGURES = {
-  fedloop_rejected_rows: gauge('Rows kept in rejected_rows, by source and reason.', 'source', 'reason'),
+  fedloop_rejected_rows: gauge('Rows of rejected_rows, by source and reason.', 'source', 'reason'),
   fedloop_batch_files: gauge('Files that batch results are made of.'),
   fedloop_batch_rows: gauge('Readings in those files.'),
   fedloop_batch_rejected_rows: gauge('Broken rows in those files.'),
   fedloop_batch_results: gauge('Rows of batch_analysis_results: device, day and sensor.'),
   fedloop_batch_latest_day_timestamp_seconds: gauge(
-    'Start of the latest day that batch results speak of, in seconds since 1970 of event time.',
+    'Start of the latest day with batch results, in seconds since 1970 of event time.',
   ),
   fedloop_latest_window_timestamp_seconds: gauge(
     'End of the latest complete window that was evaluated, in seconds since 1970 of event time.',
@@ -33,7 +33,7 @@ const batchRow = z.object({
 });
 const tableRow = z.object({ name: z.string(), rows: z.int() });
 
-/** What lies in the tables: rejects, batch results, sizes. */
+/** Contents of the tables: rejects, batch results, sizes. */
 export function storeFigures(figures: TableFigures, connection: SerialConnection, path: string): void {
   figures.read(FIGURES, async (put) => {
     const rejects = await connection.rows(
@@ -65,7 +65,7 @@ export function storeFigures(figures: TableFigures, connection: SerialConnection
   });
 }
 
-/** A write-ahead log is there only while it holds something. */
+/** 0 for a write-ahead log that does not exist because it is empty. */
 async function sizeOf(path: string): Promise<number> {
   const file = await stat(path).catch(() => undefined);
   return file?.size ?? 0;

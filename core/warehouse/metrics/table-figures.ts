@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from '../../platform/metrics';
-import { METRICS_MAX_REST_MS, METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR } from '../limits';
+import { METRICS_MAX_PAUSE_MS, METRICS_MIN_INTERVAL_MS, METRICS_PAUSE_FACTOR } from '../limits';
 
 /** A metric that is read from the tables, without its name. */
 interface Figure {
@@ -12,37 +12,37 @@ export function gauge(help: string, ...labels: readonly string[]): Figure {
   return { kind: 'gauge', help, labels };
 }
 
-/** For what only grows: Prometheus can take its rate. */
+/** A figure that only grows: Prometheus can take its rate. */
 export function counter(help: string, ...labels: readonly string[]): Figure {
   return { kind: 'counter', help, labels };
 }
 
-/** Give a figure a value, with the values of its labels in their order; null: it has none now. */
+/** Set the value of a figure, with the values of its labels in their order; null: it has none now. */
 export type Put<Name> = (name: Name, value: number | null | undefined, ...labels: readonly string[]) => void;
 
 /**
- * Metrics that are read from the tables when Prometheus asks, so that a restart changes no curve. Every metric asks before
- * it is read; one look into the tables serves them all, and its values appear all at once.
+ * Metrics that are read from the tables at a scrape, so that a restart changes no curve. One reading of the tables serves all
+ * metrics, and its values appear all at once.
  */
 export class TableFigures {
-  private readonly looks: (() => Promise<void>)[] = [];
-  private readonly forget: (() => void)[] = [];
+  private readonly readings: (() => Promise<void>)[] = [];
+  private readonly resets: (() => void)[] = [];
   private found: (() => void)[] = [];
   private latest: Promise<void> | undefined;
   private freshUntil = 0;
 
   constructor(private readonly registry: Registry) {}
 
-  /** Register figures by name, and the look into the tables that puts their values. */
+  /** Register figures by name, and the function that reads their values from the tables. */
   read<Name extends string>(
     figures: Readonly<Record<Name, Figure>>,
-    look: (put: Put<Name>) => Promise<void>,
+    reading: (put: Put<Name>) => Promise<void>,
   ): void {
     const metrics = new Map<string, Gauge | Counter>();
     for (const [name, figure] of Object.entries<Figure>(figures))
       metrics.set(name, this.register(name, figure));
-    this.looks.push(() =>
-      look((name, value, ...labels) => {
+    this.readings.push(() =>
+      reading((name, value, ...labels) => {
         if (value === null || value === undefined) return;
         const named = Object.fromEntries(figures[name].labels.map((label, at) => [label, labels[at] ?? '']));
         this.found.push(() => metrics.get(name)?.inc(named, value));
@@ -59,9 +59,9 @@ export class TableFigures {
       registers: [this.registry],
       collect: () => this.refresh(),
     });
-    this.forget.push(() => {
+    this.resets.push(() => {
       metric.reset();
-      // Without labels a reset leaves a 0 behind, which nobody counted.
+      // Without labels a reset leaves a 0, which nobody counted.
       if (labels.length === 0) metric.remove();
     });
     return metric;
@@ -71,19 +71,19 @@ export class TableFigures {
     if (this.latest === undefined || performance.now() >= this.freshUntil) {
       this.freshUntil = Infinity;
       const began = performance.now();
-      this.latest = this.look().finally(() => {
+      this.latest = this.readAll().finally(() => {
         const now = performance.now();
-        const rest = Math.max(METRICS_MIN_INTERVAL_MS, METRICS_REST_FACTOR * (now - began));
-        this.freshUntil = now + Math.min(METRICS_MAX_REST_MS, rest);
+        const pause = Math.max(METRICS_MIN_INTERVAL_MS, METRICS_PAUSE_FACTOR * (now - began));
+        this.freshUntil = now + Math.min(METRICS_MAX_PAUSE_MS, pause);
       });
     }
     return this.latest;
   }
 
-  private async look(): Promise<void> {
+  private async readAll(): Promise<void> {
     this.found = [];
-    for (const look of this.looks) await look();
-    for (const forget of this.forget) forget();
+    for (const reading of this.readings) await reading();
+    for (const reset of this.resets) reset();
     for (const write of this.found) write();
   }
 }

@@ -6,46 +6,31 @@ import { championCheckSchema, type ChampionCheck } from '../../contracts/live-ch
 import { type Micros } from '../../contracts/time';
 import { type SerialConnection } from '../database/connection';
 import { insertRow } from '../database/insert';
-import { column, timestamp, timestampOrNull } from '../database/values';
+import { column, timestamp } from '../database/values';
+import { evaluatedWindows } from './windows';
 
-const startRow = z.object({ window_start: z.int() });
-const untilRow = z.object({ until: z.int().nullable() });
+const electedRow = z.object({ until: z.int().nullable() });
 
 /**
- * The latest `limit` complete windows that a version was measured on after the round that made it champion had judged it; oldest first.
- * The windows that elected it are left out: on those it was chosen for doing well.
+ * The latest `limit` complete windows that a version was evaluated on after the round that made it champion; oldest first.
+ * The windows of that round are left out: the version was elected for doing well on them.
  */
 export async function windowsInService(
   connection: SerialConnection,
   input: { readonly version: VersionId; readonly before: Micros; readonly limit: number },
 ): Promise<Micros[]> {
-  if (!Number.isFinite(input.before)) return [];
   const [elected] = await connection.rows(
-    untilRow,
+    electedRow,
     "SELECT max(window_until) AS until FROM federated_rounds WHERE model_version = $version AND decision = 'promoted'",
     { version: input.version },
   );
-  const rows = await connection.rows(
-    startRow,
-    `SELECT DISTINCT window_start FROM evaluation_rows
-     WHERE model_version = $version AND window_start < $before
-       AND window_start > coalesce($elected, '-infinity'::TIMESTAMP)
-     ORDER BY window_start DESC LIMIT $limit`,
-    {
-      version: input.version,
-      before: timestamp(input.before),
-      elected: timestampOrNull(elected?.until ?? null),
-      limit: input.limit,
-    },
-  );
-  return rows.map(({ window_start }) => window_start).reverse();
+  const from = typeof elected?.until === 'number' ? elected.until + 1 : null;
+  return evaluatedWindows(connection, { ...input, from, latest: true });
 }
 
-const checkRow = z.object({
-  result: jsonText(championCheckSchema),
-});
+const checkRow = z.object({ result: jsonText(championCheckSchema) });
 
-/** The check of a version that looked at the latest windows. */
+/** The check of a version on the latest windows. */
 export async function latestCheck(
   connection: SerialConnection,
   version: VersionId,
@@ -58,7 +43,7 @@ export async function latestCheck(
   return row?.result;
 }
 
-/** Keep a check; one of the same windows replaces it. */
+/** Store a check; it replaces one of the same windows. */
 export function saveCheck(connection: SerialConnection, check: ChampionCheck): Promise<void> {
   const { againstPredecessor, againstPersistence, windows, verdict } = check;
   const row = {

@@ -1,136 +1,89 @@
+import { z } from 'zod';
 import { TENDENCIES, type Feedback } from '../../contracts/feedback';
-import { type VersionId } from '../../contracts/ids';
-import { type Micros } from '../../contracts/time';
+import { versionIdSchema } from '../../contracts/ids';
+import { addUp, figuresOf, sumsRow, type EvaluationSums } from '../database/sums';
 
 /** Pure: sums of rows in, figures out. */
 
-/** Sums over the evaluation rows of one version; errors in °C. */
-export interface EvaluationSums {
-  readonly evaluations: number;
-  readonly correct: number;
-  readonly sumError: number;
-  readonly sumAbsoluteError: number;
-  readonly sumSquaredError: number;
-  readonly sumPersistenceAbsoluteError: number;
-  readonly persistenceCorrect: number;
-}
-
-/** Rows that fell in one of ten equal bins of stated confidence. */
-export interface CalibrationBin {
-  readonly bin: number;
-  readonly n: number;
-  readonly correct: number;
-  readonly sumConfidence: number;
-}
-
-export interface AnomalyCounts {
-  readonly truePositive: number;
-  readonly falsePositive: number;
-  readonly falseNegative: number;
-  readonly trueNegative: number;
-}
-
-export interface RegimeCount {
-  readonly n: number;
-  readonly correct: number;
-}
-
-export interface DeviceScore {
-  readonly deviceId: string;
-  readonly n: number;
-  readonly correct: number;
-  readonly mae: number;
-  readonly bias: number;
-}
-
-/** 1 − MAE / MAE of persistence; null where persistence made no error at all. */
-export function skillOf(
-  sums: Pick<EvaluationSums, 'sumAbsoluteError' | 'sumPersistenceAbsoluteError'>,
-): number | null {
-  return sums.sumPersistenceAbsoluteError > 0
-    ? 1 - sums.sumAbsoluteError / sums.sumPersistenceAbsoluteError
-    : null;
-}
+/** Sums of one version's rows that agree in all that a feedback distinguishes: some hundred cells for any number of rows. */
+export const cellRow = sumsRow.extend({
+  model_version: versionIdSchema,
+  /** Which of ten equal bins of stated confidence, from 0. */
+  bin: z.int(),
+  regime: z.string(),
+  actual_anomaly: z.boolean().nullable(),
+  predicted_anomaly: z.boolean().nullable(),
+  first_start: z.int(),
+  last_end: z.int(),
+});
+export type Cell = z.infer<typeof cellRow>;
 
 /** Expected calibration error: Σ |correct − Σ confidence| / n over the bins (Naeini, Cooper, Hauskrecht 2015). */
-export function calibrationOf(bins: readonly CalibrationBin[]): number {
-  const n = bins.reduce((sum, bin) => sum + bin.n, 0);
+export function calibrationOf(
+  bins: readonly Pick<EvaluationSums, 'evaluations' | 'correct' | 'sum_confidence'>[],
+): number {
+  const n = bins.reduce((sum, { evaluations }) => sum + evaluations, 0);
   if (n === 0) return 0;
-  return bins.reduce((sum, bin) => sum + Math.abs(bin.correct - bin.sumConfidence), 0) / n;
+  return bins.reduce((sum, bin) => sum + Math.abs(bin.correct - bin.sum_confidence), 0) / n;
 }
 
 /** Beyond this many standard deviations the two kinds of mistakes are not equally frequent by chance. */
 const TENDENCY_Z = 2;
 
-/** What false alarms against misses say, by McNemar's test (1947): a difference that chance explains is `balanced`. */
-export function tendencyOf(counts: AnomalyCounts): Feedback['anomalies']['tendency'] {
-  const { truePositive, falsePositive, falseNegative, trueNegative } = counts;
-  if (truePositive + falsePositive + falseNegative + trueNegative === 0) return 'unknown';
-  const discordant = falsePositive + falseNegative;
-  const z = discordant === 0 ? 0 : (falsePositive - falseNegative) / Math.sqrt(discordant);
+/** False alarms against misses, by McNemar's test (1947): a difference that chance explains is `balanced`. */
+export function tendencyOf(
+  counts: Omit<Feedback['anomalies'], 'tendency'>,
+): Feedback['anomalies']['tendency'] {
+  if (Object.values(counts).every((count) => count === 0)) return 'unknown';
+  const { false_positive, false_negative } = counts;
+  const discordant = false_positive + false_negative;
+  const z = discordant === 0 ? 0 : (false_positive - false_negative) / Math.sqrt(discordant);
   if (Math.abs(z) <= TENDENCY_Z) return 'balanced';
   return z > 0 ? TENDENCIES[0] : TENDENCIES[1];
 }
 
-const NOTHING: RegimeCount = { n: 0, correct: 0 };
-
-/** Put a feedback together. `sums.evaluations` must be above 0. */
-export function feedbackOf(input: {
-  readonly scope: Feedback['scope'];
-  readonly round: number | null;
-  readonly version: VersionId;
-  readonly windowStart: Micros;
-  readonly windowEnd: Micros;
-  readonly tolerance: number;
-  readonly sums: EvaluationSums;
-  readonly bins: readonly CalibrationBin[];
-  readonly regimes: ReadonlyMap<string, RegimeCount>;
-  readonly anomalies: AnomalyCounts;
-  readonly worst: readonly DeviceScore[];
-}): Feedback {
-  const { sums, anomalies } = input;
-  const n = sums.evaluations;
-  const regime = (name: string) => {
-    const { n: count, correct } = input.regimes.get(name) ?? NOTHING;
-    return { n: count, n_correct: correct, accuracy: count === 0 ? null : correct / count };
+/** Feedback on one version from its cells, of which there must be one at least. */
+export function feedbackOf(
+  input: Pick<Feedback, 'scope' | 'round' | 'model_version' | 'tolerance' | 'worst_devices'>,
+  cells: readonly Cell[],
+): Feedback {
+  const sums = addUp(cells);
+  const { persistenceAccuracy, ...figures } = figuresOf(sums);
+  const sumsWhere = (holds: (cell: Cell) => boolean): EvaluationSums => addUp(cells.filter(holds));
+  const accuracyWhere = (holds: (cell: Cell) => boolean): Feedback['by_regime']['normal'] => {
+    const { evaluations: n, correct } = sumsWhere(holds);
+    return { n, n_correct: correct, accuracy: n === 0 ? null : correct / n };
+  };
+  const countOf = (actual: boolean, predicted: boolean): number =>
+    sumsWhere((cell) => cell.actual_anomaly === actual && cell.predicted_anomaly === predicted).evaluations;
+  const anomalies = {
+    true_positive: countOf(true, true),
+    false_positive: countOf(false, true),
+    false_negative: countOf(true, false),
+    true_negative: countOf(false, false),
   };
   return {
     type: 'feedback',
     scope: input.scope,
     round: input.round,
-    model_version: input.version,
-    window_start: input.windowStart,
-    window_end: input.windowEnd,
-    n,
+    model_version: input.model_version,
+    window_start: Math.min(...cells.map(({ first_start }) => first_start)),
+    window_end: Math.max(...cells.map(({ last_end }) => last_end)),
+    n: sums.evaluations,
     n_correct: sums.correct,
-    accuracy: sums.correct / n,
-    skill: skillOf(sums),
-    mae: sums.sumAbsoluteError / n,
-    rmse: Math.sqrt(sums.sumSquaredError / n),
-    bias: sums.sumError / n,
-    calibration: calibrationOf(input.bins),
-    persistence_accuracy: sums.persistenceCorrect / n,
+    ...figures,
+    calibration: calibrationOf(Array.from({ length: 10 }, (_, bin) => sumsWhere((cell) => cell.bin === bin))),
+    persistence_accuracy: persistenceAccuracy,
     tolerance: input.tolerance,
+    // Windows whose anomaly is unknown are neither normal nor anomalous.
     by_regime: {
-      normal: regime('normal'),
-      anomalous: regime('anomalous'),
-      rising: regime('rising'),
-      falling: regime('falling'),
-      steady: regime('steady'),
+      normal: accuracyWhere(({ actual_anomaly }) => actual_anomaly === false),
+      anomalous: accuracyWhere(({ actual_anomaly }) => actual_anomaly === true),
+      rising: accuracyWhere(({ regime }) => regime === 'rising'),
+      falling: accuracyWhere(({ regime }) => regime === 'falling'),
+      steady: accuracyWhere(({ regime }) => regime === 'steady'),
     },
-    anomalies: {
-      true_positive: anomalies.truePositive,
-      false_positive: anomalies.falsePositive,
-      false_negative: anomalies.falseNegative,
-      true_negative: anomalies.trueNegative,
-      tendency: tendencyOf(anomalies),
-    },
-    worst_devices: input.worst.map((device) => ({
-      device_id: device.deviceId,
-      n: device.n,
-      accuracy: device.correct / device.n,
-      mae: device.mae,
-      bias: device.bias,
-    })),
+    anomalies: { ...anomalies, tendency: tendencyOf(anomalies) },
+    worst_devices: input.worst_devices,
   };
 }

@@ -9,7 +9,7 @@ import { timestamp } from '../database/values';
 const ROLLBACK = (column: string): string =>
   `(SELECT max_by(${column}, log_offset) FROM model_stages WHERE model_version = $version AND stage = 'rolled-back')`;
 
-/** Keep the result of a round; saying it again changes nothing. */
+/** Store the result of a round; storing it again changes nothing. */
 export function saveRound(connection: SerialConnection, result: FederatedRoundResult): Promise<void> {
   const { version, candidate, previousChampion, pairedChange, windows, updates } = result;
   const row = {
@@ -41,7 +41,7 @@ export function saveRound(connection: SerialConnection, result: FederatedRoundRe
   };
   return connection.transaction(async (inside) => {
     await insertRow(inside, 'federated_rounds', row, 'replace');
-    // The log may have told of a rollback before the round's result came.
+    // A rollback may have come in the log before the round's result.
     await inside.run(
       `UPDATE federated_rounds SET rolled_back_at = ${ROLLBACK('staged_at')}, rollback_reason = ${ROLLBACK('reason')}
        WHERE model_version = $version`,
@@ -72,10 +72,10 @@ const scoreRow = z.object({
   persistenceAccuracy: z.number(),
 });
 
-/** Accuracy of a version over everything it was ever measured on; versions were not measured on the same windows. */
-export type LifetimeScore = z.infer<typeof scoreRow>;
+/** Accuracy of a version over all of its evaluations; those of other versions are of other windows. */
+type LifetimeScore = z.infer<typeof scoreRow>;
 
-/** Lifetime scores of every version that was ever measured, oldest first. */
+/** Lifetime scores of every version that was evaluated, oldest first. */
 export function lifetimeScores(connection: SerialConnection): Promise<LifetimeScore[]> {
   return connection.rows(
     scoreRow,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type VersionId } from '../../contracts/ids';
 import { type Micros } from '../../contracts/time';
 import { type SerialConnection } from '../database/connection';
-import { timestamp } from '../database/values';
+import { timestamp, timestampOrNull } from '../database/values';
 
 /** Closed windows from the one that starts at `from` to the one that starts at `until`, both included. */
 export interface WindowRange {
@@ -18,9 +18,12 @@ export function boundsOf({ from, until }: WindowRange): Record<'from' | 'until',
   return { from: timestamp(from), until: timestamp(until) };
 }
 
-const startRow = z.object({ window_start: z.int() });
+const startRow = z.object({ start: z.int() });
 
-/** Starts of the windows from `from` on and before `before` that have rows, of one version or of any; oldest first. */
+/**
+ * Starts of the windows from `from` on (null: from the first on) and before `before` that have evaluations, of one version or of
+ * any; oldest first. Of more than `limit` the first, or with `latest` the last.
+ */
 export async function evaluatedWindows(
   connection: SerialConnection,
   input: {
@@ -28,54 +31,46 @@ export async function evaluatedWindows(
     readonly before: Micros;
     readonly version?: VersionId;
     readonly limit?: number;
+    readonly latest?: boolean;
   },
 ): Promise<Micros[]> {
-  if (input.before === Number.NEGATIVE_INFINITY) return [];
+  const { from, before, version = null, limit = null, latest = false } = input;
+  if (!Number.isFinite(before)) return [];
   const rows = await connection.rows(
     startRow,
-    `SELECT DISTINCT window_start FROM evaluation_rows
-     WHERE window_start < $before
-       ${input.from === null ? '' : 'AND window_start >= $from'}
-       ${input.version === undefined ? '' : 'AND model_version = $version'}
-     ORDER BY window_start ${input.limit === undefined ? '' : 'LIMIT $limit'}`,
-    {
-      before: timestamp(input.before),
-      ...(input.from === null ? {} : { from: timestamp(input.from) }),
-      ...(input.version === undefined ? {} : { version: input.version }),
-      ...(input.limit === undefined ? {} : { limit: input.limit }),
-    },
+    `SELECT DISTINCT window_start AS start FROM evaluation_rows
+     WHERE window_start < $before AND window_start >= coalesce($from, '-infinity'::TIMESTAMP)
+       AND model_version = coalesce($version, model_version)
+     ORDER BY start ${latest ? 'DESC' : ''} LIMIT $limit`,
+    { before: timestamp(before), from: timestampOrNull(from), version, limit },
   );
-  return rows.map(({ window_start }) => window_start);
+  const starts = rows.map(({ start }) => start);
+  return latest ? starts.reverse() : starts;
 }
 
-export interface Activation {
-  readonly partition: number;
+const activationRow = z.object({
+  partition: z.int(),
   /** First window that the partition evaluates the version on; null = the first that it will close. */
-  readonly fromWindow: Micros | null;
-}
+  fromWindow: z.int().nullable(),
+});
+type Activation = z.infer<typeof activationRow>;
 
-const activationRow = z.object({ source_partition: z.int(), from_window: z.int().nullable() });
-
-export async function activationsOf(connection: SerialConnection, version: VersionId): Promise<Activation[]> {
-  const rows = await connection.rows(
+export function activationsOf(connection: SerialConnection, version: VersionId): Promise<Activation[]> {
+  return connection.rows(
     activationRow,
-    `SELECT source_partition, from_window FROM stream_activations WHERE model_version = $version
-     ORDER BY source_partition`,
+    `SELECT source_partition AS "partition", from_window AS "fromWindow" FROM stream_activations
+     WHERE model_version = $version ORDER BY source_partition`,
     { version },
   );
-  return rows.map(({ source_partition, from_window }) => ({
-    partition: source_partition,
-    fromWindow: from_window,
-  }));
 }
 
-const feedbackEndRow = z.object({ window_start: z.int().nullable() });
+const latestRow = z.object({ start: z.int().nullable() });
 
 /** Start of the latest window that feedback was published for. */
 export async function latestPublishedWindow(connection: SerialConnection): Promise<Micros | null> {
   const [row] = await connection.rows(
-    feedbackEndRow,
-    "SELECT max(window_start) AS window_start FROM model_feedback WHERE scope = 'window'",
+    latestRow,
+    "SELECT max(window_start) AS start FROM model_feedback WHERE scope = 'window'",
   );
-  return row?.window_start ?? null;
+  return row?.start ?? null;
 }

@@ -1,63 +1,48 @@
-import { activationSchema, claimSchema, deactivationSchema } from '../../contracts/checkpoints';
 import { z } from 'zod';
-import { type Statements } from '../database/connection';
-import { type SinkRecord } from './records';
-import { timestampOrNull } from '../database/values';
+import { activationSchema, claimSchema, deactivationSchema } from '../../contracts/checkpoints';
 import { parseJson } from '../../contracts/validation';
+import { type Statements } from '../database/connection';
+import { insertRow } from '../database/insert';
+import { timestampOrNull } from '../database/values';
+import { type Change, type SinkRecord } from './records';
 
 const messageSchema = z.discriminatedUnion('type', [claimSchema, activationSchema, deactivationSchema]);
-export type ActivationMessage = z.infer<typeof messageSchema>;
 
-/** Checkpoints are large and none of ours; only these kinds are looked into. */
+/** Checkpoints are large and not stored here; only these kinds are parsed. */
 const KEY = /^(claim|activation|deactivation)\//;
 
-export function parseActivation(record: SinkRecord): ActivationMessage | undefined {
-  if (record.key === null || !KEY.test(record.key)) return undefined;
-  const parsed = messageSchema.safeParse(parseJson(record.value));
-  return parsed.success ? parsed.data : undefined;
+/** Which windows each partition evaluates a version on. */
+export function activationChange({ key, value, offset }: SinkRecord): Change {
+  if (key === null || !KEY.test(key)) return undefined;
+  const message = messageSchema.safeParse(parseJson(value)).data;
+  return message && ((inside) => storeActivation(inside, message, offset));
 }
 
-/**
- * Which windows each partition evaluates a version on. A message with an epoch lower than a claim before it in the log is
- * void: its writer had lost the partition.
- */
-export async function storeActivation(
+/** A writer of an older epoch than a claim before it in the log had lost the partition: its message is void. */
+const OWNS_PARTITION =
+  'NOT EXISTS (SELECT 1 FROM stream_claims WHERE source_partition = $partition AND epoch > $epoch)';
+
+function storeActivation(
   inside: Statements,
-  message: ActivationMessage,
+  message: z.infer<typeof messageSchema>,
   offset: number,
 ): Promise<void> {
   const { partition } = message;
-  switch (message.type) {
-    case 'claim':
-      // The offset of a claim is its epoch, so the latest is the highest.
-      return inside.run('INSERT OR REPLACE INTO stream_claims VALUES ($partition, $epoch, $worker)', {
-        partition,
-        epoch: BigInt(offset),
-        worker: message.worker,
-      });
-    case 'activation':
-      return inside.run(
-        `INSERT INTO stream_activations SELECT $version, $partition, $epoch, $from, NULL
-         WHERE NOT EXISTS (SELECT 1 FROM stream_claims WHERE source_partition = $partition AND epoch > $epoch)
-         ON CONFLICT DO UPDATE SET epoch = excluded.epoch, from_window = excluded.from_window, until_window = NULL`,
-        {
-          version: message.version,
-          partition,
-          epoch: BigInt(message.epoch),
-          from: timestampOrNull(message.from_window),
-        },
-      );
-    case 'deactivation':
-      return inside.run(
-        `UPDATE stream_activations SET until_window = $until
-         WHERE model_version = $version AND source_partition = $partition
-           AND NOT EXISTS (SELECT 1 FROM stream_claims WHERE source_partition = $partition AND epoch > $epoch)`,
-        {
-          version: message.version,
-          partition,
-          epoch: BigInt(message.epoch),
-          until: timestampOrNull(message.until_window),
-        },
-      );
+  if (message.type === 'claim') {
+    // The offset of a claim is its epoch, so the latest is the highest.
+    const claim = { source_partition: partition, epoch: BigInt(offset), worker: message.worker };
+    return insertRow(inside, 'stream_claims', claim, 'replace');
   }
+  const writer = { version: message.version, partition, epoch: BigInt(message.epoch) };
+  if (message.type === 'activation')
+    return inside.run(
+      `INSERT INTO stream_activations SELECT $version, $partition, $epoch, $from, NULL WHERE ${OWNS_PARTITION}
+       ON CONFLICT DO UPDATE SET epoch = excluded.epoch, from_window = excluded.from_window, until_window = NULL`,
+      { ...writer, from: timestampOrNull(message.from_window) },
+    );
+  return inside.run(
+    `UPDATE stream_activations SET until_window = $until
+     WHERE model_version = $version AND source_partition = $partition AND ${OWNS_PARTITION}`,
+    { ...writer, until: timestampOrNull(message.until_window) },
+  );
 }

@@ -2,11 +2,11 @@ import { FedloopError } from '../../contracts/errors';
 
 export interface WaitOptions {
   readonly signal?: AbortSignal;
-  /** After so long the wait ends with `undefined`. */
+  /** The wait then ends with `undefined`. */
   readonly timeoutMillis?: number;
 }
 
-/** Wakes those who wait for something in the tables to change. */
+/** A condition over the tables: wakes its waiters after every change. */
 export class ChangeSignal {
   private readonly waiting = new Set<() => void>();
 
@@ -15,7 +15,7 @@ export class ChangeSignal {
   }
 
   /**
-   * Ask again after every change until `check` has an answer.
+   * Call `check` after every change until it has a result.
    * @returns undefined when the time-out came first.
    * @throws FedloopError `Interrupted` when `signal` aborts.
    */
@@ -23,12 +23,11 @@ export class ChangeSignal {
     check: () => Promise<Result | undefined>,
     options: WaitOptions = {},
   ): Promise<Result | undefined> {
-    const { signal } = options;
-    const expiry =
-      options.timeoutMillis === undefined ? undefined : AbortSignal.timeout(options.timeoutMillis);
+    const { signal, timeoutMillis } = options;
+    const expiry = timeoutMillis === undefined ? undefined : AbortSignal.timeout(timeoutMillis);
     for (;;) {
       if (signal?.aborted === true) throw new FedloopError('Interrupted', 'the wait was cancelled');
-      // Listen before looking, so that a change in between is not missed.
+      // Listen before the check, so that no change in between is missed.
       const change = this.next([signal, expiry]);
       try {
         const result = await check();

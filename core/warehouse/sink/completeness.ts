@@ -1,19 +1,19 @@
 import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka } from '../../platform/kafka';
-import { LATE_STARTER_HOLD_MS } from '../limits';
+import { MAX_FIRST_BLOCK_WAIT_MS } from '../limits';
 import { type Sink } from './sink';
 
 /**
- * Up to where evaluations are complete. A partition that has delivered blocks must have delivered the last of a window. One
- * that has events and no block yet is about to: it is waited for, or the first windows of a run would pass as complete with
- * a part of the devices. After a while it is taken to hold nothing but events that were refused.
+ * Up to which window evaluations are complete. A partition that has delivered blocks must have delivered the last one of a window.
+ * A partition with events and without a block is waited for: else the first windows of a run would count as complete with some of
+ * the devices. After a while such a partition is assumed to hold rejected events alone.
  */
 export class Completeness {
   private readonly firstSeen = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
 
-  /** `onExpired` is called when a partition is waited for no longer. */
+  /** @param onExpired called when a partition is no longer waited for. */
   constructor(
     private readonly sink: Sink,
     private readonly kafka: Kafka,
@@ -30,8 +30,8 @@ export class Completeness {
     const expected = offsets
       .filter(({ partition, high }) => high > 0 && !delivered.has(partition))
       .map(({ partition }) => partition)
-      .filter((partition) => now - this.seenSince(partition, now) < LATE_STARTER_HOLD_MS);
-    if (expected.length > 0) this.askAgainLater();
+      .filter((partition) => now - this.seenSince(partition, now) < MAX_FIRST_BLOCK_WAIT_MS);
+    if (expected.length > 0) this.recheckLater();
     return this.sink.evaluationsCompleteBefore(expected);
   }
 
@@ -45,10 +45,10 @@ export class Completeness {
     return since;
   }
 
-  private askAgainLater(): void {
+  private recheckLater(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.onExpired();
-    }, LATE_STARTER_HOLD_MS).unref();
+    }, MAX_FIRST_BLOCK_WAIT_MS).unref();
   }
 }

@@ -1,44 +1,33 @@
 import { blobValue, VARCHAR } from '@duckdb/node-api';
-import {
-  deploymentMessageSchema,
-  type DeploymentMessage,
-  type ModelMessage,
-  type StageMessage,
-} from '../../contracts/deployments';
+import { deploymentMessageSchema, type ModelMessage, type StageMessage } from '../../contracts/deployments';
 import { type StreamSettings } from '../../contracts/settings';
 import { microsOfText } from '../../contracts/timestamps';
+import { parseJson } from '../../contracts/validation';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
-import { type SinkRecord } from './records';
 import { list, timestamp, timestampOrNull } from '../database/values';
-import { parseJson } from '../../contracts/validation';
+import { type Change, type SinkRecord } from './records';
 
-export function parseDeployment(record: SinkRecord): DeploymentMessage | undefined {
-  const parsed = deploymentMessageSchema.safeParse(parseJson(record.value));
-  return parsed.success ? parsed.data : undefined;
-}
-
-/** Keep what `model-deployments` says: versions, their files and every change of stage. */
-export async function storeDeployment(
-  inside: Statements,
-  message: DeploymentMessage,
-  offset: number,
-): Promise<void> {
-  switch (message.type) {
+/** Versions, their files and every change of stage. */
+export function deploymentChange({ value, offset }: SinkRecord): Change {
+  if (value === null) return undefined;
+  const message = deploymentMessageSchema.safeParse(parseJson(value)).data;
+  switch (message?.type) {
     case 'model':
-      return storeModel(inside, message);
+      return (inside) => storeModel(inside, message);
     case 'stage':
-      return storeStage(inside, message, offset);
+      return (inside) => storeStage(inside, message, offset);
+    // The service stores the settings that it starts with: they do not change while a deployment lives. A strategy's state is as
+    // large as a model, and read from the log alone.
     case 'settings':
-      // They hold as the process found them when it began; a deployment's settings do not change while it lives.
-      return;
     case 'server-state':
-      // What a strategy remembers is as large as a model and read from the log alone.
-      return;
+      return undefined;
+    case undefined:
+      return 'not a message of model-deployments';
   }
 }
 
-/** One row: what every process of the deployment agrees on now. */
+/** One row: what every process of the deployment agrees on. */
 export async function storeSettings(inside: Statements, settings: StreamSettings): Promise<void> {
   await inside.run('DELETE FROM stream_settings');
   const { task, limits } = settings;
@@ -96,7 +85,7 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
       { model_version, reason, at },
     );
   }
-  // A stage may stand in the log before its model: compaction keeps the latest of each key, in the order of writing.
+  // A stage may come before its model: a compacted log keeps the latest of each key, in the order of writing.
   const version = { model_version, stage, stage_reason: reason, stage_at: at };
   await insertRow(inside, 'model_versions', version, 'replace');
 }

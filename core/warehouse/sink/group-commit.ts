@@ -9,17 +9,17 @@ interface Waiting {
 }
 
 /**
- * Group commit: while one transaction runs, batches of other partitions gather, and the next transaction takes them all.
- * Many small blocks so share the fixed cost of a commit.
+ * Group commit: batches of other partitions gather while one transaction runs, and the next transaction stores them all. So many
+ * small blocks share the fixed cost of a commit.
  */
 export class GroupCommit {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
 
-  /** `store` keeps batches in one transaction, or none of them. */
+  /** @param store stores all batches in one transaction, or none of them. */
   constructor(private readonly store: (batches: readonly SinkRecords[]) => Promise<SinkReport>) {}
 
-  /** Resolves when the batch is kept, with the report on the transaction that it was part of. */
+  /** Resolves when the batch is stored, with the report of its transaction. */
   submit(batch: SinkRecords): Promise<SinkReport> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ batch, resolve, reject });
@@ -27,16 +27,16 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no transaction runs. */
   async idle(): Promise<void> {
     await this.running;
   }
 
   private async drain(): Promise<void> {
-    // Let everything that arrives in the same turn of the event loop come along.
+    // Batches that arrive in the same turn of the event loop share the first transaction.
     await Promise.resolve();
     while (this.waiting.length > 0) {
-      const group = this.takeGroup();
+      const group = this.nextGroup();
       try {
         const report = await this.store(group.map(({ batch }) => batch));
         for (const { resolve } of group) resolve(report);
@@ -47,7 +47,7 @@ export class GroupCommit {
     this.running = undefined;
   }
 
-  private takeGroup(): Waiting[] {
+  private nextGroup(): Waiting[] {
     let bytes = 0;
     let count = 0;
     for (const { batch } of this.waiting) {

@@ -7,7 +7,7 @@ import { INTAKE_CONCURRENCY, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { type SinkRecords } from './records';
 import { type Sink, type SinkReport } from './sink';
 
-/** Topics that the warehouse keeps. */
+/** Topics that the warehouse stores. */
 const INTAKE_TOPICS = [
   TOPICS.analysis,
   TOPICS.evaluations,
@@ -17,10 +17,10 @@ const INTAKE_TOPICS = [
   TOPICS.updates,
 ] as const;
 
-/** A disk that is full, or a database that has given itself up, is not cured by trying: after so many in a row it is over. */
+/** Another attempt does not help against a full disk or a broken database: after so many failures in a row the intake fails. */
 const MAX_FAILURES = 5;
 
-export interface IntakeOptions {
+interface IntakeOptions {
   readonly kafka: Kafka;
   readonly sink: Sink;
   readonly groupId: string;
@@ -30,17 +30,17 @@ export interface IntakeOptions {
 }
 
 /**
- * Follows the topics into the sink. Kafka's offsets are committed after DuckDB's transaction and only tell others how far
- * we are: where to go on stands in the tables.
+ * Stores the topics through the sink. Kafka's offsets are committed after DuckDB's transaction and only show others the lag:
+ * the tables hold where to continue.
  */
 export class Intake {
-  /** Rejects when the intake cannot go on; never resolves. */
+  /** Rejects when the intake cannot continue; never resolves. */
   readonly failed: Promise<never>;
   private fail: (cause: Error) => void = () => undefined;
   private readonly commits: GroupCommit;
   private consumer: GroupConsumer | undefined;
   private failures = 0;
-  /** Offsets that the group has not been told. */
+  /** Offsets to commit, by partition. */
   private readonly uncommitted = new Map<string, Parameters<GroupConsumer['commit']>[0][number]>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -66,14 +66,14 @@ export class Intake {
       concurrency: INTAKE_CONCURRENCY,
       onAssigned: (assignment, consumer) => {
         intake.consumer = consumer;
-        // The group may be ahead of the file, which was restored or made anew, or behind it: the file decides.
+        // The group may be ahead of the file (which was restored or made anew) or behind it: the file decides.
         for (const [topic, partitions] of assignment) {
           for (const partition of partitions)
             consumer.seek(topic, partition, options.sink.nextOffset(topic, partition));
         }
       },
       onFailure: intake.fail,
-      onBatch: (batch) => intake.take(batch),
+      onBatch: (batch) => intake.ingest(batch),
     });
     return intake;
   }
@@ -85,21 +85,18 @@ export class Intake {
     await this.commits.idle();
   }
 
-  private async take(batch: RawBatch): Promise<void> {
+  private async ingest(batch: RawBatch): Promise<void> {
     const { topic, partition, records } = batch;
     const last = records.at(-1);
     if (last === undefined) return;
     try {
       await this.commits.submit(toSinkRecords(batch));
       this.failures = 0;
-    } catch (cause) {
+    } catch (err) {
       this.failures += 1;
-      if (this.failures >= MAX_FAILURES && cause instanceof Error) this.fail(cause);
-      this.options.log.error(
-        { err: cause, topic, partition },
-        'a batch was not stored and will be tried again',
-      );
-      throw cause;
+      if (this.failures >= MAX_FAILURES && err instanceof Error) this.fail(err);
+      this.options.log.error({ err, topic, partition }, 'a batch was not stored and will be tried again');
+      throw err;
     }
     if (!batch.isCurrent()) return;
     batch.resolve(last.offset);
@@ -110,26 +107,23 @@ export class Intake {
     }, OFFSET_COMMIT_INTERVAL_MS).unref();
   }
 
-  /**
-   * The file knows how far it is; the group's offset only tells others about lag. A group that has taken this member for dead, as
-   * after a pause of the whole machine, refuses it: the next heartbeat joins again.
-   */
+  /** A group that considers this member dead, as after a pause of the whole machine, refuses: the next heartbeat joins again. */
   private async commitOffsets(): Promise<void> {
     const positions = [...this.uncommitted.values()];
     this.uncommitted.clear();
     if (positions.length === 0) return;
-    await this.consumer?.commit(positions).catch((cause: unknown) => {
-      this.options.log.debug({ err: cause }, 'the group offset was not committed');
+    await this.consumer?.commit(positions).catch((err: unknown) => {
+      this.options.log.debug({ err }, 'the group offset was not committed');
     });
   }
 }
 
-function toSinkRecords(batch: RawBatch): SinkRecords {
+function toSinkRecords({ topic, partition, records }: RawBatch): SinkRecords {
   return {
-    topic: batch.topic,
-    partition: batch.partition,
-    records: batch.records.map((raw) => {
-      const record = toIncoming(batch.partition, raw);
+    topic,
+    partition,
+    records: records.map((raw) => {
+      const record = toIncoming(partition, raw);
       return { ...record, key: record.key?.toString('utf8') ?? null };
     }),
   };

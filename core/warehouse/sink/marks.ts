@@ -1,6 +1,6 @@
 import { type Micros } from '../../contracts/time';
 
-/** Where a block stands among those of its partition: they are numbered by (window, ordinal). */
+/** Position of a block among those of its partition, which are numbered by (window, ordinal). */
 export interface Place {
   readonly windowStart: Micros;
   readonly ordinal: number;
@@ -8,15 +8,16 @@ export interface Place {
   readonly last: boolean;
 }
 
-/** What the sink remembers of one partition of a topic of blocks: the highest epoch seen, and the last place stored. */
+/** How far one partition of a topic of blocks is stored: the highest epoch seen, and the last place stored. */
 export interface Mark {
   readonly epoch: number;
   readonly place: Place | null;
 }
 
-export type Judgement = 'store' | 'stored-before' | 'older-epoch';
+/** Stored now, stored before, or dropped. */
+export type Judgement = 'stored' | 'stored-before' | 'older-epoch';
 
-export interface Judged {
+interface Judged {
   readonly judgement: Judgement;
   /** The mark afterwards. */
   readonly mark: Mark;
@@ -25,17 +26,17 @@ export interface Judged {
 }
 
 /**
- * Decide on one block. An older epoch than the highest seen is a worker that lost the partition: whatever it still writes
- * is dropped. A place at or before the mark is stored already: a newer epoch re-emits it with the same rows, or Kafka
- * delivers it again. A dropped block of a newer epoch still raises the epoch.
+ * Decide on one block. An older epoch than the highest seen is a worker that lost the partition: what it still writes is
+ * dropped. A place at or before the mark is stored already: a newer epoch writes it again with the same rows, or Kafka
+ * delivers it again. Such a block of a newer epoch still raises the epoch.
  */
 export function judge(mark: Mark | undefined, epoch: number, place: Place): Judged {
-  if (mark === undefined) return { judgement: 'store', mark: { epoch, place }, gap: place.ordinal !== 0 };
+  if (mark === undefined) return { judgement: 'stored', mark: { epoch, place }, gap: place.ordinal !== 0 };
   if (epoch < mark.epoch) return { judgement: 'older-epoch', mark, gap: false };
   if (mark.place !== null && !isAfter(place, mark.place)) {
     return { judgement: 'stored-before', mark: { epoch, place: mark.place }, gap: false };
   }
-  return { judgement: 'store', mark: { epoch, place }, gap: !follows(place, mark.place) };
+  return { judgement: 'stored', mark: { epoch, place }, gap: !follows(place, mark.place) };
 }
 
 /** A fence carries no rows: from here on in the log, blocks of older epochs are void. */

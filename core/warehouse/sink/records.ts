@@ -1,10 +1,9 @@
-/** A record of any topic as the sink takes it. */
-export interface SinkRecord {
-  readonly offset: number;
-  readonly timestampMillis: number;
+import { type IncomingRecord } from '../../platform/kafka';
+import { type Statements } from '../database/connection';
+
+/** A record of any topic as the sink reads it. */
+export interface SinkRecord extends Omit<IncomingRecord, 'partition' | 'key'> {
   readonly key: string | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Records of one partition in log order. `topic` is the contract's name, without a deployment's prefix. */
@@ -13,3 +12,6 @@ export interface SinkRecords {
   readonly partition: number;
   readonly records: readonly SinkRecord[];
 }
+
+/** The change of the tables by a record; a text for why it is not valid, undefined for none. */
+export type Change = ((inside: Statements) => Promise<void>) | string | undefined;

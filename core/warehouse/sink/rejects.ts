@@ -1,30 +1,28 @@
-import { BIGINT } from '@duckdb/node-api';
+import { BIGINT, INTEGER } from '@duckdb/node-api';
 import { z } from 'zod';
 import { REJECT_HEADERS } from '../../contracts/blocks';
-import { REJECTED_TABLE, type RejectedRow, RowBuffer, tableInFile } from '../database/columns';
+import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { MAX_RAW_BYTES } from '../limits';
+import { column } from '../database/values';
 import { type SinkRecord } from './records';
-import { list } from '../database/values';
 
-/** An event that the stream refused, as `edge-iiot-rejects` tells of it. */
+/** An event that the stream refused, from `edge-iiot-rejects`. */
 export interface RejectedEvent extends RejectedRow {
   readonly source: 'stream';
   readonly partition: number;
   readonly offset: number;
-  /** Of its writer's claim; null in logs from before rejects told it. */
+  /** Of its writer's claim; null in logs of older releases. */
   readonly epoch: number | null;
-}
-
-/** From here on in the log, rejects of older epochs are void. */
-export interface RejectsFence {
-  readonly fence: number;
 }
 
 const wholeNumber = z.coerce.number().int().min(0);
 
-/** @returns undefined when the record lacks the headers that say where the event came from. */
-export function parseReject(record: SinkRecord): RejectedEvent | RejectsFence | undefined {
+/**
+ * @returns the event, or a fence: rejects of older epochs behind it in the log are void. undefined when the record lacks the
+ * headers that give the event's place.
+ */
+export function parseReject(record: SinkRecord): RejectedEvent | { readonly fence: number } | undefined {
   const fence = wholeNumber.safeParse(record.headers[REJECT_HEADERS.fence]);
   if (fence.success) return { fence: fence.data };
   const reason = record.headers[REJECT_HEADERS.reason];
@@ -50,36 +48,33 @@ export function readableBytes(value: Buffer | null): string {
   return value === null ? '' : value.subarray(0, MAX_RAW_BYTES).toString('utf8');
 }
 
-const storedRow = z.object({ source_offset: z.int() });
+const placeRow = z.object({ partition: z.int(), offset: z.int() });
 
 /**
- * Store rejects once each. A recovered worker writes the ones since its rewind offset again; they are known by where the
- * event came from.
+ * The events that are not stored yet, once each. A recovered worker writes the ones since its rewind offset again; they are
+ * known by their place in the stream.
  */
-export async function storeRejects(inside: Statements, events: readonly RejectedEvent[]): Promise<number> {
-  const buffer = new RowBuffer(await tableInFile(inside, REJECTED_TABLE));
-  for (const [partition, ofPartition] of byPartition(events)) {
-    const offsets = [...ofPartition.keys()];
-    const stored = await inside.rows(
-      storedRow,
-      `SELECT source_offset FROM rejected_rows
-       WHERE source = 'stream' AND source_partition = $partition AND source_offset IN (SELECT unnest($offsets))`,
-      { partition, offsets: list(offsets.map(BigInt), BIGINT) },
-    );
-    for (const { source_offset } of stored) ofPartition.delete(source_offset);
-    const fresh = [...ofPartition.values()];
-    buffer.append(fresh.length, fresh);
-  }
-  await buffer.flush(inside.raw);
-  return buffer.rows;
-}
-
-function byPartition(events: readonly RejectedEvent[]): Map<number, Map<number, RejectedEvent>> {
-  const partitions = new Map<number, Map<number, RejectedEvent>>();
-  for (const event of events) {
-    const known = partitions.get(event.partition) ?? new Map<number, RejectedEvent>();
-    if (!known.has(event.offset)) known.set(event.offset, event);
-    partitions.set(event.partition, known);
-  }
-  return partitions;
+export async function newRejects(
+  inside: Statements,
+  events: readonly RejectedEvent[],
+): Promise<readonly RejectedEvent[]> {
+  if (events.length === 0) return [];
+  const stored = await inside.rows(
+    placeRow,
+    `SELECT source_partition AS "partition", source_offset AS "offset" FROM rejected_rows
+     SEMI JOIN (SELECT unnest($partitions) AS source_partition, unnest($offsets) AS source_offset)
+     USING (source_partition, source_offset) WHERE source = 'stream'`,
+    {
+      partitions: column(events, INTEGER, ({ partition }) => partition),
+      offsets: column(events, BIGINT, ({ offset }) => BigInt(offset)),
+    },
+  );
+  const placeOf = ({ partition, offset }: z.infer<typeof placeRow>): string => `${partition}/${offset}`;
+  const known = new Set(stored.map(placeOf));
+  return events.filter((event) => {
+    const place = placeOf(event);
+    const isNew = !known.has(place);
+    known.add(place);
+    return isNew;
+  });
 }

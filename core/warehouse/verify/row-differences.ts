@@ -1,7 +1,7 @@
 import { DuckDBTimestampValue, type DuckDBValue } from '@duckdb/node-api';
-import { type RowTable } from '../database/columns';
+import { type ReadTable, type RowTable } from '../database/columns';
 
-export type RowValue = string | number | boolean | null;
+type RowValue = string | number | boolean | null;
 /** Values in the order of the table's compared columns. Times are in microseconds. */
 export type Row = readonly RowValue[];
 
@@ -9,8 +9,9 @@ export type Row = readonly RowValue[];
 export type ComparedTable<Source = never> = Omit<RowTable<Source>, 'written'>;
 
 /** The rows that the sink makes of a source. */
-export function rowsFrom<Source>({ compared }: ComparedTable<Source>, rows: number, source: Source): Row[] {
+export function rowsFrom<Source>({ compared }: ComparedTable<Source>, source: Source): Row[] {
   const columns = compared.map(({ of }) => of(source));
+  const rows = Math.max(0, ...columns.map((column) => ('all' in column ? 0 : column.length)));
   return Array.from({ length: rows }, (_, row) =>
     columns.map((column) => rowValue('all' in column ? column.all : column[row])),
   );
@@ -22,46 +23,45 @@ function rowValue(value: DuckDBValue | undefined): RowValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
 }
 
-/** One row that is not as it must be. */
+/** A row that differs from the one that must be there. */
 export interface RowDifference {
-  readonly table: ComparedTable['readAs'];
+  readonly table: ReadTable;
   readonly partition: number;
   readonly kind: 'missing' | 'unexpected' | 'repeated' | 'different';
-  /** What names the row, by column. */
+  /** Key of the row, by column. */
   readonly row: Readonly<Record<string, RowValue>>;
-  /** Of a `different` one: the columns that differ. */
+  /** Of a `different` row: the columns that differ. */
   readonly columns?: Readonly<Record<string, { readonly expected: RowValue; readonly stored: RowValue }>>;
 }
 
-/** Rows that must be there against rows that are: exactly the same ones, once each, equal to the last digit. */
+/** Compares the rows that must be stored with those that are: each once, equal to the last digit. */
 export function compareRows(
   table: ComparedTable,
   partition: number,
   expected: readonly Row[],
   stored: readonly Row[],
 ): RowDifference[] {
-  const nameOf = (row: Row): string => JSON.stringify(row.slice(0, table.keys));
-  const keysOf = (row: Row): Record<string, RowValue> =>
+  const keyOf = (row: Row): string => JSON.stringify(row.slice(0, table.keys));
+  const named = (row: Row): Record<string, RowValue> =>
     Object.fromEntries(table.compared.slice(0, table.keys).map(({ name }, i) => [name, row[i] ?? null]));
   const differences: RowDifference[] = [];
-  const report = (kind: RowDifference['kind'], row: Row): void => {
-    differences.push({ table: table.readAs, partition, kind, row: keysOf(row) });
+  const report = (kind: RowDifference['kind'], row: Row, columns?: RowDifference['columns']): void => {
+    differences.push({ table: table.readAs, partition, kind, row: named(row), ...(columns && { columns }) });
   };
-  const waiting = new Map(expected.map((row) => [nameOf(row), row]));
+  const waiting = new Map(expected.map((row) => [keyOf(row), row]));
   const met = new Set<string>();
   for (const row of stored) {
-    const name = nameOf(row);
-    const wanted = waiting.get(name);
-    if (met.has(name)) report('repeated', row);
+    const key = keyOf(row);
+    const wanted = waiting.get(key);
+    if (met.has(key)) report('repeated', row);
     else if (wanted === undefined) report('unexpected', row);
     else {
       const columns = differingColumns(table, wanted, row);
-      if (columns !== undefined)
-        differences.push({ table: table.readAs, partition, kind: 'different', row: keysOf(row), columns });
+      if (columns !== undefined) report('different', row, columns);
     }
-    met.add(name);
+    met.add(key);
   }
-  for (const [name, row] of waiting) if (!met.has(name)) report('missing', row);
+  for (const [key, row] of waiting) if (!met.has(key)) report('missing', row);
   return differences;
 }
 

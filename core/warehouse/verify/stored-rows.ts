@@ -2,81 +2,61 @@ import { TIMESTAMP } from '@duckdb/node-api';
 import { z } from 'zod';
 import { TOPICS } from '../../contracts/topics';
 import { type Micros } from '../../contracts/time';
+import { type Query } from '../database/query';
 import { type ComparedTable, type Row } from './row-differences';
 
-/** Asks the tables one question; every row is checked against `row`. Times come as the question makes them. */
-export type AskTables = <Schema extends z.ZodType>(
-  row: Schema,
-  sql: string,
-) => Promise<readonly z.infer<Schema>[]>;
-
-/** Up to where the tables hold everything that the workers wrote. */
+/** Up to where the tables have everything that the workers wrote. */
 export interface StoredBounds {
   /** By partition: start of the last window whose rows are all there; nothing while there is none. */
   readonly analysis: ReadonlyMap<number, Micros>;
   readonly evaluations: ReadonlyMap<number, Micros>;
   /** By partition: source offset of the last reject. */
   readonly rejects: ReadonlyMap<number, number>;
-  /** Rows of windows that start before it were let go for their age; negative infinity while all are there. */
+  /** Rows of windows that start before it were deleted for their age; negative infinity while all are there. */
   readonly expiredBefore: Micros;
 }
 
-const markRow = z.object({
-  topic: z.string(),
-  source_partition: z.int(),
-  window_start: z.int(),
-  last: z.boolean(),
-});
-const rejectRow = z.object({ source_partition: z.int(), source_offset: z.int() });
+const markRow = z.object({ topic: z.string(), partition: z.int(), start: z.int(), last: z.boolean() });
+const rejectRow = z.object({ partition: z.int(), offset: z.int() });
 const expiredRow = z.object({ before: z.int() });
 
-export async function storedBounds(ask: AskTables, windowMicros: Micros): Promise<StoredBounds> {
-  const marks = await ask(
+export async function storedBounds(query: Query, windowMicros: Micros): Promise<StoredBounds> {
+  const marks = await query(
     markRow,
-    `SELECT topic, source_partition, epoch_us(window_start) AS window_start, last FROM sink_marks
+    `SELECT topic, source_partition AS "partition", epoch_us(window_start) AS start, last FROM sink_marks
      WHERE window_start IS NOT NULL AND topic IN ('${TOPICS.analysis.name}', '${TOPICS.evaluations.name}')`,
   );
-  const wholeOf = (topic: string): Map<number, Micros> =>
+  // A window whose last block has not come is not complete; the ones before it are.
+  const completeOf = (topic: string): Map<number, Micros> =>
     new Map(
       marks
         .filter((mark) => mark.topic === topic)
-        // A window whose last block is yet to come is left to later; the ones before it are whole.
-        .map(({ source_partition, window_start, last }) => [
-          source_partition,
-          last ? window_start : window_start - windowMicros,
-        ]),
+        .map(({ partition, start, last }) => [partition, last ? start : start - windowMicros]),
     );
-  const rejects = await ask(
+  const rejects = await query(
     rejectRow,
-    `SELECT source_partition, max(source_offset) AS source_offset FROM rejected_rows
+    `SELECT source_partition AS "partition", max(source_offset) AS "offset" FROM rejected_rows
      WHERE source = 'stream' GROUP BY source_partition`,
   );
-  const expired = await ask(expiredRow, 'SELECT epoch_us(before) AS before FROM expired_rows');
+  const expired = await query(expiredRow, 'SELECT epoch_us(before) AS before FROM expired_rows');
   return {
-    analysis: wholeOf(TOPICS.analysis.name),
-    evaluations: wholeOf(TOPICS.evaluations.name),
-    rejects: new Map(rejects.map(({ source_partition, source_offset }) => [source_partition, source_offset])),
+    analysis: completeOf(TOPICS.analysis.name),
+    evaluations: completeOf(TOPICS.evaluations.name),
+    rejects: new Map(rejects.map(({ partition, offset }) => [partition, offset])),
     expiredBefore: expired[0]?.before ?? -Infinity,
   };
 }
 
-/** A stretch of a table: windows (or source offsets) after `after`, up to and including `upTo`. */
-export interface Stretch {
-  readonly partition: number;
-  readonly after: number;
-  readonly upTo: number;
-}
-
 const record = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
-/** Well below what an answer may hold; about 10 MB of JSON. */
+/** Well below the limit of an answer; about 10 MB of JSON. */
 const ROWS_PER_ANSWER = 50_000;
 
-/** The rows of a stretch, in the table's compared columns. */
+/** Rows of windows (or source offsets) after `after`, up to and including `upTo`, in the table's compared columns. */
 export async function storedRows(
-  ask: AskTables,
+  query: Query,
   { name: table, keys, compared }: ComparedTable,
-  stretch: Stretch,
+  { partition, after, upTo }: { readonly partition: number; readonly after: number; readonly upTo: number },
 ): Promise<Row[]> {
   const names = compared.map(({ name }) => name);
   const columns = compared.map(({ name, type }) =>
@@ -85,13 +65,13 @@ export async function storedRows(
   const [place = ''] = names;
   const bound = (at: number): string =>
     compared[0]?.type === TIMESTAMP ? `make_timestamp(${at})` : String(at);
-  const question = `SELECT ${columns.join(', ')} FROM ${table}
-     WHERE source_partition = ${stretch.partition} AND ${place} <= ${bound(stretch.upTo)}
-       ${Number.isFinite(stretch.after) ? `AND ${place} > ${bound(stretch.after)}` : ''}
+  const sql = `SELECT ${columns.join(', ')} FROM ${table}
+     WHERE source_partition = ${partition} AND ${place} <= ${bound(upTo)}
+       ${Number.isFinite(after) ? `AND ${place} > ${bound(after)}` : ''}
      ORDER BY ${names.slice(0, keys).join(', ')}`;
   const rows: Row[] = [];
   for (;;) {
-    const page = await ask(record, `${question} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
+    const page = await query(record, `${sql} LIMIT ${ROWS_PER_ANSWER} OFFSET ${rows.length}`);
     for (const row of page) rows.push(names.map((name) => row[name] ?? null));
     if (page.length < ROWS_PER_ANSWER) return rows;
   }

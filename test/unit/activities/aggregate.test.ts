@@ -17,7 +17,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { MemoryKafka } from '../fleet/memory-kafka';
-import { ask } from '../warehouse/helpers';
+import { query } from '../warehouse/helpers';
 import { SHAPE } from '../../support/task';
 
 /**
@@ -132,7 +132,7 @@ async function run(minUpdates = 2): Promise<AggregateResult> {
   }
 }
 
-/** Everything that was said goes into the tables, as the analytics worker has it. */
+/** Every update message goes into the tables, as the analytics worker has it. */
 async function store(): Promise<void> {
   const sink = await Sink.open(connection);
   const records = kafka.records(TOPICS.updates.name)[0]!.map((record) => ({
@@ -140,11 +140,11 @@ async function store(): Promise<void> {
     key: record.key?.toString('utf8') ?? null,
   }));
   const report = await sink.store([{ topic: TOPICS.updates.name, partition: 0, records }]);
-  expect(report.rows.analysis).toBe(0);
+  expect(report.rows.stream_analysis_results).toBe(0);
 }
 
 const leftOutRows = () =>
-  ask(connection, 'SELECT device_id, reason, copies FROM left_out_updates ORDER BY reason, device_id');
+  query(connection, 'SELECT device_id, reason, copies FROM left_out_updates ORDER BY reason, device_id');
 
 describe('bad updates', () => {
   it('are each left out and counted with their reason, in the result and in the tables', async () => {
@@ -196,7 +196,7 @@ describe('bad updates', () => {
     send(1, ['twice']);
     await run();
     expect(
-      await ask(
+      await query(
         connection,
         `SELECT device_id, model_version, weight, left_out FROM local_models WHERE attempt = 'this-try' ORDER BY device_id`,
       ),
@@ -217,7 +217,10 @@ describe('bad updates', () => {
     });
     expect(await leftOutRows()).toEqual([{ device_id: 'broken', reason: 'not-finite', copies: 1 }]);
     expect(
-      await ask(connection, 'SELECT device_id, model_version, left_out FROM local_models ORDER BY device_id'),
+      await query(
+        connection,
+        'SELECT device_id, model_version, left_out FROM local_models ORDER BY device_id',
+      ),
     ).toEqual([
       { device_id: 'broken', model_version: null, left_out: 'not-finite' },
       { device_id: 'good', model_version: null, left_out: null },
@@ -231,7 +234,7 @@ describe('the lineage of a proposal', () => {
     select(['b', 'a', 'c']);
     send(0, ['b', 'a', 'c']);
     const { contributors } = await run();
-    const [row] = await ask(
+    const [row] = await query(
       connection,
       `SELECT sha256(string_agg(device_id, chr(10) ORDER BY device_id)) AS hash, count(*) AS devices
        FROM local_models WHERE round = 1 AND weight > 0`,

@@ -14,7 +14,7 @@ import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from '../warehouse/fake-kafka';
 import {
   analysisBlock,
-  ask,
+  query,
   evaluationBlock,
   T0,
   temporaryFolder,
@@ -228,7 +228,7 @@ describe('feeding back', () => {
     await feedBack();
     expect(verdicts()).toEqual([...once, ...once]);
     const kept = await withConnection(service.warehouse, (connection) =>
-      ask(
+      query(
         connection,
         `SELECT (SELECT count(*) FROM federated_rounds) AS rounds,
                 (SELECT count(*) FROM model_feedback WHERE scope = 'round') AS verdicts`,

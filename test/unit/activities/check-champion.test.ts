@@ -11,7 +11,7 @@ import { timestamp } from '../../../core/warehouse/database/values';
 import { evaluatedWindows } from '../../../core/warehouse/queries/windows';
 import {
   agreeOnSettings,
-  ask,
+  query,
   batch,
   evaluationBlock,
   record,
@@ -172,7 +172,7 @@ describe('the memory of checks', () => {
     await live(1, { v1: 12, v2: 18 });
     expect(await checks().check({ dealtWith: lastWindow() - WINDOW })).toMatchObject({ outcome: 'judged' });
     expect(
-      await ask(connection, 'SELECT count(*) AS n, max(windows) AS windows FROM champion_checks'),
+      await query(connection, 'SELECT count(*) AS n, max(windows) AS windows FROM champion_checks'),
     ).toEqual([{ n: 2, windows: 9 }]);
   });
 
@@ -180,7 +180,7 @@ describe('the memory of checks', () => {
     await live(8, { v1: 18, v2: 12 });
     const first = await checks().check({});
     expect(await checks().check({})).toEqual(first);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM champion_checks')).toEqual([{ n: 1 }]);
+    expect(await query(connection, 'SELECT count(*) AS n FROM champion_checks')).toEqual([{ n: 1 }]);
   });
 
   it('says a rollback until it is carried out', async () => {
@@ -212,7 +212,7 @@ describe('drift', () => {
       champion: 'v2',
     });
     expect(
-      await ask(connection, 'SELECT drift FROM champion_checks ORDER BY window_until DESC LIMIT 1'),
+      await query(connection, 'SELECT drift FROM champion_checks ORDER BY window_until DESC LIMIT 1'),
     ).toEqual([{ drift: expect.arrayContaining(['adwin worse']) as string[] }]);
   });
 

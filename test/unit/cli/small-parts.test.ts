@@ -2,7 +2,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderCsv, renderJson, renderTable } from '../../../cli/query/answer';
-import { type AnswerTable } from '../../../cli/query/ask';
+import { type AnswerTable } from '../../../cli/query/query-worker';
 import { startRoundLink } from '../../../cli/demo/links';
 import { endOf, formatSeconds } from '../../../cli/progress';
 import { plainProgress } from '../../../cli/progress/plain';

@@ -6,7 +6,7 @@ import { EventParser } from '../../../core/stream/parse/parse';
 import { runBatch } from '../../../core/warehouse/batch/run-batch';
 import { readProcessedWindows } from '../../../core/warehouse/batch/processed-windows';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
-import { ask, temporaryFolder } from '../warehouse/helpers';
+import { query, temporaryFolder } from '../warehouse/helpers';
 
 /** What stream, batch path and a site's past make of the same readings: which of them count. */
 interface Reading {
@@ -50,7 +50,7 @@ async function countedByBatch(readings: readonly Reading[]): Promise<unknown[]> 
   writeCsv(readings);
   const connection = await warehouse.connect();
   const batch = await runBatch(connection, folder.path);
-  const counted = await ask(connection, 'SELECT device_id FROM batch_analysis_results');
+  const counted = await query(connection, 'SELECT device_id FROM batch_analysis_results');
   expect(batch.rejectedRows).toBe(readings.length - counted.length);
   return counted.map(({ device_id }) => device_id);
 }

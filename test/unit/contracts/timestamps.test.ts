@@ -22,7 +22,7 @@ import { runBatch } from '../../../core/warehouse/batch/run-batch';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { readFiles } from '../../../fleet/reading-table';
 import { BAD, CELLS, NUMBERS, TEXTS, type TimestampCase, type Verdict } from '../../support/timestamps';
-import { ask, temporaryFolder } from '../warehouse/helpers';
+import { query, temporaryFolder } from '../warehouse/helpers';
 
 const SENSORS = 3;
 const parser = new EventParser(DEFAULT_TASK);
@@ -55,7 +55,7 @@ afterAll(() => {
   folder.remove();
 });
 
-async function askSql(texts: readonly string[], timestamp: string): Promise<Verdict[]> {
+async function querySql(texts: readonly string[], timestamp: string): Promise<Verdict[]> {
   const reader = await duckdb.runAndReadAll(
     `SELECT epoch_us(${timestamp}) FROM (SELECT unnest($texts) AS t)`,
     { texts: listValue([...texts]) },
@@ -101,7 +101,7 @@ describe('texts', () => {
 
   it('mean the same in SQL, as a cell and as a column', async () => {
     for (const timestamp of [timestampOfCell('t'), timestampOfColumn('t', 'VARCHAR')]) {
-      const found = await askSql(spellings(TEXTS), timestamp);
+      const found = await querySql(spellings(TEXTS), timestamp);
       expect(answers(TEXTS, (_, index) => found[index] ?? BAD)).toEqual(TEXTS);
     }
   });
@@ -145,7 +145,7 @@ describe('numbers', () => {
       timestampOfColumn('t', 'VARCHAR'),
       timestampOfColumn('CAST(t AS DOUBLE)', 'DOUBLE'),
     ]) {
-      const found = await askSql(spellings(NUMBERS), timestamp);
+      const found = await querySql(spellings(NUMBERS), timestamp);
       expect(answers(NUMBERS, (_, index) => found[index] ?? BAD)).toEqual(NUMBERS);
     }
   });
@@ -157,7 +157,7 @@ describe('cells of a CSV file', () => {
   });
 
   it('mean the same in SQL', async () => {
-    const found = await askSql(spellings(CELLS), timestampOfCell('t'));
+    const found = await querySql(spellings(CELLS), timestampOfCell('t'));
     expect(answers(CELLS, (_, index) => found[index] ?? BAD)).toEqual(CELLS);
   });
 });
@@ -179,14 +179,14 @@ describe('files', () => {
     const warehouse = await openWarehouse(join(folder.path, 'w.duckdb'));
     const connection = await warehouse.connect();
     const batch = await runBatch(connection, directory);
-    const counted = await ask(connection, 'SELECT device_id, day FROM batch_analysis_results ORDER BY ALL');
+    const counted = await query(connection, 'SELECT device_id, day FROM batch_analysis_results ORDER BY ALL');
     const dayOf = (micros: number): string => new Date(Math.floor(micros / 1_000)).toISOString().slice(0, 10);
     expect(counted).toEqual(
       cells.flatMap(([, verdict], index) =>
         verdict === BAD ? [] : [{ device_id: deviceOf(index), day: dayOf(verdict) }],
       ),
     );
-    const listed = await ask(connection, 'SELECT line, reason, detail FROM rejected_rows ORDER BY line');
+    const listed = await query(connection, 'SELECT line, reason, detail FROM rejected_rows ORDER BY line');
     const detail = 'column 2, timestamp, is neither ISO 8601 nor epoch milliseconds';
     expect(listed).toEqual(
       cells.flatMap(([, verdict], index) =>
@@ -318,7 +318,7 @@ describe('columns of a Parquet file', () => {
       const warehouse = await openWarehouse(join(directory, 'w.duckdb'));
       const connection = await warehouse.connect();
       const batch = await runBatch(connection, directory);
-      const listed = await ask(connection, 'SELECT line, reason FROM rejected_rows ORDER BY line');
+      const listed = await query(connection, 'SELECT line, reason FROM rejected_rows ORDER BY line');
       expect(listed).toEqual([
         ...values.flatMap(([, verdict], index) =>
           verdict === BAD ? [{ line: index + 1, reason: BAD }] : [],
@@ -359,7 +359,7 @@ describe('the two grammars, in TypeScript and in SQL', () => {
   it('say the same of 20,000 texts that are nearly times', async () => {
     const texts = fc.sample(near, { numRuns: 20_000, seed: 14 });
     const expected = texts.map((text): TimestampCase => [text, verdictOf(microsOfCell(text))]);
-    const found = await askSql(texts, timestampOfCell('t'));
+    const found = await querySql(texts, timestampOfCell('t'));
     expect(answers(expected, (_, index) => found[index] ?? BAD)).toEqual(expected);
     const share = verdicts(expected).filter((verdict) => verdict !== BAD).length / texts.length;
     expect(share).toBeGreaterThan(0.1);
@@ -374,7 +374,7 @@ describe('the two grammars, in TypeScript and in SQL', () => {
     );
     const texts = fc.sample(number, { numRuns: 20_000, seed: 14 });
     const expected = texts.map((text): TimestampCase => [text, verdictOf(microsOfCell(text))]);
-    const found = await askSql(texts, timestampOfCell('t'));
+    const found = await querySql(texts, timestampOfCell('t'));
     expect(answers(expected, (_, index) => found[index] ?? BAD)).toEqual(expected);
   });
 });

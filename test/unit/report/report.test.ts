@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HtmlValidate } from 'html-validate';
 import { z } from 'zod';
-import { askConnection } from '../../../cli/query/ask-file';
+import { queryConnection } from '../../../cli/query/query-file';
 import { percent, points, signed } from '../../../cli/shared/format';
 import { collectReport } from '../../../cli/report/collect';
 import { type ReportData } from '../../../cli/report/data';
@@ -56,7 +56,7 @@ beforeAll(async () => {
   );
   ({ warehouse, connection } = await reportFixture());
   raw = await connection.rows(rawRow, 'SELECT * FROM evaluation_rows');
-  data = await collectReport(askConnection(connection), place(), { rounds: 12, cutoff: null });
+  data = await collectReport(queryConnection(connection), place(), { rounds: 12, cutoff: null });
   page = renderReport(data);
 });
 afterAll(async () => {
@@ -253,7 +253,7 @@ describe('the page', () => {
 it('cannot be made of a run without a decided round, and says what to do', async () => {
   const empty = await openWarehouse(':memory:');
   try {
-    const made = collectReport(askConnection(await empty.connect()), place(), { rounds: 12, cutoff: null });
+    const made = collectReport(queryConnection(await empty.connect()), place(), { rounds: 12, cutoff: null });
     await expect(made).rejects.toMatchObject({ code: 'NotFound' });
     await expect(made).rejects.toHaveProperty('hint', expect.stringContaining('round start'));
   } finally {
@@ -262,7 +262,7 @@ it('cannot be made of a run without a decided round, and says what to do', async
 });
 
 it('shows the latest rounds where there are more than asked for', async () => {
-  const last = await collectReport(askConnection(connection), place(), { rounds: 1, cutoff: null });
+  const last = await collectReport(queryConnection(connection), place(), { rounds: 1, cutoff: null });
   expect(last.versions).toEqual(['v1', 'v2']);
   expect(renderReport(last)).toContain('1 earlier round not shown');
 });
@@ -270,7 +270,7 @@ it('shows the latest rounds where there are more than asked for', async () => {
 it('counts the windows up to its cutoff alone, in every figure', async () => {
   const starts = [...new Set(of('v2').map(({ window_start }) => window_start))].sort((a, b) => a - b);
   const cutoff = starts.at(-2)!;
-  const made = await collectReport(askConnection(connection), place(), { rounds: 12, cutoff });
+  const made = await collectReport(queryConnection(connection), place(), { rounds: 12, cutoff });
   const kept = of('v2').filter(({ window_start }) => window_start <= cutoff);
   expect(kept.length).toBeLessThan(of('v2').length);
   const { results, counts, reliability } = made;
@@ -289,7 +289,7 @@ it('speaks of the version that serves, also after a rollback', async () => {
   await stages('champion', 'rolled-back');
   try {
     expect(
-      headline(await collectReport(askConnection(connection), place(), { rounds: 12, cutoff: null })),
+      headline(await collectReport(queryConnection(connection), place(), { rounds: 12, cutoff: null })),
     ).toMatch(/^v1 is right/);
   } finally {
     await stages('shadow', 'champion');

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { runBatch } from '../../../core/warehouse/batch/run-batch';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
-import { ask, temporaryFolder } from './helpers';
+import { query, temporaryFolder } from './helpers';
 
 const root = temporaryFolder();
 let count = 0;
@@ -35,12 +35,12 @@ function write(name: string, text: string | Buffer): string {
   return path;
 }
 const results = () =>
-  ask(
+  query(
     connection,
     'SELECT device_id, day, sensor, avg, min, max, stddev, count FROM batch_analysis_results ORDER BY ALL',
   );
 const rejected = () =>
-  ask(
+  query(
     connection,
     "SELECT parse_filename(file) AS file, line, reason FROM rejected_rows WHERE source = 'batch' ORDER BY ALL",
   );
@@ -131,7 +131,7 @@ describe('counting a folder', () => {
       'device_id,timestamp,x\nd,2020-01-01T05:30:00+05:30,1\nd,2020-01-01T00:00:00,1\nd,2020-01-01T23:30:00-0100,1\nd,2020-01-02T01:00:00.5+02,1\n',
     );
     await runBatch(connection, folder);
-    expect(await ask(connection, 'SELECT day, count FROM batch_analysis_results ORDER BY day')).toEqual([
+    expect(await query(connection, 'SELECT day, count FROM batch_analysis_results ORDER BY day')).toEqual([
       { day: '2020-01-01', count: 3 },
       { day: '2020-01-02', count: 1 },
     ]);
@@ -143,7 +143,7 @@ describe('counting a folder', () => {
       'note,Timestamp,"odd ""name"", x",DEVICE_ID,empty\nhot,2020-01-01,1.5,d,\ncold,2020-01-01,2.5,d,\n',
     );
     await runBatch(connection, folder);
-    expect(await ask(connection, 'SELECT sensor, avg FROM batch_analysis_results')).toEqual([
+    expect(await query(connection, 'SELECT sensor, avg FROM batch_analysis_results')).toEqual([
       { sensor: 'odd "name", x', avg: 2 },
     ]);
   });
@@ -162,7 +162,9 @@ describe('counting a folder', () => {
     instance.closeSync();
     const batch = await runBatch(connection, folder);
     expect(batch).toMatchObject({ files: { counted: 3 }, rows: 4, rejectedRows: 0 });
-    expect(await ask(connection, 'SELECT day, avg, count FROM batch_analysis_results ORDER BY day')).toEqual([
+    expect(
+      await query(connection, 'SELECT day, avg, count FROM batch_analysis_results ORDER BY day'),
+    ).toEqual([
       { day: '2020-01-01', avg: 7 / 3, count: 3 },
       { day: '2020-01-02', avg: 3, count: 1 },
     ]);
@@ -172,7 +174,7 @@ describe('counting a folder', () => {
     write('devices.csv', 'device_id,series,slot\nd1,weather,3\nd2,"we,ather",4\n');
     write('a.csv', `${HEADER}d1,2020-01-01,1,\n`);
     await runBatch(connection, folder);
-    expect(await ask(connection, 'SELECT * FROM devices ORDER BY device_id')).toEqual([
+    expect(await query(connection, 'SELECT * FROM devices ORDER BY device_id')).toEqual([
       { device_id: 'd1', series: 'weather', slot: '3' },
       { device_id: 'd2', series: 'we,ather', slot: '4' },
     ]);
@@ -207,7 +209,7 @@ describe('broken rows', () => {
     write('b.csv', `${HEADER}d,2020-01-01,5,\nd,,5,\n`);
     const batch = await runBatch(connection, folder);
     expect(batch).toMatchObject({ rows: 3, rejectedRows: 11 });
-    expect(await ask(connection, 'SELECT avg, count FROM batch_analysis_results')).toEqual([
+    expect(await query(connection, 'SELECT avg, count FROM batch_analysis_results')).toEqual([
       { avg: 3, count: 3 },
     ]);
     expect(await rejected()).toEqual([
@@ -255,7 +257,7 @@ describe('broken rows', () => {
       { file: 'c.csv', line: 5, reason: 'quotes' },
       { file: 'c.csv', line: 6, reason: 'bad-timestamp' },
     ]);
-    expect(await ask(connection, 'SELECT device_id, count FROM batch_analysis_results')).toEqual([
+    expect(await query(connection, 'SELECT device_id, count FROM batch_analysis_results')).toEqual([
       { device_id: 'd', count: 9 },
     ]);
   });
@@ -271,7 +273,7 @@ describe('broken rows', () => {
     );
     write('b.csv', `${HEADER}d,2020-01-01,2,\r\nd,2020-01-01,2,\nd,2020-01-01,2,\r\n`);
     expect(await runBatch(connection, folder)).toMatchObject({ rows: 5, rejectedRows: 2 });
-    expect(await ask(connection, 'SELECT avg, count FROM batch_analysis_results')).toEqual([
+    expect(await query(connection, 'SELECT avg, count FROM batch_analysis_results')).toEqual([
       { avg: 2, count: 5 },
     ]);
   });
@@ -305,7 +307,7 @@ describe('running again', () => {
     await runBatch(connection, folder);
     touch(path);
     expect(await runBatch(connection, folder)).toMatchObject({ files: { counted: 0, unchanged: 1 } });
-    expect(await ask(connection, 'SELECT modified FROM batch_files')).toEqual([
+    expect(await query(connection, 'SELECT modified FROM batch_files')).toEqual([
       { modified: Math.round(statSync(path).mtimeMs * 1000) },
     ]);
   });
@@ -374,7 +376,7 @@ describe('splitting rows over files', () => {
       file: fc.nat(3),
     });
     const outcome = () =>
-      ask(
+      query(
         connection,
         'SELECT device_id, day, sensor, avg, min, max, stddev, count FROM batch_analysis_results ORDER BY ALL',
       );

@@ -20,7 +20,7 @@ export class FakeKafka {
   private wakers: (() => void)[] = [];
   /** What the group has committed, by `partition/topic`. */
   readonly committed = new Map<string, number>();
-  /** Refuse every commit, as a group does that has taken its member for dead. */
+  /** Refuse every commit, as a group does that considers its member dead. */
   refusesCommits = false;
   private refusals = 0;
 
@@ -54,7 +54,7 @@ export class FakeKafka {
     return this.when(() => this.refusals > 0);
   }
 
-  /** Where the group goes on, as if an earlier member had committed it. */
+  /** Where the group continues, as if an earlier member had committed it. */
   startFrom(topic: string, partition: number, offset: number): void {
     this.next.set(`${partition}/${topic}`, offset);
   }

@@ -1,19 +1,15 @@
 import fc from 'fast-check';
-import { calibrationOf, skillOf, tendencyOf } from '../../../core/warehouse/queries/feedback-figures';
+import { addUp, figuresOf } from '../../../core/warehouse/database/sums';
+import { calibrationOf, tendencyOf } from '../../../core/warehouse/queries/feedback-figures';
 
 const counts = (
-  truePositive: number,
-  falsePositive: number,
-  falseNegative: number,
-  trueNegative: number,
-) => ({
-  truePositive,
-  falsePositive,
-  falseNegative,
-  trueNegative,
-});
+  true_positive: number,
+  false_positive: number,
+  false_negative: number,
+  true_negative: number,
+) => ({ true_positive, false_positive, false_negative, true_negative });
 
-describe('what counts of anomalies say', () => {
+describe('the tendency of anomaly counts', () => {
   it('is unknown without any', () => {
     expect(tendencyOf(counts(0, 0, 0, 0))).toBe('unknown');
   });
@@ -31,15 +27,16 @@ describe('what counts of anomalies say', () => {
 
 describe('figures from sums', () => {
   it('skill is the share of persistence’s error that is gone', () => {
-    expect(skillOf({ sumAbsoluteError: 1, sumPersistenceAbsoluteError: 4 })).toBe(0.75);
-    expect(skillOf({ sumAbsoluteError: 1, sumPersistenceAbsoluteError: 0 })).toBeNull();
+    const sums = { ...addUp([]), evaluations: 2, sum_absolute_error: 1 };
+    expect(figuresOf({ ...sums, sum_persistence_absolute_error: 4 }).skill).toBe(0.75);
+    expect(figuresOf({ ...sums, sum_persistence_absolute_error: 0 }).skill).toBeNull();
   });
 
   it('calibration is the mean distance of stated from real accuracy, by bin', () => {
     expect(
       calibrationOf([
-        { bin: 2, n: 10, correct: 2, sumConfidence: 2.5 },
-        { bin: 9, n: 10, correct: 10, sumConfidence: 9.5 },
+        { evaluations: 10, correct: 2, sum_confidence: 2.5 },
+        { evaluations: 10, correct: 10, sum_confidence: 9.5 },
       ]),
     ).toBeCloseTo(1 / 20, 12);
     expect(calibrationOf([])).toBe(0);
@@ -53,10 +50,9 @@ describe('figures from sums', () => {
         stated: fc.double({ min: 0, max: 1, noNaN: true }),
       })
       .map(({ n, share, stated }) => ({
-        bin: 0,
-        n,
+        evaluations: n,
         correct: Math.round(n * share),
-        sumConfidence: n * stated,
+        sum_confidence: n * stated,
       }));
     fc.assert(
       fc.property(fc.array(bin), (bins) => {

@@ -6,7 +6,7 @@ import { openWarehouse } from '../../../core/warehouse/database/open';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import {
   agreeOnSettings,
-  ask,
+  query,
   batch,
   evaluationBlock,
   record,
@@ -39,7 +39,9 @@ afterEach(() => {
 const scoreboard = async (): Promise<Record<string, unknown>[]> => {
   const warehouse = await openWarehouse(file);
   try {
-    return await withConnection(warehouse, (connection) => ask(connection, 'SELECT * FROM model_scoreboard'));
+    return await withConnection(warehouse, (connection) =>
+      query(connection, 'SELECT * FROM model_scoreboard'),
+    );
   } finally {
     await warehouse.close();
   }
@@ -72,7 +74,7 @@ describe('a warehouse at rest', () => {
     await expect(exportWarehouse(file, folder.path)).rejects.toMatchObject({ code: 'InvalidInput' });
   });
 
-  it('that is not there is told apart from an empty one', async () => {
+  it('that does not exist is not taken for an empty one', async () => {
     const missing = join(folder.path, 'none', 'warehouse.duckdb');
     await expect(exportWarehouse(missing, join(folder.path, 'export'))).rejects.toMatchObject({
       code: 'WarehouseFailed',

@@ -126,8 +126,8 @@ export async function agreeOnSettings(
   await connection.transaction((inside) => storeSettings(inside, settings));
 }
 
-/** Ask in SQL and get plain rows. */
-export async function ask(connection: SerialConnection, sql: string): Promise<Record<string, unknown>[]> {
+/** Plain rows of an SQL query. */
+export async function query(connection: SerialConnection, sql: string): Promise<Record<string, unknown>[]> {
   return connection.rows(z.record(z.string(), z.unknown()), sql);
 }
 

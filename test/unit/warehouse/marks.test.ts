@@ -17,9 +17,9 @@ describe('the mark of a partition', () => {
     const second = judge(first.mark, 1, place(0, 1, true));
     const third = judge(second.mark, 1, place(30, 0, true));
     expect([first, second, third].map(({ judgement, gap }) => [judgement, gap])).toEqual([
-      ['store', false],
-      ['store', false],
-      ['store', false],
+      ['stored', false],
+      ['stored', false],
+      ['stored', false],
     ]);
   });
 
@@ -34,17 +34,17 @@ describe('the mark of a partition', () => {
     const afterTakeover = judge(marked(0, 0, true, 1), 2, place(0, 0, true));
     expect(afterTakeover.judgement).toBe('stored-before');
     expect(judge(afterTakeover.mark, 1, place(30, 0, true)).judgement).toBe('older-epoch');
-    expect(judge(afterTakeover.mark, 2, place(30, 0, true)).judgement).toBe('store');
+    expect(judge(afterTakeover.mark, 2, place(30, 0, true)).judgement).toBe('stored');
   });
 
   it('takes a fence as the end of older epochs, and of nothing else', () => {
     expect(judge(fence(marked(0, 0, true, 1), 2), 1, place(30, 0, true)).judgement).toBe('older-epoch');
     expect(judge(fence(marked(0, 0, true, 1), 2), 2, place(30, 0, true))).toMatchObject({
-      judgement: 'store',
+      judgement: 'stored',
       gap: false,
     });
     expect(judge(fence(undefined, 2), 2, place(30, 0, true))).toMatchObject({
-      judgement: 'store',
+      judgement: 'stored',
       gap: false,
     });
     expect(fence(marked(0, 0, true, 3), 2)).toEqual(marked(0, 0, true, 3));
@@ -116,7 +116,7 @@ describe('the mark of a partition', () => {
           }
           const judged = judge(mark, epoch, block);
           mark = judged.mark;
-          if (judged.judgement === 'store') stored.push(block);
+          if (judged.judgement === 'stored') stored.push(block);
           if (judged.gap) gaps += 1;
         }
         expect(stored).toEqual(truth);

@@ -77,7 +77,7 @@ describe('metrics from the tables', () => {
     ).toEqual([]);
   });
 
-  it('tell of each of the latest rounds, and of all of them as a count that survives a restart', async () => {
+  it('show each of the latest rounds, and of all of them as a count that survives a restart', async () => {
     for (let number = 1; number <= 25; number += 1) await saveRound(connection, round(number));
     const before = await scrape();
     expect(before).toContain('fedloop_rounds_total{decision="promoted"} 25');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { migrate } from '../../../core/warehouse/database/migrations';
 import { MIGRATIONS } from '../../../core/warehouse/database/schema';
-import { ask, temporaryFolder, withConnection } from './helpers';
+import { query, temporaryFolder, withConnection } from './helpers';
 
 const folder = temporaryFolder();
 afterAll(() => {
@@ -20,9 +20,9 @@ describe('a warehouse', () => {
     const second = await openWarehouse(path);
     expect(second.id).toBe(first.id);
     await withConnection(second, async (connection) => {
-      expect(await ask(connection, 'SELECT device_id FROM devices')).toEqual([{ device_id: 'd' }]);
+      expect(await query(connection, 'SELECT device_id FROM devices')).toEqual([{ device_id: 'd' }]);
       await migrate(connection);
-      expect(await ask(connection, 'SELECT version FROM schema_migrations')).toEqual(
+      expect(await query(connection, 'SELECT version FROM schema_migrations')).toEqual(
         MIGRATIONS.map(({ version }) => ({ version })),
       );
     });
@@ -39,7 +39,7 @@ describe('a warehouse', () => {
     await withConnection(warehouse, async (connection) => {
       await migrate(connection, added);
       await migrate(connection, added);
-      expect(await ask(connection, 'SELECT count(*) AS n FROM one_more')).toEqual([{ n: 0 }]);
+      expect(await query(connection, 'SELECT count(*) AS n FROM one_more')).toEqual([{ n: 0 }]);
     });
     await warehouse.close();
     await expect(openWarehouse(path)).rejects.toMatchObject({
@@ -57,7 +57,7 @@ describe('a warehouse', () => {
     await withConnection(warehouse, async (connection) => {
       await expect(migrate(connection, broken)).rejects.toThrow();
       expect(
-        await ask(connection, "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'half'"),
+        await query(connection, "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'half'"),
       ).toEqual([{ n: 0 }]);
     });
     await warehouse.close();
@@ -86,7 +86,9 @@ describe('a warehouse', () => {
   it('shows UTC whatever the zone of the machine', async () => {
     const warehouse = await openWarehouse(':memory:');
     await withConnection(warehouse, async (connection) => {
-      expect(await ask(connection, "SELECT current_setting('TimeZone') AS zone")).toEqual([{ zone: 'UTC' }]);
+      expect(await query(connection, "SELECT current_setting('TimeZone') AS zone")).toEqual([
+        { zone: 'UTC' },
+      ]);
     });
     await warehouse.close();
   });
@@ -108,12 +110,12 @@ describe('one connection', () => {
         await inside.run('INSERT INTO t VALUES (1)');
         await inside.run('INSERT INTO t VALUES (2)');
       });
-      const asked = ask(connection, 'SELECT count(*) AS n FROM t');
+      const rows = query(connection, 'SELECT count(*) AS n FROM t');
       await Promise.all([
         inTransaction,
         ...Array.from({ length: 50 }, () => connection.run('INSERT INTO t VALUES (3)')),
       ]);
-      expect(await asked).toEqual([{ n: 2 }]);
+      expect(await rows).toEqual([{ n: 2 }]);
     });
     await warehouse.close();
   });
@@ -128,7 +130,7 @@ describe('one connection', () => {
           await inside.run('INSERT INTO t VALUES (1)');
         }),
       ).rejects.toThrow();
-      expect(await ask(connection, 'SELECT count(*) AS n FROM t')).toEqual([{ n: 0 }]);
+      expect(await query(connection, 'SELECT count(*) AS n FROM t')).toEqual([{ n: 0 }]);
     });
     await warehouse.close();
   });

@@ -4,7 +4,7 @@ import { expireRows, Retention } from '../../../core/warehouse/retention';
 import { lifetimeScores } from '../../../core/warehouse/queries/rounds';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
-import { agreeOnSettings, analysisBlock, ask, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
+import { agreeOnSettings, analysisBlock, query, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
 
 const DAY = 86_400_000_000;
 const WINDOWS_PER_DAY = DAY / WINDOW;
@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 
 const days = () =>
-  ask(
+  query(
     connection,
     'SELECT device_id, day, sensor, avg, min, max, stddev, count FROM batch_analysis_results ORDER BY ALL',
   );
@@ -85,10 +85,10 @@ describe('rows that are too old', () => {
     await addFinishedDays(connection, T0 + DAY);
     await expireRows(connection, T0 + DAY);
     expect(await lifetimeScores(connection)).toEqual(before);
-    expect(await ask(connection, 'SELECT window_start, model_accuracy FROM model_evaluations')).toEqual([
+    expect(await query(connection, 'SELECT window_start, model_accuracy FROM model_evaluations')).toEqual([
       { window_start: T0 + DAY, model_accuracy: 0.5 },
     ]);
-    expect(await ask(connection, 'SELECT window_start FROM stream_analysis_results')).toEqual([
+    expect(await query(connection, 'SELECT window_start FROM stream_analysis_results')).toEqual([
       { window_start: T0 + DAY },
     ]);
     expect(await days()).toHaveLength(2);
@@ -96,12 +96,12 @@ describe('rows that are too old', () => {
 
   it('go as event time moves on, not before', async () => {
     const retention = new Retention(connection, DAY / 1000);
-    await retention.keepUp(Number.NEGATIVE_INFINITY);
-    await retention.keepUp(T0 + DAY);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
-    await retention.keepUp(T0 + DAY + WINDOW);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
-    await retention.keepUp(T0 + 2 * DAY);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 1 }]);
+    await retention.advance(Number.NEGATIVE_INFINITY);
+    await retention.advance(T0 + DAY);
+    expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+    await retention.advance(T0 + DAY + WINDOW);
+    expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+    await retention.advance(T0 + 2 * DAY);
+    expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 1 }]);
   });
 });

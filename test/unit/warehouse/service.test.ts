@@ -11,7 +11,7 @@ import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from './fake-kafka';
 import {
   analysisBlock,
-  ask,
+  query,
   evaluationBlock,
   T0,
   temporaryFolder,
@@ -115,7 +115,7 @@ describe('the warehouse service', () => {
     expect(stored).toEqual([{ n: 1 }]);
   });
 
-  it('goes on storing when the group refuses its offset, as after a pause of the whole machine', async () => {
+  it('continues to store when the group refuses its offset, as after a pause of the whole machine', async () => {
     kafka.refusesCommits = true;
     closeWindow(0, 0, [{ version: 'v0', device: 'a', error: 0 }]);
     await kafka.deliver();
@@ -130,7 +130,7 @@ describe('the warehouse service', () => {
     expect(stored).toEqual([{ n: 2 }]);
   });
 
-  it('tells model-feedback of a rollback once, also over a restart, and the round shows it', async () => {
+  it('publishes a rollback once, also over a restart, and the round shows it', async () => {
     const stage = (version: string, name: string, reason: string) => ({
       type: 'stage',
       version,
@@ -169,7 +169,7 @@ describe('the warehouse service', () => {
     expect(second).toMatchObject({ type: 'feedback', scope: 'window' });
     await withConnection(service.warehouse, async (connection) => {
       expect(
-        await ask(connection, 'SELECT decision, rolled_back_at, rollback_reason FROM federated_rounds'),
+        await query(connection, 'SELECT decision, rolled_back_at, rollback_reason FROM federated_rounds'),
       ).toEqual([
         {
           decision: 'promoted',
@@ -178,7 +178,7 @@ describe('the warehouse service', () => {
         },
       ]);
       expect(
-        await ask(connection, 'SELECT model_version, changed_by FROM model_stages ORDER BY log_offset'),
+        await query(connection, 'SELECT model_version, changed_by FROM model_stages ORDER BY log_offset'),
       ).toEqual([
         { model_version: 'v0', changed_by: 'ada' },
         { model_version: 'v1', changed_by: 'ada' },
@@ -186,7 +186,7 @@ describe('the warehouse service', () => {
     });
   });
 
-  it('goes on from its file after a restart, says nothing twice and keeps its curves', async () => {
+  it('continues from its file after a restart, publishes nothing twice and keeps its curves', async () => {
     kafka.append(TOPICS.deployments.name, 0, {
       type: 'stage',
       version: 'v0',
@@ -224,7 +224,7 @@ describe('the warehouse service', () => {
       ['v0', 'window', 1, 2],
     ]);
     await withConnection(service.warehouse, async (connection) => {
-      expect(await ask(connection, 'SELECT count(*) AS n FROM model_evaluations')).toEqual([{ n: 4 }]);
+      expect(await query(connection, 'SELECT count(*) AS n FROM model_evaluations')).toEqual([{ n: 4 }]);
     });
   });
 
@@ -237,7 +237,7 @@ describe('the warehouse service', () => {
     service = await start();
     await kafka.deliver();
     await withConnection(service.warehouse, async (connection) => {
-      expect(await ask(connection, 'SELECT count(*) AS n FROM model_evaluations')).toEqual([{ n: 6 }]);
+      expect(await query(connection, 'SELECT count(*) AS n FROM model_evaluations')).toEqual([{ n: 6 }]);
     });
   });
 
@@ -248,7 +248,7 @@ describe('the warehouse service', () => {
     for (let attempt = 0; attempt < 5; attempt += 1) await expect(kafka.deliver()).rejects.toThrow();
     await ending;
     await withConnection(service.warehouse, async (connection) => {
-      expect(await ask(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 0 }]);
+      expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 0 }]);
     });
   });
 
@@ -275,7 +275,7 @@ describe('the warehouse service', () => {
     });
   });
 
-  it('waits for complete windows of a version, tells how many there are, and gives what came when time is over', async () => {
+  it('waits for complete windows of a version, reports how many there are, and gives what came when time is over', async () => {
     const seen: number[] = [];
     const input = {
       version: v1,
@@ -306,8 +306,13 @@ describe('the warehouse service', () => {
       closeWindow(0, partition, [{ version: 'v1', device: `d${partition}`, error: 0 }]);
     await kafka.deliver();
     await published(1);
-    const said = await service.publishRoundFeedback({ round: 1, versions: [v1, v0], from: T0, until: T0 });
-    expect(said).toMatchObject([{ scope: 'round', round: 1, model_version: 'v1', n: 2, accuracy: 1 }]);
+    const feedback = await service.publishRoundFeedback({
+      round: 1,
+      versions: [v1, v0],
+      from: T0,
+      until: T0,
+    });
+    expect(feedback).toMatchObject([{ scope: 'round', round: 1, model_version: 'v1', n: 2, accuracy: 1 }]);
     expect(kafka.sent(TOPICS.feedback.name).map(({ value }) => (value as { type: string }).type)).toEqual([
       'feedback',
       'device-feedback',

@@ -5,7 +5,7 @@ import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/
 import { Sink } from '../../../core/warehouse/sink/sink';
 import {
   analysisBlock,
-  ask,
+  query,
   batch,
   evaluationBlock,
   frame,
@@ -78,8 +78,8 @@ describe('blocks of the stream', () => {
         ),
       ]),
     ]);
-    expect(report.rows).toEqual({ analysis: 2, evaluations: 1, rejects: 0 });
-    expect(await ask(connection, 'SELECT * FROM stream_analysis_results ORDER BY device_id')).toEqual([
+    expect(report.rows).toEqual({ stream_analysis_results: 2, model_evaluations: 1, rejected_rows: 0 });
+    expect(await query(connection, 'SELECT * FROM stream_analysis_results ORDER BY device_id')).toEqual([
       expect.objectContaining({
         device_id: 'a',
         window_start: T0,
@@ -98,7 +98,7 @@ describe('blocks of the stream', () => {
         actual_anomaly: true,
       }),
     ]);
-    expect(await ask(connection, 'SELECT * FROM model_evaluations')).toEqual([
+    expect(await query(connection, 'SELECT * FROM model_evaluations')).toEqual([
       {
         model_version: 'v0',
         device_id: 'a',
@@ -131,7 +131,7 @@ describe('blocks of the stream', () => {
       ]),
     ]);
     expect(
-      await ask(
+      await query(
         connection,
         'SELECT DISTINCT window_start, model_accuracy FROM model_evaluations ORDER BY window_start',
       ),
@@ -149,7 +149,7 @@ describe('blocks of the stream', () => {
     const restarted = await Sink.open(connection);
     expect(restarted.nextOffset(TOPICS.analysis.name, 0)).toBe(3);
     await restarted.store([batch('analysis', 0, records)]);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 9 }]);
+    expect(await query(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 9 }]);
   });
 
   it('are stored once when a new epoch emits them again at later offsets', async () => {
@@ -163,16 +163,16 @@ describe('blocks of the stream', () => {
         record(5, analysisBlock({ window: 2, epoch: 2 }, ['zombie'])),
       ]),
     ]);
-    expect(report.blocks).toEqual({ stored: 2, storedBefore: 1, olderEpoch: 2, gaps: 0 });
+    expect(report.blocks).toEqual({ stored: 2, 'stored-before': 1, 'older-epoch': 2, gap: 0 });
     expect(
-      await ask(connection, 'SELECT device_id, epoch FROM stream_analysis_results ORDER BY window_start'),
+      await query(connection, 'SELECT device_id, epoch FROM stream_analysis_results ORDER BY window_start'),
     ).toEqual([
       { device_id: 'a', epoch: 1 },
       { device_id: 'a', epoch: 2 },
     ]);
   });
 
-  it('that cannot be understood are counted and passed over', async () => {
+  it('that are not valid are counted and skipped', async () => {
     const ragged = analysisBlock({ window: 0 }, ['a', 'b']);
     ragged.columns.avg.pop();
     const report = await sink.store([
@@ -185,7 +185,7 @@ describe('blocks of the stream', () => {
       ]),
     ]);
     expect(report.invalid.count).toBe(4);
-    expect(report.rows.analysis).toBe(1);
+    expect(report.rows.stream_analysis_results).toBe(1);
   });
 
   it('leave nothing behind when the transaction fails, and go in when it is tried again', async () => {
@@ -200,14 +200,14 @@ describe('blocks of the stream', () => {
     ];
     await connection.run('DROP TABLE rejected_rows');
     await expect(sink.store(both)).rejects.toMatchObject({ code: 'WarehouseFailed' });
-    expect(await ask(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 1 }]);
+    expect(await query(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 1 }]);
     expect(sink.nextOffset(TOPICS.analysis.name, 0)).toBe(1);
     await connection.run(
       'CREATE TABLE rejected_rows (source VARCHAR, reason VARCHAR, detail VARCHAR, source_partition INTEGER, source_offset BIGINT, file VARCHAR, line BIGINT, raw VARCHAR, rejected_at TIMESTAMP)',
     );
     await sink.store(both);
     expect(
-      await ask(connection, 'SELECT device_id FROM stream_analysis_results ORDER BY window_start'),
+      await query(connection, 'SELECT device_id FROM stream_analysis_results ORDER BY window_start'),
     ).toEqual([{ device_id: 'a' }, { device_id: 'b' }]);
   });
 
@@ -215,7 +215,7 @@ describe('blocks of the stream', () => {
     const devices = Array.from({ length: 5000 }, (_, index) => `device-${index}`);
     await sink.store([batch('analysis', 0, [record(0, analysisBlock({ window: 0 }, devices))])]);
     expect(
-      await ask(
+      await query(
         connection,
         'SELECT count(DISTINCT device_id) AS n, sum(avg) AS total FROM stream_analysis_results',
       ),
@@ -255,7 +255,7 @@ describe('other topics', () => {
     const raw = Buffer.concat([Buffer.from([0xff, 0x00]), Buffer.alloc(5000, 'x')]);
     await sink.store([batch('rejects', 0, [record(0, raw, { headers }), record(1, raw, { headers })])]);
     await sink.store([batch('rejects', 0, [record(2, raw, { headers })])]);
-    const rows = await ask(connection, 'SELECT * FROM rejected_rows');
+    const rows = await query(connection, 'SELECT * FROM rejected_rows');
     expect(rows).toEqual([
       expect.objectContaining({
         source: 'stream',
@@ -280,10 +280,10 @@ describe('other topics', () => {
         reject(2, 'late', 5),
       ]),
     ]);
-    expect(await ask(connection, 'SELECT reason FROM rejected_rows')).toEqual([{ reason: 'late' }]);
+    expect(await query(connection, 'SELECT reason FROM rejected_rows')).toEqual([{ reason: 'late' }]);
     const restarted = await Sink.open(connection);
     await restarted.store([batch('rejects', 0, [{ ...reject(3, 'late', 4), key: null }])]);
-    expect(await ask(connection, 'SELECT count(*) AS n FROM rejected_rows')).toEqual([{ n: 1 }]);
+    expect(await query(connection, 'SELECT count(*) AS n FROM rejected_rows')).toEqual([{ n: 1 }]);
   });
 
   it('keep versions with their file, and every change of stage', async () => {
@@ -310,7 +310,7 @@ describe('other topics', () => {
       batch('deployments', 0, [record(6, model), record(7, stage('shadow', '2020-01-01T00:00:03Z'))]),
     ]);
     expect(
-      await ask(
+      await query(
         connection,
         'SELECT model_version, round, role, parents, devices, stage, data_until FROM model_versions',
       ),
@@ -325,17 +325,19 @@ describe('other topics', () => {
         data_until: T0,
       },
     ]);
-    expect(await ask(connection, 'SELECT stage FROM model_stages ORDER BY log_offset')).toEqual([
+    expect(await query(connection, 'SELECT stage FROM model_stages ORDER BY log_offset')).toEqual([
       { stage: 'candidate' },
       { stage: 'champion' },
       { stage: 'shadow' },
     ]);
     // The service stores the settings that it was started with; a message that comes later changes nothing.
-    expect(await ask(connection, 'SELECT tolerance_celsius FROM stream_settings')).toEqual([]);
-    expect(await ask(connection, 'SELECT decode(onnx) AS onnx FROM model_files')).toEqual([{ onnx: 'onnx' }]);
+    expect(await query(connection, 'SELECT tolerance_celsius FROM stream_settings')).toEqual([]);
+    expect(await query(connection, 'SELECT decode(onnx) AS onnx FROM model_files')).toEqual([
+      { onnx: 'onnx' },
+    ]);
   });
 
-  it('set what local models say of themselves beside what became of them, and keep no weights', async () => {
+  it('store what local models report beside what came of them, and no weights', async () => {
     const update = {
       type: 'update',
       round: 1,
@@ -374,7 +376,7 @@ describe('other topics', () => {
       ]),
     ]);
     expect(
-      await ask(
+      await query(
         connection,
         'SELECT device_id, model_version, training_rows, self_reported_accuracy, real_accuracy, weight, left_out FROM local_models ORDER BY device_id',
       ),
@@ -447,13 +449,13 @@ describe('other topics', () => {
       ]),
     ]);
     const row = { model_version: 'v1', source_partition: 0, epoch: 5, from_window: T0 };
-    expect(await ask(connection, 'SELECT * FROM stream_activations')).toEqual([
+    expect(await query(connection, 'SELECT * FROM stream_activations')).toEqual([
       { ...row, until_window: null },
     ]);
     await sink.store([
       batch('checkpoints', 0, [record(10, until(5, T0 + 2 * WINDOW), { key: 'deactivation/0/v1/5' })]),
     ]);
-    expect(await ask(connection, 'SELECT * FROM stream_activations')).toEqual([
+    expect(await query(connection, 'SELECT * FROM stream_activations')).toEqual([
       { ...row, until_window: T0 + 2 * WINDOW },
     ]);
   });

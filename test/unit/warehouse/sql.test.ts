@@ -3,7 +3,7 @@ import { createMetrics, serveHttp, type HttpServer } from '../../../core/platfor
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/queries/sql-route';
-import { ask, temporaryFolder } from './helpers';
+import { query, temporaryFolder } from './helpers';
 
 const folder = temporaryFolder();
 let warehouse: Warehouse;
@@ -27,7 +27,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-describe('a question', () => {
+describe('a query', () => {
   it('is answered with columns, types and rows', async () => {
     expect(
       await answerSql(
@@ -76,7 +76,7 @@ describe('a question', () => {
     });
   });
 
-  it('gets no more rows than asked for, and is told so', async () => {
+  it('gets no more rows than wanted, and learns that there are more', async () => {
     const answer = await answerSql(connection, 'SELECT * FROM range(10000)', { maxRows: 3 });
     expect(answer.rows).toHaveLength(3);
     expect(answer.truncated).toBe(true);
@@ -133,13 +133,13 @@ describe('a question', () => {
     'SELECT * FROM nowhere',
   ])('is refused as %s', async (sql) => {
     await expect(answerSql(connection, sql)).rejects.toMatchObject({ code: 'InvalidInput' });
-    expect(await ask(connection, 'SELECT count(*) AS n FROM devices')).toEqual([{ n: 1 }]);
-    expect(await ask(connection, "SELECT current_setting('enable_external_access') AS access")).toEqual([
+    expect(await query(connection, 'SELECT count(*) AS n FROM devices')).toEqual([{ n: 1 }]);
+    expect(await query(connection, "SELECT current_setting('enable_external_access') AS access")).toEqual([
       { access: false },
     ]);
   });
 
-  it('that thinks too long is broken off, and the next one is answered', async () => {
+  it('that runs too long is stopped, and the next one is answered', async () => {
     await expect(
       answerSql(
         connection,
@@ -169,7 +169,7 @@ describe('POST /sql', () => {
     const wrong = [
       [JSON.stringify({ sql: 'DROP TABLE devices' }), 'only SELECT is answered here; this is DROP'],
       [JSON.stringify({ sq: 'SELECT 1' }), 'sql'],
-      ['{', 'the question is not JSON'],
+      ['{', 'the query is not JSON'],
     ] as const;
     for (const [body, message] of wrong) {
       const response = await post(body);

@@ -5,7 +5,8 @@ import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/
 import { expireRows } from '../../../core/warehouse/retention';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { answerSql, answerToJson } from '../../../core/warehouse/queries/sql-route';
-import { type AskTables, storedBounds } from '../../../core/warehouse/verify/stored-rows';
+import { type Query } from '../../../core/warehouse/database/query';
+import { storedBounds } from '../../../core/warehouse/verify/stored-rows';
 import {
   Verification,
   type VerificationReport,
@@ -17,18 +18,18 @@ import { agreeOnSettings, analysisBlock, batch, evaluationBlock, record, T0, WIN
 
 let warehouse: Warehouse;
 let connection: SerialConnection;
-let ask: AskTables;
+let query: Query;
 
 beforeEach(async () => {
   warehouse = await openWarehouse(':memory:');
   connection = await warehouse.connect();
   await agreeOnSettings(connection);
-  const asking = await warehouse.connect();
+  const querying = await warehouse.connect();
   // As the analytics worker's route answers: through JSON.
-  ask = async (row, sql) => {
+  query = async (row, sql) => {
     const answer = z
       .object({ rows: z.array(z.unknown()) })
-      .parse(JSON.parse(answerToJson(await answerSql(asking, sql))));
+      .parse(JSON.parse(answerToJson(await answerSql(querying, sql))));
     return z.array(row).parse(answer.rows);
   };
 });
@@ -91,9 +92,9 @@ async function verify(
   must: 'stored' | 'all' = 'all',
   rejects: readonly (readonly [number, RejectReason])[] = [[3, 'malformed']],
 ): Promise<VerificationReport> {
-  const bounds = await storedBounds(ask, WINDOW);
+  const bounds = await storedBounds(query, WINDOW);
   const verification = new Verification(
-    ask,
+    query,
     must === 'all' ? undefined : bounds,
     bounds.expiredBefore,
     10,
@@ -147,7 +148,7 @@ describe('verification', () => {
     expect(told?.columns?.['confidence']?.stored).toBe(0.25);
   });
 
-  it('tells missing rows from unexpected and repeated ones', async () => {
+  it('distinguishes missing rows from unexpected and repeated ones', async () => {
     await store(2);
     await connection.run("DELETE FROM stream_analysis_results WHERE device_id = 'a'");
     await connection.run("INSERT INTO evaluation_rows SELECT * FROM evaluation_rows WHERE device_id = 'a'");

@@ -146,7 +146,7 @@ describe('feedback on a range of windows', () => {
     ).toEqual([]);
   });
 
-  it('names at most ten of the worst devices, and says all of them in chunks of a thousand', async () => {
+  it('names at most ten of the worst devices, and lists all of them in chunks of a thousand', async () => {
     await evaluate(
       0,
       Array.from({ length: 2300 }, (_, index) => ({
@@ -155,13 +155,13 @@ describe('feedback on a range of windows', () => {
         error: index / 1000,
       })),
     );
-    const [said] = await feedbackOfRange(connection, {
+    const [feedback] = await feedbackOfRange(connection, {
       scope: 'window',
       round: null,
       ...everything,
       tolerance: 1,
     });
-    expect(said!.worst_devices.map(({ device_id }) => device_id)).toEqual(
+    expect(feedback!.worst_devices.map(({ device_id }) => device_id)).toEqual(
       Array.from({ length: 10 }, (_, index) => `d${2299 - index}`),
     );
     const chunks = await deviceFeedbackOfRange(connection, { ...everything, round: 1, version: v('v0') });
@@ -173,7 +173,7 @@ describe('feedback on a range of windows', () => {
     expect(chunks.flatMap(({ n_correct }) => n_correct).reduce((sum, n) => sum + n, 0)).toBe(1001);
   });
 
-  it('names the same worst devices from what is said of all of them as from the tables', async () => {
+  it('names the same worst devices from the figures of all of them as from the tables', async () => {
     const random = seededRandom(7, 'worst devices');
     // Few different errors, so that many devices are equally bad.
     for (const window of [0, 1, 2]) {
@@ -192,23 +192,23 @@ describe('feedback on a range of windows', () => {
     expect(worstDevicesIn(messages)).toEqual(fromTables.get(v('v0')));
   });
 
-  it('is kept once, however often it is published, with what nobody could tell as null', async () => {
+  it('is stored once, however often it is published, with null for what is unknown', async () => {
     const row = { device: 'a', error: 0.1 + 0.2, persistence: 0 };
     await evaluate(0, [
       { version: 'v0', ...row },
       { version: 'v1', ...row },
     ]);
-    const said = await feedbackOfRange(connection, {
+    const feedback = await feedbackOfRange(connection, {
       scope: 'window',
       round: null,
       ...everything,
       tolerance: 1,
     });
-    await storeFeedback(connection, said);
-    await storeFeedback(connection, said);
-    const ofRound = said.map((one) => ({ ...one, scope: 'round' as const, round: 1 }));
+    await storeFeedback(connection, feedback);
+    await storeFeedback(connection, feedback);
+    const ofRound = feedback.map((one) => ({ ...one, scope: 'round' as const, round: 1 }));
     await storeFeedback(connection, ofRound);
-    const kept = await connection.rows(
+    const stored = await connection.rows(
       z.object({
         scope: z.string(),
         round: z.int().nullable(),
@@ -222,8 +222,8 @@ describe('feedback on a range of windows', () => {
       }),
       'SELECT * FROM model_feedback ORDER BY scope DESC, model_version',
     );
-    expect(kept).toEqual(
-      [...said, ...ofRound].map((one) => ({
+    expect(stored).toEqual(
+      [...feedback, ...ofRound].map((one) => ({
         scope: one.scope,
         round: one.round,
         model_version: one.model_version,
@@ -307,7 +307,7 @@ describe('comparing versions', () => {
       { version: 'v0', device: "o'b", error: 0 },
       { version: 'v1', device: "o'b", error: 2 },
     ]);
-    const ask = (devices: readonly string[]) =>
+    const query = (devices: readonly string[]) =>
       compareVersions(connection, {
         ...everything,
         champion: v('v0'),
@@ -315,8 +315,8 @@ describe('comparing versions', () => {
         tolerance: 1,
         devices,
       });
-    expect((await ask(["o'b"]))?.candidates[0]?.counts.accuracy).toBe(0);
-    expect(await ask([])).toBeNull();
+    expect((await query(["o'b"]))?.candidates[0]?.counts.accuracy).toBe(0);
+    expect(await query([])).toBeNull();
   });
 });
 
@@ -356,7 +356,7 @@ describe('rounds', () => {
     updates: { trained: 20, used: 18, leftOut: { 'not-finite': 2 } },
     feedbackUsed: { weights: 'real accuracy' },
   });
-  it('are kept once and come back as they were', async () => {
+  it('are stored once and come back as they were', async () => {
     await saveRound(connection, result(2));
     await saveRound(connection, result(1));
     await saveRound(connection, result(1));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';
 
 /** Answer of the analytics worker to a query. */
@@ -18,7 +18,7 @@ const faultSchema = z.object({ error: z.string() });
  * Send one query to the analytics worker of a running system.
  * @throws FedloopError `InvalidInput` for SQL that it refuses, `ServerUnavailable` when it does not answer.
  */
-export async function askTable(analyticsUrl: string, sql: string): Promise<AnswerTable> {
+export async function queryTable(analyticsUrl: string, sql: string): Promise<AnswerTable> {
   let response: Response;
   try {
     response = await fetch(`${analyticsUrl}/sql`, {
@@ -43,11 +43,11 @@ export async function askTable(analyticsUrl: string, sql: string): Promise<Answe
 }
 
 /** Queries to the analytics worker whose rows are checked against a schema. */
-export function askWorker(analyticsUrl: string): Ask {
-  return askRows((sql) => askTable(analyticsUrl, sql));
+export function queryWorker(analyticsUrl: string): Query {
+  return queryRows((sql) => queryTable(analyticsUrl, sql));
 }
 
 /** Checks the rows of any kind of query against a schema. */
-export function askRows(ask: (sql: string) => Promise<AnswerTable>): Ask {
-  return async (row, sql) => z.array(row).parse((await ask(sql)).rows);
+export function queryRows(query: (sql: string) => Promise<AnswerTable>): Query {
+  return async (row, sql) => z.array(row).parse((await query(sql)).rows);
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { type Ask } from '../../core/warehouse/database/ask';
+import { type Query } from '../../core/warehouse/database/query';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
 import { openWarehouse } from '../../core/warehouse/database/open';
 import { answerSql, answerToJson } from '../../core/warehouse/queries/sql-route';
-import { tableSchema, type AnswerTable } from './ask';
+import { tableSchema, type AnswerTable } from './query-worker';
 
 /**
  * Run one query on a warehouse that no system has open. The answer equals the analytics worker's.
  * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open.
  */
-export async function askFile(path: string, sql: string): Promise<AnswerTable> {
+export async function queryFile(path: string, sql: string): Promise<AnswerTable> {
   const warehouse = await openWarehouse(path);
   try {
     const answer = await answerSql(await warehouse.connect(), sql);
@@ -21,19 +21,22 @@ export async function askFile(path: string, sql: string): Promise<AnswerTable> {
 
 /**
  * Run several queries on a warehouse that no system has open.
- * @throws FedloopError as `askFile`
+ * @throws FedloopError as `queryFile`
  */
-export async function withFile<Result>(path: string, work: (ask: Ask) => Promise<Result>): Promise<Result> {
+export async function withFile<Result>(
+  path: string,
+  work: (query: Query) => Promise<Result>,
+): Promise<Result> {
   const warehouse = await openWarehouse(path);
   try {
-    return await work(askConnection(await warehouse.connect()));
+    return await work(queryConnection(await warehouse.connect()));
   } finally {
     await warehouse.close();
   }
 }
 
 /** Queries on a warehouse of this process, answered like the analytics worker's. */
-export function askConnection(connection: SerialConnection): Ask {
+export function queryConnection(connection: SerialConnection): Query {
   return async (row, sql) => {
     const answer = tableSchema.parse(JSON.parse(answerToJson(await answerSql(connection, sql))));
     return z.array(row).parse(answer.rows);
