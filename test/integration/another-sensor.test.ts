@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { jsonReport } from '../../cli/actions/replay-output';
-import { askTable } from '../../cli/query/ask';
+import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { ROW_LIMITS } from '../../core/contracts/limits';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
@@ -88,7 +88,7 @@ const windRow = z.object({
 type WindRow = z.infer<typeof windRow>;
 
 async function stored(): Promise<WindRow[]> {
-  const { rows } = await askTable(
+  const { rows } = await queryTable(
     analytics.url,
     'SELECT device_id, window_start, wind_avg FROM stream_analysis_results ORDER BY window_start, device_id',
   );
@@ -145,7 +145,7 @@ describe('a fourth sensor', () => {
 
   it('is two more of the features that models forecast from', async () => {
     expect(featureCount(TASK)).toBe(31);
-    const { rows } = await askTable(analytics.url, 'SELECT count(*)::INT AS n FROM model_evaluations');
+    const { rows } = await queryTable(analytics.url, 'SELECT count(*)::INT AS n FROM model_evaluations');
     expect(z.array(z.object({ n: z.number() })).parse(rows)[0]!.n).toBeGreaterThan(5 * DEVICES);
   });
 

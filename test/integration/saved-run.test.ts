@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { askTable } from '../../cli/query/ask';
+import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { isoOfMicros } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
@@ -145,7 +145,7 @@ describe('a run of an earlier release', () => {
     analytics = await system.startWorker('analytics', { FEDLOOP_WAREHOUSE: fresh });
     const { url } = analytics;
     const count = async (): Promise<number> => {
-      const { rows } = await askTable(url, 'SELECT count(*)::INT AS n FROM model_evaluations');
+      const { rows } = await queryTable(url, 'SELECT count(*)::INT AS n FROM model_evaluations');
       return z.array(z.object({ n: z.number() })).parse(rows)[0]?.n ?? 0;
     };
     while ((await count()) < ROWS.model_evaluations) await sleep(200);

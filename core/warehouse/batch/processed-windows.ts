@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { types } from 'node:util';
 import { type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { ROW_LIMITS } from '../../contracts/limits';
@@ -35,8 +36,7 @@ export async function* readProcessedWindows(
   task: Task,
 ): AsyncGenerator<readonly ProcessedWindow[]> {
   const path = resolve(folder);
-  const exists = (await stat(path).catch(() => undefined)) !== undefined;
-  const files = exists ? await readingsIn(path) : [];
+  const files = (await isMissing(path)) ? [] : await readingsIn(path);
   if (files.length === 0) return;
   const counter = await FileCounter.open();
   try {
@@ -45,6 +45,13 @@ export async function* readProcessedWindows(
   } finally {
     await counter.close();
   }
+}
+
+function isMissing(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    (cause: unknown) => types.isNativeError(cause) && 'code' in cause && cause.code === 'ENOENT',
+  );
 }
 
 /** Chunk by chunk as DuckDB makes them: the past of a large fleet is tens of millions of rows, too many for memory. */
