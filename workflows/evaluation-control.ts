@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  askedRollbackSchema,
+  requestedRollbackSchema,
   continuousEvaluationInputSchema,
   evaluationSettingsSchema,
   joinSchema,
@@ -171,7 +171,7 @@ export class EvaluationControl {
     setHandler(
       rollbackUpdate,
       async (raw?: unknown) => {
-        const { version, to, reason, by } = parseInput(askedRollbackSchema, raw);
+        const { version, to, reason, by } = parseInput(requestedRollbackSchema, raw);
         const change = await this.steps.rollback({
           version: versionOf(version),
           reason,
@@ -184,7 +184,7 @@ export class EvaluationControl {
       {
         description: 'Take the champion out of service. Optional: {"version", "to", "reason", "by"}.',
         validator: (raw?: unknown) => {
-          versionOf(parseInput(askedRollbackSchema, raw).version);
+          versionOf(parseInput(requestedRollbackSchema, raw).version);
         },
       },
     );

@@ -19,14 +19,6 @@ export const claimSchema = z.object({
 
 const decision = { partition: z.int().min(0), epoch: z.int().min(0) };
 
-/** With which past the devices of the partition began; logged before the first event is read. */
-export const historyDecisionSchema = z.object({
-  type: z.literal('history'),
-  ...decision,
-  /** `snapshot` of the chunks in `device-history`; null = there was none. */
-  snapshot: z.string().nullable(),
-});
-
 /** From which window on the partition scores a version; logged before any row under it. */
 export const activationSchema = z.object({
   type: z.literal('activation'),
@@ -46,30 +38,28 @@ export const deactivationSchema = z.object({
   until_window: microsSchema.nullable(),
 });
 
-/** The partition had been quiet for the idle time-out: every window up to the largest event time seen was closed. */
-export const idleClosingSchema = z.object({
-  type: z.literal('idle'),
-  ...decision,
-  /** The next source offset to read when it was decided. */
-  offset: z.int().min(0),
-});
-
-export const decisionSchema = z.discriminatedUnion('type', [
-  historyDecisionSchema,
+const decisionSchema = z.discriminatedUnion('type', [
+  /** With which past the devices of the partition began; logged before the first event is read. */
+  z.object({
+    type: z.literal('history'),
+    ...decision,
+    /** `snapshot` of the chunks in `device-history`; null = there was none. */
+    snapshot: z.string().nullable(),
+  }),
   activationSchema,
   deactivationSchema,
-  idleClosingSchema,
+  /** The partition had been quiet for the idle time-out: every window up to the largest event time seen was closed. */
+  z.object({
+    type: z.literal('idle'),
+    ...decision,
+    /** The next source offset to read when it was decided. */
+    offset: z.int().min(0),
+  }),
 ]);
 export type Decision = z.infer<typeof decisionSchema>;
 
 /** Everything but pieces of state. */
-export const checkpointMessageSchema = z.discriminatedUnion('type', [
-  claimSchema,
-  historyDecisionSchema,
-  activationSchema,
-  deactivationSchema,
-  idleClosingSchema,
-]);
+export const checkpointMessageSchema = z.discriminatedUnion('type', [claimSchema, ...decisionSchema.options]);
 export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
 
 /**

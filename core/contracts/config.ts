@@ -4,11 +4,7 @@ import { durationSchema } from './settings';
 
 /** Environment variables that a process reads; everything has a default, so that a deployment is only environment variables. */
 export const environmentSchema = z.object({
-  KAFKA_BROKERS: z
-    .string()
-    .min(1)
-    .transform((text) => text.split(',').map((broker) => broker.trim()))
-    .optional(),
+  KAFKA_BROKERS: z.string().min(1).transform(partsOf).optional(),
   KAFKA_TLS: z.enum(['true', 'false']).default('false'),
   KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
   KAFKA_SASL_USERNAME: z.string().optional(),
@@ -26,12 +22,7 @@ export const environmentSchema = z.object({
   FEDLOOP_SITE_PREFIXES: z
     .string()
     .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((prefix) => prefix.trim())
-        .filter((prefix) => prefix !== ''),
-    ),
+    .transform((text) => partsOf(text).filter((prefix) => prefix !== '')),
   FEDLOOP_WAREHOUSE: z.string().min(1).default('.fedloop/warehouse.duckdb'),
   /** How long rows of windows and forecasts are kept, by event time; what was counted of them stays. */
   FEDLOOP_RETENTION: durationSchema.prefault('30d'),
@@ -52,3 +43,7 @@ export const environmentSchema = z.object({
   FEDLOOP_THREADS: z.coerce.number().int().min(0).max(1_024).default(0),
 });
 export type Environment = z.infer<typeof environmentSchema>;
+
+function partsOf(list: string): string[] {
+  return list.split(',').map((part) => part.trim());
+}

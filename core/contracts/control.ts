@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { durationTextSchema, federatedRoundInputSchema, gateSettingsSchema, plateauSchema } from './rounds';
+import { federatedRoundInputSchema, gateSettingsSchema, plateauSchema } from './rounds';
+import { durationTextSchema } from './settings';
 
 /**
  * Inputs of a running workflow's updates: one optional object each, as Temporal's UI sends it. `by` and `reason` are for the
@@ -9,10 +10,7 @@ import { durationTextSchema, federatedRoundInputSchema, gateSettingsSchema, plat
 const remark = z.string().max(500).optional();
 
 export const pauseInputSchema = z.strictObject({ reason: remark });
-export type PauseInput = z.infer<typeof pauseInputSchema>;
-
 export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
-export type AnswerInput = z.infer<typeof answerInputSchema>;
 
 /** Settings of a round that later steps use. */
 export const roundSettingsSchema = z

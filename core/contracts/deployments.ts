@@ -8,16 +8,14 @@ import { timestampTextSchema } from './timestamps';
  * Stage of a version. `candidate`, `champion` and `shadow` are in force: stream workers evaluate them side by side.
  * `shadow` is the champion's predecessor, kept beside it so that a rollback has figures to go by.
  */
-export const STAGES = ['candidate', 'champion', 'shadow', 'retired', 'rejected', 'rolled-back'] as const;
-export const stageSchema = z.enum(STAGES);
+export const stageSchema = z.enum(['candidate', 'champion', 'shadow', 'retired', 'rejected', 'rolled-back']);
 export type Stage = z.infer<typeof stageSchema>;
 
 export function isInForce(stage: Stage): boolean {
   return stage === 'candidate' || stage === 'champion' || stage === 'shadow';
 }
 
-export const CANDIDATE_ROLES = ['steady', 'responsive'] as const;
-export const candidateRoleSchema = z.enum(CANDIDATE_ROLES);
+export const candidateRoleSchema = z.enum(['steady', 'responsive']);
 export type CandidateRole = z.infer<typeof candidateRoleSchema>;
 
 /** What was done because of feedback, in words and numbers. */
@@ -34,7 +32,7 @@ export const lineageSchema = z.object({
   seed: z.int(),
   /** Devices whose updates went in. */
   devices: z.int().min(0),
-  /** SHA-256 of their ids in order, one a line: whom `local_models` names can be checked by it. */
+  /** SHA-256 of their ids in order, one a line: the devices in `local_models` can be checked by it. */
   devices_sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
@@ -83,18 +81,14 @@ export const stageMessageSchema = z.object({
   /** Event time before which the version scores nothing, whatever a worker has read; null = no such bound. */
   not_before: microsSchema.nullable(),
   reason: z.string(),
-  /** Who asked for it: Fedloop itself, or a person by name. */
+  /** Fedloop itself, or the name of the person who changed it. */
   by: z.string().default('fedloop'),
   at: timestampTextSchema,
 });
 export type StageMessage = z.infer<typeof stageMessageSchema>;
 
 /** Key `settings`: what every process of the deployment must agree on. */
-export const settingsMessageSchema = z.object({
-  type: z.literal('settings'),
-  settings: loggedSettingsSchema,
-});
-export type SettingsMessage = z.infer<typeof settingsMessageSchema>;
+const settingsMessageSchema = z.object({ type: z.literal('settings'), settings: loggedSettingsSchema });
 
 /**
  * Key `server-state/pending` while a round is open, `server-state/current` once it was decided: what a strategy remembers from

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { versionIdSchema, type VersionId } from './ids';
-import { liveCheckSettingsSchema } from './live-checks';
-import { durationTextSchema, federatedRoundInputSchema } from './rounds';
+import { type VersionId } from './ids';
+import { liveCheckSettingsSchema, rollbackInputSchema } from './live-checks';
+import { federatedRoundInputSchema } from './rounds';
+import { durationTextSchema } from './settings';
 import { type Micros } from './time';
 
 const fields = {
@@ -11,9 +12,9 @@ const fields = {
   check: liveCheckSettingsSchema,
   /** A champion that falls behind its predecessor or persistence: roll it back, or only report it. */
   rollback: z.enum(['automatic', 'off']),
-  /** Drift of the champion's live errors: ask for a round, or only report it. */
+  /** Drift of the champion's live errors: start a round, or only report it. */
   onDrift: z.enum(['round', 'off']),
-  /** Rounds that drift asks for begin at least so far apart: a version needs live windows before it can be judged. */
+  /** Rounds on drift begin at least so far apart: a version needs live windows before it can be judged. */
   driftPause: durationTextSchema,
   /** Input of those rounds. */
   round: federatedRoundInputSchema,
@@ -34,14 +35,10 @@ export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInput
 export const evaluationSettingsSchema = z.strictObject(fields).partial();
 export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>;
 
-/** Input of its update `rollback`. */
-export const askedRollbackSchema = z.strictObject({
-  /** The champion to roll back; the one that the last check saw when left out. */
-  version: versionIdSchema.optional(),
-  /** The version to serve instead; the champion's predecessor when left out. */
-  to: versionIdSchema.optional(),
-  reason: z.string().min(1).max(500).default('asked for by hand'),
-  by: z.string().min(1).max(100).default('somebody'),
+/** Input of its update `rollback`; without `version`, the champion that the last check saw. */
+export const requestedRollbackSchema = rollbackInputSchema.partial({ version: true }).extend({
+  reason: rollbackInputSchema.shape.reason.default('asked for by hand'),
+  by: rollbackInputSchema.shape.by.default('somebody'),
 });
 
 /** Name of a stream worker process: its queue carries it. */

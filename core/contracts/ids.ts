@@ -27,6 +27,11 @@ export type SiteName = z.infer<typeof siteNameSchema>;
 /** Rounds count from 1; version `v<round>` is what round `<round>` made. */
 export const roundNumberSchema = z.int().min(1).max(999_999_999);
 
+/** What the messages of a round in `model-updates` begin with; `attempt` is the workflow's run id. */
+export const roundKey = { round: roundNumberSchema, attempt: z.string() };
+/** The same of a message that a site sends. */
+export const siteKey = { ...roundKey, site: siteNameSchema };
+
 /** Name of the version that serves from a round on. */
 export function versionOfRound(round: number): VersionId {
   return versionIdSchema.parse(`v${round}`);

@@ -17,12 +17,10 @@ export const liveCheckSettingsSchema = z.strictObject({
 export type LiveCheckSettings = z.infer<typeof liveCheckSettingsSchema>;
 
 export const DRIFT_DETECTORS = ['adwin', 'page-hinkley'] as const;
-export const driftDetectorSchema = z.enum(DRIFT_DETECTORS);
-export type DriftDetector = z.infer<typeof driftDetectorSchema>;
 
 /** A change that a detector found in the champion's errors beside those of persistence. */
 export const driftAlarmSchema = z.object({
-  detector: driftDetectorSchema,
+  detector: z.enum(DRIFT_DETECTORS),
   /** Window whose errors set it off. */
   window: microsSchema,
   /** `worse`: the champion errs more beside persistence than it did. */
@@ -88,11 +86,7 @@ export const rollbackInputSchema = z.strictObject({
 });
 export type RollbackInput = z.infer<typeof rollbackInputSchema>;
 
-export const promoteInputSchema = z.strictObject({
-  version: versionIdSchema,
-  reason: z.string().min(1).max(500),
-  by: z.string().min(1).max(100),
-});
+export const promoteInputSchema = rollbackInputSchema.omit({ to: true });
 export type PromoteInput = z.infer<typeof promoteInputSchema>;
 
 /** Input of the workflow `changeChampion`, which a person starts. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
+import { durationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
 
@@ -54,11 +55,6 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
     panelGate: given.panelGate ?? false,
   };
 }
-
-/** `30s`, `10m`, `24h` as a person writes it; kept as text, so that a round's input reads as it was given. */
-export const durationTextSchema = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration is a number with ms, s, m, h or d, such as 30s');
 
 /** When a candidate is promoted: paired with the champion on the same live windows. */
 export const gateSettingsSchema = z.strictObject({

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
-import { roundNumberSchema, siteNameSchema } from './ids';
+import { siteKey } from './ids';
 
 /**
  * A site's reports in a round, apart from its updates: counts and additive sums, in `model-updates`. They go there rather than through
  * Temporal, so that no payload grows with sites, devices or clusters. The first report of a kind counts; a retry repeats it.
  */
-const from = { round: roundNumberSchema, attempt: z.string(), site: siteNameSchema };
 
 /** Additive sums of raw features over a site's training rows, by feature: what v0's scaling is made of. */
 export const featureSumsSchema = z.object({
@@ -18,13 +17,13 @@ export type FeatureSums = z.infer<typeof featureSumsSchema>;
 
 export const siteDescriptionSchema = z.object({
   type: z.literal('site'),
-  ...from,
+  ...siteKey,
   devices: z.int().min(0),
   /** Devices by cluster, where clusters can have devices at several sites (a `devices.csv` names them); else each device is its own. */
   groups: z.record(z.string(), z.int().min(1)).nullable(),
   /** Start of the newest closed window of the site's devices. */
   latestWindow: microsSchema.nullable(),
-  /** Only when asked for: v0 is being made. */
+  /** Only while v0 is being made. */
   featureSums: featureSumsSchema.nullable(),
 });
 export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
@@ -32,7 +31,7 @@ export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
 /** Sums for the ridge refit of one proposal's output layer, over one site's devices off panels B and C (core/federation/panels/refit.ts). */
 export const panelSumsSchema = z.object({
   type: z.literal('refit-sums'),
-  ...from,
+  ...siteKey,
   proposal: z.string(),
   /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
   gram: z.array(z.number()).readonly(),
@@ -61,7 +60,7 @@ export type PanelTally = Readonly<z.infer<typeof panelTallySchema>>;
 /** How one proposal did on one site's panels B (acceptance) and C (gate). */
 export const panelScoreSchema = z.object({
   type: z.literal('panel-score'),
-  ...from,
+  ...siteKey,
   proposal: z.string(),
   b: panelTallySchema,
   c: panelTallySchema,

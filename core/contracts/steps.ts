@@ -3,16 +3,14 @@ import { type Feedback } from './feedback';
 import { type SiteName, type VersionId } from './ids';
 import {
   type Decision,
+  type FederatedRoundInput,
   type FederatedRoundResult,
   type GateSettings,
-  type Interval,
   type LoopParts,
   type PrivacySettings,
-  type SelfReportGap,
-  type TrainingSettings,
   type VersionScore,
 } from './rounds';
-import { type StrategyName } from './strategies';
+import { type SiteDescription } from './site-reports';
 import { type Micros } from './time';
 import { type ReasonCounts } from './updates';
 
@@ -27,8 +25,6 @@ export interface RoundRef {
   readonly attempt: string;
 }
 
-// --- 0. ask
-
 export interface AskResult {
   readonly round: number;
   /** Null before the first round: v0 is not made yet. */
@@ -41,15 +37,8 @@ export interface AskResult {
   readonly searchAttributes: boolean;
 }
 
-// --- 1. select
-
-/** A site's description in short; the whole goes to `model-updates` (core/contracts/site-reports.ts). */
-export interface SiteSize {
-  readonly site: SiteName;
-  readonly devices: number;
-  /** Start of the newest closed window of the site's devices. */
-  readonly latestWindow: Micros | null;
-}
+/** A site's description in short; the whole goes to `model-updates`. */
+export type SiteSize = Readonly<Pick<SiteDescription, 'site' | 'devices' | 'latestWindow'>>;
 
 /** How many devices of each site train and how many stand on each panel; the site chooses the devices by the seed. */
 export interface SiteQuota {
@@ -61,21 +50,20 @@ export interface SiteQuota {
 export interface Selection {
   readonly quotas: readonly SiteQuota[];
   /** With several sites and shared clusters: each site adds up the clusters of all of them, so that a cluster has one role everywhere. */
-  readonly fleet: { readonly participants: number | 'all' } | null;
+  readonly fleet: Pick<SiteQuota, 'participants'> | null;
   /** Start of the last closed window that training and panels may use. */
   readonly trainUntil: Micros;
 }
 
 /** The settings of a round for all of its steps; the same size however many sites and devices there are. */
-export interface RoundPlan extends RoundRef, Omit<Selection, 'quotas'> {
-  readonly seed: number;
+export interface RoundPlan
+  extends
+    RoundRef,
+    Omit<Selection, 'quotas'>,
+    Pick<FederatedRoundInput, 'seed' | 'strategy' | 'strategySettings' | 'training' | 'minUpdates'> {
   readonly champion: VersionId;
-  readonly strategy: StrategyName;
-  readonly strategySettings: Readonly<Record<string, number>>;
   readonly parts: LoopParts;
-  readonly training: TrainingSettings;
   readonly privacy: PrivacySettings | null;
-  readonly minUpdates: number;
 }
 
 /** The plan as one site gets it. */
@@ -83,8 +71,6 @@ export interface SitePlan extends RoundPlan {
   /** This site's share; null when the selection has none for it. */
   readonly quota: SiteQuota | null;
 }
-
-// --- 2. train locals
 
 /** A site's messages of one kind in `model-updates`: `count` of them, the last at the offset `last`; -1 when there is none. */
 export interface MessageRange {
@@ -101,14 +87,8 @@ export interface TrainResult extends MessageRange {
   readonly feedbackUsed: Lineage['feedback_used'];
 }
 
-/** Training of all sites, for aggregation. */
-export interface Trained {
-  /** Offset in `model-updates` up to which all sites' updates stand; -1 when none was sent. */
-  readonly last: number;
-  readonly feedbackUsed: Lineage['feedback_used'];
-}
-
-// --- 4. aggregate
+/** Training of all sites, for aggregation; all their updates stand up to the offset `last`. */
+export type Trained = Pick<TrainResult, 'last' | 'feedbackUsed'>;
 
 /** How many devices' updates went into a proposal, and the hash of their ids (see `Lineage`). */
 export interface Contributors {
@@ -125,7 +105,7 @@ export interface AggregateResult {
   readonly leftOut: ReasonCounts;
   readonly selfReportedAccuracy: number | null;
   readonly localRealAccuracy: number | null;
-  readonly selfReportGap: SelfReportGap | null;
+  readonly selfReportGap: FederatedRoundResult['selfReportGap'];
   /** The devices whose updates are in each proposal. */
   readonly contributors: readonly Contributors[];
   readonly feedbackUsed: Lineage['feedback_used'];
@@ -139,45 +119,34 @@ export interface DeployResult {
   readonly feedbackUsed: Lineage['feedback_used'];
 }
 
-// --- 6. evaluate
-
-export interface EvaluateInput extends RoundRef {
+/** The versions of a round. */
+interface RoundVersions extends RoundRef {
   readonly champion: VersionId;
   readonly elected: VersionId;
   readonly candidates: readonly VersionId[];
+}
+
+export interface EvaluateInput extends RoundVersions {
   readonly windows: number;
   readonly windowsTimeoutMillis: number;
   readonly gate: GateSettings;
 }
 
-export interface EvaluateResult {
-  readonly windows: { readonly count: number; readonly from: Micros; readonly until: Micros };
+export interface EvaluateResult extends Pick<FederatedRoundResult, 'windows' | 'pairedChange'> {
   /** Scores of every candidate and the champion on the device-windows that all of them forecast. */
   readonly scores: readonly VersionScore[];
-  readonly pairedChange: Interval;
   /** The gate's verdict on the elected candidate; the decide step carries it out. */
   readonly verdict: DecideResult;
 }
 
-// --- 7. decide
-
-export interface DecideInput extends RoundRef {
-  readonly champion: VersionId;
-  readonly elected: VersionId;
-  readonly candidates: readonly VersionId[];
+export interface DecideInput extends RoundVersions {
   readonly evaluation: EvaluateResult;
 }
 
-export interface DecideResult {
-  readonly decision: Decision;
-  readonly reason: string;
-}
+export type DecideResult = Readonly<Pick<FederatedRoundResult, 'decision' | 'reason'>>;
 
 /** How a round without a result ends, and the reason that its candidates' stages then give. */
-export const EARLY_ENDS = {
-  failed: 'the round failed',
-  cancelled: 'the round was cancelled',
-} as const;
+export const EARLY_ENDS = { failed: 'the round failed', cancelled: 'the round was cancelled' } as const;
 export type EarlyEnd = keyof typeof EARLY_ENDS;
 
 /** A round that ended early. */
@@ -185,15 +154,11 @@ export interface WithdrawInput extends RoundRef {
   readonly reason: (typeof EARLY_ENDS)[EarlyEnd];
 }
 
-// --- 8. feed back
-
 export interface FeedBackInput {
   readonly attempt: string;
   readonly result: FederatedRoundResult;
   readonly candidates: readonly VersionId[];
 }
-
-// --- batch
 
 export interface BatchResult {
   readonly files: { readonly counted: number; readonly unchanged: number; readonly removed: number };

@@ -13,11 +13,9 @@ export const TOPICS = {
   updates: { name: 'model-updates', partitions: 1, cleanup: 'delete' },
   deployments: { name: 'model-deployments', partitions: 1, cleanup: 'compact' },
   feedback: { name: 'model-feedback', partitions: 1, cleanup: 'delete' },
-  /** A round asks for live windows here. A simulated fleet is paced by it; a real one sends anyway and need not listen. */
+  /** Rounds request live windows here. They pace a simulated fleet; a real one sends anyway and need not listen. */
   windowRequests: { name: 'window-requests', partitions: 1, cleanup: 'delete' },
 } as const;
-
-export type TopicRole = keyof typeof TOPICS;
 
 /** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
 export const STREAM_GROUP = 'fedloop-stream';

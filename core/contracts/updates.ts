@@ -1,30 +1,20 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
-import { roundNumberSchema, siteNameSchema, versionIdSchema } from './ids';
+import { roundKey, siteKey, siteNameSchema, versionIdSchema } from './ids';
+import { type SiteReport } from './site-reports';
 
 /**
- * Messages of `model-updates`, told apart by their key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
+ * Messages of `model-updates`, each known by its key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
  * `uint32 LE length of the JSON header | JSON header | Float32 LE weights`, see core/platform/frames.ts.
  */
-export const UPDATE_KINDS = [
-  'site',
-  'selection',
-  'update',
-  'score',
-  'candidate',
-  'refit-sums',
-  'panel-score',
-  'outcome',
-  'left-out',
-] as const;
-export type UpdateKind = (typeof UPDATE_KINDS)[number];
+type UpdateMessage =
+  SelectionMessage | UpdateHeader | ScoreMessage | CandidateHeader | OutcomeMessage | LeftOutMessage;
+type UpdateKind = (SiteReport | UpdateMessage)['type'];
 
-/** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind tells how to read the value. */
+/** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind decides how the value is read. */
 export function updateKey(kind: UpdateKind, round: number, ...parts: readonly (string | number)[]): string {
   return [kind, round, ...parts].join('/');
 }
-
-const roundKey = { round: roundNumberSchema, attempt: z.string() };
 
 /** Why a device's update took no part; the set is closed so that it can be a metric's label. */
 export const LEFT_OUT_REASONS = [
@@ -62,8 +52,7 @@ export function addReasons(parts: readonly ReasonCounts[]): ReasonCounts {
 /** The devices that a site chose, sent before it trains them: an update of any other device does not count. */
 export const selectionMessageSchema = z.object({
   type: z.literal('selection'),
-  ...roundKey,
-  site: siteNameSchema,
+  ...siteKey,
   device_id: z.array(z.string()),
 });
 export type SelectionMessage = z.infer<typeof selectionMessageSchema>;
@@ -76,8 +65,7 @@ const claimSchema = z
 /** Header of a chunk of local updates: device i's delta is row i of the frame's weights, `parameters` numbers long. */
 export const updateHeaderSchema = z.object({
   type: z.literal('update'),
-  ...roundKey,
-  site: siteNameSchema,
+  ...siteKey,
   chunk: z.int().min(0),
   base_version: versionIdSchema,
   parameters: z.int().min(1),
@@ -104,8 +92,7 @@ export type UpdateHeader = z.infer<typeof updateHeaderSchema>;
  */
 export const scoreMessageSchema = z.object({
   type: z.literal('score'),
-  ...roundKey,
-  site: siteNameSchema,
+  ...siteKey,
   /** Which update chunk of which site was scored. */
   scored_site: siteNameSchema,
   scored_chunk: z.int().min(0),
@@ -123,7 +110,7 @@ export const candidateHeaderSchema = z.object({
   ...roundKey,
   name: z.string(),
   parameters: z.int().min(1),
-  /** Of a refit: how much of the step that the sums ask for it takes, 0 to 1; null for what the strategy made. */
+  /** Of a refit: the share (0 to 1) of its full step that it takes; null for what the strategy made. */
   refit_share: z.number().min(0).max(1).nullable(),
 });
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
