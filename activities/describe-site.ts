@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import { type SiteDescription } from '../core/contracts/site-reports';
+import { type FeatureSums, type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type SiteSize } from '../core/contracts/steps';
 import { featureCount } from '../core/contracts/task';
 import { REPORTING_SHARE } from '../core/federation/constants';
 import { countClusters } from '../core/federation/panels/selection';
 import { type WindowRing } from '../core/federation/training/window-ring';
-import { addRow, emptyFeatureSums, writeFeatures, type FeatureSums } from '../core/model/features';
+import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 

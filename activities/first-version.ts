@@ -1,7 +1,6 @@
 import { untrainedLineage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
-import { type FeatureSums } from '../core/contracts/site-reports';
 import { type RoundRef } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { emptyFeatureSums, mergeFeatureSums, scalingOf } from '../core/model/features';
@@ -25,7 +24,7 @@ export async function deployFirstVersion(
 ): Promise<VersionId> {
   const { seed } = input;
   const descriptions = await inbox.descriptions(input);
-  const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [copyOf(featureSums)]));
+  const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [featureSums]));
   if (sums.length === 0)
     throw new FedloopError('Internal', 'no site sent feature sums for the first version');
   const { task } = deployments.settings();
@@ -56,8 +55,4 @@ export async function deployFirstVersion(
     ],
   );
   return FIRST_VERSION;
-}
-
-function copyOf({ count, sum, sumOfSquares }: FeatureSums): Parameters<typeof scalingOf>[1] {
-  return { count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] };
 }

@@ -35,7 +35,6 @@ export class Engine {
   }
 
   async release(): Promise<void> {
-    await this.predictor.release();
     for (const trainer of this.trainers.values()) await trainer.release();
   }
 }

@@ -7,11 +7,11 @@ import { siteKey } from './ids';
  * Temporal, so that no payload grows with sites, devices or clusters. The first report of a kind counts; a retry repeats it.
  */
 
-/** Additive sums of raw features over a site's training rows, by feature: what v0's scaling is made of. */
-export const featureSumsSchema = z.object({
-  count: z.array(z.number()).readonly(),
-  sum: z.array(z.number()).readonly(),
-  sumOfSquares: z.array(z.number()).readonly(),
+/** By raw feature, how many values a site has, their sum and the sum of their squares: v0's scaling follows from all sites' together. */
+const featureSumsSchema = z.object({
+  count: z.array(z.number()),
+  sum: z.array(z.number()),
+  sumOfSquares: z.array(z.number()),
 });
 export type FeatureSums = z.infer<typeof featureSumsSchema>;
 

@@ -25,12 +25,12 @@ export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
 function suggestion(key: string, known: readonly string[]): string {
   const nearest = closest(key, known);
   const slips = distance(key, nearest) / Math.max(key.length, nearest.length);
-  const alike = slips <= MOST_SLIPS || nearest.startsWith(key);
+  const alike = slips <= MAX_SLIPS || nearest.startsWith(key);
   return alike ? `did you mean "${nearest}"?` : `there are ${known.join(', ')}`;
 }
 
 /** Share of a name's letters that may be wrong in a slip: with more of them it is another word. */
-const MOST_SLIPS = 0.5;
+const MAX_SLIPS = 0.5;
 
 /**
  * Parse a value at a boundary.
@@ -57,11 +57,15 @@ export function parseJson(value: Buffer | string | null): unknown {
 }
 
 /** Text that holds JSON of a schema, such as a cell of a table. */
-export function jsonText<Schema extends z.ZodType>(
-  schema: Schema,
-): z.ZodPipe<z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>>, Schema> {
-  return z.string().transform(parseJson).pipe(schema);
+export function jsonText<Schema extends z.ZodType>(schema: Schema): z.ZodPipe<typeof anyJsonText, Schema> {
+  return anyJsonText.pipe(schema);
 }
+
+const anyJsonText = z.string().transform((text, context) => {
+  const value = parseJson(text);
+  if (value === undefined) context.addIssue({ code: 'custom', message: 'must be JSON' });
+  return value;
+});
 
 /** Names of the fields that the object at `path` inside the schema knows; none where it is not an object. */
 function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {

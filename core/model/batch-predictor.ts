@@ -27,6 +27,18 @@ export interface SampleGroups {
   readonly groups: Float32Array;
 }
 
+/** A network's shape, and the session that runs its graph. */
+class Predictor {
+  protected constructor(
+    protected readonly shape: NetworkShape,
+    protected readonly session: InferenceSession,
+  ) {}
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
 /**
  * Every one of M models on the same S samples: local models on a panel. Computed in tiles of models × samples, so that
  * memory beside inputs and result is bounded and each run is over in some milliseconds.
@@ -51,16 +63,18 @@ export class ModelsOnSamples {
    * @throws FedloopError `InvalidData` when an array holds no whole number of rows.
    */
   async predict(weights: Float32Array, x: Float32Array): Promise<Float32Array> {
-    const models = rowsIn(weights, parameterCount(this.shape), 'weights');
+    const parameters = parameterCount(this.shape);
+    const models = rowsIn(weights, parameters, 'weights');
     const samples = rowsIn(x, this.shape.inputs, 'features');
     const outputs = new Float32Array(models * samples);
     for (const [firstSample, untilSample] of pieces(samples, SAMPLES_PER_TILE)) {
-      const tile = rowsOf(x, this.shape.inputs, firstSample, untilSample);
+      const tile = rowTensor(x, this.shape.inputs, firstSample, untilSample);
       for (const [firstModel, untilModel] of pieces(models, MODELS_PER_TILE)) {
-        const result = await this.predictTile(
-          rowsOf(weights, parameterCount(this.shape), firstModel, untilModel),
-          tile,
-        );
+        const run = await this.session.run({
+          weights: rowTensor(weights, parameters, firstModel, untilModel),
+          x: tile,
+        });
+        const result = floatData(run['outputs']);
         const width = untilSample - firstSample;
         for (let model = firstModel; model < untilModel; model += 1) {
           const at = (model - firstModel) * width;
@@ -87,14 +101,14 @@ export class ModelsOnSamples {
     const weights = sumsWith(base, deltas);
     for (const [first, until] of pieces(count, SAMPLES_PER_COUNT)) {
       const tile = {
-        x: stackOf(withOnes(rowsOf(x, inputs, first, until), inputs), inputs + 1),
+        x: rowTensor(withOnes(rowsOf(x, inputs, first, until), inputs), inputs + 1),
         actual: floats(actual.subarray(first, until), until - first),
-        groups: stackOf(rowsOf(groups, width, first, until), width),
+        groups: rowTensor(groups, width, first, until),
       };
       for (const [firstModel, untilModel] of pieces(models, MODELS_PER_COUNT)) {
         const { counts: found } = await this.counting.run({
           ...tile,
-          weights: stackOf(rowsOf(weights, parameters, firstModel, untilModel), parameters),
+          weights: rowTensor(weights, parameters, firstModel, untilModel),
         });
         floatData(found).forEach((value, at) => {
           const place = firstModel * width + at;
@@ -104,28 +118,10 @@ export class ModelsOnSamples {
     }
     return counts;
   }
-
-  async release(): Promise<void> {
-    await this.session.release();
-    await this.counting.release();
-  }
-
-  private async predictTile(weights: Float32Array, x: Float32Array): Promise<Float32Array> {
-    const { outputs } = await this.session.run({
-      weights: stackOf(weights, parameterCount(this.shape)),
-      x: stackOf(x, this.shape.inputs),
-    });
-    return floatData(outputs);
-  }
 }
 
-/** Each of D models on n samples of its own: what local models say of themselves, and the incoming model's losses. */
-export class OwnSamplesPredictor {
-  private constructor(
-    private readonly shape: NetworkShape,
-    private readonly session: InferenceSession,
-  ) {}
-
+/** Each of D models on n samples of its own: what local models report of themselves, and the incoming model's losses. */
+export class OwnSamplesPredictor extends Predictor {
   static async create({ shape, threads }: PredictorOptions): Promise<OwnSamplesPredictor> {
     return new OwnSamplesPredictor(shape, await openSession(forwardGraph(shape, 'own'), threads));
   }
@@ -144,21 +140,15 @@ export class OwnSamplesPredictor {
       throw new FedloopError('InvalidData', `${models} models do not fit the samples of ${devices} devices`);
     }
     const outputs = new Float32Array(devices * rows);
-    for (const [first, until] of pieces(
-      devices,
-      Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (rows * hidden))),
-    )) {
+    const perRun = Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (rows * hidden)));
+    for (const [first, until] of pieces(devices, perRun)) {
       const result = await this.session.run({
-        weights: stackOf(models === 1 ? weights : rowsOf(weights, parameters, first, until), parameters),
+        weights: models === 1 ? rowTensor(weights, parameters) : rowTensor(weights, parameters, first, until),
         x: floats(rowsOf(x, rows * inputs, first, until), until - first, rows, inputs),
       });
       outputs.set(floatData(result['outputs']), first * rows);
     }
     return outputs;
-  }
-
-  async release(): Promise<void> {
-    await this.session.release();
   }
 }
 
@@ -166,12 +156,7 @@ export class OwnSamplesPredictor {
  * Forecasts of several versions for the same devices: all in one run (of up to some thousand devices). Versions may come
  * and go between calls; they need one shape, and each brings its own scaling and tolerance.
  */
-export class VersionPredictor {
-  private constructor(
-    private readonly shape: NetworkShape,
-    private readonly session: InferenceSession,
-  ) {}
-
+export class VersionPredictor extends Predictor {
   static async create({ shape, threads }: PredictorOptions): Promise<VersionPredictor> {
     return new VersionPredictor(shape, await openSession(versionsGraph(shape), threads));
   }
@@ -189,10 +174,7 @@ export class VersionPredictor {
     const fixed = this.feedsOf(versions);
     const perRun = Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (versions.length * hidden)));
     for (const [first, until] of pieces(samples, perRun)) {
-      const run = await this.session.run({
-        ...fixed,
-        features: stackOf(rowsOf(features, inputs, first, until), inputs),
-      });
+      const run = await this.session.run({ ...fixed, features: rowTensor(features, inputs, first, until) });
       const result = floatData(run['change_celsius']);
       const width = until - first;
       for (let version = 0; version < versions.length; version += 1) {
@@ -200,10 +182,6 @@ export class VersionPredictor {
       }
     }
     return changes;
-  }
-
-  async release(): Promise<void> {
-    await this.session.release();
   }
 
   private feedsOf(versions: readonly GlobalModel[]): InferenceSession.FeedsType {
@@ -266,8 +244,9 @@ function withOnes(rows: Float32Array, width: number): Float32Array {
   return wider;
 }
 
-function stackOf(values: Float32Array, width: number): ReturnType<typeof floats> {
-  return floats(values, values.length / width, width);
+/** Rows `first` up to (not with) `until`, or all of them, of `width` numbers each. */
+function rowTensor(values: Float32Array, width: number, first = 0, until = values.length / width): Tensor {
+  return floats(rowsOf(values, width, first, until), until - first, width);
 }
 
 /** Bounds of pieces of at most `size` out of `count`. */

@@ -1,3 +1,4 @@
+import { type FeatureSums } from '../contracts/site-reports';
 import { featureCount, type FeatureTask, minLags } from '../contracts/task';
 import { FEATURE_CLIP, type DeviceSeries, type FeatureScaling } from './types';
 
@@ -68,14 +69,6 @@ export function scaleFeatures(x: Float32Array, rows: number, scaling: FeatureSca
   }
 }
 
-/** Sums over raw features from which the scaling follows; those of several sites add up. Plain JSON. */
-export interface FeatureSums {
-  /** Per feature: how many values were there, their sum and the sum of their squares. */
-  readonly count: number[];
-  readonly sum: number[];
-  readonly sumOfSquares: number[];
-}
-
 export function emptyFeatureSums(task: FeatureTask): FeatureSums {
   const zeros = (): number[] => new Array<number>(featureCount(task)).fill(0);
   return { count: zeros(), sum: zeros(), sumOfSquares: zeros() };
@@ -94,13 +87,9 @@ export function addRow(sums: FeatureSums, x: Float32Array, at: number): void {
 
 /** The sums of both together, as new sums. */
 export function mergeFeatureSums(one: FeatureSums, other: FeatureSums): FeatureSums {
-  const plus = (a: readonly number[], b: readonly number[]): number[] =>
-    a.map((value, i) => value + (b[i] ?? 0));
-  return {
-    count: plus(one.count, other.count),
-    sum: plus(one.sum, other.sum),
-    sumOfSquares: plus(one.sumOfSquares, other.sumOfSquares),
-  };
+  const plus = (name: keyof FeatureSums): number[] =>
+    one[name].map((value, at) => value + (other[name][at] ?? 0));
+  return { count: plus('count'), sum: plus('sum'), sumOfSquares: plus('sumOfSquares') };
 }
 
 /**

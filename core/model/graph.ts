@@ -44,7 +44,8 @@ export class GraphBuilder {
 
   /** A constant tensor of floats, kept in the file as raw little-endian bytes. */
   constant(name: string, dims: readonly number[], values: Float32Array | readonly number[]): Value {
-    this.initializers.push(floatTensor(name, dims, values));
+    const rawData = new Uint8Array(Float32Array.from(values).buffer);
+    this.initializers.push({ name, dims: [...dims], dataType: DATA_TYPES.float, rawData });
     return name;
   }
 
@@ -101,18 +102,8 @@ export class GraphBuilder {
   }
 
   /** Make `value` an output of the graph, under its own name. */
-  output(value: Value, dims: readonly Dimension[], type: ElementType = 'float'): void {
-    this.outputs.push(valueInfo(value, dims, type));
-  }
-
-  graph(): onnx.IGraphProto {
-    return {
-      name: this.name,
-      node: this.nodes,
-      initializer: this.initializers,
-      input: this.inputs,
-      output: this.outputs,
-    };
+  output(value: Value, dims: readonly Dimension[]): void {
+    this.outputs.push(valueInfo(value, dims, 'float'));
   }
 
   /** The whole as the bytes of an ONNX file. */
@@ -121,7 +112,13 @@ export class GraphBuilder {
       irVersion: IR_VERSION,
       producerName: 'fedloop',
       opsetImport: [{ domain: '', version: OPSET }],
-      graph: this.graph(),
+      graph: {
+        name: this.name,
+        node: this.nodes,
+        initializer: this.initializers,
+        input: this.inputs,
+        output: this.outputs,
+      },
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     }).finish();
   }
@@ -132,15 +129,6 @@ function attributeOf(name: string, value: AttributeValue): onnx.IAttributeProto 
   if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
   if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
   return { name, type: AttributeType.INTS, ints: [...value] };
-}
-
-function floatTensor(
-  name: string,
-  dims: readonly number[],
-  values: Float32Array | readonly number[],
-): onnx.ITensorProto {
-  const floats = Float32Array.from(values);
-  return { name, dims: [...dims], dataType: DATA_TYPES.float, rawData: new Uint8Array(floats.buffer) };
 }
 
 function valueInfo(name: string, dims: readonly Dimension[], type: ElementType): onnx.IValueInfoProto {

@@ -4,7 +4,7 @@ import { onnx } from 'onnx-proto';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../contracts/errors';
 import { versionIdSchema } from '../contracts/ids';
-import { parseOrThrow } from '../contracts/validation';
+import { jsonText, parseOrThrow } from '../contracts/validation';
 import { GraphBuilder } from './graph';
 import { MAX_HIDDEN, MAX_INPUTS, MAX_MODEL_FILE_BYTES } from './limits';
 import { weightOffsets } from './network';
@@ -158,17 +158,5 @@ function assertWeights(weights: FlatWeights, parameters: number): void {
 }
 
 function invalid(why: string, cause?: unknown): FedloopError {
-  return new FedloopError('InvalidModel', `not a usable model: ${why}`, cause === undefined ? {} : { cause });
-}
-
-/** Text that holds JSON of the given schema. */
-function jsonText<Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<Schema> {
-  return z.preprocess((text, context) => {
-    try {
-      return JSON.parse(z.string().parse(text)) as unknown;
-    } catch {
-      context.addIssue({ code: 'custom', message: 'must be JSON' });
-      return z.NEVER;
-    }
-  }, schema);
+  return new FedloopError('InvalidModel', `not a usable model: ${why}`, { cause });
 }

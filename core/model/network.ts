@@ -6,14 +6,8 @@ import { parameterCount, type FlatWeights, type NetworkShape } from './types';
  * Its arithmetic in plain TypeScript, which the ONNX graphs must agree with: bench/support/reference-network.ts.
  */
 
-/** Start of each part in a row of flat weights. */
-export interface WeightOffsets {
-  readonly b1: number;
-  readonly w2: number;
-  readonly b2: number;
-}
-
-export function weightOffsets({ inputs, hidden }: NetworkShape): WeightOffsets {
+/** Start of each part in a row of flat weights; W1 starts at 0. */
+export function weightOffsets({ inputs, hidden }: NetworkShape): Record<'b1' | 'w2' | 'b2', number> {
   const b1 = inputs * hidden;
   return { b1, w2: b1 + hidden, b2: b1 + 2 * hidden };
 }

@@ -51,7 +51,10 @@ export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
     lowest: graph.constant('lowest', [], [-options.residualClip]),
     highest: graph.constant('highest', [], [options.residualClip]),
   };
-  const proximal = options.proximal ? proximalInputs(graph, options) : undefined;
+  const proximal = options.proximal && {
+    base: unstack(graph, graph.input('base', ['D', parameters]), shape),
+    pull: graph.input('pull', [steps, 'D', 1, 1]),
+  };
 
   let weights = unstack(graph, flat, shape);
   for (let step = 0; step < steps; step += 1) {
@@ -61,10 +64,9 @@ export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
       stepSize: graph.at(stepSizes, step),
     };
     const moved = subtract(graph, weights, descent(graph, weights, batch, constants));
-    weights =
-      proximal === undefined
-        ? moved
-        : subtract(graph, moved, pullToBase(graph, weights, proximal.base, graph.at(proximal.pull, step)));
+    weights = proximal
+      ? subtract(graph, moved, pullToBase(graph, weights, proximal.base, graph.at(proximal.pull, step)))
+      : moved;
   }
   const parts = [weights.hidden, weights.output, weights.bias].map((part) => graph.reshape(part, 0, -1));
   graph.output(graph.op('Concat', parts, { axis: 1 }, 'trained'), ['D', parameters]);
@@ -104,14 +106,6 @@ function isActive(graph: GraphBuilder, activations: Value): Value {
 function sumOfBatch(graph: GraphBuilder, values: Value, { batchSize, ones }: Constants): Value {
   const sums = graph.op('MatMul', [graph.reshape(values, -1, batchSize), ones]);
   return graph.reshape(sums, -1, 1, 1);
-}
-
-function proximalInputs(
-  graph: GraphBuilder,
-  { shape, steps }: TrainingGraphOptions,
-): { base: StackedWeights; pull: Value } {
-  const base = unstack(graph, graph.input('base', ['D', parameterCount(shape)]), shape);
-  return { base, pull: graph.input('pull', [steps, 'D', 1, 1]) };
 }
 
 /** η μ (w − base): FedProx (Li et al. 2020, arXiv 1812.06127). */

@@ -128,7 +128,6 @@ describe('real accuracy on a panel', () => {
       expect(scores.correct_long[model]).toBe(rights(samples));
       expect(scores.correct_recent[model]).toBe(rights(recent));
     }
-    await predictor.release();
   });
 
   it('gives refit sums, a block for each of the six freshest windows, and tallies of proposals', async () => {
@@ -151,7 +150,6 @@ describe('real accuracy on a panel', () => {
     const predictor = await ModelsOnSamples.create({ shape: SHAPE, threads: 1 });
     const [same] = await tallyProposals(predictor, base, [base], samples);
     expect(same).toMatchObject({ rows: 12, devices: 2, difference: 0, squaredDifference: 0 });
-    await predictor.release();
   });
 });
 

@@ -35,7 +35,6 @@ describe('many models on the same samples', () => {
     const x = gaussians(samples * SMALL.inputs, random);
     const predictor = await ModelsOnSamples.create({ shape: SMALL, threads: 2 });
     const outputs = await predictor.predict(weights, x);
-    await predictor.release();
     expect(outputs).toHaveLength(models * samples);
     for (const model of [0, 1, MODELS_PER_TILE - 1, MODELS_PER_TILE, models - 1]) {
       const expected = forward(SMALL, modelAt(weights, model), x, samples);
@@ -58,7 +57,6 @@ describe('many models on the same samples', () => {
     );
     const predictor = await ModelsOnSamples.create({ shape: SMALL, threads: 2 });
     const counts = await predictor.countCorrect(base, deltas, { x, actual, groups });
-    await predictor.release();
     expect(counts).toHaveLength(2 * models);
     for (let model = 0; model < models; model += 1) {
       const weights = modelAt(deltas, model).map((delta, at) => delta + base[at]!);
@@ -79,7 +77,6 @@ describe('many models on the same samples', () => {
     await expect(predictor.predict(new Float32Array(3), new Float32Array())).rejects.toThrow(/no weights/);
     const nothing = { x: new Float32Array(), actual: new Float32Array(), groups: new Float32Array() };
     expect(await predictor.countCorrect(modelAt(manyModels(1), 0), manyModels(2), nothing)).toHaveLength(0);
-    await predictor.release();
   });
 });
 
