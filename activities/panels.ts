@@ -19,17 +19,9 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
   for (const { part, of: proposal, windows } of REFITS) {
     if (!plan.parts[part]) continue;
     const weights = await inbox.proposal(plan, proposal);
-    const { gram, blocks } = sumPanel(shape, weights, recentSamples(samples, windows), windows);
+    const sums = sumPanel(shape, weights, recentSamples(samples, windows), windows);
     const { round, attempt } = plan;
-    reports.push({
-      type: 'refit-sums',
-      round,
-      attempt,
-      site: name,
-      proposal,
-      gram: [...gram],
-      blocks: blocks.map(({ rows, moment }) => ({ rows, moment: [...moment] })),
-    });
+    reports.push({ type: 'refit-sums', round, attempt, site: name, proposal, ...sums });
   }
   await publishReports(producer, reports);
   return reports.map(({ proposal }) => proposal);

@@ -1,6 +1,5 @@
-import { type PanelSums } from '../core/contracts/site-reports';
 import { type RoundPlan } from '../core/contracts/steps';
-import { addRefitSums, refitOutputLayer, type RefitSums } from '../core/federation/panels/refit';
+import { addRefitSums, refitOutputLayer } from '../core/federation/panels/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishProposal, REFITS } from './shared/proposals';
@@ -23,7 +22,7 @@ export async function refit(
   const sums = await inbox.refitSums(plan);
   const made: string[] = [];
   for (const { of: name, into } of REFITS) {
-    const own = sums.filter(({ proposal }) => proposal === name).map(toRefitSums);
+    const own = sums.filter(({ proposal }) => proposal === name);
     if (own.length === 0) continue;
     const proposal = await inbox.proposal(plan, name);
     const refitted = refitOutputLayer(shape, proposal, addRefitSums(own));
@@ -32,11 +31,4 @@ export async function refit(
     made.push(into);
   }
   return made;
-}
-
-function toRefitSums({ gram, blocks }: PanelSums): RefitSums {
-  return {
-    gram: Float64Array.from(gram),
-    blocks: blocks.map(({ rows, moment }) => ({ rows, moment: Float64Array.from(moment) })),
-  };
 }

@@ -15,6 +15,7 @@ import {
 } from '../core/contracts/updates';
 import { effectsOfFeedback, type FeedbackEffects } from '../core/federation/training/feedback-rules';
 import { LocalTrainer, type LocalTraining } from '../core/federation/training/local-training';
+import { collectTrainingRows } from '../core/federation/training/training-rows';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { strategyByName } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
@@ -98,6 +99,7 @@ async function* trainChunks(
   const { site: name, store, threads } = site.dependencies;
   const { model } = site.champion(plan);
   const bytesPerDevice = model.weights.length * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE;
+  const range = { until: plan.trainUntil, windows: plan.training.windows };
   const perChunk = Math.max(1, Math.floor(MAX_UPDATE_BYTES / bytesPerDevice));
   const trainer = await LocalTrainer.create({
     shape: model.metadata.shape,
@@ -108,11 +110,8 @@ async function* trainChunks(
   try {
     for (let chunk = first; chunk * perChunk < participants.length; chunk += 1) {
       Context.current().cancellationSignal.throwIfAborted();
-      yield await trainer.train({
-        ring: store.ring,
-        deviceIds: participants.slice(chunk * perChunk, (chunk + 1) * perChunk),
-        until: plan.trainUntil,
-        units: unitsOf(model),
+      const deviceIds = participants.slice(chunk * perChunk, (chunk + 1) * perChunk);
+      yield await trainer.train(collectTrainingRows(store.ring, deviceIds, range, unitsOf(model)), {
         base: model.weights,
         boundaryWidth,
         random: seededRandom(plan.seed, 'local-training', plan.round, name, chunk),

@@ -33,7 +33,7 @@ export async function openSiteStore(options: {
     env.FEDLOOP_SITE_PREFIXES.length === 0 ||
     env.FEDLOOP_SITE_PREFIXES.some((prefix) => deviceId.startsWith(prefix));
   const { task } = settings;
-  const ring = new WindowRing({ task });
+  const ring = new WindowRing(task);
   for await (const windows of readProcessedWindows(env.FEDLOOP_PROCESSED, task)) {
     for (const { deviceId, windowStart, target, covariates } of windows) {
       if (belongs(deviceId)) ring.put(deviceId, windowStart, target, covariates);

@@ -3,7 +3,8 @@ import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { effectsOfFeedback } from '../../core/federation/training/feedback-rules';
 import { scoreLocalModels, scoringPanel } from '../../core/federation/panels/local-scoring';
 import { sumPanel, tallyProposals } from '../../core/federation/panels/panel-scoring';
-import { EMPTY_TALLY, type PanelTally } from '../../core/federation/panels/panel-tally';
+import { type PanelTally } from '../../core/contracts/site-reports';
+import { addTallies } from '../../core/federation/panels/panel-tally';
 import { refitOutputLayer } from '../../core/federation/panels/refit';
 import { recentSamples, type Samples } from '../../core/federation/training/samples';
 import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
@@ -121,7 +122,7 @@ function judgeOf(
 ): (proposal: FlatWeights) => Promise<JudgedProposal> {
   const tally = async (proposal: FlatWeights, samples: Samples): Promise<PanelTally> => {
     const [own] = await tallyProposals(engine.predictor, champion, [proposal], samples);
-    return own ?? EMPTY_TALLY;
+    return own ?? addTallies([]);
   };
   return async (proposal) => ({ b: await tally(proposal, b), c: await tally(proposal, c) });
 }
@@ -142,7 +143,7 @@ async function trainLocals(
       : effectsOfFeedback(feedback, contender.parts);
   const strategy = strategyByName(contender.strategy);
   const trainer = await engine.trainer(strategy.proximal(contender.strategySettings));
-  const { devices, deltas } = await trainer.trainRows(world.trainingRows(plan.participants, closed - 1), {
+  const { devices, deltas } = await trainer.train(world.trainingRows(plan.participants, closed - 1), {
     base: champion,
     boundaryWidth,
     random: seededRandom(seed, 'local-training', round),

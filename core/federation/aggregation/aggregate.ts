@@ -1,14 +1,12 @@
 import { FedloopError } from '../../contracts/errors';
-import { type LoopParts, type PrivacySettings } from '../../contracts/rounds';
+import { type PrivacySettings } from '../../contracts/rounds';
 import { NOISE_REFUSAL } from '../../contracts/strategies';
-import { type FlatWeights } from '../../model/types';
 import { type Random } from '../../platform/random';
 import { type ServerState, stateFor } from '../strategies/server-state';
 import {
   type Aggregation,
   type AggregationContext,
   type LocalUpdate,
-  type RealAccuracy,
   type Strategy,
   type StrategySettings,
 } from '../strategies/strategy';
@@ -16,17 +14,12 @@ import { normalised, weightedSum } from '../vectors';
 import { type Clipped, clipNorms, clipToMedianNorm } from './clipping';
 import { addGaussianNoise, epsilonSpent } from './privacy';
 
-export interface AggregateRequest {
+export interface AggregateRequest extends Omit<AggregationContext, 'state' | 'mean'> {
   readonly strategy: Strategy;
   readonly strategySettings: StrategySettings;
   /** Checked updates, at least one. */
   readonly updates: readonly LocalUpdate[];
-  /** Incoming global weights [P]. */
-  readonly base: FlatWeights;
-  readonly learningRate: number;
   readonly state: ServerState | null;
-  readonly realAccuracy: readonly RealAccuracy[] | null;
-  readonly parts: LoopParts;
   readonly privacy: PrivacySettings | null;
   /** Source of the noise; only used with `privacy`. */
   readonly random: Random;
@@ -45,21 +38,15 @@ export interface RoundAggregation extends Aggregation {
  * @throws FedloopError `InvalidInput` for unknown settings, or for privacy with a strategy that does not take noise.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {
-  const { strategy, updates, base, privacy } = request;
+  const { strategy, updates, base, learningRate, realAccuracy, parts, privacy } = request;
   if (privacy !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
   const { deltas, clipped } = clip(request);
   const before = stateFor(strategy.name, request.state);
+  const mean = privacy === null ? plainMean(base.length) : noisyMean(base.length, privacy, request.random);
   const aggregation = strategy.aggregate(
     updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),
-    {
-      base,
-      learningRate: request.learningRate,
-      state: before,
-      realAccuracy: request.realAccuracy,
-      parts: request.parts,
-      mean: privacy === null ? plainMean(base.length) : noisyMean(base.length, privacy, request.random),
-    },
+    { base, learningRate, state: before, realAccuracy, parts, mean },
     request.strategySettings,
   );
   const privacySpent = before.privacySpent + (privacy === null ? 0 : 1 / privacy.noiseMultiplier ** 2);

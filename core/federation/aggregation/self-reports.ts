@@ -1,5 +1,6 @@
 import { type SelfReportGap } from '../../contracts/rounds';
 import { OVERCLAIMERS_NAMED } from '../constants';
+import { mean } from '../vectors';
 
 /** What one local model claims, and its real accuracy on panels (null where it was not scored); both from 0 to 1. */
 export interface SelfReport {
@@ -14,15 +15,13 @@ export function selfReportGap(reports: readonly SelfReport[]): SelfReportGap | n
     realAccuracy === null ? [] : [{ ...report, realAccuracy }],
   );
   if (known.length === 0) return null;
-  const meanOf = (value: (report: (typeof known)[number]) => number): number =>
-    known.reduce((sum, report) => sum + value(report), 0) / known.length;
   const overclaim = (report: (typeof known)[number]): number =>
     report.selfReportedAccuracy - report.realAccuracy;
   return {
     count: known.length,
-    selfReportedAccuracy: meanOf((report) => report.selfReportedAccuracy),
-    realAccuracy: meanOf((report) => report.realAccuracy),
-    gap: meanOf(overclaim),
+    selfReportedAccuracy: mean(known.map((report) => report.selfReportedAccuracy)),
+    realAccuracy: mean(known.map((report) => report.realAccuracy)),
+    gap: mean(known.map(overclaim)),
     worst: known
       .filter((report) => overclaim(report) > 0)
       .sort((one, other) => overclaim(other) - overclaim(one) || (one.deviceId < other.deviceId ? -1 : 1))

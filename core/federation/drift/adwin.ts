@@ -16,30 +16,18 @@ interface Bucket {
  */
 export class Adwin implements Detector {
   /** Buckets by level, oldest first in each level. */
-  private levels: Bucket[][] = [[]];
+  private readonly levels: Bucket[][] = [[]];
   private length = 0;
   private total = 0;
   /** Sum of squared deviations from the window's mean. */
   private variance = 0;
   private sinceStart = 0;
-  private alarmed = false;
 
   update(value: number): MeanChange | null {
-    if (this.alarmed) this.reset();
     this.insert(value);
     this.sinceStart += 1;
     const isDue = this.sinceStart % valuesBetweenChecks === 0 && this.length > gracePeriod;
-    const change = isDue ? this.dropOldPart() : null;
-    this.alarmed = change !== null;
-    return change;
-  }
-
-  private reset(): void {
-    this.levels = [[]];
-    this.length = 0;
-    this.total = 0;
-    this.variance = 0;
-    this.sinceStart = 0;
+    return isDue ? this.dropOldPart() : null;
   }
 
   private insert(value: number): void {

@@ -14,10 +14,8 @@ export class PageHinkley implements Detector {
   private down = 0;
   private minUp = Number.POSITIVE_INFINITY;
   private maxDown = -1;
-  private alarmed = false;
 
   update(value: number): MeanChange | null {
-    if (this.alarmed) this.reset();
     this.count += 1;
     this.mean += (value - this.mean) / this.count;
     const deviation = value - this.mean;
@@ -27,17 +25,7 @@ export class PageHinkley implements Detector {
     this.maxDown = Math.max(this.maxDown, this.down);
     const rose = this.up - this.minUp > threshold;
     const fell = this.maxDown - this.down > threshold;
-    this.alarmed = this.count >= minValues && (rose || fell);
-    if (!this.alarmed) return null;
+    if (this.count < minValues || !(rose || fell)) return null;
     return rose ? 'rise' : 'fall';
-  }
-
-  private reset(): void {
-    this.count = 0;
-    this.mean = 0;
-    this.up = 0;
-    this.down = 0;
-    this.minUp = Number.POSITIVE_INFINITY;
-    this.maxDown = -1;
   }
 }

@@ -1,14 +1,11 @@
 import { type CandidateRole, type Lineage } from '../../contracts/deployments';
 import { type LoopParts } from '../../contracts/rounds';
+import { type PanelScore } from '../../contracts/site-reports';
 import { electCandidate } from '../promotion/elect-candidate';
 import { acceptsRefit, panelGate } from './panel-gate';
-import { type PanelTally } from './panel-tally';
 
 /** How a proposal did on panels B and C, summed over sites. */
-export interface JudgedProposal {
-  readonly b: PanelTally;
-  readonly c: PanelTally;
-}
+export type JudgedProposal = Readonly<Pick<PanelScore, 'b' | 'c'>>;
 
 /** A proposal, and its refit where there is one. */
 export interface RefittedProposal {
@@ -34,8 +31,8 @@ export interface ChosenCandidates {
 }
 
 /**
- * Choose the round's candidates: panel B keeps or refuses each refit, panel C gates the responsive candidate where asked, and the evidence
- * of past rounds elects the one that serves. With the evidence rule switched off the responsive one serves.
+ * Choose the round's candidates: panel B keeps or refuses each refit, panel C gates the responsive candidate where that part is on, and
+ * the evidence of past rounds elects the one that serves. With the evidence rule switched off the responsive one serves.
  */
 export function chooseCandidates({
   parts,

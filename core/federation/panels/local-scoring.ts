@@ -54,13 +54,6 @@ export async function scoreLocalModels(
 /** Groups of samples that a model's correct ones are counted in. */
 const GROUPS = 2;
 
-interface Counts {
-  correctRecent: number;
-  rowsRecent: number;
-  correctLong: number;
-  rowsLong: number;
-}
-
 /**
  * Real accuracy of each good update from the sites' counts. A chunk that a site scored twice (a retry) counts once; an update that no site
  * scored has none.
@@ -69,28 +62,21 @@ export function realAccuracies(
   scores: readonly ScoreMessage[],
   updates: readonly CheckedUpdate[],
 ): RealAccuracy[] {
-  const counts = new Map<string, Counts>();
-  const counted = new Set<string>();
+  const byChunk = new Map<string, Map<string, ScoreMessage>>();
   for (const score of scores) {
     const chunkKey = JSON.stringify([score.scored_site, score.scored_chunk]);
-    const once = `${score.site}:${chunkKey}`;
-    if (counted.has(once)) continue;
-    counted.add(once);
-    score.device_id.forEach((_, place) => {
-      const key = `${chunkKey}/${place}`;
-      const known = counts.get(key) ?? { correctRecent: 0, rowsRecent: 0, correctLong: 0, rowsLong: 0 };
-      known.correctRecent += score.correct_recent[place] ?? 0;
-      known.correctLong += score.correct_long[place] ?? 0;
-      known.rowsRecent += score.rows_recent;
-      known.rowsLong += score.rows_long;
-      counts.set(key, known);
-    });
+    const bySite = byChunk.get(chunkKey) ?? new Map<string, ScoreMessage>();
+    byChunk.set(chunkKey, bySite);
+    if (!bySite.has(score.site)) bySite.set(score.site, score);
   }
   return updates.map(({ site, chunk, place }) => {
-    const known = counts.get(`${JSON.stringify([site, chunk])}/${place}`);
-    return {
-      recent: known === undefined || known.rowsRecent === 0 ? null : known.correctRecent / known.rowsRecent,
-      long: known === undefined || known.rowsLong === 0 ? null : known.correctLong / known.rowsLong,
+    const bySite = byChunk.get(JSON.stringify([site, chunk]))?.values() ?? [];
+    const own = [...bySite].filter(({ device_id }) => place < device_id.length);
+    const share = (span: 'recent' | 'long'): number | null => {
+      const rows = own.reduce((sum, score) => sum + score[`rows_${span}`], 0);
+      const correct = own.reduce((sum, score) => sum + (score[`correct_${span}`][place] ?? 0), 0);
+      return rows === 0 ? null : correct / rows;
     };
+    return { recent: share('recent'), long: share('long') };
   });
 }

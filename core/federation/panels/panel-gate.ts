@@ -1,5 +1,5 @@
+import { type PanelTally } from '../../contracts/site-reports';
 import { PANEL_GATE_ERRORS, PANEL_GATE_MARGIN } from '../constants';
-import { type PanelTally } from './panel-tally';
 
 export interface PanelGateVerdict {
   readonly pass: boolean;

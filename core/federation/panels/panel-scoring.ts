@@ -1,8 +1,10 @@
+import { type PanelTally } from '../../contracts/site-reports';
 import { hiddenActivations } from '../../model/hidden-activations';
 import { type ModelsOnSamples } from '../../model/batch-predictor';
+import { weightOffsets } from '../../model/network';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_BLOCKS } from '../constants';
-import { tallyPanel, type PanelTally } from './panel-tally';
+import { tallyPanel } from './panel-tally';
 import { refitSums, type RefitSums } from './refit';
 import { type Samples } from '../training/samples';
 
@@ -18,9 +20,9 @@ export function sumPanel(
 ): RefitSums {
   const activations = hiddenActivations(shape, proposal, samples.x);
   const { hidden } = shape;
-  const w2 = shape.inputs * hidden + hidden;
+  const { w2, b2 } = weightOffsets(shape);
   const outputs = Float64Array.from(samples.y, (_, sample) => {
-    let output = proposal[w2 + hidden] ?? NaN;
+    let output = proposal[b2] ?? NaN;
     for (let unit = 0; unit < hidden; unit += 1)
       output += (activations[sample * hidden + unit] ?? NaN) * (proposal[w2 + unit] ?? NaN);
     return output;

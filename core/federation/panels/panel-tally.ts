@@ -1,18 +1,6 @@
-import { type PanelTally } from '../../contracts/site-reports';
+import { panelTallySchema, type PanelTally } from '../../contracts/site-reports';
 import { SOFT_CORRECT_WIDTH } from '../constants';
 import { isCorrect, type Samples } from '../training/samples';
-
-export type { PanelTally };
-
-export const EMPTY_TALLY: PanelTally = {
-  rows: 0,
-  correct: 0,
-  softCorrect: 0,
-  squaredError: 0,
-  devices: 0,
-  difference: 0,
-  squaredDifference: 0,
-};
 
 /** A site's tally of one proposal: outputs [samples.count] of proposal and champion, in tolerances. */
 export function tallyPanel(
@@ -54,19 +42,11 @@ export function tallyPanel(
   };
 }
 
-/** Tallies of several sites as one. */
+/** Tallies of several sites as one; of none, all zeros. */
 export function addTallies(parts: readonly PanelTally[]): PanelTally {
-  return parts.reduce(
-    (sum, part) => ({
-      rows: sum.rows + part.rows,
-      correct: sum.correct + part.correct,
-      softCorrect: sum.softCorrect + part.softCorrect,
-      squaredError: sum.squaredError + part.squaredError,
-      devices: sum.devices + part.devices,
-      difference: sum.difference + part.difference,
-      squaredDifference: sum.squaredDifference + part.squaredDifference,
-    }),
-    EMPTY_TALLY,
+  const sumOf = (name: keyof PanelTally): number => parts.reduce((sum, part) => sum + part[name], 0);
+  return panelTallySchema.parse(
+    Object.fromEntries(panelTallySchema.keyof().options.map((name) => [name, sumOf(name)])),
   );
 }
 

@@ -1,25 +1,17 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { FedloopError } from '../../contracts/errors';
+import { type PanelSums } from '../../contracts/site-reports';
+import { weightOffsets } from '../../model/network';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_RIDGE, REFIT_ROBUST_SCALE, RESIDUAL_CLIP } from '../constants';
-import { addScaled, isFiniteVector } from '../vectors';
+import { isFiniteVector } from '../vectors';
 
 /**
  * Sums from which the output layer is refitted. With h = [hidden activations, 1], H = hidden + 1, residual r = clip(y − o, ±2) and
  * robust weight v: `gram` = Σ v h hᵀ [H, H] row-major over all samples, and of each block of windows its `moment` = Σ v r h [H].
- * Sums of several sites add up, so readings stay where they are.
+ * Sums of several sites add up, so readings stay where they are. Blocks of the same place are of the same windows on every site.
  */
-export interface RefitSums {
-  readonly gram: Float64Array;
-  /** Newest first. Blocks of the same place are of the same windows on every site. */
-  readonly blocks: readonly RefitBlock[];
-}
-
-export interface RefitBlock {
-  /** Samples. */
-  readonly rows: number;
-  readonly moment: Float64Array;
-}
+export type RefitSums = Readonly<Pick<PanelSums, 'gram' | 'blocks'>>;
 
 /** A refit, and the share of the sums' full step that it takes (above 0, at most 1). */
 export interface Refit {
@@ -68,7 +60,7 @@ export function refitSums(
   }
   for (let i = 0; i < size; i += 1)
     for (let j = 0; j < i; j += 1) gram[i * size + j] = gram[j * size + i] ?? NaN;
-  return { gram, blocks };
+  return { gram: [...gram], blocks: blocks.map((block) => ({ ...block, moment: [...block.moment] })) };
 }
 
 /** Sums of several sites as one. @throws FedloopError `InvalidInput` when they come from networks of different sizes. */
@@ -123,8 +115,8 @@ export function refitOutputLayer(
   const system = new CholeskyDecomposition(
     Matrix.from1DArray(size, size, [...gram]).add(Matrix.eye(size).mul(ridge * rows)),
   );
-  const solve = (side: Float64Array): number[] => system.solve(Matrix.columnVector([...side])).to1DArray();
-  const energy = (side: Float64Array): number => dot(side, solve(side));
+  const solve = (side: number[]): number[] => system.solve(Matrix.columnVector(side)).to1DArray();
+  const energy = (side: number[]): number => dot(side, solve(side));
   const between = blocks
     .map((block) =>
       energy(block.moment.map((value, at) => value - (block.rows / rows) * (moment[at] ?? NaN))),
@@ -135,20 +127,18 @@ export function refitOutputLayer(
   if (!(share > 0)) return null;
   const step = solve(moment);
   const weights = proposal.slice();
-  const outputLayer = shape.inputs * shape.hidden + shape.hidden;
+  const { w2 } = weightOffsets(shape);
   step.forEach((value, unit) => {
-    weights[outputLayer + unit] = (weights[outputLayer + unit] ?? NaN) + share * value;
+    weights[w2 + unit] = (weights[w2 + unit] ?? NaN) + share * value;
   });
   return isFiniteVector(weights) ? { weights, share } : null;
 }
 
-function sumOf(vectors: readonly Float64Array[]): Float64Array {
-  const sum = new Float64Array(vectors[0]?.length ?? 0);
-  for (const vector of vectors) addScaled(sum, vector, 1);
-  return sum;
+function sumOf(vectors: readonly (readonly number[])[]): number[] {
+  return (vectors[0] ?? []).map((_, at) => vectors.reduce((sum, vector) => sum + (vector[at] ?? NaN), 0));
 }
 
-function dot(one: Float64Array, other: readonly number[]): number {
+function dot(one: readonly number[], other: readonly number[]): number {
   return one.reduce((sum, value, at) => sum + value * (other[at] ?? NaN), 0);
 }
 

@@ -20,14 +20,6 @@ export const PANELS = ['A', 'B', 'C'] as const;
 export type Panel = (typeof PANELS)[number];
 export type ClusterRole = Panel | 'train';
 
-/** What several sites must know in common to plan alike. */
-export interface FleetCounts {
-  /** Devices of the whole fleet in each cluster. */
-  readonly clusters: ReadonlyMap<string, number>;
-  /** What the round asks of the whole fleet. */
-  readonly participants: number | 'all';
-}
-
 export interface RoundPlanRequest {
   readonly seed: number;
   readonly round: number;
@@ -37,8 +29,8 @@ export interface RoundPlanRequest {
   readonly participants: number | 'all';
   /** Devices in each panel: `panelSize(devices.length)` when left out. For one of several sites, its quota. */
   readonly panelDevices?: number;
-  /** With several sites: a cluster then has the same role at all of them. */
-  readonly fleet?: FleetCounts;
+  /** The whole fleet's devices by cluster, and its participants. With several sites a cluster then has the same role at all of them. */
+  readonly fleet?: Pick<RoleRequest, 'clusters' | 'participants'>;
 }
 
 /** Who does what in a round. */
@@ -47,8 +39,6 @@ export interface RoundPlan {
   readonly panels: Readonly<Record<Panel, readonly string[]>>;
   /** Whose windows refit output layers: at most 500 of all devices that share no cluster with panels B and C. */
   readonly refit: readonly string[];
-  /** False where the fleet has fewer than four clusters: then devices are kept apart, but clusters are not. */
-  readonly clustersApart: boolean;
 }
 
 /** One cluster to train and one for each panel. */
@@ -60,7 +50,8 @@ export function panelSize(devices: number): number {
 }
 
 /**
- * Choose participants and panels A, B, C. Same seed, round and devices → same plan, in whatever order the devices come.
+ * Choose participants and panels A, B, C. Same seed, round and devices → same plan, in whatever order the devices come. Where the fleet
+ * has fewer than four clusters, devices are kept apart, but clusters are not.
  * @throws FedloopError `InvalidInput` naming `devices` (fewer than four) or `participants` (more than are off the panels).
  */
 export function planRound(request: RoundPlanRequest): RoundPlan {
@@ -76,16 +67,13 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
     );
   }
 
-  const fleetPanel =
-    request.fleet === undefined && request.panelDevices !== undefined
-      ? request.panelDevices
-      : panelSize(fleetDevices);
+  const { fleet, panelDevices = panelSize(fleetDevices) } = request;
   const roles = assignRoles({
     seed,
     round,
     clusters,
-    participants: request.fleet?.participants ?? request.participants,
-    panelDevices: fleetPanel,
+    participants: fleet?.participants ?? request.participants,
+    panelDevices: fleet === undefined ? panelDevices : panelSize(fleetDevices),
   });
   const inRole: Record<ClusterRole, string[]> = { train: [], A: [], B: [], C: [] };
   for (const { deviceId, cluster } of devices)
@@ -101,7 +89,6 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
   }
   const choose = (ids: readonly string[], count: number, what: string): string[] =>
     sample(ids, count, seed, round, what);
-  const panelDevices = request.panelDevices ?? fleetPanel;
   return {
     participants: choose(inRole.train, wanted, 'participants'),
     panels: {
@@ -110,7 +97,6 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
       C: choose(inRole.C, panelDevices, 'C'),
     },
     refit: choose([...inRole.train, ...inRole.A], REFIT_DEVICES, 'refit'),
-    clustersApart,
   };
 }
 
@@ -126,12 +112,9 @@ export function clustersOfFleet(
   return sum;
 }
 
-export interface RoleRequest {
-  readonly seed: number;
-  readonly round: number;
+export interface RoleRequest extends Pick<RoundPlanRequest, 'seed' | 'round' | 'participants'> {
   /** Devices in each cluster; at least four clusters. */
   readonly clusters: ReadonlyMap<string, number>;
-  readonly participants: number | 'all';
   readonly panelDevices: number;
 }
 
@@ -144,13 +127,12 @@ export function assignRoles(request: RoleRequest): Map<string, ClusterRole> {
   const ring = [...request.clusters.keys()].sort(compareText);
   // The name is part of the seed: with another one every plan would change.
   seededRandom(request.seed, 'group-ring').shuffle(ring);
-  const spread =
-    request.participants === 'all' ? 0 : Math.floor((ring.length * PANEL_CLUSTER_SHARE) / PANELS.length);
-  const spreadOut = fillPanels(ring, request, spread);
-  const roomy =
-    request.participants === 'all' ||
-    devicesInRole(spreadOut, request.clusters, 'train') >= request.participants;
-  return roomy ? spreadOut : fillPanels(ring, request, 0);
+  const { participants, clusters } = request;
+  if (participants === 'all') return fillPanels(ring, request, 0);
+  const spread = Math.floor((ring.length * PANEL_CLUSTER_SHARE) / PANELS.length);
+  const roles = fillPanels(ring, request, spread);
+  const training = sumOf(new Map([...clusters].filter(([cluster]) => roles.get(cluster) === 'train')));
+  return training >= participants ? roles : fillPanels(ring, request, 0);
 }
 
 /** Each panel takes neighbouring clusters until it has `spread` of them and devices enough; one cluster is left for each that follows. */
@@ -207,16 +189,6 @@ export function countClusters(devices: readonly SelectableDevice[]): Map<string,
   return clusters;
 }
 
-function devicesInRole(
-  roles: ReadonlyMap<string, ClusterRole>,
-  clusters: ReadonlyMap<string, number>,
-  role: ClusterRole,
-): number {
-  let devices = 0;
-  for (const [cluster, itsRole] of roles) if (itsRole === role) devices += clusters.get(cluster) ?? 0;
-  return devices;
-}
-
 /** `count` of the ids (all, where there are fewer), drawn at random, in ascending order. */
 function sample(ids: readonly string[], count: number, seed: number, round: number, what: string): string[] {
   const drawn = [...ids].sort(compareText);
@@ -228,10 +200,9 @@ function sample(ids: readonly string[], count: number, seed: number, round: numb
   return drawn;
 }
 
+/** Devices of all clusters. */
 function sumOf(clusters: ReadonlyMap<string, number>): number {
-  let sum = 0;
-  for (const devices of clusters.values()) sum += devices;
-  return sum;
+  return [...clusters.values()].reduce((sum, devices) => sum + devices, 0);
 }
 
 /** By code units: the same order on every machine, whatever its locale. */

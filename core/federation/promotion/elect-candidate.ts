@@ -11,8 +11,6 @@ import { mean, median } from '../vectors';
 
 export interface Election {
   readonly elected: CandidateRole;
-  /** mean / (standard error + slack) of the winsorised evidence; null while there are too few rounds. */
-  readonly strength: number | null;
   readonly reason: string;
 }
 
@@ -25,10 +23,8 @@ export interface Election {
 export function electCandidate(evidence: readonly number[]): Election {
   const last = evidence.slice(-EVIDENCE_ROUNDS);
   const rounds = last.length;
-  if (rounds < EVIDENCE_MIN_ROUNDS) {
-    const reason = `${rounds} of ${EVIDENCE_MIN_ROUNDS} rounds of evidence`;
-    return { elected: 'steady', strength: null, reason };
-  }
+  if (rounds < EVIDENCE_MIN_ROUNDS)
+    return { elected: 'steady', reason: `${rounds} of ${EVIDENCE_MIN_ROUNDS} rounds of evidence` };
   const bound = EVIDENCE_WINSOR * median(last.map(Math.abs)) + EVIDENCE_WINSOR_FLOOR;
   const winsorised = last.map((value) => Math.min(Math.max(value, -bound), bound));
   const centre = mean(winsorised);
@@ -38,7 +34,6 @@ export function electCandidate(evidence: readonly number[]): Election {
   const points = (100 * mean(last)).toFixed(2);
   return {
     elected: responsive ? 'responsive' : 'steady',
-    strength,
     reason: `responsive − steady was ${points} points over ${rounds} rounds (strength ${strength.toFixed(2)}, needs ${EVIDENCE_THRESHOLD})`,
   };
 }

@@ -5,6 +5,8 @@ import { meanByRows, soleProposal, type StrategyDefinition } from './strategy';
 /** Settings of the server optimisers. */
 type AdaptiveSettings = Readonly<Record<'eta' | 'beta1' | 'beta2' | 'tau' | 'v0', number>>;
 
+const bounded = z.number().max(10);
+
 /**
  * Server optimisers of Reddi et al. 2021 (arXiv 2003.00295, algorithm 2): with Δ = Σ (nᵢ/n) δᵢ [P],
  * m ← β₁m + (1 − β₁)Δ, v by `secondMoment`, w ← w + η m/(√v + τ). m starts at 0, v at the setting `v0`; there is no bias
@@ -20,21 +22,11 @@ export function adaptive(
     formula,
     paper: 'Reddi et al. 2021, arXiv 2003.00295',
     settings: z.strictObject({
-      eta: z.number().positive().max(10).default(defaults.eta).describe('η, the server’s learning rate'),
+      eta: bounded.positive().default(defaults.eta).describe('η, the server’s learning rate'),
       beta1: z.number().min(0).lt(1).default(defaults.beta1).describe('β₁, how much of m stays'),
       beta2: z.number().min(0).lt(1).default(defaults.beta2).describe('β₂, how much of v stays'),
-      tau: z
-        .number()
-        .positive()
-        .max(10)
-        .default(defaults.tau)
-        .describe('τ, keeps steps bounded where v is small'),
-      v0: z
-        .number()
-        .min(0)
-        .max(10)
-        .default(defaults.v0)
-        .describe('v of every coordinate before the first step'),
+      tau: bounded.positive().default(defaults.tau).describe('τ, keeps steps bounded where v is small'),
+      v0: bounded.min(0).default(defaults.v0).describe('v of every coordinate before the first step'),
     }),
     aggregate(updates, context, { eta, beta1, beta2, tau, v0 }) {
       const { delta: change, weights } = meanByRows(updates, context);

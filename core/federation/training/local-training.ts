@@ -1,5 +1,4 @@
 import { type TrainingSettings } from '../../contracts/rounds';
-import { type Micros } from '../../contracts/time';
 import { type UpdateHeader } from '../../contracts/updates';
 import { OwnSamplesPredictor } from '../../model/batch-predictor';
 import { BatchTrainer } from '../../model/batch-trainer';
@@ -7,9 +6,8 @@ import { parameterCount, type FlatWeights, type NetworkShape } from '../../model
 import { type Random } from '../../platform/random';
 import { RESIDUAL_CLIP } from '../constants';
 import { applyBoundaryWeights } from './boundary-weighting';
-import { isCorrect, type SampleUnits } from './samples';
-import { type WindowRing } from './window-ring';
-import { collectTrainingRows, type TrainingRows } from './training-rows';
+import { isCorrect } from './samples';
+import { type TrainingRows } from './training-rows';
 import { isFiniteVector } from '../vectors';
 
 export interface LocalTrainerOptions {
@@ -27,15 +25,6 @@ export interface LocalTrainingOptions {
   /** Width of the band around the boundary in tolerances; null = all samples count alike. */
   readonly boundaryWidth: number | null;
   readonly random: Random;
-}
-
-export interface LocalTrainingRequest extends LocalTrainingOptions {
-  readonly ring: WindowRing;
-  /** A chunk of participants: memory is about devices · windows · 130 bytes. */
-  readonly deviceIds: readonly string[];
-  /** Start of the last window that may be a target. */
-  readonly until: Micros;
-  readonly units: SampleUnits;
 }
 
 /** A chunk's updates, in the shapes of `model-updates`. */
@@ -71,16 +60,10 @@ export class LocalTrainer {
   }
 
   /**
-   * Train the chunk's devices from `base`. Devices with too few rows, constant data or values that are not numbers are left out, as are those whose
-   * training ends in weights that are not finite. The same ring, base and state of `random` give the same updates.
+   * Train a chunk's devices from `base` on rows of as many windows as the settings say; they are left as they are. Devices whose training
+   * ends in weights that are not finite are left out as well. The same rows, base and state of `random` give the same updates.
    */
-  async train({ ring, deviceIds, until, units, ...options }: LocalTrainingRequest): Promise<LocalTraining> {
-    const range = { until, windows: this.windows };
-    return this.trainRows(collectTrainingRows(ring, deviceIds, range, units), options);
-  }
-
-  /** The same from rows that were collected before; they are left as they are. */
-  async trainRows(
+  async train(
     prepared: TrainingRows,
     { base, boundaryWidth, random }: LocalTrainingOptions,
   ): Promise<LocalTraining> {

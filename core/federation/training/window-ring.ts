@@ -8,34 +8,25 @@ import { RING_WINDOWS } from '../constants';
 const DEVICES_PER_SLAB = 256;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
-export interface WindowRingOptions {
-  readonly task: Task;
-  /** Windows kept of each device. */
-  readonly windows?: number;
-}
-
 /**
  * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
  * only updates and sums leave the site. Memory: devices · windows · sensors · 4 bytes, as single precision, which holds a
  * temperature to a few millionths of a degree.
  */
 export class WindowRing {
-  readonly task: Task;
-  readonly capacity: number;
   /** Numbers of a window: the target's mean, then the covariates'. */
   private readonly fields: number;
   private readonly indexOf = new Map<string, number>();
   private readonly slabs: Float32Array[] = [];
   /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
-  private newest = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
-  private newestBroken = new Float64Array(DEVICES_PER_SLAB).fill(NOTHING_YET);
+  private readonly newest: number[] = [];
+  private readonly newestBroken: number[] = [];
 
-  constructor({ task, windows = RING_WINDOWS }: WindowRingOptions) {
-    if (!Number.isSafeInteger(windows) || windows < 1) {
-      throw new FedloopError('InvalidInput', `windows: must be a whole number of at least 1, not ${windows}`);
-    }
-    this.task = task;
-    this.capacity = windows;
+  /** @param capacity windows kept of each device */
+  constructor(
+    readonly task: Task,
+    readonly capacity = RING_WINDOWS,
+  ) {
     this.fields = 1 + task.covariates.length;
   }
 
@@ -61,14 +52,15 @@ export class WindowRing {
     if (window > newest) {
       this.forgetBetween(device, newest, window);
       this.newest[device] = window;
-    } else if (!Number.isNaN(this.read(device, window, 0))) {
-      return false;
     }
     const slab = this.slabOf(device);
     const at = this.offset(device, window);
+    if (!Number.isNaN(slab[at])) return false;
     slab[at] = target;
-    for (let field = 1; field < this.fields; field += 1)
-      slab[at + field] = finiteOrMissing(covariates[field - 1] ?? null);
+    for (let field = 1; field < this.fields; field += 1) {
+      const value = covariates[field - 1] ?? NaN;
+      slab[at + field] = Number.isFinite(value) ? value : NaN;
+    }
     return true;
   }
 
@@ -105,15 +97,13 @@ export class WindowRing {
 
   /** Start of the newest window of a device; undefined while there is none. */
   newestWindow(deviceId: string): Micros | undefined {
-    const device = this.indexOf.get(deviceId);
-    const newest = device === undefined ? NOTHING_YET : (this.newest[device] ?? NOTHING_YET);
+    const newest = this.newest[this.indexOf.get(deviceId) ?? -1] ?? NOTHING_YET;
     return newest === NOTHING_YET ? undefined : newest * this.task.windowMicros;
   }
 
   /** Whether a value that is not a finite number came for one of the `count` windows up to `windowStart`. */
   hadBrokenValue(deviceId: string, windowStart: Micros, count: number): boolean {
-    const device = this.indexOf.get(deviceId);
-    const broken = device === undefined ? NOTHING_YET : (this.newestBroken[device] ?? NOTHING_YET);
+    const broken = this.newestBroken[this.indexOf.get(deviceId) ?? -1] ?? NOTHING_YET;
     return broken > this.gridNumber(windowStart) - count;
   }
 
@@ -123,7 +113,7 @@ export class WindowRing {
    */
   latestCommonWindow(share = 1): Micros | undefined {
     if (this.size === 0) return undefined;
-    const ascending = this.newest.slice(0, this.size).sort();
+    const ascending = Float64Array.from(this.newest).sort();
     const reached = ascending[this.size - Math.max(1, Math.ceil(share * this.size))] ?? NOTHING_YET;
     return reached === NOTHING_YET ? undefined : reached * this.task.windowMicros;
   }
@@ -142,12 +132,10 @@ export class WindowRing {
   private addDevice(deviceId: string): number {
     const device = this.indexOf.size;
     this.indexOf.set(deviceId, device);
+    this.newest.push(NOTHING_YET);
+    this.newestBroken.push(NOTHING_YET);
     if (device >= this.slabs.length * DEVICES_PER_SLAB) {
       this.slabs.push(new Float32Array(DEVICES_PER_SLAB * this.capacity * this.fields).fill(NaN));
-    }
-    if (device >= this.newest.length) {
-      this.newest = grown(this.newest);
-      this.newestBroken = grown(this.newestBroken);
     }
     return device;
   }
@@ -162,10 +150,6 @@ export class WindowRing {
     }
   }
 
-  private read(device: number, window: number, field: number): number {
-    return this.slabOf(device)[this.offset(device, window) + field] ?? NaN;
-  }
-
   private slabOf(device: number): Float32Array {
     const slab = this.slabs[Math.floor(device / DEVICES_PER_SLAB)];
     if (slab === undefined) throw new FedloopError('Internal', `device ${device} has no place in the ring`);
@@ -176,14 +160,4 @@ export class WindowRing {
     const place = ((window % this.capacity) + this.capacity) % this.capacity;
     return ((device % DEVICES_PER_SLAB) * this.capacity + place) * this.fields;
   }
-}
-
-function finiteOrMissing(value: number | null): number {
-  return value !== null && Number.isFinite(value) ? value : NaN;
-}
-
-function grown(numbers: Float64Array): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(numbers.length * 2).fill(NOTHING_YET);
-  larger.set(numbers);
-  return larger;
 }

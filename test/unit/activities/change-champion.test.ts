@@ -7,7 +7,7 @@ import { deployModels } from '../../../activities/shared/registry';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { TOPICS } from '../../../core/contracts/topics';
-import { decodeState, encodeState, emptyState } from '../../../core/federation/strategies/server-state';
+import { decodeState, encodeState, stateFor } from '../../../core/federation/strategies/server-state';
 import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
 import { initialWeights } from '../../../core/model/network';
 import { type Producer } from '../../../core/platform/kafka';
@@ -133,7 +133,7 @@ describe('a rollback', () => {
 
   it('takes the strategy’s momentum away, and keeps what it knows otherwise', async () => {
     const state = {
-      ...emptyState('fedadam'),
+      ...stateFor('fedadam', null),
       steps: 7,
       vectors: { m: new Float32Array([1, 2]) },
       evidence: [0.5],

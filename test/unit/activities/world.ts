@@ -96,7 +96,7 @@ export async function activityWorld(): Promise<ActivityWorld> {
 }
 
 function siteStore(): SiteStore {
-  const ring = new WindowRing({ task: DEFAULT_TASK });
+  const ring = new WindowRing(DEFAULT_TASK);
   const ids = Array.from({ length: DEVICES }, (_, device) => `device-${device}`);
   for (const [device, id] of ids.entries())
     for (let window = 0; window < WINDOWS; window += 1)

@@ -4,17 +4,12 @@ import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping'
 import { applyBoundaryWeights, boundaryWeight } from '../../../core/federation/training/boundary-weighting';
 import { electCandidate } from '../../../core/federation/promotion/elect-candidate';
 import { acceptsRefit, panelGate } from '../../../core/federation/panels/panel-gate';
-import {
-  addTallies,
-  EMPTY_TALLY,
-  softCorrect,
-  tallyPanel,
-} from '../../../core/federation/panels/panel-tally';
+import { addTallies, softCorrect, tallyPanel } from '../../../core/federation/panels/panel-tally';
 import {
   addRefitSums,
   refitOutputLayer,
   refitSums,
-  type RefitBlock,
+  type RefitSums,
 } from '../../../core/federation/panels/refit';
 import { type Samples } from '../../../core/federation/training/samples';
 import { chooseCandidates, type JudgedProposal } from '../../../core/federation/panels/choose-candidates';
@@ -108,7 +103,7 @@ describe('the responsive candidate', () => {
     ]);
   });
 
-  it('gives a flatterer nothing: what a model says of itself has no weight', () => {
+  it('gives a flatterer nothing: what a model reports of itself has no weight', () => {
     const { weights } = responsiveProposal([update(1, 0.99), update(2, 0.6)], [0.5, 0.8], 1);
     expect(weights[0]!).toBeLessThan(1e-12);
   });
@@ -127,10 +122,10 @@ describe('the refit of the output layer', () => {
   /** Samples dealt out in turn, so that every block tells the same story. */
   const dealt = Int32Array.from({ length: rows }, (_, at) => at % BLOCKS);
   const sums = refitSums(shape, h, outputs, actual, dealt);
-  const block = (...moment: number[]): RefitBlock => ({ rows: 10, moment: Float64Array.from(moment) });
+  const block = (...moment: number[]): RefitSums['blocks'][number] => ({ rows: 10, moment });
   /** A network whose refit is a step of the bias alone, so that moments can be written down. */
   const single = { inputs: 1, hidden: 1 };
-  const gram = Float64Array.from([0, 0, 0, 10]);
+  const gram = [0, 0, 0, 10];
 
   it('goes a share of the way to the weighted ridge regression of clipped residuals', () => {
     const withBias = Matrix.from1DArray(rows, 4, [...h]).addColumn(new Array<number>(rows).fill(1));
@@ -213,6 +208,8 @@ describe('the refit of the output layer', () => {
   });
 });
 
+const NO_TALLIES = addTallies([]);
+
 describe('acceptance on panel B', () => {
   it('counts softly: half at the edge, nearly one inside, nearly none outside', () => {
     expect(softCorrect(1)).toBe(0.5);
@@ -228,7 +225,7 @@ describe('acceptance on panel B', () => {
     expect(acceptsRefit(proposal, refitted)).toBe(true);
     expect(acceptsRefit(refitted, proposal)).toBe(false);
     expect(acceptsRefit(proposal, proposal)).toBe(false);
-    expect(acceptsRefit(EMPTY_TALLY, EMPTY_TALLY)).toBe(false);
+    expect(acceptsRefit(NO_TALLIES, NO_TALLIES)).toBe(false);
   });
 });
 
@@ -254,7 +251,7 @@ describe('tallies of panels', () => {
 describe('the gate on panel C', () => {
   const gateOf = (differences: readonly number[]) =>
     panelGate({
-      ...EMPTY_TALLY,
+      ...NO_TALLIES,
       devices: differences.length,
       difference: differences.reduce((sum, value) => sum + value, 0),
       squaredDifference: differences.reduce((sum, value) => sum + value * value, 0),
@@ -264,7 +261,7 @@ describe('the gate on panel C', () => {
     expect(gateOf([0, 0, 0]).pass).toBe(true);
     expect(gateOf([-0.1, 0.1, -0.1, 0.05]).pass).toBe(true);
     expect(gateOf([-0.001, -0.001]).pass).toBe(true);
-    expect(panelGate(EMPTY_TALLY).pass).toBe(true);
+    expect(panelGate(NO_TALLIES).pass).toBe(true);
   });
 
   it('keeps the champion when every device is worse off', () => {
@@ -275,7 +272,7 @@ describe('the gate on panel C', () => {
 
 describe('the evidence rule', () => {
   it('lets the steady candidate serve until there are two rounds of evidence', () => {
-    expect(electCandidate([])).toMatchObject({ elected: 'steady', strength: null });
+    expect(electCandidate([]).elected).toBe('steady');
     expect(electCandidate([0.05]).elected).toBe('steady');
     expect(electCandidate([0.05, 0.04]).elected).toBe('responsive');
   });
@@ -292,8 +289,8 @@ describe('the evidence rule', () => {
 
   it('computes what the recipe says', () => {
     // |E| = 2, 1, 4, 3 points: median 2.5, bound 5.01 points: nothing is winsorised. Mean 2.5, sd √1.25 points, n = 4.
-    const { strength } = electCandidate([0.02, 0.01, 0.04, 0.03]);
-    expect(strength).toBeCloseTo(0.025 / (Math.sqrt(1.25e-4) / 2 + 0.001), 8);
+    const strength = 0.025 / (Math.sqrt(1.25e-4) / 2 + 0.001);
+    expect(electCandidate([0.02, 0.01, 0.04, 0.03]).reason).toContain(`strength ${strength.toFixed(2)},`);
   });
 
   it('looks at the last four rounds alone', () => {

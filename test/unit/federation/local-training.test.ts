@@ -5,6 +5,7 @@ import { scoreLocalModels, scoringPanel } from '../../../core/federation/panels/
 import { sumPanel, tallyProposals } from '../../../core/federation/panels/panel-scoring';
 import { refitSums } from '../../../core/federation/panels/refit';
 import { collectSamples, recentSamples } from '../../../core/federation/training/samples';
+import { collectTrainingRows } from '../../../core/federation/training/training-rows';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { ModelsOnSamples } from '../../../core/model/batch-predictor';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
@@ -21,7 +22,7 @@ const settings: TrainingSettings = { windows: 336, epochs: 3, learningRate: 0.05
 
 /** Devices whose temperature swings once in 24 windows, each at its own phase, and some that cannot train. */
 function site(): WindowRing {
-  const ring = new WindowRing({ task: DEFAULT_TASK });
+  const ring = new WindowRing(DEFAULT_TASK);
   const random = seededRandom(2, 'site');
   for (let device = 0; device < 8; device += 1) {
     for (let window = 1; window <= LAST; window += 1) {
@@ -59,11 +60,8 @@ async function train(
   boundaryWidth: number | null = null,
 ): Promise<LocalTraining> {
   const trainer = await LocalTrainer.create({ shape: SHAPE, settings, proximal: 0, threads: 1 });
-  const trained = await trainer.train({
-    ring,
-    deviceIds,
-    until: LAST * W,
-    units,
+  const range = { until: LAST * W, windows: settings.windows };
+  const trained = await trainer.train(collectTrainingRows(ring, deviceIds, range, units), {
     base,
     boundaryWidth,
     random: seededRandom(1, 'train'),
@@ -100,7 +98,7 @@ describe('local training', () => {
     expect(await train(['stuck'])).toMatchObject({ devices: [], deltas: new Float32Array(0) });
   });
 
-  it('repeats itself, and edge weights change what is learned', async () => {
+  it('repeats itself, and boundary weighting changes what is learned', async () => {
     const [one, again, edged] = [await train(good), await train(good), await train(good, 0.6)];
     expect(again.deltas).toEqual(one.deltas);
     expect(edged.deltas).not.toEqual(one.deltas);
@@ -156,7 +154,7 @@ describe('real accuracy on a panel', () => {
 describe('samples', () => {
   it('never look at the window they are about: changing it changes the target alone', () => {
     const series = ring.seriesUntil('good-0', LAST * W, LAST);
-    const changed = new WindowRing({ task: DEFAULT_TASK });
+    const changed = new WindowRing(DEFAULT_TASK);
     for (let window = 1; window <= LAST; window += 1)
       changed.put('x', window * W, series.target[window - 1]! + (window === LAST ? 5 : 0), [
         series.covariates[0]![window - 1]!,
@@ -169,7 +167,7 @@ describe('samples', () => {
   });
 
   it('are there only where the target and 20 of 24 lags are', () => {
-    const gappy = new WindowRing({ task: DEFAULT_TASK });
+    const gappy = new WindowRing(DEFAULT_TASK);
     for (let window = 1; window <= 60; window += 1)
       if (window !== 50) gappy.put('g', window * W, window, [null, null]);
     const samples = collectSamples(gappy, ['g'], { until: 60 * W, windows: 12 }, units);

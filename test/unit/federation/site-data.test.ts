@@ -4,7 +4,7 @@ import { WindowRing } from '../../../core/federation/training/window-ring';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 
 const W = 30_000_000;
-const ring = (windows = 5): WindowRing => new WindowRing({ task: DEFAULT_TASK, windows });
+const ring = (windows = 5): WindowRing => new WindowRing(DEFAULT_TASK, windows);
 
 describe('what a site remembers of its devices', () => {
   it('gives back a series, oldest first, with missing windows as NaN', () => {
