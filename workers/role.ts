@@ -5,7 +5,8 @@ import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
 import { createLogger, type Logger } from '../core/platform/log';
-import { createMetrics, serveHttp, type Registry, type RouteHandler } from '../core/platform/metrics';
+import { serveHttp, type RouteHandler } from '../core/platform/http';
+import { createMetrics, type Registry } from '../core/platform/metrics';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
 
 /** What every role is given: its surroundings, connected and checked. */

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { type TelemetryOptions } from '@temporalio/worker';
 import { FedloopError, messageOf } from '../core/contracts/errors';
-import { type RouteHandler } from '../core/platform/metrics';
+import { type RouteHandler } from '../core/platform/http';
 
 /** Where a worker's HTTP address serves what Temporal's SDK says of itself. */
 export const SDK_METRICS_PATH = '/metrics/temporal';

@@ -157,7 +157,6 @@ async function trainLocals(
       delta: factor === 1 ? delta : times(delta, factor),
       rows: device.rows,
       selfReportedAccuracy: factor === 1 ? device.self_reported_accuracy : ATTACKERS_CLAIM,
-      selfReportedLoss: device.self_reported_loss,
       baseLoss: device.base_loss,
     };
   });

@@ -41,13 +41,10 @@ export const requestedRollbackSchema = rollbackInputSchema.partial({ version: tr
   by: rollbackInputSchema.shape.by.default('somebody'),
 });
 
-/** Name of a stream worker process: its queue carries it. */
-export const workerNameSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a worker’s name has 1 to 100 of a-z, 0-9, - and .');
-
-/** Signal `join`: a stream worker is there and can take a lease. */
-export const joinSchema = z.strictObject({ worker: workerNameSchema });
+/** Signal `join`: a stream worker is there and can acquire a lease. Its task queue carries its name. */
+export const joinSchema = z.strictObject({
+  worker: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a worker’s name has 1 to 100 of a-z, 0-9, - and .'),
+});
 export type Join = z.infer<typeof joinSchema>;
 
 /** Input of the activity `evaluateStream`. */
@@ -70,12 +67,6 @@ export interface LeaseResult extends LeaseReport {
   readonly ended: 'run out' | 'worker leaves';
 }
 
-/** One event of the evaluation. */
-export interface EvaluationNews {
-  readonly at: string;
-  readonly what: string;
-}
-
 /** The evaluation's state; it goes along when the workflow continues as new. */
 export interface EvaluationState {
   /** Stream workers that have a lease. */
@@ -88,8 +79,8 @@ export interface EvaluationState {
   readonly checks: number;
   readonly rollbacks: number;
   readonly roundsAskedFor: number;
-  /** The latest last. */
-  readonly news: readonly EvaluationNews[];
+  /** What happened, the latest last. */
+  readonly news: readonly { readonly at: string; readonly what: string }[];
   /** Start of the last window that a check has dealt with. */
   readonly dealtWith: Micros | null;
   /** When drift last asked for a round, in milliseconds since 1970. */

@@ -1,5 +1,6 @@
 import { endianness } from 'node:os';
 import { FedloopError } from '../contracts/errors';
+import { parseJson } from '../contracts/validation';
 
 /**
  * Frame of a message that carries weights: `uint32 LE header length | JSON header | Float32 LE numbers`.
@@ -26,12 +27,9 @@ export function decodeFrame(frame: Buffer): { readonly header: unknown; readonly
   if (bodyStart > frame.length || (frame.length - bodyStart) % 4 !== 0) {
     throw new FedloopError('InvalidModel', `a weights frame of ${frame.length} bytes is cut short`);
   }
-  let header: unknown;
-  try {
-    header = JSON.parse(frame.toString('utf8', 4, bodyStart));
-  } catch (cause) {
-    throw new FedloopError('InvalidModel', 'a weights frame has a header that is not JSON', { cause });
-  }
+  const header = parseJson(frame.subarray(4, bodyStart));
+  if (header === undefined)
+    throw new FedloopError('InvalidModel', 'a weights frame has a header that is not JSON');
   const numbers = new Float32Array((frame.length - bodyStart) / 4);
   Buffer.from(numbers.buffer).set(frame.subarray(bodyStart));
   return { header, numbers };

@@ -82,7 +82,6 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
         delta,
         rows: device.rows,
         selfReportedAccuracy: device.self_reported_accuracy,
-        selfReportedLoss: device.self_reported_loss,
         baseLoss: device.base_loss,
       });
     });

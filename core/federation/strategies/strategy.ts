@@ -15,9 +15,8 @@ export interface LocalUpdate {
   readonly delta: FlatWeights;
   /** Training rows. */
   readonly rows: number;
-  /** The device's claim about its model, on its own training rows: share within the tolerance, mean loss. */
+  /** The device's claim about its model: share of its own training rows within the tolerance. */
   readonly selfReportedAccuracy: number;
-  readonly selfReportedLoss: number;
   /** Mean loss of the incoming global model on the same rows. */
   readonly baseLoss: number;
 }

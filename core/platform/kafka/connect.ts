@@ -8,7 +8,7 @@ import { createProducer } from './producer';
 import { patchKafkajs } from './kafkajs-patches';
 import { tailTopic } from './tail';
 import { topicOffsets } from './topic-offsets';
-import { type Kafka, type PartitionOffsets, type Position, type RetryPolicy, type Topic } from './types';
+import { type Kafka, type Position, type RetryPolicy, type Topic } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
@@ -43,13 +43,11 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   }
   const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
   return {
-    topic,
-    createTopics: (topics) =>
-      createTopics(
-        admin,
-        topics.map((spec) => ({ ...spec, name: topic(spec.name) })),
-      ),
-    offsets: (name) => offsetsOf(admin, topic(name)),
+    createTopics: (topics) => {
+      const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
+      return createTopics(admin, named);
+    },
+    offsets: (name) => topicOffsets(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
@@ -107,11 +105,8 @@ function clientConfig(
 }
 
 function saslOptions(env: Environment): SASLOptions | undefined {
-  const {
-    KAFKA_SASL_MECHANISM: mechanism,
-    KAFKA_SASL_USERNAME: username,
-    KAFKA_SASL_PASSWORD: password,
-  } = env;
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = env;
+  const mechanism = env.KAFKA_SASL_MECHANISM;
   if (mechanism === undefined) return undefined;
   if (username === undefined || password === undefined) {
     throw new FedloopError(
@@ -141,10 +136,8 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
       ],
     })),
   });
-  await untilReady(
-    admin,
-    missing.map(({ name }) => name),
-  );
+  const names = missing.map(({ name }) => name);
+  await untilReady(admin, names);
 }
 
 /**
@@ -154,27 +147,20 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
 async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {
   const deadline = performance.now() + TOPICS_READY_MS;
   for (;;) {
-    let problem = new FedloopError('KafkaUnavailable', 'new topics have no leader', {
-      hint: 'Check that all brokers run.',
-    });
     try {
       const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
-      if (known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) {
-        await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
-        return;
-      }
+      if (known.some(({ partitions }) => partitions.some(({ leader }) => leader < 0)))
+        throw new Error('some have no leader');
+      await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+      return;
     } catch (cause) {
-      const message = `new topics are not ready: ${messageOf(cause)}`;
-      problem = new FedloopError('KafkaUnavailable', message, { cause });
+      if (performance.now() > deadline) {
+        const message = `new topics are not ready: ${messageOf(cause)}`;
+        throw new FedloopError('KafkaUnavailable', message, { hint: 'Check that all brokers run.', cause });
+      }
+      await sleep(TOPICS_READY_POLL_MS);
     }
-    if (performance.now() > deadline) throw problem;
-    await sleep(TOPICS_READY_POLL_MS);
   }
-}
-
-async function offsetsOf(admin: Admin, topic: string): Promise<readonly PartitionOffsets[]> {
-  const offsets = await topicOffsets(admin, topic);
-  return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
 }
 
 async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {

@@ -10,8 +10,8 @@ const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 
 /**
- * Join a consumer group. The caller alone commits offsets. The library goes on with a batch whose partition was taken away, so the caller has to
- * ask `isCurrent` before the work of a batch takes effect.
+ * Join a consumer group. The caller alone commits offsets. The library delivers a batch to its end when the partition was taken away
+ * meanwhile, so the caller has to check `isCurrent` before the work of a batch takes effect.
  */
 export async function consumeGroup(
   client: KafkaJs,
@@ -26,7 +26,7 @@ export async function consumeGroup(
     sessionTimeout: options.sessionTimeoutMillis,
     heartbeatInterval: Math.min(HEARTBEAT_INTERVAL_MS, options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION),
     maxWaitTimeInMs: MAX_WAIT_MS,
-    maxBytesPerPartition: options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
+    maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,
   });
   const control = controlOf(consumer, prefix);
@@ -84,12 +84,10 @@ function controlOf(consumer: Consumer, prefix: string): GroupConsumer {
     resume(topic, partitions) {
       consumer.resume([{ topic: prefix + topic, partitions: [...partitions] }]);
     },
-    commit: (positions) =>
-      consumer.commitOffsets(
-        positions.map(({ topic, partition, offset }) => {
-          return { topic: prefix + topic, partition, offset: String(offset) };
-        }),
-      ),
+    async commit(positions) {
+      const places = positions.map((at) => ({ ...at, topic: prefix + at.topic, offset: String(at.offset) }));
+      await consumer.commitOffsets(places);
+    },
     stop: () => consumer.disconnect(),
   };
 }

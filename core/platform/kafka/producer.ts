@@ -63,36 +63,23 @@ async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): 
 export function splitBySize(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
   const batches: OutgoingMessage[][] = [];
   let current: OutgoingMessage[] = [];
-  let bytes = new BytesByPartition();
+  let named = new Map<number, number>();
+  let unnamed = 0;
   for (const message of messages) {
+    const { partition } = message;
     const size = sizeOf(message);
-    if (current.length > 0 && bytes.wouldBe(message.partition, size) > MAX_BATCH_BYTES) {
-      batches.push(current);
+    const before = partition === undefined ? Math.max(0, ...named.values()) : (named.get(partition) ?? 0);
+    if (current.length === 0 || before + unnamed + size > MAX_BATCH_BYTES) {
       current = [];
-      bytes = new BytesByPartition();
+      batches.push(current);
+      named = new Map();
+      unnamed = 0;
     }
     current.push(message);
-    bytes.add(message.partition, size);
+    if (partition === undefined) unnamed += size;
+    else named.set(partition, (named.get(partition) ?? 0) + size);
   }
-  if (current.length > 0) batches.push(current);
   return batches;
-}
-
-/** The largest size that the batch of each partition can have. */
-class BytesByPartition {
-  private readonly named = new Map<number, number>();
-  private unnamed = 0;
-
-  wouldBe(partition: number | undefined, more: number): number {
-    const named =
-      partition === undefined ? Math.max(0, ...this.named.values()) : (this.named.get(partition) ?? 0);
-    return named + this.unnamed + more;
-  }
-
-  add(partition: number | undefined, bytes: number): void {
-    if (partition === undefined) this.unnamed += bytes;
-    else this.named.set(partition, (this.named.get(partition) ?? 0) + bytes);
-  }
 }
 
 function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {

@@ -5,11 +5,11 @@ import { type Logger } from '../log';
 import { HEARTBEATS_PER_SESSION } from './group-consumer';
 import { toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
-import { type Tail, type TailOptions } from './types';
+import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
 
 /**
- * How long a fetch of a quiet topic waits; a record that comes ends the wait at once. A tail that closes waits for the fetch that runs, and every
- * fetch costs both sides some processor time, for as long as nothing happens.
+ * How long a fetch of a quiet topic waits; a record that comes ends the wait at once. A tail that closes waits for the fetch that runs,
+ * and each fetch costs both sides some processor time.
  */
 const MAX_WAIT_MS = 250;
 /** Partitions worked on at once: enough that one slow partition does not hold up the rest. */
@@ -31,7 +31,7 @@ export async function tailTopic(
   const atStart = await topicOffsets(admin, topic);
   const progress = new ReadProgress();
   if (options.from === 'end')
-    for (const { partition, high } of atStart) progress.advance(partition, Number(high) - 1);
+    for (const { partition, high } of atStart) progress.advance(partition, high - 1);
   const consumer = client.consumer({
     groupId,
     sessionTimeout: sessionTimeoutMillis,
@@ -122,9 +122,7 @@ async function readBatch(
   await payload.heartbeat();
 }
 
-interface Waiter {
-  readonly partition: number;
-  readonly offset: number;
+interface Waiter extends Position {
   readonly resolve: () => void;
   readonly reject: (cause: Error) => void;
 }
@@ -147,11 +145,9 @@ class ReadProgress {
   advance(partition: number, offset: number): void {
     if (offset < this.next(partition)) return;
     this.last.set(partition, offset);
-    const arrived = this.waiting.filter(
-      (waiter) => waiter.partition === partition && waiter.offset <= offset,
-    );
-    this.waiting = this.waiting.filter((waiter) => !arrived.includes(waiter));
-    for (const waiter of arrived) waiter.resolve();
+    const arrived = this.waiting.filter((wait) => wait.partition === partition && wait.offset <= offset);
+    this.waiting = this.waiting.filter((wait) => !arrived.includes(wait));
+    for (const { resolve } of arrived) resolve();
   }
 
   reached(partition: number, offset: number): Promise<void> {
@@ -163,11 +159,9 @@ class ReadProgress {
   }
 
   /** Resolves when the last record of every partition has been read. */
-  async reachedAll(
-    ends: readonly { readonly partition: number; readonly low: string; readonly high: string }[],
-  ): Promise<void> {
-    const filled = ends.filter(({ low, high }) => Number(low) < Number(high));
-    await Promise.all(filled.map(({ partition, high }) => this.reached(partition, Number(high) - 1)));
+  async reachedAll(ends: readonly PartitionOffsets[]): Promise<void> {
+    const filled = ends.filter(({ low, high }) => low < high);
+    await Promise.all(filled.map(({ partition, high }) => this.reached(partition, high - 1)));
   }
 
   fail(cause: Error): void {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin } from 'kafkajs';
+import { type PartitionOffsets } from './types';
 
 /** A broker that has just come back leads its partitions again within seconds; on a busy machine within some more. */
 const LEADER_WAIT_MS = 30_000;
@@ -9,17 +10,18 @@ const LEADER_POLL_MS = 100;
 const NO_LEADER_ERRORS: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
 /**
- * First and next offset of every partition of a topic, as the library has them. The library fails at once when a broker that restarts
- * leads nothing yet; this function retries until it does.
+ * First and next offset of every partition of a topic. The library fails at once when a broker that restarts leads nothing yet; this
+ * function retries until it does.
  */
 export async function topicOffsets(
   admin: Pick<Admin, 'fetchTopicOffsets'>,
   topic: string,
-): ReturnType<Admin['fetchTopicOffsets']> {
+): Promise<readonly PartitionOffsets[]> {
   const deadline = performance.now() + LEADER_WAIT_MS;
   for (;;) {
     try {
-      return await admin.fetchTopicOffsets(topic);
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
     } catch (cause) {
       if (!hasNoLeader(cause) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);

@@ -104,7 +104,6 @@ export interface GroupConsumerOptions {
   readonly onBatch: (batch: RawBatch) => Promise<void>;
   /** The consumer has ended for good; a mere reconnect is not reported. */
   readonly onFailure: (cause: Error) => void;
-  readonly maxBytesPerPartition?: number;
   /** Partitions worked on at once. */
   readonly concurrency?: number;
 }
@@ -114,9 +113,7 @@ export interface GroupConsumer {
   pause(topic: string, partitions: readonly number[]): void;
   resume(topic: string, partitions: readonly number[]): void;
   /** Commit the next offset to read. */
-  commit(
-    positions: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[],
-  ): Promise<void>;
+  commit(positions: readonly (Position & { readonly topic: string })[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -139,13 +136,11 @@ export interface Kafka {
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
-  /** Consumer groups whose name starts with `prefix` and that have a living member at this moment. */
+  /** Consumer groups whose name starts with `prefix` and that have a living member now. */
   livingGroups(prefix: string): Promise<readonly string[]>;
   /** @param retryPolicy `step` when left out; a send rejects when its retries are used up. */
   producer(retryPolicy?: RetryPolicy): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
-  /** Topic name with the deployment's prefix. */
-  topic(name: string): string;
   disconnect(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { DuckDBResultReader, StatementType, type DuckDBPreparedStatement } from 
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { parseOrThrow } from '../../contracts/validation';
-import { type RouteHandler } from '../../platform/metrics';
+import { type RouteHandler } from '../../platform/http';
 import { type SerialConnection } from '../database/connection';
 import { MAX_SQL_BYTES, MAX_SQL_ROWS, SQL_TIMEOUT_MS } from '../limits';
 import { type Warehouse } from '../database/open';

@@ -29,7 +29,6 @@ const update = (value: number, selfReportedAccuracy = 0.8): LocalUpdate => ({
   delta: Float32Array.of(value),
   rows: 10,
   selfReportedAccuracy,
-  selfReportedLoss: 1,
   baseLoss: 1,
 });
 

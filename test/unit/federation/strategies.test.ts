@@ -19,7 +19,6 @@ const update = (delta: readonly number[], about: Partial<LocalUpdate> = {}): Loc
   delta: Float32Array.from(delta),
   rows: 100,
   selfReportedAccuracy: 0.8,
-  selfReportedLoss: 1,
   baseLoss: 1,
   ...about,
 });

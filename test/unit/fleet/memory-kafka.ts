@@ -132,10 +132,6 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve();
   }
 
-  topic(name: string): string {
-    return name;
-  }
-
   disconnect(): Promise<void> {
     return Promise.resolve();
   }

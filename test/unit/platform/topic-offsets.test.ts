@@ -22,10 +22,10 @@ function admin(...refusals: readonly string[]): {
   };
 }
 
-describe('asking for the offsets of a topic', () => {
+describe('reading the offsets of a topic', () => {
   it('waits for a broker that has just come back and does not lead its partitions yet', async () => {
     const broker = admin('NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE');
-    await expect(topicOffsets(broker, 'a topic')).resolves.toEqual(OFFSETS);
+    await expect(topicOffsets(broker, 'a topic')).resolves.toEqual([{ partition: 0, low: 0, high: 7 }]);
     expect(broker.asked()).toBe(3);
   });
 

@@ -80,7 +80,6 @@ export class FakeKafka {
       throw new Error('not part of this test');
     };
     return {
-      topic: (name) => name,
       createTopics: refuse,
       tail: refuse,
       committed: refuse,

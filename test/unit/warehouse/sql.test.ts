@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { createMetrics, serveHttp, type HttpServer } from '../../../core/platform/metrics';
+import { serveHttp, type HttpServer } from '../../../core/platform/http';
+import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/queries/sql-route';

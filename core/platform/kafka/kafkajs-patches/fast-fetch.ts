@@ -11,7 +11,7 @@ export const fastFetch: LibraryPatch = {
   module: 'kafkajs/src/protocol/requests/fetch/v11/response',
   otherwise: 'reading an event takes three to four times the processor time',
   apply(reader) {
-    if (!isReader(reader)) return false;
+    if (!hasFunction<LibraryReader>(reader, 'decode')) return false;
     const decodeByLibrary = reader.decode;
     reader.decode = (response) => {
       const decoded = decodeFetchResponse(response);
@@ -20,7 +20,3 @@ export const fastFetch: LibraryPatch = {
     return true;
   },
 };
-
-function isReader(found: unknown): found is LibraryReader {
-  return hasFunction(found, 'decode');
-}

@@ -18,7 +18,6 @@ interface LibraryProduce extends ProduceRequest {
 
 interface LibraryRequest {
   readonly request: object;
-  readonly response: unknown;
 }
 
 /** Every producer sends what `encodeProduceRequest` writes where a request allows it. */
@@ -27,7 +26,7 @@ export const fastProduce: LibraryPatch = {
   module: 'kafkajs/src/protocol/requests/produce',
   otherwise: 'what is sent is copied eight times, and its checksum is taken in JavaScript',
   apply(writer) {
-    if (!isWriter(writer)) return false;
+    if (!hasFunction<LibraryWriter>(writer, 'protocol')) return false;
     const protocolOfLibrary = writer.protocol;
     writer.protocol = (wanted) => {
       const produceByLibrary = protocolOfLibrary(wanted);
@@ -35,7 +34,12 @@ export const fastProduce: LibraryPatch = {
       return (produced) => {
         const made = produceByLibrary(produced);
         if (!isPlain(produced)) return made;
-        return { ...made, request: { ...made.request, encode: () => Promise.resolve(encoded(produced)) } };
+        const encode = (): Promise<object> => {
+          // What the library's `writeEncoder` looks at.
+          const buf = encodeProduceRequest(produced, Date.now());
+          return Promise.resolve({ buf, buffer: buf });
+        };
+        return { ...made, request: { ...made.request, encode } };
       };
     };
     return true;
@@ -48,14 +52,4 @@ function isPlain({ compression, transactionalId, producerId }: LibraryProduce): 
     (transactionalId ?? null) === null &&
     (producerId ?? -1) === -1
   );
-}
-
-/** What the library's `writeEncoder` looks at. */
-function encoded(produced: ProduceRequest): { readonly buf: Buffer; readonly buffer: Buffer } {
-  const body = encodeProduceRequest(produced, Date.now());
-  return { buf: body, buffer: body };
-}
-
-function isWriter(found: unknown): found is LibraryWriter {
-  return hasFunction(found, 'protocol');
 }

@@ -17,16 +17,7 @@ export interface FetchResponse {
   }[];
 }
 
-interface FetchedPartition {
-  readonly partition: number;
-  readonly errorCode: number;
-  readonly highWatermark: string;
-  readonly lastStableOffset: string;
-  readonly lastStartOffset: string;
-  readonly abortedTransactions: readonly never[];
-  readonly preferredReadReplica: number;
-  readonly messages: readonly FetchedRecord[];
-}
+type FetchedPartition = NonNullable<ReturnType<typeof readPartition>>;
 
 /** @returns undefined when the response holds anything that only the library reads. */
 export function decodeFetchResponse(response: Buffer): FetchResponse | undefined {
@@ -49,7 +40,7 @@ export function decodeFetchResponse(response: Buffer): FetchResponse | undefined
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
 }
 
-function readPartition(reader: Reader, response: Buffer): FetchedPartition | undefined {
+function readPartition(reader: Reader, response: Buffer) {
   const partition = reader.int32();
   const errorCode = reader.int16();
   const highWatermark = reader.int64();

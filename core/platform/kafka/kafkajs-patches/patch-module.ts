@@ -36,11 +36,8 @@ function loadModule(path: string): unknown {
   }
 }
 
-/** Whether a module, or what it exports, has a function of this name. */
-export function hasFunction<Name extends string>(
-  found: unknown,
-  name: Name,
-): found is Record<Name, (...inputs: never) => unknown> {
+/** Whether a module, or what it exports, has this function of the library: its signature is that of the version that was read. */
+export function hasFunction<Library>(found: unknown, name: keyof Library & string): found is Library {
   if ((typeof found !== 'object' && typeof found !== 'function') || found === null) return false;
   return typeof Reflect.get(found, name) === 'function';
 }

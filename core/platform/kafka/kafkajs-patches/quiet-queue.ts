@@ -1,12 +1,8 @@
 import { hasFunction, type LibraryPatch } from './patch-module';
 
-/** The queue of requests, one a connection. */
+/** What a queue of requests, one a connection, is made from. */
 interface LibraryQueue {
-  readonly prototype: { scheduleCheckPendingRequests: (this: QueueState) => void };
-}
-
-interface QueueState {
-  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests: (this: { readonly pending: readonly unknown[] }) => void;
 }
 
 /**
@@ -19,8 +15,8 @@ export const quietQueue: LibraryPatch = {
   module: 'kafkajs/src/network/requestQueue',
   otherwise: 'each idle connection wakes the process up a thousand times a second',
   apply(queue) {
-    if (!isQueue(queue)) return false;
-    const { prototype } = queue;
+    const prototype: unknown = typeof queue === 'function' ? queue.prototype : undefined;
+    if (!hasFunction<LibraryQueue>(prototype, 'scheduleCheckPendingRequests')) return false;
     const schedule = prototype.scheduleCheckPendingRequests;
     prototype.scheduleCheckPendingRequests = function scheduleWhileSomeWait() {
       if (this.pending.length > 0) schedule.call(this);
@@ -28,7 +24,3 @@ export const quietQueue: LibraryPatch = {
     return true;
   },
 };
-
-function isQueue(found: unknown): found is LibraryQueue {
-  return typeof found === 'function' && hasFunction(found.prototype, 'scheduleCheckPendingRequests');
-}

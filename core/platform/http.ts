@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { FedloopError, messageOf } from '../contracts/errors';
+import { type Registry } from './metrics';
+
+export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+export interface HttpServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * `/metrics`, `/healthz` and the role's own routes, on loopback by default. A request whose Host header is not
+ * the address we listen on is refused, so that a web page cannot reach it through DNS rebinding.
+ * @throws FedloopError `PortInUse`
+ */
+export async function serveHttp(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly registry: Registry;
+  readonly routes?: Readonly<Record<string, RouteHandler>>;
+}): Promise<HttpServer> {
+  const { host, port, registry } = options;
+  const routes: Readonly<Record<string, RouteHandler>> = {
+    ...options.routes,
+    '/metrics': async (_request, response) => {
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    },
+    '/healthz': (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+    },
+  };
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const route = routes[(request.url ?? '/').split('?')[0] ?? '/'];
+    if (isLoopback(host) && !isLoopback((request.headers.host ?? '').replace(/:\d+$/, '')))
+      response.writeHead(421).end();
+    else if (route === undefined) response.writeHead(404).end();
+    else await route(request, response);
+  };
+  const server = createServer((request, response) => {
+    handle(request, response).catch((thrown: unknown) => {
+      if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: messageOf(thrown) }));
+    });
+  });
+  try {
+    await once(server.listen(port, host), 'listening');
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
+    const hint = 'Set FEDLOOP_HTTP_PORT to a free port, or to 0 for any.';
+    throw new FedloopError('PortInUse', `port ${port} on ${host} is in use`, { hint, cause });
+  }
+  // A connection that cannot be accepted, such as for too many open files, must not end the process.
+  server.on('error', () => undefined);
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return ['127.0.0.1', 'localhost', '[::1]', '::1'].includes(host);
+}
