@@ -1,7 +1,6 @@
 import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
 import { type SitePlan } from '../core/contracts/steps';
 import { sumPanel, tallyProposals } from '../core/federation/panels/panel-scoring';
-import { recentSamples } from '../core/federation/training/samples';
 import { REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
@@ -14,12 +13,11 @@ import { publishReports } from './shared/site-reports';
 export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly string[]> {
   const { inbox, producer, site: name } = site.dependencies;
   const { shape } = site.champion(plan).model.metadata;
-  const samples = await site.refitSamples(plan);
   const reports: PanelSums[] = [];
   for (const { part, of: proposal, windows } of REFITS) {
     if (!plan.parts[part]) continue;
     const weights = await inbox.proposal(plan, proposal);
-    const sums = sumPanel(shape, weights, recentSamples(samples, windows), windows);
+    const sums = sumPanel(shape, weights, await site.refitSamples(plan, windows), windows);
     const { round, attempt } = plan;
     reports.push({ type: 'refit-sums', round, attempt, site: name, proposal, ...sums });
   }

@@ -70,9 +70,9 @@ export class Site {
     return this.lastOf(round, (await this.planOf(round)).panels[panel], windows);
   }
 
-  /** The last 24 closed windows of the devices that refit output layers. */
-  async refitSamples(round: SitePlan): Promise<Samples> {
-    return this.lastOf(round, (await this.planOf(round)).refit, LONG_WINDOWS);
+  /** The last closed windows of the devices that refit output layers. */
+  async refitSamples(round: SitePlan, windows: number): Promise<Samples> {
+    return this.lastOf(round, (await this.planOf(round)).refit, windows);
   }
 
   private lastOf(round: RoundPlan, devices: readonly string[], windows: number): Samples {

@@ -6,7 +6,7 @@ import { sumPanel, tallyProposals } from '../../core/federation/panels/panel-sco
 import { type PanelTally } from '../../core/contracts/site-reports';
 import { addTallies } from '../../core/federation/panels/panel-tally';
 import { refitOutputLayer } from '../../core/federation/panels/refit';
-import { recentSamples, type Samples } from '../../core/federation/training/samples';
+import { type Samples } from '../../core/federation/training/samples';
 import { planRound, type RoundPlan } from '../../core/federation/panels/selection';
 import { type ServerState } from '../../core/federation/strategies/server-state';
 import { chooseCandidates, type JudgedProposal } from '../../core/federation/panels/choose-candidates';
@@ -192,6 +192,30 @@ function panelsOf(
     refitRecent: recentSamples(refitLong, RECENT_WINDOWS),
     b: deal(world.samples(closed - 1, RECENT_WINDOWS, plan.panels.B)),
     c: deal(world.samples(closed - 1, RECENT_WINDOWS, plan.panels.C)),
+  };
+}
+
+/** The samples whose target is one of the newest `windows`. */
+function recentSamples(samples: Samples, windows: number): Samples {
+  const kept: number[] = [];
+  samples.age.forEach((age, at) => {
+    if (age < windows) kept.push(at);
+  });
+  const inputs = samples.x.length / Math.max(1, samples.count);
+  const x = new Float32Array(kept.length * inputs);
+  kept.forEach((from, to) => {
+    x.set(samples.x.subarray(from * inputs, (from + 1) * inputs), to * inputs);
+  });
+  const pick = <Numbers extends Float32Array | Int32Array>(numbers: Numbers, into: Numbers): Numbers => {
+    kept.forEach((from, to) => (into[to] = numbers[from] ?? NaN));
+    return into;
+  };
+  return {
+    count: kept.length,
+    x,
+    y: pick(samples.y, new Float32Array(kept.length)),
+    device: pick(samples.device, new Int32Array(kept.length)),
+    age: pick(samples.age, new Int32Array(kept.length)),
   };
 }
 

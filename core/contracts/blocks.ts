@@ -52,10 +52,9 @@ const optionalNumbers = column(
 /** 1, 0 or null where it cannot be known. */
 const flags = column('1, 0 or null', { enum: [0, 1, null] }, (value) => value === null || isFlag(value));
 
-export const REGIMES = ['rising', 'falling', 'steady'] as const;
 /** `rising`/`falling`: the mean of the actual window lies more than half a tolerance above/below the one before. */
-export const regimeSchema = z.enum(REGIMES);
-export type Regime = z.infer<typeof regimeSchema>;
+export const REGIMES = ['rising', 'falling', 'steady'] as const;
+export type Regime = (typeof REGIMES)[number];
 
 const beforeCovariates = {
   device_id: texts,
@@ -71,7 +70,7 @@ const beforeCovariates = {
   outliers: numbers,
 };
 const afterCovariates = {
-  /** What forecasts are held against: the events' label, else Grubbs' test; null = unknown. */
+  /** What forecasts are compared with: the events' label, else Grubbs' test; null = unknown. */
   actual_anomaly: flags,
 };
 

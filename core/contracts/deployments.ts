@@ -24,6 +24,8 @@ export const feedbackUsedSchema = z.record(
   z.union([z.string(), z.number(), z.boolean(), z.null()]),
 );
 
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
 export const lineageSchema = z.object({
   round: z.int().min(0),
   parents: z.array(versionIdSchema),
@@ -33,11 +35,7 @@ export const lineageSchema = z.object({
   /** Devices whose updates went in. */
   devices: z.int().min(0),
   /** SHA-256 of their ids in order, one a line: the devices in `local_models` can be checked by it. */
-  devices_sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable()
-    .default(null),
+  devices_sha256: sha256Schema.nullable().default(null),
   /** Event time of the training data: from the first lag to `trainUntil`. */
   data_from: microsSchema.nullable(),
   data_until: microsSchema.nullable(),
@@ -66,7 +64,7 @@ export const modelMessageSchema = z.object({
   type: z.literal('model'),
   version: versionIdSchema,
   onnx_base64: z.string(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: sha256Schema,
   lineage: lineageSchema,
   created_at: timestampTextSchema,
 });

@@ -32,21 +32,16 @@ export const NON_RETRYABLE: readonly ErrorCode[] = Object.keys(ERROR_CODES)
   .filter(isErrorCode)
   .filter((code) => !ERROR_CODES[code].retryable);
 
-export interface FedloopErrorOptions {
-  /** What the reader can do about it; printed after the message. */
-  readonly hint?: string;
-  readonly cause?: unknown;
-}
-
 /** An error with a code, one sentence and, where it helps, what to do. Its message never holds a secret. */
 export class FedloopError extends Error {
   override readonly name = 'FedloopError';
+  /** What the reader can do about it; printed after the message. */
   readonly hint: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options: FedloopErrorOptions = {},
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.hint = options.hint;
@@ -67,7 +62,7 @@ export function messageWithHint(thrown: unknown): string {
   return hint === undefined ? messageOf(thrown) : `${messageOf(thrown)}. ${hint}`;
 }
 
-/** Text of whatever was thrown, for a message that goes on with it. */
+/** Text of anything that was thrown, as a part of a message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -22,11 +22,6 @@ export function durationMillis(text: string): number {
   return millis;
 }
 
-/** Windows of one partition that the watermark keeps open at once. */
-function openWindows(watermarkMicros: number, windowMicros: number): number {
-  return Math.ceil(watermarkMicros / windowMicros) + 2;
-}
-
 const timeLimits = {
   watermarkMicros: z.int().min(0),
   /** An event further ahead of its Kafka record's timestamp is `future`. */
@@ -47,7 +42,8 @@ export const streamSettingsSchema = z
     limits: z.record(z.string(), z.number()).readonly(),
   })
   .superRefine(({ task, watermarkMicros }, context) => {
-    const open = openWindows(watermarkMicros, task.windowMicros);
+    // Windows of one partition that the watermark keeps open at once.
+    const open = Math.ceil(watermarkMicros / task.windowMicros) + 2;
     if (open <= ROW_LIMITS.openWindows) return;
     const message = `the watermark would keep ${open} windows open at once; at most ${ROW_LIMITS.openWindows} are allowed: use larger windows or a shorter watermark`;
     context.addIssue({ code: 'custom', message });

@@ -49,7 +49,7 @@ export const taskSchema = z
   );
 export type Task = z.infer<typeof taskSchema>;
 
-/** The simulated fleet's task, and that of a deployment that says nothing else. */
+/** The simulated fleet's task, and that of a deployment without settings of its own. */
 export const DEFAULT_TASK: Task = taskSchema.parse({
   target: { sensor: 'temperature', unit: '°C', tolerance: 1 },
   covariates: [
@@ -71,13 +71,9 @@ export function sensorsOf({ target, covariates }: Sensors): readonly SensorName[
 /** Column of a block or table with a covariate's mean in the window. */
 export type AverageColumn = `${string}_avg`;
 
-export function averageColumn(sensor: SensorName): AverageColumn {
-  return `${sensor}_avg`;
-}
-
 /** Columns of the covariates' means, in the task's order. */
 export function covariateColumns({ covariates }: Pick<Task, 'covariates'>): readonly AverageColumn[] {
-  return covariates.map(({ sensor }) => averageColumn(sensor));
+  return covariates.map(({ sensor }): AverageColumn => `${sensor}_avg`);
 }
 
 /** Shape of the task's features: `lags` differences of the target, value and change of each covariate, and the level. */

@@ -6,9 +6,8 @@
  */
 
 /**
- * Windows that a site remembers of each device: 336 targets (a fortnight of hours) and the 25 means before the first, which
- * make 361, and room for those that arrive while a round still trains up to its fixed last window. A round that asks for more
- * targets than fit is refused.
+ * Windows that a site remembers of each device: 336 targets (a fortnight of hours), the 25 means before the first, and room for windows
+ * that arrive while a round still trains up to its fixed last one. A round with more targets than fit is refused.
  */
 export const RING_WINDOWS = 400;
 
@@ -55,9 +54,8 @@ export const STEADY_SLACK = 0.06;
 export const SOFTMAX_TEMPERATURE = 0.01;
 
 /**
- * Devices of a site whose sums refit output layers, drawn from all that share no cluster with panels B and C. What counts is the number
- * of clusters: 250 of panel A alone lie in a sixth of them, and a refit on those learns their weather (measured:
- * docs/closed-loop.md). 500 lie in nearly all; more only cost time.
+ * Devices of a site whose sums refit output layers, drawn from all that share no cluster with panels B and C. 500 lie in nearly all clusters;
+ * the 250 of panel A lie in a sixth of them, and a refit on those learns their weather (docs/closed-loop.md). More only cost time.
  */
 export const REFIT_DEVICES = 500;
 /**

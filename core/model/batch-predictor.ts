@@ -86,8 +86,7 @@ export class ModelsOnSamples {
   }
 
   /**
-   * How many samples each model gets right, by group: counts [M, G] of |output − actual| ≤ 1 in units of tolerance, row-major. The models' weights
-   * are base [P] + deltas [M, P].
+   * How many samples each model, base [P] + its row of deltas [M, P], gets right: counts [M, G] of |output − actual| ≤ 1 by group.
    * @throws FedloopError `InvalidData` when an array holds no whole number of rows.
    */
   async countCorrect(base: FlatWeights, deltas: Float32Array, samples: SampleGroups): Promise<Float64Array> {
@@ -163,8 +162,7 @@ export class VersionPredictor extends Predictor {
 
   /**
    * Forecast changes in the target's unit [V, S] for raw features [S, inputs], NaN where missing.
-   * @throws FedloopError `InvalidModel` for a version of another shape, `InvalidData` when the features hold no whole
-   *   number of rows.
+   * @throws FedloopError `InvalidModel` for a version of another shape, `InvalidData` for features that are no whole number of rows.
    */
   async predict(versions: readonly GlobalModel[], features: Float32Array): Promise<Float32Array> {
     const { inputs, hidden } = this.shape;

@@ -60,9 +60,8 @@ export function encodeModel(model: GlobalModel): Uint8Array {
 
 /**
  * Read a model back from its file.
- * @throws FedloopError `InvalidModel` when the bytes are no ONNX file, its metadata are incomplete or out of range, a
- *   weight is not finite, or its graph is not the one that `encodeModel` writes for these weights: then the file would
- *   not compute what its weights say.
+ * @throws FedloopError `InvalidModel` when the bytes are no ONNX file, its metadata are incomplete or out of range, a weight is not finite,
+ *   or its graph would compute something else than the one that `encodeModel` writes for these weights.
  */
 export function decodeModel(bytes: Uint8Array): GlobalModel {
   if (bytes.byteLength > MAX_MODEL_FILE_BYTES) throw invalid(`it has ${bytes.byteLength} bytes`);

@@ -2,22 +2,15 @@ import pino, { type Logger } from 'pino';
 
 export type { Logger };
 
+const SECRETS = ['password', '*.password', 'apiKey', '*.apiKey', 'sasl', '*.sasl'];
+
 /** Structured logs on stderr, one JSON object a line; secrets are cut out by name wherever they stand. */
 export function createLogger(name: string, level: string): Logger {
-  return pino(
-    {
-      name,
-      level,
-      redact: {
-        paths: ['password', '*.password', 'apiKey', '*.apiKey', 'sasl', '*.sasl'],
-        censor: '[hidden]',
-      },
-    },
-    pino.destination({ fd: 2, sync: false }),
-  );
+  const redact = { paths: SECRETS, censor: '[hidden]' };
+  return pino({ name, level, redact }, pino.destination({ fd: 2, sync: false }));
 }
 
-/** A logger that says nothing, for pure use and tests. */
+/** A logger that writes nothing, for pure use and tests. */
 export function silentLogger(): Logger {
   return pino({ level: 'silent' });
 }

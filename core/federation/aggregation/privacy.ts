@@ -21,9 +21,8 @@ export function addGaussianNoise(
 /**
  * ε spent for a given δ. Rounds of Gaussian noise with multipliers z₁ … z_T compose exactly to Gaussian differential privacy with
  * μ = √Σ 1/z² (Dong, Roth, Su 2019, arXiv 1905.02383, corollary 3.3), which is (ε, δ)-private exactly for
- * δ = Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2) (Balle and Wang 2018, arXiv 1805.06530). No amplification by sampling is claimed: the figure holds for a
- * device that took part in every round, and is an upper bound for others. The two cases that cannot be told apart: a device's update, or a zero
- * in its place.
+ * δ = Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2) (Balle and Wang 2018, arXiv 1805.06530). Neighbouring cases: a device's update, or zeros in its
+ * place. No amplification by sampling is claimed: ε holds for a device that took part in every round, and is an upper bound for others.
  * @param sumOfInverseSquares Σ 1/z² over the rounds so far
  * @returns ε, 0 when nothing was spent, Infinity above 500
  */

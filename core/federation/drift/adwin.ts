@@ -11,8 +11,7 @@ interface Bucket {
 
 /**
  * ADWIN (Bifet and Gavaldà 2007, "Learning from Time-Changing Data with Adaptive Windowing"; ADWIN2 as in River 0.26): keeps a window of the
- * latest values as long as no two parts of it have different means, and drops the old part when they do. Memory is logarithmic in the
- * window's length.
+ * latest values, and drops its old part when the means of two parts differ. Memory is logarithmic in the window's length.
  */
 export class Adwin implements Detector {
   /** Buckets by level, oldest first in each level. */

@@ -30,9 +30,8 @@ export class DriftWatch {
   }
 
   /**
-   * Follow windows that have become complete, in order of window and cluster. The value is one a cluster and window: its devices see
-   * the same weather, and as so many values they would pass for independent. In `clusters` the champion stands as the candidate and
-   * persistence as the champion.
+   * Follow windows that have become complete, in order of window and cluster. A cluster gives one value a window: its devices see the same
+   * weather, so they are not independent. In `clusters` the champion stands as the candidate and persistence as the champion.
    */
   follow(clusters: readonly PairedCluster[]): DriftAlarm[] {
     return clusters.flatMap(({ windowStart: window, n, candidateCorrect, championCorrect }) =>

@@ -103,10 +103,8 @@ export function refitOutputLayer(
   const size = shape.hidden + 1;
   const blocks = all.filter(({ rows }) => rows > 0);
   if (gram.length !== size * size || blocks.some(({ moment }) => moment.length !== size)) {
-    throw new FedloopError(
-      'InvalidInput',
-      `refit: sums of ${Math.sqrt(gram.length) - 1} hidden units do not fit a network of ${shape.hidden}`,
-    );
+    const message = `refit: sums of ${Math.sqrt(gram.length) - 1} hidden units do not fit a network of ${shape.hidden}`;
+    throw new FedloopError('InvalidInput', message);
   }
   if (blocks.length < 2) return null;
   if (!isFiniteVector(gram) || !blocks.every(({ moment }) => isFiniteVector(moment))) return null;

@@ -61,10 +61,8 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
   const clusters = clustersApart ? known : new Map(devices.map(({ deviceId }) => [deviceId, 1]));
   const fleetDevices = sumOf(clusters);
   if (fleetDevices < MIN_CLUSTERS) {
-    throw new FedloopError(
-      'InvalidInput',
-      `devices: a round needs at least ${MIN_CLUSTERS} (one to train, three to judge), not ${fleetDevices}`,
-    );
+    const message = `devices: a round needs at least ${MIN_CLUSTERS} (one to train, three to judge), not ${fleetDevices}`;
+    throw new FedloopError('InvalidInput', message);
   }
 
   const { fleet, panelDevices = panelSize(fleetDevices) } = request;
@@ -80,13 +78,8 @@ export function planRound(request: RoundPlanRequest): RoundPlan {
     inRole[roles.get(clustersApart ? cluster : deviceId) ?? 'train'].push(deviceId);
 
   const wanted = request.participants === 'all' ? inRole.train.length : request.participants;
-  if (wanted > inRole.train.length) {
-    throw new FedloopError(
-      'InvalidInput',
-      `participants: ${wanted} asked for, but only ${inRole.train.length} of ${devices.length} devices are off the panels`,
-      { hint: 'Ask for fewer, or for "all".' },
-    );
-  }
+  if (wanted > inRole.train.length)
+    throw tooMany(wanted, `only ${inRole.train.length} of ${devices.length} devices are off the panels`);
   const choose = (ids: readonly string[], count: number, what: string): string[] =>
     sample(ids, count, seed, round, what);
   return {
@@ -164,13 +157,7 @@ function fillPanels(ring: readonly string[], request: RoleRequest, spread: numbe
  */
 export function quotas(total: number, devicesOfSites: readonly number[]): number[] {
   const available = devicesOfSites.reduce((sum, devices) => sum + devices, 0);
-  if (total > available) {
-    throw new FedloopError(
-      'InvalidInput',
-      `participants: ${total} asked for, but the sites have only ${available} devices in all`,
-      { hint: 'Ask for fewer, or for "all".' },
-    );
-  }
+  if (total > available) throw tooMany(total, `the sites have only ${available} devices in all`);
   if (available === 0) return devicesOfSites.map(() => 0);
   const exact = devicesOfSites.map((devices) => (total * devices) / available);
   const shares = exact.map(Math.floor);
@@ -180,6 +167,11 @@ export function quotas(total: number, devicesOfSites: readonly number[]): number
     .sort((one, other) => other.remainder - one.remainder || one.site - other.site);
   for (const { site } of byRemainder.slice(0, missing)) shares[site] = (shares[site] ?? 0) + 1;
   return shares;
+}
+
+function tooMany(participants: number, there: string): FedloopError {
+  const message = `participants: ${participants} asked for, but ${there}`;
+  return new FedloopError('InvalidInput', message, { hint: 'Ask for fewer, or for "all".' });
 }
 
 /** Devices in each cluster. */

@@ -5,9 +5,8 @@ import { squaredDistance, weightedSum } from '../vectors';
 import { defineStrategy, soleProposal, type LocalUpdate } from './strategy';
 
 /**
- * Multi-Krum (Blanchard et al. 2017, "Machine Learning with Adversaries", NeurIPS): an update's score is the sum of squared distances to
- * its n − f − 2 nearest others; the m with the lowest scores are averaged with equal weights. Bears f attackers when n ≥ 2f + 3.
- * Time n² P.
+ * Multi-Krum (Blanchard et al. 2017, "Machine Learning with Adversaries", NeurIPS), in n² P steps: an update's score is the sum of squared
+ * distances to its n − f − 2 nearest others; the m with the lowest scores are averaged. Bears f attackers when n ≥ 2f + 3.
  */
 export const multiKrum = defineStrategy('multi-krum', {
   formula: 'w + mean of the m δᵢ with the least Σ ‖δᵢ − δⱼ‖² over their n − f − 2 nearest',
@@ -18,18 +17,15 @@ export const multiKrum = defineStrategy('multi-krum', {
   }),
   aggregate(updates, { base, state }, { f, m }) {
     const count = updates.length;
-    const attackers = f === -1 ? Math.floor((count - 3) / 2) : f;
-    if (attackers < 0 || count < 2 * attackers + 3) {
-      throw new FedloopError(
-        'TooFewUpdates',
-        `multi-krum needs 2f + 3 = ${2 * Math.max(attackers, 0) + 3} updates to bear f = ${Math.max(attackers, 0)} attackers, but has ${count}`,
-      );
+    const attackers = f === -1 ? Math.max(0, Math.floor((count - 3) / 2)) : f;
+    const needed = 2 * attackers + 3;
+    if (count < needed) {
+      const message = `multi-krum needs 2f + 3 = ${needed} updates to bear f = ${attackers} attackers, but has ${count}`;
+      throw new FedloopError('TooFewUpdates', message);
     }
     if (count > MAX_KRUM_UPDATES) {
-      throw new FedloopError(
-        'InvalidInput',
-        `strategy: multi-krum compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`,
-      );
+      const message = `strategy: multi-krum compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`;
+      throw new FedloopError('InvalidInput', message);
     }
     const chosenCount = m === 0 ? count - attackers : Math.min(m, count);
     const scores = krumScores(updates, count - attackers - 2);

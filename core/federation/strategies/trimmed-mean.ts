@@ -16,10 +16,8 @@ export const trimmedMean = defineStrategy('trimmed-mean', {
   aggregate(updates, { base, state }, { beta }) {
     const trim = Math.floor(beta * updates.length);
     if (2 * trim >= updates.length) {
-      throw new FedloopError(
-        'TooFewUpdates',
-        `trimmed-mean has nothing left of ${updates.length} updates without ${trim} at either end`,
-      );
+      const message = `trimmed-mean has nothing left of ${updates.length} updates without ${trim} at either end`;
+      throw new FedloopError('TooFewUpdates', message);
     }
     return soleProposal(meanOfMiddle(updates, base.length, trim), state);
   },

@@ -1,9 +1,8 @@
 import { BOUNDARY_FLOOR } from '../constants';
 
 /**
- * Weight of a training sample by the incoming champion's error e in tolerances: 0.3 + exp(−((|e| − 1)/width)²).
- * Samples near the boundary between right and wrong count most: accuracy rewards moving those, while clear hits need
- * no help and clear misses cannot be helped.
+ * Weight of a training sample by the incoming champion's error e in tolerances: 0.3 + exp(−((|e| − 1)/width)²). Accuracy rewards moving
+ * samples near the boundary between right and wrong; clear hits need no help, and clear misses cannot be helped.
  */
 export function boundaryWeight(error: number, width: number): number {
   return BOUNDARY_FLOOR + Math.exp(-(((Math.abs(error) - 1) / width) ** 2));

@@ -12,19 +12,18 @@ export interface FeedbackEffects {
 }
 
 /**
- * From the champion's live verdict to what local training does: effort goes to samples near the boundary between right and wrong, in a band as
- * wide as the champion's real mean absolute error, between 0.3 and 1.5 tolerances. Without feedback (first round), with the part switched off, or
- * with a champion that errs by more than 1.5 tolerances, all samples count alike.
+ * Effort goes to samples near the boundary between right and wrong, in a band as wide as the champion's real mean absolute error, between
+ * 0.3 and 1.5 tolerances. All samples count alike without feedback, with the part switched off, or where the champion errs by more.
  */
 export function effectsOfFeedback(
   feedback: Feedback | null,
   parts: Pick<LoopParts, 'boundaryWeighting'>,
 ): FeedbackEffects {
-  if (feedback === null)
-    return {
-      boundaryWidth: null,
-      used: { champion: null, emphasis: 'all samples alike: nothing was measured yet' },
-    };
+  const alike = (reason: string, measured: Lineage['feedback_used']): FeedbackEffects => ({
+    boundaryWidth: null,
+    used: { ...measured, emphasis: `all samples alike: ${reason}` },
+  });
+  if (feedback === null) return alike('nothing was measured yet', { champion: null });
   const errorInTolerances = feedback.mae / feedback.tolerance;
   const measured = {
     champion: feedback.model_version,
@@ -34,12 +33,9 @@ export function effectsOfFeedback(
     tendency: feedback.anomalies.tendency,
     weakest_regime: weakestRegime(feedback),
   };
-  const alike = (reason: string): FeedbackEffects => ({
-    boundaryWidth: null,
-    used: { ...measured, emphasis: `all samples alike: ${reason}` },
-  });
-  if (!parts.boundaryWeighting) return alike('boundary weighting is off');
-  if (!(errorInTolerances <= MAX_BOUNDARY_WIDTH)) return alike('the champion is far off everywhere');
+  if (!parts.boundaryWeighting) return alike('boundary weighting is off', measured);
+  if (!(errorInTolerances <= MAX_BOUNDARY_WIDTH))
+    return alike('the champion is far off everywhere', measured);
   const boundaryWidth = Math.max(errorInTolerances, MIN_BOUNDARY_WIDTH);
   const emphasis = 'samples near the boundary between right and wrong';
   // The key keeps the name that earlier lineages have.

@@ -2,7 +2,7 @@ import { type TrainingSettings } from '../../contracts/rounds';
 import { type UpdateHeader } from '../../contracts/updates';
 import { OwnSamplesPredictor } from '../../model/batch-predictor';
 import { BatchTrainer } from '../../model/batch-trainer';
-import { parameterCount, type FlatWeights, type NetworkShape } from '../../model/types';
+import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { type Random } from '../../platform/random';
 import { RESIDUAL_CLIP } from '../constants';
 import { applyBoundaryWeights } from './boundary-weighting';
@@ -38,25 +38,15 @@ export interface LocalTraining {
 /** Trains local models from a site's ring; one for all chunks of a round. */
 export class LocalTrainer {
   private constructor(
-    private readonly shape: NetworkShape,
     private readonly windows: number,
     private readonly trainer: BatchTrainer,
     private readonly predictor: OwnSamplesPredictor,
   ) {}
 
   static async create({ shape, settings, proximal, threads }: LocalTrainerOptions): Promise<LocalTrainer> {
-    const { batchSize, windows, epochs, learningRate } = settings;
-    const trainer = await BatchTrainer.create({
-      shape,
-      batchSize,
-      rows: windows,
-      epochs,
-      learningRate,
-      residualClip: RESIDUAL_CLIP,
-      proximal,
-      threads,
-    });
-    return new LocalTrainer(shape, windows, trainer, await OwnSamplesPredictor.create({ shape, threads }));
+    const common = { shape, proximal, threads, rows: settings.windows, residualClip: RESIDUAL_CLIP };
+    const trainer = await BatchTrainer.create({ ...settings, ...common });
+    return new LocalTrainer(settings.windows, trainer, await OwnSamplesPredictor.create({ shape, threads }));
   }
 
   /**
@@ -79,48 +69,33 @@ export class LocalTrainer {
     }
     const trained = await this.trainer.train({ devices, x, y, sampleWeights }, base, random);
     const after = errorsOf(await this.predictor.predict(trained, x, this.windows), y);
-    return this.report(prepared, trained, base, (device) => {
-      const from = device * this.windows;
-      const own = summarise(after, isSample, from, this.windows);
-      return {
+    const parameters = base.length;
+    const deltas = new Float32Array(devices * parameters);
+    const reported: UpdateHeader['devices'] = [];
+    const leftOut = [...prepared.leftOut];
+    deviceIds.forEach((deviceId, device) => {
+      const weights = trained.subarray(device * parameters, (device + 1) * parameters);
+      if (!isFiniteVector(weights)) {
+        leftOut.push({ device_id: deviceId, reason: 'not-finite' });
+        return;
+      }
+      const at = reported.length * parameters;
+      weights.forEach((weight, parameter) => (deltas[at + parameter] = weight - (base[parameter] ?? NaN)));
+      const own = summarise(after, isSample, device * this.windows, this.windows);
+      reported.push({
+        device_id: deviceId,
         rows: rows[device] ?? 0,
         self_reported_accuracy: own.accuracy,
         self_reported_loss: own.loss,
-        base_loss: summarise(before, isSample, from, this.windows).loss,
-      };
+        base_loss: summarise(before, isSample, device * this.windows, this.windows).loss,
+      });
     });
+    return { devices: reported, leftOut, deltas: deltas.subarray(0, reported.length * parameters) };
   }
 
   async release(): Promise<void> {
     await this.trainer.release();
     await this.predictor.release();
-  }
-
-  private report(
-    { deviceIds, leftOut }: TrainingRows,
-    trained: Float32Array,
-    base: FlatWeights,
-    describe: (device: number) => Omit<UpdateHeader['devices'][number], 'device_id'>,
-  ): LocalTraining {
-    const parameters = parameterCount(this.shape);
-    const deltas = new Float32Array(deviceIds.length * parameters);
-    const reported: UpdateHeader['devices'] = [];
-    const failed: UpdateHeader['left_out'] = [];
-    deviceIds.forEach((deviceId, device) => {
-      const weights = trained.subarray(device * parameters, (device + 1) * parameters);
-      if (!isFiniteVector(weights)) {
-        failed.push({ device_id: deviceId, reason: 'not-finite' });
-        return;
-      }
-      const at = reported.length * parameters;
-      weights.forEach((weight, parameter) => (deltas[at + parameter] = weight - (base[parameter] ?? NaN)));
-      reported.push({ device_id: deviceId, ...describe(device) });
-    });
-    return {
-      devices: reported,
-      leftOut: [...leftOut, ...failed],
-      deltas: deltas.subarray(0, reported.length * parameters),
-    };
   }
 }
 

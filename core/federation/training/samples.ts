@@ -95,30 +95,6 @@ export function collectSamples(
   };
 }
 
-/** The samples whose target is one of the newest `windows`. */
-export function recentSamples(samples: Samples, windows: number): Samples {
-  const kept: number[] = [];
-  samples.age.forEach((age, at) => {
-    if (age < windows) kept.push(at);
-  });
-  const inputs = samples.x.length / Math.max(1, samples.count);
-  const x = new Float32Array(kept.length * inputs);
-  kept.forEach((from, to) => {
-    x.set(samples.x.subarray(from * inputs, (from + 1) * inputs), to * inputs);
-  });
-  const pick = <Numbers extends Float32Array | Int32Array>(numbers: Numbers, into: Numbers): Numbers => {
-    kept.forEach((from, to) => (into[to] = numbers[from] ?? NaN));
-    return into;
-  };
-  return {
-    count: kept.length,
-    x,
-    y: pick(samples.y, new Float32Array(kept.length)),
-    device: pick(samples.device, new Int32Array(kept.length)),
-    age: pick(samples.age, new Int32Array(kept.length)),
-  };
-}
-
 /** 1 where an error in tolerances is at most 1, else 0 (not a number counts as wrong). */
 export function isCorrect(error: number): 0 | 1 {
   return Math.abs(error) <= 1 ? 1 : 0;

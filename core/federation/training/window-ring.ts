@@ -9,9 +9,8 @@ const DEVICES_PER_SLAB = 256;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
 /**
- * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here;
- * only updates and sums leave the site. Memory: devices · windows · sensors · 4 bytes, as single precision, which holds a
- * temperature to a few millionths of a degree.
+ * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here; only updates and
+ * sums leave the site. Memory: devices · windows · sensors · 4 bytes: single precision is exact to a few millionths of a degree.
  */
 export class WindowRing {
   /** Numbers of a window: the target's mean, then the covariates'. */
@@ -31,9 +30,9 @@ export class WindowRing {
   }
 
   /**
-   * Remember one window's means, covariates in the task's order. A window off the grid is a caller's mistake and throws `InvalidInput`.
-   * @returns false when the window was there already, is older than what the ring holds, or `target` is not finite (which is
-   *   remembered: training leaves such a device out).
+   * Remember one window's means, covariates in the task's order. A target that is not finite is remembered too: training leaves the device out.
+   * @returns false when the window was there already, is older than what the ring holds, or has no finite target.
+   * @throws FedloopError `InvalidInput` for a window off the grid.
    */
   put(
     deviceId: string,
@@ -119,14 +118,10 @@ export class WindowRing {
   }
 
   private gridNumber(windowStart: Micros): number {
-    const window = windowStart / this.task.windowMicros;
-    if (!Number.isSafeInteger(window)) {
-      throw new FedloopError(
-        'InvalidInput',
-        `windowStart: ${windowStart} is not on the grid of ${this.task.windowMicros} µs`,
-      );
-    }
-    return window;
+    const { windowMicros } = this.task;
+    const window = windowStart / windowMicros;
+    if (Number.isSafeInteger(window)) return window;
+    throw new FedloopError('InvalidInput', `window ${windowStart} is not on the grid of ${windowMicros} µs`);
   }
 
   private addDevice(deviceId: string): number {

@@ -42,6 +42,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     );
   }
   const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
+  const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
@@ -56,23 +57,11 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     producer: (retryPolicy = 'step') =>
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
     tail: (options) =>
-      tailTopic(
-        client,
-        admin,
-        { ...options, topic: topic(options.topic), sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT },
-        log,
-      ),
-    consume: (options) =>
-      consumeGroup(
-        client,
-        {
-          ...options,
-          groupId: topic(options.groupId),
-          topics: options.topics.map(topic),
-          sessionTimeoutMillis: env.FEDLOOP_SESSION_TIMEOUT,
-        },
-        env.FEDLOOP_TOPIC_PREFIX,
-      ),
+      tailTopic(client, admin, { ...options, topic: topic(options.topic), sessionTimeoutMillis }, log),
+    consume: (options) => {
+      const named = { ...options, groupId: topic(options.groupId), topics: options.topics.map(topic) };
+      return consumeGroup(client, { ...named, sessionTimeoutMillis }, env.FEDLOOP_TOPIC_PREFIX);
+    },
     disconnect: () => admin.disconnect(),
   };
 }

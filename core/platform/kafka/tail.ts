@@ -16,9 +16,8 @@ const MAX_WAIT_MS = 250;
 const CONCURRENCY = 4;
 
 /**
- * Follow a whole topic from one process, outside any shared group. The client cannot be assigned partitions by hand, so each tail is the
- * only member of a group of its own, which is deleted when the tail closes. After an outage the broker still counts the member that the tail was
- * before; the tail goes on when that member's session has timed out.
+ * Follow a whole topic from one process. The client cannot be assigned partitions by hand, so each tail is the only member of a group of its
+ * own, which is deleted when the tail closes. After an outage it resumes when the session of the member that it was before has timed out.
  */
 export async function tailTopic(
   client: KafkaJs,

@@ -124,9 +124,8 @@ export interface PartitionOffsets {
 }
 
 /**
- * How long a request is retried while the broker is away. `step`: half a minute where connections are refused, so that an attempt at a step of a
- * workflow has failed before Temporal starts the next one; up to two minutes where they are not even refused. `outage`: ten minutes and more,
- * for services that nothing restarts.
+ * How long a request is retried while the broker is away. `step`: half a minute, so that an attempt at a step of a workflow has failed before
+ * Temporal starts the next one. `outage`: ten minutes and more, for services that nothing restarts.
  */
 export type RetryPolicy = 'step' | 'outage';
 

@@ -4,7 +4,7 @@ import { LocalTrainer, type LocalTraining } from '../../../core/federation/train
 import { scoreLocalModels, scoringPanel } from '../../../core/federation/panels/local-scoring';
 import { sumPanel, tallyProposals } from '../../../core/federation/panels/panel-scoring';
 import { refitSums } from '../../../core/federation/panels/refit';
-import { collectSamples, recentSamples } from '../../../core/federation/training/samples';
+import { collectSamples } from '../../../core/federation/training/samples';
 import { collectTrainingRows } from '../../../core/federation/training/training-rows';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { ModelsOnSamples } from '../../../core/model/batch-predictor';
@@ -113,7 +113,7 @@ describe('real accuracy on a panel', () => {
     expect(samples.count).toBe(48);
     const predictor = await ModelsOnSamples.create({ shape: SHAPE, threads: 1 });
     const scores = await scoreLocalModels(predictor, base, deltas, scoringPanel(samples));
-    const recent = recentSamples(samples, 6);
+    const recent = collectSamples(ring, panel, { until: LAST * W, windows: 6 }, units);
     expect([scores.rows_long, scores.rows_recent, recent.count]).toEqual([48, 12, 12]);
     const P = base.length;
     for (const model of [0, 1]) {
@@ -129,7 +129,7 @@ describe('real accuracy on a panel', () => {
   });
 
   it('gives refit sums, a block for each of the six freshest windows, and tallies of proposals', async () => {
-    const samples = recentSamples(collectSamples(ring, panel, { until: LAST * W, windows: 24 }, units), 6);
+    const samples = collectSamples(ring, panel, { until: LAST * W, windows: 6 }, units);
     const outputs = forward(SHAPE, base, samples.x, samples.count);
     const sums = sumPanel(SHAPE, base, samples, 6);
     const expected = refitSums(

@@ -1,10 +1,8 @@
 import { readBatches, type FetchedRecord } from '../record-batch';
 
 /**
- * A Fetch response (version 11) read straight into light records, for the hot path: the library makes two decoders, four
- * buffers, some big integers and two strings of every record, which costs twice what all of our own work on an event does.
- * Responses with aborted transactions, and batches that record-batch.ts does not know, are left to the library.
- * Format: "Fetch Response (Version: 11)" in Kafka's protocol documentation.
+ * A Fetch response (version 11) read straight into light records, for the hot path. Responses with aborted transactions, and batches that
+ * record-batch.ts does not know, are left to the library. Format: "Fetch Response (Version: 11)" in Kafka's protocol documentation.
  */
 export interface FetchResponse {
   readonly throttleTime: number;
@@ -68,9 +66,8 @@ function readPartition(reader: Reader, response: Buffer) {
 const LIBRARY_FILTERS = 2;
 
 /**
- * The library's filters test each record, and make a big integer of its offset. Offsets rise and none is a control record, so all records
- * after the first that passes do so too: it is enough to test from the start until one passes. After `times` filters the result is an array
- * like any other.
+ * The library's filters make a big integer of each record's offset. Offsets rise and none is a control record, so all records after the first
+ * that passes do so too, and need no test. After `times` filters the result is an array like any other.
  */
 function filteredAtTheStart(records: FetchedRecord[], times: number): FetchedRecord[] {
   if (times === 0) return records;

@@ -1,8 +1,7 @@
 import { RecordBatch, type OutgoingRecord } from '../record-batch';
 
 /**
- * The body of a Produce request (versions 3 to 7) written straight into one buffer of the right size: the library copies what
- * is sent eight times over, through buffers that double and are zeroed each time, and sums its bytes one by one.
+ * The body of a Produce request (versions 3 to 7) written straight into one buffer of the right size.
  * Format: "Produce Request (Version: 7)" in Kafka's protocol documentation.
  */
 export interface ProduceRequest {

@@ -5,11 +5,7 @@ interface LibraryQueue {
   scheduleCheckPendingRequests: (this: { readonly pending: readonly unknown[] }) => void;
 }
 
-/**
- * A connection looks again at requests that wait only while some do. kafkajs looks every millisecond for ever (tulios/kafkajs#1704): five idle
- * workers woke up 5,000 times a second and took processor time from the others. Requests that wait for a throttle or for others in flight are
- * looked at as before.
- */
+/** A connection looks for requests that wait only while some do; kafkajs looks every millisecond for ever (tulios/kafkajs#1704). */
 export const quietQueue: LibraryPatch = {
   name: 'quiet-queue',
   module: 'kafkajs/src/network/requestQueue',
