@@ -13,7 +13,7 @@ import { type Micros, microsSchema } from './time';
 export const claimSchema = z.object({
   type: z.literal('claim'),
   partition: z.int().min(0),
-  /** Unique to the process; tells a worker its own claims from others'. */
+  /** Unique to the process, so that a worker knows its own claims. */
   worker: z.string(),
 });
 

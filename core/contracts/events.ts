@@ -18,7 +18,7 @@ export function eventSchema(sensors: Sensors): z.ZodType {
   const { sensor } = sensors.target;
   const fields = z.looseObject({
     device_id: z.string().min(1).max(ROW_LIMITS.deviceIdCharacters),
-    /** What core/contracts/timestamps.ts says: ISO 8601 or RFC 3339, UTC without a zone, or milliseconds since 1970. */
+    /** As core/contracts/timestamps.ts defines it: ISO 8601 or RFC 3339, UTC without a zone, or milliseconds since 1970. */
     timestamp: timestampSchema,
     ...Object.fromEntries(sensorsOf(sensors).map((sensor) => [sensor, readingSchema])),
     data: readingSchema,

@@ -11,7 +11,7 @@ export const TENDENCIES = [
   'unknown',
 ] as const;
 
-/** Real accuracy and error patterns of one version over a stretch of closed windows, counted from rows. */
+/** Real accuracy and error patterns of one version over closed windows, counted from rows. */
 export const feedbackSchema = z.object({
   type: z.literal('feedback'),
   /** `window`: after each closed window. `round`: the verdict of a round over all of its windows. */
@@ -68,11 +68,11 @@ export const deviceFeedbackSchema = z.object({
 });
 export type DeviceFeedback = z.infer<typeof deviceFeedbackSchema>;
 
-/** A version was taken out of service on what the live stream said of it, or by a person. */
+/** A version was taken out of service for its live accuracy, or by a person. */
 export const rollbackFeedbackSchema = z.object({
   type: z.literal('rollback'),
   model_version: versionIdSchema,
-  /** Who serves instead; null when it was not to be seen in the log. */
+  /** The version that serves instead; null when the log does not show it. */
   champion: versionIdSchema.nullable(),
   reason: z.string(),
   by: z.string(),

@@ -13,7 +13,7 @@ export const ROW_LIMITS = {
   reading: 1e150,
   /** |Z| above which a reading counts as an outlier of its window. */
   outlierZ: 2.5,
-  /** Two-sided significance of Grubbs' test, and the fewest readings that it is asked about. */
+  /** Two-sided significance of Grubbs' test, and the fewest readings for it. */
   grubbsAlpha: 0.001,
   grubbsMinReadings: 7,
   /** How far from the forecast, in its standard deviations, a reading makes the window a predicted anomaly. */

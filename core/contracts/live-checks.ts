@@ -5,7 +5,7 @@ import { microsSchema, type Micros } from './time';
 
 /**
  * How the champion is compared with its predecessor and with persistence between rounds. The same windows are looked at again as
- * new ones come, so a check asks for more windows and more confidence than the gate of a round, which looks once.
+ * new ones come, so a check needs more windows and more confidence than the gate of a round, which looks once.
  */
 export const liveCheckSettingsSchema = z.strictObject({
   /** The latest complete windows count; older ones are of another season. */

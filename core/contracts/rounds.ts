@@ -41,7 +41,7 @@ export const partsInputSchema = loopPartsSchema.partial().extend({
 
 /**
  * `closed-loop` has its parts by default except the panel gate, which stopped no candidate that the live gate would have let through
- * (docs/closed-loop.md). Every other strategy is what its paper says unless a part is asked for.
+ * (docs/closed-loop.md). Every other strategy follows its paper unless a part is switched on.
  */
 export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
@@ -199,7 +199,7 @@ export const federatedRoundResultSchema = z.object({
   windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
   candidate: versionScoreSchema,
   previousChampion: versionScoreSchema,
-  /** Candidate minus champion on the same device-windows, clustered by recorded slot. */
+  /** Candidate minus champion on the same device-windows, clustered. */
   pairedChange: intervalSchema,
   selfReportedAccuracy: z.number().nullable(),
   /** Mean real accuracy of the local models on panels. */

@@ -130,7 +130,7 @@ function secondsOfMinute(bytes: Uint8Array, start: number, end: number): number 
   return seconds;
 }
 
-/** Whether seconds and their fraction are 0 in every digit; whether they are well spelt is not asked here. */
+/** Whether seconds and their fraction are 0 in every digit; their spelling is checked elsewhere. */
 function isZeroUpToZone(bytes: Uint8Array, from: number, end: number): boolean {
   let at = from;
   while (at < end && (bytes[at] === ZERO || bytes[at] === COLON || bytes[at] === DOT || bytes[at] === COMMA))
@@ -196,7 +196,7 @@ function isDigit(byte: number): boolean {
 }
 
 // The same grammar in DuckDB's SQL. A bare cast would take `2026/1/1`, drop `+02:00` or follow the session's zone, so that a cast
-// is asked only about texts whose shape is certain; days and hours that do not exist it refuses itself.
+// is used only for texts whose shape is certain; it refuses days and hours that do not exist by itself.
 
 /** Years that are certainly in range; their texts begin with a digit, and not with a blank or a sign. */
 const USUAL_YEARS = `BETWEEN '1685' AND '2255'`;

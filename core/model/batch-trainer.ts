@@ -109,7 +109,7 @@ export class BatchTrainer {
     const { proximal = 0, learningRate, batchSize, rows, shape } = this.options;
     if (proximal === 0) return {};
     const steps = stepsOfEpoch(rows, batchSize);
-    // A device that rests in a step is not pulled either: its first place has step size 0.
+    // A device without rows in a step is not pulled either: its first place has step size 0.
     const pull = Float32Array.from({ length: steps * devices }, (_, at) =>
       plan.stepSize[at * batchSize] === 0 ? 0 : learningRate * proximal,
     );

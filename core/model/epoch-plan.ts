@@ -38,7 +38,7 @@ export function stepsOfEpoch(rows: number, batchSize: number): number {
 
 /**
  * Shuffle each device's own rows and cut them into batches. Padding never enters a batch: a device trains exactly as it
- * would without padding, and rests in the steps for which it has no rows.
+ * would without padding, and takes no part in the steps for which it has no rows.
  */
 export function planEpoch(chunk: TrainingChunk, shape: EpochShape, random: Random): EpochPlan {
   const { devices } = chunk;

@@ -8,10 +8,10 @@ export async function openSession(graph: Uint8Array, threads: number): Promise<I
   return InferenceSession.create(graph, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    // Warnings only tell that a constant of the graph was folded away.
+    // Warnings are only about constants of the graph that were folded away.
     logSeverityLevel: 3,
     // Threads that wait by spinning are a little faster on an idle machine, but beside Kafka and other workers they take
-    // the cores from whom they wait for: training 2,407 devices then took 1.4 s instead of 0.3 s, and twice the CPU time.
+    // the cores from those they wait for: training 2,407 devices then took 1.4 s instead of 0.3 s, and twice the CPU time.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
 }

@@ -28,13 +28,13 @@ export interface AggregateRequest extends Omit<AggregationContext, 'state' | 'me
 export interface RoundAggregation extends Aggregation {
   /** Updates that were shortened. */
   readonly clipped: number;
-  /** ε spent up to and with this round, for the δ asked for; null without privacy. */
+  /** ε spent up to and with this round, for the δ given; null without privacy. */
   readonly epsilon: number | null;
 }
 
 /**
- * The server's step: clip, then the strategy's rule. Norm clipping combines with every strategy. With `privacy` the clip is the fixed norm asked
- * for and not the median, which would give away what others sent; means are taken with equal weights and Gaussian noise.
+ * The server's step: clip, then the strategy's rule. Norm clipping combines with every strategy. With `privacy` the clip is the fixed norm
+ * `clipNorm` and not the median, which would give away what others sent; means are taken with equal weights and Gaussian noise.
  * @throws FedloopError `InvalidInput` for unknown settings, or for privacy with a strategy that does not take noise.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {

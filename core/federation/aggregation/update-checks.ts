@@ -50,14 +50,10 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
   for (const { header, deltas } of chunks) {
     const { site, chunk, parameters } = header;
     header.devices.forEach((device, place) => {
-      const deviceId = device.device_id;
+      const { device_id: deviceId, rows, base_loss: baseLoss, self_reported_loss: loss } = device;
+      const selfReportedAccuracy = device.self_reported_accuracy;
       const delta = deltas.subarray(place * parameters, (place + 1) * parameters);
-      const claims = [
-        device.rows,
-        device.self_reported_accuracy,
-        device.self_reported_loss,
-        device.base_loss,
-      ];
+      const claims = [rows, selfReportedAccuracy, loss, baseLoss];
       const reason: LeftOutReason | null = !isOfRound(header, expected)
         ? 'wrong-round'
         : parameters !== expected.parameters || deltas.length !== parameters * header.devices.length
@@ -74,16 +70,7 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
         return;
       }
       seen.add(deviceId);
-      good.push({
-        deviceId,
-        site,
-        chunk,
-        place,
-        delta,
-        rows: device.rows,
-        selfReportedAccuracy: device.self_reported_accuracy,
-        baseLoss: device.base_loss,
-      });
+      good.push({ deviceId, site, chunk, place, delta, rows, selfReportedAccuracy, baseLoss });
     });
     // A site that retries leaves the same devices out again.
     for (const { device_id: deviceId, reason } of isOfRound(header, expected) ? header.left_out : []) {
@@ -100,11 +87,11 @@ function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: Expect
 
 /** @throws FedloopError `TooFewUpdates` saying why the others do not count. */
 export function requireUpdates({ good, leftOut }: CheckedUpdates, minUpdates: number): void {
-  if (good.length >= Math.max(minUpdates, 1)) return;
+  const needed = Math.max(minUpdates, 1);
+  if (good.length >= needed) return;
   const reasons = Object.entries(countReasons(leftOut)).map(([reason, count]) => `${count} ${reason}`);
-  throw new FedloopError(
-    'TooFewUpdates',
-    `the round has ${good.length} good updates but needs ${Math.max(minUpdates, 1)}; left out: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`,
-    { hint: 'The champion stays. Ask for more participants, or lower minUpdates.' },
-  );
+  const message = `the round has ${good.length} good updates but needs ${needed}; left out: ${reasons.join(', ') || 'none'}`;
+  throw new FedloopError('TooFewUpdates', message, {
+    hint: 'The champion stays. Ask for more participants, or lower minUpdates.',
+  });
 }

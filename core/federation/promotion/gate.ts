@@ -9,7 +9,7 @@ export interface GateVerdict {
 
 /**
  * Whether a candidate may serve, by its live windows beside the champion: rejected when it is worse by more than the margin beyond what
- * chance explains (the interval's upper end lies below −margin), or when fewer windows than asked for were measured.
+ * chance explains (the interval's upper end lies below −margin), or when fewer windows than required were measured.
  */
 export function decidePromotion(
   clusters: readonly PairedCluster[],

@@ -7,8 +7,8 @@ import { defineStrategy, weightsByReport, type LocalUpdate, type Proposal } from
  * The platform's own: two candidates from the real accuracy of local models on readings of devices that did not train. With rᵢ that
  * accuracy (0 to 1) on panel A and δᵢ [P] the local steps,
  * steady: w + mean of the δᵢ with rᵢ ≥ median − 0.06, over 24 windows; responsive: w + Σ softmax(rᵢ/0.01) δᵢ, over the last 6.
- * The sites' sums then refit the output layers (panels/refit.ts). Panel B accepts a refit, and panel C gates where asked
- * (panels/choose-candidates.ts). The evidence of past rounds elects between the two (promotion/elect-candidate.ts).
+ * The sites' sums then refit the output layers (panels/refit.ts). Panel B accepts a refit, and panel C gates where that
+ * part is on (panels/choose-candidates.ts). The evidence of past rounds elects between the two (promotion/elect-candidate.ts).
  */
 export const closedLoop = defineStrategy('closed-loop', {
   formula:

@@ -55,7 +55,7 @@ export interface Samples {
   readonly x: Float32Array;
   /** Actual change in tolerances [count]. */
   readonly y: Float32Array;
-  /** Index of the sample's device in the list asked for [count]. */
+  /** Index of the sample's device in the list given [count]. */
   readonly device: Int32Array;
   /** How many windows before the newest target the sample's target lies; 0 = the newest [count]. */
   readonly age: Int32Array;

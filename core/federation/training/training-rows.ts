@@ -74,11 +74,7 @@ export function collectTrainingRows(
 /** Why a device cannot train on these targets [samples]; null when it can. */
 export function whyNot(targets: Float32Array, windows: number): 'too-few-rows' | 'constant-data' | null {
   if (targets.length < Math.min(MIN_TRAINING_ROWS, windows)) return 'too-few-rows';
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  for (const value of targets) {
-    least = Math.min(least, value);
-    most = Math.max(most, value);
-  }
-  return most - least < CONSTANT_SPREAD ? 'constant-data' : null;
+  const smallest = targets.reduce((min, value) => Math.min(min, value), Infinity);
+  const largest = targets.reduce((max, value) => Math.max(max, value), -Infinity);
+  return largest - smallest < CONSTANT_SPREAD ? 'constant-data' : null;
 }

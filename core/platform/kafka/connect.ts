@@ -35,11 +35,9 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   try {
     await admin.connect();
   } catch (cause) {
-    throw new FedloopError(
-      'KafkaUnavailable',
-      `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`,
-      { hint: 'Check KAFKA_BROKERS and that the broker runs.', cause },
-    );
+    const hint = 'Check KAFKA_BROKERS and that the broker runs.';
+    const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
+    throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
   const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
@@ -130,7 +128,7 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
 }
 
 /**
- * Resolves when every partition of the topics has a leader that answers for it. Brokers report a leader a moment before it is ready, and a
+ * Resolves when every partition of the topics has a leader that answers for it. Brokers report a leader shortly before it is ready, and a
  * request that it accepts for some of its partitions and refuses for others is sent again whole, so that records come twice.
  */
 async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {

@@ -39,7 +39,7 @@ export async function createProducer(
   };
 }
 
-/** Pass on the broker's answer. The log warns when it takes long, and says when it has come after all. */
+/** Pass on the broker's answer. The log warns when it takes long, and again when it has come after all. */
 async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
   const since = performance.now();
   const waited = (): number => performance.now() - since;

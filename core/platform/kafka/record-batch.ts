@@ -35,7 +35,7 @@ interface BatchPlace {
   readonly isStampedByBroker: boolean;
 }
 
-/** One fetched record: places in the response, as small whole numbers, for there is one for each event. Views are made when asked for. */
+/** One fetched record: places in the response, as small whole numbers, for there is one for each event. Views are made on demand. */
 export class FetchedRecord implements RawRecord {
   constructor(
     private readonly batch: BatchPlace,

@@ -4,7 +4,7 @@ import { fastProduce } from './fast-produce';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
 
-/** Everything that is changed inside kafkajs; README.md says what for. */
+/** Everything that is changed inside kafkajs; README.md has the reasons. */
 export const PATCHES: readonly LibraryPatch[] = [fastFetch, fastProduce, quietQueue];
 
 let isPatched = false;
