@@ -3,7 +3,7 @@
  * (closed-loop-recipe.md); none of them was chosen by looking at the sample data.
  */
 
-/** First live moment: a fixed past epoch, so that every run is the same run. 361 windows of 30 s before it is midnight, and a half. */
+/** Start of the first live window: fixed and in the past, so that every run is the same. The 361 windows of history before it begin at midnight. */
 export const LIVE_START_ISO = '2024-01-01T03:00:30Z';
 
 /** A fortnight of hourly windows to train on, the 24 lags of the first of them, and its own predecessor for a difference. */
@@ -12,14 +12,14 @@ export const HISTORY_WINDOWS = 361;
 /** Lags that the stream worker needs to forecast at once: published as a snapshot. */
 export const SNAPSHOT_WINDOWS = 24;
 
-/** Grubbs' test wants 7 readings; 12 leave room for lost ones. 2,407 devices then send 28,884 events a window. */
+/** Grubbs' test needs 7 readings; 12 leave room for lost ones. 2,407 devices then send 28,884 events a window. */
 export const MIN_READINGS = 12;
 /** Readings are stamped in whole milliseconds and must not share one. */
 export const MAX_READINGS_PER_SECOND = 100;
 
 /** Gaps this short are jitter of the recording and are filled on a straight line; longer ones stay missing. */
 export const SHORT_GAP_STEPS = 2;
-/** A median spacing this close to whole hours, minutes or seconds is meant to be them. */
+/** A median spacing this close to whole hours, minutes or seconds is taken as them. */
 export const STEP_TOLERANCE = 0.005;
 /** A median spacing means little with fewer readings than this; such a series is left out. */
 export const MIN_READINGS_OF_SERIES = 48;
@@ -35,7 +35,7 @@ export const LAG_MEMORY_WINDOWS = 24;
 export const SLOT_SLACK = 0.1;
 /** Three panels and the participants share no slot. */
 export const MIN_SLOTS = 4;
-/** A device may replay a stretch of which at least this part was recorded. */
+/** A device may replay a slot of which at least this part was recorded. */
 export const MIN_PRESENT = 0.9;
 
 /** Thermal lag: part of the way to the recorded value that a device goes in one window. */
@@ -89,22 +89,22 @@ export const RECALIBRATED_GAIN = 1.5;
 /** `season`: the coldest and the warmest quarter of the slots. */
 export const SEASON_PART = 0.25;
 
-/** Messages a produce request: the client copies them once too often, so that twice as many take longer, measured. */
+/** Messages in one produce request: with twice as many it took longer, measured. */
 export const EVENTS_PER_SEND = 2_500;
 /** How often a fleet that keeps to the wall clock sends what has become due. */
 export const SEND_INTERVAL_MILLIS = 100;
 /**
- * Events, and windows if they are more, that a fleet at full speed may be ahead of the stream workers: what lies between is on
- * the broker's disk, not in memory. Their committed offsets are up to 10 s and a few windows behind what they have read, so a
- * tighter bound would make the fleet wait for nothing.
+ * How far a fleet at full speed may be ahead of the stream workers: so many events, or so many windows where those are more. What lies
+ * between is on the broker's disk, not in memory. Committed offsets are up to 10 s and a few windows behind what workers have read, so
+ * that a tighter bound would make the fleet wait for nothing.
  */
 export const MAX_EVENTS_AHEAD = 1_000_000;
 export const MAX_WINDOWS_AHEAD = 30;
-/** Asking the broker costs as much as sending a few hundred events: so it is asked about once a window. */
+/** A look at the broker's offsets costs as much as sending a few hundred events: about one a window. */
 export const EVENTS_BETWEEN_LOOKS = 25_000;
-/** How often a fleet that waits for the stream workers looks again, and after how many looks (5 s) it says so. */
+/** How often a fleet that waits for the stream workers looks again, and after how many looks (5 s) it warns. */
 export const AHEAD_POLL_MILLIS = 50;
-export const LOOKS_BEFORE_SAYING_SO = 100;
+export const LOOKS_BEFORE_WARNING = 100;
 /** Devices in one message of the history snapshot: about 100 KB. */
 export const DEVICES_PER_SNAPSHOT_CHUNK = 250;
 /** Reading back the last record of each partition is a matter of a second; longer means that the broker does not answer. */

@@ -1,7 +1,7 @@
 import { type DeviceId } from '../core/contracts/ids';
 import { type Sensors } from '../core/contracts/task';
 
-/** What a device says of one reading; NaN where it has no such sensor, null where nobody marks anomalies. */
+/** One reading as a device sends it; NaN where it has no such sensor, null where anomalies are not marked. */
 export interface Reading {
   readonly device: DeviceId;
   readonly millis: number;
@@ -14,7 +14,7 @@ export interface Reading {
 
 /**
  * The event as JSON. Written by hand because the fleet writes hundreds of thousands: ids of a plan and ISO times need no
- * escaping, and two decimals are what a sensor has.
+ * escaping, and a sensor has two decimals.
  */
 export function eventText({ device, millis, sensors, target, covariates, label }: Reading): string {
   let text = `{"device_id":"${device}","timestamp":"${isoText(millis)}","${sensors.target.sensor}":${decimalText(target)}`;

@@ -30,7 +30,7 @@ export interface FleetEvent {
   readonly device: DevicePlan;
   /** When it is sent, by the true clock, in ms: the Kafka record's timestamp. */
   readonly sentMillis: number;
-  /** What the device says the time was, in ms: `timestamp` of the event. */
+  /** The time by the device's own clock, in ms: `timestamp` of the event. */
   readonly eventMillis: number;
   /** JSON. */
   readonly value: Buffer;
@@ -38,10 +38,10 @@ export interface FleetEvent {
 
 /**
  * Everything that the fleet sends during live window `window`, in the order of sending. Depends on the plan, the grid and
- * the window alone: any window can be made again at any time, which is how a fleet goes on after a restart.
+ * the window alone: any window can be made again at any time, so that a fleet resumes after a restart.
  *
- * Readings are scattered around the window's true mean and never lead towards the next one. Late senders keep some readings
- * back for up to four windows; what they kept of earlier windows comes out here.
+ * Readings are scattered around the window's true mean and never lead towards the next one. Late senders delay some readings
+ * by up to four windows; delayed readings of earlier windows are among the events of this one.
  */
 export function windowEvents(plan: FleetPlan, grid: LiveGrid, window: number): readonly FleetEvent[] {
   const [fromMillis, untilMillis] = boundsOf(grid, window);
@@ -119,7 +119,7 @@ function eventsOf(
   return events;
 }
 
-/** A reading of a covariate around its mean, as its sensor would have it. */
+/** A reading of a covariate around its mean, within the sensor's bounds. */
 function scattered({ covariates }: Sensors, index: number, mean: number, random: Random): number {
   const sensor = covariates[index]?.sensor ?? '';
   const value = mean + (SCATTER_BY_SENSOR[sensor] ?? COVARIATE_SCATTER) * random.normal();

@@ -52,7 +52,7 @@ export function drawFault(scenario: Scenario, random: Random): Fault {
 
 /**
  * What an attacker's update is multiplied with before it is sent; 1 = an honest device. Attackers claim 99 % accuracy.
- * `attack`: 5 % turned round, 5 % ten times as large; `attack-30`: 30 % turned round; `attack-scaled`: 10 % both at once.
+ * `attack`: 5 % with the opposite sign, 5 % ten times as large; `attack-30`: 30 % with the opposite sign; `attack-scaled`: 10 % with both.
  */
 export function drawUpdateFactor(scenario: Scenario, random: Random): number {
   const draw = random.uniform();

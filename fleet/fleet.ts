@@ -14,7 +14,7 @@ import { loadRecording } from './series';
 import { type FleetSettings } from './settings';
 import { historySnapshot } from './snapshot';
 
-/** A fleet ready to play: nothing in it changes any more. */
+/** A fleet ready to play; it does not change any more. */
 export interface Fleet {
   readonly plan: FleetPlan;
   readonly grid: LiveGrid;
@@ -61,8 +61,8 @@ export async function loadFleet(
 }
 
 /**
- * Everything before the first live window: the fleet's past and truth into `processed/`, and the last windows of every
- * device, as a hashed snapshot, into `device-history`. Doing it again changes nothing.
+ * Write everything before the first live window: the fleet's history and truth into `processed/`, and the last windows of every
+ * device, as a hashed snapshot, into `device-history`. A second call changes nothing.
  * @throws FedloopError as `loadFleet`
  */
 export async function prepareFleet(options: PrepareOptions): Promise<Fleet> {
@@ -85,7 +85,7 @@ export async function prepareFleet(options: PrepareOptions): Promise<Fleet> {
   } finally {
     await producer.disconnect();
   }
-  log.info({ files: files.length, snapshot: chunks[0]?.chunk.snapshot }, 'wrote the past of the fleet');
+  log.info({ files: files.length, snapshot: chunks[0]?.chunk.snapshot }, 'wrote the history of the fleet');
   return fleet;
 }
 

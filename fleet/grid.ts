@@ -11,7 +11,7 @@ export interface RunLength {
   readonly live: number;
 }
 
-/** A stretch of time that holds one whole run. All series share the grid, because their weather is correlated. */
+/** A span of recorded time for one whole run. All series share the slots, because their weather is correlated. */
 export interface Slot {
   readonly number: number;
   /** Recorded step that the first live window replays. */
@@ -24,8 +24,8 @@ export function pastSteps(historyWindows: number): number {
 
 /**
  * Cut the recording into slots, each wider than the run. Every slot starts its run at an hour of its own (within the
- * slack), the same for all series and devices in it: so nobody's live hours are in anybody's past, and the fleet as a whole
- * sees every hour of the day at once.
+ * slack), the same for all series and devices in it: so no device's live hours are in another one's past, and the fleet as a
+ * whole sees every hour of the day at once.
  *
  * @throws FedloopError `InvalidData` when fewer than `MIN_SLOTS` fit.
  */
@@ -76,7 +76,7 @@ export function sharedSlot(recording: Recording, run: RunLength, random: Random)
   return best;
 }
 
-/** Whether enough of the slot was recorded: `MIN_PRESENT` of its steps, and nothing of it lies outside of the series. */
+/** Whether enough of the slot was recorded: `MIN_PRESENT` of its steps, and the series covers it from end to end. */
 export function covers(series: RecordedSeries, slot: Slot, run: RunLength): boolean {
   const from = slot.liveStart - run.past - series.firstStep;
   const until = from + run.past + run.live;

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { sensorsOf } from '../core/contracts/task';
+import { parseJson } from '../core/contracts/validation';
 import { twoDecimals } from './event-text';
 import { type LiveGrid } from './events';
 import { windowSeries } from './means';
@@ -14,7 +15,7 @@ import { type RecordedSeries } from './recording';
 export const DEVICES_FILE = 'devices.csv';
 export const TRUTH_FILE = 'truth.json';
 
-/** What is true of the fleet and nobody but reports and tests may read: faults and characters. */
+/** The truth about the fleet, faults and characters, for reports and tests alone. */
 export const fleetTruthSchema = z.object({
   seed: z.int(),
   scenario: z.string(),
@@ -141,14 +142,6 @@ async function filesOfFleetBefore(directory: string): Promise<readonly string[]>
   const text = await readFile(join(directory, TRUTH_FILE), 'utf8').catch(() => '{}');
   const before = z
     .object({ files: z.array(z.string().regex(/^history-[A-Za-z0-9._-]+\.csv$/)) })
-    .safeParse(parsed(text));
+    .safeParse(parseJson(text));
   return before.success ? before.data.files : [];
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

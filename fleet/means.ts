@@ -14,8 +14,8 @@ import { type Fault } from './faults';
 import { type DevicePlan, type Era, type FleetPlan } from './plan';
 
 /**
- * `lived`: what the device goes through, change and all. `settled`: as if the scenario's change had held for ever, so that
- * the windows just after it have lags from the same stretch (a bench that judges adaptation wants no artificial jump there).
+ * `lived`: the device's windows with the scenario's change. `settled`: as if the change had held for ever, so that the lags of the windows
+ * just after it are from the same slot (a benchmark of adaptation needs them without an artificial jump).
  */
 export type Course = 'lived' | 'settled';
 
@@ -24,7 +24,7 @@ export type Course = 'lived' | 'settled';
  * fault. Windows count from the first live one; the past is negative. Each window depends on the plan and its number alone,
  * so that any range gives the same values. NaN where nothing was recorded: the device is silent there.
  *
- * @returns the sensors' means in their units (the target's in another one for a wrong unit, as the device would say it); `count` long.
+ * @returns the sensors' means in their units (the target's in another one for a wrong unit, as the device reports it); `count` long.
  */
 export function windowSeries(
   plan: FleetPlan,
@@ -67,7 +67,7 @@ export function recordedLabel(plan: FleetPlan, device: DevicePlan, window: numbe
   return false;
 }
 
-/** From the device's own unit (°C, but for a wrong one) of a difference: 1.8 for a device that says °F. */
+/** From the device's own unit (°C, but for a wrong one) of a difference: 1.8 for a device that reports °F. */
 export function unitScale(device: DevicePlan): number {
   return device.fault === 'wrong-unit' ? 1.8 : 1;
 }
@@ -80,7 +80,7 @@ function stepOf(era: Era, window: number): number {
   return era.step + (window - era.atWindow) * era.speed;
 }
 
-/** A fleet that plays on beyond its plan comes to the end of the recording some day and goes on at its beginning. */
+/** A fleet that plays beyond its plan starts the recording over when it ends. */
 function wrapped(values: Float32Array | Uint8Array, step: number): number {
   const { length } = values;
   return values[step >= 0 && step < length ? step : ((step % length) + length) % length] ?? Number.NaN;
@@ -141,7 +141,7 @@ function calibrated({ character }: DevicePlan, lagged: number, noise: number): n
   return lagged * character.gain + character.offset + noise;
 }
 
-/** One window without its fault: what a stuck sensor stopped at. The first that was recorded counts. */
+/** The first recorded window without its fault: the value that a stuck sensor stopped at. */
 function healthyValue(plan: FleetPlan, device: DevicePlan, window: number, course: Course): number {
   for (let later = window; later < plan.liveWindows; later += 1) {
     const lagged = laggedTarget(plan, device, later, 1, course)[0] ?? Number.NaN;

@@ -5,21 +5,21 @@ import { MAX_EVENTS_AHEAD, MAX_WINDOWS_AHEAD } from './constants';
 import { type LiveGrid } from './events';
 
 /**
- * Event time that every partition must pass so that the windows a round asks for are closed: their end and the watermark.
+ * Event time that every partition must pass so that the windows that a round requests are closed: their end and the watermark.
  * A request made before the stream has begun counts from the first live window.
  */
-export function timeAskedFor(request: WindowRequest, grid: LiveGrid, stream: StreamSettings): Micros {
+export function requestedTime(request: WindowRequest, grid: LiveGrid, stream: StreamSettings): Micros {
   const from = request.from_window ?? grid.liveStart;
   return from + request.windows * grid.windowMicros + stream.watermarkMicros;
 }
 
-/** Where to rest: so far behind the time asked for that every device has sent a reading at or after it. */
-export function restAfter(asked: Micros, grid: LiveGrid): Micros {
-  return asked + 1.5 * (grid.windowMicros / grid.readings);
+/** Where to pause: so far behind the requested time that every device has sent a reading at or after it. */
+export function pauseAfter(requested: Micros, grid: LiveGrid): Micros {
+  return requested + 1.5 * (grid.windowMicros / grid.readings);
 }
 
 /**
- * A fleet that keeps to the wall clock: simulated time runs `speed` times as fast from the moment it was set going.
+ * A fleet that keeps to the wall clock: from its start, simulated time runs `speed` times as fast.
  * @returns simulated time at wall time `nowMillis`
  */
 export function simulatedNow(

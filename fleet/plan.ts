@@ -95,8 +95,8 @@ export interface FleetPlan {
 }
 
 /**
- * Give every device a stretch of the recording, a character and perhaps a fault.
- * @throws FedloopError `InvalidData` when the recording is too short for the run, with the ways out.
+ * Give every device a slot of the recording, a character and perhaps a fault.
+ * @throws FedloopError `InvalidData` when the recording is too short for the run, with remedies.
  */
 export function planFleet(recording: Recording, options: PlanOptions): FleetPlan {
   const plan = {
@@ -121,7 +121,7 @@ type PlanFrame = Omit<FleetPlan, 'devices'>;
 /** A series in a slot (in `season` in two of them): what several devices may replay, each with its own character. */
 interface Place {
   readonly series: RecordedSeries;
-  readonly group: number;
+  readonly slot: number;
   readonly first: Slot;
   readonly then: Slot;
 }
@@ -137,13 +137,13 @@ function dealPlaces(recording: Recording, plan: PlanFrame): readonly Place[] {
           ? [sharedSlot(recording, run, random)]
           : cutSlots(recording, run, random)
         ).map((slot): readonly [Slot, Slot] => [slot, slot]);
-  const places = pairs.flatMap(([first, then], group) =>
+  const places = pairs.flatMap(([first, then], slot) =>
     recording.series
       .filter((series) => covers(series, first, run) && covers(series, then, run))
-      .map((series): Place => ({ series, group, first, then })),
+      .map((series): Place => ({ series, slot, first, then })),
   );
-  const groups = new Set(places.map(({ group }) => group)).size;
-  if (groups < (plan.clock === 'shared' ? 1 : MIN_SLOTS)) {
+  const slots = new Set(places.map(({ slot }) => slot)).size;
+  if (slots < (plan.clock === 'shared' ? 1 : MIN_SLOTS)) {
     throw tooShort(recording, `its series have too many gaps for a run of ${run.past + run.live} steps`, [
       'Give series with fewer gaps',
       'or ask for fewer windows or rounds.',
@@ -203,7 +203,7 @@ function planDevice(plan: PlanFrame, place: Place, index: number): DevicePlan {
     index,
     id: deviceId(place.series.id, index),
     series: place.series,
-    slot: place.group,
+    slot: place.slot,
     character,
     fault,
     before,

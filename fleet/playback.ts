@@ -11,8 +11,8 @@ export interface LastRecord {
 }
 
 /**
- * A fleet on its way through its live windows: hands out what is to be sent next. It holds one window of events and knows
- * no clock and no Kafka; where it stands can be told from the topic's last records.
+ * Plays the live windows: hands out the events to be sent next. It keeps one window of events in memory and has no clock and no Kafka;
+ * its position follows from the topic's last records.
  */
 export class Playback {
   private readonly partitionOfDevice: Int32Array;
@@ -37,7 +37,7 @@ export class Playback {
     for (const partition of this.partitionOfDevice) {
       this.largest.set(partition, this.resumed.get(partition)?.timestampMillis ?? Number.NEGATIVE_INFINITY);
     }
-    // A crash may have cut a batch short: the partition that got least says where to begin, the others skip what they have.
+    // A crash may have cut a batch short: play from where the partition that got least ends; the others skip what they have.
     const began = Math.min(...this.largest.values());
     this.window = Math.max(0, this.windowOf(began));
     this.reachedMillis = Math.max(grid.liveStart / 1_000, ...this.largest.values());
@@ -69,10 +69,10 @@ export class Playback {
    * The next events in the order of sending: at most `limit`, all sent before `until`. None are left before `until` when
    * fewer than `limit` come; the position is then `until`.
    */
-  take(limit: number, until: Micros): readonly FleetEvent[] {
+  nextEvents(limit: number, until: Micros): readonly FleetEvent[] {
     const untilMillis = Math.ceil(until / 1_000);
-    const taken: FleetEvent[] = [];
-    while (taken.length < limit) {
+    const events: FleetEvent[] = [];
+    while (events.length < limit) {
       if (!this.made) this.makeWindow();
       const event = this.events[this.next];
       if (event === undefined) {
@@ -84,15 +84,15 @@ export class Playback {
       }
       if (event.sentMillis >= untilMillis) break;
       this.next += 1;
-      taken.push(event);
+      events.push(event);
       const partition = this.partitionOf(event);
       // A clock that is fast does not count: the stream may call its events `future`.
       const millis = Math.min(event.eventMillis, event.sentMillis);
       this.largest.set(partition, Math.max(this.largest.get(partition) ?? millis, millis));
     }
-    const last = taken.length < limit ? untilMillis : (taken.at(-1)?.sentMillis ?? untilMillis);
+    const last = events.length < limit ? untilMillis : (events.at(-1)?.sentMillis ?? untilMillis);
     this.reachedMillis = Math.max(this.reachedMillis, last);
-    return taken;
+    return events;
   }
 
   private makeWindow(): void {

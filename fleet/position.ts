@@ -5,7 +5,7 @@ import { LAST_RECORDS_TIMEOUT_MILLIS, READ_BACK_RECORDS } from './constants';
 import { type LastRecord } from './playback';
 
 /**
- * The last record of each partition that comes from one of the fleet's devices: where the fleet stands, told by the topic
+ * The last record of each partition that comes from one of the fleet's devices: the fleet's position, read from the topic
  * itself. Other senders' records (broken ones, tests) are passed over, as long as they are not too many.
  *
  * @throws FedloopError `InvalidData` for a topic that others have filled, `KafkaUnavailable` when reading takes too long.
@@ -75,7 +75,7 @@ async function readFrom(
         onBatch: ({ partition, records, resolve: dealtWith }) => {
           const end = missing.get(partition) ?? 0;
           for (const record of records) {
-            // A batch fetched before the seek begins further ahead: what lies before the place sought is passed over.
+            // A batch fetched before the seek begins earlier: records before the offset sought are passed over.
             const offset = Number(record.offset);
             if (offset < (from.get(partition) ?? 0)) continue;
             if (offset < end) onRecord(partition, record);

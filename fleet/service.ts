@@ -4,6 +4,7 @@ import { type StreamSettings } from '../core/contracts/settings';
 import { isoOfMicros, type Micros } from '../core/contracts/time';
 import { STREAM_GROUP, TOPICS } from '../core/contracts/topics';
 import { windowRequestSchema } from '../core/contracts/updates';
+import { parseJson } from '../core/contracts/validation';
 import { type IncomingRecord, type Kafka, type Producer } from '../core/platform/kafka';
 import { type Logger } from '../core/platform/log';
 import { Counter, Gauge, type Registry } from '../core/platform/metrics';
@@ -11,12 +12,12 @@ import {
   AHEAD_POLL_MILLIS,
   EVENTS_BETWEEN_LOOKS,
   EVENTS_PER_SEND,
-  LOOKS_BEFORE_SAYING_SO,
+  LOOKS_BEFORE_WARNING,
   SEND_INTERVAL_MILLIS,
 } from './constants';
 import { type FleetEvent } from './events';
 import { prepareFleet, type Fleet } from './fleet';
-import { mayBeAhead, restAfter, simulatedNow, timeAskedFor } from './pacing';
+import { mayBeAhead, pauseAfter, requestedTime, simulatedNow } from './pacing';
 import { Playback } from './playback';
 import { lastRecords } from './position';
 import { type FleetSettings } from './settings';
@@ -39,7 +40,7 @@ export interface FleetStatus {
   readonly position: Micros;
   readonly liveWindow: number;
   readonly eventsSent: number;
-  readonly resting: boolean;
+  readonly paused: boolean;
 }
 
 export interface FleetService {
@@ -51,9 +52,9 @@ export interface FleetService {
 }
 
 /**
- * Play the fleet into `edge-iiot-stream`. With `pace: 'requests'` it plays what `window-requests` asks for, from where the
- * topic ends, and rests in the middle of a window; requests that are met already do nothing, so the whole log of requests
- * is read again after a restart. With `pace: 'free'` it plays on and on.
+ * Play the fleet into `edge-iiot-stream`. With `pace: 'requests'` it plays the windows in `window-requests`, from where the topic
+ * ends, and pauses in the middle of a window; requests that are met already do nothing, so the whole log of requests is read
+ * again after a restart. With `pace: 'free'` it plays without end.
  *
  * @throws FedloopError as `prepareFleet` and `lastRecords`
  */
@@ -73,10 +74,10 @@ export async function startFleetService(options: FleetServiceOptions): Promise<F
           topic: TOPICS.windowRequests.name,
           from: 'start',
           onRecords: (records) => {
-            for (const record of records) player.ask(timeOf(record, fleet, log));
+            for (const record of records) player.playUntil(timeOf(record, fleet, log));
           },
         });
-  if (fleet.settings.pace === 'free') player.ask(Number.POSITIVE_INFINITY);
+  if (fleet.settings.pace === 'free') player.playUntil(Number.POSITIVE_INFINITY);
   const failed = new Promise<never>((_, reject) => {
     player.run().catch(reject);
   });
@@ -92,27 +93,19 @@ export async function startFleetService(options: FleetServiceOptions): Promise<F
 
 /** A request that cannot be read is reported and passed over: the next one may be fine. */
 function timeOf(record: IncomingRecord, fleet: Fleet, log: Logger): Micros {
-  const request = windowRequestSchema.safeParse(parsed(record.value));
-  if (request.success) return timeAskedFor(request.data, fleet.grid, fleet.stream);
+  const request = windowRequestSchema.safeParse(parseJson(record.value));
+  if (request.success) return requestedTime(request.data, fleet.grid, fleet.stream);
   log.error({ offset: record.offset }, 'passed over a message of window-requests that is not a request');
   return fleet.grid.liveStart;
 }
 
-function parsed(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Sends what the playback hands out, at the pace that the settings ask for. */
+/** Sends what the playback hands out, at the pace of the settings. */
 class Player {
-  private asked: Micros;
+  private requested: Micros;
   private sent = 0;
-  /** How many events sent make it time to look how far the stream workers are. */
+  /** Number of events sent at which to look again how far the stream workers are. */
   private lookAgainAt = 0;
-  private resting = true;
+  private paused = true;
   private stopping = false;
   private warned = false;
   private wake: () => void = () => undefined;
@@ -128,7 +121,7 @@ class Player {
     private readonly log: Logger,
     registry: Registry,
   ) {
-    this.asked = fleet.grid.liveStart;
+    this.requested = fleet.grid.liveStart;
     this.eventsSent = new Counter({
       name: 'fedloop_fleet_events_sent_total',
       help: 'Events that the simulated fleet has sent.',
@@ -141,10 +134,10 @@ class Player {
     });
   }
 
-  /** Play on until every partition has passed `time`. */
-  ask(time: Micros): void {
-    if (time <= this.asked) return;
-    this.asked = time;
+  /** Play until every partition has passed `time`. */
+  playUntil(time: Micros): void {
+    if (time <= this.requested) return;
+    this.requested = time;
     this.wake();
   }
 
@@ -153,7 +146,7 @@ class Player {
       position: this.playback.position,
       liveWindow: this.playback.liveWindow,
       eventsSent: this.sent,
-      resting: this.resting,
+      paused: this.paused,
     };
   }
 
@@ -172,48 +165,47 @@ class Player {
 
   private async play(): Promise<void> {
     while (!this.isStopping()) {
-      const rest = this.nextRest();
-      if (this.playback.position >= rest) {
+      if (this.playback.position >= this.nextPause()) {
         await this.untilWoken();
         continue;
       }
-      this.resting = false;
+      this.paused = false;
       if (this.fleet.settings.speed === 'max') await this.playAtFullSpeed();
       else await this.playByTheClock(this.fleet.settings.speed);
-      this.resting = true;
-      this.log.debug({ at: isoOfMicros(this.playback.position), sent: this.sent }, 'the fleet rests');
+      this.paused = true;
+      this.log.debug({ at: isoOfMicros(this.playback.position), sent: this.sent }, 'the fleet pauses');
     }
   }
 
   /**
-   * Simulated time to play up to. A partition whose few devices are silent or slow is waited for, but for no more than a
-   * window: the stream's idle time-out deals with what is quieter than that.
+   * Simulated time to play up to. The fleet waits for a partition whose few devices are silent or slow, but for no more than a
+   * window: the stream's idle time-out deals with longer silence.
    */
-  private nextRest(): Micros {
+  private nextPause(): Micros {
     const { grid } = this.fleet;
-    const rest = restAfter(this.asked, grid);
-    if (this.asked <= grid.liveStart) return grid.liveStart;
-    if (this.playback.position < rest || this.playback.passed(this.asked)) return rest;
-    return Math.min(this.playback.position + grid.windowMicros / grid.readings, rest + grid.windowMicros);
+    const pause = pauseAfter(this.requested, grid);
+    if (this.requested <= grid.liveStart) return grid.liveStart;
+    if (this.playback.position < pause || this.playback.passed(this.requested)) return pause;
+    return Math.min(this.playback.position + grid.windowMicros / grid.readings, pause + grid.windowMicros);
   }
 
   private async playAtFullSpeed(): Promise<void> {
-    const rest = this.nextRest();
-    let events = this.playback.take(EVENTS_PER_SEND, rest);
+    const until = this.nextPause();
+    let events = this.playback.nextEvents(EVENTS_PER_SEND, until);
     while (!this.isStopping() && events.length > 0) {
       if (this.sent >= this.lookAgainAt) await this.untilStreamKeepsUp();
       // The next events are made while the broker is busy with these.
       const sending = this.send(events);
-      events = this.playback.take(EVENTS_PER_SEND, rest);
+      events = this.playback.nextEvents(EVENTS_PER_SEND, until);
       await sending;
     }
   }
 
   private async playByTheClock(speed: number): Promise<void> {
     const start = { wallMillis: Date.now(), position: this.playback.position };
-    while (!this.isStopping() && this.playback.position < this.nextRest()) {
-      const due = Math.min(simulatedNow(start, Date.now(), speed), this.nextRest());
-      const events = this.playback.take(EVENTS_PER_SEND, due);
+    while (!this.isStopping() && this.playback.position < this.nextPause()) {
+      const due = Math.min(simulatedNow(start, Date.now(), speed), this.nextPause());
+      const events = this.playback.nextEvents(EVENTS_PER_SEND, due);
       await this.send(events);
       if (events.length < EVENTS_PER_SEND) await sleep(SEND_INTERVAL_MILLIS);
     }
@@ -251,14 +243,14 @@ class Player {
     this.lookAgainAt = this.sent + EVENTS_BETWEEN_LOOKS;
     for (let looks = 1; !this.isStopping(); looks += 1) {
       const ahead = await this.eventsAhead().catch((cause: unknown) => {
-        this.log.debug({ err: cause }, 'how far the stream workers are is not known for now');
+        this.log.debug({ err: cause }, 'how far the stream workers are is not known now');
       });
       if (ahead !== undefined && ahead <= most) return;
-      if (looks === LOOKS_BEFORE_SAYING_SO)
+      if (looks === LOOKS_BEFORE_WARNING)
         this.log.warn(
           { ahead },
           ahead === undefined
-            ? 'the fleet waits: the broker does not say how far the stream workers are'
+            ? 'the fleet waits: the broker does not report how far the stream workers are'
             : 'the fleet waits for the stream workers',
         );
       await sleep(AHEAD_POLL_MILLIS);

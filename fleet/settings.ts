@@ -11,7 +11,7 @@ export type Clock = (typeof CLOCKS)[number];
 /**
  * What happens to the fleet. `everyday` has a little of every fault; `stationary` mild ones alone, as the other scenarios
  * that change at a live window (`season`, `clock`, `clock-half`, `recal`); `faults` has 20 % broken sensors; in the attacks
- * some devices send updates turned round or blown up.
+ * some devices send updates with the opposite sign or far too large.
  */
 export const SCENARIOS = [
   'everyday',
@@ -45,7 +45,7 @@ export const fleetSettingsSchema = z.strictObject({
   changeWindow: z.int().min(0).default(CHANGE_WINDOW),
   /** Windows of the past before the first live one. */
   historyWindows: z.int().min(25).max(100_000).default(HISTORY_WINDOWS),
-  /** Live windows that stretches have room for; playing on beyond them enters hours that other devices trained on. */
+  /** Live windows that slots have room for; windows beyond them replay hours that other devices trained on. */
   liveWindows: z.int().min(1).max(100_000).default(120),
   readingsPerWindow: z.int().min(MIN_READINGS).max(10_000).default(MIN_READINGS),
   /** When the first live window begins; moved to the start of its window. */
@@ -56,7 +56,7 @@ export const fleetSettingsSchema = z.strictObject({
       error: 'must be "max" or a number above 0',
     })
     .default('max'),
-  /** `requests`: play what rounds ask for and rest meanwhile. `free`: play on and on. */
+  /** `requests`: play the windows that rounds request, and pause in between. `free`: play without end. */
   pace: z.enum(['requests', 'free']).default('requests'),
 });
 export type FleetSettings = z.infer<typeof fleetSettingsSchema>;

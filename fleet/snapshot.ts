@@ -21,7 +21,7 @@ type DeviceHistory = HistoryChunk['devices'][number];
 
 /**
  * The last 24 windows of every device before it goes live, as `device-history` carries them, by partition of the device.
- * `stddev` is null: one logged reading a window says nothing of the spread inside it. The hash is over all devices in the
+ * `stddev` is null: one logged reading a window shows nothing of the spread inside it. The hash is over all devices in the
  * plan's order.
  */
 export function historySnapshot(

@@ -1,27 +1,27 @@
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { mayBeAhead, restAfter, simulatedNow, timeAskedFor } from '../../../fleet/pacing';
+import { mayBeAhead, pauseAfter, requestedTime, simulatedNow } from '../../../fleet/pacing';
 import { GRID } from './synthetic';
 
 const request = { type: 'window-request', id: 'round-1', windows: 3, from_window: null } as const;
 const W = GRID.windowMicros;
 
 describe('how far a request reaches', () => {
-  it('asks for the end of its windows and the watermark, from the first live window at the start', () => {
-    expect(timeAskedFor(request, GRID, DEFAULT_STREAM_SETTINGS)).toBe(GRID.liveStart + 5 * W);
+  it('needs the end of its windows and the watermark, from the first live window at the start', () => {
+    expect(requestedTime(request, GRID, DEFAULT_STREAM_SETTINGS)).toBe(GRID.liveStart + 5 * W);
   });
 
   it('or from the window it names', () => {
     const from = { ...request, from_window: GRID.liveStart + 10 * W };
-    expect(timeAskedFor(from, GRID, DEFAULT_STREAM_SETTINGS)).toBe(GRID.liveStart + 15 * W);
+    expect(requestedTime(from, GRID, DEFAULT_STREAM_SETTINGS)).toBe(GRID.liveStart + 15 * W);
   });
 
-  it('rests a few seconds later, in the middle of a window, when every device has sent again', () => {
-    const asked = timeAskedFor(request, GRID, DEFAULT_STREAM_SETTINGS);
-    expect(restAfter(asked, GRID) - asked).toBe(3_750_000);
+  it('pauses a few seconds later, in the middle of a window, when every device has sent again', () => {
+    const requested = requestedTime(request, GRID, DEFAULT_STREAM_SETTINGS);
+    expect(pauseAfter(requested, GRID) - requested).toBe(3_750_000);
   });
 });
 
-it('simulated time runs as many times faster than the wall clock as it is told', () => {
+it('simulated time runs `speed` times as fast as the wall clock', () => {
   const start = { wallMillis: 1_000, position: GRID.liveStart };
   expect(simulatedNow(start, 3_000, 1) - GRID.liveStart).toBe(2_000_000);
   expect(simulatedNow(start, 3_000, 60) - GRID.liveStart).toBe(120_000_000);

@@ -21,7 +21,7 @@ describe('a playback', () => {
         const taken: FleetEvent[] = [];
         for (let turn = 0; ; turn += 1) {
           const size = sizes[turn % sizes.length]!;
-          const events = playback.take(size, at(4));
+          const events = playback.nextEvents(size, at(4));
           taken.push(...events);
           if (events.length < size) break;
         }
@@ -33,23 +33,23 @@ describe('a playback', () => {
 
   it('rests mid-window and goes on exactly there', () => {
     const playback = play();
-    const first = playback.take(1e6, at(2.2));
+    const first = playback.nextEvents(1e6, at(2.2));
     expect(playback.position).toBe(at(2.2));
     expect(playback.liveWindow).toBe(2);
-    expect(textsOf([...first, ...playback.take(1e6, at(4))])).toEqual(textsOf(expected));
+    expect(textsOf([...first, ...playback.nextEvents(1e6, at(4))])).toEqual(textsOf(expected));
   });
 
   it('has nothing to hand out up to where it stands', () => {
     const playback = play();
-    playback.take(1e6, at(2));
-    expect(playback.take(1e6, at(1))).toEqual([]);
+    playback.nextEvents(1e6, at(2));
+    expect(playback.nextEvents(1e6, at(1))).toEqual([]);
     expect(playback.position).toBe(at(2));
   });
 
   it('knows when every partition has passed a time', () => {
     const playback = play();
     expect(playback.passed(at(0))).toBe(false);
-    playback.take(1e6, at(1));
+    playback.nextEvents(1e6, at(1));
     expect(playback.passed(at(0.5))).toBe(true);
     expect(playback.passed(at(1))).toBe(false);
   });
@@ -76,7 +76,7 @@ describe('a playback', () => {
               : [{ partition, timestampMillis: event.sentMillis, value: event.value }];
           });
           const resumed = play(last);
-          const rest = resumed.take(1e6, at(4));
+          const rest = resumed.nextEvents(1e6, at(4));
           written.forEach((list, partition) => {
             const all = [...list, ...rest.filter((event) => resumed.partitionOf(event) === partition)];
             // A repeated reading may be passed over when its twin was the last that arrived: nothing else may differ.

@@ -53,13 +53,13 @@ const until = async (done: () => boolean): Promise<void> => {
   while (!done()) await new Promise((resolve) => setImmediate(resolve));
 };
 const played = (service: FleetService, windows: number) => (): boolean =>
-  service.status().resting && service.status().position > GRID.liveStart + windows * W;
+  service.status().paused && service.status().position > GRID.liveStart + windows * W;
 const valuesIn = (kafka: MemoryKafka): string[][] =>
   kafka.records(STREAM).map((records) => records.map(({ value }) => value!.toString()));
 /** What a fleet that was never interrupted would have sent up to a time. */
 const uninterrupted = (fleet: Fleet, position: number): string[][] => {
   const playback = new Playback(fleet.plan, fleet.grid, PARTITIONS);
-  const events = playback.take(1e7, position);
+  const events = playback.nextEvents(1e7, position);
   return Array.from({ length: PARTITIONS }, (_, partition) =>
     events.filter((event) => playback.partitionOf(event) === partition).map(({ value }) => value.toString()),
   );
@@ -69,12 +69,12 @@ describe('a fleet paced by rounds', () => {
   it('sends nothing before it is asked', async () => {
     const kafka = broker();
     const service = await start(kafka, fleetOf());
-    await until(() => service.status().resting);
+    await until(() => service.status().paused);
     await service.stop();
     expect(valuesIn(kafka)).toEqual([[], []]);
   });
 
-  it('plays what is asked for and the watermark, then rests mid-window', async () => {
+  it('plays what is requested and the watermark, then pauses mid-window', async () => {
     const kafka = broker();
     const fleet = fleetOf();
     const service = await start(kafka, fleet);
@@ -105,7 +105,7 @@ describe('a fleet paced by rounds', () => {
     expect(valuesIn(kafka)).toEqual(uninterrupted(fleet, position));
   });
 
-  it('goes on where the topic ends after a restart, and asks nothing twice', async () => {
+  it('resumes where the topic ends after a restart, and sends nothing twice', async () => {
     const kafka = broker();
     const fleet = fleetOf();
     const first = await start(kafka, fleet);
@@ -114,7 +114,7 @@ describe('a fleet paced by rounds', () => {
     await first.stop();
     const before = valuesIn(kafka);
     const idle = await start(kafka, fleet);
-    await until(() => idle.status().resting);
+    await until(() => idle.status().paused);
     await idle.stop();
     expect(valuesIn(kafka)).toEqual(before);
     const second = await start(kafka, fleet);
