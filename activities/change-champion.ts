@@ -107,7 +107,7 @@ async function publish(
   await publishLatestModel(modelsFolder, model, message.lineage, accuracy);
 }
 
-/** The version asked for, else the one in shadow, else the one that the champion was made from. */
+/** The version named, else the one in shadow, else the one that the champion was made from. */
 function targetOf(
   deployments: Deployments,
   serving: DeployedVersion,

@@ -26,7 +26,7 @@ interface Candidate {
 }
 
 /**
- * Step 5: choose the candidates by what panels and past rounds say of the proposals, and deploy them: the elected one as `v<round>`,
+ * Step 5: choose the candidates by the proposals' scores on panels and by past rounds, and deploy them: the elected one as `v<round>`,
  * the other beside it under its role's name, so that the next rounds have evidence.
  */
 export async function deploy(

@@ -14,7 +14,7 @@ import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 const ACTIVATION_TIMEOUT_MS = 120_000;
 
 /**
- * Step 6, prequential evaluation: wait until the stream has scored the candidates on the live windows asked for, all of which start after
+ * Step 6, prequential evaluation: wait until the stream has scored the candidates on enough live windows, all of which start after
  * the last event that had been read when they were deployed, and compare them with the champion on the same device-windows.
  * @throws FedloopError `TooFewWindows` when no window came in time.
  */

@@ -55,7 +55,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   /** Heartbeats also show people how far the step is. */
   const progress = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
   if (sent.chunks === 0) await publishSelection(site, plan, participants);
-  // A chunk may take minutes, by the number of passes that the round asks for.
+  // A chunk may take minutes, by the round's number of passes.
   await withHeartbeat(
     HEARTBEAT_MS,
     async () => {
@@ -77,7 +77,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   };
 }
 
-/** Otherwise a round would train on fewer rows than asked for, and nobody would notice. */
+/** Refuse more training windows than the site remembers: without it the round would train on fewer rows, unnoticed. */
 function requireWindows(windows: number, { capacity: remembered, task }: WindowRing): void {
   const lookedBackOn = historyWindows(task);
   const most = remembered - lookedBackOn;

@@ -15,7 +15,7 @@ const KILL_AFTER_MS = 25_000;
 const readyLine = z.object({ ready: z.literal(true), role: z.string(), url: z.url() });
 
 /**
- * Every role in a process of its own under this one, so that training never holds up the stream. They stop together: when told to, and when
+ * Every role in a process of its own under this one, so that training never delays the stream. They stop together: on a signal, and when
  * one of them ends. Each serves its metrics on a port of its own: FEDLOOP_HTTP_PORT and the three after it, or any free ones.
  * @returns the exit code.
  */
@@ -39,11 +39,11 @@ export async function runAllRoles(program: string): Promise<number> {
       for (const child of children) child.kill('SIGKILL');
     }, KILL_AFTER_MS).unref();
   };
-  let asked = false;
-  const wasAsked = (): boolean => asked;
+  let signalled = false;
+  const wasSignalled = (): boolean => signalled;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      asked = true;
+      signalled = true;
       stop();
     });
   }
@@ -58,10 +58,10 @@ export async function runAllRoles(program: string): Promise<number> {
       return code ?? 1;
     }),
   );
-  return wasAsked() ? Math.max(...codes) : Math.max(1, ...codes);
+  return wasSignalled() ? Math.max(...codes) : Math.max(1, ...codes);
 }
 
-/** One line on stdout when all are ready, as each of them says it for itself. */
+/** One line on stdout when all are ready, like the line that each of them writes. */
 function announce(children: readonly ChildProcess[]): void {
   const urls: Record<string, string> = {};
   for (const { stdout } of children) {

@@ -5,10 +5,10 @@ import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
 import { startTemporalWorker } from './temporal';
 
-/** Waiting for windows and counting files take turns with everything else: a few steps may wait at once. */
+/** Steps mostly wait for windows, or for DuckDB: a few may run at once. */
 const CONCURRENT_STEPS = 8;
 
-/** Owns DuckDB: stores every row, says feedback, judges rounds, runs the batch path, answers SQL. */
+/** Owns DuckDB: stores every row, publishes feedback, judges rounds, runs the batch path, answers SQL. */
 export const analyticsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const service = await WarehouseService.start({
     kafka,

@@ -5,8 +5,8 @@ import { Counter, type Registry } from '../core/platform/metrics';
 const ENDS: readonly EarlyEnd[] = ['failed', 'cancelled'];
 
 /**
- * Rounds that ended without a result, by why: `withdraw` runs to its end once for each. A person who cancels a round means it,
- * so alerts look at those that failed alone.
+ * Rounds that ended without a result, by the reason: `withdraw` runs to its end once for each. Alerts use those that failed alone, because
+ * a person who cancels a round wants that.
  */
 export function countEarlyEnds(activities: RoundsActivities, registry: Registry): RoundsActivities {
   const ended = new Counter({

@@ -19,7 +19,7 @@ import { startTemporalWorker } from './temporal';
 /** A join is answered within a second where a rounds worker runs; where none does, it is repeated ever more rarely. */
 const FIRST_JOIN_PAUSE_MS = 10_000;
 const MAX_JOIN_PAUSE_MS = 300_000;
-/** While Temporal is away the evaluation goes on; the next attempt must come soon enough that the worker is seen again. */
+/** While Temporal is away the evaluation continues; the next attempt must come soon enough that the worker is seen again. */
 const FIRST_CONNECT_PAUSE_MS = 1_000;
 const MAX_CONNECT_PAUSE_MS = 30_000;
 /** The old lease of a workflow that continued as new may still be ending. */
@@ -30,7 +30,7 @@ export interface EvaluationLease {
   stop(): Promise<void>;
 }
 
-/** What the workflow is started with by the first worker that comes: JSON in `FEDLOOP_EVALUATION`. @throws FedloopError `InvalidConfig` */
+/** The input with which the first worker starts the workflow: JSON in `FEDLOOP_EVALUATION`. @throws FedloopError `InvalidConfig` */
 export function evaluationInput(text: string | undefined): ContinuousEvaluationInput {
   let value: unknown = {};
   try {
@@ -42,8 +42,8 @@ export function evaluationInput(text: string | undefined): ContinuousEvaluationI
 }
 
 /**
- * Keep this stream worker under Temporal's eye: join `continuousEvaluation`, starting it where nobody has, and hold its lease. All of it happens beside
- * the stream, which goes on whatever becomes of Temporal.
+ * Join `continuousEvaluation`, starting it where it does not run, and keep its lease. The stream does not depend on it: it continues while
+ * Temporal is away.
  */
 export function keepEvaluationLease(
   service: StreamService,
@@ -72,7 +72,7 @@ export function keepEvaluationLease(
     }
   };
 
-  /** Join whenever no lease is held. */
+  /** Join whenever this worker has no lease. */
   const seek = async (connection: NativeConnection, namespace: string): Promise<void> => {
     const client = new Client({ connection, namespace });
     let wait = FIRST_JOIN_PAUSE_MS;
@@ -81,7 +81,7 @@ export function keepEvaluationLease(
         wait = FIRST_JOIN_PAUSE_MS;
       } else {
         await join(client, worker, input, lease.wasDrained).catch((cause: unknown) => {
-          log.warn({ err: cause }, 'the evaluation could not be joined; it goes on without a lease');
+          log.warn({ err: cause }, 'the evaluation could not be joined; it continues without a lease');
         });
         wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, MAX_JOIN_PAUSE_MS);
       }
@@ -96,7 +96,7 @@ export function keepEvaluationLease(
       try {
         await hold();
       } catch (cause) {
-        log.warn({ reason: messageOf(cause) }, 'Temporal is away; the evaluation goes on without a lease');
+        log.warn({ reason: messageOf(cause) }, 'Temporal is away; the evaluation continues without a lease');
       }
       wait = Date.now() - began > MAX_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
       await pause(Math.min(wait, MAX_CONNECT_PAUSE_MS));
@@ -112,7 +112,7 @@ export function keepEvaluationLease(
   };
 }
 
-/** A worker that was told to rest joins an evaluation that runs, and starts none. */
+/** @param onlyRunning of a worker that was drained: it joins an evaluation that runs, and starts none. */
 async function join(
   client: Client,
   worker: string,

@@ -1,4 +1,4 @@
-/** The statuses of gRPC by which Temporal's answers are told apart. */
+/** The gRPC statuses that Temporal's errors are distinguished by. */
 const STATUS = { invalidArgument: 3, notFound: 5, unavailable: 14 } as const;
 
 /** Whether a call to Temporal failed with this status: native and other connections both set it as the error's `code`. */

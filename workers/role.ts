@@ -22,7 +22,7 @@ export interface RoleContext {
 export interface RunningRole {
   /** Drain and stop; called once. */
   stop(): Promise<void>;
-  /** Rejects when the role cannot go on; never resolves. */
+  /** Rejects when the role cannot continue; never resolves. */
   readonly failed: Promise<never>;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
 }
@@ -33,13 +33,13 @@ export type Role = (context: RoleContext) => Promise<RunningRole>;
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
- * Run a role as this process: connect, start, say so on stdout, and stop cleanly on SIGINT or SIGTERM.
+ * Run a role as this process: connect, start, report it on stdout, and stop cleanly on SIGINT or SIGTERM.
  * @returns the exit code.
  */
 export async function runRole(name: string, role: Role): Promise<number> {
   const env = readEnvironment();
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
-  const stopAsked = stopSignal();
+  const stopRequested = stopSignal();
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
   await ensureTopics(kafka, env);
   const deployments = await followDeployments(kafka, log);
@@ -52,15 +52,15 @@ export async function runRole(name: string, role: Role): Promise<number> {
     registry,
     routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
-  // The one line on stdout is for whoever started the process; everything else it has to say goes to stderr.
+  // The one line on stdout is for the process that started this one; logs go to stderr.
   process.stdout.write(`${JSON.stringify({ ready: true, role: name, url: http.url })}\n`);
   log.info({ url: http.url }, 'ready');
 
   const failure = await Promise.race([
-    stopAsked.then(() => undefined),
+    stopRequested.then(() => undefined),
     running.failed.catch((cause: unknown) => cause),
   ]);
-  if (failure !== undefined) log.fatal({ err: failure }, 'the worker cannot go on');
+  if (failure !== undefined) log.fatal({ err: failure }, 'the worker cannot continue');
   const timer = setTimeout(() => {
     log.error('the worker did not stop in time and is ended');
     process.exit(1);

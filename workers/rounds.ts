@@ -33,7 +33,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: cpuSlots(env),
-    // A poll holds a slot. One of them leaves the other for a step that comes with the answer to its workflow task.
+    // A poll occupies a slot. With one poll, a slot stays free for a step that Temporal returns together with a workflow task.
     maxConcurrentActivityTaskPolls: 1,
   });
   return {

@@ -3,7 +3,7 @@ import { type TelemetryOptions } from '@temporalio/worker';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { type RouteHandler } from '../core/platform/http';
 
-/** Where a worker's HTTP address serves what Temporal's SDK says of itself. */
+/** Where a worker's HTTP address serves the metrics of Temporal's SDK. */
 export const SDK_METRICS_PATH = '/metrics/temporal';
 
 const HOST = '127.0.0.1';
@@ -13,7 +13,7 @@ let reserved: { readonly port: number; used: boolean } | undefined;
 
 /**
  * The SDK serves its metrics from its native core, on a port that must be known before. It listens on loopback alone; the
- * worker's own address hands them on, so that one port a process is enough.
+ * worker's own address forwards them, so that one port a process is enough.
  */
 export async function reserveSdkMetrics(): Promise<void> {
   const probe = createServer();
@@ -33,7 +33,7 @@ export function sdkTelemetry(): TelemetryOptions {
   return { metrics: { prometheus: { bindAddress: `${HOST}:${reserved.port}` } } };
 }
 
-/** Hands the SDK's metrics on; a process that doesn't speak with Temporal has none. */
+/** Forwards the SDK's metrics; a process without Temporal has none. */
 export const sdkMetricsRoute: RouteHandler = async (_request, response) => {
   let text = '';
   if (reserved?.used === true) {

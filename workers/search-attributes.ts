@@ -36,7 +36,7 @@ export async function registerSearchAttributes(
   }
 }
 
-/** Names that the namespace knows. Temporal Cloud has no operator service; there the workflow service tells. */
+/** Names that the namespace knows. Temporal Cloud has no operator service; there the workflow service has them. */
 async function knownAttributes(
   { operatorService, workflowService }: Pick<Connection, 'operatorService' | 'workflowService'>,
   namespace: string,

@@ -5,7 +5,7 @@ import { FedloopError, messageOf } from '../core/contracts/errors';
 type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
 
 /**
- * Where Temporal is and how to speak with it, from Temporal's own environment variables and profiles.
+ * Where Temporal is and how to connect to it, from Temporal's own environment variables and profiles.
  * @throws FedloopError `InvalidConfig` for a profile or a file that is not there, or cannot be understood.
  */
 export function temporalConfig(env: NodeJS.ProcessEnv = process.env): ConnectConfig {

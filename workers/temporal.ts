@@ -13,20 +13,20 @@ const SHUTDOWN_GRACE = '10s';
 /** And how long before it ends without them, when Temporal is away and takes no results any more. */
 const SHUTDOWN_FORCE = '15s';
 
-/** By default a heartbeat may be held back for most of its time-out, and with it the progress that a retry goes on from, and the news of a cancellation. */
+/** By default a heartbeat may be delayed for most of its time-out, and with it the progress that a retry starts from, and a cancellation. */
 const MAX_HEARTBEAT_INTERVAL = '5s';
 
 /** Names under which Temporal knows the versions of the workers that run workflows. */
 const DEPLOYMENT_NAME = 'fedloop';
 
-/** One core's worth of work a slot for training; DuckDB has one owner, whose steps must not overlap its sink. */
+/** Threads of training, and steps of a rounds worker at once: one a core unless FEDLOOP_THREADS names a number. */
 export function cpuSlots(env: Environment): number {
   return env.FEDLOOP_THREADS > 0 ? env.FEDLOOP_THREADS : availableParallelism();
 }
 
 /**
- * Options of a worker that runs workflows. A slip in workflow code fails the run with its message instead of trying for
- * ever; code that does not fit a history (a release gone wrong) does not: such runs go on once the right code is back.
+ * Options of a worker that runs workflows. An error in workflow code fails the run with its message instead of retrying for ever. Code
+ * that does not fit a history (a wrong release) does not fail the run: it continues once the right code is back.
  */
 export function workflowOptions(
   env: Environment,
@@ -51,7 +51,7 @@ export interface TemporalWorker extends RunningRole {
   readonly namespace: string;
 }
 
-/** A connection to Temporal, and the namespace that is meant. */
+/** A connection to Temporal, and the namespace to use. */
 export interface TemporalConnection {
   readonly connection: NativeConnection;
   readonly namespace: string;
@@ -83,7 +83,7 @@ export async function connectToTemporal(log: Logger): Promise<TemporalConnection
 type OwnOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'>;
 
 /**
- * Poll one task queue until told to stop.
+ * Poll one task queue until `stop` is called.
  * @throws FedloopError as `connectToTemporal` does.
  */
 export async function startTemporalWorker(log: Logger, options: OwnOptions): Promise<TemporalWorker> {
@@ -105,7 +105,7 @@ export async function pollQueue(
   });
   const ended = worker.run();
   const failed = ended.then(() => new Promise<never>(() => undefined));
-  // Whoever holds the worker waits on `failed`; until they do, a failure must not count as unhandled.
+  // Callers wait on `failed`; until they do, a failure must not count as unhandled.
   failed.catch(() => undefined);
   return {
     connection,

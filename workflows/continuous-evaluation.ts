@@ -27,7 +27,7 @@ const startOfEvaluation: EvaluationState = {
 
 /**
  * The live evaluation, for as long as the deployment lives. Every stream worker that joins has a lease. On a timer the champion is
- * compared with its predecessor and persistence, and rolled back when it falls behind; drift asks for a round. A pause stops the
+ * compared with its predecessor and persistence, and rolled back when it falls behind; drift starts a round. A pause stops the
  * checks; a cancellation drains the workers.
  */
 export async function continuousEvaluation(

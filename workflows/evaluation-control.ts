@@ -41,7 +41,7 @@ const changeSettingsUpdate = defineUpdate<EvaluationSettings, [unknown?]>('chang
 
 const SETTING_NAMES = 'checkEvery, check, rollback, onDrift, driftPause, round';
 
-/** The live evaluation: leases of the stream workers, checks of the champion, and how people watch and steer both. */
+/** The live evaluation: leases of the stream workers, checks of the champion, and how people watch and control both. */
 export class EvaluationControl {
   private latest: ChampionCheck | null = null;
   private settingsChanged = false;

@@ -46,7 +46,7 @@ export async function federatedRound(rawInput?: unknown): Promise<FederatedRound
   return workflowInfo().workflowId === ROUND_WORKFLOW_ID ? runRound(input) : runUnderLock(input);
 }
 
-/** Acquire the round lock and run the round; while another round has the lock, wait or refuse as the input says. */
+/** Acquire the round lock and run the round; while another round has the lock, wait or refuse, by the input's `ifBusy`. */
 async function runUnderLock(input: FederatedRoundInput): Promise<FederatedRoundResult> {
   let running = false;
   setHandler(progressQuery, () => ({ ...BEFORE_ALL, step: running ? 'running' : 'waiting' }));

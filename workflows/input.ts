@@ -16,7 +16,7 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   }
 }
 
-/** What was asked for cannot be done: the failure of a workflow or the answer to an update. */
+/** A request that cannot be met: the failure of a workflow, or the answer to an update. */
 export function refuse(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'InvalidInput', message, nonRetryable: true });
 }

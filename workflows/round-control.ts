@@ -52,7 +52,7 @@ interface Answer {
   readonly reason: string;
 }
 
-/** How people watch and steer a round: the queries for progress and scoreboard, the updates for pause, approval and settings. */
+/** How people watch and control a round: the queries for progress and scoreboard, the updates for pause, approval and settings. */
 export class RoundControl {
   private progress: RoundProgress = { ...BEFORE_ALL, step: 'ask' };
   private scoreboard: readonly ScoreboardEntry[] = [];

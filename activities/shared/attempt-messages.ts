@@ -17,7 +17,7 @@ import { type ReceivedChunk } from '../../core/federation/aggregation/update-che
 import { decodeFrame } from '../../core/platform/frames';
 import { type IncomingRecord } from '../../core/platform/kafka';
 
-/** An update that no step waits for. Its weights are not kept, so that a stray sender costs little. */
+/** An update that no step waits for. Its weights are not kept, so that an unknown sender costs little. */
 type UnmatchedUpdate =
   | ReceivedChunk
   /** Its key, where it could not be read. */
@@ -59,7 +59,7 @@ export class MessagesByAttempt {
       reports: new Map(),
     };
     this.attempts.set(attempt, made);
-    // Never the running one: strays with attempts of their own must not push it out.
+    // Never the running one: messages of unknown attempts must not push it out.
     const oldest = [...this.attempts.keys()].find((known) => known !== this.running);
     if (this.attempts.size > ATTEMPTS_KEPT && oldest !== undefined) this.attempts.delete(oldest);
     return made;

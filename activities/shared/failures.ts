@@ -5,7 +5,7 @@ import { FedloopError, messageWithHint } from '../../core/contracts/errors';
 type Activity = (...args: never[]) => Promise<unknown>;
 
 /**
- * Give every FedloopError to Temporal under its code, so that retry policies and callers can tell them apart; any other error stays
+ * Give every FedloopError to Temporal under its code, so that retry policies and callers can distinguish them; any other error stays
  * a failure that is tried again. An activity that was interrupted by its cancellation ends as cancelled.
  */
 export function withFailureCodes<Activities extends { readonly [Name in keyof Activities]: Activity }>(

@@ -1,4 +1,4 @@
-/** The state of a stream worker's lease: shared by the activity that holds it and the process that asks for it. */
+/** The state of a stream worker's lease: shared by the activity that holds it and the process that joins for it. */
 export class Lease {
   private holders = 0;
   private drained = false;

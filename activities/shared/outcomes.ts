@@ -34,7 +34,7 @@ export async function publishLeftOut(
 }
 
 export interface Outcomes {
-  /** What was made of the updates; null when the round failed for too few. */
+  /** The version made of the updates; null when the round failed for too few. */
   readonly version: VersionId | null;
   readonly updates: readonly CheckedUpdate[];
   /** One entry an update; empty where nothing was scored. */

@@ -23,12 +23,12 @@ export interface UpdateInbox {
   updates(ref: RoundRef, last: number): Promise<readonly ReceivedChunk[]>;
   /** Keys of the updates that came meanwhile and could not be read. */
   unreadable(ref: RoundRef, last: number): Promise<readonly string[]>;
-  /** The devices that each site chose, as far as the updates asked for have been read. */
+  /** The devices that each site chose, as of the updates that have been read. */
   selected(ref: RoundRef): ReadonlyMap<SiteName, ReadonlySet<string>>;
   scores(ref: RoundRef, last: number): Promise<readonly ScoreMessage[]>;
   /** @throws FedloopError `NotFound` when the proposal was never published. */
   proposal(ref: RoundRef, name: string): Promise<Float32Array>;
-  /** How much of its step a refitted proposal takes, as far as messages have been read; null when no refit was made under this name. */
+  /** The share of its step that a refitted proposal takes, as of the messages that have been read; null for a name without a refit. */
   refitShare(ref: RoundRef, name: string): number | null;
   /** What sites have sent by now, by site name. */
   descriptions(ref: RoundRef): Promise<readonly SiteDescription[]>;
@@ -53,7 +53,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     },
   });
   /** Messages of the attempt, once everything up to the offset `last` has been read. */
-  const upTo = async ({ attempt }: RoundRef, last: number): Promise<AttemptMessages> => {
+  const readTo = async ({ attempt }: RoundRef, last: number): Promise<AttemptMessages> => {
     if (last >= 0) await tail.reached(0, last);
     return messages.of(attempt);
   };
@@ -66,13 +66,13 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
   };
   return {
     async updates(ref, last) {
-      const { updates, unmatched } = await upTo(ref, last);
+      const { updates, unmatched } = await readTo(ref, last);
       return [...updates, ...unmatched.filter((update) => typeof update !== 'string')];
     },
     unreadable: async (ref, last) =>
-      (await upTo(ref, last)).unmatched.filter((update) => typeof update === 'string'),
+      (await readTo(ref, last)).unmatched.filter((update) => typeof update === 'string'),
     selected: ({ attempt }) => messages.of(attempt).selected,
-    scores: async (ref, last) => (await upTo(ref, last)).scores,
+    scores: async (ref, last) => (await readTo(ref, last)).scores,
     async proposal({ attempt, round }, name) {
       const known = (): Float32Array | undefined => messages.of(attempt).proposals.get(name)?.weights;
       // A retry publishes the same proposal again, so the first one read is as good as the latest.

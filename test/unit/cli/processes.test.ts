@@ -115,10 +115,10 @@ describe('the error line of a stderr tail', () => {
   it('are the last error of a structured log, with its cause', () => {
     const log = [
       '{"level":30,"msg":"ready"}',
-      '{"level":60,"msg":"the worker cannot go on","err":{"message":"no such topic"}}',
+      '{"level":60,"msg":"the worker cannot continue","err":{"message":"no such topic"}}',
       'Node.js v20.20.2',
     ];
-    expect(errorLine(log.join('\n'))).toBe('the worker cannot go on: no such topic');
+    expect(errorLine(log.join('\n'))).toBe('the worker cannot continue: no such topic');
   });
 
   it('are the line that sounds like an error, else the last line', () => {
