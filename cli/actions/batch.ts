@@ -3,7 +3,8 @@ import { FedloopError } from '../../core/contracts/errors';
 import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { runBatch } from '../../core/warehouse/batch/run-batch';
 import { openWarehouse } from '../../core/warehouse/database/open';
-import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal/batch-result';
+import { batchResultSchema, type BatchResult } from '../../core/contracts/steps';
+import { describeBatch } from '../temporal/batch-result';
 import { deploymentEnvironment } from '../system/deployment';
 import { endOf, type Step } from '../progress';
 import { findRunning, type RunningSystem } from '../system/running';
@@ -24,7 +25,7 @@ export async function batch(
   session.out(json === true ? `${JSON.stringify(figures)}\n` : `${describeBatch(figures)}\n`);
 }
 
-async function count(session: Session, directory: string | undefined): Promise<BatchFigures> {
+async function count(session: Session, directory: string | undefined): Promise<BatchResult> {
   const running = await findRunning(session.folder);
   const step = session.progress.step('Counting');
   try {
@@ -41,7 +42,7 @@ async function count(session: Session, directory: string | undefined): Promise<B
 }
 
 /** No process owns the warehouse: count in this one. */
-async function countHere(session: Session, directory: string | undefined, step: Step): Promise<BatchFigures> {
+async function countHere(session: Session, directory: string | undefined, step: Step): Promise<BatchResult> {
   const place = await warehouseAtRest(session);
   const warehouse = await openWarehouse(place.warehouse);
   try {
@@ -61,7 +62,7 @@ async function countThere(
   session: Session,
   running: RunningSystem | undefined,
   directory: string | undefined,
-): Promise<BatchFigures> {
+): Promise<BatchResult> {
   const inside = directory === undefined ? undefined : insideProcessed(session, running, directory);
   return withTemporal(await deploymentEnvironment(session), async (client) => {
     const handle = await client.workflow.start('batchAnalytics', {

@@ -4,7 +4,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { queryCutoff, type Cutoff } from '../results/cutoff';
 import { queryWorker } from '../query/query-worker';
-import { type BatchFigures } from '../temporal/batch-result';
+import { type BatchResult } from '../../core/contracts/steps';
 import { LIMITS } from '../shared/limits';
 import { createRunFolder, runId } from '../system/run-folder';
 import { withTemporal } from '../servers/temporal-client';
@@ -83,7 +83,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
 interface Measured {
   readonly results: Results;
   readonly cutoff: Cutoff;
-  readonly batch: BatchFigures;
+  readonly batch: BatchResult;
   readonly devices: { readonly all: number; readonly healthy: number };
 }
 

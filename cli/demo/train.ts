@@ -7,7 +7,8 @@ import {
   type FederatedRoundResult,
   type FederatedTrainingInput,
 } from '../../core/contracts/rounds';
-import { batchResultSchema, describeBatch, type BatchFigures } from '../temporal/batch-result';
+import { batchResultSchema, type BatchResult } from '../../core/contracts/steps';
+import { describeBatch } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
 import { endOf, type Step } from '../progress';
 import {
@@ -83,7 +84,7 @@ export async function trainRounds(
 }
 
 /** Count the processed files once. @throws FedloopError */
-export async function countProcessed(session: Session, client: Client): Promise<BatchFigures> {
+export async function countProcessed(session: Session, client: Client): Promise<BatchResult> {
   const step = session.progress.step('Counting the processed files');
   try {
     const handle = await start(client, 'batchAnalytics', BATCH_WORKFLOW_ID, {});

@@ -3,7 +3,7 @@ import { versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema, federatedTrainingInputSchema } from '../../core/contracts/rounds';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { fleetSettingsSchema } from '../../fleet/settings';
-import { batchResultSchema } from '../temporal/batch-result';
+import { batchResultSchema } from '../../core/contracts/steps';
 
 /** `runs/<id>/summary.json`, the figures of a run. All are counted from rows. */
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type CandidateRole, type Lineage } from './deployments';
 import { type Feedback } from './feedback';
 import { type SiteName, type VersionId } from './ids';
@@ -160,13 +161,15 @@ export interface FeedBackInput {
   readonly candidates: readonly VersionId[];
 }
 
-export interface BatchResult {
-  readonly files: { readonly counted: number; readonly unchanged: number; readonly removed: number };
-  readonly rows: number;
-  readonly rejectedRows: number;
-  readonly results: number;
-  readonly seconds: number;
-}
+/** What a run over a folder of readings came to. */
+export const batchResultSchema = z.object({
+  files: z.object({ counted: z.int(), unchanged: z.int(), removed: z.int() }),
+  rows: z.int(),
+  rejectedRows: z.int(),
+  results: z.int(),
+  seconds: z.number(),
+});
+export type BatchResult = Readonly<z.infer<typeof batchResultSchema>>;
 
 /** The steps of a round as its query `progress` reports them. */
 export const ROUND_STEPS = [
