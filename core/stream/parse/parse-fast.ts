@@ -45,6 +45,8 @@ export class FastParser extends JsonScanner {
   private readonly keysWithColon: readonly Uint8Array[];
   /** The keys of the latest event, in its order: a fleet's events are alike, so comparing is nearly always enough. */
   private readonly usualKeys: number[] = [];
+  /** Characters of the latest timestamp. */
+  private usualTimestamp = 0;
 
   constructor(sensors: Sensors) {
     super();
@@ -59,7 +61,8 @@ export class FastParser extends JsonScanner {
     if (at >= end || bytes[at] !== OPEN) return false;
     at = skipBlanks(bytes, at + 1, end);
     let seen = 0;
-    event.values.fill(NaN);
+    const { values } = event;
+    for (let sensor = 0; sensor < values.length; sensor += 1) values[sensor] = NaN;
     event.label = -1;
     event.recordMicros = NaN;
     let data = NaN;
@@ -77,7 +80,7 @@ export class FastParser extends JsonScanner {
       if (at >= end || key === UNKNOWN || (seen & (1 << key)) !== 0) return false;
       seen |= 1 << key;
 
-      if (key >= FIRST_SENSOR) event.values[key - FIRST_SENSOR] = this.scanReadingOrNull(bytes, at, end);
+      if (key >= FIRST_SENSOR) values[key - FIRST_SENSOR] = this.scanReadingOrNull(bytes, at, end);
       else if (key === DATA) data = this.scanReading(bytes, at, end);
       else this.scanField(key, bytes, at, end, event);
       if (this.cursor < 0) return false;
@@ -92,8 +95,8 @@ export class FastParser extends JsonScanner {
     }
 
     if ((seen & NEEDED) !== NEEDED) return false;
-    if (Number.isNaN(event.values[0])) event.values[0] = data;
-    return !Number.isNaN(event.values[0]);
+    if (Number.isNaN(values[0])) values[0] = data;
+    return !Number.isNaN(values[0]);
   }
 
   private scanField(key: number, bytes: Uint8Array, at: number, end: number, event: EventFields): void {
@@ -130,6 +133,7 @@ export class FastParser extends JsonScanner {
     this.cursor = -1;
     if (bytes[at] !== QUOTE) return;
     const start = at + 1;
+    const factor = HASH_FACTOR;
     let hash = HASH_START;
     for (let position = start; position < end; position += 1) {
       const byte = bytes[position] ?? 0;
@@ -144,16 +148,19 @@ export class FastParser extends JsonScanner {
         return;
       }
       if (byte < FIRST_PRINTABLE || byte > LAST_ASCII || byte === BACKSLASH) return;
-      hash = Math.imul(hash ^ byte, HASH_FACTOR);
+      hash = Math.imul(hash ^ byte, factor);
     }
   }
 
   private scanTimestamp(bytes: Uint8Array, at: number, end: number): number {
     let micros: number;
     if (bytes[at] === QUOTE) {
-      const close = endOfString(bytes, at + 1, end);
+      // No timestamp has a quote in it, so that a wrong guess is never taken for an instant.
+      const usual = at + 1 + this.usualTimestamp;
+      const close = usual < end && bytes[usual] === QUOTE ? usual : endOfString(bytes, at + 1, end);
       if (close < 0) return this.fallBack();
       micros = microsOfIso(bytes, at + 1, close);
+      this.usualTimestamp = close - at - 1;
       this.cursor = close + 1;
     } else {
       const millis = this.scanNumber(bytes, at, end);
