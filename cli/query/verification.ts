@@ -1,5 +1,4 @@
 import { type StreamSettings } from '../../core/contracts/settings';
-import { TOPICS } from '../../core/contracts/topics';
 import { followDeployments, type Deployments } from '../../core/model/deployments';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka, type PartitionOffsets } from '../../core/platform/kafka';
@@ -32,7 +31,7 @@ export async function verifyRows(session: Session, options: VerifyOptions): Prom
   const kafka = await connectKafka(env, 'fedloop-verify', log);
   const deployments = await followDeployments(kafka, log);
   try {
-    const ends = await kafka.offsets(TOPICS.stream.name);
+    const ends = await kafka.offsets(deployments.eventTopic);
     const work: Work = { session, options, kafka, deployments, ends };
     const first = await compare(work, 'Replaying the event log', 'stored');
     if (first.report.onTheirWay === 0) return first.report;

@@ -39,3 +39,13 @@ export function versionOfRound(round: number): VersionId {
 
 /** The untrained network: the first round's champion. */
 export const FIRST_VERSION: VersionId = versionIdSchema.parse('v0');
+
+/** Name of a fleet: prefix of its topics, groups, task queues and workflow ids, and part of metric labels and paths, so it is narrow. */
+export const fleetNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'a fleet is named with 1 to 31 of a-z, 0-9 and -, a letter first')
+  .brand<'FleetName'>();
+export type FleetName = z.infer<typeof fleetNameSchema>;
+
+/** The fleet of a deployment without a file. */
+export const DEFAULT_FLEET = fleetNameSchema.parse('fedloop');

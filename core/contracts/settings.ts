@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { FedloopError } from './errors';
 import { ROW_LIMITS } from './limits';
-import { DEFAULT_TASK, taskSchema } from './task';
+import { DEFAULT_SOURCE, SOURCE_FIELDS, sourceSchema } from './source';
+import { DEFAULT_TASK, sensorsOf, taskSchema } from './task';
+import { microsSchema } from './time';
+import { microsOfText } from './timestamps';
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const MILLIS_OF_UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -30,6 +33,20 @@ const timeLimits = {
   idleMillis: z.int().positive(),
 };
 
+/** What a deployment of an earlier release has not logged: it behaved so. */
+const laterSettings = {
+  /** Event times outside it are `malformed` (`implausible-time`): a clock that was never set, a wrong unit of time. */
+  plausible: z
+    .strictObject({ fromMicros: microsSchema, untilMicros: microsSchema })
+    .default({ fromMicros: microsOfText('2000-01-01'), untilMicros: microsOfText('2100-01-01') }),
+  /** |Z| above which a reading counts as an outlier of its window. */
+  outlierZ: z.number().positive().default(ROW_LIMITS.outlierZ),
+  /** What makes two events of a device duplicates: the same time, or the same time and readings. */
+  duplicates: z.enum(['time', 'reading']).default('time'),
+  /** Where the fleet's messages come from. */
+  source: sourceSchema.default(DEFAULT_SOURCE),
+};
+
 /**
  * What every process of one deployment must agree on. The process that starts a deployment logs it in `model-deployments` under the key
  * `settings`, so that a worker on another machine needs nothing but the broker's address.
@@ -38,8 +55,18 @@ export const streamSettingsSchema = z
   .strictObject({
     task: taskSchema,
     ...timeLimits,
+    ...laterSettings,
     /** `ROW_LIMITS` of the release that started the deployment. */
     limits: z.record(z.string(), z.number()).readonly(),
+  })
+  .superRefine(({ task, source }, context) => {
+    const sensors = new Set<string>(sensorsOf(task));
+    const unknown = Object.keys(source.fields ?? {}).filter(
+      (name) => !SOURCE_FIELDS.has(name) && !sensors.has(name),
+    );
+    if (unknown.length === 0) return;
+    const message = `"${unknown.join('", "')}" is neither the target nor one of the covariates (${[...sensors].join(', ')})`;
+    context.addIssue({ code: 'custom', path: ['source', 'fields'], message });
   })
   .superRefine(({ task, watermarkMicros }, context) => {
     // Windows of one partition that the watermark keeps open at once.
@@ -50,13 +77,13 @@ export const streamSettingsSchema = z
   });
 export type StreamSettings = z.infer<typeof streamSettingsSchema>;
 
-export const DEFAULT_STREAM_SETTINGS: StreamSettings = {
+export const DEFAULT_STREAM_SETTINGS: StreamSettings = streamSettingsSchema.parse({
   task: DEFAULT_TASK,
   watermarkMicros: 60_000_000,
   futureMicros: 30_000_000,
   idleMillis: 30_000,
   limits: ROW_LIMITS,
-};
+});
 
 /** As deployments from before the task was a setting have them logged. */
 const formerSettingsSchema = z

@@ -20,22 +20,46 @@ export type SensorName = z.infer<typeof sensorNameSchema>;
 
 const unitSchema = z.string().max(20);
 
+/** A sensor, and which of its numbers are readings. Any other number costs the event this value alone; it is counted. */
+const sensorFields = {
+  sensor: sensorNameSchema,
+  unit: unitSchema,
+  /** Smallest and largest plausible reading; both are plausible themselves. */
+  min: z.number().optional(),
+  max: z.number().optional(),
+  /** Numbers that mean "no reading", such as −999. */
+  missing: z.array(z.number()).max(20).readonly().optional(),
+  /**
+   * For a sensor that sends when its value changes: how long a reading stays true. A window without readings then has the last one as
+   * its mean, in features. It is never an actual value that a forecast is held against.
+   */
+  holdMicros: z.int().positive().optional(),
+};
+
 /** Each covariate adds two features and a few bytes to every device and window. */
-const MAX_COVARIATES = 16;
+export const MAX_COVARIATES = 16;
 /** A network's inputs and a device's lags grow with them: a week of hours. */
-const MAX_LAGS = 168;
+export const MAX_LAGS = 168;
+
+const NO_RANGE = { path: ['max'], error: 'the largest reading is below the smallest' };
+
+function isRange({
+  min = -Infinity,
+  max = Infinity,
+}: {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}): boolean {
+  return min <= max;
+}
 
 export const taskSchema = z
   .strictObject({
     /** What is forecast: the mean of this sensor in the next window. A forecast within `tolerance`, in the sensor's unit, is correct. */
-    target: z.strictObject({
-      sensor: sensorNameSchema,
-      unit: unitSchema,
-      tolerance: z.number().positive(),
-    }),
+    target: z.strictObject({ ...sensorFields, tolerance: z.number().positive() }).refine(isRange, NO_RANGE),
     /** Sensors that help to forecast it; an event may lack them. */
     covariates: z
-      .array(z.strictObject({ sensor: sensorNameSchema, unit: unitSchema }))
+      .array(z.strictObject(sensorFields).refine(isRange, NO_RANGE))
       .max(MAX_COVARIATES)
       .readonly(),
     /** Windows that a forecast looks back on. */

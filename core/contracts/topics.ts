@@ -31,3 +31,11 @@ export const ROWS_PER_BLOCK = 256;
 
 /** A record batch over 1 MB is refused by a default broker; half of that leaves room for headers and base64. */
 export const MAX_UPDATE_BYTES = 512 * 1024;
+
+/**
+ * A topic that is not the deployment's own, such as one that devices already write to: no prefix is put before it. No topic has a `/` in
+ * its name, so that it tells such names from the others, as in a path.
+ */
+export function foreignTopic(name: string): string {
+  return `/${name}`;
+}

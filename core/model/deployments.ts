@@ -11,6 +11,7 @@ import { FedloopError } from '../contracts/errors';
 import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
 import { assertOwnSettings, DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../contracts/settings';
+import { eventTopic } from '../contracts/source';
 import { TOPICS } from '../contracts/topics';
 import { parseJson, parseOrThrow } from '../contracts/validation';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
@@ -85,6 +86,11 @@ export class Deployments {
   /** As they were logged when this process began to follow: a fleet's task does not change while it lives. */
   settings(): StreamSettings {
     return this.loggedAtStart;
+  }
+
+  /** The topic of canonical events, as Kafka's interface takes it. */
+  get eventTopic(): string {
+    return eventTopic(this.loggedAtStart.source);
   }
 
   /** Every version that has both a model and a stage, oldest first. */

@@ -94,6 +94,10 @@ class StreamWorker implements StreamService {
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
   }
 
+  private get topic(): string {
+    return this.options.deployments.eventTopic;
+  }
+
   async join(): Promise<void> {
     const { kafka, deployments } = this.options;
     this.timer = setInterval(() => {
@@ -109,7 +113,7 @@ class StreamWorker implements StreamService {
     });
     await kafka.consume({
       groupId: STREAM_GROUP,
-      topics: [TOPICS.stream.name],
+      topics: [deployments.eventTopic],
       onAssigned: (assignment, group) => this.onAssigned(assignment, group),
       onBatch: (batch) => this.onBatch(batch),
       onFailure: this.fail,
@@ -168,11 +172,11 @@ class StreamWorker implements StreamService {
     group: GroupConsumer,
   ): Promise<void> {
     this.consumer = group;
-    const partitions = assignment.get(TOPICS.stream.name) ?? [];
+    const partitions = assignment.get(this.topic) ?? [];
     await this.assigned.assign(partitions, (partition, isNew) => {
       const { number } = partition;
       if (isNew && this.sinks.isPaused(number)) this.logSink(number);
-      group.seek(TOPICS.stream.name, number, partition.owner.next);
+      group.seek(this.topic, number, partition.owner.next);
       this.followVersions(partition).catch(this.fail);
     });
     // The library keeps a pause over a rebalance, also of a partition that another worker had meanwhile.
@@ -216,7 +220,7 @@ class StreamWorker implements StreamService {
     await batch.heartbeat();
     if (!batch.isCurrent()) return;
     const acquired = await this.assigned.acquire(batch.partition);
-    this.consumer?.seek(TOPICS.stream.name, batch.partition, acquired.owner.next);
+    this.consumer?.seek(this.topic, batch.partition, acquired.owner.next);
   }
 
   private followVersions({ owner }: AssignedPartition): Promise<void> {
@@ -230,7 +234,7 @@ class StreamWorker implements StreamService {
       this.metrics.checkpoints.inc();
       // The group's offset only shows people the lag; recovery uses the checkpoint. A rebalance may refuse it.
       await this.consumer
-        ?.commit([{ topic: TOPICS.stream.name, partition: owner.partition, offset }])
+        ?.commit([{ topic: this.topic, partition: owner.partition, offset }])
         .catch((cause: unknown) => {
           this.options.log.debug({ err: cause }, 'the group offset was not committed');
         });
@@ -252,7 +256,7 @@ class StreamWorker implements StreamService {
     const isQuiet = (partition: AssignedPartition): boolean => partition.isQuiet(idleMillis);
     if (this.outbox.isFull || !this.assigned.all().some(isQuiet)) return;
     // No record came. Windows close if none was sent, not if the broker was away.
-    const offsets = await kafka.offsets(TOPICS.stream.name).catch((cause: unknown) => {
+    const offsets = await kafka.offsets(this.topic).catch((cause: unknown) => {
       log.debug({ err: cause }, 'no idle closing: the broker does not report what is in the topic');
     });
     if (offsets === undefined) return;
@@ -267,8 +271,8 @@ class StreamWorker implements StreamService {
   /** Pause the partitions that wait for a warehouse, and resume the others. */
   private followSinks(): void {
     for (const { number: partition } of this.assigned.all()) {
-      if (this.sinks.isPaused(partition)) this.consumer?.pause(TOPICS.stream.name, [partition]);
-      else this.consumer?.resume(TOPICS.stream.name, [partition]);
+      if (this.sinks.isPaused(partition)) this.consumer?.pause(this.topic, [partition]);
+      else this.consumer?.resume(this.topic, [partition]);
     }
   }
 

@@ -4,6 +4,7 @@ import { FedloopError } from '../contracts/errors';
 import { type Feedback } from '../contracts/feedback';
 import { type VersionId } from '../contracts/ids';
 import { type StreamSettings } from '../contracts/settings';
+import { eventTopic } from '../contracts/source';
 import { type BatchResult } from '../contracts/steps';
 import { type Micros } from '../contracts/time';
 import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../contracts/topics';
@@ -60,10 +61,16 @@ export class WarehouseService extends RoundRepository {
     private readonly changes = new ChangeSignal(),
   ) {
     const { kafka, env, settings, log, registry } = options;
-    const completeness = new Completeness(sink, kafka, partitions, () => {
-      this.feedback.wake();
-      changes.notify();
-    });
+    const completeness = new Completeness(
+      sink,
+      kafka,
+      eventTopic(options.settings.source),
+      partitions,
+      () => {
+        this.feedback.wake();
+        changes.notify();
+      },
+    );
     super(connections.queries, completeness, settings.task.target.tolerance);
     this.routes = { '/sql': sqlRoute(warehouse) };
     this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
@@ -83,7 +90,7 @@ export class WarehouseService extends RoundRepository {
     const connections = await connect(warehouse);
     await connections.sink.transaction((inside) => storeSettings(inside, settings));
     await loadDevices(connections.batch, join(env.FEDLOOP_PROCESSED, DEVICES_FILE));
-    const partitions = (await kafka.offsets(TOPICS.stream.name)).length;
+    const partitions = (await kafka.offsets(eventTopic(settings.source))).length;
     const producer = await kafka.producer();
     const sink = await Sink.open(connections.sink, settings.task);
     const service = new WarehouseService(options, warehouse, connections, producer, sink, partitions);

@@ -7,6 +7,7 @@ import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { patchKafkajs } from './kafkajs-patches';
 import { tailTopic } from './tail';
+import { topicNames } from './topic-names';
 import { topicOffsets } from './topic-offsets';
 import { type Kafka, type Position, type RetryPolicy, type Topic } from './types';
 
@@ -39,7 +40,8 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
     throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
-  const topic = (name: string): string => env.FEDLOOP_TOPIC_PREFIX + name;
+  const names = topicNames(env.FEDLOOP_TOPIC_PREFIX);
+  const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {
     createTopics: (topics) => {
@@ -50,7 +52,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
-      return groups.map((groupId) => groupId.slice(env.FEDLOOP_TOPIC_PREFIX.length));
+      return groups.map((groupId) => names.bare(groupId));
     },
     producer: (retryPolicy = 'step') =>
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
@@ -58,7 +60,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       tailTopic(client, admin, { ...options, topic: topic(options.topic), sessionTimeoutMillis }, log),
     consume: (options) => {
       const named = { ...options, groupId: topic(options.groupId), topics: options.topics.map(topic) };
-      return consumeGroup(client, { ...named, sessionTimeoutMillis }, env.FEDLOOP_TOPIC_PREFIX);
+      return consumeGroup(client, { ...named, sessionTimeoutMillis }, names);
     },
     disconnect: () => admin.disconnect(),
   };

@@ -1,4 +1,5 @@
 import { type Consumer, type Kafka as KafkaJs } from 'kafkajs';
+import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
 /** A member learns by a heartbeat that another has joined; the other one has no partitions until then. */
@@ -16,9 +17,8 @@ const MAX_BYTES_PER_PARTITION = 1_048_576;
 export async function consumeGroup(
   client: KafkaJs,
   options: GroupConsumerOptions & { readonly sessionTimeoutMillis: number },
-  prefix: string,
+  names: TopicNames,
 ): Promise<GroupConsumer> {
-  const bare = (topic: string): string => topic.slice(prefix.length);
   let assigned: Promise<void> = Promise.resolve();
   let assignment = new Map<string, readonly number[]>();
   const consumer = client.consumer({
@@ -29,10 +29,13 @@ export async function consumeGroup(
     maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,
   });
-  const control = controlOf(consumer, prefix);
+  const control = controlOf(consumer, names);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     assignment = new Map(
-      Object.entries(payload.memberAssignment).map(([topic, partitions]) => [bare(topic), [...partitions]]),
+      Object.entries(payload.memberAssignment).map(([topic, partitions]) => [
+        names.bare(topic),
+        [...partitions],
+      ]),
     );
     const current = assignment;
     assigned = assigned.then(() => options.onAssigned(current, control));
@@ -52,7 +55,7 @@ export async function consumeGroup(
     eachBatch: async (payload) => {
       const { batch } = payload;
       await assigned;
-      const topic = bare(batch.topic);
+      const topic = names.bare(batch.topic);
       await options.onBatch({
         topic,
         partition: batch.partition,
@@ -73,19 +76,23 @@ export async function consumeGroup(
   return control;
 }
 
-function controlOf(consumer: Consumer, prefix: string): GroupConsumer {
+function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {
   return {
     seek(topic, partition, offset) {
-      consumer.seek({ topic: prefix + topic, partition, offset: String(offset) });
+      consumer.seek({ topic: names.full(topic), partition, offset: String(offset) });
     },
     pause(topic, partitions) {
-      consumer.pause([{ topic: prefix + topic, partitions: [...partitions] }]);
+      consumer.pause([{ topic: names.full(topic), partitions: [...partitions] }]);
     },
     resume(topic, partitions) {
-      consumer.resume([{ topic: prefix + topic, partitions: [...partitions] }]);
+      consumer.resume([{ topic: names.full(topic), partitions: [...partitions] }]);
     },
     async commit(positions) {
-      const places = positions.map((at) => ({ ...at, topic: prefix + at.topic, offset: String(at.offset) }));
+      const places = positions.map((at) => ({
+        ...at,
+        topic: names.full(at.topic),
+        offset: String(at.offset),
+      }));
       await consumer.commitOffsets(places);
     },
     stop: () => consumer.disconnect(),

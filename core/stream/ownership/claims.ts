@@ -3,6 +3,7 @@ import { type FenceBlock, REJECT_HEADERS } from '../../contracts/blocks';
 import { checkpointKeys, type CheckpointMessage } from '../../contracts/checkpoints';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type StreamSettings } from '../../contracts/settings';
+import { eventTopic } from '../../contracts/source';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type Producer, type Tail } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
@@ -84,7 +85,7 @@ export class Claims {
     const key = checkpointKeys.claim(partition, worker, this.attempts);
     const epoch = await this.append(key, { type: 'claim', partition, worker });
     await this.fence(partition, epoch);
-    const offsets = await kafka.offsets(TOPICS.stream.name);
+    const offsets = await kafka.offsets(eventTopic(settings.source));
     const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
     const log = this.logs.of(partition);
     const { engine, start } = recover(partition, settings, log, logger);

@@ -155,11 +155,14 @@ export class FastParser extends JsonScanner {
   private scanTimestamp(bytes: Uint8Array, at: number, end: number): number {
     let micros: number;
     if (bytes[at] === QUOTE) {
-      // No timestamp has a quote in it, so that a wrong guess is never taken for an instant.
-      const usual = at + 1 + this.usualTimestamp;
-      const close = usual < end && bytes[usual] === QUOTE ? usual : endOfString(bytes, at + 1, end);
-      if (close < 0) return this.fallBack();
-      micros = microsOfIso(bytes, at + 1, close);
+      // No timestamp has a quote in it: a text that is one and has a quote behind it ends there.
+      let close = at + 1 + this.usualTimestamp;
+      micros = close < end && bytes[close] === QUOTE ? microsOfIso(bytes, at + 1, close) : NaN;
+      if (Number.isNaN(micros)) {
+        close = endOfString(bytes, at + 1, end);
+        if (close < 0) return this.fallBack();
+        micros = microsOfIso(bytes, at + 1, close);
+      }
       this.usualTimestamp = close - at - 1;
       this.cursor = close + 1;
     } else {

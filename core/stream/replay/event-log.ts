@@ -66,7 +66,7 @@ export async function replayEventLog(options: EventLogOptions): Promise<readonly
     if (low > 0)
       throw new FedloopError(
         'InvalidData',
-        `the first ${low} events of partition ${partition} are past the retention of ${TOPICS.stream.name}: the rows made of them cannot be recomputed`,
+        `the first ${low} events of partition ${partition} are past the retention of their topic: the rows made of them cannot be recomputed`,
         { hint: 'Only a deployment that keeps its whole event log can be verified.' },
       );
   }
@@ -81,7 +81,7 @@ export async function replayEventLog(options: EventLogOptions): Promise<readonly
       events += (await replays.get(records[0]?.partition ?? -1)?.ingest(records)) ?? 0;
       reader.progress(events);
     };
-    await readSource(kafka, ingest, signal);
+    await readSource(kafka, deployments.eventTopic, ingest, signal);
     const replayed: ReplayedPartition[] = [];
     for (const replay of replays.values()) replayed.push(await replay.end());
     return replayed.sort((a, b) => a.partition - b.partition);
@@ -144,6 +144,7 @@ class PartitionReplay {
 /** Read everything that is in the source topic now, one batch at a time. Ends with the first failure of `ingest`. */
 async function readSource(
   kafka: Kafka,
+  topic: string,
   ingest: (records: readonly IncomingRecord[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -153,7 +154,7 @@ async function readSource(
   });
   let turn: Promise<void> = Promise.resolve();
   const tail = await kafka.tail({
-    topic: TOPICS.stream.name,
+    topic,
     from: 'start',
     // A failure must not reach the client library, which would deliver the batch again: events count once.
     onRecords: (records) => (turn = turn.then(() => ingest(records)).catch(fail)),

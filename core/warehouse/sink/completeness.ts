@@ -17,6 +17,7 @@ export class Completeness {
   constructor(
     private readonly sink: Sink,
     private readonly kafka: Kafka,
+    private readonly eventTopic: string,
     private readonly partitions: number,
     private readonly onExpired: () => void,
   ) {}
@@ -25,7 +26,7 @@ export class Completeness {
   async before(): Promise<Micros> {
     const delivered = this.sink.marks(TOPICS.analysis.name);
     if (delivered.size >= this.partitions) return this.sink.evaluationsCompleteBefore();
-    const offsets = await this.kafka.offsets(TOPICS.stream.name);
+    const offsets = await this.kafka.offsets(this.eventTopic);
     const now = performance.now();
     const expected = offsets
       .filter(({ partition, high }) => high > 0 && !delivered.has(partition))

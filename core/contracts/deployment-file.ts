@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { DEFAULT_FLEET, type FleetName, fleetNameSchema } from './ids';
+import { ROW_LIMITS } from './limits';
+import {
+  DEFAULT_STREAM_SETTINGS,
+  durationMillis,
+  durationTextSchema,
+  type StreamSettings,
+  streamSettingsSchema,
+} from './settings';
+import { sourceSchema } from './source';
+import { DEFAULT_TASK, MAX_COVARIATES, MAX_LAGS, sensorNameSchema, type taskSchema } from './task';
+import { MICROS_PER_MILLI } from './time';
+import { microsOfText, timestampTextSchema } from './timestamps';
+import { parseOrThrow } from './validation';
+
+/** `fedloop.yaml`: a fleet described in one file. What it leaves out has the value of `DEFAULT_STREAM_SETTINGS`. */
+
+const readings = {
+  min: z.number().optional().describe('Smallest plausible reading; a smaller one is left out and counted.'),
+  max: z.number().optional().describe('Largest plausible reading; a larger one is left out and counted.'),
+  missing: z
+    .array(z.number())
+    .max(20)
+    .readonly()
+    .optional()
+    .describe('Numbers that mean "no reading", such as -999.'),
+  hold: durationTextSchema
+    .optional()
+    .describe('For a sensor that sends on change: how long its last reading stays true.'),
+};
+
+const targetFileSchema = z.strictObject({
+  sensor: sensorNameSchema.describe('What is forecast: the mean of this sensor in the next window.'),
+  unit: z.string().max(20).default('').describe('Unit of its readings; shown, never converted.'),
+  tolerance: z
+    .union([z.literal('auto'), z.number().positive()])
+    .default('auto')
+    .describe(
+      'A forecast this close to the actual mean is correct. auto = the median absolute change from window to window in the history.',
+    ),
+  ...readings,
+});
+
+const covariateFileSchema = z.union([
+  sensorNameSchema,
+  z.strictObject({ sensor: sensorNameSchema, unit: z.string().max(20).default(''), ...readings }),
+]);
+
+const positiveDuration = durationTextSchema.refine(
+  (text) => durationMillis(text) > 0,
+  'it must be longer than 0',
+);
+
+export const deploymentFileSchema = z.strictObject({
+  fleet: fleetNameSchema
+    .default(DEFAULT_FLEET)
+    .describe(
+      'Prefixes topics, groups, task queues and workflow ids: fleets share a broker and a namespace.',
+    ),
+  source: sourceSchema.prefault({}).describe('Where the messages come from.'),
+  target: targetFileSchema.optional().describe('Left out: the temperature of the simulated fleet.'),
+  covariates: z
+    .array(covariateFileSchema)
+    .max(MAX_COVARIATES)
+    .optional()
+    .describe('Sensors that help to forecast the target.'),
+  window: positiveDuration
+    .optional()
+    .describe('Length of a tumbling window: at least four readings of a device fit in.'),
+  watermark: durationTextSchema.optional().describe('How late an event may come.'),
+  idle: positiveDuration.optional().describe('A quiet partition closes its windows after so long.'),
+  future: durationTextSchema.optional().describe('How far an event may be ahead of its Kafka record.'),
+  lags: z.int().min(2).max(MAX_LAGS).optional().describe('Windows that a forecast looks back on.'),
+  outlierZ: z
+    .number()
+    .positive()
+    .optional()
+    .describe('|Z| above which a reading is an outlier of its window.'),
+  duplicates: z
+    .enum(['time', 'reading'])
+    .optional()
+    .describe('Events of a device are duplicates when they agree in time, or in time and readings.'),
+  plausible: z
+    .strictObject({ from: timestampTextSchema, until: timestampTextSchema })
+    .optional()
+    .describe('Event times outside it are rejected.'),
+});
+export type DeploymentFile = z.infer<typeof deploymentFileSchema>;
+
+/** What a deployment file means. */
+export interface DeploymentPlan {
+  readonly fleet: FleetName;
+  readonly settings: StreamSettings;
+  /** The tolerance is still to be measured: the one in `settings` is a place holder. */
+  readonly measuresTolerance: boolean;
+}
+
+/**
+ * Turn a deployment file into the settings that all processes share.
+ * @throws FedloopError `InvalidConfig` where its parts don't fit together, such as a path for a sensor that the task does not have.
+ */
+export function planDeployment(file: DeploymentFile): DeploymentPlan {
+  const defaults = DEFAULT_STREAM_SETTINGS;
+  const target = file.target ?? DEFAULT_TASK.target;
+  const covariates: readonly SensorInFile[] =
+    file.covariates ?? (file.target === undefined ? DEFAULT_TASK.covariates : []);
+  const settings = {
+    task: {
+      target: { ...sensorOf(target), tolerance: target.tolerance === 'auto' ? 1 : target.tolerance },
+      covariates: covariates.map(sensorOf),
+      lags: file.lags ?? defaults.task.lags,
+      windowMicros: microsOf(file.window) ?? defaults.task.windowMicros,
+    },
+    watermarkMicros: microsOf(file.watermark) ?? defaults.watermarkMicros,
+    futureMicros: microsOf(file.future) ?? defaults.futureMicros,
+    idleMillis: file.idle === undefined ? defaults.idleMillis : durationMillis(file.idle),
+    outlierZ: file.outlierZ ?? defaults.outlierZ,
+    duplicates: file.duplicates ?? defaults.duplicates,
+    plausible:
+      file.plausible === undefined
+        ? defaults.plausible
+        : { fromMicros: microsOfText(file.plausible.from), untilMicros: microsOfText(file.plausible.until) },
+    source: file.source,
+    limits: ROW_LIMITS,
+  };
+  return {
+    fleet: file.fleet,
+    settings: parseOrThrow(streamSettingsSchema, settings, 'the deployment file', 'InvalidConfig'),
+    measuresTolerance: target.tolerance === 'auto',
+  };
+}
+
+type SensorInFile = z.infer<typeof covariateFileSchema>;
+type SensorInput = z.input<typeof taskSchema>['covariates'][number];
+
+/** A sensor as the task has it. */
+function sensorOf(sensor: SensorInFile): SensorInput {
+  if (typeof sensor === 'string') return { sensor, unit: '' };
+  const { sensor: name, unit, min, max, missing, hold } = sensor;
+  return { sensor: name, unit, min, max, missing, holdMicros: microsOf(hold) };
+}
+
+function microsOf(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : durationMillis(duration) * MICROS_PER_MILLI;
+}
