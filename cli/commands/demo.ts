@@ -60,7 +60,12 @@ export function registerDemo(program: Command): void {
     )
     .option('--participants <n|all>', 'devices that train in a round', participants, 'all')
     .addOption(strategyOption())
-    .option('--tolerance <celsius>', 'a forecast this close to the actual mean is correct', positiveNumber, 1)
+    .option(
+      '--tolerance <size>',
+      'a forecast this close to the actual mean is correct, in the target’s unit',
+      positiveNumber,
+      1,
+    )
     .option('--windows <n>', 'live windows that a candidate is judged on', wholeNumber(1, 1_000), 6)
     .option('--stay', 'leave everything up until Ctrl-C, and print the links')
     .option('--ui-port <port>', 'port of Temporal’s UI (any free one)', port)

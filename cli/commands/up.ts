@@ -24,7 +24,12 @@ export function registerUp(program: Command): void {
     .option('--devices <n>', 'devices of that fleet', wholeNumber(1, 1_000_000), 2_407)
     .option('--data <folder>', 'recorded series that it replays', 'data/weather')
     .option('--seed <n>', 'decides its data', wholeNumber(0, 0x7fffffff), 1)
-    .option('--tolerance <celsius>', 'a forecast this close to the actual mean is correct', positiveNumber, 1)
+    .option(
+      '--tolerance <size>',
+      'a forecast this close to the actual mean is correct, in the target’s unit',
+      positiveNumber,
+      1,
+    )
     .option('--resume <run>', 'go on with the data of an earlier run instead of a new one')
     .option('--foreground', 'stay in this terminal until Ctrl-C, as a service manager wants it')
     .addOption(new Option('--run-id <id>').hideHelp())

@@ -66,7 +66,9 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
-      options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderResults(summary)}`,
+      options.json === true
+        ? `${JSON.stringify(summary, null, 2)}\n`
+        : `\n${renderResults(summary, settings.stream.task.target)}`,
     );
     session.progress.note(
       `The report is ${relative(session.folder, run.report)}; everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
+import { type TargetWords } from '../../core/contracts/task';
 import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
+import { queryTarget } from '../../core/warehouse/queries/target';
 import { queryWorker } from '../query/query-worker';
 import { environmentOf } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
@@ -39,6 +41,8 @@ type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
 export interface SystemStatus {
   readonly system: RunningSystem;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
+  /** What the fleet forecasts, in its own words. */
+  readonly target: TargetWords | null;
   readonly champion: VersionLine | null;
   /** Every version that was measured, oldest first. */
   readonly versions: readonly VersionLine[];
@@ -72,6 +76,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     system,
     processes,
     versions,
+    target: tables?.target ?? null,
     champion: versions.find(({ stage }) => stage === 'champion') ?? null,
     lastRound: tables?.lastRound ?? null,
     round: control?.round ?? null,
@@ -90,7 +95,8 @@ export function nothingOf(status: SystemStatus, source: Source, none: string): s
   return status.silent.includes(source) ? `unknown: ${source} does not answer` : none;
 }
 
-async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
+async function readTables(query: Query): Promise<Pick<SystemStatus, 'target' | 'versions' | 'lastRound'>> {
+  const target = await queryTarget(query);
   const versions = await query(
     versionRow,
     `SELECT model_version, stage, windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy, bias, skill
@@ -100,7 +106,7 @@ async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' |
     roundRow,
     'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
   );
-  return { versions, lastRound: rounds[0] ?? null };
+  return { target, versions, lastRound: rounds[0] ?? null };
 }
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {

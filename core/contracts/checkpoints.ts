@@ -26,7 +26,7 @@ export const activationSchema = z.object({
   version: versionIdSchema,
   /** null = the first window that the partition closes. */
   from_window: microsSchema.nullable(),
-  /** Held-out residuals of the model in °C as known then. */
+  /** Held-out residuals of the model, in the target's unit, as known then. */
   residual_stddev: z.number().nullable(),
 });
 

@@ -1,5 +1,6 @@
 import { renderBoard, plainLine } from '../../../cli/actions/watch';
 import { renderStatus } from '../../../cli/actions/status';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type SystemStatus } from '../../../cli/status/system-status';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
@@ -34,6 +35,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     { name: 'Kafka', pid: 2, up: true },
     { name: 'stream', pid: 4, up: false },
   ],
+  target: DEFAULT_TASK.target,
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
@@ -55,7 +57,8 @@ describe('status', () => {
     const screen = renderStatus(status(), '/work');
     for (const part of [
       'stream (gone)',
-      'v1: 83.4 % real accuracy (persistence 65.0 %',
+      'v1: 83.4 % real accuracy (persistence 65.0 %, bias −0.04 °C), 14,244 evaluations',
+      'temperature, right within 1 °C',
       '12,345 events',
       '1: v1 promoted, better',
       'round 2: evaluate v2 on live windows, 4 of 6',

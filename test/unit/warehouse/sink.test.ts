@@ -331,7 +331,7 @@ describe('other topics', () => {
       { stage: 'shadow' },
     ]);
     // The service stores the settings that it was started with; a message that comes later changes nothing.
-    expect(await query(connection, 'SELECT tolerance_celsius FROM stream_settings')).toEqual([]);
+    expect(await query(connection, 'SELECT tolerance FROM stream_settings')).toEqual([]);
     expect(await query(connection, 'SELECT decode(onnx) AS onnx FROM model_files')).toEqual([
       { onnx: 'onnx' },
     ]);
