@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
 import { percent, points, range, signed } from '../shared/format';
-import { inUnit, signedError } from '../shared/quantities';
+import { inUnit, level, signedError } from '../shared/quantities';
 import {
   type PersistenceSummary,
   type Results,
@@ -122,9 +122,11 @@ function legend(results: Results, target: TargetWords): string {
   const best = figures.find(({ version }) => version === champion);
   const lines = [
     pc.dim(
-      'accuracy: forecasts of live windows within the tolerance, counted from model_evaluations. change: from the champion',
+      `accuracy: forecasts of ${target.sensor} in live windows within ${inUnit(level(target.tolerance), target)}, counted from model_evaluations.`,
     ),
-    pc.dim('before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.'),
+    pc.dim(
+      'change: from the champion before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.',
+    ),
   ];
   if (best?.accuracy !== undefined && best.accuracy !== null && persistence.accuracy !== null) {
     const ahead = points(best.accuracy - persistence.accuracy);
