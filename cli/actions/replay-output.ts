@@ -11,7 +11,7 @@ import { isoOfMicros } from '../../core/contracts/time';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
 import { percent, printable } from '../shared/format';
-import { errorSize, inUnit } from '../shared/quantities';
+import { errorSize, inUnit, windowFigure } from '../shared/quantities';
 
 /** A replay's output that receives the summary at the end. */
 interface ReplayReport extends ReplayOutput {
@@ -130,7 +130,7 @@ export function tableReport(write: Write, target: TargetWords): ReplayReport {
         closed += 1;
         if (closed > WINDOWS_SHOWN) return;
         const figures = [analysis.avg, analysis.min, analysis.max, analysis.stddev, analysis.max_abs_z].map(
-          (column) => short(column[i]),
+          (column) => windowFigure(column[i] ?? NaN, target),
         );
         windows.push([
           printable(device),
@@ -189,10 +189,6 @@ function summaryTable(summary: ReplaySummary): string {
   for (const [name, value] of Object.entries(summary))
     table.push([name.replace('_', ' '), { content: String(value), hAlign: 'right' }]);
   return table.toString();
-}
-
-function short(value: number | undefined): string {
-  return value === undefined ? '' : String(Number(value.toPrecision(6)));
 }
 
 function more(count: number, what: string): string {

@@ -11,7 +11,9 @@ const MAX_PLAIN = 1e15;
 const MIN_PLAIN = 10 ** -MAX_DECIMALS;
 /** Smaller shares of a tolerance are rounding errors of a sum. */
 const NOTHING = 1e-9;
-/** Double precision holds 15 digits; the last ones of a tick are rounding errors. */
+const WINDOW_DIGITS = 6;
+const DOUBLE_DIGITS = 15;
+/** The last digits of a double that a tick was computed to are rounding errors. */
 const TICK_DIGITS = 12;
 
 type Tolerance = Pick<TargetWords, 'tolerance'>;
@@ -43,6 +45,13 @@ export function level(value: number): string {
     ? size.toLocaleString('en', { maximumSignificantDigits: TICK_DIGITS })
     : Number(size.toPrecision(TICK_DIGITS)).toExponential();
   return value < 0 ? `−${text}` : text;
+}
+
+/** `21.4583`, `123456789.5`: a window's mean or deviation, to six digits and never coarser than a hundredth of the tolerance. */
+export function windowFigure(value: number, { tolerance }: Tolerance): string {
+  const before = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value))) + 1;
+  const digits = before + DIGITS_BELOW_TOLERANCE - Math.floor(Math.log10(tolerance));
+  return String(Number(value.toPrecision(Math.min(DOUBLE_DIGITS, Math.max(WINDOW_DIGITS, digits)))));
 }
 
 /** As `level`, with a plus where it is positive: a tick of an axis of errors. */

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { errorSize, inUnit, level, signedError, signedLevel } from '../../../cli/shared/quantities';
+import {
+  errorSize,
+  inUnit,
+  level,
+  signedError,
+  signedLevel,
+  windowFigure,
+} from '../../../cli/shared/quantities';
 
 describe('an error in the unit of the target', () => {
   it.each([
@@ -57,6 +64,18 @@ describe('a level', () => {
 
   it('on an axis of errors has a sign', () => {
     expect([-0.5, 0, 0.5].map(signedLevel)).toEqual(['−0.5', '0', '+0.5']);
+  });
+});
+
+describe('a figure of a window', () => {
+  it.each([
+    [21.458333, 1, '21.4583'],
+    [123_456_789.5, 1, '123456789.5'],
+    [0.0021512345, 0.0004, '0.00215123'],
+    [0, 1, '0'],
+    [-3, 1, '-3'],
+  ])('%d, with a tolerance of %d, reads %s', (value, tolerance, text) => {
+    expect(windowFigure(value, { tolerance })).toBe(text);
   });
 });
 
