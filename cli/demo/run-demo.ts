@@ -88,9 +88,9 @@ interface Measured {
 }
 
 async function measure(session: Session, system: System, settings: DemoSettings): Promise<Measured> {
-  const batch = await withTemporal(system.env, async (client) => {
-    await trainRounds(session, client, settings.training);
-    return countProcessed(session, client);
+  const batch = await withTemporal(system.env, async (client, names) => {
+    await trainRounds(session, client, names, settings.training);
+    return countProcessed(session, client, names);
   });
   const step = session.progress.step('Reading the results from the tables');
   const truth = await readTruth(system.run.processed);

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
 import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
@@ -48,7 +47,7 @@ export interface SystemStatus {
   /** Events that the stream workers have not committed yet. */
   readonly lag: number | null;
   readonly silent: readonly Source[];
-  /** ISO 8601; null when no schedule of this namespace will start anything. */
+  /** ISO 8601; null when no schedule of this fleet will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
 
@@ -104,12 +103,14 @@ async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' |
 }
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
-  return withTemporal(env, async (client) => {
-    const round = (await queryRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
+  return withTemporal(env, async (client, { roundId, schedules }) => {
+    const round = (await queryRunningRound(client, roundId)) ?? null;
+    // Other fleets of the namespace have schedules too.
+    const own: ReadonlySet<string> = new Set(Object.values(schedules));
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
       const [next] = info.nextActionTimes;
-      if (next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
+      if (own.has(scheduleId) && next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
     }
     coming.sort((a, b) => a.at.localeCompare(b.at));
     return { round, nextScheduled: coming[0] ?? null };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
-import { type Environment } from '../../contracts/config';
+import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { consumeGroup } from './group-consumer';
@@ -40,7 +40,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
     throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
-  const names = topicNames(env.FEDLOOP_TOPIC_PREFIX);
+  const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {

@@ -18,6 +18,7 @@ import {
 import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
 import { readyUrl } from '../../../cli/system/worker-process';
+import { NAMES } from '../../support/names';
 
 let folder: string;
 beforeEach(async () => {
@@ -216,7 +217,7 @@ describe('small contracts', () => {
   });
 
   it('links to the page that starts a round by hand', () => {
-    expect(startRoundLink('http://127.0.0.1:8233', 'default')).toBe(
+    expect(startRoundLink(NAMES, 'http://127.0.0.1:8233', 'default')).toBe(
       'http://127.0.0.1:8233/namespaces/default/workflows/start-workflow?taskQueue=fedloop-rounds&workflowType=federatedRound',
     );
   });
