@@ -1,13 +1,16 @@
 import { type Environment } from '../core/contracts/config';
 import { FedloopError } from '../core/contracts/errors';
-import { TOPICS } from '../core/contracts/topics';
 import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
+import { deployedBy, type Deployed } from '../core/platform/deployment-file';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
 import { createLogger, type Logger } from '../core/platform/log';
 import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, type Registry } from '../core/platform/metrics';
+import { agreeOnSettings } from './agree-on-settings';
+import { measureTolerance } from './measure-tolerance';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
+import { ensureTopics } from './topics';
 
 /** What every role is given: its surroundings, connected and checked. */
 export interface RoleContext {
@@ -37,11 +40,12 @@ const STOP_TIMEOUT_MS = 20_000;
  * @returns the exit code.
  */
 export async function runRole(name: string, role: Role): Promise<number> {
-  const env = readEnvironment();
+  const deployed = await deployedBy(process.env);
+  const env = readEnvironment(deployed.env);
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
   const stopRequested = stopSignal();
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
-  await ensureTopics(kafka, env);
+  await joinDeployment(name, { kafka, env, log, plan: deployed.plan });
   const deployments = await followDeployments(kafka, log);
   const registry = createMetrics(name);
   await reserveSdkMetrics();
@@ -73,15 +77,29 @@ export async function runRole(name: string, role: Role): Promise<number> {
   return failure === undefined ? 0 : failure instanceof FedloopError ? failure.exitCode : 1;
 }
 
-/** Topics that are missing are made; on a managed cluster they may have been made by hand before. */
-export async function ensureTopics(kafka: Kafka, env: Environment): Promise<void> {
-  await kafka.createTopics(
-    Object.values(TOPICS).map(({ name, partitions, cleanup }) => ({
-      name,
-      cleanup,
-      partitions: partitions === 'perSource' ? env.FEDLOOP_PARTITIONS : partitions,
-    })),
-  );
+/** The one kind of worker that logs the settings of a new fleet: with more kinds, two could log what they measured at the same time. */
+const LOGS_SETTINGS = 'rounds';
+
+/** Make the topics, and hold the process's deployment file, where it has one, against what the deployment has logged. */
+async function joinDeployment(
+  role: string,
+  { plan, ...context }: Pick<RoleContext, 'kafka' | 'env' | 'log'> & Pick<Deployed, 'plan'>,
+): Promise<void> {
+  const { kafka, env, log } = context;
+  if (plan === undefined) {
+    await ensureTopics(kafka, env);
+    return;
+  }
+  await agreeOnSettings({
+    ...context,
+    plan,
+    onRunning: 'compare',
+    onNew: role === LOGS_SETTINGS ? 'log' : 'wait',
+    measure: (settings) =>
+      measureTolerance(kafka, settings, (progress) => {
+        log.info({ ...progress }, 'measuring the tolerance');
+      }),
+  });
 }
 
 function stopSignal(): Promise<void> {

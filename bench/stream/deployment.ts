@@ -14,7 +14,7 @@ import { topicPrefixOf } from '../../core/contracts/config';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Producer } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
-import { ensureTopics } from '../../workers/role';
+import { ensureTopics } from '../../workers/topics';
 import { EventGenerator } from './generator';
 import { partitionsOf, SETTINGS, type Workload } from './workload';
 

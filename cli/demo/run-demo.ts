@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
+import { readEnvironment } from '../../core/platform/config';
 import { isoOfMicros } from '../../core/contracts/time';
 import { queryCutoff, type Cutoff } from '../results/cutoff';
 import { queryWorker } from '../query/query-worker';
@@ -39,7 +40,14 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     session,
     run,
     roles: WORKER_ROLES,
-    settings: settings.stream,
+    deployment: {
+      plan: {
+        fleet: readEnvironment(session.env).FEDLOOP_FLEET,
+        settings: settings.stream,
+        measuresTolerance: false,
+      },
+      onRunning: 'compare',
+    },
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: async (processes) => ({
       ...(await planFleet(session, processes, settings, run)),

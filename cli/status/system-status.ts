@@ -5,7 +5,7 @@ import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
 import { queryWorker } from '../query/query-worker';
-import { environmentOf } from '../system/deployment';
+import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
@@ -60,7 +60,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     ...workers.map(({ role, pid }) => ({ name: role, pid })),
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
   const analytics = analyticsUrlOf(system);
-  const env = { ...session.env, ...environmentOf(system) };
+  const env = await environmentIn(session, system);
   const [tables, control, lag] = await Promise.all([
     inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
     inTime(readTemporal(env)),
@@ -110,7 +110,8 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
       const [next] = info.nextActionTimes;
-      if (own.has(scheduleId) && next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
+      if (own.has(scheduleId) && next !== undefined && !state.paused)
+        coming.push({ schedule: scheduleId, at: next.toISOString() });
     }
     coming.sort((a, b) => a.at.localeCompare(b.at));
     return { round, nextScheduled: coming[0] ?? null };

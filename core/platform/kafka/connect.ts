@@ -48,6 +48,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return createTopics(admin, named);
     },
+    partitions: (name) => partitionsOf(admin, topic(name)),
     offsets: (name) => topicOffsets(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     livingGroups: async (prefix) => {
@@ -150,6 +151,13 @@ async function untilReady(admin: Admin, topics: readonly string[]): Promise<void
       await sleep(TOPICS_READY_POLL_MS);
     }
   }
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  // To ask for a topic that is not there by its name takes the library many tries.
+  if (!(await admin.listTopics()).includes(topic)) return undefined;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length;
 }
 
 async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {

@@ -132,6 +132,8 @@ export type RetryPolicy = 'step' | 'outage';
 export interface Kafka {
   /** Make the topics that are missing; existing ones are left as they are. */
   createTopics(topics: readonly Topic[]): Promise<void>;
+  /** How many partitions a topic has; undefined where there is no such topic. */
+  partitions(topic: string): Promise<number | undefined>;
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;

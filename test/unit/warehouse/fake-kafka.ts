@@ -81,6 +81,7 @@ export class FakeKafka {
     };
     return {
       createTopics: refuse,
+      partitions: refuse,
       tail: refuse,
       committed: refuse,
       livingGroups: refuse,
