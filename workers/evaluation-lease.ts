@@ -81,9 +81,11 @@ export function keepEvaluationLease(
       if (lease.isHeld) {
         wait = FIRST_JOIN_PAUSE_MS;
       } else {
-        await join(client, names, { worker, input, onlyRunning: lease.wasDrained }).catch((cause: unknown) => {
-          log.warn({ err: cause }, 'the evaluation could not be joined; it continues without a lease');
-        });
+        await join(client, names, { worker, input, onlyRunning: lease.wasDrained }).catch(
+          (cause: unknown) => {
+            log.warn({ err: cause }, 'the evaluation could not be joined; it continues without a lease');
+          },
+        );
         wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, MAX_JOIN_PAUSE_MS);
       }
       await pause(lease.isHeld ? FIRST_JOIN_PAUSE_MS : wait);
