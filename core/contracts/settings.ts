@@ -12,7 +12,8 @@ const MILLIS_OF_UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 
 /** `30s`, `500ms`, `10m`, `24h`, `2d`: how a person writes a time span. Stays text, so that an input reads as it was given. */
 export const durationTextSchema = z
   .string()
-  .regex(DURATION, 'a duration is a number with ms, s, m, h or d, such as 30s');
+  // A check behind it may take the text for a duration.
+  .regex(DURATION, { error: 'a duration is a number with ms, s, m, h or d, such as 30s', abort: true });
 
 /** The same, parsed to milliseconds. */
 export const durationSchema = durationTextSchema.transform(durationMillis);
