@@ -2,15 +2,13 @@ import { type Environment } from '../core/contracts/config';
 import { FedloopError } from '../core/contracts/errors';
 import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
-import { deployedBy, type Deployed } from '../core/platform/deployment-file';
+import { deployedBy } from '../core/platform/deployment-file';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
 import { createLogger, type Logger } from '../core/platform/log';
 import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, type Registry } from '../core/platform/metrics';
-import { agreeOnSettings } from './agree-on-settings';
-import { measureTolerance } from './measure-tolerance';
+import { joinDeployment } from './join-deployment';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
-import { ensureTopics } from './topics';
 
 /** What every role is given: its surroundings, connected and checked. */
 export interface RoleContext {
@@ -28,12 +26,17 @@ export interface RunningRole {
   /** Rejects when the role cannot continue; never resolves. */
   readonly failed: Promise<never>;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
+  /** What the role waits for outside of itself, said in `/healthz`; undefined while all is well. */
+  readonly health?: () => string | undefined;
 }
 
 export type Role = (context: RoleContext) => Promise<RunningRole>;
 
 /** Longest that a worker may take to drain before it is ended: a chunk of training and a sink's transaction fit well within. */
 const STOP_TIMEOUT_MS = 20_000;
+
+/** The one kind of worker that logs the settings of a new fleet: with more kinds, two could log what they measured at the same time. */
+const LOGS_SETTINGS = 'rounds';
 
 /**
  * Run a role as this process: connect, start, report it on stdout, and stop cleanly on SIGINT or SIGTERM.
@@ -45,7 +48,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
   const stopRequested = stopSignal();
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
-  await joinDeployment(name, { kafka, env, log, plan: deployed.plan });
+  await joinDeployment({ kafka, env, log }, deployed.plan, name === LOGS_SETTINGS ? 'log' : 'wait');
   const deployments = await followDeployments(kafka, log);
   const registry = createMetrics(name);
   await reserveSdkMetrics();
@@ -54,6 +57,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
     registry,
+    ...(running.health === undefined ? {} : { health: running.health }),
     routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
   // The one line on stdout is for the process that started this one; logs go to stderr.
@@ -75,31 +79,6 @@ export async function runRole(name: string, role: Role): Promise<number> {
   await kafka.disconnect();
   clearTimeout(timer);
   return failure === undefined ? 0 : failure instanceof FedloopError ? failure.exitCode : 1;
-}
-
-/** The one kind of worker that logs the settings of a new fleet: with more kinds, two could log what they measured at the same time. */
-const LOGS_SETTINGS = 'rounds';
-
-/** Make the topics, and hold the process's deployment file, where it has one, against what the deployment has logged. */
-async function joinDeployment(
-  role: string,
-  { plan, ...context }: Pick<RoleContext, 'kafka' | 'env' | 'log'> & Pick<Deployed, 'plan'>,
-): Promise<void> {
-  const { kafka, env, log } = context;
-  if (plan === undefined) {
-    await ensureTopics(kafka, env);
-    return;
-  }
-  await agreeOnSettings({
-    ...context,
-    plan,
-    onRunning: 'compare',
-    onNew: role === LOGS_SETTINGS ? 'log' : 'wait',
-    measure: (settings) =>
-      measureTolerance(kafka, settings, (progress) => {
-        log.info({ ...progress }, 'measuring the tolerance');
-      }),
-  });
 }
 
 function stopSignal(): Promise<void> {

@@ -11,8 +11,9 @@ export function registerWorker(program: Command): void {
     .description(
       'Run a worker in this process until SIGTERM or Ctrl-C. Everything is set by environment variables:\n' +
         'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see README.md). One role is one process;\n' +
-        'all = rounds, site, stream and analytics as four processes under this one. A deployment file (--config,\n' +
-        'FEDLOOP_CONFIG, else fedloop.yaml of this folder) names the fleet and is held against the settings that it has logged.',
+        'all = rounds, site, stream and analytics as processes under this one, and ingest where the source needs it.\n' +
+        'A deployment file (--config, FEDLOOP_CONFIG, else fedloop.yaml of this folder) names the fleet and is held\n' +
+        'against the settings that it has logged.',
     )
     .addArgument(new Argument('<role>', 'what it does').choices([...WORKER_ROLES, 'all']))
     .action(runWorker);

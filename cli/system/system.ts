@@ -22,7 +22,8 @@ import { startWorker, workerFailure, type WorkerProcess, type WorkerRole } from 
 interface SystemStart {
   readonly session: Session;
   readonly run: RunFolder;
-  readonly roles: readonly WorkerRole[];
+  /** Workers of a deployment with these settings. */
+  readonly roles: (settings: StreamSettings) => readonly WorkerRole[];
   readonly deployment: WantedDeployment;
   readonly ports?: ServersStart['ports'];
   /** Runs in parallel with the start of the servers. @returns further variables for the workers' environment. */
@@ -80,7 +81,7 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   const env = workerEnvironment(start, servers, prepared);
   const settings = await agree(start, env);
 
-  const workers = await startWorkers(start, processes, env);
+  const workers = await startWorkers(start, processes, env, start.roles(settings));
   const prometheus = await maybePrometheus(start, processes, servers, workers);
 
   let stopping = false;
@@ -171,8 +172,9 @@ async function startWorkers(
   start: SystemStart,
   processes: Processes,
   env: NodeJS.ProcessEnv,
+  roles: readonly WorkerRole[],
 ): Promise<readonly WorkerProcess[]> {
-  const { session, run, roles } = start;
+  const { session, run } = start;
   const waves: readonly (readonly WorkerRole[])[] = [
     roles.filter((role) => role === 'fleet'),
     roles.filter((role) => role !== 'fleet'),
