@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { errorColours as pc } from './shared/colours';
 import { registerBatch } from './commands/batch';
@@ -40,6 +41,13 @@ export function createProgram(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .option('--verbose', 'show stack traces and causes of errors')
+    .option(
+      '--config <file>',
+      'deployment file of the fleet (default: FEDLOOP_CONFIG, else fedloop.yaml of this folder)',
+    )
+    .hook('preAction', (_, command) => {
+      nameDeploymentFile(command);
+    })
     .configureOutput({
       outputError: (text, write) => {
         write(text.replace(/^error:/, pc.red('error:')));
@@ -74,6 +82,15 @@ export function createProgram(): Command {
   program.commandsGroup('Deploy:');
   registerWorker(program);
   return program;
+}
+
+/** For all that a command starts, `--config` is `FEDLOOP_CONFIG`. */
+function nameDeploymentFile(command: Command): void {
+  const { config } = command.optsWithGlobals<{ config?: string }>();
+  if (config === undefined) return;
+  if (command.name() === 'demo')
+    command.error('error: the demo simulates its fleet; `fedloop up --config` starts the fleet of a file');
+  process.env['FEDLOOP_CONFIG'] = resolve(config);
 }
 
 /** Commander's own `help` knows one level of commands: `help round start` would print the help of `round`. */

@@ -62,7 +62,7 @@ export const fleetSettingsSchema = z.strictObject({
 export type FleetSettings = z.infer<typeof fleetSettingsSchema>;
 
 /** Environment variable that carries the settings as one JSON object; everything left out has its default. */
-export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
+export const FLEET_VARIABLE = 'FEDLOOP_SIMULATION';
 
 /** @throws FedloopError `InvalidConfig` naming the fields that are wrong. */
 export function fleetSettingsFrom(env: NodeJS.ProcessEnv = process.env): FleetSettings {

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
 import { timestamp, percent, whole } from '../shared/format';
@@ -21,6 +22,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
   const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
   const lines: readonly (readonly [string, string])[] = [
     ['run', `${system.id}, since ${timestamp(system.startedAt)}`],
+    ...(system.fleet === DEFAULT_FLEET ? [] : ([['fleet', system.fleet]] as const)),
     ['processes', state],
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
-import { type Environment } from '../../contracts/config';
+import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { consumeGroup } from './group-consumer';
@@ -40,7 +40,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
     throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
-  const names = topicNames(env.FEDLOOP_TOPIC_PREFIX);
+  const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {
@@ -48,8 +48,10 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return createTopics(admin, named);
     },
+    partitions: (name) => partitionsOf(admin, topic(name)),
     offsets: (name) => topicOffsets(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
+    startGroup: (groupId, name, from) => startGroup(admin, topic(groupId), topic(name), from),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
       return groups.map((groupId) => names.bare(groupId));
@@ -152,12 +154,38 @@ async function untilReady(admin: Admin, topics: readonly string[]): Promise<void
   }
 }
 
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  // To ask for a topic that is not there by its name takes the library many tries.
+  if (!(await admin.listTopics()).includes(topic)) return undefined;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length;
+}
+
 async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
   const groups = await admin.fetchOffsets({ groupId, topics: [topic] });
   return groups
     .flatMap(({ partitions }) => partitions)
     .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
     .filter(({ offset }) => offset >= 0);
+}
+
+async function startGroup(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+  from: 'latest' | number,
+): Promise<void> {
+  if ((await committedOf(admin, groupId, topic)).length > 0) return;
+  const offsets =
+    from === 'latest'
+      ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: String(high) }))
+      : await admin.fetchTopicOffsetsByTimestamp(topic, from);
+  const partitions = offsets.map(({ partition, offset }) => ({ partition, offset }));
+  // The broker refuses while the group has members: one of them has decided then.
+  await admin.setOffsets({ groupId, topic, partitions }).catch(async (cause: unknown) => {
+    if ((await livingGroupsOf(admin, groupId)).includes(groupId)) return;
+    throw cause;
+  });
 }
 
 async function livingGroupsOf(admin: Admin, prefix: string): Promise<readonly string[]> {

@@ -2,6 +2,7 @@ import { renderBoard, plainLine } from '../../../cli/actions/watch';
 import { renderStatus } from '../../../cli/actions/status';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type SystemStatus } from '../../../cli/status/system-status';
+import { NAMES } from '../../support/names';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
   model_version: name,
@@ -20,6 +21,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     pid: 1,
     startedAt: '2026-01-01T00:00:00Z',
     runFolder: '/work/runs/20260101-000000-0001',
+    fleet: NAMES.fleet,
     kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: 2 },
     temporal: {
       address: '127.0.0.1:2',

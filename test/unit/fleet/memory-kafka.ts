@@ -48,10 +48,18 @@ export class MemoryKafka implements Kafka {
     }
   }
 
+  partitions(name: string): Promise<number | undefined> {
+    return Promise.resolve(this.logs.get(name)?.length);
+  }
+
   offsets(name: string): Promise<readonly PartitionOffsets[]> {
     return Promise.resolve(
       this.records(name).map((log, partition) => ({ partition, low: 0, high: log.length })),
     );
+  }
+
+  startGroup(): Promise<void> {
+    return Promise.resolve();
   }
 
   committed(): Promise<readonly Position[]> {

@@ -81,9 +81,11 @@ export class FakeKafka {
     };
     return {
       createTopics: refuse,
+      partitions: refuse,
       tail: refuse,
       committed: refuse,
       livingGroups: refuse,
+      startGroup: refuse,
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(
