@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { errorColours as pc } from './shared/colours';
+import { registerBacktest } from './commands/backtest';
 import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
@@ -67,6 +68,7 @@ export function createProgram(): Command {
   registerSql(program);
   registerWarehouse(program);
   registerReplay(program);
+  registerBacktest(program);
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);
