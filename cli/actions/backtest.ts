@@ -1,6 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { Backtest } from '../../core/backtest/backtest';
+import {
+  type BacktestLog,
+  type BacktestOptions,
+  type BacktestPlan,
+  type BacktestResult,
+} from '../../core/backtest/types';
 import { FedloopError } from '../../core/contracts/errors';
 import { gateSettingsSchema, partsFor, trainingSettingsSchema } from '../../core/contracts/rounds';
 import { type StreamSettings, streamSettingsSchema } from '../../core/contracts/settings';
@@ -16,6 +21,9 @@ import { readDeploymentFile } from '../../core/platform/deployment-file';
 import { type RecordedReadings, readRecorded } from '../backtest/readings';
 import { figuresOf } from '../backtest/results';
 import { planRounds } from '../backtest/plan';
+import { BacktestRecorder } from '../backtest/recorder';
+import { endOf } from '../progress';
+import { createRunFolder, runId } from '../system/run-folder';
 import { renderBacktest } from '../backtest/table';
 import { counted, span, whole } from '../shared/format';
 import { type Session } from '../system/session';
@@ -35,7 +43,6 @@ export interface BacktestCommandOptions {
   /** Milliseconds. */
   readonly season: number;
   readonly seed: number;
-  readonly out?: string;
   readonly json?: true;
 }
 
@@ -125,31 +132,36 @@ async function play(
   session.progress.note(
     `${target.sensor}, windows of ${span(windowMicros / MICROS_PER_SECOND)}, right within ${target.tolerance} ${target.unit}`.trimEnd(),
   );
+  const run = await createRunFolder(session.folder, runId(new Date(), process.pid));
+  const startedAt = new Date();
   const step = session.progress.step('Playing the recording');
-  const result = await Backtest.play(recorded.events(), {
-    settings,
-    plan,
-    rules: {
-      strategy: options.strategy,
-      strategySettings: {},
-      parts: partsFor(options.strategy, {}),
-      boundaryWidth: 'feedback',
-      seed: options.seed,
-      participants: options.participants,
-    },
-    training: trainingSettingsSchema.parse({}),
-    gate: gateSettingsSchema.parse({ minWindows: Math.min(options.windows, GATE_WINDOWS) }),
-    threads: 0,
-    signal: session.signal,
-    onWindow: (done, rounds) => {
-      step.update(`${whole(done)} windows, ${counted(rounds, 'round')}`, Math.min(1, done / windows));
-    },
+  const recorder = await BacktestRecorder.open(run.warehouse, settings, (done, rounds) => {
+    step.update(`${whole(done)} windows, ${counted(rounds, 'round')}`, Math.min(1, done / windows));
   });
+  let result: BacktestResult;
+  try {
+    result = await Backtest.play(
+      recorded.events(),
+      backtestOf(settings, plan, recorder, options, session.signal),
+    );
+    await recorder.finish(result.rounds, result.tally, {
+      strategy: options.strategy,
+      tolerance: target.tolerance,
+    });
+  } catch (cause) {
+    step.fail(endOf(cause));
+    throw cause;
+  } finally {
+    await recorder.close();
+  }
   step.done(`${whole(result.windows)} windows, ${counted(result.rounds.length, 'round')}`);
   const figures = figuresOf(result, target.tolerance);
   const summary = {
-    settings,
-    plan,
+    run: run.id,
+    seed: options.seed,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1_000,
+    settings: { stream: settings, plan, strategy: options.strategy, participants: options.participants },
     readings: { rows: recorded.rows, unreadable: recorded.unreadable },
     counts: result.counts,
     devices: result.devices,
@@ -157,11 +169,38 @@ async function play(
     ...figures,
   };
   const text = `${JSON.stringify(summary, null, 2)}\n`;
-  if (options.out !== undefined) {
-    await mkdir(options.out, { recursive: true });
-    await writeFile(join(options.out, 'summary.json'), text);
-  }
-  session.out(options.json === true ? text : renderBacktest(figures, task));
+  await writeFile(run.summary, text);
+  session.out(
+    options.json === true
+      ? text
+      : `${renderBacktest(figures, task)}Run ${run.id}: \`fedloop report ${run.id}\` draws it, \`fedloop sql\` asks its tables.\n`,
+  );
+}
+
+function backtestOf(
+  settings: StreamSettings,
+  plan: BacktestPlan,
+  log: BacktestLog,
+  { strategy, seed, participants, windows }: BacktestCommandOptions,
+  signal: AbortSignal,
+): BacktestOptions {
+  return {
+    settings,
+    plan,
+    rules: {
+      strategy,
+      strategySettings: {},
+      parts: partsFor(strategy, {}),
+      boundaryWidth: 'feedback',
+      seed,
+      participants,
+    },
+    training: trainingSettingsSchema.parse({}),
+    gate: gateSettingsSchema.parse({ minWindows: Math.min(windows, GATE_WINDOWS) }),
+    threads: 0,
+    signal,
+    log,
+  };
 }
 
 /** The gate's own number of windows, where a round has as many. */

@@ -1,4 +1,4 @@
-import { type BacktestPlan } from '../../core/backtest/backtest';
+import { type BacktestPlan } from '../../core/backtest/types';
 import { FedloopError } from '../../core/contracts/errors';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { type Micros } from '../../core/contracts/time';

@@ -1,4 +1,4 @@
-import { type BacktestResult, type BacktestRound } from '../../core/backtest/backtest';
+import { type BacktestResult, type BacktestRound } from '../../core/backtest/types';
 import { type EvaluatedRow } from '../../core/backtest/tally';
 import { FIRST_VERSION, type VersionId } from '../../core/contracts/ids';
 import { type Interval } from '../../core/contracts/rounds';
@@ -38,11 +38,11 @@ const CONFIDENCE = 0.95;
 /** @param tolerance in the target's unit */
 export function figuresOf({ rounds, tally }: BacktestResult, tolerance: number): BacktestFigures {
   const versions: VersionResult[] = [
-    { version: FIRST_VERSION, round: null, score: scoreOf(clustersOf(tally.of(FIRST_VERSION), tolerance)) },
+    { version: FIRST_VERSION, round: null, score: scoresOfRows(tally.of(FIRST_VERSION), tolerance) },
     ...rounds.map((round) => ({
       version: round.version,
       round,
-      score: scoreOf(clustersOf(tally.of(round.version), tolerance)),
+      score: scoresOfRows(tally.of(round.version), tolerance),
     })),
   ];
   const served = tally.served();
@@ -51,7 +51,7 @@ export function figuresOf({ rounds, tally }: BacktestResult, tolerance: number):
     champion:
       last === undefined ? FIRST_VERSION : last.decision === 'promoted' ? last.version : last.championBefore,
     versions,
-    served: scoreOf(clustersOf(served, tolerance)),
+    served: scoresOfRows(served, tolerance),
     baselines: [
       baseline('persistence', served, tolerance, (row) => row.persistenceError),
       baseline('seasonal naive', served, tolerance, (row) => row.baselines?.seasonal ?? null),
@@ -60,9 +60,9 @@ export function figuresOf({ rounds, tally }: BacktestResult, tolerance: number):
   };
 }
 
-/** One cluster a device and window. */
-function clustersOf(rows: readonly EvaluatedRow[], tolerance: number): readonly ScoreCluster[] {
-  return rows.map(({ deviceId, windowStart, error, correct, persistenceError }) => ({
+/** Figures over rows, with intervals clustered by device and by window; null without rows. */
+export function scoresOfRows(rows: readonly EvaluatedRow[], tolerance: number): Score | null {
+  const clusters = rows.map(({ deviceId, windowStart, error, correct, persistenceError }): ScoreCluster => ({
     cluster: deviceId,
     windowStart,
     n: 1,
@@ -72,6 +72,7 @@ function clustersOf(rows: readonly EvaluatedRow[], tolerance: number): readonly 
     persistenceAbsoluteError: Math.abs(persistenceError),
     persistenceCorrect: Math.abs(persistenceError) <= tolerance ? 1 : 0,
   }));
+  return scoreOf(clusters);
 }
 
 function baseline(

@@ -13,7 +13,7 @@ import { withSession } from '../system/session';
 
 const HELP = `
 DATA is a file or folder of CSV (also .csv.gz) or Parquet with device_id, timestamp and the sensors. It is played as it is, at
-its own times: nothing is invented. Needs no servers.
+its own times: nothing is invented. Needs no servers. The rows are kept in runs/<id>/.
 
 Examples:
   $ fedloop backtest data/weather --rounds 6
@@ -55,7 +55,6 @@ export function registerBacktest(program: Command): void {
     .addOption(strategyOption())
     .option('--season <duration>', 'the seasonal naive forecast looks back so far', duration, 86_400_000)
     .option('--seed <n>', 'decides selection, panels and shuffles', wholeNumber(0, 0x7fffffff), 1)
-    .option('--out <folder>', 'write summary.json there as well')
     .addOption(jsonOption())
     .addHelpText('after', HELP)
     .action((data: string, options: BacktestCommandOptions) =>

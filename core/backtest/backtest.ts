@@ -1,69 +1,31 @@
+import { type CandidateRole, type Lineage, type Stage, untrainedLineage } from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
 import { FIRST_VERSION, versionIdSchema, versionOfRound, type VersionId } from '../contracts/ids';
-import { type GateSettings, type Interval, type TrainingSettings } from '../contracts/rounds';
-import { type StreamSettings } from '../contracts/settings';
 import { covariateColumns } from '../contracts/task';
 import { type Micros } from '../contracts/time';
-import { decidePromotion, type GateVerdict } from '../federation/promotion/gate';
+import { decidePromotion } from '../federation/promotion/gate';
 import { type ServerState, withoutMomentum } from '../federation/strategies/server-state';
 import { WindowRing } from '../federation/training/window-ring';
+import { modelMessage, stageMessage } from '../model/deployment-messages';
 import { initialWeights } from '../model/network';
-import { type FeatureScaling, type FlatWeights, type GlobalModel, networkShape } from '../model/types';
+import {
+  type FeatureScaling,
+  type FlatWeights,
+  type GlobalModel,
+  type ModelMetadata,
+  networkShape,
+} from '../model/types';
 import { closeDueWindows, closeIdleWindows } from '../stream/closing';
-import { type Counts, PartitionEngine } from '../stream/engine';
+import { PartitionEngine } from '../stream/engine';
 import { modelForecaster } from '../stream/forecasts/model-forecaster';
 import { type ClosedWindow } from '../stream/windows/rows';
 import { Baselines } from './baselines';
-import { type Candidates, makeCandidates, type RoundRules } from './candidates';
+import { type BacktestOptions, type BacktestResult, type BacktestRound } from './types';
+import { type Candidates, makeCandidates } from './candidates';
 import { feedbackOn } from './feedback';
 import { RoundGraphs } from './graphs';
 import { RingWorld, scalingOfRing } from './ring-world';
 import { Tally } from './tally';
-
-/** When rounds take place, counted in closed windows. */
-export interface BacktestPlan {
-  readonly rounds: number;
-  /** Windows before the first round: what it trains on. */
-  readonly firstAfter: number;
-  /** Windows from the start of one round to the start of the next. */
-  readonly every: number;
-  /** Windows that candidates are judged on. */
-  readonly judged: number;
-  /** Windows of a season; null = no seasonal forecast. */
-  readonly season: number | null;
-}
-
-export interface BacktestOptions {
-  readonly settings: StreamSettings;
-  readonly plan: BacktestPlan;
-  readonly rules: RoundRules;
-  readonly training: TrainingSettings;
-  readonly gate: GateSettings;
-  /** Threads of a training run; 0 = one a core. */
-  readonly threads: number;
-  readonly onWindow: (windows: number, rounds: number) => void;
-  readonly signal: AbortSignal;
-}
-
-export interface BacktestRound {
-  readonly round: number;
-  readonly version: VersionId;
-  readonly role: 'steady' | 'responsive' | null;
-  readonly championBefore: VersionId;
-  readonly decision: GateVerdict['decision'];
-  readonly reason: string;
-  readonly change: Interval;
-  readonly judgedWindows: number;
-  readonly trained: number;
-}
-
-export interface BacktestResult {
-  readonly counts: Counts;
-  readonly devices: number;
-  readonly windows: number;
-  readonly rounds: readonly BacktestRound[];
-  readonly tally: Tally;
-}
 
 /** A round whose candidates are being judged. */
 interface OpenRound {
@@ -135,7 +97,7 @@ export class Backtest {
     }
     for await (const closed of closeIdleWindows(engine, forecaster.forecast)) await this.take(closed);
     // What was seen of the last round is judged as it is; fewer windows than the gate asks for promote nobody.
-    if (this.open !== null) this.decide(this.open);
+    if (this.open !== null) await this.decide(this.open);
     const { counts } = engine;
     const { rounds, windows, tally } = this;
     return { counts: { ...counts }, devices: this.ring.size, windows, rounds, tally };
@@ -155,11 +117,11 @@ export class Backtest {
     this.windows += 1;
     if (this.open !== null && start >= this.open.from && closed.evaluations.device_id.length > 0) {
       this.open.seen.add(start);
-      if (this.open.seen.size >= this.options.plan.judged) this.decide(this.open);
+      if (this.open.seen.size >= this.options.plan.judged) await this.decide(this.open);
     }
     if (this.isRoundDue()) await this.startRound(start / task.windowMicros);
     this.baselines.learn(closed);
-    this.options.onWindow(this.windows, this.rounds.length);
+    await this.options.log.window(closed, this.rounds.length);
   }
 
   private isRoundDue(): boolean {
@@ -175,7 +137,7 @@ export class Backtest {
     this.scaling ??= scalingOfRing(this.ring);
     const units = { scaling: this.scaling, tolerance: settings.task.target.tolerance };
     const world = new RingWorld(this.ring, units, training.windows);
-    this.champion ??= this.deploy(FIRST_VERSION, initialWeights(this.graphs.shape, rules.seed), this.scaling);
+    this.champion ??= await this.deployFirst();
     const { champion } = this;
     const made = await makeCandidates(world, rules, this.graphs, {
       round,
@@ -187,17 +149,28 @@ export class Backtest {
     });
     const pooled = this.ring.devices().slice(0, POOLED_DEVICES);
     this.baselines.refit(world.samples(until, training.windows, pooled), this.scaling);
-    const elected = this.deploy(versionOfRound(round), made[made.elected], this.scaling);
+    const lineage = {
+      ...untrainedLineage(rules.seed),
+      round,
+      parents: [champion],
+      strategy: rules.strategy,
+      devices: made.trained,
+      data_until: until * settings.task.windowMicros,
+    };
+    const deploy = async (version: VersionId, role: CandidateRole): Promise<VersionId> => {
+      const model = { metadata: this.metadataOf(version), weights: made[role] };
+      await this.deploy(model, { ...lineage, role: made.hasRoles ? role : null }, 'candidate');
+      return version;
+    };
+    const elected = await deploy(versionOfRound(round), made.elected);
     const other = made.elected === 'steady' ? 'responsive' : 'steady';
-    const beside = made.hasRoles
-      ? this.deploy(versionIdSchema.parse(`${elected}-${other}`), made[other], this.scaling)
-      : null;
+    const beside = made.hasRoles ? await deploy(versionIdSchema.parse(`${elected}-${other}`), other) : null;
     const from = this.engine.firstUnseenWindow(null) ?? -Infinity;
     this.open = { round, from, made, elected, beside, seen: new Set() };
   }
 
   /** Judge the elected candidate beside the champion; the loser leaves. */
-  private decide({ round, from, made, elected, beside, seen }: OpenRound): void {
+  private async decide({ round, from, made, elected, beside, seen }: OpenRound): Promise<void> {
     const { champion, tally } = this;
     if (champion === null) return;
     const pairs = tally.pairs(elected, champion, from);
@@ -212,14 +185,18 @@ export class Backtest {
       reason,
       change,
       judgedWindows: seen.size,
+      from,
+      until: Math.max(from, ...seen),
       trained: made.trained,
     });
     if (beside !== null) this.evidence = [...this.evidence, this.differenceOf(made, elected, beside, from)];
     this.state = promoted ? made.state : withoutMomentum(made.state);
     if (promoted) this.champion = elected;
-    const until = this.engine.firstUnforecastWindow();
-    for (const version of [beside, promoted ? champion : elected])
-      if (version !== null) this.engine.deactivate(version, until);
+    await this.stage(elected, promoted ? 'champion' : 'rejected', round, reason);
+    this.leave(promoted ? champion : elected);
+    if (beside !== null) this.leave(beside);
+    if (promoted) await this.stage(champion, 'retired', round, `${elected} serves`);
+    if (beside !== null) await this.stage(beside, 'rejected', round, 'beside the elected candidate');
     this.open = null;
   }
 
@@ -232,13 +209,39 @@ export class Backtest {
     return made.elected === 'responsive' ? difference : -difference;
   }
 
+  /** The untrained network: the first round's champion. */
+  private async deployFirst(): Promise<VersionId> {
+    const { seed } = this.options.rules;
+    const model = {
+      metadata: this.metadataOf(FIRST_VERSION),
+      weights: initialWeights(this.graphs.shape, seed),
+    };
+    await this.deploy(model, untrainedLineage(seed), 'champion');
+    return FIRST_VERSION;
+  }
+
   /** Put a version into force from the first window none of whose events has been read. */
-  private deploy(version: VersionId, weights: FlatWeights, scaling: FeatureScaling): VersionId {
-    const { tolerance } = this.options.settings.task.target;
-    const metadata = { version, shape: this.graphs.shape, scaling, tolerance, residualStddev: null };
-    this.models.set(version, { metadata, weights });
+  private async deploy(model: GlobalModel, lineage: Lineage, stage: 'candidate' | 'champion'): Promise<void> {
+    const { version } = model.metadata;
+    this.models.set(version, model);
     this.engine.activate(version, null, this.engine.firstUnseenWindow(null));
-    return version;
+    await this.options.log.deployment(modelMessage(model, lineage, new Date().toISOString()));
+    await this.stage(version, stage, lineage.round, `made by ${lineage.strategy}`);
+  }
+
+  private leave(version: VersionId): void {
+    this.engine.deactivate(version, this.engine.firstUnforecastWindow());
+  }
+
+  private stage(version: VersionId, stage: Stage, round: number, reason: string): Promise<void> {
+    const at = new Date().toISOString();
+    return this.options.log.deployment(stageMessage({ version, stage, round, reason }, at));
+  }
+
+  private metadataOf(version: VersionId): ModelMetadata {
+    const { tolerance } = this.options.settings.task.target;
+    if (this.scaling === null) throw new FedloopError('Internal', 'features have no scaling yet');
+    return { version, shape: this.graphs.shape, scaling: this.scaling, tolerance, residualStddev: null };
   }
 
   private weightsOf(version: VersionId): FlatWeights {

@@ -1,4 +1,6 @@
-import { Backtest, type BacktestOptions, type BacktestResult } from '../../../core/backtest/backtest';
+import { Backtest } from '../../../core/backtest/backtest';
+import { type BacktestOptions, type BacktestResult } from '../../../core/backtest/types';
+import { versionOfRound } from '../../../core/contracts/ids';
 import { gateSettingsSchema, partsFor, trainingSettingsSchema } from '../../../core/contracts/rounds';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../../core/contracts/time';
@@ -42,7 +44,7 @@ function optionsFor(tolerance: number): BacktestOptions {
     gate: gateSettingsSchema.parse({}),
     threads: 1,
     signal: new AbortController().signal,
-    onWindow: () => undefined,
+    log: { window: () => Promise.resolve(), deployment: () => Promise.resolve() },
   };
 }
 
@@ -76,7 +78,7 @@ describe('a backtest', () => {
       ['v1', 6],
       ['v2', 6],
     ]);
-    const first = Math.min(...tally.of(rounds[0]?.version ?? 'none').map(({ windowStart }) => windowStart));
+    const first = Math.min(...tally.of(versionOfRound(1)).map(({ windowStart }) => windowStart));
     // The first round takes place when window 59 closes: the watermark waits for an event of window 61.
     expect((first - START) / HOUR).toBe(62);
   });
