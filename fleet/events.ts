@@ -97,7 +97,8 @@ function eventsOf(
   const scatter = character.scatter * unitScale(device);
   const events: FleetEvent[] = [];
   for (let reading = 0; reading < readings; reading += 1) {
-    const share = (1 - TIME_JITTER) * character.phase + TIME_JITTER * random.uniform();
+    const jitter = plan.asRecorded ? 0 : TIME_JITTER;
+    const share = (1 - jitter) * character.phase + jitter * random.uniform();
     const trueMillis = Math.floor(fromMillis + (reading + share) * spacing);
     const spiked = reading >= spike.from && reading < spike.until;
     const eventMillis = trueMillis + clockErrorMillis(device, grid, window + reading / readings);
