@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { errorColours as pc } from './shared/colours';
+import { registerBacktest } from './commands/backtest';
 import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
@@ -75,6 +76,7 @@ export function createProgram(): Command {
   registerSql(program);
   registerWarehouse(program);
   registerReplay(program);
+  registerBacktest(program);
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);

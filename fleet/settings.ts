@@ -41,6 +41,8 @@ export const fleetSettingsSchema = z.strictObject({
       error: (issue) => `unknown scenario ${JSON.stringify(issue.input)}; there are ${SCENARIOS.join(', ')}`,
     })
     .default('everyday'),
+  /** Every series as it was recorded is one device; nothing is invented, and `devices` is the most that there are. */
+  asRecorded: z.boolean().default(false),
   /** Live window (0 = the first) from which on a scenario's change holds. */
   changeWindow: z.int().min(0).default(CHANGE_WINDOW),
   /** Windows of the past before the first live one. */

@@ -1,4 +1,4 @@
-import { UNMEASURED } from '../../../bench/loop/feedback';
+import { UNMEASURED } from '../../../core/backtest/feedback';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
