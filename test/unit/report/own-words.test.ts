@@ -15,12 +15,13 @@ import { renderReport } from '../../../cli/report/page';
 import { collectEvidence } from '../../../cli/results/collect';
 import { resultsOf } from '../../../cli/results/summary';
 import { type SystemStatus } from '../../../cli/status/system-status';
-import { UNMEASURED } from '../../../bench/loop/feedback';
+import { UNMEASURED } from '../../../core/backtest/feedback';
 import { deploymentFileSchema, planDeployment } from '../../../core/contracts/deployment-file';
 import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
+import { DEFAULT_FLEET } from '../../../core/contracts/ids';
 import { queryTarget } from '../../../core/warehouse/queries/target';
 import { analysisBlock, evaluationBlock, T0, WINDOW } from '../warehouse/helpers';
 import { reportFixture } from './fixture';
@@ -112,6 +113,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
       pid: 1,
       startedAt: '2026-01-01T00:00:00Z',
       runFolder: '/work/runs/20260101-000000-test',
+      fleet: DEFAULT_FLEET,
       kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: null },
       temporal: { address: null, namespace: 'default', uiUrl: null, configFile: null, pid: null },
       prometheusUrl: null,
