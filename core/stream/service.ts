@@ -189,14 +189,13 @@ class StreamWorker implements StreamService {
       await batch.heartbeat();
     }
     const partition = this.assigned.get(batch.partition);
-    const last = batch.records.at(-1);
-    if (partition === undefined || last === undefined || this.halted || !batch.isCurrent()) return;
+    if (partition === undefined || this.halted || !batch.isCurrent()) return;
     partition.owner.highWatermark = batch.highWatermark;
     partition.lastRecordAt = Date.now();
     await this.ingest(partition, batch).catch(this.fail);
     if (this.isHalted()) return;
     if (!partition.owner.isOwner) return this.reclaim(batch);
-    batch.resolve(last.offset);
+    batch.resolve(batch.next);
     while (this.outbox.isFull) {
       // The broker is behind: nothing more is fetched until it has caught up. Heartbeats keep the membership.
       await Promise.race([this.outbox.whenRoom(), sleep(TICK_MS)]);
@@ -204,9 +203,9 @@ class StreamWorker implements StreamService {
     }
   }
 
-  private async ingest(partition: AssignedPartition, { records }: RawBatch): Promise<void> {
+  private async ingest(partition: AssignedPartition, { records, next }: RawBatch): Promise<void> {
     const { owner } = partition;
-    await owner.run(() => owner.ingest(records));
+    await owner.run(() => owner.ingest(records, next));
     await this.followVersions(partition);
     if (partition.isCheckpointDue) await this.checkpoint(partition);
   }

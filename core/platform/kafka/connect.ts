@@ -3,6 +3,7 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOpti
 import { type Environment } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
+import { registerCodecs } from './codecs';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { patchKafkajs } from './kafkajs-patches';
@@ -29,6 +30,7 @@ const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 3
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   patchKafkajs(log);
+  registerCodecs();
   const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
   // A connection takes the retry policy of its client: there is no other way to set it.
   const outageClient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));

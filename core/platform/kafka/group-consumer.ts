@@ -1,4 +1,5 @@
 import { type Consumer, type Kafka as KafkaJs } from 'kafkajs';
+import { recordsOf } from './records';
 import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
@@ -59,15 +60,16 @@ export async function consumeGroup(
       await options.onBatch({
         topic,
         partition: batch.partition,
-        records: batch.messages,
+        records: recordsOf(batch.messages),
+        next: Number(batch.lastOffset()) + 1,
         highWatermark: Number(batch.highWatermark),
         heartbeat: () => payload.heartbeat(),
         isCurrent: () =>
           payload.isRunning() &&
           !payload.isStale() &&
           (assignment.get(topic)?.includes(batch.partition) ?? false),
-        resolve: (offset) => {
-          payload.resolveOffset(String(offset));
+        resolve: (next) => {
+          payload.resolveOffset(String(next - 1));
         },
       });
       await payload.heartbeat();

@@ -134,7 +134,7 @@ class PartitionReplay {
   }
 
   async end(): Promise<ReplayedPartition> {
-    for await (const window of this.replay.end()) await this.reader.window(window);
+    for await (const window of this.replay.end(this.source.high)) await this.reader.window(window);
     const { counts, open } = this.engine;
     const { partition, high: next } = this.source;
     return { partition, next, counts: { ...counts }, openReadings: open.readings };
@@ -156,6 +156,7 @@ async function readSource(
   const tail = await kafka.tail({
     topic,
     from: 'start',
+    withUndecodable: true,
     // A failure must not reach the client library, which would deliver the batch again: events count once.
     onRecords: (records) => (turn = turn.then(() => ingest(records)).catch(fail)),
   });

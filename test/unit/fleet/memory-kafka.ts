@@ -104,6 +104,7 @@ export class MemoryKafka implements Kafka {
           topic,
           partition,
           highWatermark: log.length,
+          next: log.length,
           heartbeat: () => Promise.resolve(),
           isCurrent: () => true,
           resolve: () => undefined,
