@@ -111,17 +111,14 @@ class PartitionReader {
 
   read(start: number): FetchedEntry[] {
     const { bytes, end, entries } = this;
-    for (let at = start; at + MAGIC < end; ) {
+    for (let at = start; at + MAGIC < end;) {
       const length = bytes.readInt32BE(at + LENGTH);
       const behind = at + LEADER_EPOCH + length;
       const baseOffset = readInt64(bytes, at);
       const isNew = (bytes[at + MAGIC] ?? 0) >= FORMAT;
       const minLength = isNew ? HEADER_BYTES - LEADER_EPOCH : MIN_OLD_LENGTH;
       if (length < minLength || baseOffset < this.next || baseOffset >= this.from.highWatermark) {
-        // Where the next batch begins is not known: the broker has to say so.
-        const offset = this.next > 0 ? this.next : Math.max(0, Math.min(baseOffset, this.from.highWatermark - 1));
-        this.next = offset + 1;
-        entries.push(new UndecodableBatch(bytes.subarray(at, end), offset, { fault: 'corrupt', lastOffset: offset }));
+        this.passOverRest(at, baseOffset);
         break;
       }
       // The last batch may be cut off: the broker counts bytes, not batches.
@@ -137,21 +134,35 @@ class PartitionReader {
 
   private readBatch(at: number, end: number, baseOffset: number): void {
     const { bytes } = this;
+    const isOld = (bytes[at + MAGIC] ?? 0) < FORMAT;
+    const lastOffset = isOld ? baseOffset : baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA);
+    const fault =
+      this.faultOf(at, end, baseOffset, lastOffset) ?? this.readIntact(at, end, baseOffset, lastOffset);
+    if (fault === undefined) this.next = lastOffset + 1;
+    else this.passOver(fault, at, end, baseOffset, lastOffset);
+  }
+
+  private faultOf(at: number, end: number, baseOffset: number, lastOffset: number): BatchFault | undefined {
+    const { bytes } = this;
     const magic = bytes[at + MAGIC] ?? 0;
-    if (magic < FORMAT) return this.passOver('old-format', at, end, baseOffset, baseOffset);
-    const lastOffset = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA);
-    if (magic > FORMAT) return this.passOver('unknown-format', at, end, baseOffset, lastOffset);
-    if (
-      crc32c(bytes.subarray(at + ATTRIBUTES, end)) !== bytes.readUInt32BE(at + CHECKSUM) ||
-      lastOffset < baseOffset ||
-      lastOffset >= this.from.highWatermark
-    )
-      return this.passOver('corrupt', at, end, baseOffset, lastOffset);
-    this.next = lastOffset + 1;
-    const attributes = bytes.readInt16BE(at + ATTRIBUTES);
-    if ((attributes & (TRANSACTIONAL | CONTROL)) !== 0 && this.isNoEvent(at, attributes, lastOffset)) return;
-    const fault = this.readEvents(at, end, attributes, baseOffset, lastOffset);
-    if (fault !== undefined) this.passOver(fault, at, end, baseOffset, lastOffset);
+    if (magic !== FORMAT) return magic < FORMAT ? 'old-format' : 'unknown-format';
+    if (lastOffset < baseOffset || lastOffset >= this.from.highWatermark) return 'corrupt';
+    return crc32c(bytes.subarray(at + ATTRIBUTES, end)) === bytes.readUInt32BE(at + CHECKSUM)
+      ? undefined
+      : 'corrupt';
+  }
+
+  /** Read a batch whose bytes are as they were sent. */
+  private readIntact(
+    at: number,
+    end: number,
+    baseOffset: number,
+    lastOffset: number,
+  ): BatchFault | undefined {
+    const attributes = this.bytes.readInt16BE(at + ATTRIBUTES);
+    if ((attributes & (TRANSACTIONAL | CONTROL)) !== 0 && this.isNoEvent(at, attributes, lastOffset))
+      return undefined;
+    return this.readEvents(at, end, attributes, baseOffset, lastOffset);
   }
 
   /** Whether a batch of a transaction is a marker, or was aborted. */
@@ -197,6 +208,16 @@ class PartitionReader {
     if (readRecords(batch, place, limit, { count, baseOffset, lastOffset }, entries)) return undefined;
     entries.length = before;
     return 'corrupt';
+  }
+
+  /** The head of a batch makes no sense, so where the next one begins is not known: the broker has to say so. */
+  private passOverRest(at: number, baseOffset: number): void {
+    const bound = this.from.highWatermark - 1;
+    const offset = this.next > 0 ? this.next : Math.max(0, Math.min(baseOffset, bound));
+    if (offset > bound) return;
+    this.next = offset + 1;
+    const about: Undecodable = { fault: 'corrupt', lastOffset: offset };
+    this.entries.push(new UndecodableBatch(this.bytes.subarray(at, this.end), offset, about));
   }
 
   /**
