@@ -50,7 +50,13 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return createTopics(admin, named);
     },
+    partitions: (name) => partitionsOf(admin, topic(name)),
+    growTopics: (topics, partitions) => growTopics(admin, topics.map(topic), partitions),
     offsets: (name) => topicOffsets(admin, topic(name)),
+    offsetsAt: async (name, timestampMillis) => {
+      const found = await admin.fetchTopicOffsetsByTimestamp(topic(name), timestampMillis);
+      return found.map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
+    },
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
@@ -124,11 +130,41 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
         // time-stamp check would refuse them.
         { name: 'retention.ms', value: '-1' },
         { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
+        // A reject has its record's timestamp, which a foreign topic may allow to lie in the far future.
+        { name: 'message.timestamp.after.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
       ],
     })),
   });
   const names = missing.map(({ name }) => name);
   await untilReady(admin, names);
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  // Asked for by name, a topic that is missing is looked for again and again.
+  if (!(await admin.listTopics()).includes(topic)) return undefined;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length;
+}
+
+async function growTopics(admin: Admin, topics: readonly string[], count: number): Promise<void> {
+  const small = await topicsWithFewer(admin, topics, count);
+  if (small.length === 0) return;
+  try {
+    await admin.createPartitions({ topicPartitions: small.map((topic) => ({ topic, count })) });
+  } catch (cause) {
+    // Another process may have done it first.
+    if ((await topicsWithFewer(admin, topics, count)).length > 0) throw cause;
+  }
+  await untilReady(admin, small);
+}
+
+async function topicsWithFewer(
+  admin: Admin,
+  topics: readonly string[],
+  count: number,
+): Promise<readonly string[]> {
+  const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+  return known.filter(({ partitions }) => partitions.length < count).map(({ name }) => name);
 }
 
 /**

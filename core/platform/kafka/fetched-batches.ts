@@ -217,7 +217,9 @@ class PartitionReader {
     if (offset > bound) return;
     this.next = offset + 1;
     const about: Undecodable = { fault: 'corrupt', lastOffset: offset };
-    this.entries.push(new UndecodableBatch(this.bytes.subarray(at, this.end), offset, about));
+    this.entries.push(
+      new UndecodableBatch(this.bytes.subarray(at, Math.min(this.end, at + HEADER_BYTES)), offset, about),
+    );
   }
 
   /**

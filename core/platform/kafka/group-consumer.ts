@@ -7,6 +7,11 @@ import { type GroupConsumer, type GroupConsumerOptions } from './types';
 const HEARTBEAT_INTERVAL_MS = 250;
 /** Two heartbeats may be lost before the broker takes a member for dead. */
 export const HEARTBEATS_PER_SESSION = 3;
+/**
+ * How long a client may not know of partitions that were added. Shorter than a session: a worker that takes a new partition over waits until
+ * all of its clients know it.
+ */
+export const METADATA_MAX_AGE_MS = 3_000;
 /** How long a fetch of quiet partitions waits. A heartbeat, or a partition that was resumed, waits for the fetch that runs. */
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
@@ -28,6 +33,7 @@ export async function consumeGroup(
     heartbeatInterval: Math.min(HEARTBEAT_INTERVAL_MS, options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION),
     maxWaitTimeInMs: MAX_WAIT_MS,
     maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
   });
   const control = controlOf(consumer, names);

@@ -3,7 +3,7 @@ import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
-import { HEARTBEATS_PER_SESSION } from './group-consumer';
+import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS } from './group-consumer';
 import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
@@ -38,6 +38,7 @@ export async function tailTopic(
     sessionTimeout: sessionTimeoutMillis,
     heartbeatInterval: sessionTimeoutMillis / HEARTBEATS_PER_SESSION,
     maxWaitTimeInMs: MAX_WAIT_MS,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
   });
   const fail = (cause: unknown): void => {

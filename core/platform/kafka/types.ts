@@ -29,6 +29,7 @@ export interface Position {
 export interface Producer {
   /**
    * Append messages to a topic, acknowledged by all in-sync replicas. Large batches are split below the broker's limit.
+   * A partition that was added a moment ago is waited for.
    * @returns per partition written to, the offset of the first message of its last batch.
    */
   send(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly Position[]>;
@@ -143,7 +144,14 @@ export type RetryPolicy = 'step' | 'outage';
 export interface Kafka {
   /** Make the topics that are missing; existing ones are left as they are. */
   createTopics(topics: readonly Topic[]): Promise<void>;
+  /** How many partitions a topic has; undefined when there is no such topic. */
+  partitions(topic: string): Promise<number | undefined>;
+  /** Give the topics at least so many partitions; those that have as many are left as they are. */
+  growTopics(topics: readonly string[], partitions: number): Promise<void>;
+  /** What can be read: records of open transactions lie behind `high`. */
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** Per partition the offset of the first record with that timestamp or a later one; the end where there is none. */
+  offsetsAt(topic: string, timestampMillis: number): Promise<readonly Position[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
   /** Consumer groups whose name starts with `prefix` and that have a living member now. */

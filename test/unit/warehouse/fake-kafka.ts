@@ -81,6 +81,9 @@ export class FakeKafka {
     };
     return {
       createTopics: refuse,
+      partitions: refuse,
+      growTopics: refuse,
+      offsetsAt: refuse,
       tail: refuse,
       committed: refuse,
       livingGroups: refuse,
