@@ -50,7 +50,7 @@ const mayImport = {
  */
 const subRooms = {
   'core/platform': {
-    'kafka/kafkajs-patches': ['kafka/record-batch.ts', 'log.ts'],
+    'kafka/kafkajs-patches': ['kafka/fetched-batches.ts', 'kafka/record-batch.ts', 'log.ts'],
     kafka: ['kafka/kafkajs-patches', '.'],
   },
   'core/stream': {

@@ -4,6 +4,7 @@ import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
 import { deployedBy } from '../core/platform/deployment-file';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
+import { matchSourcePartitions } from '../core/platform/kafka/source-partitions';
 import { createLogger, type Logger } from '../core/platform/log';
 import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, type Registry } from '../core/platform/metrics';
@@ -50,6 +51,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
   await joinDeployment({ kafka, env, log }, deployed.plan, name === LOGS_SETTINGS ? 'log' : 'wait');
   const deployments = await followDeployments(kafka, log);
+  await matchSourcePartitions(kafka, deployments.eventTopic);
   const registry = createMetrics(name);
   await reserveSdkMetrics();
   const running = await role({ role: name, env, log, kafka, deployments, registry });

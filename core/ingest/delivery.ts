@@ -1,11 +1,13 @@
 import { INGEST_REJECT_HEADERS, type UnmappedReading } from '../contracts/ingest';
 import { type SensorName, type Task } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
+import { UNDECODABLE_BATCH } from '../contracts/undecodable';
 import { type OutgoingMessage, type Producer } from '../platform/kafka';
 import { EventWriter } from './canonical';
 import { INGEST_LIMITS } from './limits';
 import { type Mapping } from './mapping';
 import { type IngestMetrics } from './metrics';
+import { type MappedMessage } from './readings';
 
 /** A message as its source gives it. */
 export interface SourceMessage {
@@ -17,6 +19,8 @@ export interface SourceMessage {
   readonly offset?: number;
   /** Milliseconds since 1970 of the source's record; left out: now. */
   readonly timestampMillis?: number;
+  /** Why the batch that it stands for could not be read; its bytes are the batch's. */
+  readonly undecodable?: string;
 }
 
 /** What came of some messages, on its way to Kafka. */
@@ -36,6 +40,10 @@ class Parcel {
       this.resolve = resolve;
     });
   }
+}
+
+function unreadable(detail: string): MappedMessage {
+  return { readings: [], rejects: [{ reason: UNDECODABLE_BATCH, path: '/', detail }] };
 }
 
 /**
@@ -96,7 +104,10 @@ export class Delivery {
   }
 
   private map(message: SourceMessage, parcel: Parcel, latest: number): void {
-    const { readings, rejects } = this.mapping.ofBytes(message.bytes, message.topic);
+    const { readings, rejects } =
+      message.undecodable === undefined
+        ? this.mapping.ofBytes(message.bytes, message.topic)
+        : unreadable(message.undecodable);
     const stamp = this.stampOf(message, parcel, latest);
     for (const reading of readings) {
       parcel.events.push({ key: reading.deviceId, value: this.writer.write(reading), ...stamp });

@@ -1,3 +1,4 @@
+import { undecodableSentence } from '../contracts/undecodable';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Source } from '../contracts/source';
 import { MICROS_PER_MILLI } from '../contracts/time';
@@ -103,10 +104,9 @@ export class KafkaSource implements IngestSource {
   private async onBatch(batch: RawBatch): Promise<void> {
     const { partition, records } = batch;
     const { delivery, topic } = this.options;
-    const last = records.at(-1);
     const state = this.states.get(partition);
-    if (last === undefined || state === undefined || this.halted || !batch.isCurrent()) return;
-    const next = Number(last.offset) + 1;
+    if (state === undefined || this.halted || !batch.isCurrent()) return;
+    const { next } = batch;
     const delivered = delivery.deliver(messagesOf(batch, topic));
     state.highWatermark = batch.highWatermark;
     state.read = next;
@@ -114,7 +114,7 @@ export class KafkaSource implements IngestSource {
     void delivered.then(() => {
       state.delivered = next;
     });
-    batch.resolve(last.offset);
+    batch.resolve(next);
     while (delivery.isFull && batch.isCurrent() && !this.isHalted()) {
       await Promise.race([delivery.whenRoom(), sleep(WAIT_MILLIS)]);
       await batch.heartbeat();
@@ -142,13 +142,14 @@ export class KafkaSource implements IngestSource {
 }
 
 function* messagesOf({ partition, records }: RawBatch, topic: string): Iterable<SourceMessage> {
-  for (const { value, offset, timestamp } of records) {
+  for (const { value, offset, timestamp, undecodable } of records) {
     yield {
       bytes: value ?? NO_BYTES,
       topic,
       partition,
       offset: Number(offset),
       timestampMillis: Number(timestamp),
+      ...(undecodable === undefined ? {} : { undecodable: undecodableSentence(Number(offset), undecodable) }),
     };
   }
 }

@@ -59,8 +59,7 @@ export class MqttSource implements IngestSource {
         this.lead(partitions.length > 0);
       },
       onBatch: (batch) => {
-        const last = batch.records.at(-1);
-        if (last !== undefined) batch.resolve(last.offset);
+        batch.resolve(batch.next);
         return Promise.resolve();
       },
     });

@@ -9,6 +9,7 @@ import { FedloopError, messageOf } from '../../contracts/errors';
 import { DEFAULT_TASK, type Sensors } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
+import { undecodableSentence } from '../../contracts/undecodable';
 import { parseJson } from '../../contracts/validation';
 import {
   analysisTable,
@@ -197,6 +198,11 @@ class Staging {
     record: SinkRecord,
     mark: Mark | undefined,
   ): Mark | undefined {
+    const { undecodable } = record;
+    if (undecodable !== undefined) {
+      this.skip(topic, record, undecodableSentence(record.offset, undecodable));
+      return mark;
+    }
     if (topic === TOPICS.analysis.name) return this.stageBlock('analysis', partition, record, mark);
     if (topic === TOPICS.evaluations.name) return this.stageBlock('evaluation', partition, record, mark);
     if (topic === TOPICS.rejects.name) return this.stageReject(record, mark);

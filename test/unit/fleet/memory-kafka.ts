@@ -52,6 +52,14 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve(this.logs.get(name)?.length);
   }
 
+  growTopics(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  offsetsAt(): Promise<readonly Position[]> {
+    return Promise.resolve([]);
+  }
+
   offsets(name: string): Promise<readonly PartitionOffsets[]> {
     return Promise.resolve(
       this.records(name).map((log, partition) => ({ partition, low: 0, high: log.length })),
@@ -112,6 +120,7 @@ export class MemoryKafka implements Kafka {
           topic,
           partition,
           highWatermark: log.length,
+          next: log.length,
           heartbeat: () => Promise.resolve(),
           isCurrent: () => true,
           resolve: () => undefined,
