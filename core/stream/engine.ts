@@ -17,13 +17,24 @@ import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/su
 
 /**
  * Counts of a partition: events read, which is always the sum of the five verdicts, events by verdict, and devices in closed windows that
- * some version should have forecast, and none could.
+ * some version should have forecast, and none could. Of windowed events also the values of covariates that were left out: bad ones were no
+ * readings, absent ones not sent. With those in windows they add up to a value a covariate and windowed event.
  */
-export const COUNTS = ['read', ...VERDICTS, 'no_forecast'] as const;
+export const COUNTS = ['read', ...VERDICTS, 'no_forecast', 'bad_values', 'absent_values'] as const;
 export type Counts = Record<(typeof COUNTS)[number], number>;
 
 export function zeroCounts(): Counts {
-  return { read: 0, windowed: 0, late: 0, duplicate: 0, future: 0, malformed: 0, no_forecast: 0 };
+  return {
+    read: 0,
+    windowed: 0,
+    late: 0,
+    duplicate: 0,
+    future: 0,
+    malformed: 0,
+    no_forecast: 0,
+    bad_values: 0,
+    absent_values: 0,
+  };
 }
 
 /**
@@ -62,7 +73,7 @@ export class PartitionEngine {
   ) {
     const { task } = settings;
     this.windowMicros = task.windowMicros;
-    this.parser = new EventParser(task);
+    this.parser = new EventParser(task, settings.plausible);
     this.event = emptyEvent(1 + task.covariates.length);
     this.covariateColumns = covariateColumns(task);
     this.open = new OpenWindows(task.windowMicros, task.covariates.length, limits);
@@ -98,6 +109,8 @@ export class PartitionEngine {
     this.counts.read += 1;
     if (verdict === 'windowed') {
       this.counts.windowed += 1;
+      this.counts.bad_values += this.event.badValues;
+      this.counts.absent_values += this.event.absentValues;
       this.latestEvent = Math.max(this.latestEvent, this.event.micros);
       this.noteFirstWindow(this.event.micros);
     } else {
