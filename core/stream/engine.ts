@@ -1,10 +1,11 @@
-import { emptyAnalysis, emptyEvaluations, type Verdict, VERDICTS } from '../contracts/blocks';
+import { emptyAnalysis, emptyEvaluations, type Verdict } from '../contracts/blocks';
 import { type MalformedDetail } from '../contracts/events';
 import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
 import { type StreamSettings } from '../contracts/settings';
 import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
 import { type Micros, windowStartOf } from '../contracts/time';
+import { zeroCounts } from './counts';
 import { type DeviceHistory, type DevicePast } from './forecasts/device-history';
 import { Evaluator } from './forecasts/evaluator';
 import { type PlannedForecasts } from './forecasts/forecasts';
@@ -14,28 +15,6 @@ import { DeviceTable } from './windows/device-table';
 import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
 import { type ClosedWindow } from './windows/rows';
 import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
-
-/**
- * Counts of a partition: events read, which is always the sum of the five verdicts, events by verdict, and devices in closed windows that
- * some version should have forecast, and none could. Of windowed events also the values of covariates that were left out: bad ones were no
- * readings, absent ones not sent. With those in windows they add up to a value a covariate and windowed event.
- */
-export const COUNTS = ['read', ...VERDICTS, 'no_forecast', 'bad_values', 'absent_values'] as const;
-export type Counts = Record<(typeof COUNTS)[number], number>;
-
-export function zeroCounts(): Counts {
-  return {
-    read: 0,
-    windowed: 0,
-    late: 0,
-    duplicate: 0,
-    future: 0,
-    malformed: 0,
-    no_forecast: 0,
-    bad_values: 0,
-    absent_values: 0,
-  };
-}
 
 /**
  * The stream path of one partition as a machine of values: events in, in log order, rows out. No clock, no Kafka, no
@@ -76,7 +55,14 @@ export class PartitionEngine {
     this.parser = new EventParser(task, settings.plausible);
     this.event = emptyEvent(1 + task.covariates.length);
     this.covariateColumns = covariateColumns(task);
-    this.open = new OpenWindows(task.windowMicros, task.covariates.length, limits);
+    this.open = new OpenWindows(
+      {
+        windowMicros: task.windowMicros,
+        covariates: task.covariates.length,
+        duplicates: settings.duplicates,
+      },
+      limits,
+    );
     this.evaluator = new Evaluator(task);
   }
 
@@ -265,13 +251,14 @@ export class PartitionEngine {
   }
 
   private rowsOf(start: Micros, window: OpenWindow | undefined): ClosedWindow {
-    const analysis = emptyAnalysis(this.settings.task);
+    const { task, outlierZ } = this.settings;
+    const analysis = emptyAnalysis(task);
     const evaluations = emptyEvaluations();
     const summaries = new Map<number, DeviceSummary>();
     for (const device of window === undefined ? [] : this.devices.inOrder()) {
       const cell = this.open.cells.find(device, start);
       if (cell < 0) continue;
-      const summary = summariseCell(this.open.cells, cell);
+      const summary = summariseCell(this.open.cells, cell, outlierZ);
       summaries.set(device, summary);
       pushAnalysisRow(analysis, this.covariateColumns, this.devices.idOf(device), summary);
     }
