@@ -164,6 +164,18 @@ describe('a fleet that runs', () => {
   });
 });
 
+describe('workers of a new fleet with a file', () => {
+  it('wait until the rounds worker has logged its settings', async () => {
+    const file = await written('new.yaml', fileOf(`new-${RUN}`, 'window: 1m\n'));
+    const first = start('stream', file);
+    first.catch(() => undefined);
+    const kafka = await connect(file);
+    while ((await kafka.partitions(TOPICS.deployments.name)) === undefined);
+    await kafka.disconnect();
+    await Promise.all([first, start('rounds', file)]);
+  });
+});
+
 describe('a new fleet whose tolerance is measured', () => {
   const auto = (fleet: string): string =>
     `fleet: ${fleet}\ntarget: {sensor: vibration, missing: [-999]}\nwindow: 1m\n`;
