@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type TargetWords } from '../../core/contracts/task';
-import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
+import { STREAM_GROUP } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
@@ -68,7 +68,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   const [tables, control, lag] = await Promise.all([
     inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
     inTime(readTemporal(env)),
-    inTime(readLag(env)),
+    inTime(readLag(env, kafka.eventTopic)),
   ]);
   const versions = tables?.versions ?? [];
   return {
@@ -125,10 +125,9 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
 }
 
 /** Events in the log that the stream workers have not committed yet. */
-async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
+async function readLag(env: NodeJS.ProcessEnv, topic: string): Promise<number> {
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
   try {
-    const topic = TOPICS.stream.name;
     const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
     const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
     return ends.reduce(
