@@ -49,6 +49,8 @@ function keyOf(message: Message): string {
       return checkpointKeys.idle(0, message.offset, message.epoch);
     case 'history':
       return checkpointKeys.history(0, message.epoch);
+    case 'start':
+      return checkpointKeys.start(0, message.epoch);
   }
 }
 
