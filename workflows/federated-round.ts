@@ -32,6 +32,7 @@ import {
 import { addReasons } from '../core/contracts/updates';
 import { parseInput } from './input';
 import { BEFORE_ALL, progressQuery, RoundControl, scoreboardQuery } from './round-control';
+import { waitUntilReady } from './readiness';
 import { feedbackOfSites } from './site-feedback';
 import { lockSteps, roundSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility } from './visibility';
@@ -122,14 +123,23 @@ async function trainAndAggregate(
   await control.enter('select', { round: asked.round, champion: asked.champion });
   const { settings } = control;
   const { round } = asked;
+  if (settings.ifTooEarly === 'wait') await waitUntilReady(control, sites);
   await Promise.all(
-    sites.map((site) => site.describeSite({ round, attempt, withFeatureSums: asked.champion === null })),
+    sites.map((site) =>
+      site.describeSite({
+        round,
+        attempt,
+        withFeatureSums: asked.champion === null,
+        trainingWindows: settings.training.windows,
+      }),
+    ),
   );
   const { quotas, ...selection } = await rounds.select({
     round,
     attempt,
     participants: settings.participants,
     sites: settings.sites,
+    minUpdates: settings.minUpdates,
   });
   const champion =
     asked.champion ?? (await rounds.deployFirstVersion({ round, attempt, seed: settings.seed }));

@@ -115,3 +115,14 @@ export const EVENTS_PER_RUN = 4_000;
 
 /** Events that the live view and the query `progress` list: what fits on a screen. */
 export const NEWS_KEPT = 20;
+
+/**
+ * A round that waits for the fleet looks eight times a window, so that it begins at most an eighth of a window late: 256 looks for the 32
+ * windows of a first round.
+ */
+export const READINESS_LOOKS_A_WINDOW = 8;
+/** Of windows so short that looks would cost more than the wait. */
+export const MIN_READINESS_PAUSE_MS = 1_000;
+/** Where no window comes, looks become rarer after two windows, up to so far apart: two weeks then fit into a history. */
+export const READINESS_LOOKS_BEFORE_SLOWER = 16;
+export const MAX_READINESS_PAUSE_MS = 10 * 60_000;

@@ -131,6 +131,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         { ...SITE_WORK, scheduleToStartTimeout },
         {
           describeSite: `${site}: how many devices, up to which window`,
+          siteReadiness: `${site}: how far on the way to a round`,
           trainLocals: `${site}: train local models`,
           scoreLocals: `${site}: score local models on its panel`,
           sumPanels: `${site}: sums for the refits`,

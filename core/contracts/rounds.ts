@@ -101,6 +101,8 @@ const roundFieldsSchema = z.strictObject({
   minUpdates: z.int().min(1).default(2),
   /** While another round has the round lock: wait for it, or fail at once. */
   ifBusy: z.enum(['wait', 'refuse']).default('wait'),
+  /** Before the fleet has windows enough for a round: fail at once with what is missing, or wait for it with the lock. */
+  ifTooEarly: z.enum(['refuse', 'wait']).default('refuse'),
   /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
   workerTimeout: durationTextSchema.default('5m'),
   sites: z

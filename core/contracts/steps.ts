@@ -41,6 +41,11 @@ export interface AskResult {
 /** A site's description in short; the whole goes to `model-updates`. */
 export type SiteSize = Readonly<Pick<SiteDescription, 'site' | 'devices' | 'latestWindow'>>;
 
+/** Input of the activity `siteReadiness`: the targets that the round trains on. */
+export interface SiteReadinessInput {
+  readonly trainingWindows: number;
+}
+
 /** How many devices of each site train and how many stand on each panel; the site chooses the devices by the seed. */
 export interface SiteQuota {
   readonly site: SiteName;
@@ -195,6 +200,8 @@ export interface RoundProgress {
   readonly step: RoundStep;
   /** Why it is paused before its next step; null while it runs. */
   readonly paused: string | null;
+  /** What the fleet still needs for a round that waits for it; null when it waits for nothing. */
+  readonly waitsFor: string | null;
   readonly champion: VersionId | null;
   readonly candidate: VersionId | null;
   readonly devicesTrained: number | null;
