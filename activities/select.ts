@@ -33,7 +33,12 @@ export async function select(
     return known;
   });
   requireReadiness(descriptions, deployments.settings(), minUpdates);
-  return shareOut(descriptions, participants, deployments.settings().task);
+  const { task, watermarkMicros, idleMillis } = deployments.settings();
+  return {
+    ...shareOut(descriptions, participants, task),
+    windowMillis: task.windowMicros / MICROS_PER_MILLI,
+    closesAfterMillis: watermarkMicros / MICROS_PER_MILLI + idleMillis,
+  };
 }
 
 /** A site of an earlier release does not say how far it is: its round goes on, as it did. */

@@ -14,11 +14,11 @@ import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import {
   federatedRoundInputSchema,
   partsFor,
+  windowsTimeoutMillis,
   type FederatedRoundInput,
   type FederatedRoundResult,
   type VersionScore,
 } from '../core/contracts/rounds';
-import { durationMillis } from '../core/contracts/settings';
 import {
   EARLY_ENDS,
   type AggregateResult,
@@ -223,14 +223,15 @@ async function judge(
   await control.enter('evaluate', { candidate: elected });
   const { settings } = control;
   const candidates = deployed.candidates;
-  const evaluation = await steps.evaluation(settings.windowsTimeout).evaluate({
+  const timeoutMillis = windowsTimeoutMillis(settings, plan);
+  const evaluation = await steps.evaluation(timeoutMillis).evaluate({
     round,
     attempt,
     champion,
     elected,
     candidates,
     windows: settings.windows,
-    windowsTimeoutMillis: durationMillis(settings.windowsTimeout),
+    windowsTimeoutMillis: timeoutMillis,
     gate: settings.gate,
   });
   control.reportScores(evaluation, champion, elected);

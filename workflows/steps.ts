@@ -93,7 +93,7 @@ export interface RoundSteps {
   /** One of each, in the order of the round's sites. */
   readonly sites: readonly ({ readonly name: SiteName } & ActivityInterfaceFor<SiteActivities>)[];
   /** Waits for live windows, at most for the time given. */
-  evaluation(windowsTimeout: string): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
+  evaluation(windowsTimeoutMillis: number): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
   readonly mustComplete: ActivityInterfaceFor<
     Pick<RoundsActivities, 'withdraw'> & Pick<AnalyticsActivities, 'feedBack'>
   >;
@@ -139,13 +139,13 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         },
       ),
     })),
-    evaluation: (windowsTimeout) =>
+    evaluation: (windowsTimeoutMillis) =>
       stepsAt<Pick<AnalyticsActivities, 'evaluate'>>(
         AT_ANALYTICS,
         {
           ...QUICK_STEP,
           scheduleToStartTimeout,
-          startToCloseTimeout: durationMillis(windowsTimeout) + EVALUATION_SLACK_MS,
+          startToCloseTimeout: windowsTimeoutMillis + EVALUATION_SLACK_MS,
           heartbeatTimeout: EVALUATION_HEARTBEAT,
         },
         { evaluate: 'wait for live windows, compare candidates and champion' },

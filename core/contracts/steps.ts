@@ -59,6 +59,9 @@ export interface Selection {
   readonly fleet: Pick<SiteQuota, 'participants'> | null;
   /** Start of the last closed window that training and panels may use. */
   readonly trainUntil: Micros;
+  /** Length of a window, and the time from its end to its closing; absent where a round began under an earlier release. */
+  readonly windowMillis?: number;
+  readonly closesAfterMillis?: number;
 }
 
 /** The settings of a round for all of its steps; the same size however many sites and devices there are. */

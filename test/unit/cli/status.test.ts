@@ -40,6 +40,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   round: {
     round: 2,
     step: 'evaluate',
+    waitsFor: null,
     candidate: 'v2',
     devicesTrained: 1_600,
     counted: { done: 4, of: 6 },
