@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { type FeatureSums, type SiteDescription } from '../core/contracts/site-reports';
-import { type SiteReadiness, type SiteReadinessReport } from '../core/contracts/readiness';
+import { type SiteReadinessReport } from '../core/contracts/readiness';
 import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
 import { featureCount } from '../core/contracts/task';
 import { countClusters } from '../core/federation/panels/selection';
-import { quorumOf, readinessOf, type Quorum } from '../core/federation/training/quorum';
+import { quorumOf, readinessOf } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
-import { type Site } from './shared/site';
+import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
 /** Devices summed without a pause: about a tenth of a second. */
@@ -27,7 +27,12 @@ export interface DescribeSiteInput extends RoundRef {
  */
 export async function describeSite(
   site: Site,
-  { round, attempt, withFeatureSums, trainingWindows }: DescribeSiteInput,
+  {
+    round,
+    attempt,
+    withFeatureSums,
+    trainingWindows = trainingSettingsSchema.parse({}).windows,
+  }: DescribeSiteInput,
 ): Promise<SiteSize> {
   const { store, producer, site: name } = site.dependencies;
   await store.sync();
@@ -42,7 +47,7 @@ export async function describeSite(
     devices: devices.length,
     groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,
     latestWindow: quorum.until ?? null,
-    readiness: await readiness(store.ring, quorum, trainingWindows),
+    readiness: await readinessOf(store.ring, quorum, trainingWindows, pauseNowAndThen),
     featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };
   await publishReports(producer, [description]);
@@ -51,24 +56,25 @@ export async function describeSite(
 
 /** How far this site's devices are on their way to a round, as of now. */
 export async function siteReadiness(
-  { dependencies: { deployments, store } }: Site,
+  { dependencies }: Site,
   { trainingWindows }: SiteReadinessInput,
 ): Promise<SiteReadinessReport> {
-  await store.sync();
+  await dependencies.store.sync();
+  return readinessReport(dependencies, trainingWindows, pauseNowAndThen);
+}
+
+/** The same outside of an activity, of the windows that have been read. */
+export async function readinessReport(
+  { deployments, store: { ring } }: Pick<SiteDependencies, 'deployments' | 'store'>,
+  trainingWindows: number,
+  pause: (device: number) => Promise<void> | undefined,
+): Promise<SiteReadinessReport> {
   const { task, watermarkMicros, idleMillis } = deployments.settings();
   const { lags, windowMicros } = task;
   return {
-    readiness: await readiness(store.ring, quorumOf(store.ring), trainingWindows),
+    readiness: await readinessOf(ring, quorumOf(ring), trainingWindows, pause),
     settings: { task: { lags, windowMicros }, watermarkMicros, idleMillis },
   };
-}
-
-function readiness(
-  ring: WindowRing,
-  quorum: Quorum,
-  trainingWindows = trainingSettingsSchema.parse({}).windows,
-): Promise<SiteReadiness> {
-  return readinessOf(ring, quorum, trainingWindows, pauseNowAndThen);
 }
 
 /** A large site takes long: let other work go on, report that it lives, and end when it is cancelled. */

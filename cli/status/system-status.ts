@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
-import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
-import { connectKafka } from '../../core/platform/kafka';
+import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
 import { queryWorker } from '../query/query-worker';
@@ -12,6 +11,14 @@ import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
+import {
+  readFleetTables,
+  readReadiness,
+  readStreamPosition,
+  type FleetTables,
+  type RoundReadiness,
+  type StreamPosition,
+} from './fleet-status';
 
 const versionRow = z.object({
   model_version: z.string(),
@@ -33,7 +40,7 @@ const roundRow = z.object({
 });
 
 /** Programs that a status queries. */
-type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
+type Source = 'the analytics worker' | 'the site worker' | 'Temporal' | 'Kafka';
 
 /** State of a running system. Parts whose program does not answer in time are null, and the program is in `silent`. */
 export interface SystemStatus {
@@ -45,15 +52,27 @@ export interface SystemStatus {
   readonly lastRound: z.infer<typeof roundRow> | null;
   /** The round under way. */
   readonly round: ShownProgress | null;
-  /** Events that the stream workers have not committed yet. */
+  /** Events that the stream workers have not read yet. */
   readonly lag: number | null;
+  readonly stream: StreamPosition | null;
+  /** How far the fleet is on its way to a round. */
+  readonly readiness: RoundReadiness | null;
+  /** Devices that are not forecast and events put aside; null where only the scoreboard was wanted. */
+  readonly fleet: FleetTables | null;
   readonly silent: readonly Source[];
   /** ISO 8601; null when no schedule of this namespace will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
 
-/** Query all programs at once. */
-export async function readSystemStatus(session: Session, system: RunningSystem): Promise<SystemStatus> {
+/**
+ * Query all programs at once.
+ * @param about `scoreboard` leaves out what takes long for large fleets, for a caller that looks every second.
+ */
+export async function readSystemStatus(
+  session: Session,
+  system: RunningSystem,
+  about: 'everything' | 'scoreboard',
+): Promise<SystemStatus> {
   const { kafka, temporal, workers } = system;
   const processes = [
     ...(kafka.pid === null ? [] : [{ name: 'Kafka', pid: kafka.pid }]),
@@ -62,10 +81,14 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
   const analytics = analyticsUrlOf(system);
   const env = { ...session.env, ...environmentOf(system) };
-  const [tables, control, lag] = await Promise.all([
-    inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
+  const query = analytics === undefined ? undefined : queryWorker(analytics);
+  const all = about === 'everything';
+  const [tables, control, stream, readiness, fleet] = await Promise.all([
+    inTime(query === undefined ? Promise.resolve(null) : readTables(query)),
     inTime(readTemporal(env)),
-    inTime(readLag(env)),
+    inTime(withKafka(env, (kafka) => readStreamPosition(system, kafka))),
+    inTime(all ? readReadiness(system) : Promise.resolve(null)),
+    inTime(all && query !== undefined ? readFleetTables(query) : Promise.resolve(null)),
   ]);
   const versions = tables?.versions ?? [];
   return {
@@ -76,11 +99,15 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     lastRound: tables?.lastRound ?? null,
     round: control?.round ?? null,
     nextScheduled: control?.nextScheduled ?? null,
-    lag,
+    lag: stream?.lag ?? null,
+    stream,
+    readiness,
+    fleet,
     silent: [
       ...(tables === null ? (['the analytics worker'] as const) : []),
+      ...(all && readiness === null ? (['the site worker'] as const) : []),
       ...(control === null ? (['Temporal'] as const) : []),
-      ...(lag === null ? (['Kafka'] as const) : []),
+      ...(stream === null ? (['Kafka'] as const) : []),
     ],
   };
 }
@@ -116,17 +143,13 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
   });
 }
 
-/** Events in the log that the stream workers have not committed yet. */
-async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
+async function withKafka<Answer>(
+  env: NodeJS.ProcessEnv,
+  work: (kafka: Kafka) => Promise<Answer>,
+): Promise<Answer> {
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
   try {
-    const topic = TOPICS.stream.name;
-    const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
-    const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
-    return ends.reduce(
-      (sum, { partition, low, high }) => sum + high - Math.max(low, done.get(partition) ?? low),
-      0,
-    );
+    return await work(kafka);
   } finally {
     await kafka.disconnect();
   }

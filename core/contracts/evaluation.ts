@@ -57,14 +57,23 @@ export interface LeaseInput {
 }
 
 /** Where a stream worker stands; heartbeats of its lease carry it. */
-export interface LeaseReport {
-  readonly partitions: readonly {
-    readonly partition: number;
-    /** Next source offset to read. */
-    readonly offset: number;
-    readonly lag: number;
-  }[];
-}
+export const leaseReportSchema = z.object({
+  partitions: z
+    .array(
+      z.object({
+        partition: z.int(),
+        /** Next source offset to read. */
+        offset: z.int(),
+        lag: z.int(),
+      }),
+    )
+    .readonly(),
+});
+export type LeaseReport = Readonly<z.infer<typeof leaseReportSchema>>;
+
+/** Answer of a stream worker's `/status`: also the topic that it reads, by the deployment's name. */
+export const streamStatusSchema = leaseReportSchema.extend({ topic: z.string() });
+export type StreamStatus = Readonly<z.infer<typeof streamStatusSchema>>;
 
 /** How a lease ended: it can be renewed, or the worker leaves. */
 export interface LeaseResult extends LeaseReport {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { type StreamSettings } from './settings';
 import { type Task } from './task';
 import { isoOfMicros, MICROS_PER_MILLI, microsSchema, type Micros } from './time';
 
@@ -87,15 +86,19 @@ export function needsWindows({ windows, windowsNeeded }: FleetReadiness): boolea
 }
 
 /** The settings that the sentence depends on. */
-export interface ReadinessSettings extends Pick<StreamSettings, 'watermarkMicros' | 'idleMillis'> {
-  readonly task: Pick<Task, 'lags' | 'windowMicros'>;
-}
+export const readinessSettingsSchema = z.object({
+  task: z.object({ lags: z.int(), windowMicros: microsSchema }),
+  watermarkMicros: microsSchema,
+  idleMillis: z.number(),
+});
+export type ReadinessSettings = Readonly<z.infer<typeof readinessSettingsSchema>>;
 
-/** Answer of the activity `siteReadiness`: with the settings, which a workflow does not have. */
-export interface SiteReadinessReport {
-  readonly readiness: SiteReadiness;
-  readonly settings: ReadinessSettings;
-}
+/** Answer of the activity `siteReadiness`, and of a site's `/status`: with the settings, which who asks does not have. */
+export const siteReadinessReportSchema = z.object({
+  readiness: siteReadinessSchema,
+  settings: readinessSettingsSchema,
+});
+export type SiteReadinessReport = Readonly<z.infer<typeof siteReadinessReportSchema>>;
 
 /**
  * What a round still waits for, as one sentence without a full stop; null when it can begin. With the wall clock it says when the first
