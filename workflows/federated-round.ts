@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  continueAsNew,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
@@ -88,6 +89,8 @@ async function runRound(input: FederatedRoundInput): Promise<FederatedRoundResul
   const attempt = workflowInfo().runId;
 
   await control.enter('ask');
+  if (input.ifTooEarly === 'wait')
+    await waitUntilReady(control, steps.sites, () => continueAsNew<typeof federatedRound>(control.settings));
   const asked = await steps.rounds.ask();
   const { round } = asked;
   try {
@@ -123,7 +126,6 @@ async function trainAndAggregate(
   await control.enter('select', { round: asked.round, champion: asked.champion });
   const { settings } = control;
   const { round } = asked;
-  if (settings.ifTooEarly === 'wait') await waitUntilReady(control, sites);
   await Promise.all(
     sites.map((site) =>
       site.describeSite({

@@ -123,6 +123,10 @@ export const NEWS_KEPT = 20;
 export const READINESS_LOOKS_A_WINDOW = 8;
 /** Of windows so short that looks would cost more than the wait. */
 export const MIN_READINESS_PAUSE_MS = 1_000;
-/** Where no window comes, looks become rarer after two windows, up to so far apart: two weeks then fit into a history. */
+/**
+ * Where no window comes, as before devices are connected, looks become rarer after two windows: up to ten minutes apart, and to a quarter of
+ * the time that the missing windows will take, so that the round is not late when they come.
+ */
 export const READINESS_LOOKS_BEFORE_SLOWER = 16;
 export const MAX_READINESS_PAUSE_MS = 10 * 60_000;
+export const MAX_PAUSE_OF_MISSING = 0.25;

@@ -1,7 +1,14 @@
-import { sleep } from '@temporalio/workflow';
-import { fleetReadiness, whatRoundNeeds } from '../core/contracts/readiness';
+import { sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  fleetReadiness,
+  whatRoundNeeds,
+  type FleetReadiness,
+  type ReadinessSettings,
+} from '../core/contracts/readiness';
 import { MICROS_PER_MILLI } from '../core/contracts/time';
 import {
+  EVENTS_PER_RUN,
+  MAX_PAUSE_OF_MISSING,
   MAX_READINESS_PAUSE_MS,
   MIN_READINESS_PAUSE_MS,
   READINESS_LOOKS_A_WINDOW,
@@ -10,8 +17,16 @@ import {
 import { type RoundControl } from './round-control';
 import { type RoundSteps } from './steps';
 
-/** Wait until the fleet has windows enough for a round; the query `progress` says what is missing. */
-export async function waitUntilReady(control: RoundControl, sites: RoundSteps['sites']): Promise<void> {
+/**
+ * Wait until the fleet has windows enough for a round; the query `progress` says what is missing. Before anything else happens in a round,
+ * so that it can continue as new.
+ * @param continueAsNew called when the history has become long; never returns
+ */
+export async function waitUntilReady(
+  control: RoundControl,
+  sites: RoundSteps['sites'],
+  continueAsNew: () => Promise<never>,
+): Promise<void> {
   let windows = -1;
   let looks = 0;
   for (;;) {
@@ -29,15 +44,24 @@ export async function waitUntilReady(control: RoundControl, sites: RoundSteps['s
     const waitsFor = whatRoundNeeds(readiness, settings, Date.now() * MICROS_PER_MILLI);
     control.report({ waitsFor });
     if (waitsFor === null) return;
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (continueAsNewSuggested || historyLength > EVENTS_PER_RUN) return continueAsNew();
     looks = readiness.windows === windows ? looks + 1 : 0;
     windows = readiness.windows;
-    await sleep(pauseAfter(looks, settings.task.windowMicros / MICROS_PER_MILLI), { summary: waitsFor });
+    await sleep(pauseAfter(looks, readiness, settings), { summary: waitsFor });
   }
 }
 
 /** Milliseconds to the next look after so many without a new window. */
-function pauseAfter(looks: number, windowMillis: number): number {
+function pauseAfter(
+  looks: number,
+  { windows, windowsNeeded }: FleetReadiness,
+  { task: { windowMicros } }: ReadinessSettings,
+): number {
+  const windowMillis = windowMicros / MICROS_PER_MILLI;
   const usual = Math.max(MIN_READINESS_PAUSE_MS, windowMillis / READINESS_LOOKS_A_WINDOW);
   const slower = 2 ** Math.max(0, looks - READINESS_LOOKS_BEFORE_SLOWER);
-  return Math.max(usual, Math.min(usual * slower, MAX_READINESS_PAUSE_MS));
+  const missing = windowsNeeded - windows;
+  const most = missing > 0 ? MAX_PAUSE_OF_MISSING * missing * windowMillis : MAX_READINESS_PAUSE_MS;
+  return Math.max(usual, Math.min(usual * slower, most, MAX_READINESS_PAUSE_MS));
 }

@@ -131,6 +131,8 @@ async function follow(
         if (progress === undefined) {
           if (latest === undefined) step.update('waiting for the round before it');
         } else {
+          if (progress.waitsFor !== null && latest === undefined)
+            session.progress.note(`No round is possible yet: ${progress.waitsFor}. Waiting.`);
           latest = progress;
           if (progress.round !== null) step.rename(`Round ${progress.round}`);
           step.update(describeStep(progress), fractionOf(progress));

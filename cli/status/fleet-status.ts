@@ -77,8 +77,8 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   );
   const rejects = await query(
     rejectRow,
-    `SELECT reason, detail, count(*)::DOUBLE AS events FROM rejected_rows
-     WHERE source = 'stream' GROUP BY reason, detail ORDER BY events DESC`,
+    `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
+     WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
   );
   return {
     notForecast: states.map(({ state, devices, named }) => ({

@@ -25,6 +25,6 @@ const BY_DETAIL: readonly (readonly [start: string, remedy: string])[] = [
 
 export function remedyFor(reason: string, detail: string | null): string | null {
   const known: Readonly<Partial<Record<string, string>>> = BY_REASON;
-  const own = BY_DETAIL.find(([start]) => detail !== null && detail.startsWith(start));
+  const own = BY_DETAIL.find(([start]) => detail?.startsWith(start) === true);
   return own?.[1] ?? known[reason] ?? null;
 }

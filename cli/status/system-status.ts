@@ -170,7 +170,8 @@ async function inTime<Answer>(work: Promise<Answer>): Promise<Answer | null> {
   }
 }
 
-/** `round 3: evaluate v3 on live windows`. */
+/** `round 3: evaluate v3 on live windows`, `a round waits: 13 of 32 windows`. */
 export function describeRound(round: ShownProgress): string {
+  if (round.waitsFor !== null) return `a round waits: ${round.waitsFor}`;
   return `round ${round.round ?? '?'}: ${describeStep(round)}`;
 }
