@@ -1,13 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { type FeatureSums, type SiteDescription } from '../core/contracts/site-reports';
-import { type RoundRef, type SiteSize } from '../core/contracts/steps';
+import { type SiteReadinessReport } from '../core/contracts/readiness';
+import { trainingSettingsSchema } from '../core/contracts/rounds';
+import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
 import { featureCount } from '../core/contracts/task';
-import { REPORTING_SHARE } from '../core/federation/constants';
 import { countClusters } from '../core/federation/panels/selection';
+import { quorumOf, readinessOf } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
-import { type Site } from './shared/site';
+import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
 /** Devices summed without a pause: about a tenth of a second. */
@@ -15,16 +17,28 @@ const DEVICES_AT_ONCE = 500;
 
 export interface DescribeSiteInput extends RoundRef {
   readonly withFeatureSums: boolean;
+  /** Targets that the round trains on; its default where a running workflow does not say. */
+  readonly trainingWindows?: number;
 }
 
-/** What a round must know of a site before it can select: the number of devices, and the newest window that nearly all have closed. */
+/**
+ * What a round must know of a site before it can select: the number of devices that send, the newest window that nearly all of them have
+ * closed, and how far they are on their way to a round.
+ */
 export async function describeSite(
   site: Site,
-  { round, attempt, withFeatureSums }: DescribeSiteInput,
+  {
+    round,
+    attempt,
+    withFeatureSums,
+    trainingWindows = trainingSettingsSchema.parse({}).windows,
+  }: DescribeSiteInput,
 ): Promise<SiteSize> {
   const { store, producer, site: name } = site.dependencies;
   await store.sync();
-  const devices = store.devices();
+  const quorum = quorumOf(store.ring);
+  const sending = new Set(quorum.sending);
+  const devices = store.devices().filter(({ deviceId }) => sending.has(deviceId));
   const description: SiteDescription = {
     type: 'site',
     round,
@@ -32,11 +46,46 @@ export async function describeSite(
     site: name,
     devices: devices.length,
     groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,
-    latestWindow: store.ring.latestCommonWindow(REPORTING_SHARE) ?? null,
+    latestWindow: quorum.until ?? null,
+    readiness: await readinessOf(store.ring, quorum, trainingWindows, pauseNowAndThen),
     featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };
   await publishReports(producer, [description]);
   return { site: name, devices: description.devices, latestWindow: description.latestWindow };
+}
+
+/** How far this site's devices are on their way to a round, as of now. */
+export async function siteReadiness(
+  { dependencies }: Site,
+  { trainingWindows }: SiteReadinessInput,
+): Promise<SiteReadinessReport> {
+  await dependencies.store.sync();
+  return readinessReport(dependencies, trainingWindows, pauseNowAndThen);
+}
+
+/** The same outside of an activity, of the windows that have been read. */
+export async function readinessReport(
+  { deployments, store: { ring } }: Pick<SiteDependencies, 'deployments' | 'store'>,
+  trainingWindows: number,
+  pause: (device: number) => Promise<void> | undefined,
+): Promise<SiteReadinessReport> {
+  const { task, watermarkMicros, idleMillis } = deployments.settings();
+  const { lags, windowMicros } = task;
+  return {
+    readiness: await readinessOf(ring, quorumOf(ring), trainingWindows, pause),
+    settings: { task: { lags, windowMicros }, watermarkMicros, idleMillis },
+  };
+}
+
+/** A large site takes long: let other work go on, report that it lives, and end when it is cancelled. */
+function pauseNowAndThen(device: number): Promise<void> | undefined {
+  return device % DEVICES_AT_ONCE === 0 ? pauseForOthers() : undefined;
+}
+
+async function pauseForOthers(): Promise<void> {
+  Context.current().heartbeat();
+  await setImmediate();
+  Context.current().cancellationSignal.throwIfAborted();
 }
 
 /**
@@ -48,11 +97,7 @@ async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
   const sums = emptyFeatureSums(task);
   const row = new Float32Array(featureCount(task));
   for (const [index, deviceId] of ring.devices().entries()) {
-    if (index % DEVICES_AT_ONCE === 0) {
-      Context.current().heartbeat();
-      await setImmediate();
-      Context.current().cancellationSignal.throwIfAborted();
-    }
+    await pauseNowAndThen(index);
     const until = ring.newestWindow(deviceId);
     if (until === undefined) continue;
     const series = ring.seriesUntil(deviceId, until, ring.capacity);

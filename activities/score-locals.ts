@@ -22,6 +22,8 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
   const messages: OutgoingMessage[] = [];
   for (const { header, deltas } of chunks) {
     Context.current().cancellationSignal.throwIfAborted();
+    // All of its devices were left out.
+    if (header.devices.length === 0) continue;
     // Not weights of this network: aggregation leaves them out with their reason.
     if (deltas.length !== header.devices.length * champion.model.weights.length) continue;
     const message: ScoreMessage = {

@@ -1,19 +1,30 @@
 import { FedloopError } from '../core/contracts/errors';
 import { type SiteName } from '../core/contracts/ids';
+import { fleetReadiness, SILENT_WINDOWS, whatRoundNeeds } from '../core/contracts/readiness';
+import { federatedRoundInputSchema } from '../core/contracts/rounds';
+import { type StreamSettings } from '../core/contracts/settings';
 import { type SiteDescription } from '../core/contracts/site-reports';
 import { type RoundRef, type Selection } from '../core/contracts/steps';
+import { type Task } from '../core/contracts/task';
+import { MICROS_PER_MILLI } from '../core/contracts/time';
 import { clustersOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
+import { type Deployments } from '../core/model/deployments';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface SelectInput extends RoundRef {
   readonly sites: readonly SiteName[];
   readonly participants: number | 'all';
+  /** Updates that the round needs; its default where a running workflow does not say. */
+  readonly minUpdates?: number;
 }
 
-/** Step 1: share participants and panels over the sites, by the sites' own reports. */
+/**
+ * Step 1: share participants and panels over the sites, by the sites' own reports.
+ * @throws FedloopError `TooFewWindows` with what the round still needs, before anything is trained.
+ */
 export async function select(
-  { inbox }: { readonly inbox: UpdateInbox },
-  { sites, participants, ...ref }: SelectInput,
+  { inbox, deployments }: { readonly inbox: UpdateInbox; readonly deployments: Deployments },
+  { sites, participants, minUpdates, ...ref }: SelectInput,
 ): Promise<Selection> {
   const described = await inbox.descriptions(ref);
   const descriptions = sites.map((name) => {
@@ -21,19 +32,49 @@ export async function select(
     if (known === undefined) throw new FedloopError('NotFound', `the site ${name} did not describe itself`);
     return known;
   });
-  return shareOut(descriptions, participants);
+  requireReadiness(descriptions, deployments.settings(), minUpdates);
+  const { task, watermarkMicros, idleMillis } = deployments.settings();
+  return {
+    ...shareOut(descriptions, participants, task),
+    windowMillis: task.windowMicros / MICROS_PER_MILLI,
+    closesAfterMillis: watermarkMicros / MICROS_PER_MILLI + idleMillis,
+  };
+}
+
+/** A site of an earlier release does not say how far it is: its round goes on, as it did. */
+function requireReadiness(
+  descriptions: readonly SiteDescription[],
+  settings: StreamSettings,
+  minUpdates = federatedRoundInputSchema.parse({}).minUpdates,
+): void {
+  const known = descriptions.flatMap(({ readiness }) => readiness ?? []);
+  if (known.length < descriptions.length) return;
+  const now = Date.now() * MICROS_PER_MILLI;
+  const needs = whatRoundNeeds(fleetReadiness(known, settings.task, minUpdates), settings, now);
+  if (needs === null) return;
+  throw new FedloopError('TooFewWindows', `no round is possible yet: ${needs}`, {
+    hint: 'Start it again then, or now with `fedloop round start --when-ready`.',
+  });
 }
 
 /**
  * Share participants and panels over the sites, and fix the last window that training may see. Each site then chooses the devices
- * by the seed (core/federation/panels/selection.ts).
+ * by the seed (core/federation/panels/selection.ts). A site that has fallen silent as a whole gets no share, and delays no other.
  * @throws FedloopError `InvalidInput` naming `participants` when there are fewer devices; `NotFound` before the first closed window.
  */
-export function shareOut(descriptions: readonly SiteDescription[], participants: number | 'all'): Selection {
-  const devices = descriptions.map((description) => description.devices);
+export function shareOut(
+  descriptions: readonly SiteDescription[],
+  participants: number | 'all',
+  { windowMicros }: Pick<Task, 'windowMicros'>,
+): Selection {
+  const known = descriptions.flatMap(({ latestWindow }) => latestWindow ?? []);
+  const silentBefore = Math.max(...known) - SILENT_WINDOWS * windowMicros;
+  const sends = ({ latestWindow }: SiteDescription): boolean =>
+    latestWindow !== null && latestWindow >= silentBefore;
+  const windows = known.filter((latest) => latest >= silentBefore);
+  const devices = descriptions.map((description) => (sends(description) ? description.devices : 0));
   const total = devices.reduce((sum, count) => sum + count, 0);
-  const windows = descriptions.flatMap(({ latestWindow }) => (latestWindow === null ? [] : [latestWindow]));
-  if (total === 0 || windows.length === 0) {
+  if (total === 0) {
     throw new FedloopError(
       'NotFound',
       `no site knows any device yet: nothing in processed/ and no closed window on the stream`,
@@ -43,11 +84,14 @@ export function shareOut(descriptions: readonly SiteDescription[], participants:
     );
   }
   const panels = quotas(panelSize(total), devices);
-  const shares = participants === 'all' ? devices.map((): 'all' => 'all') : quotas(participants, devices);
+  const shares =
+    participants === 'all'
+      ? devices.map((count) => (count === 0 ? 0 : ('all' as const)))
+      : quotas(participants, devices);
   return {
     quotas: descriptions.map(({ site }, index) => ({
       site,
-      participants: shares[index] ?? 'all',
+      participants: shares[index] ?? 0,
       panelDevices: panels[index] ?? 0,
     })),
     fleet: descriptions.length > 1 && clustersOfFleet(descriptions) !== null ? { participants } : null,

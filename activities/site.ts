@@ -1,5 +1,12 @@
-import { type MessageRange, type SitePlan, type SiteSize, type TrainResult } from '../core/contracts/steps';
-import { describeSite, type DescribeSiteInput } from './describe-site';
+import { type SiteReadinessReport } from '../core/contracts/readiness';
+import {
+  type MessageRange,
+  type SitePlan,
+  type SiteReadinessInput,
+  type SiteSize,
+  type TrainResult,
+} from '../core/contracts/steps';
+import { describeSite, siteReadiness, type DescribeSiteInput } from './describe-site';
 import { scoreProposals, sumPanels } from './panels';
 import { scoreLocals } from './score-locals';
 import { withFailureCodes } from './shared/failures';
@@ -10,6 +17,7 @@ import { trainLocals } from './train-locals';
 /** The activities of a site's trainer: all steps of a round that need readings, which stay with it. */
 export interface SiteActivities {
   describeSite(input: DescribeSiteInput): Promise<SiteSize>;
+  siteReadiness(input: SiteReadinessInput): Promise<SiteReadinessReport>;
   trainLocals(plan: SitePlan): Promise<TrainResult>;
   /** `trainedTo`: offset in `model-updates` up to which all sites' updates stand. */
   scoreLocals(plan: SitePlan, trainedTo: number): Promise<MessageRange>;
@@ -21,6 +29,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
   const site = new Site(dependencies);
   return withFailureCodes<SiteActivities>({
     describeSite: (input) => describeSite(site, input),
+    siteReadiness: (input) => siteReadiness(site, input),
     trainLocals: (plan) => trainLocals(site, plan),
     scoreLocals: (plan, trainedTo) => withHeartbeat(HEARTBEAT_MS, () => scoreLocals(site, plan, trainedTo)),
     sumPanels: (plan) => withHeartbeat(HEARTBEAT_MS, () => sumPanels(site, plan)),

@@ -21,7 +21,7 @@ import { strategyByName } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
 import { HEARTBEAT_MS, heartbeatProgress, withHeartbeat } from './shared/heartbeat';
-import { unitsOf, type Site } from './shared/site';
+import { unitsOf, type Site, type SiteRoles } from './shared/site';
 
 /** What a chunk's header needs for one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
 const HEADER_BYTES_PER_DEVICE = 400;
@@ -48,7 +48,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   const started = performance.now();
   requireWindows(plan.training.windows, store.ring);
   await deployments.sync();
-  const { participants } = await site.planOf(plan);
+  const { participants, silent } = await site.planOf(plan);
   const parts = partsFor(plan.strategy, plan.parts);
   const effects = effectsOfFeedback(await feedback.latest(plan.champion), parts);
   let sent = heartbeatProgress(sentSchema) ?? NOTHING_SENT;
@@ -59,7 +59,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   await withHeartbeat(
     HEARTBEAT_MS,
     async () => {
-      for await (const trained of trainChunks(site, plan, participants, effects, sent.chunks)) {
+      for await (const trained of trainChunks(site, plan, { participants, silent }, effects, sent.chunks)) {
         sent = await sendChunk(site, plan, sent, trained);
         Context.current().heartbeat(progress());
       }
@@ -88,11 +88,11 @@ function requireWindows(windows: number, { capacity: remembered, task }: WindowR
   );
 }
 
-/** Train the participants chunk by chunk, from chunk number `first` on. */
+/** Train the participants chunk by chunk, from chunk number `first` on, and name the silent devices in chunks behind them. */
 async function* trainChunks(
   site: Site,
   plan: SitePlan,
-  participants: readonly string[],
+  { participants, silent }: Pick<SiteRoles, 'participants' | 'silent'>,
   { boundaryWidth }: FeedbackEffects,
   first: number,
 ): AsyncGenerator<LocalTraining> {
@@ -108,18 +108,33 @@ async function* trainChunks(
     threads,
   });
   try {
-    for (let chunk = first; chunk * perChunk < participants.length; chunk += 1) {
+    const chunks = [...pieces(participants, perChunk), ...pieces(silent, perChunk)];
+    const training = Math.ceil(participants.length / perChunk);
+    for (const [chunk, deviceIds] of chunks.entries()) {
+      if (chunk < first) continue;
       Context.current().cancellationSignal.throwIfAborted();
-      const deviceIds = participants.slice(chunk * perChunk, (chunk + 1) * perChunk);
-      yield await trainer.train(collectTrainingRows(store.ring, deviceIds, range, unitsOf(model)), {
-        base: model.weights,
-        boundaryWidth,
-        random: seededRandom(plan.seed, 'local-training', plan.round, name, chunk),
-      });
+      if (chunk >= training) yield silentDevices(deviceIds);
+      else
+        yield await trainer.train(collectTrainingRows(store.ring, deviceIds, range, unitsOf(model)), {
+          base: model.weights,
+          boundaryWidth,
+          random: seededRandom(plan.seed, 'local-training', plan.round, name, chunk),
+        });
     }
   } finally {
     await trainer.release();
   }
+}
+
+function silentDevices(deviceIds: readonly string[]): LocalTraining {
+  const leftOut = deviceIds.map((device_id) => ({ device_id, reason: 'silent' as const }));
+  return { devices: [], leftOut, deltas: new Float32Array(0) };
+}
+
+function pieces(ids: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, at) =>
+    ids.slice(at * size, (at + 1) * size),
+  );
 }
 
 /** @returns what has been sent by then. */

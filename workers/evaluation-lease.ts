@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { type NativeConnection } from '@temporalio/worker';
+import { z } from 'zod';
 import { Lease } from '../activities/shared/lease';
 import { createStreamActivities } from '../activities/stream';
 import { messageOf } from '../core/contracts/errors';
@@ -30,11 +31,18 @@ export interface EvaluationLease {
   stop(): Promise<void>;
 }
 
+/** What an evaluation that workers start has where `FEDLOOP_EVALUATION` does not say: a fresh deployment gets its first version by itself. */
+const STARTED_BY_WORKERS: Partial<ContinuousEvaluationInput> = { firstRound: 'auto' };
+
 /** The input with which the first worker starts the workflow: JSON in `FEDLOOP_EVALUATION`. @throws FedloopError `InvalidConfig` */
 export function evaluationInput(text: string | undefined): ContinuousEvaluationInput {
-  let value: unknown = {};
+  let value: unknown = STARTED_BY_WORKERS;
   try {
-    if (text !== undefined && text !== '') value = JSON.parse(text);
+    if (text !== undefined && text !== '') {
+      value = JSON.parse(text);
+      const given = z.record(z.string(), z.unknown()).safeParse(value);
+      if (given.success) value = { ...STARTED_BY_WORKERS, ...given.data };
+    }
   } catch {
     value = text;
   }

@@ -1,11 +1,22 @@
+import { setImmediate } from 'node:timers/promises';
 import { createSiteActivities } from '../activities/site';
 import { openFeedbackLog } from '../activities/shared/feedback-log';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { fleetNames } from '../core/contracts/queues';
+import { readinessReport } from '../activities/describe-site';
+import { trainingSettingsSchema } from '../core/contracts/rounds';
+import { jsonRoute } from '../core/platform/http';
 import { openSiteStore } from '../activities/shared/site-store';
 import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
 import { cpuSlots, startTemporalWorker } from './temporal';
+
+/** Devices looked at without a pause: some milliseconds. */
+const DEVICES_AT_ONCE = 500;
+
+function betweenDevices(device: number): Promise<void> | undefined {
+  return device % DEVICES_AT_ONCE === 0 ? setImmediate() : undefined;
+}
 
 /** Trains and scores on one site's devices; their readings stay here. */
 export const siteRole: Role = async ({ env, log, kafka, deployments, registry }) => {
@@ -30,6 +41,11 @@ export const siteRole: Role = async ({ env, log, kafka, deployments, registry })
     maxConcurrentActivityTaskExecutions: 1,
   });
   return {
+    routes: {
+      '/status': jsonRoute(() =>
+        readinessReport({ store, deployments }, trainingSettingsSchema.parse({}).windows, betweenDevices),
+      ),
+    },
     failed: worker.failed,
     async stop() {
       await worker.stop();

@@ -1,4 +1,6 @@
 import { fleetNames } from '../core/contracts/queues';
+import { type StreamStatus } from '../core/contracts/evaluation';
+import { jsonRoute } from '../core/platform/http';
 import { startStreamService } from '../core/stream/service';
 import { evaluationInput, keepEvaluationLease } from './evaluation-lease';
 import { type Role } from './role';
@@ -8,7 +10,9 @@ export const streamRole: Role = async ({ env, log, kafka, deployments, registry 
   const input = evaluationInput(env.FEDLOOP_EVALUATION);
   const service = await startStreamService({ kafka, deployments, log, registry });
   const lease = keepEvaluationLease(service, input, fleetNames(env.FEDLOOP_FLEET), log);
+  const status = (): StreamStatus => ({ topic: deployments.eventTopic, ...service.status() });
   return {
+    routes: { '/status': jsonRoute(status) },
     failed: service.failed,
     async stop() {
       await lease.stop();

@@ -23,11 +23,14 @@ const startOfEvaluation: EvaluationState = {
   news: [],
   dealtWith: null,
   roundAskedAt: null,
+  firstRoundAt: null,
+  hasTrained: false,
 };
 
 /**
  * The live evaluation, for as long as the deployment lives. Every stream worker that joins has a lease. On a timer the champion is
- * compared with its predecessor and persistence, and rolled back when it falls behind; drift starts a round. A pause stops the
+ * compared with its predecessor and persistence, and rolled back when it falls behind; drift starts a round. The first round
+ * starts by itself where the input says so. A pause stops the
  * checks; a cancellation drains the workers.
  */
 export async function continuousEvaluation(

@@ -5,13 +5,25 @@ import { ROUNDS_SHOWN } from './limits';
 
 /** What Temporal's UI shows of a running round: a small Markdown table. */
 export function describeProgress(progress: RoundProgress): string {
-  const { step, paused, round, champion, candidate, devicesTrained, leftOut, accuracy, change, decision } =
-    progress;
+  const {
+    step,
+    paused,
+    waitsFor,
+    round,
+    champion,
+    candidate,
+    devicesTrained,
+    leftOut,
+    accuracy,
+    change,
+    decision,
+  } = progress;
   const rejects = Object.entries(leftOut).filter(([, count]) => count > 0);
   return table(
     ['', ''],
     [
       ['Step', paused === null ? step : `paused after ${step}: ${paused}`],
+      ['Waits for', waitsFor],
       ['Round', round],
       ['Version', candidate === null ? null : `${candidate} beside champion ${champion ?? 'none'}`],
       ['Champion', candidate === null ? champion : null],

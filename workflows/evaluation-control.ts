@@ -21,8 +21,9 @@ import {
   type EvaluationSettings,
   type EvaluationState,
 } from '../core/contracts/evaluation';
-import { type VersionId } from '../core/contracts/ids';
+import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
+import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
@@ -39,7 +40,7 @@ const scoreboardQuery = defineQuery<ChampionCheck | null>('scoreboard');
 const rollbackUpdate = defineUpdate<ChampionChange, [unknown?]>('rollback');
 const changeSettingsUpdate = defineUpdate<EvaluationSettings, [unknown?]>('changeSettings');
 
-const SETTING_NAMES = 'checkEvery, check, rollback, onDrift, driftPause, round';
+const SETTING_NAMES = 'checkEvery, check, rollback, onDrift, firstRound, driftPause, round';
 
 /** The live evaluation: leases of the stream workers, checks of the champion, and how people watch and control both. */
 export class EvaluationControl {
@@ -101,16 +102,17 @@ export class EvaluationControl {
       const { dealtWith, checks } = this.known;
       const result = await this.steps.checkChampion({ settings: this.input.check, dealtWith });
       this.update({ checks: checks + 1 });
-      if (result.outcome !== 'judged') {
+      if (result.outcome === 'judged') {
+        const { check, asksForRound } = result;
+        this.latest = check;
+        const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
+        this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
+        await this.act(check, asksForRound);
+        this.update({ dealtWith: check.windows.until });
+      } else {
         this.update({ champion: result.champion });
-        return;
       }
-      const { check, asksForRound } = result;
-      this.latest = check;
-      const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
-      this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
-      await this.act(check, asksForRound);
-      this.update({ dealtWith: check.windows.until });
+      await this.startFirstRound();
     } catch (thrown) {
       // A check that fails must not end the workflow; the next one looks at the same windows.
       if (isCancellation(thrown) || !(thrown instanceof ActivityFailure)) throw thrown;
@@ -219,21 +221,46 @@ export class EvaluationControl {
       this.report(`drift: ${reason}; the last round that drift asked for began less than ${driftPause} ago`);
       return;
     }
+    const begun = await this.beginRound(round, 'a round that drift asked for');
+    if (begun) {
+      this.report(`drift: ${reason}; a round has begun`, {
+        roundAskedAt: now,
+        roundsAskedFor: roundsAskedFor + 1,
+      });
+    } else {
+      this.report(`drift: ${reason}; a round is running already`);
+    }
+  }
+
+  /** While no trained version serves: a round that waits for the fleet's windows, at most one every `driftPause`. */
+  private async startFirstRound(): Promise<void> {
+    const { champion, hasTrained = false, firstRoundAt = null } = this.known;
+    const { firstRound, driftPause, round } = this.input;
+    if (firstRound === 'off' || hasTrained) return;
+    if (champion !== null && champion !== FIRST_VERSION) {
+      this.update({ hasTrained: true });
+      return;
+    }
+    const now = Date.now();
+    if (firstRoundAt !== null && now - firstRoundAt < durationMillis(driftPause)) return;
+    if (!(await this.beginRound({ ...round, ifTooEarly: 'wait' }, 'the first round'))) return;
+    this.report('the first round has begun; it waits for the fleet’s windows', { firstRoundAt: now });
+  }
+
+  /** @returns false while another round runs. */
+  private async beginRound(round: FederatedRoundInput, staticSummary: string): Promise<boolean> {
     try {
       await startChild(federatedRound, {
         workflowId: ownFleet().roundId,
         args: [round],
         // The round outlives this run of the evaluation, which continues as new now and then.
         parentClosePolicy: ParentClosePolicy.ABANDON,
-        staticSummary: 'a round that drift asked for',
+        staticSummary,
       });
-      this.report(`drift: ${reason}; a round has begun`, {
-        roundAskedAt: now,
-        roundsAskedFor: roundsAskedFor + 1,
-      });
+      return true;
     } catch (thrown) {
       if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
-      this.report(`drift: ${reason}; a round is running already`);
+      return false;
     }
   }
 }

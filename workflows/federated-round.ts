@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  continueAsNew,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
@@ -13,11 +14,11 @@ import { type SiteName, type VersionId } from '../core/contracts/ids';
 import {
   federatedRoundInputSchema,
   partsFor,
+  windowsTimeoutMillis,
   type FederatedRoundInput,
   type FederatedRoundResult,
   type VersionScore,
 } from '../core/contracts/rounds';
-import { durationMillis } from '../core/contracts/settings';
 import {
   EARLY_ENDS,
   type AggregateResult,
@@ -32,6 +33,7 @@ import { addReasons } from '../core/contracts/updates';
 import { ownFleet } from './fleet';
 import { parseInput } from './input';
 import { BEFORE_ALL, progressQuery, RoundControl, scoreboardQuery } from './round-control';
+import { waitUntilReady } from './readiness';
 import { feedbackOfSites } from './site-feedback';
 import { lockSteps, roundSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility } from './visibility';
@@ -88,6 +90,8 @@ async function runRound(input: FederatedRoundInput): Promise<FederatedRoundResul
   const attempt = workflowInfo().runId;
 
   await control.enter('ask');
+  if (input.ifTooEarly === 'wait')
+    await waitUntilReady(control, steps.sites, () => continueAsNew<typeof federatedRound>(control.settings));
   const asked = await steps.rounds.ask();
   const { round } = asked;
   try {
@@ -124,13 +128,21 @@ async function trainAndAggregate(
   const { settings } = control;
   const { round } = asked;
   await Promise.all(
-    sites.map((site) => site.describeSite({ round, attempt, withFeatureSums: asked.champion === null })),
+    sites.map((site) =>
+      site.describeSite({
+        round,
+        attempt,
+        withFeatureSums: asked.champion === null,
+        trainingWindows: settings.training.windows,
+      }),
+    ),
   );
   const { quotas, ...selection } = await rounds.select({
     round,
     attempt,
     participants: settings.participants,
     sites: settings.sites,
+    minUpdates: settings.minUpdates,
   });
   const champion =
     asked.champion ?? (await rounds.deployFirstVersion({ round, attempt, seed: settings.seed }));
@@ -214,14 +226,15 @@ async function judge(
   await control.enter('evaluate', { candidate: elected });
   const { settings } = control;
   const candidates = deployed.candidates;
-  const evaluation = await steps.evaluation(settings.windowsTimeout).evaluate({
+  const timeoutMillis = windowsTimeoutMillis(settings, plan);
+  const evaluation = await steps.evaluation(timeoutMillis).evaluate({
     round,
     attempt,
     champion,
     elected,
     candidates,
     windows: settings.windows,
-    windowsTimeoutMillis: durationMillis(settings.windowsTimeout),
+    windowsTimeoutMillis: timeoutMillis,
     gate: settings.gate,
   });
   control.reportScores(evaluation, champion, elected);

@@ -115,3 +115,18 @@ export const EVENTS_PER_RUN = 4_000;
 
 /** Events that the live view and the query `progress` list: what fits on a screen. */
 export const NEWS_KEPT = 20;
+
+/**
+ * A round that waits for the fleet looks eight times a window, so that it begins at most an eighth of a window late: 256 looks for the 32
+ * windows of a first round.
+ */
+export const READINESS_LOOKS_A_WINDOW = 8;
+/** Of windows so short that looks would cost more than the wait. */
+export const MIN_READINESS_PAUSE_MS = 1_000;
+/**
+ * Where no window comes, as before devices are connected, looks become rarer after two windows: up to ten minutes apart, and to a quarter of
+ * the time that the missing windows will take, so that the round is not late when they come.
+ */
+export const READINESS_LOOKS_BEFORE_SLOWER = 16;
+export const MAX_READINESS_PAUSE_MS = 10 * 60_000;
+export const MAX_PAUSE_OF_MISSING = 0.25;

@@ -38,6 +38,7 @@ export const BEFORE_ALL: RoundProgress = {
   round: null,
   step: 'waiting',
   paused: null,
+  waitsFor: null,
   champion: null,
   candidate: null,
   devicesTrained: null,

@@ -98,7 +98,7 @@ export interface RoundSteps {
   /** One of each, in the order of the round's sites. */
   readonly sites: readonly ({ readonly name: SiteName } & ActivityInterfaceFor<SiteActivities>)[];
   /** Waits for live windows, at most for the time given. */
-  evaluation(windowsTimeout: string): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
+  evaluation(windowsTimeoutMillis: number): ActivityInterfaceFor<Pick<AnalyticsActivities, 'evaluate'>>;
   readonly mustComplete: ActivityInterfaceFor<
     Pick<RoundsActivities, 'withdraw'> & Pick<AnalyticsActivities, 'feedBack'>
   >;
@@ -136,6 +136,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         { ...SITE_WORK, scheduleToStartTimeout },
         {
           describeSite: `${site}: how many devices, up to which window`,
+          siteReadiness: `${site}: how far on the way to a round`,
           trainLocals: `${site}: train local models`,
           scoreLocals: `${site}: score local models on its panel`,
           sumPanels: `${site}: sums for the refits`,
@@ -143,13 +144,13 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         },
       ),
     })),
-    evaluation: (windowsTimeout) =>
+    evaluation: (windowsTimeoutMillis) =>
       stepsAt<Pick<AnalyticsActivities, 'evaluate'>>(
         atAnalytics(),
         {
           ...QUICK_STEP,
           scheduleToStartTimeout,
-          startToCloseTimeout: durationMillis(windowsTimeout) + EVALUATION_SLACK_MS,
+          startToCloseTimeout: windowsTimeoutMillis + EVALUATION_SLACK_MS,
           heartbeatTimeout: EVALUATION_HEARTBEAT,
         },
         { evaluate: 'wait for live windows, compare candidates and champion' },

@@ -1,6 +1,7 @@
 import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
-import { type RoundPlan, type SitePlan } from '../../core/contracts/steps';
+import { type RoundPlan, type SitePlan, type SiteQuota } from '../../core/contracts/steps';
+import { historyWindows } from '../../core/contracts/task';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/training/samples';
 import {
@@ -8,7 +9,9 @@ import {
   planRound,
   type Panel,
   type RoundPlan as Roles,
+  type SelectableDevice,
 } from '../../core/federation/panels/selection';
+import { isSilent } from '../../core/federation/training/quorum';
 import { ModelsOnSamples } from '../../core/model/batch-predictor';
 import { type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { networkShape, type GlobalModel } from '../../core/model/types';
@@ -29,31 +32,59 @@ export interface SiteDependencies {
   readonly store: SiteStore;
 }
 
+/** Who does what at a site in a round. */
+export interface SiteRoles extends Roles {
+  /** Devices that have fallen silent and have windows in the round's time all the same: left out, and named. */
+  readonly silent: readonly string[];
+}
+
+const NO_ROLES: Roles = { participants: [], panels: { A: [], B: [], C: [] }, refit: [] };
+
 /** What the steps of one site share: its plan of the running round, and a predictor that is made once. */
 export class Site {
-  private planned: { readonly attempt: string; readonly roles: Roles } | undefined;
+  private planned: { readonly attempt: string; readonly roles: SiteRoles } | undefined;
   private predictor: Promise<ModelsOnSamples> | undefined;
 
   constructor(readonly dependencies: SiteDependencies) {}
 
   /** Which devices of this site train and which judge; the same at every step of a round, also when new devices arrive. */
-  async planOf(round: SitePlan): Promise<Roles> {
+  async planOf(round: SitePlan): Promise<SiteRoles> {
     if (this.planned?.attempt !== round.attempt)
       this.planned = { attempt: round.attempt, roles: await this.assignRoles(round) };
     return this.planned.roles;
   }
 
-  private async assignRoles(round: SitePlan): Promise<Roles> {
-    const { site, store, inbox } = this.dependencies;
+  private async assignRoles(round: SitePlan): Promise<SiteRoles> {
+    const { site, store } = this.dependencies;
     if (round.quota === null)
       throw new FedloopError('InvalidInput', `sites: round ${round.round} has no share for ${site}`);
+    const { ring } = store;
+    const isOut = ({ deviceId }: SelectableDevice): boolean => isSilent(ring, deviceId, round.trainUntil);
+    const windows = round.training.windows + historyWindows(ring.task);
+    const silent = store
+      .devices()
+      .filter(
+        (device) => isOut(device) && ring.windowsPresent(device.deviceId, round.trainUntil, windows) > 0,
+      )
+      .map(({ deviceId }) => deviceId);
+    const sending = store.devices().filter((device) => !isOut(device));
+    return { ...(await this.shareRoles(round, round.quota, sending)), silent };
+  }
+
+  private async shareRoles(
+    round: SitePlan,
+    quota: SiteQuota,
+    devices: readonly SelectableDevice[],
+  ): Promise<Roles> {
+    if (quota.participants === 0 && quota.panelDevices === 0) return NO_ROLES;
+    const { inbox } = this.dependencies;
     const clusters = round.fleet === null ? null : clustersOfFleet(await inbox.descriptions(round));
     return planRound({
       seed: round.seed,
       round: round.round,
-      devices: store.devices(),
-      participants: round.quota.participants,
-      panelDevices: round.quota.panelDevices,
+      devices,
+      participants: quota.participants,
+      panelDevices: quota.panelDevices,
       ...(round.fleet === null || clusters === null
         ? {}
         : { fleet: { clusters, participants: round.fleet.participants } }),

@@ -2,8 +2,9 @@ import { relative } from 'node:path';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
-import { timestamp, percent, whole } from '../shared/format';
+import { counted, percent, printable, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
+import { type DevicesInState, type RoundReadiness } from '../status/fleet-status';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
@@ -12,9 +13,12 @@ import { unlessAborted } from '../shared/wait';
 /** `fedloop status`: what runs here, on one screen. */
 export async function status(session: Session, { json }: { readonly json?: boolean }): Promise<void> {
   const system = await requireRunning(session.folder);
-  const found = await unlessAborted(readSystemStatus(session, system), session.signal);
+  const found = await unlessAborted(readSystemStatus(session, system, 'everything'), session.signal);
   session.out(json === true ? `${JSON.stringify(found, null, 2)}\n` : renderStatus(found, session.folder));
 }
+
+/** Widest of the usual names of a line. */
+const NAME_WIDTH = 12;
 
 /** The status on one screen. Parts that did not answer are named. */
 export function renderStatus(status: SystemStatus, folder: string): string {
@@ -34,7 +38,11 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         ? nothingOf(status, 'the analytics worker', 'none measured yet')
         : `${champion.model_version}: ${percent(champion.accuracy)} real accuracy (persistence ${percent(champion.persistence_accuracy)}${target === null ? '' : `, bias ${inUnit(signedError(champion.bias, target), target)}`}), ${whole(champion.evaluations)} evaluations`,
     ],
-    ['lag', lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events`],
+    ...fleetLines(status),
+    [
+      'lag',
+      lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events${partitionsOf(status)}`,
+    ],
     [
       'last round',
       lastRound === null
@@ -51,7 +59,66 @@ export function renderStatus(status: SystemStatus, folder: string): string {
     ...(status.splitDevices === null ? [] : ([['devices', pc.red(status.splitDevices)]] as const)),
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
-  return `${lines.map(([name, text]) => `${pc.bold(name.padEnd(11))}${text}`).join('\n')}\n`;
+  return `${lines.map(([name, text]) => `${pc.bold(`${name.padEnd(NAME_WIDTH)} `)}${text}`).join('\n')}\n`;
+}
+
+/** The fleet: its devices, its way to the first round, who is not forecast, and what was put aside. */
+function fleetLines(status: SystemStatus): readonly (readonly [string, string])[] {
+  const { readiness, fleet, stream, lastRound } = status;
+  return [
+    [
+      'devices',
+      readiness === null
+        ? nothingOf(status, 'the site worker', 'none seen yet')
+        : `${whole(readiness.sending)} send, ${whole(readiness.silent)} silent${latestWindowOf(readiness)}`,
+    ],
+    ...(readiness === null || lastRound !== null
+      ? []
+      : ([['first round', readiness.needs ?? 'possible now']] as const)),
+    ...(fleet?.notForecast ?? []).map(
+      (group) => [NAMES_OF_STATES[group.state] ?? group.state, describeDevices(group)] as const,
+    ),
+    ...(fleet?.putAside ?? [])
+      .slice(0, REASONS_SHOWN)
+      .map(
+        ({ reason, detail, events, remedy }) =>
+          [
+            detail ?? reason,
+            `${counted(events, 'event')} put aside${remedy === null ? '' : ` (${remedy})`}`,
+          ] as const,
+      ),
+    ...(stream === null || stream.unread.length === 0
+      ? []
+      : ([
+          ['partitions', `${stream.partitions}; no worker here reads ${stream.unread.join(', ')}`],
+        ] as const)),
+  ];
+}
+
+function partitionsOf({ stream }: SystemStatus): string {
+  return stream === null ? '' : ` not read yet, in ${counted(stream.partitions, 'partition')}`;
+}
+
+function latestWindowOf({ latestWindow }: RoundReadiness): string {
+  return latestWindow === null ? '; no window has closed' : `; latest window ${timestamp(latestWindow)}`;
+}
+
+/** Reasons on one screen; the others are in `rejected_rows`. */
+const REASONS_SHOWN = 5;
+
+const NAMES_OF_STATES: Readonly<Partial<Record<string, string>>> = {
+  new: 'too new',
+  'only late': 'only late',
+  silent: 'silent',
+  'too sparse': 'too sparse',
+};
+
+/** `3 devices are not forecast: d5 sends every 60 s …; and 2 more`. */
+function describeDevices({ devices, examples }: DevicesInState): string {
+  const [first] = examples;
+  const more = devices - 1;
+  const named = first === undefined ? '' : `: ${printable(first.device)} ${first.reason}`;
+  return `${counted(devices, 'device')} not forecast${named}${more > 0 ? `; and ${whole(more)} more` : ''}`;
 }
 
 /** `power, right within 40 kW`. */

@@ -21,7 +21,7 @@ export async function watch(session: Session, json: boolean): Promise<void> {
       session.progress.note(`run ${system.id} has ended`);
       return;
     }
-    const status = await readSystemStatus(session, system);
+    const status = await readSystemStatus(session, system, 'scoreboard');
     if (live) {
       cursorTo(process.stdout, 0, 0);
       clearScreenDown(process.stdout);

@@ -11,10 +11,11 @@ export function registerRound(program: Command): void {
     .description('Start one round on the running system, or on the server that TEMPORAL_ADDRESS names.')
     .option('--input <json>', 'the round’s input: JSON, @file or - for standard input', json)
     .option('--wait', 'follow it to its end')
+    .option('--when-ready', 'wait until the fleet has windows enough for a round, then follow it')
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      `\nExample:\n  $ fedloop round start --wait --input '{"participants": 20, "strategy": "fedavg"}'\n`,
+      `\nExamples:\n  $ fedloop round start --wait --input '{"participants": 20, "strategy": "fedavg"}'\n  $ fedloop round start --when-ready\n`,
     )
     .action((options: StartOptions) =>
       withSession(async (session) => {

@@ -52,7 +52,8 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     prepare: async (processes) => ({
       ...(await planFleet(session, processes, settings, run)),
       // Only the requested rounds may change the champion: live checks run by the wall clock and would change the results.
-      FEDLOOP_EVALUATION: session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off"}',
+      FEDLOOP_EVALUATION:
+        session.env['FEDLOOP_EVALUATION'] ?? '{"rollback": "off", "onDrift": "off", "firstRound": "off"}',
     }),
   });
   try {

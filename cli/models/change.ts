@@ -22,7 +22,9 @@ export async function changeChampion(session: Session, input: ChangeChampionInpu
   return withTemporal(await deploymentEnvironment(session), async (client, names) => {
     const step = session.progress.step(title);
     try {
-      const done = championChangeSchema.parse(await unlessAborted(start(client, names, input), session.signal));
+      const done = championChangeSchema.parse(
+        await unlessAborted(start(client, names, input), session.signal),
+      );
       step.done(done.changed ? `${done.champion} serves` : done.reason);
       return done;
     } catch (thrown) {

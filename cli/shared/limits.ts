@@ -54,6 +54,8 @@ export const LIMITS = {
   previewPoints: 240,
   /** Interval of `watch`: a window lasts 30 s of event time, and a fast fleet sends one in a second or two. */
   watchMillis: 2_000,
+  /** A round that begins too early fails within a second or two; one that is not seen to fail by then has begun. */
+  earlyFailureMillis: 5_000,
   /** Time for each program that `status` queries; one that hangs is left out. */
   statusMillis: 5_000,
   /** A query to a running system. */

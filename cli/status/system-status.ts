@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { type TargetWords } from '../../core/contracts/task';
-import { STREAM_GROUP } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
-import { connectKafka } from '../../core/platform/kafka';
+import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
 import { queryTarget } from '../../core/warehouse/queries/target';
@@ -14,6 +13,14 @@ import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
+import {
+  readFleetTables,
+  readReadiness,
+  readStreamPosition,
+  type FleetTables,
+  type RoundReadiness,
+  type StreamPosition,
+} from './fleet-status';
 
 const versionRow = z.object({
   model_version: z.string(),
@@ -37,7 +44,7 @@ const roundRow = z.object({
 const splitRow = z.object({ device_id: z.string(), devices: z.number() });
 
 /** Programs that a status queries. */
-type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
+type Source = 'the analytics worker' | 'the site worker' | 'Temporal' | 'Kafka';
 
 /** State of a running system. Parts whose program does not answer in time are null, and the program is in `silent`. */
 export interface SystemStatus {
@@ -53,15 +60,27 @@ export interface SystemStatus {
   readonly round: ShownProgress | null;
   /** That some devices send to more than one partition, in one sentence; null while none does. */
   readonly splitDevices: string | null;
-  /** Events that the stream workers have not committed yet. */
+  /** Events that the stream workers have not read yet. */
   readonly lag: number | null;
+  readonly stream: StreamPosition | null;
+  /** How far the fleet is on its way to a round. */
+  readonly readiness: RoundReadiness | null;
+  /** Devices that are not forecast and events put aside; null where only the scoreboard was wanted. */
+  readonly fleet: FleetTables | null;
   readonly silent: readonly Source[];
   /** ISO 8601; null when no schedule of this fleet will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
 
-/** Query all programs at once. */
-export async function readSystemStatus(session: Session, system: RunningSystem): Promise<SystemStatus> {
+/**
+ * Query all programs at once.
+ * @param about `scoreboard` leaves out what takes long for large fleets, for a caller that looks every second.
+ */
+export async function readSystemStatus(
+  session: Session,
+  system: RunningSystem,
+  about: 'everything' | 'scoreboard',
+): Promise<SystemStatus> {
   const { kafka, temporal, workers } = system;
   const processes = [
     ...(kafka.pid === null ? [] : [{ name: 'Kafka', pid: kafka.pid }]),
@@ -70,10 +89,14 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
   const analytics = analyticsUrlOf(system);
   const env = await environmentIn(session, system);
-  const [tables, control, lag] = await Promise.all([
-    inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
+  const query = analytics === undefined ? undefined : queryWorker(analytics);
+  const all = about === 'everything';
+  const [tables, control, stream, readiness, fleet] = await Promise.all([
+    inTime(query === undefined ? Promise.resolve(null) : readTables(query)),
     inTime(readTemporal(env)),
-    inTime(readLag(env, kafka.eventTopic)),
+    inTime(withKafka(env, (kafka) => readStreamPosition(system, kafka))),
+    inTime(all ? readReadiness(system) : Promise.resolve(null)),
+    inTime(all && query !== undefined ? readFleetTables(query) : Promise.resolve(null)),
   ]);
   const versions = tables?.versions ?? [];
   return {
@@ -86,11 +109,15 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     splitDevices: tables?.splitDevices ?? null,
     round: control?.round ?? null,
     nextScheduled: control?.nextScheduled ?? null,
-    lag,
+    lag: stream?.lag ?? null,
+    stream,
+    readiness,
+    fleet,
     silent: [
       ...(tables === null ? (['the analytics worker'] as const) : []),
+      ...(all && readiness === null ? (['the site worker'] as const) : []),
       ...(control === null ? (['Temporal'] as const) : []),
-      ...(lag === null ? (['Kafka'] as const) : []),
+      ...(stream === null ? (['Kafka'] as const) : []),
     ],
   };
 }
@@ -140,16 +167,13 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
   });
 }
 
-/** Events in the log that the stream workers have not committed yet. */
-async function readLag(env: NodeJS.ProcessEnv, topic: string): Promise<number> {
+async function withKafka<Answer>(
+  env: NodeJS.ProcessEnv,
+  work: (kafka: Kafka) => Promise<Answer>,
+): Promise<Answer> {
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
   try {
-    const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
-    const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
-    return ends.reduce(
-      (sum, { partition, low, high }) => sum + high - Math.max(low, done.get(partition) ?? low),
-      0,
-    );
+    return await work(kafka);
   } finally {
     await kafka.disconnect();
   }
@@ -170,7 +194,8 @@ async function inTime<Answer>(work: Promise<Answer>): Promise<Answer | null> {
   }
 }
 
-/** `round 3: evaluate v3 on live windows`. */
+/** `round 3: evaluate v3 on live windows`, `a round waits: 13 of 32 windows`. */
 export function describeRound(round: ShownProgress): string {
+  if (round.waitsFor !== null) return `a round waits: ${round.waitsFor}`;
   return `round ${round.round ?? '?'}: ${describeStep(round)}`;
 }

@@ -10,6 +10,8 @@ import { type FederatedRoundResult } from '../../core/contracts/rounds';
 const roundProgress = z.object({
   round: z.number().nullable(),
   step: z.enum(ROUND_STEPS),
+  /** What the fleet still needs; null when the round waits for nothing. */
+  waitsFor: z.string().nullable().default(null),
   candidate: z.string().nullable(),
   devicesTrained: z.number().nullable(),
 });
@@ -124,8 +126,9 @@ export function fractionOf({ step, counted }: Pick<ShownProgress, 'step' | 'coun
   return before + (DONE_BEFORE[next] - before) * Math.min(1, counted.done / counted.of);
 }
 
-/** `train locals, 820 of 1,668`, `evaluate v3 on live windows, 4 of 6`. */
-export function describeStep({ step, candidate, devicesTrained, counted }: ShownProgress): string {
+/** `train locals, 820 of 1,668`, `evaluate v3 on live windows, 4 of 6`, `13 of 32 windows, first round about 21:12 UTC`. */
+export function describeStep({ step, waitsFor, candidate, devicesTrained, counted }: ShownProgress): string {
+  if (waitsFor !== null) return waitsFor;
   const name =
     step === 'evaluate'
       ? `evaluate ${candidate ?? 'the candidate'} on live windows`

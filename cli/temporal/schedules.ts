@@ -136,7 +136,10 @@ function noteOf(timing: Timing): string {
 }
 
 /** The fleet's schedules that the namespace has. */
-export async function listSchedules(client: Client, { schedules }: FleetNames): Promise<readonly ScheduleLine[]> {
+export async function listSchedules(
+  client: Client,
+  { schedules }: FleetNames,
+): Promise<readonly ScheduleLine[]> {
   const lines = await Promise.all(
     SCHEDULE_NAMES.map(async (name): Promise<readonly ScheduleLine[]> => {
       try {

@@ -16,7 +16,7 @@ export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
 export const roundSettingsSchema = z
   .strictObject({
     windows: federatedRoundInputSchema.shape.windows.unwrap(),
-    windowsTimeout: durationTextSchema,
+    windowsTimeout: federatedRoundInputSchema.shape.windowsTimeout.unwrap(),
     gate: gateSettingsSchema,
     minUpdates: federatedRoundInputSchema.shape.minUpdates.unwrap(),
     approval: federatedRoundInputSchema.shape.approval.unwrap(),

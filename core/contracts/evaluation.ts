@@ -14,7 +14,9 @@ const fields = {
   rollback: z.enum(['automatic', 'off']),
   /** Drift of the champion's live errors: start a round, or only report it. */
   onDrift: z.enum(['round', 'off']),
-  /** Rounds on drift begin at least so far apart: a version needs live windows before it can be judged. */
+  /** While no trained version serves: start a round, which waits until the fleet has windows enough, or leave that to people. */
+  firstRound: z.enum(['auto', 'off']),
+  /** Rounds on drift, and first rounds, begin at least so far apart: a version needs live windows before it can be judged. */
   driftPause: durationTextSchema,
   /** Input of those rounds. */
   round: federatedRoundInputSchema,
@@ -26,6 +28,8 @@ export const continuousEvaluationInputSchema = z.strictObject({
   check: fields.check.prefault({}),
   rollback: fields.rollback.default('automatic'),
   onDrift: fields.onDrift.default('round'),
+  // Off in an evaluation that an earlier release has started; workers start new ones with `auto` (workers/evaluation-lease.ts).
+  firstRound: fields.firstRound.default('off'),
   driftPause: fields.driftPause.default('30m'),
   round: fields.round.prefault({}),
 });
@@ -53,14 +57,23 @@ export interface LeaseInput {
 }
 
 /** Where a stream worker stands; heartbeats of its lease carry it. */
-export interface LeaseReport {
-  readonly partitions: readonly {
-    readonly partition: number;
-    /** Next source offset to read. */
-    readonly offset: number;
-    readonly lag: number;
-  }[];
-}
+export const leaseReportSchema = z.object({
+  partitions: z
+    .array(
+      z.object({
+        partition: z.int(),
+        /** Next source offset to read. */
+        offset: z.int(),
+        lag: z.int(),
+      }),
+    )
+    .readonly(),
+});
+export type LeaseReport = Readonly<z.infer<typeof leaseReportSchema>>;
+
+/** Answer of a stream worker's `/status`: also the topic that it reads, by the deployment's name. */
+export const streamStatusSchema = leaseReportSchema.extend({ topic: z.string() });
+export type StreamStatus = Readonly<z.infer<typeof streamStatusSchema>>;
 
 /** How a lease ended: it can be renewed, or the worker leaves. */
 export interface LeaseResult extends LeaseReport {
@@ -85,6 +98,10 @@ export interface EvaluationState {
   readonly dealtWith: Micros | null;
   /** When drift last asked for a round, in milliseconds since 1970. */
   readonly roundAskedAt: number | null;
+  /** When a first round was last started, in milliseconds since 1970; absent in states of earlier releases. */
+  readonly firstRoundAt?: number | null;
+  /** Whether a trained version has served: then there is no first round any more. */
+  readonly hasTrained?: boolean;
 }
 
 /** Answer to the query `progress`. */

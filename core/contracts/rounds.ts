@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
-import { durationTextSchema } from './settings';
+import { durationMillis, durationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
 
@@ -90,8 +90,8 @@ const roundFieldsSchema = z.strictObject({
   privacy: privacySettingsSchema.optional(),
   /** Live windows to judge the candidate on. */
   windows: z.int().min(1).max(1_000).default(6),
-  /** How long to wait for those windows before judging on what came. */
-  windowsTimeout: durationTextSchema.default('1h'),
+  /** How long to wait for those windows before judging on what came; auto = as `windowsTimeoutMillis` says. */
+  windowsTimeout: z.union([z.literal('auto'), durationTextSchema]).default('auto'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
   approval: z.enum(['automatic', 'manual']).default('automatic'),
   /** How long to wait for that person, and the answer when none has come by then. */
@@ -101,6 +101,8 @@ const roundFieldsSchema = z.strictObject({
   minUpdates: z.int().min(1).default(2),
   /** While another round has the round lock: wait for it, or fail at once. */
   ifBusy: z.enum(['wait', 'refuse']).default('wait'),
+  /** Before the fleet has windows enough for a round: fail at once with what is missing, or wait for it with the lock. */
+  ifTooEarly: z.enum(['refuse', 'wait']).default('refuse'),
   /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
   workerTimeout: durationTextSchema.default('5m'),
   sites: z
@@ -118,6 +120,24 @@ export const federatedRoundInputSchema = roundFieldsSchema.refine(
   { path: ['privacy'], error: NOISE_REFUSAL },
 );
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
+
+const HOUR_MILLIS = 3_600_000;
+
+/**
+ * Milliseconds to wait for a round's live windows. Where its input does not say: an hour, or twice the time that they take by the clock where
+ * that is longer, as with windows of an hour.
+ */
+export function windowsTimeoutMillis(
+  { windows, windowsTimeout }: Pick<FederatedRoundInput, 'windows' | 'windowsTimeout'>,
+  {
+    windowMillis = 0,
+    closesAfterMillis = 0,
+  }: { readonly windowMillis?: number; readonly closesAfterMillis?: number },
+): number {
+  if (windowsTimeout !== 'auto') return durationMillis(windowsTimeout);
+  // The window that is open when the candidate is deployed does not count.
+  return Math.max(HOUR_MILLIS, 2 * ((windows + 1) * windowMillis + closesAfterMillis));
+}
 
 export const plateauSchema = z.strictObject({
   /** Rounds in a row over which gains are summed. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { microsSchema } from './time';
 import { siteKey } from './ids';
+import { siteReadinessSchema } from './readiness';
+import { microsSchema } from './time';
 
 /**
  * A site's reports in a round, apart from its updates: counts and additive sums, in `model-updates`. They go there rather than through
@@ -18,11 +19,14 @@ export type FeatureSums = z.infer<typeof featureSumsSchema>;
 export const siteDescriptionSchema = z.object({
   type: z.literal('site'),
   ...siteKey,
+  /** Devices that take part: those that send. */
   devices: z.int().min(0),
   /** Devices by cluster, where clusters can have devices at several sites (a `devices.csv` names them); else each device is its own. */
   groups: z.record(z.string(), z.int().min(1)).nullable(),
   /** Start of the newest closed window of the site's devices. */
   latestWindow: microsSchema.nullable(),
+  /** Null from a site of an earlier release, which does not say. */
+  readiness: siteReadinessSchema.nullable().default(null),
   /** Only while v0 is being made. */
   featureSums: featureSumsSchema.nullable(),
 });

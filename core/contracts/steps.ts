@@ -41,6 +41,11 @@ export interface AskResult {
 /** A site's description in short; the whole goes to `model-updates`. */
 export type SiteSize = Readonly<Pick<SiteDescription, 'site' | 'devices' | 'latestWindow'>>;
 
+/** Input of the activity `siteReadiness`: the targets that the round trains on. */
+export interface SiteReadinessInput {
+  readonly trainingWindows: number;
+}
+
 /** How many devices of each site train and how many stand on each panel; the site chooses the devices by the seed. */
 export interface SiteQuota {
   readonly site: SiteName;
@@ -54,6 +59,9 @@ export interface Selection {
   readonly fleet: Pick<SiteQuota, 'participants'> | null;
   /** Start of the last closed window that training and panels may use. */
   readonly trainUntil: Micros;
+  /** Length of a window, and the time from its end to its closing; absent where a round began under an earlier release. */
+  readonly windowMillis?: number;
+  readonly closesAfterMillis?: number;
 }
 
 /** The settings of a round for all of its steps; the same size however many sites and devices there are. */
@@ -195,6 +203,8 @@ export interface RoundProgress {
   readonly step: RoundStep;
   /** Why it is paused before its next step; null while it runs. */
   readonly paused: string | null;
+  /** What the fleet still needs for a round that waits for it; null when it waits for nothing. */
+  readonly waitsFor: string | null;
   readonly champion: VersionId | null;
   readonly candidate: VersionId | null;
   readonly devicesTrained: number | null;

@@ -19,6 +19,7 @@ export function updateKey(kind: UpdateKind, round: number, ...parts: readonly (s
 /** Why a device's update took no part; the set is closed so that it can be a metric's label. */
 export const LEFT_OUT_REASONS = [
   'unreadable',
+  'silent',
   'too-few-rows',
   'constant-data',
   'not-finite',

@@ -1,3 +1,5 @@
+import { FIRST_ROUND_TARGETS } from '../contracts/readiness';
+
 /**
  * The numbers of the loop, each with its reason. "Recipe" is the prototype that found it: 800 devices, nine scenarios, eight
  * seeds; none of them was chosen for one data set. Numbers that an input can change are defaults there: of a round (training, gate)
@@ -11,7 +13,10 @@
  */
 export const RING_WINDOWS = 400;
 
-/** A round's last window is the newest that this share of devices has reached: one silent device in a hundred must not delay it. */
+/**
+ * A round's last window is the newest that this share of the devices that send has reached: one slow device in a hundred must not delay it.
+ * Nor must one whose clock is ahead make the others look silent: as small a share may be ahead.
+ */
 export const REPORTING_SHARE = 0.99;
 
 /** Devices in each panel (hold-out cohort): 100 are nearly as good, 25 halve the effect (recipe). */
@@ -29,8 +34,11 @@ export const LONG_WINDOWS = 24;
 /** Residuals beyond twice the tolerance pull no harder than that: a broken reading must not decide a step. */
 export const RESIDUAL_CLIP = 2;
 
-/** A device with fewer targets than one mini-batch of the default size has nothing to teach. */
-export const MIN_TRAINING_ROWS = 32;
+/**
+ * A device with fewer targets than a fleet's first round has is left out: passes over a handful of readings learn their noise, and the
+ * closed loop's candidates do not weigh by rows. Together the devices need `MIN_FLEET_ROWS`.
+ */
+export const MIN_TRAINING_ROWS = FIRST_ROUND_TARGETS;
 /** Targets whose largest and smallest value lie closer than this (in tolerances) are a stuck sensor's. */
 export const CONSTANT_SPREAD = 1e-6;
 

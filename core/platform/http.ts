@@ -6,6 +6,14 @@ import { type Registry } from './metrics';
 
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
+/** A route that answers with JSON. */
+export function jsonRoute(answer: () => unknown): RouteHandler {
+  return async (_request, response) => {
+    const body = JSON.stringify(await answer());
+    response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+  };
+}
+
 export interface HttpServer {
   readonly url: string;
   close(): Promise<void>;

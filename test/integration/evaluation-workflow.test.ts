@@ -1,7 +1,8 @@
 import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
-import { type ChampionCheck } from '../../core/contracts/live-checks';
+import { FIRST_VERSION } from '../../core/contracts/ids';
+import { type ChampionCheck, type CheckChampionResult } from '../../core/contracts/live-checks';
 import { CANDIDATE, CHAMPION, type MockActivities } from '../support/smooth-round';
 import {
   failureOf,
@@ -241,6 +242,40 @@ describe('live checks', () => {
     await evaluation.executeUpdate('resume');
     await until(({ checks }) => checks > 0);
     await finish('evaluation-paused');
+  });
+});
+
+describe('the first round', () => {
+  const noChampion = (): Promise<CheckChampionResult> =>
+    Promise.resolve({ outcome: 'nothing-to-judge', champion: null });
+
+  it('starts by itself while there is no champion, waits for windows, and is not started again soon', async () => {
+    world.script({ checkChampion: noChampion });
+    await join({ firstRound: 'auto' });
+    const { news } = await until(({ checks }) => checks >= 3);
+    expect(news.map(({ what }) => what)).toEqual([
+      `${STREAM_WORKER} evaluates`,
+      'the first round has begun; it waits for the fleet’s windows',
+    ]);
+    await world.client.workflow.getHandle(NAMES.roundId).result();
+    expect(callsOf('siteReadiness')).toBe(1);
+    expect(callsOf('ask')).toBe(1);
+    await finish('evaluation-first-round');
+  });
+
+  it('is left to people where the input says so, and is over once a trained version has served', async () => {
+    world.script({ checkChampion: noChampion });
+    await join();
+    await until(({ checks }) => checks >= 2);
+    await finish();
+    world.script({ checkChampion: () => Promise.resolve({ outcome: 'no-news', champion: CHAMPION }) });
+    await join({ firstRound: 'auto' });
+    await until(({ champion }) => champion === CHAMPION);
+    world.script({ checkChampion: () => Promise.resolve({ outcome: 'no-news', champion: FIRST_VERSION }) });
+    await until(({ champion }) => champion === FIRST_VERSION);
+    await until(({ checks }) => checks > 4);
+    expect(callsOf('ask')).toBe(0);
+    await finish();
   });
 });
 

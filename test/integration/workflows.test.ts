@@ -2,7 +2,7 @@ import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
-import { CANDIDATE, evaluationOf, type MockActivities } from '../support/smooth-round';
+import { CANDIDATE, evaluationOf, smoothRound, type MockActivities } from '../support/smooth-round';
 import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 import { NAMES } from '../support/names';
 
@@ -65,6 +65,36 @@ describe('a round', () => {
     expect(await round.result()).toMatchObject({ decision: 'rejected', reason: 'worse' });
     expect(callsOf('feedBack')).toBe(1);
     await record('round-rejected', round);
+  });
+
+  it('fails at once with what is missing when the fleet has too few windows', async () => {
+    const sentence = 'no round is possible yet: 13 of 32 windows, first round about 21:12 UTC';
+    const tooFew = ApplicationFailure.create({
+      type: 'TooFewWindows',
+      message: sentence,
+      nonRetryable: true,
+    });
+    world.script({ select: () => Promise.reject(tooFew) });
+    expect(await failureOf(await startRound())).toContain(sentence);
+    expect(world.calls).toEqual(['ask', 'describeSite', 'select', 'withdraw']);
+  });
+
+  it('waits for the windows where its input says so, and says what is missing meanwhile', async () => {
+    let windows = 13;
+    world.script({
+      siteReadiness: async () => {
+        const report = await smoothRound.siteReadiness({ trainingWindows: 336 });
+        const settings = { ...report.settings, task: { lags: 24, windowMicros: 1_000_000 } };
+        return { readiness: { ...report.readiness, windows }, settings };
+      },
+    });
+    const round = await startRound({ ifTooEarly: 'wait' });
+    await until(round, ({ waitsFor }) => waitsFor === '13 of 32 windows');
+    windows = 32;
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+    expect(await progressOf(round)).toMatchObject({ waitsFor: null });
+    expect(world.calls.indexOf('describeSite')).toBeGreaterThan(world.calls.lastIndexOf('siteReadiness'));
+    await record('round-waited-for-windows', round);
   });
 
   it('makes v0 first where nobody has', async () => {

@@ -42,7 +42,7 @@ export class RoundSystem {
       FEDLOOP_SIMULATION: JSON.stringify({ data: packageFile('data', 'weather'), ...fleet }),
       FEDLOOP_SESSION_TIMEOUT: '4s',
       // What a test asks for is what changes the champion, and nothing else.
-      FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off' }),
+      FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off', firstRound: 'off' }),
     });
     const program = await obtainTemporal(cacheFolder(), processes, silentProgress);
     const server = await startTemporal({ processes, program, port, ...filesOf(stream) });

@@ -5,6 +5,7 @@ import { type SiteActivities } from '../../activities/site';
 import { type StreamActivities } from '../../activities/stream';
 import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { type VersionScore } from '../../core/contracts/rounds';
+import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { type EvaluateResult, type RoundPlan } from '../../core/contracts/steps';
 
 export type MockActivities = RoundsActivities & SiteActivities & AnalyticsActivities & StreamActivities;
@@ -82,6 +83,19 @@ export const smoothRound: MockActivities = {
     Promise.resolve({ champion: version, previous: CHAMPION, changed: true, reason }),
   checkChampion: () => Promise.resolve({ outcome: 'nothing-to-judge', champion: CHAMPION }),
   describeSite: () => Promise.resolve({ site: SITE, devices: 60, latestWindow: 0 }),
+  siteReadiness: () =>
+    Promise.resolve({
+      readiness: {
+        devices: 60,
+        silent: 0,
+        tooSparse: 0,
+        trainable: 60,
+        rows: 600,
+        windows: 32,
+        latestWindow: 0,
+      },
+      settings: DEFAULT_STREAM_SETTINGS,
+    }),
   trainLocals: () =>
     Promise.resolve({
       ...range,

@@ -52,7 +52,13 @@ export class StreamSystem {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, KAFKA_BROKERS: `127.0.0.1:${this.port}`, ...this.variables };
+    return {
+      ...process.env,
+      KAFKA_BROKERS: `127.0.0.1:${this.port}`,
+      // Rounds are the tests' own to start.
+      FEDLOOP_EVALUATION: '{"firstRound": "off"}',
+      ...this.variables,
+    };
   }
 
   get warehouse(): string {

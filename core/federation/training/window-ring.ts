@@ -1,5 +1,5 @@
 import { FedloopError } from '../../contracts/errors';
-import { type Task } from '../../contracts/task';
+import { historyWindows, minLags, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
 import { RING_WINDOWS } from '../constants';
@@ -94,10 +94,49 @@ export class WindowRing {
     return this.indexOf.size;
   }
 
+  /** How many of the `count` windows up to and including the one that starts at `windowStart` a device has. */
+  windowsPresent(deviceId: string, windowStart: Micros, count: number): number {
+    let present = 0;
+    this.eachWindow(deviceId, windowStart, count, (isThere) => (present += Number(isThere)));
+    return present;
+  }
+
+  /** Of those windows, how many have passed since the oldest that a device has, it included; 0 when it has none. */
+  windowsSince(deviceId: string, windowStart: Micros, count: number): number {
+    let oldest = 0;
+    this.eachWindow(deviceId, windowStart, count, (isThere, age) => {
+      if (isThere) oldest = Math.max(oldest, age + 1);
+    });
+    return oldest;
+  }
+
+  /** Samples among the last `count` targets: the target and the window before it are there, and enough of the lags. */
+  targetsPresent(deviceId: string, windowStart: Micros, count: number): number {
+    const { lags } = this.task;
+    const needed = minLags(this.task);
+    const recent: boolean[] = [];
+    let present = 0;
+    let samples = 0;
+    this.eachWindow(deviceId, windowStart, count + historyWindows(this.task), (isThere, age) => {
+      if (age < count && isThere && recent.at(-1) === true && present >= needed) samples += 1;
+      recent.push(isThere);
+      present += Number(isThere);
+      if (recent.length > lags) present -= Number(recent.shift());
+    });
+    return samples;
+  }
+
   /** Start of the newest window of a device; undefined while there is none. */
   newestWindow(deviceId: string): Micros | undefined {
     const newest = this.newest[this.indexOf.get(deviceId) ?? -1] ?? NOTHING_YET;
     return newest === NOTHING_YET ? undefined : newest * this.task.windowMicros;
+  }
+
+  /** Start of the newest window that a device has sent anything in, a value that is no number too. */
+  latestSign(deviceId: string): Micros | undefined {
+    const device = this.indexOf.get(deviceId) ?? -1;
+    const latest = Math.max(this.newest[device] ?? NOTHING_YET, this.newestBroken[device] ?? NOTHING_YET);
+    return latest === NOTHING_YET ? undefined : latest * this.task.windowMicros;
   }
 
   /** Whether a value that is not a finite number came for one of the `count` windows up to `windowStart`. */
@@ -106,15 +145,23 @@ export class WindowRing {
     return broken > this.gridNumber(windowStart) - count;
   }
 
-  /**
-   * Start of the newest window that at least `share` of the devices have reached (their own newest window is not older);
-   * undefined while fewer have any. With a share below 1 one silent device cannot delay a round.
-   */
-  latestCommonWindow(share = 1): Micros | undefined {
-    if (this.size === 0) return undefined;
-    const ascending = Float64Array.from(this.newest).sort();
-    const reached = ascending[this.size - Math.max(1, Math.ceil(share * this.size))] ?? NOTHING_YET;
-    return reached === NOTHING_YET ? undefined : reached * this.task.windowMicros;
+  /** Visit the `count` windows of a device up to `windowStart`, oldest first; `age` 0 is the newest. */
+  private eachWindow(
+    deviceId: string,
+    windowStart: Micros,
+    count: number,
+    visit: (isThere: boolean, age: number) => void,
+  ): void {
+    const device = this.indexOf.get(deviceId);
+    if (device === undefined) return;
+    const last = this.gridNumber(windowStart);
+    const newest = this.newest[device] ?? NOTHING_YET;
+    const slab = this.slabOf(device);
+    for (let age = count - 1; age >= 0; age -= 1) {
+      const window = last - age;
+      const isKept = window <= newest && window > newest - this.capacity;
+      visit(isKept && !Number.isNaN(slab[this.offset(device, window)]), age);
+    }
   }
 
   private gridNumber(windowStart: Micros): number {

@@ -1,5 +1,6 @@
+import { MIN_PANEL_DEVICES, SILENT_WINDOWS } from '../../contracts/readiness';
 import { TOPICS } from '../../contracts/topics';
-import { DEVICE_WINDOWS } from '../limits';
+import { DEVICE_STATE_WINDOWS, DEVICE_WINDOWS, LATE_EVENTS_SEARCHED } from '../limits';
 import { STORED_TOLERANCE, sumsOf } from './sums';
 
 /**
@@ -357,6 +358,70 @@ CREATE VIEW split_devices AS
   GROUP BY device_id HAVING count(DISTINCT source_partition) > 1;
 `;
 
+/**
+ * What each device does, and why one is never forecast. The rules are those of the sites (core/federation/training/quorum.ts), on the windows that the
+ * tables have: `silent`, `too sparse` (fewer than five sixths of the lags, which the last windows never reach), `new` (too few windows yet),
+ * `only late` (every event came behind the watermark), else `forecast`. The newest window is that of the fleet without a few clocks that are ahead.
+ */
+const DEVICE_STATES = `
+CREATE VIEW device_states AS
+  WITH agreed AS (
+    SELECT window_micros, coalesce((task->>'$.lags')::INTEGER, 24) AS lags,
+           ceil(coalesce((task->>'$.lags')::INTEGER, 24) * 5 / 6.0)::INTEGER AS min_lags
+    FROM stream_settings LIMIT 1
+  ),
+  rows AS (
+    SELECT device_id, window_start, count FROM stream_analysis_results, agreed
+    WHERE window_start > (SELECT max(window_start) FROM stream_analysis_results)
+                         - to_microseconds(${DEVICE_STATE_WINDOWS} * window_micros)
+  ),
+  seen AS (
+    SELECT device_id, min(window_start) AS first_window, max(window_start) AS last_window FROM rows GROUP BY device_id
+  ),
+  fleet AS (
+    SELECT list_reverse_sort(list(last_window))[least(count(*), greatest(${MIN_PANEL_DEVICES + 1}, ceil(count(*) / 100.0)))::INTEGER] AS newest
+    FROM seen
+  ),
+  recent AS (
+    SELECT device_id, count(DISTINCT window_start) AS windows, sum(count)::BIGINT AS readings, min(window_start) AS since
+    FROM rows JOIN seen USING (device_id), agreed
+    WHERE window_start > last_window - to_microseconds(lags * window_micros)
+    GROUP BY device_id
+  ),
+  measured AS (
+    SELECT device_id, first_window, last_window, windows, readings, window_micros / 1e6 AS window_seconds, lags, min_lags,
+           (epoch_us(last_window) - epoch_us(since)) / window_micros + 1 AS span,
+           (epoch_us(newest) - epoch_us(last_window)) / window_micros AS windows_ago,
+           (epoch_us(newest) - epoch_us(first_window)) / window_micros + 1 AS windows_since
+    FROM seen JOIN recent USING (device_id), fleet, agreed
+  ),
+  states AS (
+    SELECT *, span * window_seconds / readings AS seconds_between_readings, span * window_seconds / windows AS seconds_between_windows,
+           CASE WHEN windows_ago > ${SILENT_WINDOWS} * span / windows THEN 'silent'
+                WHEN windows_since >= lags AND windows < min_lags THEN 'too sparse'
+                WHEN windows < min_lags THEN 'new'
+                ELSE 'forecast' END AS state
+    FROM measured
+  )
+  SELECT device_id, state,
+         CASE state WHEN 'silent' THEN 'no window since ' || strftime(last_window, '%Y-%m-%d %H:%M:%S')
+                    WHEN 'too sparse' THEN format('has readings in {} of {} windows of {:.0f} s: it sends every {:.0f} s',
+                                                   windows, lags, window_seconds, seconds_between_readings)
+                    WHEN 'new' THEN format('has {} of the {} windows that a forecast needs', windows, min_lags)
+         END AS reason,
+         first_window, last_window, windows AS recent_windows, seconds_between_readings, seconds_between_windows
+  FROM states
+  UNION ALL
+  SELECT device_id, 'only late', format('all of its {} events came late', count(*)), NULL, NULL, 0, NULL, NULL
+  FROM (
+    SELECT json_extract_string(raw, '$.device_id') AS device_id FROM rejected_rows
+    WHERE rowid > (SELECT max(rowid) - ${LATE_EVENTS_SEARCHED} FROM rejected_rows)
+      AND source = 'stream' AND reason = 'late' AND json_valid(raw)
+  )
+  WHERE device_id IS NOT NULL AND device_id NOT IN (SELECT device_id FROM stream_analysis_results)
+  GROUP BY device_id;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -379,4 +444,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `ALTER TABLE stream_settings RENAME COLUMN tolerance_celsius TO tolerance; ${versionWindows(STORED_TOLERANCE)}`,
   },
   { version: 9, name: 'devices that send to more than one partition', sql: SPLIT_DEVICES },
+  { version: 10, name: 'what each device does, and why one is never forecast', sql: DEVICE_STATES },
 ];

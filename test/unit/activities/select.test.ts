@@ -1,8 +1,13 @@
 import fc from 'fast-check';
-import { shareOut } from '../../../activities/select';
+import { shareOut as shareOutFor } from '../../../activities/select';
 import { siteNameSchema } from '../../../core/contracts/ids';
 import { type SiteDescription } from '../../../core/contracts/site-reports';
+import { type Selection } from '../../../core/contracts/steps';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { clustersOfFleet } from '../../../core/federation/panels/selection';
+
+const shareOut = (descriptions: readonly SiteDescription[], participants: number | 'all'): Selection =>
+  shareOutFor(descriptions, participants, DEFAULT_TASK);
 
 const site = (name: string, devices: number, more: Partial<SiteDescription> = {}): SiteDescription => ({
   type: 'site',
@@ -12,6 +17,7 @@ const site = (name: string, devices: number, more: Partial<SiteDescription> = {}
   devices,
   groups: null,
   latestWindow: 1_000,
+  readiness: null,
   featureSums: null,
   ...more,
 });
@@ -50,6 +56,21 @@ describe('selecting over sites', () => {
     expect(
       shareOut([site('a', 10, { latestWindow: 90 }), site('b', 10, { latestWindow: 60 })], 'all').trainUntil,
     ).toBe(60);
+  });
+
+  it('gives a site that has fallen silent as a whole no share, and lets the others go on without it', () => {
+    const { quotas, trainUntil } = shareOut(
+      [
+        site('night', 50, { latestWindow: 0 }),
+        site('day', 50, { latestWindow: 7 * DEFAULT_TASK.windowMicros }),
+      ],
+      'all',
+    );
+    expect(quotas).toEqual([
+      { site: 'night', participants: 0, panelDevices: 0 },
+      { site: 'day', participants: 'all', panelDevices: 5 },
+    ]);
+    expect(trainUntil).toBe(7 * DEFAULT_TASK.windowMicros);
   });
 
   it('has several sites go by the clusters of all of them, so that a cluster has one role everywhere', () => {

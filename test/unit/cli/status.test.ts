@@ -45,11 +45,23 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   round: {
     round: 2,
     step: 'evaluate',
+    waitsFor: null,
     candidate: 'v2',
     devicesTrained: 1_600,
     counted: { done: 4, of: 6 },
   },
   lag: 12_345,
+  stream: { lag: 12_345, partitions: 4, unread: [] },
+  readiness: {
+    sending: 2_405,
+    silent: 2,
+    tooSparse: 0,
+    windows: 32,
+    windowsNeeded: 32,
+    latestWindow: '2026-01-01T00:00:00Z',
+    needs: null,
+  },
+  fleet: { notForecast: [], putAside: [] },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -77,6 +89,9 @@ describe('status', () => {
     champion: null,
     versions: [],
     lag: null,
+    stream: null,
+    readiness: null,
+    fleet: null,
     round: null,
     lastRound: null,
     nextScheduled: null,
@@ -95,14 +110,54 @@ describe('status', () => {
     expect(screen).not.toContain('unknown');
   });
 
+  it('says of a fleet that has just begun when its first round is, who is not forecast, and what was put aside', () => {
+    const young = status({
+      ...nothing,
+      lag: 0,
+      stream: { lag: 0, partitions: 4, unread: [3] },
+      readiness: {
+        sending: 98,
+        silent: 2,
+        tooSparse: 3,
+        windows: 13,
+        windowsNeeded: 32,
+        latestWindow: '2026-01-01T00:00:00Z',
+        needs: '13 of 32 windows, first round about 21:12 UTC',
+      },
+      fleet: {
+        notForecast: [
+          {
+            state: 'too sparse',
+            devices: 3,
+            examples: [{ device: 'p1', reason: 'sends every 60 s; a window of 5 min would do' }],
+          },
+        ],
+        putAside: [{ reason: 'late', detail: null, events: 120, remedy: 'a longer watermark' }],
+      },
+    });
+    const screen = renderStatus(young, '/work');
+    for (const part of [
+      'devices      98 send, 2 silent',
+      'first round  13 of 32 windows, first round about 21:12 UTC',
+      'too sparse   3 devices not forecast: p1 sends every 60 s; a window of 5 min would do; and 2 more',
+      'late         120 events put aside (a longer watermark)',
+      '4; no worker here reads 3',
+    ])
+      expect(screen).toContain(part);
+  });
+
   it('never takes silence for nothing', () => {
-    const silent = status({ ...nothing, silent: ['the analytics worker', 'Temporal', 'Kafka'] });
+    const silent = status({
+      ...nothing,
+      silent: ['the analytics worker', 'the site worker', 'Temporal', 'Kafka'],
+    });
     const unknown = (text: string, who: string): number =>
       text.split(`unknown: ${who} does not answer`).length - 1;
     const screen = renderStatus(silent, '/work');
     expect(unknown(screen, 'the analytics worker')).toBe(2);
     expect(unknown(screen, 'Temporal')).toBe(2);
     expect(unknown(screen, 'Kafka')).toBe(1);
+    expect(unknown(screen, 'the site worker')).toBe(1);
     expect(renderBoard(silent)).not.toMatch(/none|no round|No version/);
     expect(plainLine(silent)).toBe(
       'unknown: the analytics worker does not answer; unknown: Temporal does not answer',

@@ -33,7 +33,7 @@ function site(): WindowRing {
   for (let window = 1; window <= LAST; window += 1) {
     ring.put('stuck', window * W, 20, [50, 1000]);
     ring.put('broken', window * W, window === 200 ? NaN : 20 + Math.sin(window), [50, 1000]);
-    if (window > LAST - 40) ring.put('young', window * W, Math.sin(window), [50, 1000]);
+    if (window > LAST - 27) ring.put('young', window * W, Math.sin(window), [50, 1000]);
   }
   return ring;
 }

@@ -54,22 +54,6 @@ describe('what a site remembers of its devices', () => {
     expect(Number.isNaN(site.seriesUntil('a', 4 * W, 1).target[0])).toBe(true);
   });
 
-  it('knows the newest window that a share of its devices has reached', () => {
-    const site = ring();
-    expect(site.latestCommonWindow()).toBeUndefined();
-    for (const [device, window] of [
-      ['a', 3],
-      ['b', 5],
-      ['c', 5],
-      ['d', 6],
-    ] as const)
-      site.put(device, window * W, 1, [null, null]);
-    expect(site.latestCommonWindow()).toBe(3 * W);
-    expect(site.latestCommonWindow(0.75)).toBe(5 * W);
-    expect(site.newestWindow('d')).toBe(6 * W);
-    expect(site.devices()).toEqual(['a', 'b', 'c', 'd']);
-  });
-
   it('refuses a window off the grid', () => {
     expect(() => ring().put('a', 17, 1, [null, null])).toThrow(FedloopError);
   });

@@ -128,6 +128,9 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     splitDevices: null,
     round: null,
     lag: 0,
+    stream: null,
+    readiness: null,
+    fleet: null,
     silent: [],
     nextScheduled: null,
   };

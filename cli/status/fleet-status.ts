@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
+import {
+  fleetReadiness,
+  siteReadinessReportSchema,
+  suggestedWindow,
+  whatRoundNeeds,
+} from '../../core/contracts/readiness';
+import { federatedRoundInputSchema } from '../../core/contracts/rounds';
+import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
+import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
+import { type Kafka } from '../../core/platform/kafka';
+import { type Query } from '../../core/warehouse/database/query';
+import { LIMITS } from '../shared/limits';
+import { span } from '../shared/format';
+import { type RunningSystem } from '../system/running';
+import { remedyFor } from './remedies';
+
+/** How far the fleet is on its way to a round, as its sites say. */
+export interface RoundReadiness {
+  readonly sending: number;
+  readonly silent: number;
+  /** Devices that send in too few windows for a forecast. */
+  readonly tooSparse: number;
+  readonly windows: number;
+  readonly windowsNeeded: number;
+  /** ISO 8601: start of the newest window that nearly all devices have closed. */
+  readonly latestWindow: string | null;
+  /** What a round still needs; null when one can begin. */
+  readonly needs: string | null;
+}
+
+const stateRow = z.object({
+  state: z.string(),
+  devices: z.number(),
+  /** A few of them. */
+  named: z.array(
+    z.object({
+      device_id: z.string(),
+      reason: z.string().nullable(),
+      seconds_between_readings: z.number().nullable(),
+      seconds_between_windows: z.number().nullable(),
+    }),
+  ),
+});
+
+/** Devices that are not forecast, by the reason's kind. */
+export interface DevicesInState {
+  readonly state: string;
+  readonly devices: number;
+  readonly examples: readonly { readonly device: string; readonly reason: string }[];
+}
+
+const rejectRow = z.object({ reason: z.string(), detail: z.string().nullable(), events: z.number() });
+
+/** Events put aside, by reason, with what usually helps. */
+export interface PutAside extends z.infer<typeof rejectRow> {
+  readonly remedy: string | null;
+}
+
+/** What the tables know of the fleet. */
+export interface FleetTables {
+  readonly notForecast: readonly DevicesInState[];
+  readonly putAside: readonly PutAside[];
+}
+
+/** Names of devices that a person reads. */
+const DEVICES_NAMED = 3;
+
+export async function readFleetTables(query: Query): Promise<FleetTables> {
+  const states = await query(
+    stateRow,
+    `SELECT state, count(*)::DOUBLE AS devices,
+            list({device_id: device_id, reason: reason, seconds_between_readings: seconds_between_readings,
+                  seconds_between_windows: seconds_between_windows} ORDER BY device_id)[1:${DEVICES_NAMED}] AS named
+     FROM device_states WHERE state <> 'forecast' GROUP BY state ORDER BY state`,
+  );
+  const rejects = await query(
+    rejectRow,
+    `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
+     WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
+  );
+  return {
+    notForecast: states.map(({ state, devices, named }) => ({
+      state,
+      devices,
+      examples: named.map((device) => ({ device: device.device_id, reason: reasonOf(state, device) })),
+    })),
+    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail) })),
+  };
+}
+
+function reasonOf(state: string, device: z.infer<typeof stateRow>['named'][number]): string {
+  const { reason, seconds_between_readings: readings, seconds_between_windows: windows } = device;
+  if (state !== 'too sparse' || readings === null || windows === null) return reason ?? state;
+  const seconds = suggestedWindow(readings, windows);
+  return seconds === null ? (reason ?? state) : `${reason ?? state}; a window of ${span(seconds)} would do`;
+}
+
+/** Query the sites that run here. Null where none does, or one does not answer. */
+export async function readReadiness({ workers }: RunningSystem): Promise<RoundReadiness | null> {
+  const sites = workers.filter(({ role }) => role === 'site');
+  if (sites.length === 0) return null;
+  const reports = await Promise.all(sites.map(({ url }) => readStatus(url, siteReadinessReportSchema)));
+  const settings = reports[0]?.settings;
+  if (settings === undefined) return null;
+  const { minUpdates } = federatedRoundInputSchema.parse({});
+  const fleet = fleetReadiness(
+    reports.map(({ readiness }) => readiness),
+    settings.task,
+    minUpdates,
+  );
+  return {
+    sending: fleet.devices,
+    silent: fleet.silent,
+    tooSparse: fleet.tooSparse,
+    windows: fleet.windows,
+    windowsNeeded: fleet.windowsNeeded,
+    latestWindow: fleet.latestWindow === null ? null : isoOfMicros(fleet.latestWindow),
+    needs: whatRoundNeeds(fleet, settings, Date.now() * MICROS_PER_MILLI),
+  };
+}
+
+/** How far the stream is read. */
+export interface StreamPosition {
+  /** Events that are in the topic and that no stream worker has read. */
+  readonly lag: number;
+  readonly partitions: number;
+  /** Partitions that no stream worker of this machine reads. */
+  readonly unread: readonly number[];
+}
+
+/**
+ * Where the stream workers are in the topic: by what they have read, where they run here, else by what they have committed, which they do
+ * with their checkpoints alone.
+ */
+export async function readStreamPosition(
+  { workers, kafka: place }: RunningSystem,
+  kafka: Kafka,
+): Promise<StreamPosition> {
+  const streams = workers.filter(({ role }) => role === 'stream');
+  const answers = await Promise.all(
+    streams.map(({ url }) => readStatus(url, streamStatusSchema).catch(() => undefined)),
+  );
+  const statuses = answers.filter((answer): answer is StreamStatus => answer !== undefined);
+  const topic = statuses[0]?.topic ?? place.eventTopic;
+  const read = new Map(
+    statuses.flatMap(({ partitions }) =>
+      partitions.map(({ partition, offset }) => [partition, offset] as const),
+    ),
+  );
+  const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
+  const done = new Map([...committed.map(({ partition, offset }) => [partition, offset] as const), ...read]);
+  return {
+    lag: ends.reduce(
+      (sum, { partition, low, high }) => sum + Math.max(0, high - Math.max(low, done.get(partition) ?? low)),
+      0,
+    ),
+    partitions: ends.length,
+    unread: ends.map(({ partition }) => partition).filter((partition) => !read.has(partition)),
+  };
+}
+
+async function readStatus<Schema extends z.ZodType>(url: string, schema: Schema): Promise<z.infer<Schema>> {
+  const response = await fetch(`${url}/status`, { signal: AbortSignal.timeout(LIMITS.statusMillis) });
+  return schema.parse(await response.json());
+}

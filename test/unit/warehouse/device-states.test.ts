@@ -1,0 +1,75 @@
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { Sink } from '../../../core/warehouse/sink/sink';
+import { REJECT_HEADERS } from '../../../core/contracts/blocks';
+import { agreeOnSettings, analysisBlock, batch, query, record } from './helpers';
+
+let warehouse: Warehouse;
+let connection: SerialConnection;
+
+beforeEach(async () => {
+  warehouse = await openWarehouse(':memory:');
+  connection = await warehouse.connect();
+  await agreeOnSettings(connection);
+  const sink = await Sink.open(connection);
+  const fleet = Array.from({ length: 10 }, (_, device) => `d${device}`);
+  const windows = Array.from({ length: 60 }, (_, window) =>
+    record(
+      window,
+      analysisBlock({ window }, [
+        ...fleet,
+        ...(window < 40 ? ['gone'] : []),
+        ...(window % 5 === 0 ? ['rare'] : []),
+        ...(window >= 55 ? ['young'] : []),
+      ]),
+    ),
+  );
+  await sink.store([batch('analysis', 0, windows)]);
+  const late = (offset: number, value: object) =>
+    record(offset, value, {
+      headers: {
+        [REJECT_HEADERS.reason]: 'late',
+        [REJECT_HEADERS.partition]: '0',
+        [REJECT_HEADERS.offset]: String(offset),
+      },
+    });
+  await sink.store([
+    batch('rejects', 0, [
+      late(0, { device_id: 'behind', timestamp: 1 }),
+      late(1, { device_id: 'behind', timestamp: 2 }),
+      late(2, { device_id: 'd1', timestamp: 3 }),
+      record(3, Buffer.from('{"device_id": "cut o'), late(3, {})),
+    ]),
+  ]);
+});
+afterEach(() => warehouse.close());
+
+describe('device_states', () => {
+  it('has every device once, with what it does', async () => {
+    const rows = await query(
+      connection,
+      `SELECT state, count(*)::INTEGER AS devices FROM device_states GROUP BY state ORDER BY state`,
+    );
+    expect(rows).toEqual([
+      { state: 'forecast', devices: 10 },
+      { state: 'new', devices: 1 },
+      { state: 'only late', devices: 1 },
+      { state: 'silent', devices: 1 },
+      { state: 'too sparse', devices: 1 },
+    ]);
+  });
+
+  it('says why a device is not forecast', async () => {
+    const rows = await query(
+      connection,
+      `SELECT device_id, reason FROM device_states WHERE state <> 'forecast' ORDER BY device_id`,
+    );
+    expect(rows).toEqual([
+      { device_id: 'behind', reason: 'all of its 2 events came late' },
+      { device_id: 'gone', reason: 'no window since 2020-01-01 00:19:30' },
+      // The rows of these tests have 12 readings each.
+      { device_id: 'rare', reason: 'has readings in 5 of 24 windows of 30 s: it sends every 10 s' },
+      { device_id: 'young', reason: 'has 5 of the 20 windows that a forecast needs' },
+    ]);
+  });
+});
