@@ -1,4 +1,5 @@
 import { FedloopError } from '../../contracts/errors';
+import { type MIN_PANEL_DEVICES } from '../../contracts/readiness';
 import { type SiteDescription } from '../../contracts/site-reports';
 import { seededRandom } from '../../platform/random';
 import { PANEL_DEVICES, PANEL_CLUSTER_SHARE, PANEL_SHARE, REFIT_DEVICES } from '../constants';
@@ -16,7 +17,7 @@ export interface SelectableDevice {
  * Panels are hold-out cohorts: devices that do not train in a round and share no cluster with those that do. A weighs local models,
  * B accepts refits, C gates. What weighs never gates.
  */
-export const PANELS = ['A', 'B', 'C'] as const;
+export const PANELS = ['A', 'B', 'C'] as const satisfies { readonly length: typeof MIN_PANEL_DEVICES };
 export type Panel = (typeof PANELS)[number];
 export type ClusterRole = Panel | 'train';
 
