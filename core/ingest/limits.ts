@@ -15,6 +15,8 @@ export const INGEST_LIMITS = {
    * stamped with the time of ingest instead; its event is `future` then.
    */
   stampAheadMillis: 55 * 60_000,
+  /** Devices whose partition is remembered, about 100 bytes each; ids that are made up without end are forgotten again. */
+  devicesRemembered: 200_000,
   /** Between two commits of offsets: after a crash so much is read twice, and falls to `duplicate`. */
   commitIntervalMillis: 1_000,
   /** Between two attempts to reach a source that is away. */

@@ -10,7 +10,7 @@ export type ParsedMessage = { readonly value: unknown } | { readonly reject: Unm
 const MANY_DIGITS = /[0-9]{17}/;
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/g;
 const LONG_INTEGER = /^-?[1-9][0-9]{16,}$/;
-const TEXT = new TextDecoder('utf-8');
+const BYTE_ORDER_MARK = 0xfeff;
 
 /**
  * Parse a message. A byte order mark before it is skipped. An integer too long for a double, such as nanoseconds since 1970 or the id
@@ -25,12 +25,17 @@ export function parseMessage(bytes: Uint8Array): ParsedMessage {
     );
   }
   if (!isUtf8(bytes)) return rejected('not-utf8', 'its bytes are no UTF-8');
-  const text = TEXT.decode(bytes);
+  const text = textOf(bytes);
   try {
     return { value: JSON.parse(MANY_DIGITS.test(text) ? withLongIntegersAsTexts(text) : text) as unknown };
   } catch (error) {
     return rejected('not-json', messageOf(error));
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
 }
 
 function withLongIntegersAsTexts(text: string): string {

@@ -37,6 +37,7 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
   const { kafka, settings, registry } = options;
   checkSource(options);
   const mapping = compileMapping(settings.source, settings.task);
+  const partitions = (await kafka.offsets(TOPICS.stream.name)).length;
   const producer = await kafka.producer('outage');
   let reject: (cause: Error) => void = () => undefined;
   const failed = new Promise<never>((_, fail) => {
@@ -49,7 +50,7 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     pendingEvents: () => delivery.pendingEvents,
     isConnected: () => source.problem === undefined,
   });
-  const delivery = new Delivery(mapping, settings.task, producer, metrics, reject);
+  const delivery = new Delivery(mapping, settings.task, producer, partitions, metrics, reject);
   const source = sourceOf(options, delivery);
   source.start();
   return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };

@@ -125,9 +125,12 @@ export function splitBySize(messages: readonly OutgoingMessage[]): readonly (rea
   return batches;
 }
 
-function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
-  const parts = [key ?? '', value ?? '', ...Object.entries(headers).flat()];
-  return parts.reduce((sum, part) => sum + Buffer.byteLength(part), RECORD_OVERHEAD_BYTES);
+function sizeOf({ key, value, headers }: OutgoingMessage): number {
+  const size = RECORD_OVERHEAD_BYTES + Buffer.byteLength(key ?? '') + Buffer.byteLength(value ?? '');
+  if (headers === undefined) return size;
+  return Object.entries(headers)
+    .flat()
+    .reduce((sum, part) => sum + Buffer.byteLength(part), size);
 }
 
 function toKafka(message: OutgoingMessage): Message {
