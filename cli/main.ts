@@ -4,6 +4,7 @@ import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
+import { registerInit } from './commands/init';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
 import { registerReplay } from './commands/replay';
@@ -54,6 +55,8 @@ export function createProgram(): Command {
   registerDemo(program);
   registerUp(program);
   registerDown(program);
+  program.commandsGroup('Describe your fleet:');
+  registerInit(program);
   program.commandsGroup('Train and count:');
   registerRound(program);
   registerSchedule(program);
