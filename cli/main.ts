@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { errorColours as pc } from './shared/colours';
 import { registerBatch } from './commands/batch';
+import { registerCheck } from './commands/check';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   registerDown(program);
   program.commandsGroup('Describe your fleet:');
   registerInit(program);
+  registerCheck(program);
   program.commandsGroup('Train and count:');
   registerRound(program);
   registerSchedule(program);

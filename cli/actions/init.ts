@@ -7,11 +7,13 @@ import { inWords } from '../../core/ingest/inspect/durations';
 import { type AskedHint, type Hints, type Question } from '../../core/ingest/inspect/hints';
 import { parseHint } from '../../core/ingest/inspect/parse-hint';
 import { lackingSentences } from '../../core/ingest/inspect/structure';
-import { type SampleMessage, understand, type Understanding } from '../../core/ingest/inspect/understand';
-import { parseMessage } from '../../core/ingest/message';
+import { type SampleMessage } from '../../core/ingest/inspect/sample';
+import { understand, type Understanding } from '../../core/ingest/inspect/understand';
 import { askOnTerminal, unanswered } from '../init/ask';
 import { deploymentText } from '../init/deployment-text';
-import { readSample, type Sample, type SampleOptions } from '../sample/sample';
+import { parsedMessages } from '../sample/parsed';
+import { readSample, type SampleOptions } from '../sample/sample';
+import { type Sample } from '../sample/types';
 import { counted, printable } from '../shared/format';
 import { outColours as pc } from '../shared/colours';
 import { type Session } from '../system/session';
@@ -54,24 +56,6 @@ export async function init(session: Session, options: InitOptions): Promise<void
     options.json === true
       ? `${JSON.stringify(summaryOf(understanding, options.out), null, 2)}\n`
       : sentencesOf(understanding, sample, skipped, options),
-  );
-}
-
-/** The messages that are JSON. */
-function parsedMessages(sample: Sample): readonly SampleMessage[] {
-  const messages = sample.messages.flatMap(({ bytes, partition }) => {
-    const parsed = parseMessage(bytes);
-    return 'reject' in parsed ? [] : [{ value: parsed.value, partition }];
-  });
-  if (messages.length > 0) return messages;
-  const [first] = sample.messages;
-  const begin = Buffer.from(first?.bytes ?? [])
-    .toString('utf8')
-    .slice(0, 60);
-  throw new FedloopError(
-    'InvalidData',
-    `none of the ${counted(sample.messages.length, 'message')} of ${sample.name} is JSON: the first begins with ${printable(JSON.stringify(begin))}`,
-    { hint: 'Give JSON lines, one JSON array, or CSV with a header line; each may be gzipped.' },
   );
 }
 

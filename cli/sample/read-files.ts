@@ -7,7 +7,7 @@ import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { INGEST_LIMITS } from '../../core/ingest/limits';
 import { linesOf } from '../../core/stream/parse/lines';
 import { csvMessages } from './csv';
-import { type Sample, type SampledMessage } from './sample';
+import { type Sample, type SampledMessage } from './types';
 
 const STANDARD_INPUT = '-';
 const DATA_FILE = /\.(?:jsonl|ndjson|json|csv|tsv)(?:\.gz)?$/i;

@@ -11,7 +11,7 @@ import { silentLogger } from '../../core/platform/log';
 import { dataPlaneEnvironment } from '../system/deployment';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
-import { type Sample, type SampledMessage } from './sample';
+import { type Sample, type SampledMessage } from './types';
 
 /**
  * Read the first messages of a topic, as many of each partition, in the order of their records' timestamps.

@@ -2,23 +2,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { type Session } from '../system/session';
 import { readFiles } from './read-files';
 import { readTopic } from './read-topic';
-
-/** A message as it lies in a file or a topic. */
-export interface SampledMessage {
-  readonly bytes: Uint8Array;
-  /** Undefined in a file. */
-  readonly partition: number | undefined;
-  /** Kafka's timestamp of it, in milliseconds since 1970; undefined in a file. */
-  readonly recordMillis: number | undefined;
-}
-
-export interface Sample {
-  /** Where it comes from, for sentences. */
-  readonly name: string;
-  readonly messages: readonly SampledMessage[];
-  /** There are more messages than were read. */
-  readonly isCut: boolean;
-}
+import { type Sample } from './types';
 
 /** Where messages are looked at: files, or a topic. */
 export interface SampleOptions {

@@ -3,7 +3,7 @@ import { deviceIdOf } from '../fields';
 import { parsePointer, valueAt } from '../pointer';
 import { columnAt, type Scalar, shareOf } from './inventory';
 import { type Structure } from './structure';
-import { type SampleMessage } from './understand';
+import { type SampleMessage } from './sample';
 
 /** A source with what speaks for its parts, by their path in the file. */
 interface ChosenSource {

@@ -9,20 +9,13 @@ import { type MappedReading } from '../readings';
 import { inWords } from './durations';
 import { type Finding, type Hints } from './hints';
 import { type Rhythm, rhythmOf } from './rhythm';
+import { type SampleMessage } from './sample';
 import { findSentinels, type Sentinel } from './sentinels';
 import { chooseDuplicates, chooseWatermark, chooseWindow } from './settle';
 import { findStructure, type Structure } from './structure';
 import { sourceOf } from './source';
 
 export type DeploymentFileInput = z.input<typeof deploymentFileSchema>;
-
-/** A message of a sample. */
-export interface SampleMessage {
-  /** Parsed from JSON. */
-  readonly value: unknown;
-  /** Partition of the topic that it was read from. */
-  readonly partition: number | undefined;
-}
 
 export interface InspectOptions {
   /** Topic that the messages come by, where it is known. */
