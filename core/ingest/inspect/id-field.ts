@@ -52,7 +52,8 @@ function canBeId(column: Column, { places }: Inventory, time: TimeField): boolea
   if (column.path === time.path || column.present < MIN_PRESENT * places) return false;
   const isId = (value: Scalar): boolean =>
     deviceIdOf(value) !== undefined && (typeof value === 'string' || isIdName(column.path));
-  return shareOf(column, isId) > 0.5;
+  if (shareOf(column, isId) <= 0.5) return false;
+  return isIdName(column.path) || distinctValues(column).size > 1;
 }
 
 /** Leave out fields under which more readings share device and instant, and those whose values hardly ever come again. */
@@ -62,17 +63,26 @@ function withFewestCollisions(
   time: TimeField,
 ): readonly Column[] {
   const times = columnAt(inventory, time.path);
+  const kinds = kindsOf(inventory);
   const recurring = columns.filter((column) => distinctValues(column).size <= column.present / 2);
   const rated = (recurring.length > 0 ? recurring : columns).map((column) => ({
     column,
-    collisions: times === undefined ? 0 : collisionsOf(column, times),
+    collisions: times === undefined ? 0 : collisionsOf(column, times, kinds),
   }));
   const fewest = Math.min(...rated.map(({ collisions }) => collisions));
   return rated.filter(({ collisions }) => collisions <= fewest + MORE_COLLISIONS).map(({ column }) => column);
 }
 
-/** Share of the places whose device and time another place before has. */
-function collisionsOf(ids: Column, times: Column): number {
+/** Which fields each place has: a device may send messages of several kinds at one instant. */
+function kindsOf({ places, columns }: Inventory): readonly string[] {
+  const kinds = Array.from({ length: places }, () => '');
+  for (const [number, { values }] of columns.entries())
+    for (const [place, value] of values.entries()) if (value !== undefined) kinds[place] += ` ${number}`;
+  return kinds;
+}
+
+/** Share of the places whose device, time and kind another place before has. */
+function collisionsOf(ids: Column, times: Column, kinds: readonly string[]): number {
   const seen = new Set<string>();
   let count = 0;
   let places = 0;
@@ -80,7 +90,7 @@ function collisionsOf(ids: Column, times: Column): number {
     const time = times.values[place];
     if (id === undefined || time === undefined) continue;
     places += 1;
-    const key = JSON.stringify([id, time]);
+    const key = JSON.stringify([id, time, kinds[place]]);
     if (seen.has(key)) count += 1;
     seen.add(key);
   }
@@ -90,7 +100,7 @@ function collisionsOf(ids: Column, times: Column): number {
 /** Fields named like an id before others; those that vary before those that never do. */
 function bestNamed(columns: readonly Column[]): readonly Column[] {
   const named = columns.filter(({ path }) => isIdName(path));
-  const likely = named.length > 0 ? named : columns.filter((column) => distinctValues(column).size > 1);
+  const likely = named.length > 0 ? named : columns;
   const varying = likely.filter((column) => distinctValues(column).size > 1);
   return varying.length > 0 ? varying : likely;
 }
