@@ -42,13 +42,15 @@ export async function check(session: Session, options: CheckOptions): Promise<vo
   );
   const values = parsedMessages(sample).map(({ value }) => value);
   const notes = [...assertSource(values, settings)];
-  const checked = await checkSample(sample.messages, settings);
+  const checked = await checkSample(sample, settings);
   const { task } = settings;
   assertWindow(checked.rhythm, task.windowMicros, task.target.holdMicros !== undefined);
   if (checked.devices === 1)
     notes.push('The sample has one device: a fleet learns from several, and a round wants at least two.');
-  if (checked.rhythm.isByDevice)
-    notes.push('The sample has one device after the other: it was played in the order of its times.');
+  if (!checked.rhythm.hasOrder)
+    notes.push(
+      'The sample does not show in which order readings arrive: it was played in the order of their times.',
+    );
   if (sample.isCut)
     notes.push(`There are more messages: the first ${whole(sample.messages.length)} were looked at.`);
   session.out(

@@ -44,7 +44,7 @@ export async function init(session: Session, options: InitOptions): Promise<void
   }
   const sample = await readSample(session, options, MESSAGES);
   const messages = parsedMessages(sample);
-  const understanding = await understandWithAnswers(messages, options);
+  const understanding = await understandWithAnswers(messages, sample.keepsOrder, options);
   const text = deploymentText(understanding, sample.name);
   await writeFile(path, text).catch((cause: unknown) => {
     throw new FedloopError('InvalidInput', `${options.out} cannot be written: ${messageOf(cause)}`, {
@@ -62,6 +62,7 @@ export async function init(session: Session, options: InitOptions): Promise<void
 /** Ask what the sample leaves open until it leaves nothing open. */
 async function understandWithAnswers(
   messages: readonly SampleMessage[],
+  keepsOrder: boolean,
   options: InitOptions,
 ): Promise<Understanding> {
   const { fleet, tolerance, topic } = options;
@@ -70,7 +71,7 @@ async function understandWithAnswers(
     ...(options.covariate.length === 0 ? {} : { covariates: options.covariate }),
   };
   for (;;) {
-    const finding = understand(messages, hints, { fleet, tolerance, topic });
+    const finding = understand(messages, hints, { fleet, tolerance, topic, keepsOrder });
     if ('found' in finding) return finding.found;
     hints = { ...hints, ...(await answerTo(finding.question, options)) };
   }
@@ -100,7 +101,8 @@ async function answerTo(question: Question, { yes, from }: InitOptions): Promise
   if (!canAsk) throw unanswered(question);
   for (;;) {
     const answer: unknown = parseHint(question.asks, await askOnTerminal(question));
-    if (answer !== undefined) return { [question.asks satisfies AskedHint]: answer };
+    if (answer === undefined) process.stderr.write('That is none of the answers.\n');
+    else return { [question.asks satisfies AskedHint]: answer };
   }
 }
 

@@ -10,7 +10,7 @@ import { type MappedMessage, type MappedReading } from '../../core/ingest/readin
 import { closeDueWindows, type Closing, flushWindows } from '../../core/stream/closing';
 import { PartitionEngine } from '../../core/stream/engine';
 import { type ForecastRequest } from '../../core/stream/forecasts/forecaster';
-import { type SampledMessage } from '../sample/types';
+import { type Sample, type SampledMessage } from '../sample/types';
 
 /** What of a sample would be rejected for one reason. */
 export interface Rejected {
@@ -43,17 +43,17 @@ export interface CheckedSample {
  * of the stream workers. All windows are closed at its end.
  */
 export async function checkSample(
-  messages: readonly SampledMessage[],
+  { messages, keepsOrder }: Pick<Sample, 'messages' | 'keepsOrder'>,
   settings: StreamSettings,
 ): Promise<CheckedSample> {
   const mapping = compileMapping(settings.source, settings.task);
   const mapped = messages.map(({ bytes }) => mapping.ofBytes(bytes));
   const readings = mapped.flatMap((message) => message.readings);
-  const rhythm = rhythmOf(readings);
+  const rhythm = rhythmOf(readings, keepsOrder);
   const trial = new Trial(settings);
   const events = eventsOf(messages, mapped, settings, trial);
   // Exports have one device after the other; live they send side by side.
-  if (rhythm.isByDevice) events.sort((a, b) => a.micros - b.micros);
+  if (!rhythm.hasOrder) events.sort((a, b) => a.micros - b.micros);
   for (const event of events) await trial.ingest(event);
   await trial.end();
   return {

@@ -34,7 +34,8 @@ function comment(map: YAMLMap, path: readonly string[], reasons: ReadonlyMap<str
 function withoutDefaults(file: DeploymentFileInput): DeploymentFileInput {
   const { source, ...rest } = file;
   const { from, ...ownSource } = source ?? {};
-  const kept = from === 'earliest' || from === undefined ? ownSource : { from, ...ownSource };
+  const all = from === 'earliest' ? ownSource : { from, ...ownSource };
+  const kept = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   const { fleet, ...others } = rest;
   return {
     ...(fleet === undefined ? {} : { fleet }),

@@ -36,7 +36,7 @@ export async function readFiles(from: string, most: number): Promise<Sample> {
       count += 1;
     }
   }
-  return { name, messages, isCut };
+  return { name, messages, keepsOrder: files.length === 1, isCut };
 }
 
 async function filesOf(from: string): Promise<readonly string[]> {

@@ -29,7 +29,7 @@ export async function readTopic(session: Session, topic: string, most: number): 
       .map(({ value, partition, timestampMillis }): SampledMessage => {
         return { bytes: value ?? new Uint8Array(0), partition, recordMillis: timestampMillis };
       });
-    return { name: `topic ${topic}`, messages, isCut: held > messages.length };
+    return { name: `topic ${topic}`, messages, keepsOrder: true, isCut: held > messages.length };
   } finally {
     await kafka.disconnect();
   }

@@ -11,6 +11,8 @@ export interface Sample {
   /** Where it comes from, for sentences. */
   readonly name: string;
   readonly messages: readonly SampledMessage[];
+  /** They come from one place, in the order in which they lie there. */
+  readonly keepsOrder: boolean;
   /** There are more messages than were read. */
   readonly isCut: boolean;
 }

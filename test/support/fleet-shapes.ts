@@ -40,8 +40,10 @@ const TIMES: Record<string, (at: number) => string> = {
   'text of s': (at) => `"${Math.floor(at)}"`,
   'text of ms': (at) => `"${at * 1_000}"`,
   iso: (at) => JSON.stringify(new Date(at * 1_000).toISOString()),
-  'iso with offset': (at) => JSON.stringify(new Date((at + 7_200) * 1_000).toISOString().replace('Z', '+02:00')),
-  'iso with a blank': (at) => JSON.stringify(new Date(at * 1_000).toISOString().slice(0, 19).replace('T', ' ')),
+  'iso with offset': (at) =>
+    JSON.stringify(new Date((at + 7_200) * 1_000).toISOString().replace('Z', '+02:00')),
+  'iso with a blank': (at) =>
+    JSON.stringify(new Date(at * 1_000).toISOString().slice(0, 19).replace('T', ' ')),
 };
 
 const IDS: Record<string, (device: number) => string> = {
@@ -55,7 +57,8 @@ const IDS: Record<string, (device: number) => string> = {
 const EXTRAS: Record<string, Dialect['extras']> = {
   none: () => '',
   constants: () => ',"site":"A","hz":50,"gps":{"lat":48.1,"lon":11.5},"tags":["a","b"]',
-  housekeeping: ({ device, at }) => `,"battery":${3.3 + ((device + at) % 7) / 100},"rssi":${-70 - (at % 9)},"seq":${at}`,
+  housekeeping: ({ device, at }) =>
+    `,"battery":${3.3 + ((device + at) % 7) / 100},"rssi":${-70 - (at % 9)},"seq":${at}`,
   words: ({ at }) => `,"status":"${at % 3 === 0 ? 'ok' : 'warn'}","humidity":"n/a"`,
   'time of receipt': ({ at }) => `,"received_at":${(at + 1) * 1_000}`,
   zones: ({ device }) => `,"zone":"z${device % 2}","model":"M${device % 2}","floor":${device % 3}`,
@@ -71,25 +74,39 @@ const NAMES = [
   { id: 'devEUI', time: 'datetime', value: 'co2' },
 ] as const;
 
-const SHAPES: Record<string, (steps: readonly (readonly Reading[])[], dialect: Dialect) => Pick<ShapedFleet, 'messages' | 'hints'>> = {
+const SHAPES: Record<
+  string,
+  (steps: readonly (readonly Reading[])[], dialect: Dialect) => Pick<ShapedFleet, 'messages' | 'hints'>
+> = {
   flat: (steps, { id, time, names, extras }) => ({
-    messages: steps.flat().map(
-      (one) => `{"${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"${names.value}":${one.value}${extras(one)}}`,
-    ),
+    messages: steps
+      .flat()
+      .map(
+        (one) =>
+          `{"${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"${names.value}":${one.value}${extras(one)}}`,
+      ),
     hints: {},
   }),
   nested: (steps, { id, time, names, extras }) => ({
-    messages: steps.flat().map(
-      (one) =>
-        `{"meta":{"asset":{"${names.id}":${id(one.device)}}},"payload":{"${names.time}":${time(one.at)},"m":{"${names.value}":${one.value},"unit":"mm/s"}${extras(one)}}}`,
-    ),
+    messages: steps
+      .flat()
+      .map(
+        (one) =>
+          `{"meta":{"asset":{"${names.id}":${id(one.device)}}},"payload":{"${names.time}":${time(one.at)},"m":{"${names.value}":${one.value},"unit":"mm/s"}${extras(one)}}}`,
+      ),
     hints: {},
   }),
   'mixed kinds': (steps, { id, time, names, extras }) => ({
-    messages: steps.flat().flatMap((one, index) => [
-      `{"type":"reading","${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"${names.value}":${one.value}${extras(one)}}`,
-      ...(index % 5 === 0 ? [`{"type":"heartbeat","${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"firmware":"1.2"}`] : []),
-    ]),
+    messages: steps
+      .flat()
+      .flatMap((one, index) => [
+        `{"type":"reading","${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"${names.value}":${one.value}${extras(one)}}`,
+        ...(index % 5 === 0
+          ? [
+              `{"type":"heartbeat","${names.id}":${id(one.device)},"${names.time}":${time(one.at)},"firmware":"1.2"}`,
+            ]
+          : []),
+      ]),
     hints: {},
   }),
   'array of readings': (steps, { id, time, names, extras }) => ({
@@ -108,13 +125,15 @@ const SHAPES: Record<string, (steps: readonly (readonly Reading[])[], dialect: D
   }),
   wide: (steps, { time, names }) => ({
     messages: steps.map(
-      (some) => `{"${names.time}":${time(some[0]?.at ?? 0)},"n":3,${some.map((one) => `"flow_${one.device}":${one.value}`).join()}}`,
+      (some) =>
+        `{"${names.time}":${time(some[0]?.at ?? 0)},"n":3,${some.map((one) => `"flow_${one.device}":${one.value}`).join()}}`,
     ),
     hints: { wide: 'flow_*' },
   }),
   'wide in an object': (steps, { time, names }) => ({
     messages: steps.map(
-      (some) => `{"${names.time}":${time(some[0]?.at ?? 0)},"values":{${some.map((one) => `"d${one.device}":${one.value}`).join()}}}`,
+      (some) =>
+        `{"${names.time}":${time(some[0]?.at ?? 0)},"values":{${some.map((one) => `"d${one.device}":${one.value}`).join()}}}`,
     ),
     hints: { wide: '/values/*' },
   }),

@@ -77,7 +77,8 @@ function withFewestCollisions(
 function kindsOf({ places, columns }: Inventory): readonly string[] {
   const kinds = Array.from({ length: places }, () => '');
   for (const [number, { values }] of columns.entries())
-    for (const [place, value] of values.entries()) if (value !== undefined) kinds[place] += ` ${number}`;
+    for (const [place, value] of values.entries())
+      if (value !== undefined) kinds[place] = `${kinds[place] ?? ''} ${number}`;
   return kinds;
 }
 

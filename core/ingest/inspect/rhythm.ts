@@ -1,7 +1,8 @@
+import { DEFAULT_STREAM_SETTINGS } from '../../contracts/settings';
 import { type Micros } from '../../contracts/time';
 import { type MappedReading } from '../readings';
 
-/** When devices send, as far as a sample shows it. All times in microseconds of event time. */
+/** When devices send, as far as a sample shows it; clocks that were never set are left out. All times in microseconds of event time. */
 export interface Rhythm {
   readonly devices: number;
   readonly readings: number;
@@ -13,15 +14,18 @@ export interface Rhythm {
   readonly isIrregular: boolean;
   /** How far the latest of a thousand readings comes behind one that is later in time. */
   readonly lateness: Micros;
-  /** The sample has one device after the other, as exports do: it does not show in which order readings arrive. */
-  readonly isByDevice: boolean;
+  /** The sample shows in which order readings arrive: it does not have one device after the other, as exports do. */
+  readonly hasOrder: boolean;
   /** Share of the readings that have device and instant in common with one before, but another value. */
   readonly sameInstant: number;
   readonly from: Micros;
   readonly until: Micros;
 }
 
-export function rhythmOf(readings: readonly MappedReading[]): Rhythm {
+/** @param keepsOrder whether the readings come from one place, in the order in which they lie there. */
+export function rhythmOf(all: readonly MappedReading[], keepsOrder: boolean): Rhythm {
+  const { fromMicros, untilMicros } = DEFAULT_STREAM_SETTINGS.plausible;
+  const readings = all.filter(({ micros }) => micros >= fromMicros && micros < untilMicros);
   const times = Float64Array.from(readings, ({ micros }) => micros).sort();
   const byDevice = new Map<string, MappedReading[]>();
   for (const reading of readings) {
@@ -33,15 +37,15 @@ export function rhythmOf(readings: readonly MappedReading[]): Rhythm {
   const spacing = medianOf(spacings.map((own) => quantile(own, 0.5)));
   const longSpacing = medianOf(spacings.map((own) => quantile(own, 0.9)));
   const shortSpacing = medianOf(spacings.map((own) => quantile(own, 0.1)));
-  const isByDevice = comesByDevice(readings, byDevice.size);
+  const hasOrder = keepsOrder && !comesByDevice(readings, byDevice.size);
   return {
     devices: byDevice.size,
     readings: readings.length,
     spacing,
     longSpacing,
     isIrregular: (longSpacing ?? 0) >= IRREGULAR * (shortSpacing ?? Infinity) && hasNoPlateaus(byDevice),
-    lateness: isByDevice ? 0 : latenessOf(readings, times),
-    isByDevice,
+    lateness: hasOrder ? latenessOf(readings, times) : 0,
+    hasOrder,
     sameInstant: sameInstants(readings),
     from: times[0] ?? NaN,
     until: times.at(-1) ?? NaN,

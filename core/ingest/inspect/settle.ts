@@ -80,13 +80,13 @@ function howOften({ spacing, longSpacing, isIrregular }: Rhythm): string {
 }
 
 /** Choose how long a window waits for late events: twice what the sample shows, and never less than the default. */
-export function chooseWatermark({ lateness, isByDevice }: Rhythm): Chosen<string> {
+export function chooseWatermark({ lateness, hasOrder }: Rhythm): Chosen<string> {
   const { watermarkMicros } = DEFAULT_STREAM_SETTINGS;
   const value = roundDuration(Math.max(2 * lateness, watermarkMicros));
-  if (isByDevice) {
+  if (!hasOrder) {
     return {
       value,
-      why: 'The sample has one device after the other and so does not show how late readings come.',
+      why: 'The sample does not show in which order readings arrive, and so not how late.',
     };
   }
   const seen =

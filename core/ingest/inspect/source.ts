@@ -37,6 +37,7 @@ export function sourceOf(
     source: sourceSchema.parse({ topic, fields, each, wide: wide?.pattern }),
     reasons: [
       ...ofTopic,
+      ['source', topic === undefined ? NO_TOPIC : ''],
       ['source.fields', scattered ?? 'Paths into messages, of which an ingest worker makes events.'],
       ['source.fields.device_id', id?.why ?? ''],
       ['source.fields.timestamp', time.why],
@@ -51,6 +52,9 @@ export function sourceOf(
     isCanonical,
   };
 }
+
+const NO_TOPIC =
+  'Add where these messages come from before the fleet goes up: topic: NAME, or mqtt: {url: …, topic: …}.';
 
 /** Whether messages have the fields of an event, under its names and of its types. */
 function areEvents({ inventory, id, time, target, covariates, each, wide }: Structure): boolean {

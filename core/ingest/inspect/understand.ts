@@ -20,6 +20,8 @@ export type DeploymentFileInput = z.input<typeof deploymentFileSchema>;
 export interface InspectOptions {
   /** Topic that the messages come by, where it is known. */
   readonly topic: string | undefined;
+  /** The messages come from one place, in the order in which they lie there. */
+  readonly keepsOrder: boolean;
   readonly fleet: string | undefined;
   readonly tolerance: number | 'auto' | undefined;
 }
@@ -52,7 +54,7 @@ export function understand(
   if ('question' in structure) return structure;
   const source = sourceOf(structure.found, messages, options.topic);
   const readings = readingsOf(values, source.source, structure.found);
-  const rhythm = rhythmOf(readings);
+  const rhythm = rhythmOf(readings, options.keepsOrder);
   const window = chooseWindow(rhythm, hints);
   if ('question' in window) return window;
   const duplicates = chooseDuplicates(rhythm, hints);
@@ -159,15 +161,15 @@ function reasonsOfTarget(
 }
 
 function notesOf({ target }: Structure, rhythm: Rhythm, sentinels: readonly Sentinel[]): readonly string[] {
-  const { devices, isByDevice, lateness } = rhythm;
+  const { devices, hasOrder, lateness } = rhythm;
   const unusual = sentinels.filter(({ isUsual }) => !isUsual);
   return [
     ...(devices === 1
       ? ['The sample has one device: a fleet learns from several, and a round wants at least two.']
       : []),
-    ...(isByDevice
-      ? ['The sample has one device after the other: how late readings come is not to be seen in it.']
-      : []),
+    ...(hasOrder
+      ? []
+      : ['The sample does not show in which order readings arrive, and so not how late they come.']),
     ...(lateness > LATE
       ? [`Readings come up to ${inWords(lateness)} late, so that windows close late as well.`]
       : []),
