@@ -10,6 +10,7 @@ const rooms = {
   stream: '^core/stream/',
   federation: '^core/federation/',
   warehouse: '^core/warehouse/',
+  backtest: '^core/backtest/',
   fleet: '^fleet/',
   activities: '^activities/',
   workers: '^workers/',
@@ -25,6 +26,7 @@ const mayImport = {
   stream: ['stream', 'model', 'platform', 'contracts'],
   federation: ['federation', 'model', 'platform', 'contracts'],
   warehouse: ['warehouse', 'model', 'platform', 'contracts'],
+  backtest: ['backtest', 'stream', 'federation', 'model', 'platform', 'contracts'],
   fleet: ['fleet', 'model', 'platform', 'contracts'],
   dashboards: ['dashboards'],
   activities: ['activities', 'stream', 'federation', 'warehouse', 'model', 'platform', 'contracts'],
@@ -48,7 +50,7 @@ const mayImport = {
  */
 const subRooms = {
   'core/platform': {
-    'kafka/kafkajs-patches': ['kafka/record-batch.ts', 'log.ts'],
+    'kafka/kafkajs-patches': ['kafka/fetched-batches.ts', 'kafka/record-batch.ts', 'log.ts'],
     kafka: ['kafka/kafkajs-patches', '.'],
   },
   'core/stream': {
@@ -89,6 +91,7 @@ const subRooms = {
     dashboard: ['shared'],
     report: ['results', 'system', 'progress', 'shared'],
     status: ['query', 'temporal', 'servers', 'system', 'shared'],
+    backtest: ['results', 'shared'],
     demo: ['report', 'results', 'query', 'temporal', 'servers', 'system', 'processes', 'progress', 'shared'],
   },
 };

@@ -13,7 +13,8 @@ import { logDeployment, type DeployedVersion, type Deployments } from '../core/m
 import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';
 import { publishLatestModel } from './shared/latest-model';
-import { deployedVersion, deployModels, type StageChange } from './shared/registry';
+import { deployedVersion, deployModels } from './shared/registry';
+import { type StageChange } from '../core/model/deployment-messages';
 
 export interface ChangeChampionDependencies {
   readonly producer: Producer;

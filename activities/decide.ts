@@ -5,7 +5,8 @@ import { decodeState, encodeState, withoutMomentum } from '../core/federation/st
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { publishLatestModel } from './shared/latest-model';
-import { deployedVersion, deployModels, type StageChange } from './shared/registry';
+import { deployedVersion, deployModels } from './shared/registry';
+import { type StageChange } from '../core/model/deployment-messages';
 
 export interface DecideDependencies {
   readonly producer: Producer;

@@ -33,6 +33,8 @@ export interface RoundsDependencies {
   readonly deployments: Deployments;
   readonly inbox: UpdateInbox;
   readonly feedback: FeedbackLog;
+  /** The workflow id that is the round lock. */
+  readonly roundId: string;
   /** Folder that `latest_model/` is kept in. */
   readonly modelsFolder: string;
   /** Whether the namespace knows Fedloop's search attributes. */
@@ -74,6 +76,6 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     withdraw: (input) => withdraw(dependencies, input),
     rollback: (input) => rollback(dependencies, input),
     promote: (input) => promote(dependencies, input),
-    waitForTurn,
+    waitForTurn: () => waitForTurn(dependencies.roundId),
   });
 }

@@ -10,7 +10,8 @@ import { participants, wholeNumber } from '../cli/shared/options';
 import { listOf } from './support/options';
 import { findRunning, type RunningSystem } from '../cli/system/running';
 import { cacheFolder } from '../cli/servers/cache';
-import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
+import { DEFAULT_FLEET } from '../core/contracts/ids';
+import { fleetNames } from '../core/contracts/queues';
 import { costOf, type RoundCost } from './temporal/history';
 import { describeMachine, writeResults } from './support/results';
 
@@ -112,7 +113,7 @@ async function costs({ temporal }: RunningSystem): Promise<RoundCost[]> {
   const client = new Client({ connection, namespace: temporal.namespace });
   const found: { readonly at: number; readonly cost: RoundCost }[] = [];
   for await (const { workflowId, runId, startTime } of client.workflow.list({
-    query: `WorkflowId = "${ROUND_WORKFLOW_ID}"`,
+    query: `WorkflowId = "${fleetNames(DEFAULT_FLEET).roundId}"`,
   })) {
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
     found.push({ at: startTime.getTime(), cost: costOf(history) });

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { errorColours as pc } from './shared/colours';
+import { registerBacktest } from './commands/backtest';
 import { registerBatch } from './commands/batch';
 import { registerCheck } from './commands/check';
 import { registerDashboard } from './commands/dashboard';
@@ -42,6 +44,13 @@ export function createProgram(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .option('--verbose', 'show stack traces and causes of errors')
+    .option(
+      '--config <file>',
+      'deployment file of the fleet (default: FEDLOOP_CONFIG, else fedloop.yaml of this folder)',
+    )
+    .hook('preAction', (_, command) => {
+      nameDeploymentFile(command);
+    })
     .configureOutput({
       outputError: (text, write) => {
         write(text.replace(/^error:/, pc.red('error:')));
@@ -72,6 +81,7 @@ export function createProgram(): Command {
   registerSql(program);
   registerWarehouse(program);
   registerReplay(program);
+  registerBacktest(program);
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);
@@ -79,6 +89,15 @@ export function createProgram(): Command {
   program.commandsGroup('Deploy:');
   registerWorker(program);
   return program;
+}
+
+/** For all that a command starts, `--config` is `FEDLOOP_CONFIG`. */
+function nameDeploymentFile(command: Command): void {
+  const { config } = command.optsWithGlobals<{ config?: string }>();
+  if (config === undefined) return;
+  if (command.name() === 'demo')
+    command.error('error: the demo simulates its fleet; `fedloop up --config` starts the fleet of a file');
+  process.env['FEDLOOP_CONFIG'] = resolve(config);
 }
 
 /** Commander's own `help` knows one level of commands: `help round start` would print the help of `round`. */

@@ -88,24 +88,28 @@ function eventsOf(
   if (Number.isNaN(target)) return [];
   const covariates = means.covariates.map(([mean = Number.NaN]) => mean);
   const [fromMillis, untilMillis] = boundsOf(grid, window);
-  const spacing = (untilMillis - fromMillis) / grid.readings;
+  const readings = plan.asRecorded ? 1 : grid.readings;
+  const spacing = (untilMillis - fromMillis) / readings;
   const { character, fault } = device;
   const random = seededRandom(plan.seed, 'fleet', 'readings', device.index, window);
-  const spike = spikeReadings(plan, device, window, grid.readings, random.uniform());
+  const spike = spikeReadings(plan, device, window, readings, random.uniform());
   const recorded = recordedLabel(plan, device, window);
   const scatter = character.scatter * unitScale(device);
   const events: FleetEvent[] = [];
-  for (let reading = 0; reading < grid.readings; reading += 1) {
-    const share = (1 - TIME_JITTER) * character.phase + TIME_JITTER * random.uniform();
+  for (let reading = 0; reading < readings; reading += 1) {
+    const jitter = plan.asRecorded ? 0 : TIME_JITTER;
+    const share = (1 - jitter) * character.phase + jitter * random.uniform();
     const trueMillis = Math.floor(fromMillis + (reading + share) * spacing);
     const spiked = reading >= spike.from && reading < spike.until;
-    const eventMillis = trueMillis + clockErrorMillis(device, grid, window + reading / grid.readings);
+    const eventMillis = trueMillis + clockErrorMillis(device, grid, window + reading / readings);
     const text = eventText({
       device: device.id,
       millis: eventMillis,
       sensors: grid.sensors,
       target: target - spike.mean + (spiked ? spike.size : 0) + scatter * random.normal(),
-      covariates: covariates.map((mean, index) => scattered(grid.sensors, index, mean, random)),
+      covariates: plan.asRecorded
+        ? covariates
+        : covariates.map((mean, index) => scattered(grid.sensors, index, mean, random)),
       label: spiked ? true : recorded,
     });
     const value = slab.put(text);

@@ -189,6 +189,7 @@ const FAULT_NOISE: Readonly<Record<Fault, Draw | null>> = {
 };
 
 function ownNoise(plan: FleetPlan, device: DevicePlan, from: number, count: number): Float64Array {
+  if (plan.asRecorded) return new Float64Array(count);
   return noiseOf(plan, device, 'noise', from, count, (random) => NOISE_STDDEV * random.normal());
 }
 

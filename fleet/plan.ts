@@ -41,6 +41,8 @@ export interface PlanOptions {
   readonly liveWindows: number;
   /** Live window from which on the scenario's change holds. */
   readonly changeWindow?: number;
+  /** See `FleetPlan`. */
+  readonly asRecorded?: boolean;
 }
 
 /** How a device differs from the recorded sensor: reading = gain · lagged recorded value + offset + noise. */
@@ -91,6 +93,8 @@ export interface FleetPlan {
   readonly historyWindows: number;
   readonly liveWindows: number;
   readonly changeWindow: number;
+  /** Nothing is invented: each series is one device, at the same time as the others, without a character, noise or faults. */
+  readonly asRecorded: boolean;
   readonly devices: readonly DevicePlan[];
 }
 
@@ -99,16 +103,19 @@ export interface FleetPlan {
  * @throws FedloopError `InvalidData` when the recording is too short for the run, with remedies.
  */
 export function planFleet(recording: Recording, options: PlanOptions): FleetPlan {
+  const { asRecorded = false } = options;
   const plan = {
     seed: options.seed,
     scenario: options.scenario ?? 'stationary',
-    clock: options.clock ?? 'independent',
+    clock: asRecorded ? ('shared' as const) : (options.clock ?? 'independent'),
+    asRecorded,
     historyWindows: options.historyWindows ?? HISTORY_WINDOWS,
     liveWindows: options.liveWindows,
     changeWindow: options.changeWindow ?? CHANGE_WINDOW,
   };
   const places = dealPlaces(recording, plan);
-  const devices = Array.from({ length: options.devices }, (_, index) => {
+  const count = asRecorded ? Math.min(options.devices, places.length) : options.devices;
+  const devices = Array.from({ length: count }, (_, index) => {
     const place = places[index % places.length];
     if (place === undefined) throw new FedloopError('Internal', 'a fleet was planned without places');
     return planDevice(plan, place, index);
@@ -195,22 +202,33 @@ function seasonPairs(
 
 function planDevice(plan: PlanFrame, place: Place, index: number): DevicePlan {
   const random = seededRandom(plan.seed, 'fleet', 'device', index);
-  const fault = drawFault(plan.scenario, random);
-  const character = drawCharacter(fault, random);
+  const fault = plan.asRecorded ? 'none' : drawFault(plan.scenario, random);
+  const character = plan.asRecorded ? UNCHANGED : drawCharacter(fault, random);
   const chosen = random.uniform();
   const before: Era = { step: place.first.liveStart, atWindow: 0, speed: 1, gain: 1 };
   return {
     index,
-    id: deviceId(place.series.id, index),
+    id: plan.asRecorded ? deviceIdSchema.parse(place.series.id) : deviceId(place.series.id, index),
     series: place.series,
     slot: place.slot,
     character,
     fault,
     before,
     after: eraAfter(plan, place, before, chosen),
-    updateFactor: drawUpdateFactor(plan.scenario, random),
+    updateFactor: plan.asRecorded ? 1 : drawUpdateFactor(plan.scenario, random),
   };
 }
+
+/** The recorded sensor itself. */
+const UNCHANGED: Character = {
+  offset: 0,
+  gain: 1,
+  thermalLag: 1,
+  scatter: 0,
+  phase: 0,
+  clockOffset: 0,
+  clockDrift: 0,
+};
 
 function drawCharacter(fault: Fault, random: Random): Character {
   const between = ({ from, to }: { readonly from: number; readonly to: number }): number =>

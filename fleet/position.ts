@@ -72,16 +72,16 @@ async function readFrom(
           consumer = joined;
           for (const [partition, offset] of from) joined.seek(topic, partition, offset);
         },
-        onBatch: ({ partition, records, resolve: dealtWith }) => {
+        onBatch: ({ partition, records, next, resolve: dealtWith }) => {
           const end = missing.get(partition) ?? 0;
           for (const record of records) {
             // A batch fetched before the seek begins earlier: records before the offset sought are passed over.
             const offset = Number(record.offset);
             if (offset < (from.get(partition) ?? 0)) continue;
             if (offset < end) onRecord(partition, record);
-            if (offset + 1 >= end) missing.delete(partition);
-            dealtWith(record.offset);
           }
+          if (next >= end) missing.delete(partition);
+          dealtWith(next);
           if (missing.size === 0) resolve();
           return Promise.resolve();
         },

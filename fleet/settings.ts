@@ -41,6 +41,8 @@ export const fleetSettingsSchema = z.strictObject({
       error: (issue) => `unknown scenario ${JSON.stringify(issue.input)}; there are ${SCENARIOS.join(', ')}`,
     })
     .default('everyday'),
+  /** Every series as it was recorded is one device; nothing is invented, and `devices` is the most that there are. */
+  asRecorded: z.boolean().default(false),
   /** Live window (0 = the first) from which on a scenario's change holds. */
   changeWindow: z.int().min(0).default(CHANGE_WINDOW),
   /** Windows of the past before the first live one. */
@@ -62,7 +64,7 @@ export const fleetSettingsSchema = z.strictObject({
 export type FleetSettings = z.infer<typeof fleetSettingsSchema>;
 
 /** Environment variable that carries the settings as one JSON object; everything left out has its default. */
-export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
+export const FLEET_VARIABLE = 'FEDLOOP_SIMULATION';
 
 /** @throws FedloopError `InvalidConfig` naming the fields that are wrong. */
 export function fleetSettingsFrom(env: NodeJS.ProcessEnv = process.env): FleetSettings {

@@ -1,5 +1,5 @@
 import { createAnalyticsActivities } from '../activities/analytics';
-import { ANALYTICS_QUEUE } from '../core/contracts/queues';
+import { fleetNames } from '../core/contracts/queues';
 import { WarehouseService } from '../core/warehouse/service';
 import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
@@ -19,7 +19,7 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
   });
   const activities = createAnalyticsActivities({ service, deployments, processed: env.FEDLOOP_PROCESSED });
   const worker = await startTemporalWorker(log, {
-    taskQueue: ANALYTICS_QUEUE,
+    taskQueue: fleetNames(env.FEDLOOP_FLEET).analyticsQueue,
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: CONCURRENT_STEPS,

@@ -10,7 +10,7 @@ import {
   type ContinuousEvaluationInput,
   type Join,
 } from '../core/contracts/evaluation';
-import { EVALUATION_WORKFLOW_ID, ROUNDS_QUEUE, streamQueue } from '../core/contracts/queues';
+import { type FleetNames } from '../core/contracts/queues';
 import { parseOrThrow } from '../core/contracts/validation';
 import { type Logger } from '../core/platform/log';
 import { type StreamService } from '../core/stream/service';
@@ -48,6 +48,7 @@ export function evaluationInput(text: string | undefined): ContinuousEvaluationI
 export function keepEvaluationLease(
   service: StreamService,
   input: ContinuousEvaluationInput,
+  names: FleetNames,
   log: Logger,
 ): EvaluationLease {
   const worker = `${hostname()
@@ -61,7 +62,7 @@ export function keepEvaluationLease(
 
   const hold = async (): Promise<void> => {
     const temporal = await startTemporalWorker(log, {
-      taskQueue: streamQueue(worker),
+      taskQueue: names.streamQueue(worker),
       activities: createStreamActivities({ service, lease }),
       maxConcurrentActivityTaskExecutions: LEASES_AT_ONCE,
     });
@@ -80,9 +81,11 @@ export function keepEvaluationLease(
       if (lease.isHeld) {
         wait = FIRST_JOIN_PAUSE_MS;
       } else {
-        await join(client, worker, input, lease.wasDrained).catch((cause: unknown) => {
-          log.warn({ err: cause }, 'the evaluation could not be joined; it continues without a lease');
-        });
+        await join(client, names, { worker, input, onlyRunning: lease.wasDrained }).catch(
+          (cause: unknown) => {
+            log.warn({ err: cause }, 'the evaluation could not be joined; it continues without a lease');
+          },
+        );
         wait = lease.wasDrained ? FIRST_JOIN_PAUSE_MS : Math.min(2 * wait, MAX_JOIN_PAUSE_MS);
       }
       await pause(lease.isHeld ? FIRST_JOIN_PAUSE_MS : wait);
@@ -112,22 +115,27 @@ export function keepEvaluationLease(
   };
 }
 
-/** @param onlyRunning of a worker that was drained: it joins an evaluation that runs, and starts none. */
+interface Joining {
+  readonly worker: string;
+  readonly input: ContinuousEvaluationInput;
+  /** Of a worker that was drained: it joins an evaluation that runs, and starts none. */
+  readonly onlyRunning: boolean;
+}
+
 async function join(
   client: Client,
-  worker: string,
-  input: ContinuousEvaluationInput,
-  onlyRunning: boolean,
+  { evaluationId, roundsQueue }: FleetNames,
+  { worker, input, onlyRunning }: Joining,
 ): Promise<void> {
   const joining: Join = { worker };
   if (onlyRunning) {
-    const handle = client.workflow.getHandle(EVALUATION_WORKFLOW_ID);
+    const handle = client.workflow.getHandle(evaluationId);
     if ((await handle.describe()).status.name === 'RUNNING') await handle.signal('join', joining);
     return;
   }
   await client.workflow.signalWithStart('continuousEvaluation', {
-    workflowId: EVALUATION_WORKFLOW_ID,
-    taskQueue: ROUNDS_QUEUE,
+    workflowId: evaluationId,
+    taskQueue: roundsQueue,
     args: [input],
     signal: 'join',
     signalArgs: [joining],

@@ -1,12 +1,14 @@
 import { type Environment } from '../core/contracts/config';
 import { FedloopError } from '../core/contracts/errors';
-import { TOPICS } from '../core/contracts/topics';
 import { followDeployments, type Deployments } from '../core/model/deployments';
 import { readEnvironment } from '../core/platform/config';
+import { deployedBy } from '../core/platform/deployment-file';
 import { connectKafka, type Kafka } from '../core/platform/kafka';
+import { matchSourcePartitions } from '../core/platform/kafka/source-partitions';
 import { createLogger, type Logger } from '../core/platform/log';
 import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, type Registry } from '../core/platform/metrics';
+import { joinDeployment } from './join-deployment';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
 
 /** What every role is given: its surroundings, connected and checked. */
@@ -25,6 +27,8 @@ export interface RunningRole {
   /** Rejects when the role cannot continue; never resolves. */
   readonly failed: Promise<never>;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
+  /** What the role waits for outside of itself, said in `/healthz`; undefined while all is well. */
+  readonly health?: () => string | undefined;
 }
 
 export type Role = (context: RoleContext) => Promise<RunningRole>;
@@ -32,17 +36,22 @@ export type Role = (context: RoleContext) => Promise<RunningRole>;
 /** Longest that a worker may take to drain before it is ended: a chunk of training and a sink's transaction fit well within. */
 const STOP_TIMEOUT_MS = 20_000;
 
+/** The one kind of worker that logs the settings of a new fleet: with more kinds, two could log what they measured at the same time. */
+const LOGS_SETTINGS = 'rounds';
+
 /**
  * Run a role as this process: connect, start, report it on stdout, and stop cleanly on SIGINT or SIGTERM.
  * @returns the exit code.
  */
 export async function runRole(name: string, role: Role): Promise<number> {
-  const env = readEnvironment();
+  const deployed = await deployedBy(process.env);
+  const env = readEnvironment(deployed.env);
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
   const stopRequested = stopSignal();
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
-  await ensureTopics(kafka, env);
+  await joinDeployment({ kafka, env, log }, deployed.plan, name === LOGS_SETTINGS ? 'log' : 'wait');
   const deployments = await followDeployments(kafka, log);
+  await matchSourcePartitions(kafka, deployments.eventTopic);
   const registry = createMetrics(name);
   await reserveSdkMetrics();
   const running = await role({ role: name, env, log, kafka, deployments, registry });
@@ -50,6 +59,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
     registry,
+    ...(running.health === undefined ? {} : { health: running.health }),
     routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
   // The one line on stdout is for the process that started this one; logs go to stderr.
@@ -71,17 +81,6 @@ export async function runRole(name: string, role: Role): Promise<number> {
   await kafka.disconnect();
   clearTimeout(timer);
   return failure === undefined ? 0 : failure instanceof FedloopError ? failure.exitCode : 1;
-}
-
-/** Topics that are missing are made; on a managed cluster they may have been made by hand before. */
-export async function ensureTopics(kafka: Kafka, env: Environment): Promise<void> {
-  await kafka.createTopics(
-    Object.values(TOPICS).map(({ name, partitions, cleanup }) => ({
-      name,
-      cleanup,
-      partitions: partitions === 'perSource' ? env.FEDLOOP_PARTITIONS : partitions,
-    })),
-  );
 }
 
 function stopSignal(): Promise<void> {

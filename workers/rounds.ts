@@ -1,7 +1,7 @@
 import { createRoundsActivities } from '../activities/rounds';
 import { openFeedbackLog } from '../activities/shared/feedback-log';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
-import { ROUNDS_QUEUE } from '../core/contracts/queues';
+import { fleetNames } from '../core/contracts/queues';
 import { activityMetrics } from './activity-metrics';
 import { WORKFLOW_BUNDLE } from './bundle';
 import { countEarlyEnds } from './early-ends';
@@ -11,6 +11,7 @@ import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './tempo
 
 /** Runs the workflows, aggregates, deploys and decides. */
 export const roundsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+  const { roundsQueue, roundId } = fleetNames(env.FEDLOOP_FLEET);
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
@@ -21,6 +22,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
       inbox,
       feedback,
       deployments,
+      roundId,
       modelsFolder: env.FEDLOOP_MODELS,
       searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
     }),
@@ -28,7 +30,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
   );
   const worker = await pollQueue(temporal, {
     ...workflowOptions(env),
-    taskQueue: ROUNDS_QUEUE,
+    taskQueue: roundsQueue,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },

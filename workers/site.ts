@@ -1,7 +1,7 @@
 import { createSiteActivities } from '../activities/site';
 import { openFeedbackLog } from '../activities/shared/feedback-log';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
-import { siteQueue } from '../core/contracts/queues';
+import { fleetNames } from '../core/contracts/queues';
 import { openSiteStore } from '../activities/shared/site-store';
 import { activityMetrics } from './activity-metrics';
 import { type Role } from './role';
@@ -23,7 +23,7 @@ export const siteRole: Role = async ({ env, log, kafka, deployments, registry })
     store,
   });
   const worker = await startTemporalWorker(log, {
-    taskQueue: siteQueue(env.FEDLOOP_SITE),
+    taskQueue: fleetNames(env.FEDLOOP_FLEET).siteQueue(env.FEDLOOP_SITE),
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
     // One training graph already uses every core.

@@ -1,3 +1,4 @@
+import { fleetNames } from '../core/contracts/queues';
 import { startStreamService } from '../core/stream/service';
 import { evaluationInput, keepEvaluationLease } from './evaluation-lease';
 import { type Role } from './role';
@@ -6,7 +7,7 @@ import { type Role } from './role';
 export const streamRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const input = evaluationInput(env.FEDLOOP_EVALUATION);
   const service = await startStreamService({ kafka, deployments, log, registry });
-  const lease = keepEvaluationLease(service, input, log);
+  const lease = keepEvaluationLease(service, input, fleetNames(env.FEDLOOP_FLEET), log);
   return {
     failed: service.failed,
     async stop() {

@@ -16,9 +16,6 @@ const SHUTDOWN_FORCE = '15s';
 /** By default a heartbeat may be delayed for most of its time-out, and with it the progress that a retry starts from, and a cancellation. */
 const MAX_HEARTBEAT_INTERVAL = '5s';
 
-/** Names under which Temporal knows the versions of the workers that run workflows. */
-const DEPLOYMENT_NAME = 'fedloop';
-
 /** Threads of training, and steps of a rounds worker at once: one a core unless FEDLOOP_THREADS names a number. */
 export function cpuSlots(env: Environment): number {
   return env.FEDLOOP_THREADS > 0 ? env.FEDLOOP_THREADS : availableParallelism();
@@ -38,7 +35,8 @@ export function workflowOptions(
       : {
           workerDeploymentOptions: {
             useWorkerVersioning: true,
-            version: { deploymentName: DEPLOYMENT_NAME, buildId: env.FEDLOOP_BUILD_ID },
+            // Each fleet moves to a release by itself.
+            version: { deploymentName: env.FEDLOOP_FLEET, buildId: env.FEDLOOP_BUILD_ID },
             // A run stays with the release that it began on; runs that never end move on when they continue as new.
             defaultVersioningBehavior: 'PINNED',
           },

@@ -6,8 +6,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { continuousEvaluationInputSchema, type EvaluationState } from '../core/contracts/evaluation';
-import { EVALUATION_WORKFLOW_ID } from '../core/contracts/queues';
 import { EvaluationControl } from './evaluation-control';
+import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { EVENTS_PER_RUN } from './limits';
 
@@ -35,8 +35,9 @@ export async function continuousEvaluation(
   carried: EvaluationState = startOfEvaluation,
 ): Promise<void> {
   const input = parseInput(continuousEvaluationInputSchema, rawInput);
-  if (workflowInfo().workflowId !== EVALUATION_WORKFLOW_ID)
-    throw refuse(`a deployment has one evaluation: start it under the workflow id ${EVALUATION_WORKFLOW_ID}`);
+  const { evaluationId } = ownFleet();
+  if (workflowInfo().workflowId !== evaluationId)
+    throw refuse(`a deployment has one evaluation: start it under the workflow id ${evaluationId}`);
   const control = new EvaluationControl(input, carried);
   try {
     for (;;) {

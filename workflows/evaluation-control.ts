@@ -23,10 +23,10 @@ import {
 } from '../core/contracts/evaluation';
 import { type VersionId } from '../core/contracts/ids';
 import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
-import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import { durationMillis } from '../core/contracts/settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
+import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { Leases } from './leases';
 import { NEWS_KEPT } from './limits';
@@ -221,7 +221,7 @@ export class EvaluationControl {
     }
     try {
       await startChild(federatedRound, {
-        workflowId: ROUND_WORKFLOW_ID,
+        workflowId: ownFleet().roundId,
         args: [round],
         // The round outlives this run of the evaluation, which continues as new now and then.
         parentClosePolicy: ParentClosePolicy.ABANDON,

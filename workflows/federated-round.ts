@@ -10,7 +10,6 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { type SiteName, type VersionId } from '../core/contracts/ids';
-import { ROUND_WORKFLOW_ID } from '../core/contracts/queues';
 import {
   federatedRoundInputSchema,
   partsFor,
@@ -30,6 +29,7 @@ import {
   type SitePlan,
 } from '../core/contracts/steps';
 import { addReasons } from '../core/contracts/updates';
+import { ownFleet } from './fleet';
 import { parseInput } from './input';
 import { BEFORE_ALL, progressQuery, RoundControl, scoreboardQuery } from './round-control';
 import { feedbackOfSites } from './site-feedback';
@@ -38,30 +38,31 @@ import { rememberResult, visibility } from './visibility';
 
 /**
  * One federated round: ask, select, train locals, score locals, aggregate, deploy, evaluate, decide, feed back.
- * The workflow id `fedloop-round` is the round lock: a round started under any other id runs as a child under that one, so that two
- * never overlap.
+ * The fleet's round id (`fedloop-round`) is the round lock: a round started under any other id runs as a child under that one, so that
+ * two never overlap.
  */
 export async function federatedRound(rawInput?: unknown): Promise<FederatedRoundResult> {
   const input = parseInput(federatedRoundInputSchema, rawInput);
-  return workflowInfo().workflowId === ROUND_WORKFLOW_ID ? runRound(input) : runUnderLock(input);
+  const { roundId } = ownFleet();
+  return workflowInfo().workflowId === roundId ? runRound(input) : runUnderLock(input, roundId);
 }
 
 /** Acquire the round lock and run the round; while another round has the lock, wait or refuse, by the input's `ifBusy`. */
-async function runUnderLock(input: FederatedRoundInput): Promise<FederatedRoundResult> {
+async function runUnderLock(input: FederatedRoundInput, roundId: string): Promise<FederatedRoundResult> {
   let running = false;
   setHandler(progressQuery, () => ({ ...BEFORE_ALL, step: running ? 'running' : 'waiting' }));
   setHandler(scoreboardQuery, () => []);
   for (;;) {
     try {
       const round = await startChild(federatedRound, {
-        workflowId: ROUND_WORKFLOW_ID,
+        workflowId: roundId,
         args: [input],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `round by ${workflowInfo().workflowId}`,
       });
       running = true;
       setCurrentDetails(
-        `The round runs as workflow \`${ROUND_WORKFLOW_ID}\`: look there for its steps, and pause or approve it there.`,
+        `The round runs as workflow \`${roundId}\`: look there for its steps, and pause or approve it there.`,
       );
       const result = await round.result();
       rememberResult(result);

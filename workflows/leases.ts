@@ -1,6 +1,6 @@
 import { CancellationScope, condition, isCancellation, log, proxyActivities } from '@temporalio/workflow';
 import { type StreamActivities } from '../activities/stream';
-import { streamQueue } from '../core/contracts/queues';
+import { ownFleet } from './fleet';
 import { LEASE, LEASE_MILLIS } from './limits';
 
 /**
@@ -46,7 +46,7 @@ export class Leases {
   private async renew(worker: string): Promise<void> {
     const { evaluateStream } = proxyActivities<StreamActivities>({
       ...LEASE,
-      taskQueue: streamQueue(worker),
+      taskQueue: ownFleet().streamQueue(worker),
       summary: `lease of ${worker}`,
     });
     let result = await evaluateStream({ leaseMillis: LEASE_MILLIS });

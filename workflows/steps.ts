@@ -10,9 +10,9 @@ import { type AnalyticsActivities } from '../activities/analytics';
 import { type RoundsActivities } from '../activities/rounds';
 import { type SiteActivities } from '../activities/site';
 import { type SiteName } from '../core/contracts/ids';
-import { ANALYTICS_QUEUE, ROUNDS_QUEUE, siteQueue } from '../core/contracts/queues';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
+import { ownFleet } from './fleet';
 import {
   AGGREGATION,
   CHANGE_OF_MODELS,
@@ -36,11 +36,16 @@ interface StepQueue {
   readonly worker: string;
 }
 
-const AT_ROUNDS: StepQueue = { taskQueue: ROUNDS_QUEUE, worker: 'fedloop worker rounds' };
-const AT_ANALYTICS: StepQueue = { taskQueue: ANALYTICS_QUEUE, worker: 'fedloop worker analytics' };
+function atRounds(): StepQueue {
+  return { taskQueue: ownFleet().roundsQueue, worker: 'fedloop worker rounds' };
+}
+
+function atAnalytics(): StepQueue {
+  return { taskQueue: ownFleet().analyticsQueue, worker: 'fedloop worker analytics' };
+}
 
 function atSite(site: SiteName): StepQueue {
-  return { taskQueue: siteQueue(site), worker: `fedloop worker site (with FEDLOOP_SITE=${site})` };
+  return { taskQueue: ownFleet().siteQueue(site), worker: `fedloop worker site (with FEDLOOP_SITE=${site})` };
 }
 
 /**
@@ -104,7 +109,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
   return {
     rounds: {
       ...stepsAt<Quick>(
-        AT_ROUNDS,
+        atRounds(),
         { ...QUICK_STEP, scheduleToStartTimeout },
         {
           ask: 'the champion and its live accuracy',
@@ -114,12 +119,12 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         },
       ),
       ...stepsAt<Pick<RoundsActivities, 'aggregate'>>(
-        AT_ROUNDS,
+        atRounds(),
         { ...AGGREGATION, scheduleToStartTimeout },
         { aggregate: `aggregate the updates with ${input.strategy}` },
       ),
       ...stepsAt<Changes>(
-        AT_ROUNDS,
+        atRounds(),
         { ...CHANGE_OF_MODELS, scheduleToStartTimeout },
         { deploy: 'deploy the candidates', decide: 'promote or reject the candidate' },
       ),
@@ -140,7 +145,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
     })),
     evaluation: (windowsTimeout) =>
       stepsAt<Pick<AnalyticsActivities, 'evaluate'>>(
-        AT_ANALYTICS,
+        atAnalytics(),
         {
           ...QUICK_STEP,
           scheduleToStartTimeout,
@@ -150,10 +155,10 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         { evaluate: 'wait for live windows, compare candidates and champion' },
       ),
     mustComplete: {
-      ...stepsAt<Pick<RoundsActivities, 'withdraw'>>(AT_ROUNDS, MUST_COMPLETE, {
+      ...stepsAt<Pick<RoundsActivities, 'withdraw'>>(atRounds(), MUST_COMPLETE, {
         withdraw: 'take the round’s candidates out of force',
       }),
-      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(AT_ANALYTICS, MUST_COMPLETE_READING, {
+      ...stepsAt<Pick<AnalyticsActivities, 'feedBack'>>(atAnalytics(), MUST_COMPLETE_READING, {
         feedBack: 'verdict and error patterns to model-feedback and the tables',
       }),
     },
@@ -162,7 +167,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
 
 /** The step of a round that waits for the round lock; recorded histories name it `waitForTurn`. */
 export function lockSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'>> {
-  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(AT_ROUNDS, WAIT_FOR_LOCK, {
+  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(atRounds(), WAIT_FOR_LOCK, {
     waitForTurn: 'wait until the round that runs has ended',
   });
 }
@@ -172,10 +177,10 @@ type EvaluationSteps = Pick<AnalyticsActivities, 'checkChampion'> & Pick<RoundsA
 /** The steps of the evaluation between rounds. */
 export function evaluationSteps(): ActivityInterfaceFor<EvaluationSteps> {
   return {
-    ...stepsAt<Pick<AnalyticsActivities, 'checkChampion'>>(AT_ANALYTICS, LIVE_CHECK, {
+    ...stepsAt<Pick<AnalyticsActivities, 'checkChampion'>>(atAnalytics(), LIVE_CHECK, {
       checkChampion: 'champion beside its predecessor and persistence',
     }),
-    ...stepsAt<Pick<RoundsActivities, 'rollback'>>(AT_ROUNDS, CHANGE_OF_MODELS, {
+    ...stepsAt<Pick<RoundsActivities, 'rollback'>>(atRounds(), CHANGE_OF_MODELS, {
       rollback: 'take the champion out of service',
     }),
   };

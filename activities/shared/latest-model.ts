@@ -46,5 +46,5 @@ async function replaceFile(path: string, content: string | Uint8Array): Promise<
 
 function describe(model: GlobalModel): Readonly<Record<string, unknown>> {
   const { shape, tolerance, residualStddev } = model.metadata;
-  return { shape, tolerance_celsius: tolerance, residual_stddev: residualStddev };
+  return { shape, tolerance, residual_stddev: residualStddev };
 }

@@ -1,13 +1,7 @@
-import {
-  type Lineage,
-  type ModelMessage,
-  type Stage,
-  type StageMessage,
-} from '../../core/contracts/deployments';
+import { type Lineage } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
-import { FEDLOOP } from '../../core/contracts/live-checks';
-import { encodeModel, sha256Of } from '../../core/model/model-file';
+import { modelMessage, stageMessage, type StageChange } from '../../core/model/deployment-messages';
 import { logDeployment, type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
@@ -24,15 +18,6 @@ export function deployedVersion(deployments: Pick<Deployments, 'find'>, version:
 /** How long a process waits to read back what it has just written; the log is followed within tens of milliseconds. */
 const READ_BACK_TIMEOUT_MS = 30_000;
 
-export interface StageChange {
-  readonly version: VersionId;
-  readonly stage: Stage;
-  readonly round: number;
-  readonly reason: string;
-  /** A person by name; left out: Fedloop itself. */
-  readonly by?: string;
-}
-
 /**
  * Write models and stages to `model-deployments`, and return once this process itself has read them back. Writing the same again
  * (a retry) changes nothing: the topic is compacted by version.
@@ -44,27 +29,8 @@ export async function deployModels(
   changes: readonly StageChange[],
 ): Promise<void> {
   const at = new Date().toISOString();
-  const modelMessages = models.map(({ model, lineage }): ModelMessage => {
-    const bytes = encodeModel(model);
-    return {
-      type: 'model',
-      version: model.metadata.version,
-      onnx_base64: Buffer.from(bytes).toString('base64'),
-      sha256: sha256Of(bytes),
-      lineage,
-      created_at: at,
-    };
-  });
-  const stageMessages = changes.map(({ version, stage, round, reason, by = FEDLOOP }): StageMessage => ({
-    type: 'stage',
-    version,
-    stage,
-    round,
-    not_before: null,
-    reason,
-    by,
-    at,
-  }));
+  const modelMessages = models.map(({ model, lineage }) => modelMessage(model, lineage, at));
+  const stageMessages = changes.map((change) => stageMessage(change, at));
   await logDeployment(producer, [...modelMessages, ...stageMessages]);
   const signal = AbortSignal.timeout(READ_BACK_TIMEOUT_MS);
   await Promise.all(changes.map(({ version, stage }) => deployments.whenStaged(version, stage, signal)));

@@ -2,9 +2,10 @@ import { RESIDUAL_CLIP } from '../../core/federation/constants';
 import { BatchTrainer } from '../../core/model/batch-trainer';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
-import { FEATURES } from './engine';
+import { FEATURES } from './task';
 import { seededRandom } from '../../core/platform/random';
-import { SHAPE, type Engine } from './engine';
+import { type RoundGraphs } from '../../core/backtest/graphs';
+import { SHAPE } from './task';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { count, emptyScore, serve, type Played } from './score';
 import { type World } from './world';
@@ -31,7 +32,7 @@ export const CENTRAL_ABOUT =
  * The bound: all readings in one place, and the time of the fleet's change known. Trained before round 1, again every four rounds,
  * and after a change every round on the windows after it.
  */
-export async function playCentral(world: World, engine: Engine, options: PlayOptions): Promise<Played> {
+export async function playCentral(world: World, graphs: RoundGraphs, options: PlayOptions): Promise<Played> {
   const { rounds, windowsPerRound, seed } = options;
   const { changeWindow, scenario, trainingWindows } = world.options;
   const changes =
@@ -40,7 +41,7 @@ export async function playCentral(world: World, engine: Engine, options: PlayOpt
   const random = seededRandom(seed, 'central');
   let weights = initialWeights(SHAPE, seed);
   const latency = WATERMARK_WINDOWS + SHADOW_WINDOWS;
-  await serve(world, engine, weights, 0, latency, score);
+  await serve(world, graphs, weights, 0, latency, score);
   for (let round = 1; round <= rounds; round += 1) {
     const closed = (round - 1) * windowsPerRound;
     const sinceChange = changes ? closed - changeWindow : 0;
@@ -58,13 +59,13 @@ export async function playCentral(world: World, engine: Engine, options: PlayOpt
           epochs: 1,
           learningRate,
           residualClip: RESIDUAL_CLIP,
-          threads: engine.threads,
+          threads: graphs.threads,
         });
         weights = await train(trainer, weights, samples, Math.round((steps * part) / STEPS_A_DRAW), random);
         await trainer.release();
       }
     }
-    await serve(world, engine, weights, closed + latency, closed + latency + windowsPerRound, score);
+    await serve(world, graphs, weights, closed + latency, closed + latency + windowsPerRound, score);
   }
   return { ...score, served: '·'.repeat(rounds) };
 }

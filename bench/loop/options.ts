@@ -55,7 +55,7 @@ export function readOptions(): Options {
       wholeNumber(1),
       7,
     )
-    .option('--tolerance <celsius>', 'a forecast this near is right', positiveNumber, 1)
+    .option('--tolerance <size>', 'a forecast this near is right', positiveNumber, 1)
     .option(
       '--processes <n>',
       'fleets played at once, one a core by default',

@@ -1,3 +1,4 @@
+import { makeCandidates, type Candidates } from '../../core/backtest/candidates';
 import { gateSettingsSchema } from '../../core/contracts/rounds';
 import { decidePromotion } from '../../core/federation/promotion/gate';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
@@ -5,9 +6,12 @@ import { isCorrect } from '../../core/federation/training/samples';
 import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
-import { makeCandidates, type Candidates } from './candidates';
+import { seededRandom } from '../../core/platform/random';
+import { changesBy } from './changes';
 import { type Contender } from './contenders';
-import { SHAPE, type Engine } from './engine';
+import { type RoundGraphs } from '../../core/backtest/graphs';
+import { SHAPE } from './task';
+import { feedbackOf } from './feedback';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { emptyScore, serve, type Played } from './score';
 import { type World } from './world';
@@ -19,7 +23,7 @@ const GATE = gateSettingsSchema.parse({ minWindows: SHADOW_WINDOWS });
 export async function play(
   world: World,
   contender: Contender,
-  engine: Engine,
+  graphs: RoundGraphs,
   options: PlayOptions,
 ): Promise<Played> {
   const { rounds, windowsPerRound } = options;
@@ -28,29 +32,35 @@ export async function play(
   let state: ServerState | null = null;
   let evidence: readonly number[] = [];
   let served = '';
-  await serve(world, engine, champion, 0, WATERMARK_WINDOWS + SHADOW_WINDOWS, score);
+  await serve(world, graphs, champion, 0, WATERMARK_WINDOWS + SHADOW_WINDOWS, score);
   for (let round = 1; round <= rounds; round += 1) {
     const closed = (round - 1) * windowsPerRound;
-    const made = await makeCandidates(world, contender, engine, options, {
-      round,
-      closed,
-      champion,
-      state,
-      evidence,
-      score,
-    });
+    const made = await makeCandidates(
+      world,
+      { ...contender, ...options },
+      graphs,
+      {
+        round,
+        until: closed - 1,
+        champion,
+        state,
+        evidence,
+        feedback: feedbackOf(score, closed, windowsPerRound),
+      },
+      changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
+    );
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
-    const shadow = await clustersOf(world, engine, elected, champion, from);
+    const shadow = await clustersOf(world, graphs, elected, champion, from);
     const promoted = !contender.liveGate || decidePromotion(shadow, GATE).decision === 'promoted';
-    if (made.hasRoles) evidence = [...evidence, await differenceOf(world, engine, made, from, until)];
+    if (made.hasRoles) evidence = [...evidence, await differenceOf(world, graphs, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? elected : champion;
     served += !promoted ? 'c' : made.hasRoles ? made.elected.charAt(0) : '·';
     await serve(
       world,
-      engine,
+      graphs,
       champion,
       from + SHADOW_WINDOWS,
       from + SHADOW_WINDOWS + windowsPerRound,
@@ -63,7 +73,7 @@ export async function play(
 /** Candidate and champion on the window in shadow, summed by cluster. */
 async function clustersOf(
   world: World,
-  engine: Engine,
+  graphs: RoundGraphs,
   candidate: FlatWeights,
   champion: FlatWeights,
   window: number,
@@ -72,7 +82,7 @@ async function clustersOf(
   const both = new Float32Array(2 * champion.length);
   both.set(candidate);
   both.set(champion, champion.length);
-  const outputs = await engine.predictor.predict(both, samples.x);
+  const outputs = await graphs.predictor.predict(both, samples.x);
   const clusters = new Map<string, { -readonly [Field in keyof PairedCluster]: PairedCluster[Field] }>();
   samples.y.forEach((actual, at) => {
     const name = world.devices[samples.device[at] ?? -1]?.cluster ?? '';
@@ -94,7 +104,7 @@ async function clustersOf(
 /** Evidence: accuracy of the responsive − the steady candidate on the live windows `from` to `until`. */
 async function differenceOf(
   world: World,
-  engine: Engine,
+  graphs: RoundGraphs,
   { responsive, steady }: Candidates,
   from: number,
   until: number,
@@ -103,7 +113,7 @@ async function differenceOf(
   const both = new Float32Array(2 * steady.length);
   both.set(responsive);
   both.set(steady, steady.length);
-  const outputs = await engine.predictor.predict(both, samples.x);
+  const outputs = await graphs.predictor.predict(both, samples.x);
   let difference = 0;
   samples.y.forEach((actual, at) => {
     difference +=

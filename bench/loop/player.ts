@@ -2,7 +2,8 @@ import { messageOf } from '../../core/contracts/errors';
 import { loadRecording } from '../../fleet/series';
 import { type Recording } from '../../fleet/recording';
 import { playCentral, playPersistence } from './central';
-import { Engine } from './engine';
+import { RoundGraphs } from '../../core/backtest/graphs';
+import { SHAPE } from './task';
 import { type Answer, type Game, type GameSettings } from './jobs';
 import { play } from './play';
 import { type PlayOptions } from './play-options';
@@ -15,7 +16,7 @@ import { World } from './world';
  */
 async function playGame(
   recording: Recording,
-  engine: Engine,
+  graphs: RoundGraphs,
   settings: GameSettings,
   { scenario, clock, seed }: Game,
 ): Promise<Map<string, Played>> {
@@ -33,10 +34,10 @@ async function playGame(
   const how: PlayOptions = { seed, rounds, windowsPerRound: windows, participants };
   const runs = new Map<string, Played>();
   for (const contender of settings.contenders)
-    runs.set(contender.name, await play(world, contender, engine, how));
+    runs.set(contender.name, await play(world, contender, graphs, how));
   if (settings.bounds) {
     runs.set('persistence', playPersistence(world, how));
-    runs.set('central', await playCentral(world, engine, how));
+    runs.set('central', await playCentral(world, graphs, how));
   }
   return runs;
 }
@@ -44,11 +45,11 @@ async function playGame(
 async function main(): Promise<void> {
   const settings = JSON.parse(process.argv[2] ?? '{}') as GameSettings;
   const loaded = loadRecording({ directory: settings.data, labelColumn: undefined });
-  const engine = await Engine.create(settings.training, 1);
+  const graphs = await RoundGraphs.create(SHAPE, settings.training, 1);
   const answer = (message: Answer): void => void process.send?.(message);
   process.on('message', (game: Game) => {
     loaded
-      .then(({ recording }) => playGame(recording, engine, settings, game))
+      .then(({ recording }) => playGame(recording, graphs, settings, game))
       .then(
         (played) => {
           answer({ type: 'played', played });

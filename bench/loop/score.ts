@@ -1,6 +1,6 @@
 import { isCorrect, type Samples } from '../../core/federation/training/samples';
 import { type FlatWeights } from '../../core/model/types';
-import { type Engine } from './engine';
+import { type RoundGraphs } from '../../core/backtest/graphs';
 import { type World } from './world';
 
 /** Right and counted forecasts of each live window, by the version that served. */
@@ -30,7 +30,7 @@ export function emptyScore(windows: number): Score {
 /** Let a version serve the live windows from `from` to before `until`, and count. */
 export async function serve(
   world: World,
-  engine: Engine,
+  graphs: RoundGraphs,
   weights: FlatWeights,
   from: number,
   until: number,
@@ -39,7 +39,7 @@ export async function serve(
   const end = Math.min(until, score.correct.length);
   if (end <= from) return;
   const samples = world.samples(end - 1, end - from);
-  count(world, samples, await engine.predictor.predict(weights, samples.x), end, score);
+  count(world, samples, await graphs.predictor.predict(weights, samples.x), end, score);
 }
 
 /** Count outputs on samples whose newest window is the one before `end`. */

@@ -7,7 +7,7 @@ import { type Recording } from '../../fleet/recording';
 import { type Clock, type Scenario } from '../../fleet/settings';
 import { addRow, emptyFeatureSums, scaleFeatures, scalingOf } from '../../core/model/features';
 import { type DeviceSeries } from '../../core/model/types';
-import { FEATURES, TASK, WINDOWS_BEFORE_TARGETS } from './engine';
+import { FEATURES, TASK, WINDOWS_BEFORE_TARGETS } from './task';
 
 export interface WorldOptions {
   readonly scenario: Scenario;

@@ -10,10 +10,11 @@ import { TOPICS } from '../../core/contracts/topics';
 import { followDeployments } from '../../core/model/deployments';
 import { initialWeights } from '../../core/model/network';
 import { networkShape, type GlobalModel } from '../../core/model/types';
+import { topicPrefixOf } from '../../core/contracts/config';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Producer } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
-import { ensureTopics } from '../../workers/role';
+import { ensureTopics } from '../../workers/topics';
 import { EventGenerator } from './generator';
 import { partitionsOf, SETTINGS, type Workload } from './workload';
 
@@ -68,7 +69,7 @@ export async function forgetRun(env: NodeJS.ProcessEnv): Promise<void> {
   const admin = client.admin();
   await admin.connect();
   await admin.deleteTopics({
-    topics: TOPICS_OF_A_RUN.map(({ name }) => environment.FEDLOOP_TOPIC_PREFIX + name),
+    topics: TOPICS_OF_A_RUN.map(({ name }) => topicPrefixOf(environment) + name),
   });
   await admin.disconnect();
   const kafka = await connectKafka(environment, 'fedloop-bench', silentLogger());

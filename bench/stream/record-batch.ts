@@ -1,4 +1,5 @@
-import { HEADER_BYTES, writeHeader, writeRecord } from '../../core/platform/kafka/record-batch';
+import { HEADER_BYTES } from '../../core/platform/kafka/batch-format';
+import { writeHeader, writeRecord } from '../../core/platform/kafka/record-batch';
 
 /**
  * A record batch that grows record by record, written straight into one buffer. The client library makes objects of every record and manages

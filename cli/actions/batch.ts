@@ -1,6 +1,5 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
-import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { runBatch } from '../../core/warehouse/batch/run-batch';
 import { openWarehouse } from '../../core/warehouse/database/open';
 import { batchResultSchema, type BatchResult } from '../../core/contracts/steps';
@@ -64,10 +63,10 @@ async function countThere(
   directory: string | undefined,
 ): Promise<BatchResult> {
   const inside = directory === undefined ? undefined : insideProcessed(session, running, directory);
-  return withTemporal(await deploymentEnvironment(session), async (client) => {
+  return withTemporal(await deploymentEnvironment(session), async (client, names) => {
     const handle = await client.workflow.start('batchAnalytics', {
-      taskQueue: ROUNDS_QUEUE,
-      workflowId: `batch-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
+      taskQueue: names.roundsQueue,
+      workflowId: names.byHandId('batch', new Date().toISOString().replace(/\D/g, '').slice(0, 17)),
       args: [inside === undefined ? {} : { directory: inside }],
     });
     const result = resultOf(handle, 'the batch run', session);

@@ -1,11 +1,17 @@
 import Table from 'cli-table3';
 import { type RejectReason } from '../../core/contracts/blocks';
 import { type MalformedDetail } from '../../core/contracts/events';
-import { type AverageColumn, covariateColumns, type Sensors } from '../../core/contracts/task';
+import {
+  type AverageColumn,
+  covariateColumns,
+  type Sensors,
+  type TargetWords,
+} from '../../core/contracts/task';
 import { isoOfMicros } from '../../core/contracts/time';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
 import { percent, printable } from '../shared/format';
+import { errorSize, inUnit, windowFigure } from '../shared/quantities';
 
 /** A replay's output that receives the summary at the end. */
 interface ReplayReport extends ReplayOutput {
@@ -104,7 +110,7 @@ interface VersionTotals {
 }
 
 /** Tables for a person: the first windows, each version's accuracy, the first rejects, the summary. */
-export function tableReport(write: Write, tolerance: number): ReplayReport {
+export function tableReport(write: Write, target: TargetWords): ReplayReport {
   const windows = new Table({
     head: ['device', 'window', 'count', 'avg', 'min', 'max', 'stddev', 'max |Z|', 'outliers'],
     ...PLAIN,
@@ -124,7 +130,7 @@ export function tableReport(write: Write, tolerance: number): ReplayReport {
         closed += 1;
         if (closed > WINDOWS_SHOWN) return;
         const figures = [analysis.avg, analysis.min, analysis.max, analysis.stddev, analysis.max_abs_z].map(
-          (column) => short(column[i]),
+          (column) => windowFigure(column[i] ?? NaN, target),
         );
         windows.push([
           printable(device),
@@ -144,14 +150,15 @@ export function tableReport(write: Write, tolerance: number): ReplayReport {
         totals.evaluations += 1;
         totals.correct += evaluations.is_correct[i] ?? 0;
         totals.absoluteError += Math.abs(evaluations.error[i] ?? NaN);
-        if (Math.abs(evaluations.persistence_error[i] ?? NaN) <= tolerance) totals.persistenceCorrect += 1;
+        if (Math.abs(evaluations.persistence_error[i] ?? NaN) <= target.tolerance)
+          totals.persistenceCorrect += 1;
         versions.set(version, totals);
       });
       return Promise.resolve();
     },
     async finish(summary) {
       if (closed > 0) await write(`${windows.toString()}\n${more(closed - WINDOWS_SHOWN, 'windows')}\n`);
-      if (versions.size > 0) await write(`${versionTable(versions)}\n\n`);
+      if (versions.size > 0) await write(`${versionTable(versions, target)}\n\n`);
       if (rejected > 0) await write(`${rejects.toString()}\n${more(rejected - REJECTS_SHOWN, 'rejects')}\n`);
       await write(`${summaryTable(summary)}\n`);
     },
@@ -160,9 +167,9 @@ export function tableReport(write: Write, tolerance: number): ReplayReport {
 
 const PLAIN = { style: { head: [], border: [] } };
 
-function versionTable(versions: ReadonlyMap<string, VersionTotals>): string {
+function versionTable(versions: ReadonlyMap<string, VersionTotals>, target: TargetWords): string {
   const table = new Table({
-    head: ['version', 'evaluations', 'accuracy', 'mean |error| °C', 'persistence'],
+    head: ['version', 'evaluations', 'accuracy', inUnit('mean |error|', target), 'persistence'],
     ...PLAIN,
   });
   for (const [version, { evaluations, correct, absoluteError, persistenceCorrect }] of versions) {
@@ -170,7 +177,7 @@ function versionTable(versions: ReadonlyMap<string, VersionTotals>): string {
       version,
       evaluations,
       percent(correct / evaluations),
-      short(absoluteError / evaluations),
+      errorSize(absoluteError / evaluations, target),
       percent(persistenceCorrect / evaluations),
     ]);
   }
@@ -182,10 +189,6 @@ function summaryTable(summary: ReplaySummary): string {
   for (const [name, value] of Object.entries(summary))
     table.push([name.replace('_', ' '), { content: String(value), hAlign: 'right' }]);
   return table.toString();
-}
-
-function short(value: number | undefined): string {
-  return value === undefined ? '' : String(Number(value.toPrecision(6)));
 }
 
 function more(count: number, what: string): string {

@@ -47,7 +47,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
   const settings = settingsOf(options);
   const write = writerTo(process.stdout);
   const report =
-    options.json === true ? jsonReport(write, settings.task) : tableReport(write, options.tolerance);
+    options.json === true ? jsonReport(write, settings.task) : tableReport(write, settings.task.target);
   // Rows that scroll by on the same terminal show progress enough.
   const progress = options.json === true && process.stdout.isTTY ? silentProgress : createProgress();
   try {

@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
-import { ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { type FleetNames } from '../../core/contracts/queues';
 import { federatedRoundInputSchema, federatedRoundResultSchema } from '../../core/contracts/rounds';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { deploymentEnvironment } from '../system/deployment';
@@ -23,19 +23,24 @@ export interface StartOptions {
 export async function startRound(session: Session, options: StartOptions): Promise<void> {
   // Checked here as well, so that a mistake is reported at once and with exit code 2.
   parseOrThrow(federatedRoundInputSchema, options.input ?? {}, 'the input');
-  await withTemporal(await deploymentEnvironment(session), async (client) => {
-    const workflowId = `round-by-hand-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`;
-    await begin(client, workflowId, options.input);
-    if (options.wait === true) await follow(session, client, workflowId, options);
+  await withTemporal(await deploymentEnvironment(session), async (client, names) => {
+    const workflowId = names.byHandId('round', new Date().toISOString().replace(/\D/g, '').slice(0, 17));
+    await begin(client, names, workflowId, options.input);
+    if (options.wait === true) await follow(session, { client, names, workflowId }, options);
     else
       session.out(options.json === true ? `${JSON.stringify({ workflowId })}\n` : `started ${workflowId}\n`);
   });
 }
 
-async function begin(client: Client, workflowId: string, input: unknown): Promise<void> {
+async function begin(
+  client: Client,
+  { roundsQueue }: FleetNames,
+  workflowId: string,
+  input: unknown,
+): Promise<void> {
   try {
     await client.workflow.start('federatedRound', {
-      taskQueue: ROUNDS_QUEUE,
+      taskQueue: roundsQueue,
       workflowId,
       args: input === undefined ? [] : [input],
     });
@@ -45,11 +50,16 @@ async function begin(client: Client, workflowId: string, input: unknown): Promis
   }
 }
 
+interface StartedRound {
+  readonly client: Client;
+  readonly names: FleetNames;
+  readonly workflowId: string;
+}
+
 /** Wait for the round. Ctrl-C ends the wait, not the round, which is durable. */
 async function follow(
   session: Session,
-  client: Client,
-  workflowId: string,
+  { client, names, workflowId }: StartedRound,
   options: StartOptions,
 ): Promise<void> {
   const step = session.progress.step('Round');
@@ -62,7 +72,7 @@ async function follow(
   try {
     await poll(
       async () => {
-        const progress = await queryRoundProgress(client, workflowId);
+        const progress = await queryRoundProgress(client, names, workflowId);
         if (progress === undefined) {
           if (!begun) step.update('waiting for the round before it');
         } else {

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { type Client } from '@temporalio/client';
-import { type ScheduleName } from '../../core/contracts/queues';
+import { type FleetNames, type ScheduleName } from '../../core/contracts/queues';
 import { deploymentEnvironment } from '../system/deployment';
 import { timestamp } from '../shared/format';
 import {
@@ -32,7 +32,9 @@ export interface NoteOptions extends Printing {
 
 /** `fedloop schedule set` */
 export async function set(session: Session, name: ScheduleName, options: SetOptions): Promise<void> {
-  const done = await withClient(session, (client) => setSchedule(client, name, options, options.input));
+  const done = await withClient(session, (client, names) =>
+    setSchedule(client, names, { name, timing: options, input: options.input }),
+  );
   report(session, options, { schedule: name, done });
 }
 
@@ -44,31 +46,35 @@ export async function list(session: Session, { json }: Printing): Promise<void> 
 
 /** `fedloop schedule pause` */
 export async function pause(session: Session, name: ScheduleName, options: NoteOptions): Promise<void> {
-  const changed = await withClient(session, (client) => pauseSchedule(client, name, options.note));
+  const changed = await withClient(session, (client, names) =>
+    pauseSchedule(client, names, name, options.note),
+  );
   report(session, options, { schedule: name, done: changed ? 'paused' : 'paused already' });
 }
 
 /** `fedloop schedule resume` */
 export async function resume(session: Session, name: ScheduleName, options: NoteOptions): Promise<void> {
-  const changed = await withClient(session, (client) => resumeSchedule(client, name, options.note));
+  const changed = await withClient(session, (client, names) =>
+    resumeSchedule(client, names, name, options.note),
+  );
   report(session, options, { schedule: name, done: changed ? 'resumed' : 'not paused' });
 }
 
 /** `fedloop schedule trigger` */
 export async function trigger(session: Session, name: ScheduleName, options: Printing): Promise<void> {
-  await withClient(session, (client) => triggerSchedule(client, name));
+  await withClient(session, (client, names) => triggerSchedule(client, names, name));
   report(session, options, { schedule: name, done: 'triggered' });
 }
 
 /** `fedloop schedule delete` */
 export async function remove(session: Session, name: ScheduleName, options: Printing): Promise<void> {
-  await withClient(session, (client) => deleteSchedule(client, name));
+  await withClient(session, (client, names) => deleteSchedule(client, names, name));
   report(session, options, { schedule: name, done: 'deleted' });
 }
 
 async function withClient<Result>(
   session: Session,
-  work: (client: Client) => Promise<Result>,
+  work: (client: Client, names: FleetNames) => Promise<Result>,
 ): Promise<Result> {
   return unlessAborted(withTemporal(await deploymentEnvironment(session), work), session.signal);
 }

@@ -1,15 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { FedloopError } from '../../core/contracts/errors';
+import { type StreamSettings } from '../../core/contracts/settings';
+import { readEnvironment } from '../../core/platform/config';
+import { type Deployed } from '../../core/platform/deployment-file';
 import { dataFolder, planFleet } from '../demo/plan-fleet';
 import { demoSettings } from '../demo/settings';
 import { renderLinks } from '../demo/links';
 import { startDaemon } from '../system/daemon';
+import { deployedIn, deploymentFileOf } from '../system/deployment-file';
+import { type WantedDeployment } from '../system/log-settings';
 import { createRunFolder, namedRun, runId, type RunFolder } from '../system/run-folder';
 import { requireNoneRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { startSystem } from '../system/system';
 import { unlessAborted } from '../shared/wait';
-import { requireBuilt, WORKER_ROLES } from '../system/worker-process';
+import { requireBuilt, deploymentRoles } from '../system/worker-process';
 
 export interface UpOptions {
   readonly fleet?: boolean;
@@ -26,13 +31,22 @@ export interface UpOptions {
   readonly json?: boolean;
 }
 
+/** Options of the simulated fleet. */
+const OF_SIMULATION = ['fleet', 'devices', 'data', 'seed'] as const;
+/** Options that have no meaning beside a deployment file. */
+const BESIDE_NO_FILE = [...OF_SIMULATION, 'tolerance'] as const;
+/** Those that the user has given, and not only their defaults. */
+export type GivenOptions = ReadonlySet<keyof UpOptions>;
+
 /** Bring the system up, in this process or in a daemon. */
-export async function up(session: Session, options: UpOptions): Promise<void> {
+export async function up(session: Session, options: UpOptions, given: GivenOptions): Promise<void> {
   await requireBuilt();
   await requireNoneRunning(session.folder);
+  const deployed = await deployedIn(session);
+  refuseBesideFile(session, given);
   const run = await folderOf(session, options);
   if (options.foreground === true) {
-    await holdSystem(session, options, run);
+    await holdSystem({ ...session, env: deployed.env }, { options, given, run, deployed });
     return;
   }
   const system = await startDaemon(session, run);
@@ -41,6 +55,24 @@ export async function up(session: Session, options: UpOptions): Promise<void> {
       ? `${JSON.stringify(system, null, 2)}\n`
       : `up: run ${system.id} (stop it with \`fedloop down\`)\n`,
   );
+}
+
+/** Without a file and a tolerance of its own a command obeys what the fleet has logged, as a worker does. */
+function wantedDeployment(
+  { env }: Session,
+  { options, given, deployed }: Start,
+  settings: StreamSettings,
+): WantedDeployment {
+  // Nothing else of a run that is resumed is running.
+  const takesLimits = options.resume !== undefined;
+  if (deployed.plan !== undefined)
+    return { plan: deployed.plan, fromFile: true, onRunning: 'compare', takesLimits };
+  const { FEDLOOP_FLEET: fleet } = readEnvironment(env);
+  return {
+    plan: { fleet, settings, measuresTolerance: false },
+    onRunning: given.has('tolerance') ? 'compare' : 'obey',
+    takesLimits,
+  };
 }
 
 /** @throws FedloopError `NotFound` for an earlier run that does not exist. */
@@ -55,8 +87,31 @@ async function folderOf(session: Session, options: UpOptions): Promise<RunFolder
   return createRunFolder(session.folder, run.id);
 }
 
+/** @throws FedloopError `InvalidConfig` for an option that contradicts the deployment file. */
+function refuseBesideFile(session: Session, given: GivenOptions): void {
+  const file = deploymentFileOf(session);
+  const option = BESIDE_NO_FILE.find((name) => given.has(name));
+  if (file === undefined || option === undefined) return;
+  const why =
+    option === 'tolerance'
+      ? 'which has the tolerance: set `target.tolerance` there'
+      : 'and --fleet and its options simulate another: leave them out, or work in another folder';
+  throw new FedloopError(
+    'InvalidConfig',
+    `--${option} cannot be given here: ${file} describes the fleet, ${why}`,
+  );
+}
+
+interface Start {
+  readonly options: UpOptions;
+  readonly given: GivenOptions;
+  readonly run: RunFolder;
+  readonly deployed: Deployed;
+}
+
 /** Bring everything up and keep it up until the session is aborted. */
-async function holdSystem(session: Session, options: UpOptions, run: RunFolder): Promise<void> {
+async function holdSystem(session: Session, start: Start): Promise<void> {
+  const { options, run } = start;
   const data = options.fleet === true ? await dataFolder(session.folder, options.data) : options.data;
   const settings = demoSettings({
     rounds: 1,
@@ -75,8 +130,11 @@ async function holdSystem(session: Session, options: UpOptions, run: RunFolder):
   const system = await startSystem({
     session,
     run,
-    roles: WORKER_ROLES.filter((role) => options.fleet === true || role !== 'fleet'),
-    settings: settings.stream,
+    roles: ({ source }) => [
+      ...deploymentRoles(source),
+      ...(options.fleet === true ? (['fleet'] as const) : []),
+    ],
+    deployment: wantedDeployment(session, start, settings.stream),
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: (processes) =>
       options.fleet === true ? planFleet(session, processes, settings, run) : Promise.resolve({}),

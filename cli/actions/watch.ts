@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { outColours as pc } from '../shared/colours';
 import { percent, signed, whole } from '../shared/format';
+import { inUnit, signedError } from '../shared/quantities';
 import { LIMITS } from '../shared/limits';
 import { findRunning, requireRunning } from '../system/running';
 import { type Session } from '../system/session';
@@ -36,7 +37,7 @@ export async function watch(session: Session, json: boolean): Promise<void> {
 
 /** The scoreboard as a whole screen. */
 export function renderBoard(status: SystemStatus): string {
-  const { versions, round, lastRound, lag, system } = status;
+  const { versions, target, round, lastRound, lag, system } = status;
   const table = new Table({
     head: [
       'version',
@@ -44,7 +45,7 @@ export function renderBoard(status: SystemStatus): string {
       'accuracy',
       '',
       'over persistence',
-      'bias °C',
+      target === null ? 'bias' : inUnit('bias', target),
       'skill',
       'windows',
       'forecasts',
@@ -60,7 +61,7 @@ export function renderBoard(status: SystemStatus): string {
       percent(line.accuracy),
       pc.cyan(bar(line.accuracy)),
       signed(100 * (line.accuracy - line.persistence_accuracy), 1),
-      signed(line.bias, 2),
+      target === null ? '' : signedError(line.bias, target),
       line.skill === null ? '' : signed(line.skill, 2),
       whole(line.windows),
       whole(line.evaluations),

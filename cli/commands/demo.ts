@@ -16,7 +16,9 @@ const MAX_SEED = 0x7fffffff;
 
 const HELP = `
 It starts what it needs on free ports of this machine and stops it at the end. The result is a table, and
-runs/<id>/summary.json with the same figures and every setting.
+runs/<id>/summary.json with the same figures and every setting. The fleet is simulated from recordings: each device replays
+a stretch of one, with offsets, noise and faults of its own, unless --as-recorded is given. \`fedloop backtest\` plays your
+own recordings at their own times.
 
 Examples:
   $ fedloop demo --devices 200 --rounds 2
@@ -35,6 +37,7 @@ export function registerDemo(program: Command): void {
     .option('--rounds <n>', 'federated rounds', wholeNumber(1, 100_000), 5)
     .option('--devices <n>', 'devices of the fleet', wholeNumber(1, 1_000_000), 2_407)
     .option('--data <folder>', 'recorded series: CSV (also .gz) or Parquet', 'data/weather')
+    .option('--as-recorded', 'each series is one device, without invented offsets, noise, faults or times')
     .option('--label-column <name>', 'column of the data that marks real anomalies')
     .option(
       '--history <n>',
@@ -60,7 +63,12 @@ export function registerDemo(program: Command): void {
     )
     .option('--participants <n|all>', 'devices that train in a round', participants, 'all')
     .addOption(strategyOption())
-    .option('--tolerance <celsius>', 'a forecast this close to the actual mean is correct', positiveNumber, 1)
+    .option(
+      '--tolerance <size>',
+      'a forecast this close to the actual mean is correct, in the target’s unit',
+      positiveNumber,
+      1,
+    )
     .option('--windows <n>', 'live windows that a candidate is judged on', wholeNumber(1, 1_000), 6)
     .option('--stay', 'leave everything up until Ctrl-C, and print the links')
     .option('--ui-port <port>', 'port of Temporal’s UI (any free one)', port)

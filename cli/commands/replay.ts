@@ -49,8 +49,8 @@ export function registerReplay(program: Command): void {
     )
     .option('--model <file>', 'a model to forecast with and to evaluate')
     .option(
-      '--tolerance <celsius>',
-      'a forecast this close to the actual mean is correct',
+      '--tolerance <size>',
+      'a forecast this close to the actual mean is correct, in the target’s unit',
       positiveNumber,
       DEFAULT_STREAM_SETTINGS.task.target.tolerance,
     )

@@ -1,4 +1,6 @@
 import { Argument, type Command } from 'commander';
+import { resolve } from 'node:path';
+import { deploymentFileOf } from '../system/deployment-file';
 import { requireBuilt, workerProgram, WORKER_ROLES, type WorkerRole } from '../system/worker-process';
 
 /** `fedloop worker <role>`: one process of a deployment. */
@@ -9,7 +11,9 @@ export function registerWorker(program: Command): void {
     .description(
       'Run a worker in this process until SIGTERM or Ctrl-C. Everything is set by environment variables:\n' +
         'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see README.md). One role is one process;\n' +
-        'all = rounds, site, stream and analytics as four processes under this one.',
+        'all = rounds, site, stream and analytics as processes under this one, and ingest where the source needs it.\n' +
+        'A deployment file (--config, FEDLOOP_CONFIG, else fedloop.yaml of this folder) names the fleet and is held\n' +
+        'against the settings that it has logged.',
     )
     .addArgument(new Argument('<role>', 'what it does').choices([...WORKER_ROLES, 'all']))
     .action(runWorker);
@@ -18,6 +22,7 @@ export function registerWorker(program: Command): void {
 /** The worker takes over this process with its signals, standard output and exit code. */
 async function runWorker(role: WorkerRole | 'all'): Promise<never> {
   await requireBuilt();
+  process.env['FEDLOOP_CONFIG'] = deploymentFileOf({ env: process.env, folder: resolve('.') }) ?? '';
   process.argv.splice(2, process.argv.length, role);
   await import(workerProgram());
   return new Promise<never>(() => undefined);

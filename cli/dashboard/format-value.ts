@@ -4,8 +4,6 @@ export function formatValue(value: number, unit: string, decimals?: number): str
   switch (unit) {
     case 'percentunit':
       return `${(100 * value).toFixed(decimals ?? 1)} %`;
-    case 'celsius':
-      return `${value.toFixed(decimals ?? 2)} °C`;
     case 's':
       return seconds(value);
     case 'ms':

@@ -68,11 +68,20 @@ function colourIn({ fieldConfig }: DashboardPanel, colourOf: ColourOf): ColourOf
   return (name) => {
     const own = colourSchema.safeParse(
       fieldConfig.overrides
-        .find(({ matcher }) => matcher.id === 'byName' && matcher.options === name)
+        .find(({ matcher }) => matches(matcher, name))
         ?.properties.find(({ id }) => id === 'color')?.value,
     );
     return (own.success ? namedColour(own.data.fixedColor) : undefined) ?? colourOf(name);
   };
+}
+
+/** Grafana's matchers of a series by its name. */
+function matches(
+  { id, options }: { readonly id: string; readonly options?: unknown },
+  name: string,
+): boolean {
+  if (id === 'byName') return options === name;
+  return id === 'byRegexp' && typeof options === 'string' && new RegExp(options.slice(1, -1)).test(name);
 }
 
 const colourSchema = z.object({ fixedColor: z.string() });
@@ -102,10 +111,15 @@ function statBody(input: PanelInput): string {
         .filter((known) => known.value === null || known.value <= value)
         .at(-1);
       const colour = input.panel.options.colorMode === 'none' ? 'text' : (step?.color ?? 'text');
-      const words = input.panel.options.textMode === 'name' ? name : formatValue(value, unit, decimals);
+      const words = wordsOf(input.panel.options.textMode, name, formatValue(value, unit, decimals));
       return `<p class="stat ${colour}">${escapeHtml(words)}</p>`;
     })
     .join('');
+}
+
+function wordsOf(mode: string | undefined, name: string, value: string): string {
+  if (mode === 'name') return name;
+  return mode === 'value_and_name' ? `${name}: ${value}` : value;
 }
 
 function timeSeriesBody({ panel, results, range, marks, colourOf }: PanelInput): string {
@@ -188,9 +202,7 @@ function tableBody({ panel, results }: PanelInput): string {
 
 /** Unit and decimals of a column: its own, else the panel's. */
 export function unitOf({ fieldConfig }: DashboardPanel, name: string): [string, number | undefined] {
-  const own = fieldConfig.overrides.find(
-    ({ matcher }) => matcher.id === 'byName' && matcher.options === name,
-  )?.properties;
+  const own = fieldConfig.overrides.find(({ matcher }) => matches(matcher, name))?.properties;
   const find = (id: string): unknown => own?.find((property) => property.id === id)?.value;
   const unit = z.string().safeParse(find('unit'));
   const decimals = z.number().safeParse(find('decimals'));

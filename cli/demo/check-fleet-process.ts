@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { loadFleet } from '../../fleet/service';
-import { fleetSettingsSchema } from '../../fleet/settings';
+import { FLEET_VARIABLE, fleetSettingsSchema } from '../../fleet/settings';
 import { silentLogger } from '../../core/platform/log';
-import { describeFault, FLEET_VARIABLE, type CheckedFleet } from './check-fleet';
+import { describeFault, type CheckedFleet } from './check-fleet';
 
 /** The process that `checkFleet` starts. It prints exactly one line on stdout, also after a failure. */
 async function check(): Promise<CheckedFleet> {

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { FedloopError, isErrorCode, messageOf } from '../../core/contracts/errors';
+import { FLEET_VARIABLE } from '../../fleet/settings';
 import { packageFile } from '../shared/package-root';
 import { type Processes } from '../processes/processes';
 import { runTool } from '../servers/tool';
 import { type DemoSettings } from './settings';
-
-/** Variable that carries the fleet's settings to its worker, and to the check. */
-export const FLEET_VARIABLE = 'FEDLOOP_FLEET';
 
 /** The one line that the check prints on stdout. */
 const checkedFleetSchema = z.union([

@@ -1,22 +1,24 @@
 import { errorColours as pc } from '../shared/colours';
-import { ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { fleetNames, type FleetNames } from '../../core/contracts/queues';
+import { readEnvironment } from '../../core/platform/config';
 import { type System } from '../system/system';
 
 /** Page of Temporal's UI that starts a round by hand, with queue and type filled in. */
-export function startRoundLink(uiUrl: string, namespace: string): string {
-  const query = new URLSearchParams({ taskQueue: ROUNDS_QUEUE, workflowType: 'federatedRound' });
+export function startRoundLink({ roundsQueue }: FleetNames, uiUrl: string, namespace: string): string {
+  const query = new URLSearchParams({ taskQueue: roundsQueue, workflowType: 'federatedRound' });
   return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?${query.toString()}`;
 }
 
 /** Where to look while a system stays up; `until` is what ends it. */
 export function renderLinks(system: System, until: 'Ctrl-C' | '`fedloop down`'): string {
   const { temporal } = system.servers;
+  const names = fleetNames(readEnvironment(system.env).FEDLOOP_FLEET);
   const lines = [
     ...(temporal.uiUrl === undefined
       ? [['Temporal', temporal.address ?? 'as configured']]
       : [
           ['Temporal UI', `${temporal.uiUrl}/namespaces/${encodeURIComponent(temporal.namespace)}/workflows`],
-          ['Start a round', startRoundLink(temporal.uiUrl, temporal.namespace)],
+          ['Start a round', startRoundLink(names, temporal.uiUrl, temporal.namespace)],
         ]),
     ...(system.prometheus === undefined ? [] : [['Prometheus', system.prometheus.url]]),
     ...system.workers.map(({ role, url }) => [`${role} metrics`, `${url}/metrics`]),

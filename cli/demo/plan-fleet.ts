@@ -5,7 +5,8 @@ import { packageFile } from '../shared/package-root';
 import { type Processes } from '../processes/processes';
 import { type RunFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
-import { checkFleet, FLEET_VARIABLE } from './check-fleet';
+import { FLEET_VARIABLE } from '../../fleet/settings';
+import { checkFleet } from './check-fleet';
 import { type DemoSettings } from './settings';
 
 /** Check the fleet's settings. @returns the variables from which the fleet's worker plans the same fleet. */

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
+import { readEnvironment } from '../../core/platform/config';
 import { isoOfMicros } from '../../core/contracts/time';
 import { queryCutoff, type Cutoff } from '../results/cutoff';
 import { queryWorker } from '../query/query-worker';
@@ -13,7 +14,7 @@ import { writeReport } from '../report/write';
 import { type Session } from '../system/session';
 import { startSystem, type System } from '../system/system';
 import { unlessAborted } from '../shared/wait';
-import { WORKER_ROLES, requireBuilt } from '../system/worker-process';
+import { deploymentRoles, requireBuilt } from '../system/worker-process';
 import { collectEvidence } from '../results/collect';
 import { renderLinks } from './links';
 import { dataFolder, planFleet } from './plan-fleet';
@@ -38,8 +39,15 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
   const system = await startSystem({
     session,
     run,
-    roles: WORKER_ROLES,
-    settings: settings.stream,
+    roles: ({ source }) => [...deploymentRoles(source), 'fleet'],
+    deployment: {
+      plan: {
+        fleet: readEnvironment(session.env).FEDLOOP_FLEET,
+        settings: settings.stream,
+        measuresTolerance: false,
+      },
+      onRunning: 'compare',
+    },
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: async (processes) => ({
       ...(await planFleet(session, processes, settings, run)),
@@ -66,7 +74,9 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
     await publishChampion(run, join(session.folder, 'models', 'global'));
     session.progress.stop();
     session.out(
-      options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : `\n${renderResults(summary)}`,
+      options.json === true
+        ? `${JSON.stringify(summary, null, 2)}\n`
+        : `\n${renderResults(summary, settings.stream.task.target)}`,
     );
     session.progress.note(
       `The report is ${relative(session.folder, run.report)}; everything measured is in ${relative(session.folder, run.summary)} and, by row, in the warehouse (\`fedloop sql\`).`,
@@ -88,9 +98,9 @@ interface Measured {
 }
 
 async function measure(session: Session, system: System, settings: DemoSettings): Promise<Measured> {
-  const batch = await withTemporal(system.env, async (client) => {
-    await trainRounds(session, client, settings.training);
-    return countProcessed(session, client);
+  const batch = await withTemporal(system.env, async (client, names) => {
+    await trainRounds(session, client, names, settings.training);
+    return countProcessed(session, client, names);
   });
   const step = session.progress.step('Reading the results from the tables');
   const truth = await readTruth(system.run.processed);

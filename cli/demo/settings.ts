@@ -9,6 +9,7 @@ export interface DemoOptions {
   readonly devices: number;
   readonly data: string;
   readonly labelColumn?: string;
+  readonly asRecorded?: true;
   readonly history?: number;
   readonly seed: number;
   readonly speed: number | 'max';
@@ -64,6 +65,7 @@ export function demoSettings(options: DemoOptions): DemoSettings {
       devices: options.devices,
       seed: options.seed,
       clock: options.clock,
+      asRecorded: options.asRecorded === true,
       speed: options.speed,
       liveWindows: rounds * (options.windows + WINDOWS_BESIDE) + WINDOWS_BESIDE,
       ...(options.history === undefined ? {} : { historyWindows: options.history }),

@@ -1,6 +1,8 @@
 import Table from 'cli-table3';
 import { outColours as pc } from '../shared/colours';
+import { type TargetWords } from '../../core/contracts/task';
 import { percent, points, range, signed } from '../shared/format';
+import { inUnit, level, signedError } from '../shared/quantities';
 import {
   type PersistenceSummary,
   type Results,
@@ -10,12 +12,19 @@ import {
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** Results of a demo as a table: figures over all devices, and beside them those over the healthy ones. */
-export function renderResults(results: Results): string {
+export function renderResults(results: Results, target: TargetWords): string {
   const rows: string[][] = [];
   const { firstVersion } = results;
   if (firstVersion !== null)
-    rows.push([firstVersion.version, ...cells(firstVersion), '', '', ...healthyCells(firstVersion.healthy)]);
-  for (const round of results.rounds) rows.push(roundCells(round, round.version === results.champion));
+    rows.push([
+      firstVersion.version,
+      ...cells(firstVersion, target),
+      '',
+      '',
+      ...healthyCells(firstVersion.healthy),
+    ]);
+  for (const round of results.rounds)
+    rows.push(roundCells(round, round.version === results.champion, target));
   rows.push(persistenceCells(results.persistence));
 
   const table = new Table({
@@ -25,7 +34,7 @@ export function renderResults(results: Results): string {
       '95 %',
       'change',
       '95 %',
-      'bias °C',
+      inUnit('bias', target),
       'skill',
       'locals claim',
       'decision',
@@ -48,27 +57,27 @@ export function renderResults(results: Results): string {
     ...PLAIN_TABLE,
   });
   table.push(...rows);
-  return `${linesOf(table)}\n${legend(results)}\n`;
+  return `${linesOf(table)}\n${legend(results, target)}\n`;
 }
 
-function roundCells(round: RoundSummary, isChampion: boolean): string[] {
+function roundCells(round: RoundSummary, isChampion: boolean, target: TargetWords): string[] {
   const name = isChampion ? pc.bold(round.version) : round.version;
   return [
     name,
-    ...cells(round),
+    ...cells(round, target),
     percent(round.selfReportedAccuracy),
     decision(round),
     ...healthyCells(round.healthy),
   ];
 }
 
-function cells(figures: VersionFigures): string[] {
+function cells(figures: VersionFigures, target: TargetWords): string[] {
   return [
     percent(figures.accuracy),
     range(figures.accuracyCi95, (share) => percent(share)),
     paintedPoints(figures.pairedChange),
     range(figures.pairedChangeCi95, points),
-    figures.bias === null ? '' : signed(figures.bias, 2),
+    figures.bias === null ? '' : signedError(figures.bias, target),
     figures.skill === null ? '' : signed(figures.skill, 2),
   ];
 }
@@ -107,15 +116,17 @@ function decision(round: RoundSummary): string {
   }
 }
 
-function legend(results: Results): string {
+function legend(results: Results, target: TargetWords): string {
   const { champion, persistence } = results;
   const figures = [...results.rounds, ...(results.firstVersion === null ? [] : [results.firstVersion])];
   const best = figures.find(({ version }) => version === champion);
   const lines = [
     pc.dim(
-      'accuracy: forecasts of live windows within the tolerance, counted from model_evaluations. change: from the champion',
+      `accuracy: forecasts of ${target.sensor} in live windows within ${inUnit(level(target.tolerance), target)}, counted from model_evaluations.`,
     ),
-    pc.dim('before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.'),
+    pc.dim(
+      'change: from the champion before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.',
+    ),
   ];
   if (best?.accuracy !== undefined && best.accuracy !== null && persistence.accuracy !== null) {
     const ahead = points(best.accuracy - persistence.accuracy);

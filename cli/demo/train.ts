@@ -1,7 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
-import { BATCH_WORKFLOW_ID, ROUNDS_QUEUE, TRAINING_WORKFLOW_ID } from '../../core/contracts/queues';
+import { type FleetNames } from '../../core/contracts/queues';
 import {
   federatedRoundResultSchema,
   type FederatedRoundResult,
@@ -32,9 +32,14 @@ const trainingProgress = z.object({ finished: z.array(federatedRoundResultSchema
 export async function trainRounds(
   session: Session,
   client: Client,
+  names: FleetNames,
   input: FederatedTrainingInput,
 ): Promise<void> {
-  const handle = await start(client, 'federatedTraining', TRAINING_WORKFLOW_ID, input);
+  const handle = await start(client, names.roundsQueue, {
+    workflow: 'federatedTraining',
+    workflowId: names.trainingId,
+    input,
+  });
   let ended = false;
   const result = handle.result().finally(() => {
     ended = true;
@@ -42,7 +47,7 @@ export async function trainRounds(
   result.catch(() => undefined);
   const terminate = (): void => {
     // Our own server may have ended already, and the workflow with it.
-    terminateTraining(client, TRAINING_WORKFLOW_ID, 'the demo was interrupted').catch(() => undefined);
+    terminateTraining(client, names, 'the demo was interrupted').catch(() => undefined);
   };
   session.signal.addEventListener('abort', terminate, { once: true });
 
@@ -63,7 +68,7 @@ export async function trainRounds(
         show(await finishedRounds(handle));
         if (ended) return true;
         step ??= session.progress.step(roundTitle(shown.size, input.rounds));
-        const progress = await queryRoundProgress(client, TRAINING_WORKFLOW_ID);
+        const progress = await queryRoundProgress(client, names, names.trainingId);
         if (progress !== undefined) step.update(describeStep(progress), fractionOf(progress));
         return undefined;
       },
@@ -84,10 +89,18 @@ export async function trainRounds(
 }
 
 /** Count the processed files once. @throws FedloopError */
-export async function countProcessed(session: Session, client: Client): Promise<BatchResult> {
+export async function countProcessed(
+  session: Session,
+  client: Client,
+  names: FleetNames,
+): Promise<BatchResult> {
   const step = session.progress.step('Counting the processed files');
   try {
-    const handle = await start(client, 'batchAnalytics', BATCH_WORKFLOW_ID, {});
+    const handle = await start(client, names.roundsQueue, {
+      workflow: 'batchAnalytics',
+      workflowId: names.batchId,
+      input: {},
+    });
     const batch = batchResultSchema.parse(await handle.result());
     step.done(describeBatch(batch));
     return batch;
@@ -102,9 +115,19 @@ interface Handle {
   query(name: string): Promise<unknown>;
 }
 
-async function start(client: Client, workflow: string, workflowId: string, input: unknown): Promise<Handle> {
+interface Run {
+  readonly workflow: string;
+  readonly workflowId: string;
+  readonly input: unknown;
+}
+
+async function start(
+  client: Client,
+  taskQueue: string,
+  { workflow, workflowId, input }: Run,
+): Promise<Handle> {
   try {
-    return await client.workflow.start(workflow, { taskQueue: ROUNDS_QUEUE, workflowId, args: [input] });
+    return await client.workflow.start(workflow, { taskQueue, workflowId, args: [input] });
   } catch (cause) {
     if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
     throw new FedloopError(

@@ -5,7 +5,7 @@ import {
   type ChampionChange,
   type ChangeChampionInput,
 } from '../../core/contracts/live-checks';
-import { CHAMPION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
+import { type FleetNames } from '../../core/contracts/queues';
 import { deploymentEnvironment } from '../system/deployment';
 import { endOf } from '../progress';
 import { withTemporal } from '../servers/temporal-client';
@@ -19,10 +19,10 @@ import { workflowFailure } from '../temporal/workflow-failure';
  */
 export async function changeChampion(session: Session, input: ChangeChampionInput): Promise<ChampionChange> {
   const title = input.action === 'promote' ? `Promoting ${input.version}` : `Rolling ${input.version} back`;
-  return withTemporal(await deploymentEnvironment(session), async (client) => {
+  return withTemporal(await deploymentEnvironment(session), async (client, names) => {
     const step = session.progress.step(title);
     try {
-      const done = championChangeSchema.parse(await unlessAborted(start(client, input), session.signal));
+      const done = championChangeSchema.parse(await unlessAborted(start(client, names, input), session.signal));
       step.done(done.changed ? `${done.champion} serves` : done.reason);
       return done;
     } catch (thrown) {
@@ -32,11 +32,11 @@ export async function changeChampion(session: Session, input: ChangeChampionInpu
   });
 }
 
-async function start(client: Client, input: ChangeChampionInput): Promise<unknown> {
+async function start(client: Client, names: FleetNames, input: ChangeChampionInput): Promise<unknown> {
   try {
     return await client.workflow.execute('changeChampion', {
-      taskQueue: ROUNDS_QUEUE,
-      workflowId: CHAMPION_WORKFLOW_ID,
+      taskQueue: names.roundsQueue,
+      workflowId: names.championId,
       args: [input],
       staticSummary: `${input.action} ${input.version}, by ${input.by}`,
     });

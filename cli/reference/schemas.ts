@@ -6,6 +6,7 @@ import {
   historyChunkSchema,
 } from '../../core/contracts/blocks';
 import { checkpointMessageSchema } from '../../core/contracts/checkpoints';
+import { deploymentFileSchema } from '../../core/contracts/deployment-file';
 import { deploymentMessageSchema } from '../../core/contracts/deployments';
 import { eventSchema } from '../../core/contracts/events';
 import { feedbackMessageSchema } from '../../core/contracts/feedback';
@@ -53,6 +54,11 @@ function published(sensors: Sensors): Readonly<Record<string, Published>> {
       description:
         'Keys: model/<version>, stage/<version>, settings, server-state/<kind>. The topic is compacted: the latest of each key holds.',
       schema: deploymentMessageSchema,
+    },
+    'deployment-file': {
+      title: 'A deployment file, fedloop.yaml',
+      description: 'A fleet described in one file. What it leaves out has its default.',
+      schema: deploymentFileSchema,
     },
     checkpoint: {
       title: `A claim or decision in ${TOPICS.checkpoints.name}`,

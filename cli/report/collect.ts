@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
+import { DEFAULT_TASK } from '../../core/contracts/task';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from '../results/cutoff';
@@ -51,11 +52,13 @@ export async function collectReport(
   // A rollback after the last round may have changed the champion.
   const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
+  const settings = await querySettings(query);
   const worst = await queryWorstDevices(query, champion, WORST_SHOWN, cutoff);
   return {
     run: run.id,
     madeAt: new Date().toISOString(),
     software: packageVersion(),
+    target: settings.rows[0] ?? DEFAULT_TASK.target,
     results,
     versions,
     champion,
@@ -77,7 +80,7 @@ export async function collectReport(
       cutoff,
     ),
     timeline: await queryTimeline(query, numbers),
-    settings: await querySettings(query),
+    settings,
     lineage,
     given: await givenOf(run.summary),
   };

@@ -1,4 +1,5 @@
 import { type VersionId } from '../../core/contracts/ids';
+import { type TargetWords } from '../../core/contracts/task';
 import { type RoundSummary, type Results } from '../results/summary-schema';
 import { type FleetTruth } from '../results/truth';
 import { type Answered } from './queries/answered';
@@ -14,6 +15,8 @@ export interface ReportData {
   readonly madeAt: string;
   /** Version of Fedloop. */
   readonly software: string;
+  /** What the fleet forecasts, in its own words. */
+  readonly target: TargetWords;
   readonly results: Results;
   /** Measured versions, oldest first: the first champion, then the version of each round. */
   readonly versions: readonly VersionId[];
@@ -45,5 +48,5 @@ export function linesOf(results: Results): readonly (RoundSummary | NonNullable<
   return [...(results.firstVersion === null ? [] : [results.firstVersion]), ...results.rounds];
 }
 
-/** In display order: the course of the temperature, then anomalies. */
+/** In display order: the course of the target, then anomalies. */
 export const REGIMES = ['rising', 'falling', 'steady', 'normal', 'anomalous'] as const;

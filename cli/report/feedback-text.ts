@@ -1,5 +1,7 @@
 import { type FeedbackUsedRow } from './queries/rounds';
-import { counted, percent, points, signed } from '../shared/format';
+import { type TargetWords } from '../../core/contracts/task';
+import { counted, percent, points } from '../shared/format';
+import { inUnit, signedError } from '../shared/quantities';
 
 type Used = FeedbackUsedRow['feedback_used'];
 
@@ -12,7 +14,7 @@ interface ActionText {
 interface Phrase {
   readonly kind: keyof ActionText;
   /** @returns null for a field that another one's sentence mentions. */
-  readonly text: (value: string | number | boolean, used: Used) => string | null;
+  readonly text: (value: string | number | boolean, used: Used, target: TargetWords) => string | null;
 }
 
 const number = (value: string | number | boolean, format: (value: number) => string): string =>
@@ -41,7 +43,11 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
   },
   champion_bias: {
     kind: 'feedback',
-    text: (value) => `its bias was ${number(value, (bias) => signed(bias, 2))} °C`,
+    text: (value, _used, target) =>
+      `its bias was ${inUnit(
+        number(value, (bias) => signedError(bias, target)),
+        target,
+      )}`,
   },
   tendency: { kind: 'feedback', text: (value) => `anomalies: ${String(value)}` },
   weakest_regime: { kind: 'feedback', text: (value) => `it was weakest in: ${String(value)}` },
@@ -87,7 +93,7 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
   },
 };
 
-export function describeAction(used: Used): ActionText {
+export function describeAction(used: Used, target: TargetWords): ActionText {
   const feedback: string[] = [];
   const done: string[] = [];
   const lists = { feedback, done };
@@ -100,7 +106,7 @@ export function describeAction(used: Used): ActionText {
     const phrase = PHRASES[name];
     if (phrase === undefined) done.push(`${name.replaceAll('_', ' ')}: ${String(value)}`);
     else {
-      const sentence = phrase.text(value, used);
+      const sentence = phrase.text(value, used, target);
       if (sentence !== null) lists[phrase.kind].push(sentence);
     }
   }

@@ -1,5 +1,7 @@
 import { type RoundSummary } from '../results/summary-schema';
+import { type TargetWords } from '../../core/contracts/task';
 import { percent } from '../shared/format';
+import { inUnit } from '../shared/quantities';
 import { draw, WIDTHS, type Chart, type Layout } from './charts/draw';
 import { html, type Html, type HtmlPart } from './html';
 
@@ -46,6 +48,11 @@ export function columns(first: string, ...others: readonly (string | Column)[]):
 
 export function text(name: string): Column {
   return { name, numeric: false };
+}
+
+/** A figure with the target's unit behind it, on one line. */
+export function withUnit(figure: string, target: Pick<TargetWords, 'unit'>): string {
+  return inUnit(figure, target).replaceAll(' ', '\u00a0');
 }
 
 /** A picture in two layouts: for screens and paper, and for telephones. */

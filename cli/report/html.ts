@@ -27,7 +27,7 @@ function textOf(part: HtmlPart): string {
   return (
     String(part)
       .replace(/[&<>"']/g, (sign) => ESCAPES[sign] ?? '')
-      // A number and its unit stay on one line.
-      .replace(/(\d) (?=%|°C)/g, '$1\u00a0')
+      // A percentage stays on one line, as `withUnit` keeps a figure with its unit.
+      .replace(/(\d) (?=%)/g, '$1\u00a0')
   );
 }

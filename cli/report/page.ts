@@ -1,5 +1,7 @@
 import { counted, percent, points, range, signed, whole } from '../shared/format';
+import { errorSize } from '../shared/quantities';
 import { type ReportData } from './data';
+import { withUnit } from './figure';
 import { html, Html } from './html';
 import { devicesSection, regimesSection, reliabilitySection } from './sections/errors';
 import { claimsSection, feedbackSection } from './sections/feedback';
@@ -63,7 +65,7 @@ function championLine(
 }
 
 function header(data: ReportData): Html {
-  const { results, champion, counts, truth, locals } = data;
+  const { results, champion, counts, truth, locals, target } = data;
   const line = championLine(results, champion);
   const evaluations = counts.rows.reduce((sum, row) => sum + row.evaluations, 0);
   const promoted = results.rounds.filter(({ decision }) => decision === 'promoted').length;
@@ -93,7 +95,7 @@ function header(data: ReportData): Html {
     <ul class="tiles">
       ${tile('real accuracy', percent(line.accuracy), `95 %: ${range(line.accuracyCi95, (share) => percent(share))}`)}
       ${tile('persistence, the floor', percent(results.persistence.accuracy), `95 %: ${range(results.persistence.accuracyCi95, (share) => percent(share))}`)}
-      ${tile('skill over persistence', line.skill === null ? '–' : signed(line.skill, 2), line.mae === null ? '' : `mean error ${line.mae.toFixed(2)} °C`)}
+      ${tile('skill over persistence', line.skill === null ? '–' : signed(line.skill, 2), line.mae === null ? '' : `mean error ${withUnit(errorSize(line.mae, target), target)}`)}
       ${
         truth === null
           ? null

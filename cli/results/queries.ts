@@ -59,10 +59,10 @@ const scoreRow = z.object({
   persistence_correct: z.number(),
 });
 
-/** A row's cluster: its recorded slot, or the device itself where none is known. Devices of a cluster see the same weather. */
+/** A row's cluster: its recorded slot, or the device itself where none is known. Devices of a cluster follow one recording. */
 const CLUSTER = (rows: string): string => `coalesce('slot ' || devices.slot, 'device ' || ${rows}.device_id)`;
 const MICROS = (column: string): string => `epoch_us(${column})::DOUBLE`;
-const TOLERANCE = '(SELECT max(tolerance_celsius) FROM stream_settings)';
+const TOLERANCE = '(SELECT max(tolerance) FROM stream_settings)';
 
 /** Which rows count: those up to the cutoff, of all devices or of the given ones. */
 export interface Counted {

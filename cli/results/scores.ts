@@ -12,14 +12,14 @@ const CONFIDENCE = 0.95;
 /** Sums over the rows of one version: devices of one cluster, in one window. */
 export interface ScoreCluster extends ClusterCount {
   readonly correct: number;
-  /** Σ error and Σ |error| in °C. */
+  /** Σ error and Σ |error| in the target's unit. */
   readonly error: number;
   readonly absoluteError: number;
   readonly persistenceAbsoluteError: number;
   readonly persistenceCorrect: number;
 }
 
-/** Figures of one version (or of persistence). Shares are from 0 to 1, errors in °C. */
+/** Figures of one version (or of persistence). Shares are from 0 to 1, errors in the target's unit. */
 export interface Score {
   readonly evaluations: number;
   readonly windows: number;

@@ -1,5 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { fleetNames, type FleetNames } from '../../core/contracts/queues';
+import { readEnvironment } from '../../core/platform/config';
 import { temporalConfig } from '../../workers/temporal-config';
 import { requireNamespace } from '../../workers/temporal-namespace';
 import { LIMITS } from '../shared/limits';
@@ -59,15 +61,16 @@ async function refusesAtOnce(address: string): Promise<boolean> {
 }
 
 /**
- * Work with a client, and close its connection afterwards. After a failure it is left open: calls that are not awaited any more may
+ * Work with a client and the names that the environment's fleet has there, and close its connection afterwards. After a failure it is left open: calls that are not awaited any more may
  * still be trying again, and the SDK throws from a timer when their connection has gone. The end of the process closes it.
  */
 export async function withTemporal<Result>(
   env: NodeJS.ProcessEnv,
-  work: (client: Client) => Promise<Result>,
+  work: (client: Client, names: FleetNames) => Promise<Result>,
 ): Promise<Result> {
+  const names = fleetNames(readEnvironment(env).FEDLOOP_FLEET);
   const temporal = await connectTemporal(env);
-  const result = await work(temporal.client);
+  const result = await work(temporal.client, names);
   await temporal.close();
   return result;
 }

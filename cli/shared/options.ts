@@ -32,7 +32,7 @@ export const speed = wordOr('max', positiveNumber);
 /** `all`, or a number of devices. */
 export const participants = wordOr('all', wholeNumber(1));
 
-function wordOr<Word extends string, Value>(
+export function wordOr<Word extends string, Value>(
   word: Word,
   parse: (text: string) => Value,
 ): (text: string) => Value | Word {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
+import { type TargetWords } from '../../core/contracts/task';
 import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
+import { queryTarget } from '../../core/warehouse/queries/target';
 import { queryWorker } from '../query/query-worker';
-import { environmentOf } from '../system/deployment';
+import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
@@ -39,6 +40,8 @@ type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
 export interface SystemStatus {
   readonly system: RunningSystem;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
+  /** What the fleet forecasts, in its own words. */
+  readonly target: TargetWords | null;
   readonly champion: VersionLine | null;
   /** Every version that was measured, oldest first. */
   readonly versions: readonly VersionLine[];
@@ -48,7 +51,7 @@ export interface SystemStatus {
   /** Events that the stream workers have not committed yet. */
   readonly lag: number | null;
   readonly silent: readonly Source[];
-  /** ISO 8601; null when no schedule of this namespace will start anything. */
+  /** ISO 8601; null when no schedule of this fleet will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
 }
 
@@ -61,7 +64,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     ...workers.map(({ role, pid }) => ({ name: role, pid })),
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
   const analytics = analyticsUrlOf(system);
-  const env = { ...session.env, ...environmentOf(system) };
+  const env = await environmentIn(session, system);
   const [tables, control, lag] = await Promise.all([
     inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
     inTime(readTemporal(env)),
@@ -72,6 +75,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     system,
     processes,
     versions,
+    target: tables?.target ?? null,
     champion: versions.find(({ stage }) => stage === 'champion') ?? null,
     lastRound: tables?.lastRound ?? null,
     round: control?.round ?? null,
@@ -90,7 +94,8 @@ export function nothingOf(status: SystemStatus, source: Source, none: string): s
   return status.silent.includes(source) ? `unknown: ${source} does not answer` : none;
 }
 
-async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' | 'lastRound'>> {
+async function readTables(query: Query): Promise<Pick<SystemStatus, 'target' | 'versions' | 'lastRound'>> {
+  const target = await queryTarget(query);
   const versions = await query(
     versionRow,
     `SELECT model_version, stage, windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy, bias, skill
@@ -100,16 +105,19 @@ async function readTables(query: Query): Promise<Pick<SystemStatus, 'versions' |
     roundRow,
     'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
   );
-  return { versions, lastRound: rounds[0] ?? null };
+  return { target, versions, lastRound: rounds[0] ?? null };
 }
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
-  return withTemporal(env, async (client) => {
-    const round = (await queryRunningRound(client, ROUND_WORKFLOW_ID)) ?? null;
+  return withTemporal(env, async (client, { roundId, schedules }) => {
+    const round = (await queryRunningRound(client, roundId)) ?? null;
+    // Other fleets of the namespace have schedules too.
+    const own: ReadonlySet<string> = new Set(Object.values(schedules));
     const coming: { schedule: string; at: string }[] = [];
     for await (const { scheduleId, info, state } of client.schedule.list()) {
       const [next] = info.nextActionTimes;
-      if (next !== undefined && !state.paused) coming.push({ schedule: scheduleId, at: next.toISOString() });
+      if (own.has(scheduleId) && next !== undefined && !state.paused)
+        coming.push({ schedule: scheduleId, at: next.toISOString() });
     }
     coming.sort((a, b) => a.at.localeCompare(b.at));
     return { round, nextScheduled: coming[0] ?? null };

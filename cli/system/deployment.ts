@@ -1,3 +1,6 @@
+import { resolve } from 'node:path';
+import { readDeploymentFile } from '../../core/platform/deployment-file';
+import { deployedIn } from './deployment-file';
 import { type Session } from './session';
 import { findRunning, type RunningSystem } from './running';
 import { namesTemporal } from '../servers/temporal-client';
@@ -9,8 +12,8 @@ import { FedloopError } from '../../core/contracts/errors';
  */
 export async function deploymentEnvironment(session: Session): Promise<NodeJS.ProcessEnv> {
   const running = await findRunning(session.folder);
-  if (running !== undefined) return { ...session.env, ...environmentOf(running) };
-  if (namesTemporal(session.env)) return session.env;
+  if (running !== undefined) return environmentIn(session, running);
+  if (namesTemporal(session.env)) return (await deployedIn(session)).env;
   throw new FedloopError(
     'ServerUnavailable',
     'no system is running in this folder, and TEMPORAL_ADDRESS names none',
@@ -26,8 +29,8 @@ export async function deploymentEnvironment(session: Session): Promise<NodeJS.Pr
  */
 export async function dataPlaneEnvironment(session: Session): Promise<NodeJS.ProcessEnv> {
   const running = await findRunning(session.folder);
-  if (running !== undefined) return { ...session.env, ...environmentOf(running) };
-  if ((session.env['KAFKA_BROKERS'] ?? '') !== '') return session.env;
+  if (running !== undefined) return environmentIn(session, running);
+  if ((session.env['KAFKA_BROKERS'] ?? '') !== '') return (await deployedIn(session)).env;
   throw new FedloopError(
     'ServerUnavailable',
     'no system is running in this folder, and KAFKA_BROKERS names no broker',
@@ -37,9 +40,27 @@ export async function dataPlaneEnvironment(session: Session): Promise<NodeJS.Pro
   );
 }
 
+/**
+ * Environment variables of a command in the folder of a running system.
+ * @throws FedloopError `InvalidConfig` when the user names the file of another fleet.
+ */
+export async function environmentIn(session: Session, running: RunningSystem): Promise<NodeJS.ProcessEnv> {
+  const { FEDLOOP_CONFIG: file = '' } = session.env;
+  if (file !== '') {
+    const { fleet } = await readDeploymentFile(resolve(session.folder, file));
+    if (fleet !== running.fleet)
+      throw new FedloopError(
+        'InvalidConfig',
+        `the system that runs in this folder is the fleet ${running.fleet}, but ${file} describes the fleet ${fleet}: leave --config out, or work in another folder`,
+      );
+  }
+  return { ...session.env, ...environmentOf(running) };
+}
+
 /** Environment variables that lead to a running system. */
-export function environmentOf({ kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
+export function environmentOf({ fleet, kafka, temporal }: RunningSystem): NodeJS.ProcessEnv {
   return {
+    FEDLOOP_FLEET: fleet,
     KAFKA_BROKERS: kafka.brokers,
     FEDLOOP_TOPIC_PREFIX: kafka.topicPrefix,
     TEMPORAL_NAMESPACE: temporal.namespace,

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
+import { DEFAULT_FLEET, fleetNameSchema } from '../../core/contracts/ids';
 import { parseJson } from '../../core/contracts/validation';
 
 /** What a running system publishes to the other commands in its folder. */
@@ -11,6 +12,7 @@ export const runningSystemSchema = z.object({
   pid: z.int().positive(),
   startedAt: z.iso.datetime(),
   runFolder: z.string(),
+  fleet: fleetNameSchema.default(DEFAULT_FLEET),
   kafka: z.object({ brokers: z.string(), topicPrefix: z.string(), pid: z.int().nullable() }),
   temporal: z.object({
     address: z.string().nullable(),

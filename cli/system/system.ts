@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
+import { topicPrefixOf } from '../../core/contracts/config';
+import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { readEnvironment } from '../../core/platform/config';
 import { LIMITS } from '../shared/limits';
-import { logSettings } from './log-settings';
+import { agreeOnDeployment, type WantedDeployment } from './log-settings';
 import { packageRoot } from '../shared/package-root';
 import { type Child } from '../processes/child';
 import { Processes } from '../processes/processes';
@@ -20,8 +22,9 @@ import { startWorker, workerFailure, type WorkerProcess, type WorkerRole } from 
 interface SystemStart {
   readonly session: Session;
   readonly run: RunFolder;
-  readonly roles: readonly WorkerRole[];
-  readonly settings: StreamSettings;
+  /** Workers of a deployment with these settings. */
+  readonly roles: (settings: StreamSettings) => readonly WorkerRole[];
+  readonly deployment: WantedDeployment;
   readonly ports?: ServersStart['ports'];
   /** Runs in parallel with the start of the servers. @returns further variables for the workers' environment. */
   readonly prepare: (processes: Processes) => Promise<NodeJS.ProcessEnv>;
@@ -30,6 +33,8 @@ interface SystemStart {
 /** Running servers and workers. */
 export interface System {
   readonly run: RunFolder;
+  /** What its processes share. */
+  readonly settings: StreamSettings;
   readonly servers: Servers;
   readonly prometheus: PrometheusServer | undefined;
   readonly workers: readonly WorkerProcess[];
@@ -74,9 +79,9 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
     start.prepare(processes),
   ]);
   const env = workerEnvironment(start, servers, prepared);
-  await logSettings(env, start.settings);
+  const settings = await agree(start, env);
 
-  const workers = await startWorkers(start, processes, env);
+  const workers = await startWorkers(start, processes, env, start.roles(settings));
   const prometheus = await maybePrometheus(start, processes, servers, workers);
 
   let stopping = false;
@@ -88,6 +93,7 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   await writeRunning(session.folder, describeRunning(run, servers, prometheus, workers, env));
   return {
     run,
+    settings,
     servers,
     prometheus,
     workers,
@@ -111,6 +117,23 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   };
 }
 
+/** Have the settings logged, and show a measurement while it goes on. */
+async function agree({ session, deployment }: SystemStart, env: NodeJS.ProcessEnv): Promise<StreamSettings> {
+  if (!deployment.plan.measuresTolerance) return agreeOnDeployment(env, deployment);
+  const step = session.progress.step('Measuring the tolerance');
+  try {
+    const agreed = await agreeOnDeployment(env, deployment, ({ messages, of }) => {
+      step.update(`${messages.toLocaleString('en')} of ${of.toLocaleString('en')} messages`, messages / of);
+    });
+    const { tolerance, unit } = agreed.task.target;
+    step.done(`${tolerance} ${unit}`.trim());
+    return agreed;
+  } catch (cause) {
+    step.fail();
+    throw cause;
+  }
+}
+
 function describeRunning(
   run: RunFolder,
   { kafka, temporal }: Servers,
@@ -123,9 +146,10 @@ function describeRunning(
     pid: process.pid,
     startedAt: new Date().toISOString(),
     runFolder: run.path,
+    fleet: readEnvironment(env).FEDLOOP_FLEET,
     kafka: {
       brokers: kafka.brokers,
-      topicPrefix: env['FEDLOOP_TOPIC_PREFIX'] ?? '',
+      topicPrefix: topicPrefixOf(readEnvironment(env)),
       pid: kafka.child?.pid ?? null,
     },
     temporal: {
@@ -148,8 +172,9 @@ async function startWorkers(
   start: SystemStart,
   processes: Processes,
   env: NodeJS.ProcessEnv,
+  roles: readonly WorkerRole[],
 ): Promise<readonly WorkerProcess[]> {
-  const { session, run, roles } = start;
+  const { session, run } = start;
   const waves: readonly (readonly WorkerRole[])[] = [
     roles.filter((role) => role === 'fleet'),
     roles.filter((role) => role !== 'fleet'),
@@ -177,14 +202,17 @@ function workerEnvironment(
   servers: Servers,
   prepared: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
-  const { session, run } = start;
-  const named = readEnvironment(servers.env);
-  const ownBroker = servers.kafka.child !== undefined;
+  const { session, run, deployment } = start;
+  const { fleet } = deployment.plan;
+  const named = readEnvironment({ ...servers.env, FEDLOOP_FLEET: fleet });
+  const isShared = servers.kafka.child === undefined;
   return {
     ...servers.env,
-    // On a shared broker the prefix keeps this run's topics apart.
+    FEDLOOP_FLEET: fleet,
+    // What the file says is logged; workers obey that.
+    FEDLOOP_CONFIG: '',
     FEDLOOP_TOPIC_PREFIX:
-      named.FEDLOOP_TOPIC_PREFIX === '' && !ownBroker ? `${run.id}.` : named.FEDLOOP_TOPIC_PREFIX,
+      named.FEDLOOP_TOPIC_PREFIX ?? (isShared && isOneRun(deployment) ? `${run.id}.` : topicPrefixOf(named)),
     FEDLOOP_WAREHOUSE: run.warehouse,
     FEDLOOP_PROCESSED: run.processed,
     FEDLOOP_MODELS: join(run.models, 'global'),
@@ -195,6 +223,11 @@ function workerEnvironment(
     MALLOC_ARENA_MAX: session.env['MALLOC_ARENA_MAX'] ?? '2',
     ...prepared,
   };
+}
+
+/** A fleet without a name or file of its own lives for one run: on a shared broker the run's name keeps its topics apart. */
+function isOneRun({ plan, fromFile }: WantedDeployment): boolean {
+  return plan.fleet === DEFAULT_FLEET && fromFile !== true;
 }
 
 async function maybePrometheus(

@@ -1,7 +1,7 @@
 import { type Client, type WorkflowExecutionDescription, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
-import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
+import { type FleetNames } from '../../core/contracts/queues';
 import { ROUND_STEPS, type RoundStep } from '../../core/contracts/steps';
 import { percent } from '../shared/format';
 import { type FederatedRoundResult } from '../../core/contracts/rounds';
@@ -29,9 +29,13 @@ export interface ShownProgress extends z.infer<typeof roundProgress> {
 /**
  * Progress of the running round if the workflow `rootId` has started it, directly or not; undefined while another round runs.
  */
-export async function queryRoundProgress(client: Client, rootId: string): Promise<ShownProgress | undefined> {
+export async function queryRoundProgress(
+  client: Client,
+  { roundId }: FleetNames,
+  rootId: string,
+): Promise<ShownProgress | undefined> {
   try {
-    const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
+    const handle = client.workflow.getHandle(roundId);
     const description = await handle.describe();
     return description.rootExecution?.workflowId === rootId ? await shownOf(handle, description) : undefined;
   } catch {
@@ -76,16 +80,21 @@ function countedBy({ raw }: WorkflowExecutionDescription): ShownProgress['counte
 }
 
 /**
- * Terminate a workflow and its running round. For workflows whose workers are about to stop: on a server that stays up they would
+ * Terminate the training and its running round. For workflows whose workers are about to stop: on a server that stays up they would
  * wait for workers for ever and block the next ones.
  */
-export async function terminateTraining(client: Client, workflowId: string, reason: string): Promise<void> {
-  const round = await runningRound(client, workflowId).catch(() => undefined);
-  await Promise.all([client.workflow.getHandle(workflowId).terminate(reason), round?.terminate(reason)]);
+export async function terminateTraining(client: Client, names: FleetNames, reason: string): Promise<void> {
+  const { trainingId } = names;
+  const round = await runningRound(client, names, trainingId).catch(() => undefined);
+  await Promise.all([client.workflow.getHandle(trainingId).terminate(reason), round?.terminate(reason)]);
 }
 
-async function runningRound(client: Client, rootId: string): Promise<WorkflowHandle | undefined> {
-  const handle = client.workflow.getHandle(ROUND_WORKFLOW_ID);
+async function runningRound(
+  client: Client,
+  { roundId }: FleetNames,
+  rootId: string,
+): Promise<WorkflowHandle | undefined> {
+  const handle = client.workflow.getHandle(roundId);
   const { status, rootExecution } = await handle.describe();
   return status.name === 'RUNNING' && rootExecution?.workflowId === rootId ? handle : undefined;
 }

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/client';
 import { type z } from 'zod';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { ROUNDS_QUEUE, SCHEDULE_NAMES, SCHEDULES, type ScheduleName } from '../../core/contracts/queues';
+import { SCHEDULE_NAMES, type FleetNames, type ScheduleName } from '../../core/contracts/queues';
 import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { durationMillis } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
@@ -37,6 +37,13 @@ export interface Timing {
   readonly note?: string;
 }
 
+/** What a schedule starts, when, and with which input. */
+export interface ScheduleSetting {
+  readonly name: ScheduleName;
+  readonly timing: Timing;
+  readonly input: unknown;
+}
+
 /** One line of `fedloop schedule list`. */
 export interface ScheduleLine {
   readonly name: ScheduleName;
@@ -56,11 +63,10 @@ export interface ScheduleLine {
  */
 export async function setSchedule(
   client: Client,
-  name: ScheduleName,
-  timing: Timing,
-  input: unknown,
+  names: FleetNames,
+  { name, timing, input }: ScheduleSetting,
 ): Promise<'made' | 'changed'> {
-  const options = scheduleOptions(name, timing, input);
+  const options = scheduleOptions(names, { name, timing, input });
   try {
     await client.schedule.create({ ...options, state: { note: noteOf(timing) } });
     return 'made';
@@ -83,19 +89,23 @@ export async function setSchedule(
  * The schedule for Temporal. SKIP: while a run of it lasts, or waits for a round by hand, the next one is left out.
  * @throws FedloopError `InvalidInput`
  */
-function scheduleOptions(name: ScheduleName, timing: Timing, input: unknown): ScheduleOptions {
+function scheduleOptions(
+  { schedules, roundsQueue }: FleetNames,
+  { name, timing, input }: ScheduleSetting,
+): ScheduleOptions {
   const { workflow, input: schema } = ACTIONS[name];
+  const scheduleId = schedules[name];
   parseOrThrow(schema, input ?? {}, 'the input');
   return {
-    scheduleId: SCHEDULES[name],
+    scheduleId,
     spec: specOf(timing),
     action: {
       type: 'startWorkflow',
       workflowType: workflow,
-      workflowId: `${SCHEDULES[name]}-scheduled`,
-      taskQueue: ROUNDS_QUEUE,
+      workflowId: `${scheduleId}-scheduled`,
+      taskQueue: roundsQueue,
       args: input === undefined ? [] : [input],
-      staticSummary: `${workflow} by the schedule ${SCHEDULES[name]}`,
+      staticSummary: `${workflow} by the schedule ${scheduleId}`,
     },
     policies: {
       overlap: ScheduleOverlapPolicy.SKIP,
@@ -125,12 +135,12 @@ function noteOf(timing: Timing): string {
   return timing.note ?? `${whenOf(timing)}, set by fedloop schedule`;
 }
 
-/** Fedloop's schedules that the namespace has. */
-export async function listSchedules(client: Client): Promise<readonly ScheduleLine[]> {
+/** The fleet's schedules that the namespace has. */
+export async function listSchedules(client: Client, { schedules }: FleetNames): Promise<readonly ScheduleLine[]> {
   const lines = await Promise.all(
     SCHEDULE_NAMES.map(async (name): Promise<readonly ScheduleLine[]> => {
       try {
-        return [await describe(client.schedule.getHandle(SCHEDULES[name]), name)];
+        return [await describe(client.schedule.getHandle(schedules[name]), name)];
       } catch (thrown) {
         if (thrown instanceof ScheduleNotFoundError) return [];
         throw thrown;
@@ -160,22 +170,40 @@ async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<Sch
 }
 
 /** @returns false when it was paused already. */
-export async function pauseSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
-  return toggle(client, name, true, (handle) => handle.pause(note));
+export async function pauseSchedule(
+  client: Client,
+  names: FleetNames,
+  name: ScheduleName,
+  note: string,
+): Promise<boolean> {
+  return toggle(scheduleOf(client, names, name), true, (handle) => handle.pause(note));
 }
 
 /** @returns false when it was not paused. */
-export async function resumeSchedule(client: Client, name: ScheduleName, note: string): Promise<boolean> {
-  return toggle(client, name, false, (handle) => handle.unpause(note));
+export async function resumeSchedule(
+  client: Client,
+  names: FleetNames,
+  name: ScheduleName,
+  note: string,
+): Promise<boolean> {
+  return toggle(scheduleOf(client, names, name), false, (handle) => handle.unpause(note));
+}
+
+/** A schedule of the fleet, by what it starts. */
+interface NamedSchedule {
+  readonly name: ScheduleName;
+  readonly handle: ScheduleHandle;
+}
+
+function scheduleOf(client: Client, { schedules }: FleetNames, name: ScheduleName): NamedSchedule {
+  return { name, handle: client.schedule.getHandle(schedules[name]) };
 }
 
 async function toggle(
-  client: Client,
-  name: ScheduleName,
+  { name, handle }: NamedSchedule,
   paused: boolean,
   act: (handle: ScheduleHandle) => Promise<void>,
 ): Promise<boolean> {
-  const handle = client.schedule.getHandle(SCHEDULES[name]);
   return withSchedule(name, async () => {
     if ((await handle.describe()).state.paused === paused) return false;
     await act(handle);
@@ -184,14 +212,14 @@ async function toggle(
 }
 
 /** Start its workflow now. SKIP holds here too. */
-export function triggerSchedule(client: Client, name: ScheduleName): Promise<void> {
-  return withSchedule(name, () =>
-    client.schedule.getHandle(SCHEDULES[name]).trigger(ScheduleOverlapPolicy.SKIP),
-  );
+export function triggerSchedule(client: Client, names: FleetNames, name: ScheduleName): Promise<void> {
+  const { handle } = scheduleOf(client, names, name);
+  return withSchedule(name, () => handle.trigger(ScheduleOverlapPolicy.SKIP));
 }
 
-export function deleteSchedule(client: Client, name: ScheduleName): Promise<void> {
-  return withSchedule(name, () => client.schedule.getHandle(SCHEDULES[name]).delete());
+export function deleteSchedule(client: Client, names: FleetNames, name: ScheduleName): Promise<void> {
+  const { handle } = scheduleOf(client, names, name);
+  return withSchedule(name, () => handle.delete());
 }
 
 async function withSchedule<Result>(name: ScheduleName, work: () => Promise<Result>): Promise<Result> {

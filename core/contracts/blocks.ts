@@ -164,6 +164,9 @@ export const REJECT_HEADERS = {
   offset: 'source-offset',
   detail: 'detail',
   size: 'size',
+  /** Only on a batch that cannot be read: the offset of its last record, and what is wrong with it and what to do. */
+  lastOffset: 'source-last-offset',
+  remedy: 'remedy',
   /** Which claim of the partition it was written under. */
   epoch: 'epoch',
   /** Only on a fence: its own epoch. */

@@ -26,7 +26,7 @@ export const activationSchema = z.object({
   version: versionIdSchema,
   /** null = the first window that the partition closes. */
   from_window: microsSchema.nullable(),
-  /** Held-out residuals of the model in °C as known then. */
+  /** Held-out residuals of the model, in the target's unit, as known then. */
   residual_stddev: z.number().nullable(),
 });
 
@@ -39,6 +39,17 @@ export const deactivationSchema = z.object({
 });
 
 const decisionSchema = z.discriminatedUnion('type', [
+  /**
+   * Where the fleet began to read the partition; logged before it is read. A partition without it was read from offset 0 on. It depends on
+   * when it was decided, so it is never decided again.
+   */
+  z.object({
+    type: z.literal('start'),
+    ...decision,
+    offset: z.int().min(0),
+    /** Where each partition of the topic ended then, so that one that is taken over later, or added, begins at the same moment. */
+    ends: z.array(z.int().min(0)).readonly(),
+  }),
   /** With which past the devices of the partition began; logged before the first event is read. */
   z.object({
     type: z.literal('history'),
@@ -82,6 +93,7 @@ export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
 export const checkpointKeys = {
   claim: (partition: number, worker: string, attempt: number): string =>
     `claim/${partition}/${worker}/${attempt}`,
+  start: (partition: number, epoch: number): string => `start/${partition}/${epoch}`,
   history: (partition: number, epoch: number): string => `history/${partition}/${epoch}`,
   activation: (partition: number, version: VersionId, epoch: number, from: Micros | null): string =>
     `activation/${partition}/${version}/${epoch}/${from ?? 'first'}`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { siteNameSchema } from './ids';
+import { DEFAULT_FLEET, fleetNameSchema, siteNameSchema } from './ids';
+import { fleetNames } from './queues';
 import { durationSchema } from './settings';
 
 /** Environment variables that a process reads; everything has a default, so that a deployment is only environment variables. */
@@ -9,13 +10,27 @@ export const environmentSchema = z.object({
   KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
   KAFKA_SASL_USERNAME: z.string().optional(),
   KAFKA_SASL_PASSWORD: z.string().optional(),
+  /** User and password at the MQTT server of `source.mqtt`. */
+  FEDLOOP_MQTT_USERNAME: z.string().optional(),
+  FEDLOOP_MQTT_PASSWORD: z.string().optional(),
   /** A worker that has not been heard of for so long has lost its partitions to others. */
   FEDLOOP_SESSION_TIMEOUT: durationSchema.prefault('10s'),
-  /** Put before every topic and group name, so that several deployments can share a broker. */
+  /** Name of the fleet: several can share a broker and a namespace. */
+  FEDLOOP_FLEET: z
+    .string()
+    .refine((text) => !text.trimStart().startsWith('{'), {
+      error: 'it is the name of a fleet; settings of the simulated fleet belong into FEDLOOP_SIMULATION',
+      abort: true,
+    })
+    .pipe(fleetNameSchema)
+    .default(DEFAULT_FLEET),
+  /** Deployment file that this process obeys: `fedloop.yaml`. */
+  FEDLOOP_CONFIG: z.string().optional(),
+  /** Put before every topic and group name; left out, it follows from the fleet's name. */
   FEDLOOP_TOPIC_PREFIX: z
     .string()
     .regex(/^[a-zA-Z0-9._-]{0,100}$/)
-    .default(''),
+    .optional(),
   FEDLOOP_PARTITIONS: z.coerce.number().int().min(1).max(10_000).default(4),
   FEDLOOP_SITE: siteNameSchema.default(siteNameSchema.parse('main')),
   /** Devices of this site: those whose id starts with one of these, comma-separated; empty = all. */
@@ -43,6 +58,14 @@ export const environmentSchema = z.object({
   FEDLOOP_THREADS: z.coerce.number().int().min(0).max(1_024).default(0),
 });
 export type Environment = z.infer<typeof environmentSchema>;
+
+/** What the process's topics and groups begin with. */
+export function topicPrefixOf({
+  FEDLOOP_FLEET: fleet,
+  FEDLOOP_TOPIC_PREFIX: prefix,
+}: Pick<Environment, 'FEDLOOP_FLEET' | 'FEDLOOP_TOPIC_PREFIX'>): string {
+  return prefix ?? fleetNames(fleet).topicPrefix;
+}
 
 function partsOf(list: string): string[] {
   return list.split(',').map((part) => part.trim());

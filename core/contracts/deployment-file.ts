@@ -1,16 +1,20 @@
 import { z } from 'zod';
+import { FedloopError } from './errors';
 import { DEFAULT_FLEET, type FleetName, fleetNameSchema } from './ids';
 import { ROW_LIMITS } from './limits';
 import {
   DEFAULT_STREAM_SETTINGS,
   durationMillis,
+  durationText,
   durationTextSchema,
+  firstDifference,
+  type SettingsDifference,
   type StreamSettings,
   streamSettingsSchema,
 } from './settings';
 import { sourceSchema } from './source';
 import { DEFAULT_TASK, MAX_COVARIATES, MAX_LAGS, sensorNameSchema, type taskSchema } from './task';
-import { MICROS_PER_MILLI } from './time';
+import { isoOfMicros, MICROS_PER_MILLI } from './time';
 import { microsOfText, timestampTextSchema } from './timestamps';
 import { parseOrThrow } from './validation';
 
@@ -129,6 +133,60 @@ export function planDeployment(file: DeploymentFile): DeploymentPlan {
     settings: parseOrThrow(streamSettingsSchema, settings, 'the deployment file', 'InvalidConfig'),
     measuresTolerance: target.tolerance === 'auto',
   };
+}
+
+/**
+ * Compare a plan with what its fleet has logged. A tolerance that the plan leaves to measurement was measured when the fleet began.
+ * @throws FedloopError `InvalidConfig` with both values of the first difference: a fleet keeps its task, window and limits while it lives.
+ */
+export function assertSameFleet(
+  { fleet, settings, measuresTolerance }: DeploymentPlan,
+  logged: StreamSettings,
+): void {
+  const { task } = settings;
+  const tolerance = measuresTolerance ? logged.task.target.tolerance : task.target.tolerance;
+  const own = { ...settings, task: { ...task, target: { ...task.target, tolerance } } };
+  const difference = firstDifference(logged, own);
+  if (difference === undefined) return;
+  const { name, was, is } = inWordsOfTheFile(difference);
+  throw new FedloopError(
+    'InvalidConfig',
+    `the fleet ${fleet} runs already, with ${name} ${was} and not ${is}: take the change back, or give what you describe another \`fleet\` name`,
+  );
+}
+
+/** Names of the file for settings that are called otherwise, and how the file writes their values. */
+const FILE_WORDS: Readonly<
+  Record<string, { readonly name: string; readonly write: (value: number) => string }>
+> = {
+  'task.windowMicros': { name: 'window', write: microsText },
+  'task.lags': { name: 'lags', write: String },
+  watermarkMicros: { name: 'watermark', write: microsText },
+  futureMicros: { name: 'future', write: microsText },
+  idleMillis: { name: 'idle', write: durationText },
+  'plausible.fromMicros': { name: 'plausible.from', write: isoOfMicros },
+  'plausible.untilMicros': { name: 'plausible.until', write: isoOfMicros },
+};
+
+function inWordsOfTheFile({ path, logged, own }: SettingsDifference): {
+  readonly name: string;
+  readonly was: string;
+  readonly is: string;
+} {
+  const known = FILE_WORDS[path.join('.')];
+  const hold = path.at(-1) === 'holdMicros' ? { name: 'hold', write: microsText } : undefined;
+  const text = (value: unknown): string => {
+    const write = (known ?? hold)?.write;
+    if (typeof value === 'number' && write !== undefined) return write(value);
+    return value === undefined ? 'left out' : JSON.stringify(value);
+  };
+  const inside = (path[0] === 'task' ? path.slice(1) : path).slice(0, hold === undefined ? undefined : -1);
+  const name = known?.name ?? [...inside, ...(hold === undefined ? [] : [hold.name])].join('.');
+  return { name, was: text(logged), is: text(own) };
+}
+
+function microsText(micros: number): string {
+  return durationText(micros / MICROS_PER_MILLI);
 }
 
 type SensorInFile = z.infer<typeof covariateFileSchema>;

@@ -3,6 +3,7 @@ import { ROW_LIMITS } from './limits';
 import { type Sensors, sensorsOf } from './task';
 import { MICROS_PER_MILLI } from './time';
 import { timestampTextSchema } from './timestamps';
+import { type UNDECODABLE_BATCH } from './undecodable';
 
 /**
  * The public topic `edge-iiot-stream`: one JSON object a record, keyed by device id, so that a device lies in one partition. Fields that
@@ -38,7 +39,8 @@ export function eventSchema(sensors: Sensors): z.ZodType {
 
 /**
  * Why bytes are no event: the target is missing, a sensor's value is no reading, or one of these. A fleet's set is closed, so that it can
- * be a header's value and a metric's label. `over-limit` is a good event that would have gone over a bound on the state.
+ * be a header's value and a metric's label. `over-limit` is a good event that would have gone over a bound on the state;
+ * `undecodable-batch` is no event, but a whole batch of the log that cannot be read.
  */
 export type MalformedDetail =
   | `missing-${string}`
@@ -51,4 +53,5 @@ export type MalformedDetail =
   | 'not-an-object'
   | 'duplicate-key'
   | 'forbidden-key'
-  | 'over-limit';
+  | 'over-limit'
+  | typeof UNDECODABLE_BATCH;

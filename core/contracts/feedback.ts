@@ -27,7 +27,7 @@ export const feedbackSchema = z.object({
   skill: z.number().nullable(),
   mae: z.number(),
   rmse: z.number(),
-  /** Mean of prediction − actual in °C. */
+  /** Mean of prediction − actual, in the target's unit. */
   bias: z.number(),
   /** Expected calibration error over ten equal bins of confidence. */
   calibration: z.number(),

@@ -44,6 +44,10 @@ export const FIRST_VERSION: VersionId = versionIdSchema.parse('v0');
 export const fleetNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'a fleet is named with 1 to 31 of a-z, 0-9 and -, a letter first')
+  .refine((name) => !/-(site|stream|analytics)(-|$)/.test(name), {
+    // Queues of a site (`pumps-site-a`) and groups of warehouses have free names at their end: a fleet must not be named like one.
+    error: 'site, stream and analytics are no parts of a name behind its first -',
+  })
   .brand<'FleetName'>();
 export type FleetName = z.infer<typeof fleetNameSchema>;
 

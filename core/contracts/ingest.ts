@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type MalformedDetail } from './events';
 
 /**
@@ -14,3 +15,32 @@ export interface UnmappedReading {
   /** What is wrong there, as the end of a sentence. */
   readonly detail: string;
 }
+
+/**
+ * A record of `ingest-rejects` says in its headers why and where; its value is the message's bytes, the first 512 KiB where there are more.
+ * Only the first reject of a message carries them.
+ */
+export const INGEST_REJECT_HEADERS = {
+  reason: 'reason',
+  path: 'path',
+  detail: 'detail',
+  /** Topic of Kafka or MQTT that the message came by. */
+  topic: 'source-topic',
+  /** Place of the message in a topic of Kafka. */
+  partition: 'source-partition',
+  offset: 'source-offset',
+  /** Bytes of the whole message. */
+  size: 'size',
+} as const;
+
+const wholeNumber = z.coerce.number().int().min(0);
+
+/** The headers of a record of `ingest-rejects`. */
+export const ingestRejectHeadersSchema = z.object({
+  [INGEST_REJECT_HEADERS.reason]: z.string().min(1),
+  [INGEST_REJECT_HEADERS.path]: z.string(),
+  [INGEST_REJECT_HEADERS.detail]: z.string(),
+  [INGEST_REJECT_HEADERS.topic]: z.string(),
+  [INGEST_REJECT_HEADERS.partition]: wholeNumber.optional(),
+  [INGEST_REJECT_HEADERS.offset]: wholeNumber.optional(),
+});

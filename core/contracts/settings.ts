@@ -12,7 +12,8 @@ const MILLIS_OF_UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 
 /** `30s`, `500ms`, `10m`, `24h`, `2d`: how a person writes a time span. Stays text, so that an input reads as it was given. */
 export const durationTextSchema = z
   .string()
-  .regex(DURATION, 'a duration is a number with ms, s, m, h or d, such as 30s');
+  // A check behind it may take the text for a duration.
+  .regex(DURATION, { error: 'a duration is a number with ms, s, m, h or d, such as 30s', abort: true });
 
 /** The same, parsed to milliseconds. */
 export const durationSchema = durationTextSchema.transform(durationMillis);
@@ -23,6 +24,13 @@ export function durationMillis(text: string): number {
   const millis = Number(count) * (MILLIS_OF_UNIT[unit] ?? NaN);
   if (Number.isNaN(millis)) throw new RangeError(`not a duration: ${text}`);
   return millis;
+}
+
+/** The shortest text of a duration: `90s`, `1.5m` stays `90s`, `2m`. */
+export function durationText(millis: number): string {
+  const units = Object.entries(MILLIS_OF_UNIT).sort(([, one], [, other]) => other - one);
+  const [unit, size] = units.find(([, size]) => millis >= size && millis % size === 0) ?? ['ms', 1];
+  return `${millis / size}${unit}`;
 }
 
 const timeLimits = {
@@ -101,19 +109,48 @@ export const loggedSettingsSchema = z.union([streamSettingsSchema, formerSetting
  * @throws FedloopError `InvalidConfig` with both values of the first difference.
  */
 export function assertOwnSettings(logged: StreamSettings, own: Partial<StreamSettings>): void {
-  const [difference] = differences(own, logged, []);
+  const difference = firstDifference(logged, own);
   if (difference === undefined) return;
-  throw new FedloopError('InvalidConfig', `this deployment was started with ${difference}`, {
+  const { path, ...values } = difference;
+  const [there, here] = [values.logged, values.own].map((value) => JSON.stringify(value));
+  const what = `${path.join('.')} ${there ?? 'left out'}, but this process has ${here ?? 'none'}`;
+  throw new FedloopError('InvalidConfig', `this deployment was started with ${what}`, {
     hint: 'Run the release and the settings that the deployment was started with, or start another deployment.',
   });
 }
 
-/** Where `logged` differs from `own`, field by field of `own`, each as the end of a sentence. */
-function differences(own: unknown, logged: unknown, path: readonly string[]): readonly string[] {
-  const difference = `${path.join('.')} ${JSON.stringify(logged)}, but this process has ${JSON.stringify(own)}`;
-  if (typeof own !== 'object' || own === null) return own === logged ? [] : [difference];
-  const there: Partial<Record<string, unknown>> =
-    typeof logged === 'object' && logged !== null ? { ...logged } : {};
-  if (Array.isArray(own) && own.length !== Object.keys(there).length) return [difference];
-  return Object.entries(own).flatMap(([name, value]) => differences(value, there[name], [...path, name]));
+/** A field whose values differ; undefined where one side lacks it. */
+export interface SettingsDifference {
+  readonly path: readonly string[];
+  readonly logged: unknown;
+  readonly own: unknown;
+}
+
+/** The first difference in the settings that a process has; those that it lacks do not count. */
+export function firstDifference(
+  logged: StreamSettings,
+  own: Partial<StreamSettings>,
+): SettingsDifference | undefined {
+  for (const name of Object.keys(own)) {
+    const [difference] = differences(fieldOf(own, name), fieldOf(logged, name), [name]);
+    if (difference !== undefined) return difference;
+  }
+  return undefined;
+}
+
+/** A later release may have more limits than `own`; of anything else both sides must have the same fields. */
+function differences(own: unknown, logged: unknown, path: readonly string[]): readonly SettingsDifference[] {
+  if (!isObject(own) || !isObject(logged)) return own === logged ? [] : [{ path, logged, own }];
+  if (Array.isArray(own) && Array.isArray(logged) && own.length !== logged.length)
+    return [{ path, logged, own }];
+  const names = path[0] === 'limits' ? Object.keys(own) : Object.keys({ ...logged, ...own });
+  return names.flatMap((name) => differences(fieldOf(own, name), fieldOf(logged, name), [...path, name]));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function fieldOf(value: object, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
 }

@@ -73,6 +73,9 @@ export const taskSchema = z
   );
 export type Task = z.infer<typeof taskSchema>;
 
+/** What tables, reports and dashboards say of the target: its name, its unit, and how near a forecast has to come. */
+export type TargetWords = Pick<Task['target'], 'sensor' | 'unit' | 'tolerance'>;
+
 /** The simulated fleet's task, and that of a deployment without settings of its own. */
 export const DEFAULT_TASK: Task = taskSchema.parse({
   target: { sensor: 'temperature', unit: '°C', tolerance: 1 },

@@ -5,6 +5,8 @@
 export const TOPICS = {
   stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete' },
   rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete' },
+  /** Messages of a source that could not become events; events that were refused are in `rejects`. */
+  ingestRejects: { name: 'ingest-rejects', partitions: 1, cleanup: 'delete' },
   analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete' },
   evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete' },
   checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact' },
@@ -17,8 +19,16 @@ export const TOPICS = {
   windowRequests: { name: 'window-requests', partitions: 1, cleanup: 'delete' },
 } as const;
 
+/** Topics that have a partition for each partition of the topic of events, which may be another than `edge-iiot-stream`. */
+export const PER_SOURCE_TOPICS: readonly string[] = Object.values(TOPICS)
+  .filter((topic) => topic.partitions === 'perSource' && topic !== TOPICS.stream)
+  .map(({ name }) => name);
+
 /** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
 export const STREAM_GROUP = 'fedloop-stream';
+
+/** Consumer group of the ingest workers. */
+export const INGEST_GROUP = 'fedloop-ingest';
 
 /**
  * Consumer groups of warehouses: this and the file's own id, so that a new file starts from the beginning. Stream workers look at how far
@@ -32,10 +42,12 @@ export const ROWS_PER_BLOCK = 256;
 /** A record batch over 1 MB is refused by a default broker; half of that leaves room for headers and base64. */
 export const MAX_UPDATE_BYTES = 512 * 1024;
 
+export const FOREIGN_TOPIC_MARK = '/';
+
 /**
  * A topic that is not the deployment's own, such as one that devices already write to: no prefix is put before it. No topic has a `/` in
  * its name, so that it tells such names from the others, as in a path.
  */
 export function foreignTopic(name: string): string {
-  return `/${name}`;
+  return FOREIGN_TOPIC_MARK + name;
 }

@@ -173,7 +173,7 @@ export class VersionPredictor extends Predictor {
     const perRun = Math.max(1, Math.floor(ACTIVATIONS_PER_RUN / (versions.length * hidden)));
     for (const [first, until] of pieces(samples, perRun)) {
       const run = await this.session.run({ ...fixed, features: rowTensor(features, inputs, first, until) });
-      const result = floatData(run['change_celsius']);
+      const result = floatData(run['change']);
       const width = until - first;
       for (let version = 0; version < versions.length; version += 1) {
         changes.set(result.subarray(version * width, (version + 1) * width), version * samples + first);

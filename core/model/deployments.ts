@@ -49,7 +49,7 @@ export class Deployments {
   private readonly serverStates = new Map<ServerStateMessage['kind'], ServerStateMessage>();
   private readonly listeners = new Set<() => void>();
   private readonly tail: Promise<Tail>;
-  private logged = DEFAULT_STREAM_SETTINGS;
+  private logged: StreamSettings | undefined;
   private loggedAtStart = DEFAULT_STREAM_SETTINGS;
   /** Why the latest settings could not be read. */
   private unreadableSettings: unknown;
@@ -72,11 +72,11 @@ export class Deployments {
   async catchUp(own: Partial<StreamSettings>): Promise<void> {
     const tail = await this.tail;
     await tail.caughtUp;
-    this.loggedAtStart = this.logged;
+    this.loggedAtStart = this.logged ?? DEFAULT_STREAM_SETTINGS;
     try {
       // With the defaults instead, this process would make other rows than the deployment's, without a word.
       if (this.unreadableSettings instanceof FedloopError) throw this.unreadableSettings;
-      assertOwnSettings(this.logged, own);
+      assertOwnSettings(this.loggedAtStart, own);
     } catch (cause) {
       await tail.close();
       throw cause;
@@ -86,6 +86,11 @@ export class Deployments {
   /** As they were logged when this process began to follow: a fleet's task does not change while it lives. */
   settings(): StreamSettings {
     return this.loggedAtStart;
+  }
+
+  /** Settings that the deployment has logged by now; undefined for one that is new. */
+  loggedSettings(): StreamSettings | undefined {
+    return this.logged;
   }
 
   /** The topic of canonical events, as Kafka's interface takes it. */

@@ -11,8 +11,16 @@ import { weightOffsets } from './network';
 import { scaleInGraph } from './prediction-graphs';
 import { parameterCount, type FlatWeights, type GlobalModel, type ModelMetadata } from './types';
 
-/** Raised when the graph or its metadata change in a way that older readers cannot follow. */
-const FORMAT = '1';
+/** Raised when the graph or its metadata change in a way that older readers cannot follow. Earlier formats stay readable. */
+const FORMATS = ['1', '2'] as const;
+type Format = (typeof FORMATS)[number];
+const FORMAT: Format = '2';
+
+/** Names in the graph. Format 1 is from when every target was a temperature; it computes the same. */
+const NAMES: Readonly<Record<Format, { readonly tolerance: string; readonly change: string }>> = {
+  '1': { tolerance: 'tolerance_celsius', change: 'change_celsius' },
+  '2': { tolerance: 'tolerance', change: 'change' },
+};
 
 /** The graph computes in 32 bits: a number must stay one there, and a divisor must not become 0. */
 const float32Schema = z.number().refine((value) => Number.isFinite(Math.fround(value)), 'must fit 32 bits');
@@ -21,7 +29,7 @@ const divisorSchema = float32Schema.refine((value) => Math.fround(value) > 0, 'm
 /** The file's `metadata_props`: text each; everything but the format is JSON. */
 const propertiesSchema = z
   .object({
-    fedloop_format: z.literal(FORMAT),
+    fedloop_format: z.enum(FORMATS),
     fedloop_version: versionIdSchema,
     fedloop_shape: jsonText(
       z.strictObject({ inputs: z.int().min(1).max(MAX_INPUTS), hidden: z.int().min(1).max(MAX_HIDDEN) }),
@@ -29,7 +37,7 @@ const propertiesSchema = z
     fedloop_scaling: jsonText(
       z.strictObject({ mean: z.array(float32Schema), scale: z.array(divisorSchema) }),
     ),
-    fedloop_tolerance_celsius: jsonText(divisorSchema),
+    fedloop_tolerance: jsonText(divisorSchema),
     fedloop_residual_stddev: jsonText(z.number().nonnegative().nullable()),
   })
   .refine(({ fedloop_shape: { inputs }, fedloop_scaling: { mean, scale } }) => {
@@ -38,7 +46,7 @@ const propertiesSchema = z
 
 /**
  * A model as a self-contained ONNX file: input `features` [N, inputs] raw, NaN where missing; output
- * `change_celsius` [N], the forecast change of the mean. Scaling, clipping and tolerance are inside the graph, so any
+ * `change` [N], the forecast change of the target's mean, in its unit. Scaling, clipping and tolerance are inside the graph, so any
  * ONNX runtime gets the numbers that Fedloop gets. The same model always gives the same bytes.
  *
  * @throws FedloopError `InvalidModel` when the model would not be accepted by `decodeModel`.
@@ -50,12 +58,12 @@ export function encodeModel(model: GlobalModel): Uint8Array {
     fedloop_version: metadata.version,
     fedloop_shape: JSON.stringify({ inputs: metadata.shape.inputs, hidden: metadata.shape.hidden }),
     fedloop_scaling: JSON.stringify({ mean: metadata.scaling.mean, scale: metadata.scaling.scale }),
-    fedloop_tolerance_celsius: JSON.stringify(metadata.tolerance),
+    fedloop_tolerance: JSON.stringify(metadata.tolerance),
     fedloop_residual_stddev: JSON.stringify(metadata.residualStddev),
   };
   parseProperties(properties);
   assertWeights(model.weights, parameterCount(metadata.shape));
-  return predictGraph(model).encode(properties);
+  return predictGraph(model, FORMAT).encode(properties);
 }
 
 /**
@@ -66,12 +74,12 @@ export function encodeModel(model: GlobalModel): Uint8Array {
 export function decodeModel(bytes: Uint8Array): GlobalModel {
   if (bytes.byteLength > MAX_MODEL_FILE_BYTES) throw invalid(`it has ${bytes.byteLength} bytes`);
   const file = decodeProtobuf(bytes);
-  const metadata = parseProperties(
+  const { format, metadata } = parseProperties(
     Object.fromEntries(file.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])),
   );
   const weights = weightsOf(file, metadata);
   assertWeights(weights, parameterCount(metadata.shape));
-  const expected = decodeProtobuf(encodeModel({ metadata, weights }));
+  const expected = decodeProtobuf(predictGraph({ metadata, weights }, format).encode({}));
   if (!isDeepStrictEqual(plainGraph(file), plainGraph(expected))) {
     throw invalid('its graph is not the one that its weights and metadata stand for');
   }
@@ -83,7 +91,7 @@ export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function predictGraph({ metadata, weights }: GlobalModel): GraphBuilder {
+function predictGraph({ metadata, weights }: GlobalModel, format: Format): GraphBuilder {
   const { inputs, hidden } = metadata.shape;
   const { b1, w2, b2 } = weightOffsets(metadata.shape);
   const graph = new GraphBuilder('fedloop-predict');
@@ -103,8 +111,9 @@ function predictGraph({ metadata, weights }: GlobalModel): GraphBuilder {
   const outputBias = graph.constant('b2', [1], weights.subarray(b2));
   const inTolerances = graph.op('Add', [graph.op('MatMul', [activations, outputWeights]), outputBias]);
 
-  const tolerance = graph.constant('tolerance_celsius', [1], [metadata.tolerance]);
-  graph.output(graph.op('Mul', [inTolerances, tolerance], {}, 'change_celsius'), ['N']);
+  const names = NAMES[format];
+  const tolerance = graph.constant(names.tolerance, [1], [metadata.tolerance]);
+  graph.output(graph.op('Mul', [inTolerances, tolerance], {}, names.change), ['N']);
   return graph;
 }
 
@@ -139,14 +148,25 @@ function decodeProtobuf(bytes: Uint8Array): onnx.ModelProto {
   }
 }
 
-function parseProperties(properties: Readonly<Record<string, string>>): ModelMetadata {
-  const parsed = parseOrThrow(propertiesSchema, properties, 'the metadata of a model file', 'InvalidModel');
+function parseProperties(properties: Readonly<Record<string, string>>): {
+  readonly format: Format;
+  readonly metadata: ModelMetadata;
+} {
+  const { fedloop_tolerance_celsius: former, ...rest } = properties;
+  const named =
+    rest['fedloop_format'] === '1' && former !== undefined
+      ? { ...rest, fedloop_tolerance: former }
+      : properties;
+  const parsed = parseOrThrow(propertiesSchema, named, 'the metadata of a model file', 'InvalidModel');
   return {
-    version: parsed.fedloop_version,
-    shape: parsed.fedloop_shape,
-    scaling: parsed.fedloop_scaling,
-    tolerance: parsed.fedloop_tolerance_celsius,
-    residualStddev: parsed.fedloop_residual_stddev,
+    format: parsed.fedloop_format,
+    metadata: {
+      version: parsed.fedloop_version,
+      shape: parsed.fedloop_shape,
+      scaling: parsed.fedloop_scaling,
+      tolerance: parsed.fedloop_tolerance,
+      residualStddev: parsed.fedloop_residual_stddev,
+    },
   };
 }
 

@@ -39,7 +39,7 @@ export function countingGraph(shape: NetworkShape): Uint8Array {
 /**
  * Several versions of the model on the same rows of raw features [S, inputs], NaN where missing; like the graph of a
  * model file, but weights [M, P], `mean` and `scale` [M, 1, inputs] and `tolerance` [M, 1, 1] are inputs, so one session
- * serves any versions. Output: `change_celsius` [M, S, 1].
+ * serves any versions. Output: `change` [M, S, 1].
  */
 export function versionsGraph(shape: NetworkShape): Uint8Array {
   const graph = new GraphBuilder('fedloop-versions');
@@ -49,7 +49,7 @@ export function versionsGraph(shape: NetworkShape): Uint8Array {
   const tolerance = graph.input('tolerance', ['M', 1, 1]);
   const scaled = scaleInGraph(graph, features, mean, scale);
   const inTolerances = stackedForward(graph, withOnes(graph, scaled, 3), shape);
-  graph.output(graph.op('Mul', [inTolerances, tolerance], {}, 'change_celsius'), ['M', 'S', 1]);
+  graph.output(graph.op('Mul', [inTolerances, tolerance], {}, 'change'), ['M', 'S', 1]);
   return graph.encode();
 }
 

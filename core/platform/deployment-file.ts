@@ -44,3 +44,27 @@ export function parseDeploymentFile(text: string, name: string): DeploymentFile 
   // An empty file is a deployment of defaults.
   return parseOrThrow(deploymentFileSchema, document.toJS() ?? {}, name, 'InvalidConfig');
 }
+
+/** A process's variables, with those that follow from its deployment file. */
+export interface Deployed {
+  readonly env: NodeJS.ProcessEnv;
+  /** Undefined without a file: the process obeys what its deployment has logged. */
+  readonly plan: DeploymentPlan | undefined;
+}
+
+/**
+ * Read the deployment file that `FEDLOOP_CONFIG` names, where it does.
+ * @throws FedloopError `InvalidConfig` as `readDeploymentFile`, and when `FEDLOOP_FLEET` names another fleet than the file.
+ */
+export async function deployedBy(env: NodeJS.ProcessEnv): Promise<Deployed> {
+  const path = env['FEDLOOP_CONFIG'] ?? '';
+  if (path === '') return { env, plan: undefined };
+  const plan = await readDeploymentFile(path);
+  const named = env['FEDLOOP_FLEET'] ?? '';
+  if (named !== '' && named !== plan.fleet)
+    throw new FedloopError(
+      'InvalidConfig',
+      `FEDLOOP_FLEET names the fleet ${named}, but ${path} describes the fleet ${plan.fleet}: leave one of them out`,
+    );
+  return { env: { ...env, FEDLOOP_FLEET: plan.fleet }, plan };
+}

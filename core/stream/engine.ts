@@ -5,6 +5,7 @@ import { ROW_LIMITS } from '../contracts/limits';
 import { type StreamSettings } from '../contracts/settings';
 import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
 import { type Micros, windowStartOf } from '../contracts/time';
+import { UNDECODABLE_BATCH } from '../contracts/undecodable';
 import { type DeviceHistory, type DevicePast } from './forecasts/device-history';
 import { Evaluator } from './forecasts/evaluator';
 import { type PlannedForecasts } from './forecasts/forecasts';
@@ -104,6 +105,14 @@ export class PartitionEngine {
       this.counts[verdict] += 1;
     }
     return verdict;
+  }
+
+  /** A batch of the log that cannot be read counts as one event. */
+  refuseBatch(): Verdict {
+    this.detail = UNDECODABLE_BATCH;
+    this.counts.read += 1;
+    this.counts.malformed += 1;
+    return 'malformed';
   }
 
   /**

@@ -3,6 +3,7 @@ import { type LeaseReport } from '../contracts/evaluation';
 import { STREAM_GROUP, TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type Producer, type RawBatch } from '../platform/kafka';
+import { matchSourcePartitions } from '../platform/kafka/source-partitions';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
 import { type AssignedPartition } from './assigned-partition';
@@ -61,6 +62,8 @@ class StreamWorker implements StreamService {
   private consumer: GroupConsumer | undefined;
   private ticking: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** How many partitions the topic of events had when it was last looked at; all topics of results have as many. */
+  private partitions = 0;
   private stopFollowing: () => void = () => undefined;
 
   constructor(
@@ -173,6 +176,9 @@ class StreamWorker implements StreamService {
   ): Promise<void> {
     this.consumer = group;
     const partitions = assignment.get(this.topic) ?? [];
+    // The topic of events may have grown since this worker started.
+    if (partitions.some((partition) => partition >= this.partitions))
+      this.partitions = await matchSourcePartitions(this.options.kafka, this.topic);
     await this.assigned.assign(partitions, (partition, isNew) => {
       const { number } = partition;
       if (isNew && this.sinks.isPaused(number)) this.logSink(number);
@@ -189,14 +195,13 @@ class StreamWorker implements StreamService {
       await batch.heartbeat();
     }
     const partition = this.assigned.get(batch.partition);
-    const last = batch.records.at(-1);
-    if (partition === undefined || last === undefined || this.halted || !batch.isCurrent()) return;
+    if (partition === undefined || this.halted || !batch.isCurrent()) return;
     partition.owner.highWatermark = batch.highWatermark;
     partition.lastRecordAt = Date.now();
     await this.ingest(partition, batch).catch(this.fail);
     if (this.isHalted()) return;
     if (!partition.owner.isOwner) return this.reclaim(batch);
-    batch.resolve(last.offset);
+    batch.resolve(batch.next);
     while (this.outbox.isFull) {
       // The broker is behind: nothing more is fetched until it has caught up. Heartbeats keep the membership.
       await Promise.race([this.outbox.whenRoom(), sleep(TICK_MS)]);
@@ -204,9 +209,9 @@ class StreamWorker implements StreamService {
     }
   }
 
-  private async ingest(partition: AssignedPartition, { records }: RawBatch): Promise<void> {
+  private async ingest(partition: AssignedPartition, { records, next }: RawBatch): Promise<void> {
     const { owner } = partition;
-    await owner.run(() => owner.ingest(records));
+    await owner.run(() => owner.ingest(records, next));
     await this.followVersions(partition);
     if (partition.isCheckpointDue) await this.checkpoint(partition);
   }

@@ -78,5 +78,8 @@ export const FILES_PER_TRANSACTION = 64;
 /** A partition with events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
 export const MAX_FIRST_BLOCK_WAIT_MS = 45_000;
 
+/** How often the number of partitions is read: a partition that was added delivers its first blocks later than that. */
+export const PARTITIONS_LOOK_MS = 10_000;
+
 /** Old rows are deleted in steps of an hour of event time: a delete costs the same for one window as for a hundred. */
 export const RETENTION_STEP_MICROS = 3_600_000_000;

@@ -57,7 +57,7 @@ export class WarehouseService extends RoundRepository {
     private readonly connections: Connections,
     private readonly producer: Producer,
     private readonly sink: Sink,
-    private readonly partitions: number,
+    partitions: number,
     private readonly changes = new ChangeSignal(),
   ) {
     const { kafka, env, settings, log, registry } = options;
@@ -122,7 +122,7 @@ export class WarehouseService extends RoundRepository {
   ): Promise<{ readonly fromWindow: Micros | null }> {
     const found = await this.changes.waitFor(async () => {
       const activations = await activationsOf(this.connection, version);
-      if (activations.length < this.partitions) return undefined;
+      if (activations.length < this.completeness.partitionCount) return undefined;
       const starts = activations.flatMap(({ fromWindow }) => (fromWindow === null ? [] : [fromWindow]));
       return { fromWindow: starts.length === 0 ? null : Math.max(...starts) };
     }, wait);

@@ -8,8 +8,10 @@ import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as text from '@grafana/grafana-foundation-sdk/text';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
+import { paint } from './paint';
 import {
   HIDDEN,
+  TARGETS_UNIT,
   type BarsPanel,
   type GroupedBarsPanel,
   type Panel as AnyPanel,
@@ -130,10 +132,16 @@ function statPanel(panel: StatPanel, id: number): Builder<dashboard.Panel> {
       panel.thresholds === undefined ? common.BigValueColorMode.None : common.BigValueColorMode.Value,
     )
     .graphMode(common.BigValueGraphMode.None)
-    .textMode(panel.text === 'name' ? common.BigValueTextMode.Name : common.BigValueTextMode.Value)
+    .textMode(TEXT_MODES[panel.text ?? 'value'])
     .thresholds(thresholds(panel.thresholds ?? { base: 'text', steps: [] }));
   return panel.decimals === undefined ? builder : builder.decimals(panel.decimals);
 }
+
+const TEXT_MODES: Readonly<Record<NonNullable<StatPanel['text']>, common.BigValueTextMode>> = {
+  value: common.BigValueTextMode.Value,
+  name: common.BigValueTextMode.Name,
+  'name and value': common.BigValueTextMode.ValueAndName,
+};
 
 function thresholds({ base, steps }: Thresholds): dashboard.ThresholdsConfigBuilder {
   return new dashboard.ThresholdsConfigBuilder()
@@ -157,18 +165,6 @@ function timeSeriesPanel(panel: TimeSeriesPanel, id: number): Builder<dashboard.
   if (panel.stacked === true)
     builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal));
   return withRange(builder, panel);
-}
-
-/** Gives series their fixed colours. */
-function paint(
-  builder: {
-    overrideByName(name: string, properties: dashboard.DynamicConfigValue[]): unknown;
-  },
-  queries: readonly Query[],
-): void {
-  for (const { legend, colour } of queries)
-    if (colour !== undefined)
-      builder.overrideByName(legend, [{ id: 'color', value: { mode: 'fixed', fixedColor: colour } }]);
 }
 
 /** A version has the same colour in every panel. */
@@ -268,7 +264,7 @@ function tablePanel(panel: TablePanel, id: number): Builder<dashboard.Panel> {
     if (unit !== undefined)
       builder.overrideByName(legend, [
         { id: 'unit', value: unit },
-        { id: 'decimals', value: unit === 'locale' ? 0 : 2 },
+        ...(unit === TARGETS_UNIT ? [] : [{ id: 'decimals', value: unit === 'locale' ? 0 : 2 }]),
       ]);
   }
   return builder;

@@ -11,6 +11,9 @@ export interface Query {
 /** Unit of differences of shares: the query returns them times 100. */
 export const POINTS = 'suffix:points';
 
+/** Errors and tolerances: digits as their size wants them. Their unit is a label, in the legend or in a column. */
+export const TARGETS_UNIT = 'short';
+
 /** Legend of a query that gives a table labels but no value: that of an info metric is always 1. */
 export const HIDDEN = '';
 
@@ -31,7 +34,7 @@ export interface StatPanel extends Common {
   readonly kind: 'stat';
   readonly query: Query;
   /** `name`: show the legend instead of the value, as for an info metric. */
-  readonly text?: 'value' | 'name';
+  readonly text?: 'value' | 'name' | 'name and value';
   readonly thresholds?: Thresholds;
 }
 

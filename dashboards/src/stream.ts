@@ -103,7 +103,7 @@ export const streamDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Lag by partition',
           description:
-            'Records of each partition that were not taken in yet. One partition alone: its devices send more than others.',
+            'Records of each partition that were not read yet. One partition alone: its devices send more than others.',
           unit: 'short',
           min: 0,
           noData: NO_STREAM,
@@ -250,7 +250,7 @@ export const streamDashboard: DashboardSpec = {
         },
         {
           kind: 'timeseries',
-          title: 'Partitions held back',
+          title: 'Partitions paused',
           description:
             'Partitions that are not read for the moment, because a living warehouse (sink) or the broker (producer) is behind. Their events wait in Kafka.',
           unit: 'none',
@@ -264,7 +264,7 @@ export const streamDashboard: DashboardSpec = {
           kind: 'timeseries',
           title: 'Results that the warehouse has yet to store',
           description:
-            'Blocks of each partition that the furthest-behind living warehouse has not stored. At 2,000 the partition is held back until 1,000 are left.',
+            'Blocks of each partition that the furthest-behind living warehouse has not stored. At 2,000 the partition is paused until 1,000 are left.',
           unit: 'none',
           min: 0,
           noData: 'No warehouse has stored results of these partitions yet.',

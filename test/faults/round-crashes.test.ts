@@ -1,7 +1,7 @@
 import { type Client } from '@temporalio/client';
-import { ROUND_WORKFLOW_ID } from '../../core/contracts/queues';
 import { RoundSystem } from '../support/round-system';
 import { RoundWatch } from '../support/round-watch';
+import { NAMES } from '../support/names';
 
 /**
  * A round on real servers whose workers are killed outright, and which Temporal and Kafka leave for a while: what it costs is asserted in seconds.
@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   // A round that a failing test has left must not stand in the way of the next.
-  for (const id of ['next', ROUND_WORKFLOW_ID])
+  for (const id of ['next', NAMES.roundId])
     await client.workflow
       .getHandle(id)
       .terminate()
@@ -48,7 +48,7 @@ afterAll(async () => {
 }, 60_000);
 
 it('goes on with another worker within the heartbeat time-out, whichever was killed', async () => {
-  const round = await rounds.start(ROUND_WORKFLOW_ID, { training: LONG_TRAINING, windows: 12 });
+  const round = await rounds.start(NAMES.roundId, { training: LONG_TRAINING, windows: 12 });
   await rounds.begun(round, 'trainLocals');
   const siteKilled = system.kill('site');
   await system.startWorker('site');
@@ -87,7 +87,7 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
 });
 
 it('goes on after Temporal was away in its middle', async () => {
-  const round = await rounds.start(ROUND_WORKFLOW_ID, { training: LONG_TRAINING, windows: 2 });
+  const round = await rounds.start(NAMES.roundId, { training: LONG_TRAINING, windows: 2 });
   await rounds.begun(round, 'trainLocals');
   await system.temporalAway(AWAY_MILLIS);
   const back = Date.now();
@@ -100,7 +100,7 @@ it.each([
   ['trainLocals', { training: LONG_TRAINING, windows: 4 }],
   ['evaluate', { windows: 4 }],
 ] as const)('goes on after Kafka was away during %s', async (activity, input) => {
-  const round = await rounds.start(ROUND_WORKFLOW_ID, input);
+  const round = await rounds.start(NAMES.roundId, input);
   await rounds.begun(round, activity);
   await system.stream.restartBroker('killed', AWAY_MILLIS);
   const back = Date.now();

@@ -2,7 +2,6 @@ import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { type ChampionCheck } from '../../core/contracts/live-checks';
-import { EVALUATION_WORKFLOW_ID, ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { CANDIDATE, CHAMPION, type MockActivities } from '../support/smooth-round';
 import {
   failureOf,
@@ -11,6 +10,7 @@ import {
   STREAM_WORKER,
   type WorkflowWorld,
 } from '../support/workflow-world';
+import { NAMES } from '../support/names';
 
 jest.setTimeout(60_000);
 
@@ -30,8 +30,8 @@ afterEach(async () => {
 /** Start it as a stream worker does. */
 async function join(input: object = {}): Promise<WorkflowHandle> {
   evaluation = await world.client.workflow.signalWithStart('continuousEvaluation', {
-    workflowId: EVALUATION_WORKFLOW_ID,
-    taskQueue: ROUNDS_QUEUE,
+    workflowId: NAMES.evaluationId,
+    taskQueue: NAMES.roundsQueue,
     args: [{ checkEvery: '100ms', ...input }],
     signal: 'join',
     signalArgs: [{ worker: STREAM_WORKER }],
@@ -142,8 +142,8 @@ describe('the leases of stream workers', () => {
 
   it('go along when the workflow continues as new', async () => {
     evaluation = await world.client.workflow.start('continuousEvaluation', {
-      workflowId: EVALUATION_WORKFLOW_ID,
-      taskQueue: ROUNDS_QUEUE,
+      workflowId: NAMES.evaluationId,
+      taskQueue: NAMES.roundsQueue,
       args: [
         { checkEvery: '100ms' },
         { ...(await emptyState()), workers: [STREAM_WORKER], checks: 7, rollbacks: 1 },
@@ -210,7 +210,7 @@ describe('live checks', () => {
     });
     await join();
     await until(({ roundsAskedFor }) => roundsAskedFor === 1);
-    expect(await world.client.workflow.getHandle(ROUND_WORKFLOW_ID).result()).toMatchObject({ round: 3 });
+    expect(await world.client.workflow.getHandle(NAMES.roundId).result()).toMatchObject({ round: 3 });
     const progress = await until(({ checks }) => checks >= 4);
     expect(progress.roundsAskedFor).toBe(1);
     expect(progress.news.at(-1)?.what).toContain('began less than 30m ago');
@@ -273,7 +273,7 @@ describe('a rollback by hand', () => {
 it('an evaluation under another id is refused: a deployment has one', async () => {
   evaluation = await world.client.workflow.start('continuousEvaluation', {
     workflowId: 'by-hand',
-    taskQueue: ROUNDS_QUEUE,
+    taskQueue: NAMES.roundsQueue,
     args: [],
   });
   expect(await failureOf(evaluation)).toContain('start it under the workflow id fedloop-evaluation');

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { z } from 'zod';
-import { ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
 import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
@@ -17,6 +16,7 @@ import { testDeployment } from '../support/deployment';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
 import { withoutSharedServers } from '../support/system-processes';
 import { SHAPE } from '../support/task';
+import { NAMES } from '../support/names';
 
 /**
  * The whole system, small: one `fedloop demo --stay` with 60 devices and 2 rounds on servers of its own, looked at from
@@ -267,7 +267,7 @@ describe('events that are none', () => {
 
 describe('a round started by hand', () => {
   const start = (id: string, ...args: unknown[]): Promise<unknown> =>
-    temporal.workflow.execute('federatedRound', { workflowId: id, taskQueue: ROUNDS_QUEUE, args });
+    temporal.workflow.execute('federatedRound', { workflowId: id, taskQueue: NAMES.roundsQueue, args });
 
   it(
     'works from an empty box',
@@ -389,7 +389,7 @@ describe('a round in which senders do everything wrong', () => {
       const result = federatedRoundResultSchema.parse(
         await temporal.workflow.execute('federatedRound', {
           workflowId: 'with-bad-senders',
-          taskQueue: ROUNDS_QUEUE,
+          taskQueue: NAMES.roundsQueue,
           args: [{ participants: 20, windows: 3, training: SLOW_TRAINING }],
         }),
       );
@@ -424,7 +424,7 @@ describe('a round in which senders do everything wrong', () => {
       const failure = await temporal.workflow
         .execute('federatedRound', {
           workflowId: 'with-too-few',
-          taskQueue: ROUNDS_QUEUE,
+          taskQueue: NAMES.roundsQueue,
           args: [{ participants: 20, minUpdates: 21 }],
         })
         .then(

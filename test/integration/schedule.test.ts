@@ -10,7 +10,7 @@ import {
   type Timing,
 } from '../../cli/temporal/schedules';
 import { connectTemporal } from '../../cli/servers/temporal-client';
-import { SCHEDULES } from '../../core/contracts/queues';
+import { NAMES } from '../support/names';
 
 jest.setTimeout(60_000);
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   client = new Client({ connection, namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default' });
 });
 afterEach(async () => {
-  for (const name of ['rounds', 'batch'] as const) await deleteSchedule(client, name).catch(() => undefined);
+  for (const name of ['rounds', 'batch'] as const) await deleteSchedule(client, NAMES, name).catch(() => undefined);
   for await (const { workflowId, status } of client.workflow.list())
     if (status.name === 'RUNNING' && workflowId.includes('scheduled'))
       await client.workflow.getHandle(workflowId).terminate();
@@ -33,11 +33,14 @@ afterAll(() => connection.close());
 const described = (
   name: 'rounds' | 'batch',
 ): ReturnType<ReturnType<Client['schedule']['getHandle']>['describe']> =>
-  client.schedule.getHandle(SCHEDULES[name]).describe();
+  client.schedule.getHandle(NAMES.schedules[name]).describe();
+
+const set = (name: 'rounds' | 'batch', timing: Timing, input?: unknown): Promise<'made' | 'changed'> =>
+  setSchedule(client, NAMES, { name, timing, input });
 
 describe('a schedule', () => {
   it('starts rounds under a stable id, skips overlaps, and pauses on failure', async () => {
-    expect(await setSchedule(client, 'rounds', EVERY_HOUR, { participants: 20 })).toBe('made');
+    expect(await set('rounds', EVERY_HOUR, { participants: 20 })).toBe('made');
     const { action, policies, spec, state } = await described('rounds');
     expect(action).toMatchObject({
       workflowType: 'federatedRound',
@@ -51,34 +54,29 @@ describe('a schedule', () => {
   });
 
   it('that exists is changed in place and stays paused', async () => {
-    await setSchedule(client, 'rounds', EVERY_HOUR, undefined);
-    expect(await pauseSchedule(client, 'rounds', 'maintenance')).toBe(true);
+    await set('rounds', EVERY_HOUR);
+    expect(await pauseSchedule(client, NAMES, 'rounds', 'maintenance')).toBe(true);
     const changed = { ...EVERY_HOUR, every: '2h', note: 'less often' };
-    expect(await setSchedule(client, 'rounds', changed, undefined)).toBe('changed');
+    expect(await set('rounds', changed)).toBe('changed');
     const { spec, state } = await described('rounds');
     expect(spec.intervals).toMatchObject([{ every: 7_200_000 }]);
     expect(state).toMatchObject({ paused: true, note: 'less often' });
   });
 
   it('is listed with its next start, held, let go, started at once and deleted', async () => {
-    await setSchedule(
-      client,
-      'batch',
-      { ...EVERY_HOUR, every: undefined as never, cron: '0 3 * * *' },
-      undefined,
-    );
-    const [line] = await listSchedules(client);
+    await set('batch', { ...EVERY_HOUR, every: undefined as never, cron: '0 3 * * *' });
+    const [line] = await listSchedules(client, NAMES);
     expect(line).toMatchObject({ name: 'batch', paused: false, started: 0 });
     expect(line?.next).toMatch(/T03:00:0/);
-    expect(await pauseSchedule(client, 'batch', 'why')).toBe(true);
-    expect(await pauseSchedule(client, 'batch', 'why')).toBe(false);
-    expect((await listSchedules(client))[0]).toMatchObject({ paused: true, next: null, note: 'why' });
-    expect(await resumeSchedule(client, 'batch', 'because')).toBe(true);
-    expect(await resumeSchedule(client, 'batch', 'because')).toBe(false);
-    await triggerSchedule(client, 'batch');
-    while ((await listSchedules(client))[0]?.started !== 1);
-    await deleteSchedule(client, 'batch');
-    expect(await listSchedules(client)).toEqual([]);
+    expect(await pauseSchedule(client, NAMES, 'batch', 'why')).toBe(true);
+    expect(await pauseSchedule(client, NAMES, 'batch', 'why')).toBe(false);
+    expect((await listSchedules(client, NAMES))[0]).toMatchObject({ paused: true, next: null, note: 'why' });
+    expect(await resumeSchedule(client, NAMES, 'batch', 'because')).toBe(true);
+    expect(await resumeSchedule(client, NAMES, 'batch', 'because')).toBe(false);
+    await triggerSchedule(client, NAMES, 'batch');
+    while ((await listSchedules(client, NAMES))[0]?.started !== 1);
+    await deleteSchedule(client, NAMES, 'batch');
+    expect(await listSchedules(client, NAMES)).toEqual([]);
   });
 
   it.each([
@@ -91,18 +89,18 @@ describe('a schedule', () => {
       'Temporal refuses the schedule',
     ],
   ])('%j with %j is refused and says why', async (timing, input, message) => {
-    await expect(setSchedule(client, 'rounds', timing, input)).rejects.toMatchObject({
+    await expect(set('rounds', timing, input)).rejects.toMatchObject({
       code: 'InvalidInput',
       message: expect.stringContaining(message) as string,
     });
-    expect(await listSchedules(client)).toEqual([]);
+    expect(await listSchedules(client, NAMES)).toEqual([]);
   });
 
   it.each([
-    ['paused', () => pauseSchedule(client, 'rounds', '')],
-    ['resumed', () => resumeSchedule(client, 'rounds', '')],
-    ['triggered', () => triggerSchedule(client, 'rounds')],
-    ['deleted', () => deleteSchedule(client, 'rounds')],
+    ['paused', () => pauseSchedule(client, NAMES, 'rounds', '')],
+    ['resumed', () => resumeSchedule(client, NAMES, 'rounds', '')],
+    ['triggered', () => triggerSchedule(client, NAMES, 'rounds')],
+    ['deleted', () => deleteSchedule(client, NAMES, 'rounds')],
   ])('that is not there cannot be %s, and the error says how to make one', async (_, work) => {
     await expect(work()).rejects.toMatchObject({
       code: 'NotFound',

@@ -1,10 +1,10 @@
 import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { ROUND_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
 import { CANDIDATE, evaluationOf, type MockActivities } from '../support/smooth-round';
 import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
+import { NAMES } from '../support/names';
 
 jest.setTimeout(60_000);
 
@@ -19,11 +19,11 @@ beforeEach(() => {
 
 let started = 0;
 function start(workflow: string, workflowId: string, ...args: unknown[]): Promise<WorkflowHandle> {
-  return world.client.workflow.start(workflow, { taskQueue: ROUNDS_QUEUE, workflowId, args });
+  return world.client.workflow.start(workflow, { taskQueue: NAMES.roundsQueue, workflowId, args });
 }
 /** A round under the fixed id: the one that plays. */
 const startRound = (...args: unknown[]): Promise<WorkflowHandle> =>
-  start('federatedRound', ROUND_WORKFLOW_ID, ...args);
+  start('federatedRound', NAMES.roundId, ...args);
 /** A workflow as people start it, under an id of its own. */
 const startByHand = (workflow: string, ...args: unknown[]): Promise<WorkflowHandle> =>
   start(workflow, `by-hand-${(started += 1)}-${Date.now()}`, ...args);
@@ -408,7 +408,7 @@ describe('rounds that meet', () => {
     await held.reached;
     await byHand.cancel();
     expect(await failureOf(byHand)).toContain('CancelledFailure');
-    expect(await failureOf(world.client.workflow.getHandle(ROUND_WORKFLOW_ID))).toContain('CancelledFailure');
+    expect(await failureOf(world.client.workflow.getHandle(NAMES.roundId))).toContain('CancelledFailure');
     held.release();
     expect(world.calls).toContain('withdraw');
   });

@@ -6,7 +6,7 @@ export function fetchResponseOf(batches: Buffer): Buffer {
   const partition = Buffer.alloc(4 + 4 + 2 + 3 * 8 + 4 + 4 + 4);
   partition.writeInt32BE(1, 0);
   partition.writeInt32BE(3, 4);
-  partition.writeBigInt64BE(1_000_000n, 10);
+  partition.writeBigInt64BE(2n ** 60n, 10);
   partition.writeInt32BE(-1, 34);
   partition.writeInt32BE(-1, 38);
   partition.writeInt32BE(batches.length, 42);

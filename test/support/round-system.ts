@@ -39,7 +39,7 @@ export class RoundSystem {
     const stream = await StreamSystem.start({
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
       TEMPORAL_NAMESPACE,
-      FEDLOOP_FLEET: JSON.stringify({ data: packageFile('data', 'weather'), ...fleet }),
+      FEDLOOP_SIMULATION: JSON.stringify({ data: packageFile('data', 'weather'), ...fleet }),
       FEDLOOP_SESSION_TIMEOUT: '4s',
       // What a test asks for is what changes the champion, and nothing else.
       FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off' }),

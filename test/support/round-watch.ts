@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle } from '@temporalio/client';
 import { unlessAborted } from '../../cli/shared/wait';
 import { messageOf } from '../../core/contracts/errors';
-import { EVALUATION_WORKFLOW_ID, ROUNDS_QUEUE } from '../../core/contracts/queues';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../core/contracts/rounds';
 import { ROUND_STEPS, type RoundProgress, type RoundStep } from '../../core/contracts/steps';
+import { NAMES } from './names';
 
 const LOOK_EVERY_MILLIS = 100;
 /** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
@@ -46,7 +46,7 @@ export class RoundWatch {
   async start(workflowId: string, input: unknown): Promise<WorkflowHandle> {
     const { firstExecutionRunId } = await this.client.workflow.start('federatedRound', {
       workflowId,
-      taskQueue: ROUNDS_QUEUE,
+      taskQueue: NAMES.roundsQueue,
       args: [input],
     });
     return this.client.workflow.getHandle(workflowId, firstExecutionRunId);
@@ -105,7 +105,7 @@ export class RoundWatch {
   }
 
   private evaluation(): Promise<EvaluationProgress> {
-    return this.client.workflow.getHandle(EVALUATION_WORKFLOW_ID).query<EvaluationProgress>('progress');
+    return this.client.workflow.getHandle(NAMES.evaluationId).query<EvaluationProgress>('progress');
   }
 }
 

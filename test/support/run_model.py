@@ -11,5 +11,5 @@ features = numpy.array(
     [[numpy.nan if value is None else value for value in row] for row in rows], dtype=numpy.float32
 )
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-(changes,) = session.run(["change_celsius"], {"features": features})
+(changes,) = session.run(["change"], {"features": features})
 print(json.dumps(changes.tolist()))

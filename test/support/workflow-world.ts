@@ -9,19 +9,13 @@ import {
   Runtime,
   Worker,
 } from '@temporalio/worker';
-import {
-  ANALYTICS_QUEUE,
-  EVALUATION_WORKFLOW_ID,
-  ROUNDS_QUEUE,
-  siteQueue,
-  streamQueue,
-} from '../../core/contracts/queues';
 import { silentLogger } from '../../core/platform/log';
 import { registerSearchAttributes } from '../../workers/search-attributes';
 import { workflowOptions } from '../../workers/temporal';
 import { runToText } from './histories';
 import { SITE, smoothRound, type MockActivities } from './smooth-round';
 import { readEnvironment } from '../../core/platform/config';
+import { NAMES } from './names';
 
 /**
  * The real workflows on the real server, with activities that a test scripts: every path can be walked without training
@@ -57,7 +51,7 @@ export interface Hold {
 /** Stream workers of other tests have joined the live evaluation of the server that all share, and are gone by now. */
 async function endWhatOthersLeft(client: Client): Promise<void> {
   await client.workflow
-    .getHandle(EVALUATION_WORKFLOW_ID)
+    .getHandle(NAMES.evaluationId)
     .terminate('left by another test')
     .catch((cause: unknown) => {
       if (!(cause instanceof WorkflowNotFoundError)) throw cause;
@@ -126,7 +120,7 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
   await registerSearchAttributes(connection, namespace, silentLogger());
   const script = new Script();
   const workers = await Promise.all(
-    [ROUNDS_QUEUE, ANALYTICS_QUEUE, siteQueue(SITE), streamQueue(STREAM_WORKER)].map((taskQueue) =>
+    [NAMES.roundsQueue, NAMES.analyticsQueue, NAMES.siteQueue(SITE), NAMES.streamQueue(STREAM_WORKER)].map((taskQueue) =>
       Worker.create({
         connection,
         namespace,
@@ -134,7 +128,7 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
         activities: script.activities,
         shutdownGraceTime: 0,
         maxHeartbeatThrottleInterval: '100ms',
-        ...(taskQueue === ROUNDS_QUEUE
+        ...(taskQueue === NAMES.roundsQueue
           ? {
               workflowBundle: { code: readFileSync(BUNDLE, 'utf8') },
               ...workflowOptions(readEnvironment({})),

@@ -1,9 +1,12 @@
 import { type SeriesRow } from '../queries/devices';
+import { type TargetWords } from '../../../core/contracts/task';
+import { inUnit, level } from '../../shared/quantities';
 import { COLOURS, valueAxis, type Chart } from './draw';
 import { clock } from './windows';
 
 /** One device: its measured means, the band around them that counts as correct, and the forecasts. */
-export function deviceChart(rows: readonly SeriesRow[], tolerance: number): Chart {
+export function deviceChart(rows: readonly SeriesRow[], target: TargetWords): Chart {
+  const { tolerance } = target;
   const forecasts = (correct: boolean): (number | null)[] =>
     rows.map(({ prediction, is_correct }) => (is_correct === correct ? prediction : null));
   const dots = (name: string, colour: string, data: readonly (number | null)[]): object => ({
@@ -25,7 +28,7 @@ export function deviceChart(rows: readonly SeriesRow[], tolerance: number): Char
         axisTick: { show: false },
         axisLabel: { color: COLOURS.muted, hideOverlap: true },
       },
-      yAxis: { ...valueAxis('', (value) => `${value} °C`), splitNumber: 4 },
+      yAxis: { ...valueAxis('', (value) => inUnit(level(value), target)), splitNumber: 4 },
       series: [
         {
           type: 'line',

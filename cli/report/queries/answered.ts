@@ -3,7 +3,7 @@ import { quoted, type Query } from '../../../core/warehouse/database/query';
 
 /**
  * What a report shows beside the scores of the versions, each with the SQL that gave it: a reader can run the same again. Errors are
- * prediction − actual in °C, shares go from 0 to 1, `*_at` and `window_start` are microseconds since 1970.
+ * prediction − actual in the target's unit, shares go from 0 to 1, `*_at` and `window_start` are microseconds since 1970.
  */
 export interface Answered<Row> {
   readonly sql: string;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../../../core/contracts/ids';
 import { type Query } from '../../../core/warehouse/database/query';
+import { TARGET_COLUMNS, targetRow } from '../../../core/warehouse/queries/target';
 import { answered, listed, type Answered } from './answered';
 
 const expiredRow = z.object({ expired: z.number() });
@@ -14,11 +15,10 @@ export async function queryExpired(query: Query): Promise<number> {
   return row?.expired ?? 0;
 }
 
-const settingsRow = z.object({
+const settingsRow = targetRow.extend({
   window_seconds: z.number(),
   watermark_seconds: z.number(),
   future_seconds: z.number(),
-  tolerance_celsius: z.number(),
 });
 export type SettingsRow = z.infer<typeof settingsRow>;
 
@@ -28,7 +28,8 @@ export function querySettings(query: Query): Promise<Answered<SettingsRow>> {
     query,
     settingsRow,
     `SELECT window_micros / 1e6 AS window_seconds, watermark_micros / 1e6 AS watermark_seconds,
-       future_micros / 1e6 AS future_seconds, tolerance_celsius
+       future_micros / 1e6 AS future_seconds,
+       ${TARGET_COLUMNS}
 FROM stream_settings`,
   );
 }

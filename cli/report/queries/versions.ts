@@ -93,7 +93,7 @@ const regimeRow = z.object({
 });
 export type RegimeRow = z.infer<typeof regimeRow>;
 
-/** How a version's errors are distributed: over the course of the temperature, and where an anomaly is known to be or not to be. */
+/** How a version's errors are distributed: over the course of the target, and where an anomaly is known to be or not to be. */
 export function queryRegimes(query: Query, version: VersionId, cutoff: Cutoff): Promise<Answered<RegimeRow>> {
   return answered(
     query,

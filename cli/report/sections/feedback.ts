@@ -1,11 +1,13 @@
+import { type TargetWords } from '../../../core/contracts/task';
 import { type ActionRow, type FeedbackUsedRow } from '../queries/rounds';
 import { type RoundSummary } from '../../results/summary-schema';
-import { percent, signed, whole } from '../../shared/format';
+import { percent, whole } from '../../shared/format';
+import { errorSize, inUnit, signedError } from '../../shared/quantities';
 import { COLOURS, draw, SMALL } from '../charts/draw';
 import { dumbbellChart, type Kind } from '../charts/dumbbells';
 import { REGIMES, type ReportData } from '../data';
 import { describeAction } from '../feedback-text';
-import { badge, behind, columns, legend, picture, section, share, table } from '../figure';
+import { badge, behind, columns, legend, withUnit, picture, section, share, table } from '../figure';
 import { html, type Html } from '../html';
 
 /** Accuracy that local models report of themselves, beside their measured accuracy. */
@@ -58,12 +60,13 @@ export function claimsSection({ results, locals }: ReportData): Html {
 }
 
 /** For each round: the feedback that it got, what it did, and the result. */
-export function feedbackSection({ results, feedbackUsed, actions }: ReportData): Html {
+export function feedbackSection({ results, feedbackUsed, actions, target }: ReportData): Html {
   const cards = results.rounds.map((round) =>
     roundCard(
       round,
       feedbackUsed.rows.find((row) => row.round === round.round)?.feedback_used ?? {},
       actions.rows.filter((row) => row.round === round.round),
+      target,
     ),
   );
   return section(
@@ -78,9 +81,9 @@ export function feedbackSection({ results, feedbackUsed, actions }: ReportData):
           'device-windows',
           'accuracy before',
           'after',
-          'MAE before',
+          inUnit('MAE before', target),
           'after',
-          'bias before',
+          inUnit('bias before', target),
           'after',
         ),
         actions.rows.map((row) => [
@@ -88,10 +91,10 @@ export function feedbackSection({ results, feedbackUsed, actions }: ReportData):
           whole(row.n),
           percent(row.accuracy_before),
           percent(row.accuracy_after),
-          row.mae_before.toFixed(2),
-          row.mae_after.toFixed(2),
-          signed(row.bias_before, 2),
-          signed(row.bias_after, 2),
+          errorSize(row.mae_before, target),
+          errorSize(row.mae_after, target),
+          signedError(row.bias_before, target),
+          signedError(row.bias_after, target),
         ]),
       ),
       [actions.sql, feedbackUsed.sql],
@@ -103,8 +106,9 @@ function roundCard(
   { round, version, championBefore, decision }: RoundSummary,
   used: FeedbackUsedRow['feedback_used'],
   rows: readonly ActionRow[],
+  target: TargetWords,
 ): Html {
-  const { feedback, done } = describeAction(used);
+  const { feedback, done } = describeAction(used, target);
   const list = (items: readonly string[]): Html =>
     items.length === 0
       ? html`<p>Nothing had been measured yet.</p>`
@@ -122,17 +126,27 @@ function roundCard(
       </div>
       <div>
         <h4>What came of it</h4>
-        ${beforeAndAfter(round, rows, [
-          { name: `${championBefore}, before`, colour: COLOURS.quiet, filled: false },
-          { name: `${version}, after`, colour: COLOURS.accent, filled: true },
-        ])}
+        ${beforeAndAfter(
+          round,
+          rows,
+          [
+            { name: `${championBefore}, before`, colour: COLOURS.quiet, filled: false },
+            { name: `${version}, after`, colour: COLOURS.accent, filled: true },
+          ],
+          target,
+        )}
       </div>
     </div>
   </article>`;
 }
 
 /** Champion and candidate on the same device-windows, over all and by regime. */
-function beforeAndAfter(round: number, rows: readonly ActionRow[], kinds: readonly Kind[]): Html {
+function beforeAndAfter(
+  round: number,
+  rows: readonly ActionRow[],
+  kinds: readonly Kind[],
+  target: TargetWords,
+): Html {
   const all = rows.find(({ regime }) => regime === 'all');
   if (all === undefined) return html`<p>No device-window was forecast by both.</p>`;
   const lines = ['all', ...REGIMES].flatMap((regime) => {
@@ -141,9 +155,10 @@ function beforeAndAfter(round: number, rows: readonly ActionRow[], kinds: readon
   });
   return html`<p>
       On ${whole(all.n)} device-windows: accuracy ${percent(all.accuracy_before)} →
-      <b>${percent(all.accuracy_after)}</b>, mean error ${all.mae_before.toFixed(2)} →
-      <b>${all.mae_after.toFixed(2)} °C</b>, bias ${signed(all.bias_before, 2)} →
-      <b>${signed(all.bias_after, 2)} °C</b>.
+      <b>${percent(all.accuracy_after)}</b>, mean error ${errorSize(all.mae_before, target)} →
+      <b>${withUnit(errorSize(all.mae_after, target), target)}</b>, bias
+      ${signedError(all.bias_before, target)} →
+      <b>${withUnit(signedError(all.bias_after, target), target)}</b>.
     </p>
     ${legend(kinds)}
     ${draw(

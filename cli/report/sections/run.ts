@@ -1,9 +1,10 @@
 import { whole } from '../../shared/format';
+import { level } from '../../shared/quantities';
 import { formatSeconds } from '../../progress';
 import { COLOUR_OF_PHASE, timelineChart, type Phase } from '../charts/timeline';
 import { clock } from '../charts/windows';
 import { type ReportData } from '../data';
-import { behind, columns, legend, picture, section, table, text } from '../figure';
+import { behind, columns, legend, withUnit, picture, section, table, text } from '../figure';
 import { html, type Html } from '../html';
 
 /** The rounds over wall-clock time. */
@@ -68,7 +69,8 @@ export function settingsSection(data: ReportData): Html {
       : ([
           ['window', `${stream.window_seconds} s`],
           ['watermark', `${stream.watermark_seconds} s`],
-          ['tolerance', `${stream.tolerance_celsius} °C`],
+          ['target', data.target.sensor],
+          ['tolerance', withUnit(level(data.target.tolerance), data.target)],
         ] as const)),
     ...(first === undefined || last === undefined
       ? []

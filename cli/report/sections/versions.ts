@@ -1,17 +1,18 @@
 import { type CountRow } from '../queries/versions';
 import { percent, points, range, signed, whole } from '../../shared/format';
+import { errorSize, inUnit, level, signedError } from '../../shared/quantities';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';
 import { colourOfLine, measuredOf, windowsChart } from '../charts/windows';
 import { linesOf, type ReportData } from '../data';
-import { badge, behind, columns, legend, picture, section, share, table, text } from '../figure';
+import { badge, behind, columns, legend, withUnit, picture, section, share, table, text } from '../figure';
 import { html, type Html } from '../html';
 
 const asPercent = (value: number): string => percent(value);
 
 /** Accuracy of each version, with its interval. */
 export function accuracySection(data: ReportData): Html {
-  const { results, champion, counts } = data;
+  const { results, champion, counts, target } = data;
   const { persistence } = results;
   const measured = linesOf(results).flatMap((line) => {
     const { version, accuracy, accuracyCi95 } = line;
@@ -31,9 +32,10 @@ export function accuracySection(data: ReportData): Html {
   return section(
     'accuracy',
     'How right is each version?',
-    html`Prequential accuracy: the share of forecasts of live windows that came within the tolerance, with 95
-    % intervals clustered by recorded series and by window, because such devices see the same weather.
-    Versions were live at different times, so compare them with each other in the next picture.`,
+    html`Prequential accuracy: the share of forecasts of ${target.sensor} in live windows that came within the
+    tolerance (${withUnit(level(target.tolerance), target)}), with 95 % intervals clustered by recorded series
+    and by window, because such devices have easy and hard times together. Versions were live at different
+    times, so compare them with each other in the next picture.`,
     picture(
       (layout) =>
         intervalChart(
@@ -55,7 +57,7 @@ export function accuracySection(data: ReportData): Html {
   );
 }
 
-function accuracyTable({ results, counts, truth }: ReportData): Html {
+function accuracyTable({ results, counts, truth, target }: ReportData): Html {
   const countOf = new Map<string, CountRow>(counts.rows.map((row) => [row.model_version, row]));
   return table(
     columns(
@@ -65,8 +67,8 @@ function accuracyTable({ results, counts, truth }: ReportData): Html {
       'correct',
       'accuracy',
       '95 %',
-      'bias °C',
-      'MAE °C',
+      inUnit('bias', target),
+      inUnit('MAE', target),
       'skill',
       ...(truth === null ? [] : ['healthy devices']),
       text('decision'),
@@ -80,8 +82,8 @@ function accuracyTable({ results, counts, truth }: ReportData): Html {
         whole(count?.correct ?? 0),
         percent(line.accuracy),
         range(line.accuracyCi95, asPercent),
-        line.bias === null ? '' : signed(line.bias, 2),
-        line.mae === null ? '' : line.mae.toFixed(2),
+        line.bias === null ? '' : signedError(line.bias, target),
+        line.mae === null ? '' : errorSize(line.mae, target),
         line.skill === null ? '' : signed(line.skill, 2),
         ...(truth === null ? [] : [percent(line.healthy.accuracy)]),
         'decision' in line ? line.decision : '',
@@ -103,7 +105,7 @@ export function changeSection({ results }: ReportData): Html {
     'change',
     'What did each round gain?',
     html`Each version against the champion before it, on the device-windows that both of them forecast: the
-    same weather, the same devices. Green lies above zero with its whole interval.`,
+    same times, the same devices. Green lies above zero with its whole interval.`,
     picture(
       (layout) =>
         intervalChart(
@@ -144,13 +146,13 @@ export function changeSection({ results }: ReportData): Html {
 
 /** Accuracy of each version window by window. */
 export function windowsSection(data: ReportData): Html {
-  const { windows, versions, champion } = data;
+  const { windows, versions, champion, target } = data;
   return section(
     'windows',
     'On the live stream',
     html`Accuracy in every live window. Where lines run over one another, versions forecast the same devices
-    in the same window; when the weather turns hard, all of them fall together, and so does persistence
-    (“nothing changes”).`,
+    in the same window; when ${target.sensor} is hard to forecast, all of them fall together, and so does
+    persistence (“nothing changes”).`,
     legend([
       { name: 'persistence', colour: COLOURS.muted, filled: false },
       ...measuredOf(windows.rows, versions).map((version, index, { length }) => ({

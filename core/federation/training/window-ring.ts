@@ -10,7 +10,7 @@ const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
 /**
  * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here; only updates and
- * sums leave the site. Memory: devices · windows · sensors · 4 bytes: single precision is exact to a few millionths of a degree.
+ * sums leave the site. Memory: devices · windows · sensors · 4 bytes: single precision is exact to about seven digits.
  */
 export class WindowRing {
   /** Numbers of a window: the target's mean, then the covariates'. */

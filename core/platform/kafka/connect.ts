@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
-import { type Environment } from '../../contracts/config';
+import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
+import { registerCodecs } from './codecs';
 import { consumeGroup } from './group-consumer';
 import { createProducer } from './producer';
 import { patchKafkajs } from './kafkajs-patches';
@@ -29,6 +30,7 @@ const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 3
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   patchKafkajs(log);
+  registerCodecs();
   const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
   // A connection takes the retry policy of its client: there is no other way to set it.
   const outageClient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
@@ -40,7 +42,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
     throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
-  const names = topicNames(env.FEDLOOP_TOPIC_PREFIX);
+  const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {
@@ -48,8 +50,15 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return createTopics(admin, named);
     },
+    partitions: (name) => partitionsOf(admin, topic(name)),
+    growTopics: (topics, partitions) => growTopics(admin, topics.map(topic), partitions),
     offsets: (name) => topicOffsets(admin, topic(name)),
+    offsetsAt: async (name, timestampMillis) => {
+      const found = await admin.fetchTopicOffsetsByTimestamp(topic(name), timestampMillis);
+      return found.map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
+    },
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
+    startGroup: (groupId, name, from) => startGroup(admin, topic(groupId), topic(name), from),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
       return groups.map((groupId) => names.bare(groupId));
@@ -122,11 +131,41 @@ async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<voi
         // time-stamp check would refuse them.
         { name: 'retention.ms', value: '-1' },
         { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
+        // A reject has its record's timestamp, which a foreign topic may allow to lie in the far future.
+        { name: 'message.timestamp.after.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
       ],
     })),
   });
   const names = missing.map(({ name }) => name);
   await untilReady(admin, names);
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  // Asked for by name, a topic that is missing is looked for again and again.
+  if (!(await admin.listTopics()).includes(topic)) return undefined;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length;
+}
+
+async function growTopics(admin: Admin, topics: readonly string[], count: number): Promise<void> {
+  const small = await topicsWithFewer(admin, topics, count);
+  if (small.length === 0) return;
+  try {
+    await admin.createPartitions({ topicPartitions: small.map((topic) => ({ topic, count })) });
+  } catch (cause) {
+    // Another process may have done it first.
+    if ((await topicsWithFewer(admin, topics, count)).length > 0) throw cause;
+  }
+  await untilReady(admin, small);
+}
+
+async function topicsWithFewer(
+  admin: Admin,
+  topics: readonly string[],
+  count: number,
+): Promise<readonly string[]> {
+  const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+  return known.filter(({ partitions }) => partitions.length < count).map(({ name }) => name);
 }
 
 /**
@@ -158,6 +197,25 @@ async function committedOf(admin: Admin, groupId: string, topic: string): Promis
     .flatMap(({ partitions }) => partitions)
     .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
     .filter(({ offset }) => offset >= 0);
+}
+
+async function startGroup(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+  from: 'latest' | number,
+): Promise<void> {
+  if ((await committedOf(admin, groupId, topic)).length > 0) return;
+  const offsets =
+    from === 'latest'
+      ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: String(high) }))
+      : await admin.fetchTopicOffsetsByTimestamp(topic, from);
+  const partitions = offsets.map(({ partition, offset }) => ({ partition, offset }));
+  // The broker refuses while the group has members: one of them has decided then.
+  await admin.setOffsets({ groupId, topic, partitions }).catch(async (cause: unknown) => {
+    if ((await livingGroupsOf(admin, groupId)).includes(groupId)) return;
+    throw cause;
+  });
 }
 
 async function livingGroupsOf(admin: Admin, prefix: string): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import { type Consumer, type Kafka as KafkaJs } from 'kafkajs';
+import { recordsOf } from './records';
 import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
 
@@ -6,6 +7,11 @@ import { type GroupConsumer, type GroupConsumerOptions } from './types';
 const HEARTBEAT_INTERVAL_MS = 250;
 /** Two heartbeats may be lost before the broker takes a member for dead. */
 export const HEARTBEATS_PER_SESSION = 3;
+/**
+ * How long a client may not know of partitions that were added. Shorter than a session: a worker that takes a new partition over waits until
+ * all of its clients know it.
+ */
+export const METADATA_MAX_AGE_MS = 3_000;
 /** How long a fetch of quiet partitions waits. A heartbeat, or a partition that was resumed, waits for the fetch that runs. */
 const MAX_WAIT_MS = 100;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
@@ -27,6 +33,7 @@ export async function consumeGroup(
     heartbeatInterval: Math.min(HEARTBEAT_INTERVAL_MS, options.sessionTimeoutMillis / HEARTBEATS_PER_SESSION),
     maxWaitTimeInMs: MAX_WAIT_MS,
     maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
   });
   const control = controlOf(consumer, names);
@@ -59,15 +66,16 @@ export async function consumeGroup(
       await options.onBatch({
         topic,
         partition: batch.partition,
-        records: batch.messages,
+        records: recordsOf(batch.messages),
+        next: Number(batch.lastOffset()) + 1,
         highWatermark: Number(batch.highWatermark),
         heartbeat: () => payload.heartbeat(),
         isCurrent: () =>
           payload.isRunning() &&
           !payload.isStale() &&
           (assignment.get(topic)?.includes(batch.partition) ?? false),
-        resolve: (offset) => {
-          payload.resolveOffset(String(offset));
+        resolve: (next) => {
+          payload.resolveOffset(String(next - 1));
         },
       });
       await payload.heartbeat();

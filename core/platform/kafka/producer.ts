@@ -1,5 +1,14 @@
-import { CompressionTypes, Partitioners, type Kafka as KafkaJs, type Message } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CompressionTypes,
+  Partitioners,
+  type Kafka as KafkaJs,
+  type Message,
+  type Producer as LibraryProducer,
+} from 'kafkajs';
+import { FedloopError } from '../../contracts/errors';
 import { type Logger } from '../log';
+import { METADATA_MAX_AGE_MS } from './group-consumer';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
 /** A default broker refuses a record batch over 1 MB; the client makes one batch a partition and call. */
@@ -7,6 +16,9 @@ const MAX_BATCH_BYTES = 900_000;
 /** Offsets, lengths and key framing of one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 64;
 const ACKS_FROM_ALL = -1;
+/** Several times as long as the library's knowledge of a topic may be old. */
+const NEW_PARTITION_WAIT_MS = 30_000;
+const NEW_PARTITION_POLL_MS = 200;
 /** A broker that takes messages does so within milliseconds; a far longer wait should show in the log. */
 const WARN_AFTER_MS = 10_000;
 
@@ -18,25 +30,56 @@ export async function createProducer(
   const producer = client.producer({
     createPartitioner: Partitioners.DefaultPartitioner,
     allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
   });
   await producer.connect();
   return {
     async send(topic, messages) {
       const positions = new Map<number, number>();
       for (const batch of splitBySize(messages)) {
-        const sending = producer.send({
-          topic: topicName(topic),
-          messages: batch.map(toKafka),
-          acks: ACKS_FROM_ALL,
-          compression: CompressionTypes.None,
-        });
+        const sending = sendToAll(producer, topicName(topic), batch);
         const written = await warnWhenSlow(sending, topicName(topic), log);
-        for (const { partition, baseOffset } of written) positions.set(partition, Number(baseOffset ?? 0));
+        for (const { partition, offset } of written) positions.set(partition, offset);
       }
       return [...positions].map(([partition, offset]): Position => ({ partition, offset }));
     },
     disconnect: () => producer.disconnect(),
   };
+}
+
+/**
+ * The library leaves messages out, without a word, whose partition it does not know yet, as after a topic has grown. They are sent again until it
+ * does.
+ * @throws FedloopError `KafkaUnavailable` when a partition does not turn up.
+ */
+export async function sendToAll(
+  producer: Pick<LibraryProducer, 'send'>,
+  topic: string,
+  messages: readonly OutgoingMessage[],
+): Promise<readonly Position[]> {
+  const positions: Position[] = [];
+  const deadline = performance.now() + NEW_PARTITION_WAIT_MS;
+  for (let left = messages; left.length > 0;) {
+    const written = await producer.send({
+      topic,
+      messages: left.map(toKafka),
+      acks: ACKS_FROM_ALL,
+      compression: CompressionTypes.None,
+    });
+    for (const { partition, baseOffset } of written)
+      positions.push({ partition, offset: Number(baseOffset ?? 0) });
+    const reached = new Set(written.map(({ partition }) => partition));
+    left = left.filter(({ partition }) => partition !== undefined && !reached.has(partition));
+    if (left.length === 0) break;
+    if (performance.now() > deadline) {
+      const message = `${topic} has no partition ${left[0]?.partition ?? ''}`;
+      throw new FedloopError('KafkaUnavailable', message, {
+        hint: 'Start the process again: it gives the topic as many partitions as the topic of events has.',
+      });
+    }
+    await sleep(NEW_PARTITION_POLL_MS);
+  }
+  return positions;
 }
 
 /** Pass on the broker's answer. The log warns when it takes long, and again when it has come after all. */

@@ -1,4 +1,10 @@
+import { PassedOffset } from './fetched-batches';
 import { type IncomingRecord, type RawRecord } from './types';
+
+/** What was fetched without the offset that was passed over at its end, if there is one. */
+export function recordsOf<Fetched>(fetched: Fetched[]): Fetched[] {
+  return fetched.at(-1) instanceof PassedOffset ? fetched.slice(0, -1) : fetched;
+}
 
 /** The convenient form of a record, for topics that are not on the hot path. */
 export function toIncoming(partition: number, raw: RawRecord): IncomingRecord {
@@ -14,5 +20,6 @@ export function toIncoming(partition: number, raw: RawRecord): IncomingRecord {
     key: raw.key,
     value: raw.value,
     headers,
+    ...(raw.undecodable === undefined ? {} : { undecodable: raw.undecodable }),
   };
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
-import { HEARTBEATS_PER_SESSION } from './group-consumer';
-import { toIncoming } from './records';
+import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS } from './group-consumer';
+import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
 
@@ -26,6 +27,7 @@ export async function tailTopic(
   log: Logger,
 ): Promise<Tail> {
   const { topic, sessionTimeoutMillis } = options;
+  const onRecords = options.withUndecodable === true ? options.onRecords : withoutUndecodable(options, log);
   const groupId = `tail-${topic}-${randomUUID()}`;
   const atStart = await topicOffsets(admin, topic);
   const progress = new ReadProgress();
@@ -36,6 +38,7 @@ export async function tailTopic(
     sessionTimeout: sessionTimeoutMillis,
     heartbeatInterval: sessionTimeoutMillis / HEARTBEATS_PER_SESSION,
     maxWaitTimeInMs: MAX_WAIT_MS,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
   });
   const fail = (cause: unknown): void => {
@@ -57,7 +60,7 @@ export async function tailTopic(
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: CONCURRENCY,
-    eachBatch: (payload) => readBatch(payload, options.onRecords, progress, fail),
+    eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
   });
   await joined;
 
@@ -107,7 +110,7 @@ async function readBatch(
   const { batch } = payload;
   // A partition that was added meanwhile starts over when the group is joined again; records that were read are left out.
   const next = progress.next(batch.partition);
-  const records = batch.messages.filter((message) => Number(message.offset) >= next);
+  const records = recordsOf(batch.messages).filter((message) => Number(message.offset) >= next);
   if (progress.hasFailed) return;
   try {
     if (records.length > 0) await onRecords(records.map((message) => toIncoming(batch.partition, message)));
@@ -119,6 +122,18 @@ async function readBatch(
   // Compaction leaves gaps, so progress is an offset, not a count.
   progress.advance(batch.partition, Number(batch.lastOffset()));
   await payload.heartbeat();
+}
+
+/** A topic that only this system writes has no such batch, unless a disk of the broker is damaged. */
+function withoutUndecodable({ topic, onRecords }: TailOptions, log: Logger): TailOptions['onRecords'] {
+  return (records) => {
+    const readable = records.filter(({ partition, offset, undecodable }) => {
+      if (undecodable !== undefined)
+        log.error({ topic, partition }, `passed over: ${undecodableSentence(offset, undecodable)}`);
+      return undecodable === undefined;
+    });
+    return readable.length > 0 ? onRecords(readable) : undefined;
+  };
 }
 
 interface Waiter extends Position {

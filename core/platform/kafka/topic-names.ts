@@ -1,4 +1,4 @@
-import { foreignTopic } from '../../contracts/topics';
+import { FOREIGN_TOPIC_MARK, foreignTopic } from '../../contracts/topics';
 
 /** Between the names that a deployment uses and those that the broker has. */
 export interface TopicNames {
@@ -11,11 +11,10 @@ export interface TopicNames {
 /** @param prefix what the deployment's own topics and groups begin with; may be empty. */
 export function topicNames(prefix: string): TopicNames {
   const foreign = new Set<string>();
-  const mark = foreignTopic('');
   return {
     full(name) {
-      if (!name.startsWith(mark)) return prefix + name;
-      const full = name.slice(mark.length);
+      if (!name.startsWith(FOREIGN_TOPIC_MARK)) return prefix + name;
+      const full = name.slice(FOREIGN_TOPIC_MARK.length);
       foreign.add(full);
       return full;
     },

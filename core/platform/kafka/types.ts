@@ -1,3 +1,5 @@
+import { type Undecodable } from '../../contracts/undecodable';
+
 /**
  * The data plane behind a small interface, so that another client library could take kafkajs' place.
  * Offsets are numbers: exact to 2^53, a few hundred years at a million records a second.
@@ -27,6 +29,7 @@ export interface Position {
 export interface Producer {
   /**
    * Append messages to a topic, acknowledged by all in-sync replicas. Large batches are split below the broker's limit.
+   * A partition that was added a moment ago is waited for.
    * @returns per partition written to, the offset of the first message of its last batch.
    */
   send(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly Position[]>;
@@ -40,12 +43,16 @@ export interface IncomingRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** This is no record, but a batch that cannot be read, at the offset of its first record; the value is its bytes. */
+  readonly undecodable?: Undecodable;
 }
 
 export interface TailOptions {
   readonly topic: string;
   /** `start`: the whole log. `end`: only what is appended from now on. */
   readonly from: 'start' | 'end';
+  /** Whether `onRecords` gets batches that cannot be read; left out: the log warns of them, and they are passed over. */
+  readonly withUndecodable?: boolean;
   /** Takes records of one partition, in log order, one call at a time. An error that it throws ends the tail. */
   readonly onRecords: (records: readonly IncomingRecord[]) => Promise<void> | void;
 }
@@ -65,15 +72,18 @@ export interface Tail {
 export interface RawBatch {
   readonly topic: string;
   readonly partition: number;
+  /** None where the batch holds only markers, or records of aborted transactions. */
   readonly records: readonly RawRecord[];
+  /** Offset behind all that the batch holds: at least one more than that of the last record. */
+  readonly next: number;
   /** Offset after the last record that the partition holds now. */
   readonly highWatermark: number;
   /** Keep the membership alive during long work; at most one call every heartbeat interval does anything. */
   readonly heartbeat: () => Promise<void>;
   /** False once the partition was taken away or the consumer seeks or stops: drop the work. */
   readonly isCurrent: () => boolean;
-  /** Everything up to and including this offset is done; the next fetch goes on behind it. */
-  readonly resolve: (offset: RawRecord['offset']) => void;
+  /** Everything before this offset is done; the next fetch goes on there. */
+  readonly resolve: (next: number) => void;
 }
 
 /** Offset and timestamp are numbers, or texts of numbers where the library itself read the response. */
@@ -88,6 +98,8 @@ export interface RawRecord {
   /** Negative: there is no value. */
   readonly valueLength?: number;
   readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+  /** As `IncomingRecord` has it. */
+  readonly undecodable?: Undecodable | undefined;
 }
 
 export interface GroupConsumerOptions {
@@ -132,9 +144,22 @@ export type RetryPolicy = 'step' | 'outage';
 export interface Kafka {
   /** Make the topics that are missing; existing ones are left as they are. */
   createTopics(topics: readonly Topic[]): Promise<void>;
+  /** How many partitions a topic has; undefined when there is no such topic. */
+  partitions(topic: string): Promise<number | undefined>;
+  /** Give the topics at least so many partitions; those that have as many are left as they are. */
+  growTopics(topics: readonly string[], partitions: number): Promise<void>;
+  /** What can be read: records of open transactions lie behind `high`. */
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** Per partition the offset of the first record with that timestamp or a later one; the end where there is none. */
+  offsetsAt(topic: string, timestampMillis: number): Promise<readonly Position[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
+  /**
+   * Decide where a consumer group that has never read begins, in every partition that the topic has now; a group that has read, or has
+   * members, goes on where it is. A partition that is added later is read from its beginning.
+   * @param from `latest`, or milliseconds since 1970 of the first records to read.
+   */
+  startGroup(groupId: string, topic: string, from: 'latest' | number): Promise<void>;
   /** Consumer groups whose name starts with `prefix` and that have a living member now. */
   livingGroups(prefix: string): Promise<readonly string[]>;
   /** @param retryPolicy `step` when left out; a send rejects when its retries are used up. */

@@ -16,6 +16,8 @@ export interface LoggedDecision {
   readonly decision: Decision;
 }
 
+type StartDecision = Extract<Decision, { type: 'start' }>;
+
 interface StoredCheckpoint {
   readonly epoch: number;
   readonly sequence: number;
@@ -47,6 +49,11 @@ export class PartitionLog {
    */
   get mayHaveBeenRead(): boolean {
     return this.newest !== undefined || this.valid.some(({ decision }) => decision.type === 'history');
+  }
+
+  /** Where the fleet began to read the partition; undefined while that is not decided. */
+  get start(): StartDecision | undefined {
+    return this.valid.map(({ decision }) => decision).find((decision) => decision.type === 'start');
   }
 
   get decisions(): readonly LoggedDecision[] {
@@ -115,6 +122,17 @@ export class PartitionLogs {
     const known = this.byPartition.get(partition) ?? new PartitionLog();
     this.byPartition.set(partition, known);
     return known;
+  }
+
+  /**
+   * Where a partition ended when the fleet began to read the topic: 0 for one that was added later. undefined before the fleet has begun. Where
+   * several workers began at once, the lowest holds: it leaves nothing out.
+   */
+  endAtStart(partition: number): number | undefined {
+    const ends = [...this.byPartition.values()].flatMap(({ start }) =>
+      start === undefined ? [] : [start.ends],
+    );
+    return ends.length === 0 ? undefined : Math.min(...ends.map((each) => each[partition] ?? 0));
   }
 
   /** Read `stream-checkpoints` from its beginning; resolves once everything in it now has been applied. */

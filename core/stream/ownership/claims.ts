@@ -4,8 +4,10 @@ import { checkpointKeys, type CheckpointMessage } from '../../contracts/checkpoi
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type StreamSettings } from '../../contracts/settings';
 import { eventTopic } from '../../contracts/source';
+import { MICROS_PER_MILLI } from '../../contracts/time';
+import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
-import { type Kafka, type Producer, type Tail } from '../../platform/kafka';
+import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
@@ -88,8 +90,11 @@ export class Claims {
     const offsets = await kafka.offsets(eventTopic(settings.source));
     const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
     const log = this.logs.of(partition);
+    const begin =
+      log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
     const { engine, start } = recover(partition, settings, log, logger);
-    const { rewind, next } = start;
+    const rewind = Math.max(start.rewind, begin);
+    const next = Math.max(start.next, begin);
     if (rewind < low)
       logger.error({ partition, rewind, low }, 'events needed for recovery are gone from the log');
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');
@@ -106,6 +111,34 @@ export class Claims {
     };
   }
 
+  /** Decide where a partition that nobody has read yet is read from, as `source.from` says. */
+  private async begin(
+    partition: number,
+    epoch: number,
+    offsets: readonly PartitionOffsets[],
+  ): Promise<number> {
+    const { from } = this.options.settings.source;
+    const offset = await this.firstOffset(partition, offsets);
+    // A log without this decision means the same.
+    if (from === 'earliest' && offset === 0) return 0;
+    const ends = offsets.toSorted((a, b) => a.partition - b.partition).map(({ high }) => high);
+    const key = checkpointKeys.start(partition, epoch);
+    await this.append(key, { type: 'start', partition, epoch, offset, ends });
+    this.options.log.info({ partition, epoch, offset, from }, 'the partition is read from here on');
+    return offset;
+  }
+
+  private async firstOffset(partition: number, offsets: readonly PartitionOffsets[]): Promise<number> {
+    const { kafka, settings } = this.options;
+    const { from } = settings.source;
+    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
+    if (from === 'earliest') return low;
+    if (from === 'latest') return Math.max(low, this.logs.endAtStart(partition) ?? high);
+    const millis = Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
+    const found = await kafka.offsetsAt(eventTopic(settings.source), millis);
+    return Math.max(low, found.find((position) => position.partition === partition)?.offset ?? high);
+  }
+
   private async fence(partition: number, epoch: number): Promise<void> {
     const { producer } = this.options;
     const value = JSON.stringify({ type: 'fence', partition, epoch } satisfies FenceBlock);
@@ -117,7 +150,7 @@ export class Claims {
   }
 }
 
-/** The engine of the newest checkpoint, else a fresh one that reads from the first event on. */
+/** The engine of the newest checkpoint, else a fresh one that reads from the beginning. */
 function recover(
   partition: number,
   settings: StreamSettings,

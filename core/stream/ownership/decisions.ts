@@ -32,6 +32,9 @@ export class LoggedDecisions {
   apply(logged: LoggedDecision): void {
     const { decision } = logged;
     switch (decision.type) {
+      case 'start':
+        // It says which events there are, and nothing of what becomes of them.
+        return;
       case 'history':
         // Devices are seeded once, by the first such decision.
         if (!this.seeded) this.seedHistory(this.engine, decision.snapshot);

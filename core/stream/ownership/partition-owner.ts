@@ -2,6 +2,7 @@ import { type RejectReason } from '../../contracts/blocks';
 import { checkpointKeys, type Decision } from '../../contracts/checkpoints';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
+import { undecodableSentence } from '../../contracts/undecodable';
 import { type Deployments } from '../../model/deployments';
 import { type RawRecord } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
@@ -132,15 +133,18 @@ export class PartitionOwner {
     return done;
   }
 
-  /** Read records in the order of the log; those read before are passed over. */
-  async ingest(records: readonly RawRecord[]): Promise<void> {
+  /**
+   * Read records in the order of the log; those read before are passed over.
+   * @param next offset behind all that was fetched: behind the last record there may be markers, or records of aborted transactions.
+   */
+  async ingest(records: readonly RawRecord[], next: number): Promise<void> {
     const { engine } = this;
     for (const record of records) {
       const offset = Number(record.offset);
       if (offset < this.next) continue;
       const recordMicros = Number(record.timestamp) * MICROS_PER_MILLI;
       if (offset < this.rebuildUntil) {
-        engine.rebuild(record.value, recordMicros, offset);
+        if (record.undecodable === undefined) engine.rebuild(record.value, recordMicros, offset);
         this.next = offset + 1;
         continue;
       }
@@ -152,7 +156,8 @@ export class PartitionOwner {
       if (verdict !== 'windowed') this.reject(record, verdict);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.parts.forecaster));
     }
-    this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? NaN);
+    this.next = Math.max(this.next, next);
+    this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? this.latestRecordMillis);
     if (this.decisions.isIdleClosingDue(this.next)) await this.closeIdleUpTo(this.next);
   }
 
@@ -268,6 +273,9 @@ export class PartitionOwner {
   private reject(record: RawRecord, reason: RejectReason): void {
     const { partition, epoch } = this;
     const { detail } = this.engine;
+    const { undecodable } = record;
+    if (undecodable !== undefined)
+      this.parts.log.error({ partition }, undecodableSentence(Number(record.offset), undecodable));
     if (reason === 'malformed' && detail !== undefined) this.parts.metrics.malformed.inc({ detail });
     this.parts.outbox.push(TOPICS.rejects.name, rejectMessage(record, { partition, epoch, reason, detail }));
   }

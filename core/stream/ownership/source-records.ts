@@ -1,5 +1,6 @@
 import { REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
+import { undecodableSentence } from '../../contracts/undecodable';
 import { type OutgoingMessage, type RawRecord } from '../../platform/kafka';
 import { type PartitionEngine } from '../engine';
 import { MAX_REJECTED_BYTES } from '../limits';
@@ -11,6 +12,7 @@ export function ingestRecord(
   recordMicros: number,
   offset: number,
 ): Verdict {
+  if (record.undecodable !== undefined) return engine.refuseBatch();
   const { response, valueStart, valueLength } = record;
   if (response === undefined || valueStart === undefined || valueLength === undefined || valueLength < 0)
     return engine.ingest(record.value, recordMicros, offset);
@@ -19,7 +21,7 @@ export function ingestRecord(
 
 /** The message in `edge-iiot-rejects` for a record that is not windowed. */
 export function rejectMessage(
-  { value, offset, timestamp }: RawRecord,
+  { value, offset, timestamp, undecodable }: RawRecord,
   about: {
     readonly partition: number;
     readonly epoch: number;
@@ -33,7 +35,8 @@ export function rejectMessage(
     key: `${partition}/${offset}`,
     partition,
     value: bytes.length > MAX_REJECTED_BYTES ? bytes.subarray(0, MAX_REJECTED_BYTES) : bytes,
-    timestampMillis: Number(timestamp),
+    // A batch that cannot be read has no timestamp to be believed.
+    ...(undecodable === undefined ? { timestampMillis: Number(timestamp) } : {}),
     headers: {
       [REJECT_HEADERS.reason]: reason,
       [REJECT_HEADERS.partition]: String(partition),
@@ -41,6 +44,12 @@ export function rejectMessage(
       [REJECT_HEADERS.detail]: detail ?? '',
       [REJECT_HEADERS.size]: String(bytes.length),
       [REJECT_HEADERS.epoch]: String(epoch),
+      ...(undecodable === undefined
+        ? {}
+        : {
+            [REJECT_HEADERS.lastOffset]: String(undecodable.lastOffset),
+            [REJECT_HEADERS.remedy]: undecodableSentence(Number(offset), undecodable),
+          }),
     },
   };
 }

@@ -55,18 +55,19 @@ interface EventLogOptions {
 }
 
 /**
- * Replay `edge-iiot-stream` from its first event up to `ends` through the pure core, under the decisions that were logged.
+ * Replay the topic of events, from where the fleet began to read it up to `ends`, through the pure core, under the decisions that were logged.
  * Partitions take turns: the reader gets one call at a time.
  * @returns the partitions in order.
  * @throws FedloopError `InvalidData` when events, or a snapshot that the devices began with, are no longer in their logs.
  */
 export async function replayEventLog(options: EventLogOptions): Promise<readonly ReplayedPartition[]> {
-  const { kafka, deployments, ends, reader, signal } = options;
+  const { kafka, deployments, decisions, ends, reader, signal } = options;
   for (const { partition, low } of ends) {
-    if (low > 0)
+    const begin = decisions.of(partition).start?.offset ?? 0;
+    if (low > begin)
       throw new FedloopError(
         'InvalidData',
-        `the first ${low} events of partition ${partition} are past the retention of their topic: the rows made of them cannot be recomputed`,
+        `the first ${low - begin} events of partition ${partition} are past the retention of their topic: the rows made of them cannot be recomputed`,
         { hint: 'Only a deployment that keeps its whole event log can be verified.' },
       );
   }
@@ -95,6 +96,8 @@ class PartitionReplay {
   private readonly engine: PartitionEngine;
   private readonly replay: LogReplay;
   private readonly reader: LogReader;
+  /** Source offset from which the fleet reads the partition. */
+  private readonly begin: number;
   /** Rejects of the records that are being read. */
   private readonly rejected: Parameters<LogReader['reject']>[] = [];
 
@@ -108,6 +111,7 @@ class PartitionReplay {
     const engine = new PartitionEngine(partition, deployments.settings());
     this.engine = engine;
     this.reader = reader;
+    this.begin = decisions.of(partition).start?.offset ?? 0;
     this.replay = new LogReplay({
       engine,
       decisions: decisions.of(partition).decisions,
@@ -127,14 +131,14 @@ class PartitionReplay {
 
   /** @returns how many of the records counted: those before the partition's end. */
   async ingest(records: readonly IncomingRecord[]): Promise<number> {
-    const wanted = records.filter(({ offset }) => offset < this.source.high);
+    const wanted = records.filter(({ offset }) => offset >= this.begin && offset < this.source.high);
     for await (const window of this.replay.ingest(wanted)) await this.reader.window(window);
     for (const reject of this.rejected.splice(0)) await this.reader.reject(...reject);
     return wanted.length;
   }
 
   async end(): Promise<ReplayedPartition> {
-    for await (const window of this.replay.end()) await this.reader.window(window);
+    for await (const window of this.replay.end(this.source.high)) await this.reader.window(window);
     const { counts, open } = this.engine;
     const { partition, high: next } = this.source;
     return { partition, next, counts: { ...counts }, openReadings: open.readings };
@@ -156,6 +160,7 @@ async function readSource(
   const tail = await kafka.tail({
     topic,
     from: 'start',
+    withUndecodable: true,
     // A failure must not reach the client library, which would deliver the batch again: events count once.
     onRecords: (records) => (turn = turn.then(() => ingest(records)).catch(fail)),
   });

@@ -1,5 +1,6 @@
 import { type Verdict } from '../../contracts/blocks';
 import { MICROS_PER_MILLI } from '../../contracts/time';
+import { type Undecodable } from '../../contracts/undecodable';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
@@ -11,6 +12,8 @@ export interface SourceRecord {
   readonly offset: number;
   readonly timestampMillis: number;
   readonly value: Uint8Array | null;
+  /** A batch that cannot be read, in the place of its first record. */
+  readonly undecodable?: Undecodable;
 }
 
 interface LogReplayOptions {
@@ -43,15 +46,21 @@ export class LogReplay {
       // Checked first: to delegate to a generator without windows costs more than an event does.
       if (this.decisions.isIdleClosingDue(record.offset))
         yield* this.decisions.closeIdle(record.offset, forecaster);
-      const verdict = engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset);
+      const verdict =
+        record.undecodable === undefined
+          ? engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset)
+          : engine.refuseBatch();
       this.next = record.offset + 1;
       onVerdict?.(record, verdict);
       if (engine.isDue()) yield* closeDueWindows(engine, forecaster);
     }
   }
 
-  /** Close what was decided behind the last event. */
-  end(): Closing {
-    return this.decisions.closeIdle(this.next, this.options.forecaster);
+  /**
+   * Close what was decided behind the last event.
+   * @param next offset behind all that the partition holds: behind the last event there may be markers.
+   */
+  end(next = this.next): Closing {
+    return this.decisions.closeIdle(next, this.options.forecaster);
   }
 }

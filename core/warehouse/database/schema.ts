@@ -228,16 +228,25 @@ CREATE TABLE batch_analysis_results (
 
 /**
  * `version_windows` joins the sums of roll-ups with those of rows; a window is in one of the two, never in both.
- * `model_evaluations` is for people: each row with the version's real accuracy up to and including its window.
+ * @param tolerance SQL for the deployment's tolerance.
  */
-const VIEWS = `
-CREATE VIEW version_windows AS
+function versionWindows(tolerance: string): string {
+  return `
+CREATE OR REPLACE VIEW version_windows AS
   SELECT model_version, window_start, evaluations, correct, sum_error, sum_absolute_error, sum_squared_error,
          sum_persistence_absolute_error, persistence_correct, sum_confidence
   FROM evaluation_rollups
   UNION ALL
-  SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
+  SELECT model_version, window_start, ${sumsOf(tolerance)}
   FROM evaluation_rows GROUP BY model_version, window_start;
+`;
+}
+
+/** The column's name while every target was a temperature. */
+const FORMER_TOLERANCE = '(SELECT tolerance_celsius FROM stream_settings)';
+
+/** `model_evaluations` is for people: each row with the version's real accuracy up to and including its window. */
+const VIEWS = `${versionWindows(FORMER_TOLERANCE)}
 CREATE VIEW accuracy_by_window AS
   SELECT model_version, window_start, evaluations, correct, correct / evaluations AS window_accuracy,
          sum(correct) OVER so_far / sum(evaluations) OVER so_far AS model_accuracy
@@ -345,5 +354,10 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the task and the limits of the deployment; a covariate’s column is made when a sink first needs it',
     sql: `ALTER TABLE stream_settings ADD COLUMN task JSON;
           ALTER TABLE stream_settings ADD COLUMN limits JSON;`,
+  },
+  {
+    version: 7,
+    name: 'the tolerance is in the unit of the target, whatever that is',
+    sql: `ALTER TABLE stream_settings RENAME COLUMN tolerance_celsius TO tolerance; ${versionWindows(STORED_TOLERANCE)}`,
   },
 ];

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** SQL: the tolerance of the deployment, in °C. Part of a migration, like the SQL of the sums: fixed. */
-export const STORED_TOLERANCE = '(SELECT tolerance_celsius FROM stream_settings)';
+/** SQL: the tolerance of the deployment, in the target's unit. Part of a migration, like the SQL of the sums: fixed. */
+export const STORED_TOLERANCE = '(SELECT tolerance FROM stream_settings)';
 
-/** Sums over evaluation rows as SQL. `tolerance` is SQL for the tolerance in °C that persistence is judged by. */
+/** Sums over evaluation rows as SQL. `tolerance` is SQL for the tolerance that persistence is judged by. */
 export function sumsOf(tolerance: string): string {
   return `
     count(*) AS evaluations,
@@ -26,7 +26,7 @@ export const sumsRow = z.object({
   persistence_correct: z.int(),
   sum_confidence: z.number(),
 });
-/** Sums over evaluation rows; errors in °C. */
+/** Sums over evaluation rows; errors in the target's unit. */
 export type EvaluationSums = z.infer<typeof sumsRow>;
 
 export function addUp(sums: readonly EvaluationSums[]): EvaluationSums {

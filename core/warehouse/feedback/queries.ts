@@ -8,7 +8,7 @@ import { worstDevicesOfRange, type WorstDevices } from './by-device';
 
 /**
  * Feedback on every version that has rows in the range (or on those of `versions`), counted from rows.
- * `tolerance` in °C decides what persistence got right. `worst`: the worst devices, where they are known already.
+ * `tolerance`, in the target's unit, decides what persistence got right. `worst`: the worst devices, where they are known already.
  */
 export async function feedbackOfRange(
   connection: SerialConnection,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type SerialConnection } from '../database/connection';
 import { ACCURACY_BANDS, DEVICE_WINDOWS, WORST_DEVICES } from '../limits';
 import { gauge, type TableFigures } from './table-figures';
+import { storedTarget, unitLabel } from './task';
 
 const OVER = `over the champion's latest ${DEVICE_WINDOWS} complete windows`;
 
@@ -14,13 +15,15 @@ const FIGURES = {
     `Accuracy of the devices with the largest mean absolute error ${OVER}; rank 1 is the worst.`,
     'rank',
   ),
-  fedloop_champion_worst_device_mae_celsius: gauge(
-    `Mean absolute error of the worst devices ${OVER}.`,
+  fedloop_champion_worst_device_mae: gauge(
+    `Mean absolute error of the worst devices ${OVER}, in the target's unit.`,
     'rank',
+    'unit',
   ),
-  fedloop_champion_worst_device_bias_celsius: gauge(
-    `Mean of forecast - actual of the worst devices ${OVER}.`,
+  fedloop_champion_worst_device_bias: gauge(
+    `Mean of forecast - actual of the worst devices ${OVER}, in the target's unit.`,
     'rank',
+    'unit',
   ),
 };
 
@@ -46,11 +49,12 @@ export function deviceFigures(figures: TableFigures, connection: SerialConnectio
       const devices = bands.find((known) => known.band === band)?.devices ?? 0;
       put('fedloop_champion_devices', devices, nameOf(band));
     }
+    const unit = unitLabel(await storedTarget(connection));
     worst.forEach(({ accuracy, mae, bias }, index) => {
       const rank = String(index + 1);
       put('fedloop_champion_worst_device_accuracy_ratio', accuracy, rank);
-      put('fedloop_champion_worst_device_mae_celsius', mae, rank);
-      put('fedloop_champion_worst_device_bias_celsius', bias, rank);
+      put('fedloop_champion_worst_device_mae', mae, rank, unit);
+      put('fedloop_champion_worst_device_bias', bias, rank, unit);
     });
   });
 }

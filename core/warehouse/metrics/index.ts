@@ -7,6 +7,7 @@ import { modelFigures } from './models';
 import { roundFigures } from './rounds';
 import { storeFigures } from './stores';
 import { TableFigures } from './table-figures';
+import { taskFigures } from './task';
 
 /** Counts one transaction of the sink. */
 export type CountStored = (report: SinkReport, seconds: number, nowMillis: number) => void;
@@ -21,6 +22,7 @@ export function registerWarehouseMetrics(
   path: string,
 ): CountStored {
   const figures = new TableFigures(registry);
+  taskFigures(figures, connection);
   modelFigures(figures, connection);
   deviceFigures(figures, connection);
   roundFigures(figures, connection);

@@ -6,6 +6,7 @@ import { jsonText } from '../../contracts/validation';
 import { type SerialConnection } from '../database/connection';
 import { VERSIONS_WITH_METRICS } from '../limits';
 import { lifetimeScores } from '../queries/rounds';
+import { storedTarget, unitLabel } from './task';
 import { counter, gauge, type Put, type TableFigures } from './table-figures';
 
 const BY_VERSION = ['version', 'stage'] as const;
@@ -34,11 +35,20 @@ const FIGURES = {
     '1 - MAE / MAE of persistence in the latest complete window.',
     ...BY_VERSION,
   ),
-  fedloop_model_mae_celsius: gauge('Mean absolute error in the latest complete window.', ...BY_VERSION),
-  fedloop_model_rmse_celsius: gauge('Root mean squared error in the latest complete window.', ...BY_VERSION),
-  fedloop_model_bias_celsius: gauge(
-    'Mean of forecast - actual in the latest complete window.',
+  fedloop_model_mae: gauge(
+    "Mean absolute error in the latest complete window, in the target's unit.",
     ...BY_VERSION,
+    'unit',
+  ),
+  fedloop_model_rmse: gauge(
+    "Root mean squared error in the latest complete window, in the target's unit.",
+    ...BY_VERSION,
+    'unit',
+  ),
+  fedloop_model_bias: gauge(
+    "Mean of forecast - actual in the latest complete window, in the target's unit.",
+    ...BY_VERSION,
+    'unit',
   ),
   fedloop_model_calibration_error_ratio: gauge(
     'Expected calibration error of stated confidence in the latest complete window.',
@@ -104,9 +114,10 @@ export function modelFigures(figures: TableFigures, connection: SerialConnection
       putAccuracy(put, known, 'lifetime', accuracy, persistenceAccuracy);
       put('fedloop_model_evaluations_total', evaluations, version);
     }
+    const unit = unitLabel(await storedTarget(connection));
     for (const { feedback } of await connection.rows(feedbackRow, LATEST_FEEDBACK)) {
       const known = versions.get(feedback.model_version);
-      if (known !== undefined) putWindow(put, known, feedback);
+      if (known !== undefined) putWindow(put, known, feedback, unit);
     }
   });
 }
@@ -129,13 +140,13 @@ function putAccuracy(
   put('fedloop_model_advantage_ratio', accuracy - persistence, version, stage, scope);
 }
 
-function putWindow(put: PutModel, known: KnownVersion, feedback: Feedback): void {
+function putWindow(put: PutModel, known: KnownVersion, feedback: Feedback, unit: string): void {
   const labels = [known.version, known.stage];
   putAccuracy(put, known, 'window', feedback.accuracy, feedback.persistence_accuracy);
   put('fedloop_model_skill_ratio', feedback.skill, ...labels);
-  put('fedloop_model_mae_celsius', feedback.mae, ...labels);
-  put('fedloop_model_rmse_celsius', feedback.rmse, ...labels);
-  put('fedloop_model_bias_celsius', feedback.bias, ...labels);
+  put('fedloop_model_mae', feedback.mae, ...labels, unit);
+  put('fedloop_model_rmse', feedback.rmse, ...labels, unit);
+  put('fedloop_model_bias', feedback.bias, ...labels, unit);
   put('fedloop_model_calibration_error_ratio', feedback.calibration, ...labels);
   for (const [regime, counts] of Object.entries(feedback.by_regime))
     put('fedloop_model_regime_accuracy_ratio', counts.accuracy, ...labels, regime);

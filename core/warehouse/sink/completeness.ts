@@ -1,7 +1,7 @@
 import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka } from '../../platform/kafka';
-import { MAX_FIRST_BLOCK_WAIT_MS } from '../limits';
+import { MAX_FIRST_BLOCK_WAIT_MS, PARTITIONS_LOOK_MS } from '../limits';
 import { type Sink } from './sink';
 
 /**
@@ -12,22 +12,34 @@ import { type Sink } from './sink';
 export class Completeness {
   private readonly firstSeen = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
+  private lookedAt = performance.now();
 
-  /** @param onExpired called when a partition is no longer waited for. */
+  /**
+   * @param partitions that the topic of events has now; it may grow.
+   * @param onExpired called when a partition is no longer waited for.
+   */
   constructor(
     private readonly sink: Sink,
     private readonly kafka: Kafka,
     private readonly eventTopic: string,
-    private readonly partitions: number,
+    private partitions: number,
     private readonly onExpired: () => void,
   ) {}
+
+  /** How many partitions the topic of events had when it was last looked at. */
+  get partitionCount(): number {
+    return this.partitions;
+  }
 
   /** Windows that start before the result are complete; negative infinity while there are none. */
   async before(): Promise<Micros> {
     const delivered = this.sink.marks(TOPICS.analysis.name);
-    if (delivered.size >= this.partitions) return this.sink.evaluationsCompleteBefore();
-    const offsets = await this.kafka.offsets(this.eventTopic);
     const now = performance.now();
+    const isKnown = delivered.size >= this.partitions && now - this.lookedAt < PARTITIONS_LOOK_MS;
+    if (isKnown) return this.sink.evaluationsCompleteBefore();
+    const offsets = await this.kafka.offsets(this.eventTopic);
+    this.partitions = offsets.length;
+    this.lookedAt = now;
     const expected = offsets
       .filter(({ partition, high }) => high > 0 && !delivered.has(partition))
       .map(({ partition }) => partition)

@@ -35,7 +35,7 @@ export async function storeSettings(inside: Statements, settings: StreamSettings
     window_micros: task.windowMicros,
     watermark_micros: settings.watermarkMicros,
     future_micros: settings.futureMicros,
-    tolerance_celsius: task.target.tolerance,
+    tolerance: task.target.tolerance,
     idle_millis: settings.idleMillis,
     task: JSON.stringify(task),
     limits: JSON.stringify(limits),

@@ -12,6 +12,7 @@ const INTAKE_TOPICS = [
   TOPICS.analysis,
   TOPICS.evaluations,
   TOPICS.rejects,
+  TOPICS.ingestRejects,
   TOPICS.checkpoints,
   TOPICS.deployments,
   TOPICS.updates,
@@ -86,9 +87,7 @@ export class Intake {
   }
 
   private async ingest(batch: RawBatch): Promise<void> {
-    const { topic, partition, records } = batch;
-    const last = records.at(-1);
-    if (last === undefined) return;
+    const { topic, partition, next: offset } = batch;
     try {
       await this.commits.submit(toSinkRecords(batch));
       this.failures = 0;
@@ -99,8 +98,8 @@ export class Intake {
       throw err;
     }
     if (!batch.isCurrent()) return;
-    batch.resolve(last.offset);
-    this.uncommitted.set(`${partition}/${topic}`, { topic, partition, offset: Number(last.offset) + 1 });
+    batch.resolve(offset);
+    this.uncommitted.set(`${partition}/${topic}`, { topic, partition, offset });
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       void this.commitOffsets();

@@ -1,6 +1,6 @@
 import { NOT_MEASURED } from '../no-data';
 import { maxBy } from '../promql';
-import { type Row } from '../spec';
+import { TARGETS_UNIT, type Row } from '../spec';
 
 /** Devices by the champion’s accuracy on them. */
 export const devicesRow: Row = {
@@ -28,16 +28,17 @@ export const devicesRow: Row = {
       width: 8,
       height: 9,
       by: 'rank',
+      labels: { unit: 'unit' },
       queries: [
         {
-          expr: maxBy(['rank'], 'fedloop_champion_worst_device_mae_celsius'),
+          expr: maxBy(['rank', 'unit'], 'fedloop_champion_worst_device_mae'),
           legend: 'mean absolute error',
-          unit: 'celsius',
+          unit: TARGETS_UNIT,
         },
         {
-          expr: maxBy(['rank'], 'fedloop_champion_worst_device_bias_celsius'),
+          expr: maxBy(['rank'], 'fedloop_champion_worst_device_bias'),
           legend: 'bias',
-          unit: 'celsius',
+          unit: TARGETS_UNIT,
         },
         {
           expr: maxBy(['rank'], 'fedloop_champion_worst_device_accuracy_ratio'),

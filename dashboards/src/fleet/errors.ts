@@ -1,6 +1,6 @@
 import { NOT_MEASURED } from '../no-data';
 import { maxBy } from '../promql';
-import { type Row } from '../spec';
+import { TARGETS_UNIT, type Row } from '../spec';
 
 /** Errors of the champion by regime, anomalies, bias, skill, calibration. */
 export const errorsRow: Row = {
@@ -10,13 +10,13 @@ export const errorsRow: Row = {
       kind: 'bars',
       title: 'Accuracy by regime',
       description:
-        'The champion in the latest window, by what the temperature did. Rising or falling: by more than half a tolerance from the window before. Feedback trains most where it is weak.',
+        'The champion in the latest window, by what the target did. Rising or falling: by more than half a tolerance from the window before. Feedback trains most where it is weak.',
       unit: 'percentunit',
       decimals: 1,
       min: 0,
       max: 1,
       noData: NOT_MEASURED,
-      width: 5,
+      width: 4,
       height: 8,
       queries: ['steady', 'rising', 'falling', 'normal', 'anomalous'].map((regime) => ({
         expr: maxBy([], 'fedloop_model_regime_accuracy_ratio', 'stage="champion"', `regime="${regime}"`),
@@ -32,7 +32,7 @@ export const errorsRow: Row = {
       unit: 'none',
       min: 0,
       noData: 'No device-window has an actual anomaly flag yet: it takes labels, or seven readings a window.',
-      width: 5,
+      width: 4,
       height: 8,
       queries: (
         [
@@ -50,21 +50,20 @@ export const errorsRow: Row = {
       kind: 'timeseries',
       title: 'Bias and mean error',
       description:
-        'The champion: mean and mean absolute error, in °C. A bias that stays away from zero is a systematic error: the refit of the output layer is there to remove it.',
-      unit: 'celsius',
-      decimals: 2,
+        'The champion: mean and mean absolute error, in the target’s unit. A bias that stays away from zero is a systematic error: the refit of the output layer is there to remove it.',
+      unit: TARGETS_UNIT,
       noData: NOT_MEASURED,
       width: 5,
       height: 8,
       queries: [
         {
-          expr: maxBy([], 'fedloop_model_mae_celsius', 'stage="champion"'),
-          legend: 'mean absolute error',
+          expr: maxBy(['unit'], 'fedloop_model_mae', 'stage="champion"'),
+          legend: 'mean absolute error in {{unit}}',
           colour: 'orange',
         },
         {
-          expr: maxBy([], 'fedloop_model_bias_celsius', 'stage="champion"'),
-          legend: 'bias',
+          expr: maxBy(['unit'], 'fedloop_model_bias', 'stage="champion"'),
+          legend: 'bias in {{unit}}',
           colour: 'blue',
         },
       ],
@@ -73,7 +72,7 @@ export const errorsRow: Row = {
       kind: 'timeseries',
       title: 'Skill by version',
       description:
-        '1 − MAE / MAE of persistence, window by window. Zero is as good as forecasting no change; accuracy is blind where the weather is easy, skill is not.',
+        '1 − MAE / MAE of persistence, window by window. Zero is as good as forecasting no change; accuracy is blind where the target is easy to forecast, skill is not.',
       unit: 'percentunit',
       decimals: 1,
       noData: NOT_MEASURED,
@@ -89,7 +88,7 @@ export const errorsRow: Row = {
       unit: 'percentunit',
       decimals: 1,
       noData: NOT_MEASURED,
-      width: 4,
+      width: 3,
       height: 8,
       thresholds: {
         base: 'green',
@@ -102,6 +101,18 @@ export const errorsRow: Row = {
         expr: maxBy([], 'fedloop_model_calibration_error_ratio', 'stage="champion"'),
         legend: 'calibration error',
       },
+    },
+    {
+      kind: 'stat',
+      title: 'Target and tolerance',
+      description:
+        'What the fleet forecasts, its unit, and the tolerance: a forecast this close to the actual mean is correct. Set in the deployment file.',
+      unit: TARGETS_UNIT,
+      noData: 'no settings yet',
+      width: 3,
+      height: 8,
+      text: 'name and value',
+      query: { expr: maxBy(['target', 'unit'], 'fedloop_task_tolerance'), legend: '{{target}} in {{unit}}' },
     },
   ],
 };

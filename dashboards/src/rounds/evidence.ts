@@ -38,7 +38,7 @@ export const evidenceRow: Row = {
       kind: 'grouped-bars',
       title: 'Change with its 95 % interval',
       description:
-        'Candidate minus champion. Intervals are clustered by recorded series and by window, because devices of one cluster, and of one window, share their weather. An interval around zero: chance explains it.',
+        'Candidate minus champion. Intervals are clustered by recorded series and by window, because devices of one cluster, and of one window, have easy and hard times together. An interval around zero: chance explains it.',
       unit: POINTS,
       decimals: 2,
       noData: NO_ROUND,

@@ -1,5 +1,5 @@
 import { evidenceOf } from '../../../activities/ask';
-import { UNMEASURED } from '../../../bench/loop/feedback';
+import { UNMEASURED } from '../../../core/backtest/feedback';
 import { type CandidateRole } from '../../../core/contracts/deployments';
 import { feedbackSchema, type Feedback } from '../../../core/contracts/feedback';
 import { type DeployedVersion } from '../../../core/model/deployments';

@@ -8,6 +8,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { activityEnvironment, activityWorld, DEVICES, MAIN, sentKeys, V0, type ActivityWorld } from './world';
+import { NAMES } from '../../support/names';
 
 /** Every step of a round that runs at a site or at the rounds worker, one after the other, as activities. */
 let world: ActivityWorld;
@@ -22,6 +23,7 @@ beforeEach(async () => {
   rounds = createRoundsActivities({
     ...world,
     feedback: world.site.feedback,
+    roundId: NAMES.roundId,
     modelsFolder: models,
     searchAttributes: true,
   });

@@ -10,6 +10,7 @@ import {
 } from '../../../cli/results/scores';
 import { resultsOf, type Evidence } from '../../../cli/results/summary';
 import { renderResults } from '../../../cli/demo/table';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type RoundRow } from '../../../cli/results/queries';
 
 const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
@@ -167,7 +168,7 @@ describe('the results of a run', () => {
   });
 
   it('fit a terminal of 120 columns', () => {
-    const text = renderResults(resultsOf(evidence));
+    const text = renderResults(resultsOf(evidence), DEFAULT_TASK.target);
     for (const told of ['v1', '80.0 %', '+30.00', 'promoted', 'persistence', 'Champion v1'])
       expect(text).toContain(told);
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(130);

@@ -18,6 +18,7 @@ import {
 import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
 import { readyUrl } from '../../../cli/system/worker-process';
+import { NAMES } from '../../support/names';
 
 let folder: string;
 beforeEach(async () => {
@@ -104,6 +105,7 @@ describe('the note on what runs in a folder', () => {
     pid: process.pid,
     startedAt: '2026-01-02T03:04:05.000Z',
     runFolder: '/runs/run-1',
+    fleet: NAMES.fleet,
     kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', pid: 1 },
     temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null, pid: null },
     prometheusUrl: null,
@@ -216,7 +218,7 @@ describe('small contracts', () => {
   });
 
   it('links to the page that starts a round by hand', () => {
-    expect(startRoundLink('http://127.0.0.1:8233', 'default')).toBe(
+    expect(startRoundLink(NAMES, 'http://127.0.0.1:8233', 'default')).toBe(
       'http://127.0.0.1:8233/namespaces/default/workflows/start-workflow?taskQueue=fedloop-rounds&workflowType=federatedRound',
     );
   });

@@ -1,6 +1,8 @@
 import { renderBoard, plainLine } from '../../../cli/actions/watch';
 import { renderStatus } from '../../../cli/actions/status';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type SystemStatus } from '../../../cli/status/system-status';
+import { NAMES } from '../../support/names';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
   model_version: name,
@@ -19,6 +21,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     pid: 1,
     startedAt: '2026-01-01T00:00:00Z',
     runFolder: '/work/runs/20260101-000000-0001',
+    fleet: NAMES.fleet,
     kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: 2 },
     temporal: {
       address: '127.0.0.1:2',
@@ -34,6 +37,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     { name: 'Kafka', pid: 2, up: true },
     { name: 'stream', pid: 4, up: false },
   ],
+  target: DEFAULT_TASK.target,
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
@@ -55,7 +59,8 @@ describe('status', () => {
     const screen = renderStatus(status(), '/work');
     for (const part of [
       'stream (gone)',
-      'v1: 83.4 % real accuracy (persistence 65.0 %',
+      'v1: 83.4 % real accuracy (persistence 65.0 %, bias −0.04 °C), 14,244 evaluations',
+      'temperature, right within 1 °C',
       '12,345 events',
       '1: v1 promoted, better',
       'round 2: evaluate v2 on live windows, 4 of 6',

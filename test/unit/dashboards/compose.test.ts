@@ -75,11 +75,11 @@ describe('compose.yaml', () => {
   });
 
   it.each(workers)('gives the worker %s an environment that it understands', (_, { environment }) => {
-    const { FEDLOOP_FLEET: fleet, TEMPORAL_ADDRESS: temporal, ...own } = environment;
+    const { FEDLOOP_SIMULATION: fleet, TEMPORAL_ADDRESS: temporal, ...own } = environment;
     expect(temporal).toBe('temporal:7233');
     for (const name of Object.keys(own)) expect(Object.keys(environmentSchema.shape)).toContain(name);
     expect(environmentSchema.safeParse(own).error).toBeUndefined();
-    if (fleet !== undefined) expect(fleetSettingsFrom({ FEDLOOP_FLEET: fleet }).devices).toBe(2_407);
+    if (fleet !== undefined) expect(fleetSettingsFrom({ FEDLOOP_SIMULATION: fleet }).devices).toBe(2_407);
   });
 
   it('scrapes every worker where it listens', () => {

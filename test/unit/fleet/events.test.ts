@@ -103,6 +103,27 @@ describe('events of a window', () => {
   });
 });
 
+describe('a fleet as it was recorded', () => {
+  const recording = {
+    ...weather(1),
+    series: ['a', 'b', 'c'].map((name, at) => recordedSeries(name, (step) => at + (step % 50) / 4, 9_000)),
+  };
+  const plan = planFleet(recording, { seed: 1, devices: 100, liveWindows: 60, asRecorded: true });
+
+  it('has one device a series, under its own name', () => {
+    expect(plan.devices.map(({ id }) => id).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('sends each recorded value once, unchanged', () => {
+    const events = windowEvents(plan, GRID, 7).map(parsed);
+    const recorded = plan.devices.map(({ id, series, before }) => ({
+      id,
+      temperature: series.target[before.step + 7],
+    }));
+    expect(events.map(({ device_id: id, temperature }) => ({ id, temperature }))).toEqual(recorded);
+  });
+});
+
 describe('faulty senders', () => {
   it('a drifting clock shows in the event, not in the record', () => {
     const events = windowEvents(all('drifting-clock'), GRID, 10);

@@ -48,10 +48,26 @@ export class MemoryKafka implements Kafka {
     }
   }
 
+  partitions(name: string): Promise<number | undefined> {
+    return Promise.resolve(this.logs.get(name)?.length);
+  }
+
+  growTopics(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  offsetsAt(): Promise<readonly Position[]> {
+    return Promise.resolve([]);
+  }
+
   offsets(name: string): Promise<readonly PartitionOffsets[]> {
     return Promise.resolve(
       this.records(name).map((log, partition) => ({ partition, low: 0, high: log.length })),
     );
+  }
+
+  startGroup(): Promise<void> {
+    return Promise.resolve();
   }
 
   committed(): Promise<readonly Position[]> {
@@ -104,6 +120,7 @@ export class MemoryKafka implements Kafka {
           topic,
           partition,
           highWatermark: log.length,
+          next: log.length,
           heartbeat: () => Promise.resolve(),
           isCurrent: () => true,
           resolve: () => undefined,

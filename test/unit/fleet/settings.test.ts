@@ -18,7 +18,7 @@ describe('settings of a fleet', () => {
       clock: 'shared',
       labelColumn: 'odd',
     });
-    expect(fleetSettingsFrom({ FEDLOOP_FLEET: JSON.stringify(settings) })).toEqual(settings);
+    expect(fleetSettingsFrom({ FEDLOOP_SIMULATION: JSON.stringify(settings) })).toEqual(settings);
   });
 
   it.each([
@@ -28,6 +28,6 @@ describe('settings of a fleet', () => {
     ['{"scenario":"winter"}', /unknown scenario "winter"; there are everyday, /],
     ['{"speed":"fast"}', /speed: must be "max" or a number above 0/],
   ])('refuse %s', (text, message) => {
-    expect(() => fleetSettingsFrom({ FEDLOOP_FLEET: text })).toThrow(message);
+    expect(() => fleetSettingsFrom({ FEDLOOP_SIMULATION: text })).toThrow(message);
   });
 });

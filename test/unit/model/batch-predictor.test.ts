@@ -132,7 +132,7 @@ describe('several versions for the same devices', () => {
     weights: initialWeights(SHAPE, number),
   });
 
-  it('forecasts in °C with each version’s own scaling and tolerance, whatever is missing', async () => {
+  it('forecasts in the target’s unit with each version’s own scaling and tolerance, whatever is missing', async () => {
     const predictor = await VersionPredictor.create({ shape: SHAPE, threads: 1 });
     await fc.assert(
       fc.asyncProperty(

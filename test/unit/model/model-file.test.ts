@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FedloopError } from '../../../core/contracts/errors';
@@ -64,13 +66,13 @@ describe('the model file', () => {
     expect(sha256Of(bytes)).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('computes in any ONNX runtime what the reference computes, in °C, from raw features with gaps', async () => {
+  it('computes in any ONNX runtime what the reference computes, in the target’s unit, from raw features with gaps', async () => {
     const rows = 50;
     const raw = Float32Array.from({ length: rows * inputs }, () =>
       random.uniform() < 0.1 ? NaN : 4 * random.normal(),
     );
     const session = await InferenceSession.create(encodeModel(model));
-    const { change_celsius: change } = await session.run({
+    const { change } = await session.run({
       features: new Tensor('float32', raw, [rows, inputs]),
     });
     await session.release();
@@ -85,6 +87,18 @@ describe('the model file', () => {
     expected.forEach((value, row) => {
       expect(Math.abs(actual[row]! - value)).toBeLessThan(1e-5);
     });
+  });
+
+  it('reads a file of the release before, whose names said °C, as the same model', () => {
+    const former = readFileSync(join(__dirname, '../../support/saved-run/v2.onnx'));
+    expect(former.includes('change_celsius')).toBe(true);
+    const read = decodeModel(former);
+    expect(read.metadata).toMatchObject({ version: 'v2', tolerance: 1 });
+    expect(decodeModel(encodeModel(read))).toEqual(read);
+    expect(refusal(patched(former, 'Relu', 'Tanh'))).toMatch(/graph/);
+    expect(refusal(patched(former, 'fedloop_tolerance_celsius', 'fedloop_tolerance_colsius'))).toMatch(
+      /fedloop_tolerance/,
+    );
   });
 
   it('refuses bytes that are no model, with the reason', () => {

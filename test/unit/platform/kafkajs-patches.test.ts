@@ -6,7 +6,8 @@ import {
   type ProduceRequest,
 } from '../../../core/platform/kafka/kafkajs-patches/produce-request';
 import { type FetchResponse } from '../../../core/platform/kafka/kafkajs-patches/fetch-response';
-import { FetchedRecord, RecordBatch } from '../../../core/platform/kafka/record-batch';
+import { FetchedRecord } from '../../../core/platform/kafka/fetched-records';
+import { RecordBatch } from '../../../core/platform/kafka/record-batch';
 import { type Logger } from '../../../core/platform/log';
 import { fetchResponseOf } from '../../support/fetch-response';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { RecordBatchWriter } from '../../../bench/stream/record-batch';
-import { readBatches, RecordBatch, type OutgoingRecord } from '../../../core/platform/kafka/record-batch';
+import { type FetchedEntry, readBatches } from '../../../core/platform/kafka/fetched-batches';
+import { RecordBatch, type OutgoingRecord } from '../../../core/platform/kafka/record-batch';
 
 const NOW = 1_700_000_000_000;
 
@@ -9,6 +10,10 @@ function encoded(records: readonly OutgoingRecord[]): Buffer {
   const out = Buffer.alloc(batch.bytes);
   batch.writeTo(out, 0);
   return out;
+}
+
+function recordsIn(batch: Buffer): readonly FetchedEntry[] {
+  return readBatches(batch, 0, batch.length, { highWatermark: Infinity, aborted: [] });
 }
 
 const text = fc.string({ maxLength: 300, unit: 'binary' });
@@ -27,7 +32,7 @@ describe('a record batch', () => {
       fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
         const batch = encoded(records);
         expect(
-          readBatches(batch, 0, batch.length)?.map(({ offset, timestamp, key, value }) => {
+          recordsIn(batch).map(({ offset, timestamp, key, value }) => {
             return { offset, timestamp, key, value };
           }),
         ).toEqual(
@@ -41,7 +46,7 @@ describe('a record batch', () => {
 
   it('has the present as the time of records without one', () => {
     const batch = encoded([{ value: 'a' }, { value: null, timestamp: String(NOW - 7) }]);
-    expect(readBatches(batch, 0, batch.length)?.map(({ timestamp }) => timestamp)).toEqual([NOW, NOW - 7]);
+    expect(recordsIn(batch).map(({ timestamp }) => timestamp)).toEqual([NOW, NOW - 7]);
   });
 
   it('grows record by record to the same bytes', () => {

@@ -1,3 +1,5 @@
+import { type AnalysisBlock, type EvaluationBlock } from '../../../core/contracts/blocks';
+import { type StreamSettings } from '../../../core/contracts/settings';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -67,12 +69,23 @@ function roundResult(round: number, decision: FederatedRoundResult['decision']):
   };
 }
 
-/** Two rounds over eight windows of twelve devices: rows through the sink, as the analytics worker would have stored them. */
-export async function reportFixture(): Promise<{ warehouse: Warehouse; connection: SerialConnection }> {
+/** A fleet that is not the default one: its settings, and about where its target lies. */
+export interface OtherFleet {
+  readonly settings: StreamSettings;
+  readonly level: number;
+}
+
+/**
+ * Two rounds over eight windows of twelve devices: rows through the sink, as the analytics worker would have stored them. Errors are a
+ * few tolerances large.
+ */
+export async function reportFixture(
+  fleet?: OtherFleet,
+): Promise<{ warehouse: Warehouse; connection: SerialConnection }> {
   const warehouse = await openWarehouse(':memory:');
   const connection = await warehouse.connect();
-  await agreeOnSettings(connection);
-  const sink = await Sink.open(connection);
+  await agreeOnSettings(connection, fleet?.settings);
+  const sink = await Sink.open(connection, fleet?.settings.task);
   const random = seededRandom(7, 'report');
   for (let window = 0; window < WINDOWS; window += 1) {
     const versions = window < 4 ? ['v0', 'v1'] : ['v1', 'v2'];
@@ -89,8 +102,8 @@ export async function reportFixture(): Promise<{ warehouse: Warehouse; connectio
       })),
     );
     await sink.store([
-      batch('analysis', 0, [record(window, analysisBlock({ window }, DEVICES))]),
-      batch('evaluations', 0, [record(window, evaluationBlock({ window }, rows))]),
+      batch('analysis', 0, [record(window, analysisOf(fleet, analysisBlock({ window }, DEVICES)))]),
+      batch('evaluations', 0, [record(window, evaluationsOf(fleet, evaluationBlock({ window }, rows)))]),
     ]);
   }
   await saveRound(connection, roundResult(1, 'promoted'));
@@ -106,4 +119,31 @@ export async function reportFixture(): Promise<{ warehouse: Warehouse; connectio
     SELECT round, 'a', 'sensor-' || device, 'main', 'v' || round, 0.8 + device / 100, 0.6 + device / 50
     FROM range(1, 3) AS rounds(round), range(0, 10) AS devices(device)`);
   return { warehouse, connection };
+}
+
+/** The same rows in the fleet's unit. */
+function analysisOf(fleet: OtherFleet | undefined, block: AnalysisBlock): AnalysisBlock {
+  if (fleet === undefined) return block;
+  const columns = { ...block.columns };
+  delete columns['humidity_avg'];
+  delete columns['pressure_avg'];
+  const inUnit = (values: readonly number[]): number[] =>
+    values.map((value) => fleet.level + (value - 20) * fleet.settings.task.target.tolerance);
+  const { avg, min, max } = columns;
+  return { ...block, columns: { ...columns, avg: inUnit(avg), min: inUnit(min), max: inUnit(max) } };
+}
+
+function evaluationsOf(fleet: OtherFleet | undefined, block: EvaluationBlock): EvaluationBlock {
+  if (fleet === undefined) return block;
+  const { tolerance } = fleet.settings.task.target;
+  const { error, loss, persistence_error: persistence, actual_result: actual } = block.columns;
+  const columns = {
+    ...block.columns,
+    prediction_result: error.map((value) => fleet.level + value * tolerance),
+    actual_result: actual.map(() => fleet.level),
+    error: error.map((value) => value * tolerance),
+    loss: loss.map((value) => value * tolerance ** 2),
+    persistence_error: persistence.map((value) => value * tolerance),
+  };
+  return { ...block, columns };
 }

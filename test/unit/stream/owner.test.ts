@@ -200,7 +200,10 @@ function play(world: World, from: number, until: number): void {
 }
 
 const ingest = (owner: PartitionOwner, world: World, from = 0, until = Infinity): Promise<void> =>
-  owner.run(() => owner.ingest(world.source.slice(from, until)));
+  owner.run(() => {
+    const records = world.source.slice(from, until);
+    return owner.ingest(records, Number(records.at(-1)?.offset ?? -1) + 1);
+  });
 
 describe('the owner of a partition', () => {
   it('logs a version before it writes a row under it, and history before it reads an event', async () => {

@@ -81,9 +81,13 @@ export class FakeKafka {
     };
     return {
       createTopics: refuse,
+      partitions: refuse,
+      growTopics: refuse,
+      offsetsAt: refuse,
       tail: refuse,
       committed: refuse,
       livingGroups: refuse,
+      startGroup: refuse,
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(
@@ -159,10 +163,11 @@ export class FakeKafka {
       topic,
       partition,
       highWatermark: log.length,
+      next: log.length,
       heartbeat: () => Promise.resolve(),
       isCurrent: () => true,
-      resolve: (offset) => {
-        this.next.set(`${partition}/${topic}`, Number(offset) + 1);
+      resolve: (next) => {
+        this.next.set(`${partition}/${topic}`, next);
       },
       records: log.slice(from).map(({ key, value, headers }, index) => ({
         offset: String(from + index),

@@ -1,4 +1,4 @@
-import { UNMEASURED } from '../../../bench/loop/feedback';
+import { UNMEASURED } from '../../../core/backtest/feedback';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -129,7 +129,7 @@ describe('metrics from the tables', () => {
     expect(lines).toContain('fedloop_champion_devices{band="20-40"} 1');
     expect(lines).toContain('fedloop_champion_devices{band="80-100"} 1');
     expect(lines).toContain('fedloop_champion_devices{band="40-60"} 0');
-    expect(lines).toContain('fedloop_champion_worst_device_mae_celsius{rank="1"} 3');
+    expect(lines).toContain('fedloop_champion_worst_device_mae{rank="1",unit="units"} 3');
     expect(lines).toContain('fedloop_champion_worst_device_accuracy_ratio{rank="1"} 0.25');
     expect(lines.filter((line) => line.startsWith('fedloop_champion_worst_device_mae'))).toHaveLength(2);
     expect(lines.join('\n')).not.toMatch(/(good|bad|old)-device/);

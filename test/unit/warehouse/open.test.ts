@@ -2,6 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWarehouse } from '../../../core/warehouse/database/open';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { SerialConnection } from '../../../core/warehouse/database/connection';
+import { queryTarget } from '../../../core/warehouse/queries/target';
 import { migrate } from '../../../core/warehouse/database/migrations';
 import { MIGRATIONS } from '../../../core/warehouse/database/schema';
 import { query, temporaryFolder, withConnection } from './helpers';
@@ -46,6 +50,27 @@ describe('a warehouse', () => {
       code: 'WarehouseFailed',
       message: expect.stringContaining('schema 1000') as string,
     });
+  });
+
+  it('keeps the tolerance of a file from when every target was a temperature, and its default target', async () => {
+    const path = join(folder.path, 'celsius.duckdb');
+    const instance = await DuckDBInstance.create(path);
+    const former = new SerialConnection(await instance.connect());
+    await migrate(former, MIGRATIONS.slice(0, 6));
+    await former.run('INSERT INTO stream_settings VALUES (30000000, 0, 0, 0.5, 30000, NULL, NULL)');
+    await former.run("INSERT INTO evaluation_rollups VALUES ('v1', '2020-01-01', 4, 3, 1, 1, 1, 2, 2, 3)");
+    await former.close();
+    instance.closeSync();
+
+    const warehouse = await openWarehouse(path);
+    await withConnection(warehouse, async (connection) => {
+      expect(await queryTarget((row, sql) => connection.rows(row, sql))).toEqual({
+        ...DEFAULT_TASK.target,
+        tolerance: 0.5,
+      });
+      expect(await query(connection, 'SELECT accuracy FROM model_scoreboard')).toEqual([{ accuracy: 0.75 }]);
+    });
+    await warehouse.close();
   });
 
   it('leaves nothing of a migration that fails half-way', async () => {

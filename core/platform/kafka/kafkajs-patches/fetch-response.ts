@@ -1,8 +1,14 @@
-import { readBatches, type FetchedRecord } from '../record-batch';
+import {
+  type AbortedTransaction,
+  type Budget,
+  type FetchedEntry,
+  freshBudget,
+  readBatches,
+} from '../fetched-batches';
 
 /**
- * A Fetch response (version 11) read straight into light records, for the hot path. Responses with aborted transactions, and batches that
- * record-batch.ts does not know, are left to the library. Format: "Fetch Response (Version: 11)" in Kafka's protocol documentation.
+ * A Fetch response (version 11) read straight into light records, for the hot path. Format: "Fetch Response (Version: 11)" in Kafka's protocol
+ * documentation.
  */
 export interface FetchResponse {
   readonly throttleTime: number;
@@ -15,10 +21,10 @@ export interface FetchResponse {
   }[];
 }
 
-type FetchedPartition = NonNullable<ReturnType<typeof readPartition>>;
+type FetchedPartition = ReturnType<typeof readPartition>;
 
-/** @returns undefined when the response holds anything that only the library reads. */
-export function decodeFetchResponse(response: Buffer): FetchResponse | undefined {
+export function decodeFetchResponse(response: Buffer): FetchResponse {
+  const budget = freshBudget();
   const reader = new Reader(response);
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
@@ -28,9 +34,7 @@ export function decodeFetchResponse(response: Buffer): FetchResponse | undefined
     const topicName = reader.text();
     const partitions: FetchedPartition[] = [];
     for (let count = reader.int32(); count > 0; count -= 1) {
-      const partition = readPartition(reader, response);
-      if (partition === undefined) return undefined;
-      partitions.push(partition);
+      partitions.push(readPartition(reader, response, budget));
     }
     responses.push({ topicName, partitions });
   }
@@ -38,17 +42,19 @@ export function decodeFetchResponse(response: Buffer): FetchResponse | undefined
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
 }
 
-function readPartition(reader: Reader, response: Buffer) {
+function readPartition(reader: Reader, response: Buffer, budget: Budget) {
   const partition = reader.int32();
   const errorCode = reader.int16();
   const highWatermark = reader.int64();
   const lastStableOffset = reader.int64();
   const lastStartOffset = reader.int64();
-  if (reader.int32() > 0) return undefined;
+  const aborted: AbortedTransaction[] = [];
+  for (let count = reader.int32(); count > 0; count -= 1)
+    aborted.push({ producerId: reader.bigInt64(), firstOffset: Number(reader.int64()) });
   const preferredReadReplica = reader.int32();
   const size = Math.max(0, reader.int32());
-  const messages = readBatches(response, reader.at, reader.at + size);
-  if (messages === undefined) return undefined;
+  const from = { highWatermark: Number(highWatermark), aborted };
+  const messages = readBatches(response, reader.at, reader.at + size, from, budget);
   reader.at += size;
   return {
     partition,
@@ -56,6 +62,7 @@ function readPartition(reader: Reader, response: Buffer) {
     highWatermark,
     lastStableOffset,
     lastStartOffset,
+    // Their records are left out already.
     abortedTransactions: [],
     preferredReadReplica,
     messages: filteredAtTheStart(messages, LIBRARY_FILTERS),
@@ -69,10 +76,10 @@ const LIBRARY_FILTERS = 2;
  * The library's filters make a big integer of each record's offset. Offsets rise and none is a control record, so all records after the first
  * that passes do so too, and need no test. After `times` filters the result is an array like any other.
  */
-function filteredAtTheStart(records: FetchedRecord[], times: number): FetchedRecord[] {
+function filteredAtTheStart(records: FetchedEntry[], times: number): FetchedEntry[] {
   if (times === 0) return records;
   Object.defineProperty(records, 'filter', {
-    value: (passes: (record: FetchedRecord) => boolean) => {
+    value: (passes: (record: FetchedEntry) => boolean) => {
       const first = records.findIndex((record) => passes(record));
       return filteredAtTheStart(first < 0 ? [] : records.slice(first), times - 1);
     },
@@ -98,8 +105,12 @@ class Reader {
 
   /** As the library has them: digits. */
   int64(): string {
+    return String(this.bigInt64());
+  }
+
+  bigInt64(): bigint {
     this.at += 8;
-    return String(this.bytes.readBigInt64BE(this.at - 8));
+    return this.bytes.readBigInt64BE(this.at - 8);
   }
 
   text(): string {

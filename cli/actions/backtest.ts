@@ -1,0 +1,207 @@
+import { writeFile } from 'node:fs/promises';
+import { Backtest } from '../../core/backtest/backtest';
+import {
+  type BacktestLog,
+  type BacktestOptions,
+  type BacktestPlan,
+  type BacktestResult,
+} from '../../core/backtest/types';
+import { FedloopError } from '../../core/contracts/errors';
+import { gateSettingsSchema, partsFor, trainingSettingsSchema } from '../../core/contracts/rounds';
+import { type StreamSettings, streamSettingsSchema } from '../../core/contracts/settings';
+import { type StrategyName } from '../../core/contracts/strategies';
+import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../core/contracts/time';
+import { parseOrThrow } from '../../core/contracts/validation';
+import {
+  deploymentFileSchema,
+  planDeployment,
+  type DeploymentPlan,
+} from '../../core/contracts/deployment-file';
+import { readDeploymentFile } from '../../core/platform/deployment-file';
+import { type RecordedReadings, readRecorded } from '../backtest/readings';
+import { figuresOf } from '../backtest/results';
+import { planRounds } from '../backtest/plan';
+import { BacktestRecorder } from '../backtest/recorder';
+import { endOf } from '../progress';
+import { createRunFolder, runId } from '../system/run-folder';
+import { renderBacktest } from '../backtest/table';
+import { counted, span, whole } from '../shared/format';
+import { type Session } from '../system/session';
+
+export interface BacktestCommandOptions {
+  readonly config?: string;
+  readonly target?: string;
+  readonly unit?: string;
+  readonly covariate: readonly string[];
+  /** Milliseconds. */
+  readonly window?: number;
+  readonly tolerance?: number | 'auto';
+  readonly rounds: number | 'auto';
+  readonly windows: number;
+  readonly participants: number | 'all';
+  readonly strategy: StrategyName;
+  /** Milliseconds. */
+  readonly season: number;
+  readonly seed: number;
+  readonly json?: true;
+}
+
+/** Play a recording through the stream engine, rounds and the gate, and print what the versions were worth. */
+export async function backtest(
+  session: Session,
+  path: string,
+  options: BacktestCommandOptions,
+): Promise<void> {
+  const deployment = await deploymentOf(options);
+  const reading = session.progress.step(`Reading ${path}`);
+  const recorded = await readRecorded(path, deployment.settings.task);
+  reading.done(`${counted(recorded.rows, 'reading')} of ${counted(recorded.devices, 'device')}`);
+  try {
+    const settings = await settingsFor(deployment, recorded, options);
+    await play(session, settings, recorded, options);
+  } finally {
+    recorded.close();
+  }
+}
+
+/** The deployment file, or one made of the options. */
+async function deploymentOf({
+  config,
+  target,
+  unit,
+  covariate,
+}: BacktestCommandOptions): Promise<DeploymentPlan> {
+  if (config === undefined) {
+    if (target === undefined) return planDeployment(deploymentFileSchema.parse({}));
+    const file = { target: { sensor: target, unit }, covariates: covariate };
+    return planDeployment(parseOrThrow(deploymentFileSchema, file, 'the options'));
+  }
+  if (target !== undefined || covariate.length > 0)
+    throw new FedloopError('InvalidInput', `${config} says what the target and the covariates are`, {
+      hint: 'Leave --target and --covariate out, or --config.',
+    });
+  return readDeploymentFile(config);
+}
+
+/** The deployment's settings with the options' window and tolerance, and those that the recording suggests. */
+async function settingsFor(
+  { settings, measuresTolerance }: DeploymentPlan,
+  recorded: RecordedReadings,
+  { config, window, tolerance }: BacktestCommandOptions,
+): Promise<StreamSettings> {
+  const { task } = settings;
+  const ofFile = config === undefined ? recorded.spacing : task.windowMicros;
+  const windowMicros = window === undefined ? ofFile : Math.round(window * MICROS_PER_MILLI);
+  const given = tolerance ?? (measuresTolerance || config === undefined ? 'auto' : task.target.tolerance);
+  const target = {
+    ...task.target,
+    tolerance: given === 'auto' ? await measuredTolerance(recorded, windowMicros) : given,
+  };
+  const changed = { ...settings, task: { ...task, windowMicros, target } };
+  return parseOrThrow(streamSettingsSchema, changed, 'the options', 'InvalidConfig');
+}
+
+/** Significant digits of a tolerance that is measured: more would pretend to a precision that nobody needs. */
+const TOLERANCE_DIGITS = 2;
+
+/** @throws FedloopError `InvalidData` where the target never changes from window to window. */
+async function measuredTolerance(recorded: RecordedReadings, windowMicros: number): Promise<number> {
+  const change = await recorded.medianChange(windowMicros);
+  if (change !== null && change > 0) return Number(change.toPrecision(TOLERANCE_DIGITS));
+  throw new FedloopError('InvalidData', 'the tolerance cannot be measured: the target does not change', {
+    hint: 'Give one with --tolerance, or another --window.',
+  });
+}
+
+async function play(
+  session: Session,
+  settings: StreamSettings,
+  recorded: RecordedReadings,
+  options: BacktestCommandOptions,
+): Promise<void> {
+  const { task } = settings;
+  const { windowMicros, target } = task;
+  const windows = Math.floor(recorded.until / windowMicros) - Math.floor(recorded.from / windowMicros) + 1;
+  const seasonMicros = options.season * MICROS_PER_MILLI;
+  const plan = planRounds(settings, {
+    windows,
+    rounds: options.rounds,
+    judged: options.windows,
+    seasonMicros,
+  });
+  session.progress.note(
+    `${target.sensor}, windows of ${span(windowMicros / MICROS_PER_SECOND)}, right within ${target.tolerance} ${target.unit}`.trimEnd(),
+  );
+  const run = await createRunFolder(session.folder, runId(new Date(), process.pid));
+  const startedAt = new Date();
+  const step = session.progress.step('Playing the recording');
+  const recorder = await BacktestRecorder.open(run.warehouse, settings, (done, rounds) => {
+    step.update(`${whole(done)} windows, ${counted(rounds, 'round')}`, Math.min(1, done / windows));
+  });
+  let result: BacktestResult;
+  try {
+    result = await Backtest.play(
+      recorded.events(),
+      backtestOf(settings, plan, recorder, options, session.signal),
+    );
+    await recorder.finish(result.rounds, result.tally, {
+      strategy: options.strategy,
+      tolerance: target.tolerance,
+    });
+  } catch (cause) {
+    step.fail(endOf(cause));
+    throw cause;
+  } finally {
+    await recorder.close();
+  }
+  step.done(`${whole(result.windows)} windows, ${counted(result.rounds.length, 'round')}`);
+  const figures = figuresOf(result, target.tolerance);
+  const summary = {
+    run: run.id,
+    seed: options.seed,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1_000,
+    settings: { stream: settings, plan, strategy: options.strategy, participants: options.participants },
+    readings: { rows: recorded.rows, unreadable: recorded.unreadable },
+    counts: result.counts,
+    devices: result.devices,
+    windows: result.windows,
+    ...figures,
+  };
+  const text = `${JSON.stringify(summary, null, 2)}\n`;
+  await writeFile(run.summary, text);
+  session.out(
+    options.json === true
+      ? text
+      : `${renderBacktest(figures, task)}Run ${run.id}: \`fedloop report ${run.id}\` draws it, \`fedloop sql\` asks its tables.\n`,
+  );
+}
+
+function backtestOf(
+  settings: StreamSettings,
+  plan: BacktestPlan,
+  log: BacktestLog,
+  { strategy, seed, participants, windows }: BacktestCommandOptions,
+  signal: AbortSignal,
+): BacktestOptions {
+  return {
+    settings,
+    plan,
+    rules: {
+      strategy,
+      strategySettings: {},
+      parts: partsFor(strategy, {}),
+      boundaryWidth: 'feedback',
+      seed,
+      participants,
+    },
+    training: trainingSettingsSchema.parse({}),
+    gate: gateSettingsSchema.parse({ minWindows: Math.min(windows, GATE_WINDOWS) }),
+    threads: 0,
+    signal,
+    log,
+  };
+}
+
+/** The gate's own number of windows, where a round has as many. */
+const GATE_WINDOWS = gateSettingsSchema.parse({}).minWindows;

@@ -1,0 +1,59 @@
+import { type StreamSettings } from '../contracts/settings';
+import { windowStartOf, type Micros } from '../contracts/time';
+import { type MappedReading } from './readings';
+
+/** A device's readings in one window. */
+interface WindowSum {
+  sum: number;
+  count: number;
+}
+
+/** Digits of a tolerance: more of them would be chance. */
+const TOLERANCE_DIGITS = 2;
+
+/** How much the target's window means of a fleet change from one window to the next, device by device. */
+export class WindowChanges {
+  private readonly devices = new Map<string, Map<Micros, WindowSum>>();
+
+  constructor(private readonly settings: Pick<StreamSettings, 'task' | 'plausible'>) {}
+
+  /** Count a reading; one that the fleet would put aside is left out. */
+  add({
+    deviceId,
+    micros,
+    values: [value = NaN],
+  }: Pick<MappedReading, 'deviceId' | 'micros' | 'values'>): void {
+    const { task, plausible } = this.settings;
+    const { min = -Infinity, max = Infinity, missing = [] } = task.target;
+    // What comes from outside may be NaN; no comparison with it is true.
+    if (!(value >= min && value <= max) || missing.includes(value)) return;
+    if (micros < plausible.fromMicros || micros >= plausible.untilMicros) return;
+    const windows = this.devices.get(deviceId) ?? new Map<Micros, WindowSum>();
+    this.devices.set(deviceId, windows);
+    const start = windowStartOf(micros, task.windowMicros);
+    const window = windows.get(start) ?? { sum: 0, count: 0 };
+    windows.set(start, window);
+    window.sum += value;
+    window.count += 1;
+  }
+
+  /** Absolute changes between two windows that follow one another and both have readings, ascending, in the target's unit. */
+  sorted(): Float64Array {
+    const changes: number[] = [];
+    for (const windows of this.devices.values()) {
+      for (const [start, window] of windows) {
+        const next = windows.get(start + this.settings.task.windowMicros);
+        if (next !== undefined) changes.push(Math.abs(next.sum / next.count - window.sum / window.count));
+      }
+    }
+    return Float64Array.from(changes).sort();
+  }
+}
+
+/** The median of sorted changes, as a tolerance is written: two significant digits. */
+export function toleranceOf(sorted: Float64Array): number {
+  const middle = sorted.length / 2;
+  const low = sorted[Math.ceil(middle) - 1] ?? NaN;
+  const high = sorted[Math.floor(middle)] ?? NaN;
+  return Number(((low + high) / 2).toPrecision(TOLERANCE_DIGITS));
+}
