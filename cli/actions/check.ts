@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import Table from 'cli-table3';
 import { FedloopError } from '../../core/contracts/errors';
 import { remedyOf } from '../../core/contracts/remedies';
-import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, durationText, type StreamSettings } from '../../core/contracts/settings';
 import { needsIngest } from '../../core/contracts/source';
 import { minLags } from '../../core/contracts/task';
-import { isoOfMicros } from '../../core/contracts/time';
+import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
 import { assertSource } from '../../core/ingest/inspect/assert-source';
-import { durationText } from '../../core/ingest/inspect/durations';
 import { assertWindow } from '../../core/ingest/inspect/settle';
 import { readDeploymentFile } from '../../core/platform/deployment-file';
 import { type CheckedSample, checkSample } from '../check/check-sample';
@@ -17,23 +14,22 @@ import { readSample, type SampleOptions } from '../sample/sample';
 import { outColours as pc, errorColours } from '../shared/colours';
 import { counted, printable, whole } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
+import { deploymentFileOf } from '../system/deployment-file';
 import { type Session } from '../system/session';
 
 export interface CheckOptions extends SampleOptions {
-  readonly config?: string;
   readonly json?: true;
 }
 
 /** As many as are looked through in some seconds, and fit into memory. */
 const MESSAGES = 200_000;
-const USUAL_FILE = 'fedloop.yaml';
 
 /**
  * Say what would become of real messages: what is accepted, what is rejected and why, and when forecasts are possible.
  * @throws FedloopError for a file that does not fit the messages.
  */
 export async function check(session: Session, options: CheckOptions): Promise<void> {
-  const settings = await settingsOf(session, options);
+  const settings = await settingsOf(session);
   const topic = options.topic ?? (options.from === undefined ? settings.source.topic : undefined);
   const sample = await readSample(
     session,
@@ -64,11 +60,9 @@ export async function check(session: Session, options: CheckOptions): Promise<vo
 }
 
 /** Settings of the file that is named, else of the one in this folder, else the defaults. */
-async function settingsOf(session: Session, { config }: CheckOptions): Promise<StreamSettings> {
-  const usual = resolve(session.folder, USUAL_FILE);
-  const path = config ?? (existsSync(usual) ? usual : undefined);
-  if (path === undefined) return DEFAULT_STREAM_SETTINGS;
-  return (await readDeploymentFile(resolve(session.folder, path))).settings;
+async function settingsOf(session: Session): Promise<StreamSettings> {
+  const path = deploymentFileOf(session);
+  return path === undefined ? DEFAULT_STREAM_SETTINGS : (await readDeploymentFile(path)).settings;
 }
 
 function jsonOf(checked: CheckedSample, { task }: StreamSettings): object {
@@ -80,7 +74,7 @@ function jsonOf(checked: CheckedSample, { task }: StreamSettings): object {
     rejected: Object.fromEntries([...rejected].map(([reason, { count }]) => [reason, count])),
     devices,
     deviceWindows,
-    window: durationText(task.windowMicros),
+    window: durationText(task.windowMicros / MICROS_PER_MILLI),
     firstForecast: firstForecast === null ? null : isoOfMicros(firstForecast),
   };
 }
@@ -88,7 +82,7 @@ function jsonOf(checked: CheckedSample, { task }: StreamSettings): object {
 function textOf(checked: CheckedSample, settings: StreamSettings): string {
   const { messages, readings, accepted, rejected, devices, deviceWindows } = checked;
   const { task, source } = settings;
-  const window = durationText(task.windowMicros);
+  const window = durationText(task.windowMicros / MICROS_PER_MILLI);
   const lines = [
     `${counted(messages, 'message')}, ${counted(readings, 'reading')}: ${pc.green(`${whole(accepted)} accepted`)} of ${counted(devices, 'device')}, in ${counted(deviceWindows, 'window')} of ${window} and a device.`,
     needsIngest(source)

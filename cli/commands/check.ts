@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command } from 'commander';
 import { type CheckOptions } from '../actions/check';
 import { sampleOptions } from '../sample/options';
 import { jsonOption } from '../shared/options';
@@ -6,7 +6,7 @@ import { withSession } from '../system/session';
 
 const HELP = `
 The messages go the way that they would go live, in memory and without servers: through the mapping of the deployment
-file, and through the engine of the stream workers. Readings are told apart by device and instant. Ends with 2 when
+file, and through the engine of the stream workers. --config, FEDLOOP_CONFIG, else fedloop.yaml of this folder is the file. Readings are told apart by device and instant. Ends with 2 when
 the file does not fit the messages, or when nothing would be accepted.
 
 Examples:
@@ -25,11 +25,6 @@ export function registerCheck(program: Command): void {
     );
   for (const option of sampleOptions()) command.addOption(option);
   command
-    .addOption(
-      new Option('--config <file>', 'the deployment file (default: fedloop.yaml of this folder)').env(
-        'FEDLOOP_CONFIG',
-      ),
-    )
     .addOption(jsonOption())
     .addHelpText('after', HELP)
     .action((options: CheckOptions) =>

@@ -1,6 +1,7 @@
 import { FedloopError } from '../../contracts/errors';
 import { type StreamSettings } from '../../contracts/settings';
 import { type SourceFields } from '../../contracts/source';
+import { DEFAULT_TASK } from '../../contracts/task';
 import { columnAt, type Inventory, inventoryOf, isNumericColumn } from './inventory';
 import { assertNumbers, assertPath, lackingSentence, pathsIn } from './paths';
 import { findShape } from './shape';
@@ -30,7 +31,9 @@ export function assertSource(
   const targetPath = wide === undefined ? targetPathOf(inventory, fields, task.target.sensor) : undefined;
   for (const path of [idPath, timePath]) if (path !== undefined) assertPath(inventory, path);
   if (targetPath !== undefined) assertNumbers(inventory, targetPath);
-  const covariates = task.covariates.flatMap(({ sensor }) => {
+  // Without a file nobody has asked for any.
+  const asked = task === DEFAULT_TASK ? [] : task.covariates;
+  const covariates = asked.flatMap(({ sensor }) => {
     const path = pathOf(fields[sensor]);
     if (path !== undefined) assertPath(inventory, path);
     return withoutNumbers(inventory, path ?? `/${sensor}`);

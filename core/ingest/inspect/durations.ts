@@ -1,4 +1,5 @@
-import { MICROS_PER_MILLI, MICROS_PER_SECOND, type Micros } from '../../contracts/time';
+import { durationText } from '../../contracts/settings';
+import { MICROS_PER_SECOND, type Micros } from '../../contracts/time';
 
 /** Lengths that people choose; windows of them begin at full hours and days. */
 const ROUND_SECONDS = [
@@ -6,26 +7,13 @@ const ROUND_SECONDS = [
   604_800,
 ];
 
+const MILLIS_PER_SECOND = 1_000;
+
 /** The shortest round length of at least `micros`, as text. */
 export function roundDuration(micros: Micros): string {
   const seconds = micros / MICROS_PER_SECOND;
   const days = Math.ceil(seconds / 86_400) * 86_400;
-  return durationText((ROUND_SECONDS.find((length) => length >= seconds) ?? days) * MICROS_PER_SECOND);
-}
-
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1_000],
-  ['ms', 1],
-] as const;
-
-/** A time span as a setting has it: `90s`, `5m`. */
-export function durationText(micros: Micros): string {
-  const millis = Math.round(micros / MICROS_PER_MILLI);
-  const [name, size] = UNITS.find(([, unit]) => millis % unit === 0 && millis >= unit) ?? ['ms', 1];
-  return `${millis / size}${name}`;
+  return durationText((ROUND_SECONDS.find((length) => length >= seconds) ?? days) * MILLIS_PER_SECOND);
 }
 
 /** A time span in words, to two digits: `9.5 s`, `5 min`. */
