@@ -41,15 +41,16 @@ export function findSentinels(readings: readonly number[]): readonly Sentinel[] 
         ? count >= MIN_COUNT && off > MIN_WIDTHS * width
         : count >= MIN_COUNT_UNUSUAL && off > MIN_WIDTHS_UNUSUAL * width,
     )
-    .filter(({ value, off }) => isAlone(value, off, sorted))
+    .filter(({ value, count, off }) => isAlone(value, count, off, sorted))
     .sort((a, b) => b.count - a.count)
     .slice(0, MOST)
     .map(({ value, count, isUsual }) => ({ value, count, isUsual }));
 }
 
-/** Whether no other reading is half as far from the rest: a long tail has others beside it. */
-function isAlone(value: number, off: number, sorted: Float64Array): boolean {
-  return sorted.every((reading) => reading === value || Math.abs(reading - value) > off / 2);
+/** Whether hardly any other reading is half as far from the rest: a long tail has as many others beside it. */
+function isAlone(value: number, count: number, off: number, sorted: Float64Array): boolean {
+  const near = sorted.filter((reading) => reading !== value && Math.abs(reading - value) <= off / 2);
+  return near.length <= count / 4;
 }
 
 /** Powers of two at which counters of sensors' registers end. */

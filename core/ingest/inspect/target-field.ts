@@ -86,7 +86,10 @@ export function findCovariates(
 
 /** Numbers that vary within a device; those that only ever grow, as counters do, where there are no others. */
 function readingColumns(inventory: Inventory, known: KnownFields): readonly Column[] {
-  const ids = known.idPath === null ? undefined : columnAt(inventory, known.idPath);
+  const idColumn = known.idPath === null ? undefined : columnAt(inventory, known.idPath);
+  // Where each device has one reading, only a look at all of them says what varies.
+  const recurs = idColumn !== undefined && distinctValues(idColumn).size < idColumn.present;
+  const ids = recurs ? idColumn : undefined;
   const varying = inventory.columns
     .filter((column) => !isKnown(column.path, known) && isNumericColumn(column))
     .map((column) => ({ column, course: courseOf(column, ids) }))
