@@ -6,6 +6,8 @@ import { foreignTopic } from '../../core/contracts/topics';
 import { testDeployment, type TestDeployment } from '../support/deployment';
 import { type CommandResult, runFedloop } from '../support/run-fedloop';
 
+jest.setTimeout(120_000);
+
 let deployment: TestDeployment;
 let folder: string;
 
