@@ -39,11 +39,12 @@ export function jsonReport(write: Write, sensors: Sensors): ReplayReport {
       await flushRejects();
       await write([...windowRows(window, covariates), ...evaluationRows(window)].map(jsonLine).join(''));
     },
-    async finish({ read, windowed, late, duplicate, future, malformed, open_windows }) {
+    async finish({ read, windowed, late, duplicate, future, malformed, bad_values, open_windows }) {
       await flushRejects();
-      await write(
-        jsonLine({ type: 'summary', read, windowed, late, duplicate, future, malformed, open_windows }),
-      );
+      const verdicts = { read, windowed, late, duplicate, future, malformed };
+      // Nearly always there are none, and then there is nothing to say.
+      const leftOut = bad_values > 0 ? { bad_values } : {};
+      await write(jsonLine({ type: 'summary', ...verdicts, ...leftOut, open_windows }));
     },
   };
 }
@@ -187,7 +188,7 @@ function versionTable(versions: ReadonlyMap<string, VersionTotals>, target: Targ
 function summaryTable(summary: ReplaySummary): string {
   const table = new Table({ ...PLAIN });
   for (const [name, value] of Object.entries(summary))
-    table.push([name.replace('_', ' '), { content: String(value), hAlign: 'right' }]);
+    table.push([name.replaceAll('_', ' '), { content: String(value), hAlign: 'right' }]);
   return table.toString();
 }
 

@@ -48,6 +48,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         ? nothingOf(status, 'Temporal', 'nothing scheduled')
         : `${timestamp(nextScheduled.at)} (${nextScheduled.schedule})`,
     ],
+    ...(status.splitDevices === null ? [] : ([['devices', pc.red(status.splitDevices)]] as const)),
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
   return `${lines.map(([name, text]) => `${pc.bold(name.padEnd(11))}${text}`).join('\n')}\n`;

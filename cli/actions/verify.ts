@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
 import { type RowDifference } from '../../core/warehouse/verify/row-differences';
+import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices';
 import { type VerificationReport } from '../../core/warehouse/verify/verification';
 import { queryWorker, queryRows } from '../query/query-worker';
 import { queryFile } from '../query/query-file';
@@ -13,6 +14,9 @@ import { type Query } from '../../core/warehouse/database/query';
 import { verifyRows } from '../query/verification';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
+
+/** Lines of devices that are printed. */
+const MAX_SPLIT_DEVICES = 20;
 
 export interface VerifyOptions {
   readonly analytics?: string;
@@ -36,9 +40,15 @@ export async function verify(session: Session, options: VerifyOptions): Promise<
 }
 
 /** @throws FedloopError `RowsDiffer` */
-function assertEqual({ differences, accounting }: VerificationReport): void {
+function assertEqual({ differences, accounting, splitDevices }: VerificationReport): void {
   const unequal = accounting.filter(({ addsUp }) => !addsUp);
-  if (differences.count === 0 && unequal.length === 0) return;
+  const split = splitDevicesSentence(splitDevices.map(({ device }) => device));
+  if (differences.count === 0 && unequal.length === 0) {
+    if (split === undefined) return;
+    throw new FedloopError('RowsDiffer', split, {
+      hint: 'Each of their rows is made of a part of their readings, and forecasts lack the rest.',
+    });
+  }
   throw new FedloopError(
     'RowsDiffer',
     differences.count > 0
@@ -70,11 +80,23 @@ function render(report: VerificationReport): string {
     ...(onTheirWay === 0
       ? []
       : [`${onTheirWay.toLocaleString('en')} rows are on their way and were not compared.`]),
+    ...splitLines(report),
     ...(differences.count === 0
       ? [pc.green('Every row is what the event log leads to.')]
       : differenceLines(differences)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function splitLines({ splitDevices }: VerificationReport): string[] {
+  if (splitDevices.length === 0) return [];
+  return [
+    pc.red(`Devices with rows of more than one partition: ${splitDevices.length.toLocaleString('en')}.`),
+    ...splitDevices
+      .slice(0, MAX_SPLIT_DEVICES)
+      .map(({ device, partitions }) => `  ${JSON.stringify(device)}: partitions ${partitions.join(', ')}`),
+    ...(splitDevices.length > MAX_SPLIT_DEVICES ? [pc.dim('  … --json names all of them')] : []),
+  ];
 }
 
 function differenceLines({ count, byTable, first }: VerificationReport['differences']): string[] {

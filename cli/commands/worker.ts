@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander';
 import { resolve } from 'node:path';
-import { deploymentFileOf } from '../system/deployment-file';
 import { requireBuilt, workerProgram, WORKER_ROLES, type WorkerRole } from '../system/worker-process';
 
 /** `fedloop worker <role>`: one process of a deployment. */
@@ -22,6 +21,7 @@ export function registerWorker(program: Command): void {
 /** The worker takes over this process with its signals, standard output and exit code. */
 async function runWorker(role: WorkerRole | 'all'): Promise<never> {
   await requireBuilt();
+  const { deploymentFileOf } = await import('../system/deployment-file.js');
   process.env['FEDLOOP_CONFIG'] = deploymentFileOf({ env: process.env, folder: resolve('.') }) ?? '';
   process.argv.splice(2, process.argv.length, role);
   await import(workerProgram());

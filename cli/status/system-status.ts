@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { type TargetWords } from '../../core/contracts/task';
-import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
+import { STREAM_GROUP } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { type Query } from '../../core/warehouse/database/query';
 import { queryTarget } from '../../core/warehouse/queries/target';
+import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices';
 import { queryWorker } from '../query/query-worker';
 import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
@@ -33,6 +34,8 @@ const roundRow = z.object({
   reason: z.string(),
 });
 
+const splitRow = z.object({ device_id: z.string(), devices: z.number() });
+
 /** Programs that a status queries. */
 type Source = 'the analytics worker' | 'Temporal' | 'Kafka';
 
@@ -48,6 +51,8 @@ export interface SystemStatus {
   readonly lastRound: z.infer<typeof roundRow> | null;
   /** The round under way. */
   readonly round: ShownProgress | null;
+  /** That some devices send to more than one partition, in one sentence; null while none does. */
+  readonly splitDevices: string | null;
   /** Events that the stream workers have not committed yet. */
   readonly lag: number | null;
   readonly silent: readonly Source[];
@@ -68,7 +73,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
   const [tables, control, lag] = await Promise.all([
     inTime(analytics === undefined ? Promise.resolve(null) : readTables(queryWorker(analytics))),
     inTime(readTemporal(env)),
-    inTime(readLag(env)),
+    inTime(readLag(env, kafka.eventTopic)),
   ]);
   const versions = tables?.versions ?? [];
   return {
@@ -78,6 +83,7 @@ export async function readSystemStatus(session: Session, system: RunningSystem):
     target: tables?.target ?? null,
     champion: versions.find(({ stage }) => stage === 'champion') ?? null,
     lastRound: tables?.lastRound ?? null,
+    splitDevices: tables?.splitDevices ?? null,
     round: control?.round ?? null,
     nextScheduled: control?.nextScheduled ?? null,
     lag,
@@ -94,7 +100,9 @@ export function nothingOf(status: SystemStatus, source: Source, none: string): s
   return status.silent.includes(source) ? `unknown: ${source} does not answer` : none;
 }
 
-async function readTables(query: Query): Promise<Pick<SystemStatus, 'target' | 'versions' | 'lastRound'>> {
+async function readTables(
+  query: Query,
+): Promise<Pick<SystemStatus, 'target' | 'versions' | 'lastRound' | 'splitDevices'>> {
   const target = await queryTarget(query);
   const versions = await query(
     versionRow,
@@ -105,7 +113,15 @@ async function readTables(query: Query): Promise<Pick<SystemStatus, 'target' | '
     roundRow,
     'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
   );
-  return { target, versions, lastRound: rounds[0] ?? null };
+  const split = await query(
+    splitRow,
+    'SELECT device_id, count(*) OVER ()::INTEGER AS devices FROM split_devices ORDER BY device_id LIMIT 10',
+  );
+  const sentence = splitDevicesSentence(
+    split.map(({ device_id }) => device_id),
+    split[0]?.devices ?? 0,
+  );
+  return { target, versions, lastRound: rounds[0] ?? null, splitDevices: sentence ?? null };
 }
 
 async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
@@ -125,10 +141,9 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
 }
 
 /** Events in the log that the stream workers have not committed yet. */
-async function readLag(env: NodeJS.ProcessEnv): Promise<number> {
+async function readLag(env: NodeJS.ProcessEnv, topic: string): Promise<number> {
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-status', silentLogger());
   try {
-    const topic = TOPICS.stream.name;
     const [ends, committed] = await Promise.all([kafka.offsets(topic), kafka.committed(STREAM_GROUP, topic)]);
     const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
     return ends.reduce(

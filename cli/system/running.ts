@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { DEFAULT_FLEET, fleetNameSchema } from '../../core/contracts/ids';
+import { TOPICS } from '../../core/contracts/topics';
 import { parseJson } from '../../core/contracts/validation';
 
 /** What a running system publishes to the other commands in its folder. */
@@ -13,7 +14,13 @@ export const runningSystemSchema = z.object({
   startedAt: z.iso.datetime(),
   runFolder: z.string(),
   fleet: fleetNameSchema.default(DEFAULT_FLEET),
-  kafka: z.object({ brokers: z.string(), topicPrefix: z.string(), pid: z.int().nullable() }),
+  kafka: z.object({
+    brokers: z.string(),
+    topicPrefix: z.string(),
+    /** What stream workers read, as Kafka's interface takes it. */
+    eventTopic: z.string().default(TOPICS.stream.name),
+    pid: z.int().nullable(),
+  }),
   temporal: z.object({
     address: z.string().nullable(),
     namespace: z.string(),

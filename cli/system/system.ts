@@ -3,6 +3,7 @@ import { FedloopError } from '../../core/contracts/errors';
 import { topicPrefixOf } from '../../core/contracts/config';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
+import { eventTopic } from '../../core/contracts/source';
 import { readEnvironment } from '../../core/platform/config';
 import { LIMITS } from '../shared/limits';
 import { agreeOnDeployment, type WantedDeployment } from './log-settings';
@@ -90,14 +91,10 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
     children.filter((child) => child !== undefined),
     () => stopping,
   );
-  await writeRunning(session.folder, describeRunning(run, servers, prometheus, workers, env));
+  const parts = { run, settings, servers, prometheus, workers, env };
+  await writeRunning(session.folder, describeRunning(parts));
   return {
-    run,
-    settings,
-    servers,
-    prometheus,
-    workers,
-    env,
+    ...parts,
     failed,
     urlOf(role) {
       const worker = workers.find((known) => known.role === role);
@@ -120,7 +117,7 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
 /** Have the settings logged, and show a measurement while it goes on. */
 async function agree({ session, deployment }: SystemStart, env: NodeJS.ProcessEnv): Promise<StreamSettings> {
   if (!deployment.plan.measuresTolerance) return agreeOnDeployment(env, deployment);
-  const step = session.progress.step('Measuring the tolerance');
+  const step = session.progress.step('Finding the tolerance');
   try {
     const agreed = await agreeOnDeployment(env, deployment, ({ messages, of }) => {
       step.update(`${messages.toLocaleString('en')} of ${of.toLocaleString('en')} messages`, messages / of);
@@ -134,13 +131,14 @@ async function agree({ session, deployment }: SystemStart, env: NodeJS.ProcessEn
   }
 }
 
-function describeRunning(
-  run: RunFolder,
-  { kafka, temporal }: Servers,
-  prometheus: PrometheusServer | undefined,
-  workers: readonly WorkerProcess[],
-  env: NodeJS.ProcessEnv,
-): RunningSystem {
+function describeRunning({
+  run,
+  settings,
+  servers: { kafka, temporal },
+  prometheus,
+  workers,
+  env,
+}: Omit<System, 'failed' | 'urlOf' | 'stop'>): RunningSystem {
   return {
     id: run.id,
     pid: process.pid,
@@ -150,6 +148,7 @@ function describeRunning(
     kafka: {
       brokers: kafka.brokers,
       topicPrefix: topicPrefixOf(readEnvironment(env)),
+      eventTopic: eventTopic(settings.source),
       pid: kafka.child?.pid ?? null,
     },
     temporal: {

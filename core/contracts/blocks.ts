@@ -66,7 +66,7 @@ const beforeCovariates = {
   stddev: numbers,
   /** Largest |Z| of the window's readings; 0 where σ = 0 or there is one reading. */
   max_abs_z: numbers,
-  /** Readings with |Z| > 2.5. */
+  /** Readings with |Z| above the deployment's `outlierZ`. */
   outliers: numbers,
 };
 const afterCovariates = {

@@ -11,7 +11,7 @@ export const ROW_LIMITS = {
   deviceIdCharacters: 256,
   /** Largest size of a reading, in events and in files: beyond it a square no longer fits a double, and a mean or a deviation becomes Infinity. */
   reading: 1e150,
-  /** |Z| above which a reading counts as an outlier of its window. */
+  /** |Z| above which a reading counts as an outlier of its window, unless the deployment sets another. */
   outlierZ: 2.5,
   /** Two-sided significance of Grubbs' test, and the fewest readings for it. */
   grubbsAlpha: 0.001,

@@ -41,12 +41,16 @@ const timeLimits = {
   idleMillis: z.int().positive(),
 };
 
+/** The plausible span of a deployment that has none. */
+export const EVERY_TIME = {
+  fromMicros: Number.MIN_SAFE_INTEGER,
+  untilMicros: Number.MAX_SAFE_INTEGER,
+} as const;
+
 /** What a deployment of an earlier release has not logged: it behaved so. */
 const laterSettings = {
   /** Event times outside it are `malformed` (`implausible-time`): a clock that was never set, a wrong unit of time. */
-  plausible: z
-    .strictObject({ fromMicros: microsSchema, untilMicros: microsSchema })
-    .default({ fromMicros: microsOfText('2000-01-01'), untilMicros: microsOfText('2100-01-01') }),
+  plausible: z.strictObject({ fromMicros: microsSchema, untilMicros: microsSchema }).default(EVERY_TIME),
   /** |Z| above which a reading counts as an outlier of its window. */
   outlierZ: z.number().positive().default(ROW_LIMITS.outlierZ),
   /** What makes two events of a device duplicates: the same time, or the same time and readings. */
@@ -90,6 +94,7 @@ export const DEFAULT_STREAM_SETTINGS: StreamSettings = streamSettingsSchema.pars
   watermarkMicros: 60_000_000,
   futureMicros: 30_000_000,
   idleMillis: 30_000,
+  plausible: { fromMicros: microsOfText('2000-01-01'), untilMicros: microsOfText('2100-01-01') },
   limits: ROW_LIMITS,
 });
 
@@ -98,7 +103,12 @@ const formerSettingsSchema = z
   .strictObject({ windowMicros: z.int().positive(), toleranceCelsius: z.number().positive(), ...timeLimits })
   .transform(({ windowMicros, toleranceCelsius: tolerance, ...times }): StreamSettings => {
     const target = { ...DEFAULT_TASK.target, tolerance };
-    return { ...DEFAULT_STREAM_SETTINGS, ...times, task: { ...DEFAULT_TASK, windowMicros, target } };
+    return {
+      ...DEFAULT_STREAM_SETTINGS,
+      plausible: EVERY_TIME,
+      ...times,
+      task: { ...DEFAULT_TASK, windowMicros, target },
+    };
   });
 
 /** Settings as the log has them, in today's form or the former one. */

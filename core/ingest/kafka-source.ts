@@ -4,16 +4,23 @@ import { type Source } from '../contracts/source';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { foreignTopic, INGEST_GROUP } from '../contracts/topics';
-import { type Kafka, type RawBatch } from '../platform/kafka';
+import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
 import { type Logger } from '../platform/log';
+import { ArrivalOrder } from './arrival-order';
 import { type Delivery, type SourceMessage } from './delivery';
 import { GroupMember } from './group-member';
 import { INGEST_LIMITS } from './limits';
 import { type IngestSource } from './source';
 
 const NO_BYTES = new Uint8Array(0);
-/** How often a worker that waits for the producer keeps up its membership. */
-const WAIT_MILLIS = 250;
+/** Between two looks whether the partition that is waited for has sent something. */
+const WAIT_MILLIS = 5;
+/** A partition that should have more is fetched within milliseconds; one whose broker is away holds up the others for so long only. */
+const PATIENCE_MILLIS = 2_000;
+/** Records of a partition that wait, above which it is not read any further: some megabytes. */
+const RECORDS_TO_PAUSE = 20_000;
+/** Records handed on at once: small enough that heartbeats are not late. */
+const RECORDS_PER_PARCEL = 5_000;
 
 /** Where a partition stands. */
 interface PartitionState {
@@ -23,6 +30,9 @@ interface PartitionState {
   /** Offset after the last record that was read. */
   read: number;
   highWatermark: number;
+  /** When records last came, or the partition was assigned, on the process's clock in milliseconds. */
+  heardAt: number;
+  isPaused: boolean;
 }
 
 interface KafkaSourceOptions {
@@ -42,6 +52,8 @@ export class KafkaSource implements IngestSource {
   private readonly member: GroupMember;
   private readonly name: string;
   private halted = false;
+  private readonly order = new ArrivalOrder<RawRecord>(({ timestamp }) => Number(timestamp));
+  private merging: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KafkaSourceOptions) {
@@ -56,8 +68,8 @@ export class KafkaSource implements IngestSource {
         const start = from === 'latest' ? from : Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
         await kafka.startGroup(INGEST_GROUP, this.name, start);
       },
-      onAssigned: (partitions) => {
-        this.assign(partitions);
+      onAssigned: (partitions, consumer) => {
+        this.assign(partitions, consumer);
       },
       onBatch: (batch) => this.onBatch(batch),
     });
@@ -90,40 +102,86 @@ export class KafkaSource implements IngestSource {
     await this.member.stop();
   }
 
-  /** Only partitions of the assignment are committed: another worker may be further in the others. */
-  private assign(partitions: readonly number[]): void {
-    for (const partition of this.states.keys())
-      if (!partitions.includes(partition)) this.states.delete(partition);
+  /** The group reads on from what is committed: what is under way, or waits here, comes again. */
+  private assign(partitions: readonly number[], consumer: GroupConsumer): void {
+    for (const partition of this.states.keys()) this.order.drop(partition);
+    this.states.clear();
+    const heardAt = performance.now();
     for (const partition of partitions) {
-      const state = { delivered: 0, committed: 0, read: 0, highWatermark: 0 };
-      // The group reads on from what is committed, so that what is under way counts from here again.
+      const state = { delivered: 0, committed: 0, read: 0, highWatermark: 0, heardAt, isPaused: false };
       this.states.set(partition, state);
     }
+    // The library keeps a pause over a rebalance.
+    consumer.resume(this.name, partitions);
   }
 
-  private async onBatch(batch: RawBatch): Promise<void> {
-    const { partition, records } = batch;
-    const { delivery, topic } = this.options;
+  private onBatch(batch: RawBatch): Promise<void> {
+    const { partition, records, next, highWatermark } = batch;
     const state = this.states.get(partition);
-    if (state === undefined || this.halted || !batch.isCurrent()) return;
-    const { next } = batch;
-    const delivered = delivery.deliver(messagesOf(batch, topic));
-    state.highWatermark = batch.highWatermark;
+    if (state === undefined || this.halted || !batch.isCurrent()) return Promise.resolve();
+    if (records.length > 0) this.order.add(partition, records);
+    state.highWatermark = highWatermark;
     state.read = next;
-    // Deliveries end in the order in which they began.
-    void delivered.then(() => {
-      state.delivered = next;
-    });
+    state.heardAt = performance.now();
     batch.resolve(next);
-    while (delivery.isFull && batch.isCurrent() && !this.isHalted()) {
-      await Promise.race([delivery.whenRoom(), sleep(WAIT_MILLIS)]);
-      await batch.heartbeat();
+    this.followBuffer(partition, state);
+    this.merging ??= this.merge()
+      .catch((err: unknown) => {
+        this.options.log.error({ err }, 'records could not be handed on');
+      })
+      .finally(() => {
+        this.merging = undefined;
+      });
+    return Promise.resolve();
+  }
+
+  /** Hand on what waits, the records that arrived first before the others. */
+  private async merge(): Promise<void> {
+    const { delivery } = this.options;
+    while (!this.halted) {
+      if (delivery.isFull) await delivery.whenRoom();
+      else if (this.isWaiting()) await sleep(WAIT_MILLIS);
+      else {
+        const run = this.order.take(RECORDS_PER_PARCEL);
+        if (run === undefined) return;
+        this.handOn(run.partition, run.items);
+        // Batches and heartbeats get their turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     }
   }
 
-  /** For checks after a wait: the compiler assumes that the field itself has not changed. */
-  private isHalted(): boolean {
-    return this.halted;
+  private handOn(partition: number, records: readonly RawRecord[]): void {
+    const state = this.states.get(partition);
+    const last = records.at(-1);
+    if (state === undefined || last === undefined) return;
+    const delivered = this.options.delivery.deliver(messagesOf(partition, records, this.options.topic));
+    this.followBuffer(partition, state);
+    // Deliveries end in the order in which they began.
+    void delivered.then(() => {
+      state.delivered = Number(last.offset) + 1;
+    });
+  }
+
+  /** Whether a partition may still have records that arrived before those that wait. One that sends nothing is not waited for long. */
+  private isWaiting(): boolean {
+    if (this.states.size < 2) return false;
+    const now = performance.now();
+    return [...this.states].some(([partition, { read, highWatermark, heardAt }]) => {
+      const mayHaveMore = read === 0 || read < highWatermark;
+      return mayHaveMore && this.order.waiting(partition) === 0 && now - heardAt < PATIENCE_MILLIS;
+    });
+  }
+
+  private followBuffer(partition: number, state: PartitionState): void {
+    const waiting = this.order.waiting(partition);
+    if (!state.isPaused && waiting > RECORDS_TO_PAUSE) {
+      state.isPaused = true;
+      this.member.consumer?.pause(this.name, [partition]);
+    } else if (state.isPaused && waiting < RECORDS_TO_PAUSE / 2) {
+      state.isPaused = false;
+      this.member.consumer?.resume(this.name, [partition]);
+    }
   }
 
   private async commit(): Promise<void> {
@@ -141,7 +199,11 @@ export class KafkaSource implements IngestSource {
   }
 }
 
-function* messagesOf({ partition, records }: RawBatch, topic: string): Iterable<SourceMessage> {
+function* messagesOf(
+  partition: number,
+  records: readonly RawRecord[],
+  topic: string,
+): Iterable<SourceMessage> {
   for (const { value, offset, timestamp, undecodable } of records) {
     yield {
       bytes: value ?? NO_BYTES,

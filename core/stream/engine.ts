@@ -1,4 +1,4 @@
-import { emptyAnalysis, emptyEvaluations, type Verdict, VERDICTS } from '../contracts/blocks';
+import { emptyAnalysis, emptyEvaluations, type Verdict } from '../contracts/blocks';
 import { type MalformedDetail } from '../contracts/events';
 import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
@@ -6,6 +6,7 @@ import { type StreamSettings } from '../contracts/settings';
 import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
 import { type Micros, windowStartOf } from '../contracts/time';
 import { UNDECODABLE_BATCH } from '../contracts/undecodable';
+import { zeroCounts } from './counts';
 import { type DeviceHistory, type DevicePast } from './forecasts/device-history';
 import { Evaluator } from './forecasts/evaluator';
 import { type PlannedForecasts } from './forecasts/forecasts';
@@ -15,17 +16,6 @@ import { DeviceTable } from './windows/device-table';
 import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
 import { type ClosedWindow } from './windows/rows';
 import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
-
-/**
- * Counts of a partition: events read, which is always the sum of the five verdicts, events by verdict, and devices in closed windows that
- * some version should have forecast, and none could.
- */
-export const COUNTS = ['read', ...VERDICTS, 'no_forecast'] as const;
-export type Counts = Record<(typeof COUNTS)[number], number>;
-
-export function zeroCounts(): Counts {
-  return { read: 0, windowed: 0, late: 0, duplicate: 0, future: 0, malformed: 0, no_forecast: 0 };
-}
 
 /**
  * The stream path of one partition as a machine of values: events in, in log order, rows out. No clock, no Kafka, no
@@ -63,10 +53,17 @@ export class PartitionEngine {
   ) {
     const { task } = settings;
     this.windowMicros = task.windowMicros;
-    this.parser = new EventParser(task);
+    this.parser = new EventParser(task, settings.plausible);
     this.event = emptyEvent(1 + task.covariates.length);
     this.covariateColumns = covariateColumns(task);
-    this.open = new OpenWindows(task.windowMicros, task.covariates.length, limits);
+    this.open = new OpenWindows(
+      {
+        windowMicros: task.windowMicros,
+        covariates: task.covariates.length,
+        duplicates: settings.duplicates,
+      },
+      limits,
+    );
     this.evaluator = new Evaluator(task);
   }
 
@@ -99,6 +96,8 @@ export class PartitionEngine {
     this.counts.read += 1;
     if (verdict === 'windowed') {
       this.counts.windowed += 1;
+      this.counts.bad_values += this.event.badValues;
+      this.counts.absent_values += this.event.absentValues;
       this.latestEvent = Math.max(this.latestEvent, this.event.micros);
       this.noteFirstWindow(this.event.micros);
     } else {
@@ -261,13 +260,14 @@ export class PartitionEngine {
   }
 
   private rowsOf(start: Micros, window: OpenWindow | undefined): ClosedWindow {
-    const analysis = emptyAnalysis(this.settings.task);
+    const { task, outlierZ } = this.settings;
+    const analysis = emptyAnalysis(task);
     const evaluations = emptyEvaluations();
     const summaries = new Map<number, DeviceSummary>();
     for (const device of window === undefined ? [] : this.devices.inOrder()) {
       const cell = this.open.cells.find(device, start);
       if (cell < 0) continue;
-      const summary = summariseCell(this.open.cells, cell);
+      const summary = summariseCell(this.open.cells, cell, outlierZ);
       summaries.set(device, summary);
       pushAnalysisRow(analysis, this.covariateColumns, this.devices.idOf(device), summary);
     }

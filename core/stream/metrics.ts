@@ -51,6 +51,12 @@ const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
     'Devices in closed windows that no version could forecast: too few lags, or none.',
     ({ engine }) => engine.counts.no_forecast,
   ),
+  fedloop_stream_values_left_out_total: {
+    kind: 'counter',
+    help: 'Values of covariates that windowed events lacked: bad = no number, out of range or a code for no reading; absent = not sent.',
+    label: 'why',
+    read: ({ engine: { counts } }) => ({ bad: counts.bad_values, absent: counts.absent_values }),
+  },
   fedloop_stream_lag_records: gauge(
     'Records of the source partition that were not read yet.',
     ({ lag }) => lag,

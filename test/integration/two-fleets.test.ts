@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { Processes } from '../../cli/processes/processes';
 import { withTemporal } from '../../cli/servers/temporal-client';
 import { agreeOnDeployment } from '../../cli/system/log-settings';
@@ -16,7 +17,7 @@ import { readEnvironment } from '../../core/platform/config';
 import { deployedBy } from '../../core/platform/deployment-file';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
-import { runFedloop } from '../support/run-fedloop';
+import { runFedloop, type CommandResult } from '../support/run-fedloop';
 
 jest.setTimeout(120_000);
 
@@ -163,6 +164,18 @@ describe('a fleet that runs', () => {
   });
 });
 
+describe('workers of a new fleet with a file', () => {
+  it('wait until the rounds worker has logged its settings', async () => {
+    const file = await written('new.yaml', fileOf(`new-${RUN}`, 'window: 1m\n'));
+    const first = start('stream', file);
+    first.catch(() => undefined);
+    const kafka = await connect(file);
+    while ((await kafka.partitions(TOPICS.deployments.name)) === undefined);
+    await kafka.disconnect();
+    await Promise.all([first, start('rounds', file)]);
+  });
+});
+
 describe('a new fleet whose tolerance is measured', () => {
   const auto = (fleet: string): string =>
     `fleet: ${fleet}\ntarget: {sensor: vibration, missing: [-999]}\nwindow: 1m\n`;
@@ -208,29 +221,81 @@ describe('a new fleet whose tolerance is measured', () => {
 });
 
 describe('fedloop up with a deployment file', () => {
-  it('runs the fleet, and other commands of the folder find it; another window is refused', async () => {
-    const fleet = `up-${RUN}`;
-    const home = await mkdtemp(join(folder, 'home-'));
-    const elsewhere = await mkdtemp(join(folder, 'elsewhere-'));
-    const run = (cwd: string, ...words: readonly string[]) => runFedloop(words, { cwd, env: process.env });
-    await writeFile(join(home, 'fedloop.yaml'), fileOf(fleet, 'window: 1m\n'));
-    expect(await run(home, 'up')).toMatchObject({ code: 0 });
-    try {
-      const status = JSON.parse((await run(home, 'status', '--json')).out) as unknown;
-      expect(status).toMatchObject({ system: { fleet, kafka: { topicPrefix: `${fleet}.` } }, silent: [] });
+  const fleet = `up-${RUN}`;
+  const source = `plant-${RUN}`;
+  const fileWith = (window: string): string => `
+    fleet: ${fleet}
+    source: {topic: ${source}, fields: {device_id: /meta/id, timestamp: {path: /ts, unit: s}, vibration: /v/rms}}
+    target: {sensor: vibration, unit: mm/s}
+    window: ${window}
+  `;
+  const run = (cwd: string, ...words: readonly string[]): Promise<CommandResult> =>
+    runFedloop(words, { cwd, env: process.env });
+  let home: string;
 
-      const second = await written('up.yaml', fileOf(fleet, 'window: 30s\n'));
-      const refused = await run(elsewhere, 'up', '--config', second);
-      expect(refused.err).toContain(`the fleet ${fleet} runs already, with window 1m and not 30s`);
-      expect(refused.code).toBe(2);
+  /** Forty minutes of two pumps, in messages of their own; the mean of each goes up and down by 2. */
+  async function fillSource(): Promise<void> {
+    const kafka = await connectKafka(readEnvironment(), 'fedloop-test', silentLogger());
+    await kafka.createTopics([{ name: source, partitions: 2, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    const messages = Array.from({ length: 160 }, (_, quarter) =>
+      [1, 2].map((id) => ({
+        key: null,
+        value: JSON.stringify({
+          meta: { id },
+          ts: Date.UTC(2026, 0, 1) / 1_000 + 15 * quarter,
+          v: { rms: 10 + 2 * (Math.floor(quarter / 4) % 2) },
+        }),
+      })),
+    );
+    await producer.send(source, messages.flat());
+    await producer.disconnect();
+    await kafka.disconnect();
+  }
 
-      const wrongFile = await run(home, 'round', 'start', '--config', fansFile);
-      expect(wrongFile.err).toContain(`the system that runs in this folder is the fleet ${fleet}`);
-      expect(wrongFile.code).toBe(2);
-    } finally {
-      await run(home, 'down');
-    }
-    const simulated = await run(home, 'up', '--fleet');
+  beforeAll(async () => {
+    home = await mkdtemp(join(folder, 'home-'));
+    await fillSource();
+    await writeFile(join(home, 'fedloop.yaml'), fileWith('1m'));
+    expect(await run(home, 'up')).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('Finding the tolerance: 2 mm/s') as string,
+    });
+  });
+  afterAll(() => run(home, 'down'));
+
+  it('turns the messages of its topic into rows that follow from the log', async () => {
+    const rows = async (): Promise<number> => {
+      const { out } = await run(
+        home,
+        'sql',
+        '--json',
+        'SELECT count(*)::INT AS n FROM stream_analysis_results',
+      );
+      return z.array(z.object({ n: z.number() })).parse(JSON.parse(out))[0]?.n ?? 0;
+    };
+    while ((await rows()) === 0);
+    expect(await run(home, 'verify')).toMatchObject({ code: 0 });
+  });
+
+  it('is found by the other commands of its folder', async () => {
+    const status = JSON.parse((await run(home, 'status', '--json')).out) as unknown;
+    expect(status).toMatchObject({ system: { fleet, kafka: { topicPrefix: `${fleet}.` } }, silent: [] });
+    const wrongFile = await run(home, 'round', 'start', '--config', fansFile);
+    expect(wrongFile.err).toContain(`the system that runs in this folder is the fleet ${fleet}`);
+    expect(wrongFile.code).toBe(2);
+  });
+
+  it('refuses another window from elsewhere', async () => {
+    const second = await written('up.yaml', fileWith('30s'));
+    const refused = await run(await mkdtemp(join(folder, 'elsewhere-')), 'up', '--config', second);
+    expect(refused.err).toContain(`the fleet ${fleet} runs already, with window 1m and not 30s`);
+    expect(refused.code).toBe(2);
+  });
+
+  it('does not simulate another fleet beside it', async () => {
+    const other = await mkdtemp(join(folder, 'other-'));
+    const simulated = await run(other, 'up', '--config', pumpsFile, '--fleet');
     expect(simulated.err).toContain('--fleet cannot be given here');
     expect(simulated.code).toBe(2);
   });

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CompressionCodecs,
   CompressionTypes,
@@ -16,13 +17,22 @@ import { queryTable } from '../../cli/query/query-worker';
 import { poll } from '../../cli/shared/wait';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
+import { sourceSchema } from '../../core/contracts/source';
 import { TOPICS } from '../../core/contracts/topics';
 import { ATTRIBUTES, HEADER_BYTES, LEADER_EPOCH, LENGTH } from '../../core/platform/kafka/batch-format';
-import { type Kafka, type OutgoingMessage, type Producer } from '../../core/platform/kafka';
+import { readEnvironment } from '../../core/platform/config';
+import { connectKafka, type Kafka, type OutgoingMessage, type Producer } from '../../core/platform/kafka';
+import { silentLogger } from '../../core/platform/log';
 import { type VerificationReport } from '../../core/warehouse/verify/verification';
 import { sealed } from '../support/batches';
 import { type EventFeed } from '../support/event-feed';
-import { deployModel, deployStream, stageModel } from '../support/stream-deployment';
+import {
+  createTopics,
+  deployModel,
+  deployStream,
+  logSettings,
+  stageModel,
+} from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
 import { taskWith } from '../support/task';
 
@@ -286,3 +296,103 @@ describe('a topic with every codec, transactions and damaged batches', () => {
     expect(accounting).toEqual([expect.objectContaining({ read: readable + 2, addsUp: true })]);
   });
 });
+
+describe('a topic that is not the deployment’s own', () => {
+  const SOURCE_TOPIC = 'plant.telemetry';
+  const plant = { FEDLOOP_TOPIC_PREFIX: 'plant-' };
+  const settings: StreamSettings = {
+    ...SETTINGS,
+    source: sourceSchema.parse({ topic: SOURCE_TOPIC, from: 'latest' }),
+  };
+
+  it('is named in one sentence when it is missing, and is not made', async () => {
+    const own = await connect({ FEDLOOP_TOPIC_PREFIX: 'nobody-' });
+    await createTopics(own, 1);
+    const settingsProducer = await own.producer();
+    await logSettings(settingsProducer, { ...settings, source: sourceSchema.parse({ topic: 'no.such' }) });
+    await expect(system.startWorker('stream', { FEDLOOP_TOPIC_PREFIX: 'nobody-' })).rejects.toThrow(
+      'there is no topic no.such on this broker to read events from',
+    );
+    expect(await admin.listTopics()).not.toContain('no.such');
+    await settingsProducer.disconnect();
+    await own.disconnect();
+  });
+
+  it('is read from where it ended when the fleet began, also in partitions that are added, and verify agrees', async () => {
+    await admin.createTopics({
+      topics: [
+        {
+          topic: SOURCE_TOPIC,
+          numPartitions: 2,
+          configEntries: [
+            { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
+          ],
+        },
+      ],
+    });
+    const own = await connect(plant);
+    await createTopics(own, 1);
+    const settingsProducer = await own.producer();
+    await logSettings(settingsProducer, settings);
+    const foreign = client.producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      metadataMaxAge: 100,
+    });
+    await foreign.connect();
+    let at = START;
+    const sendTo = async (partitions: readonly number[], steps: number): Promise<void> => {
+      for (let step = 0; step < steps; step += 1) {
+        at += 1_000_000;
+        const messages = partitions.map((partition) => ({
+          partition,
+          timestamp: String(at / 1_000),
+          key: `d${partition}`,
+          value: JSON.stringify({ device_id: `d${partition}`, timestamp: at / 1_000, temperature: 20 }),
+        }));
+        await foreign.send({ topic: SOURCE_TOPIC, messages });
+      }
+    };
+    await sendTo([0, 1], 5);
+    const file = { ...plant, FEDLOOP_WAREHOUSE: join(system.folder, 'plant.duckdb') };
+    const [store, worker] = await Promise.all([
+      system.startWorker('analytics', file),
+      system.startWorker('stream', plant),
+    ]);
+    await until(async () => ((await readBy(worker)).size === 2 ? true : undefined));
+    await sendTo([0, 1], 30);
+    await admin.createPartitions({ topicPartitions: [{ topic: SOURCE_TOPIC, count: 4 }] });
+    await sleep(500);
+    await sendTo([0, 1, 2, 3], 30);
+    await until(async () => {
+      const read = await readBy(worker);
+      return [60, 60, 30, 30].every((events, partition) => read.get(partition) === events) ? true : undefined;
+    });
+    expect((await own.offsets(TOPICS.analysis.name)).length).toBe(4);
+    const { code, out, err } = await system.commandWith(
+      plant,
+      'verify',
+      '--analytics',
+      store.url,
+      '--json',
+      '--wait',
+      '60s',
+    );
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    const { accounting } = JSON.parse(out) as VerificationReport;
+    expect(accounting.map(({ read }) => read)).toEqual([60, 60, 30, 30]);
+    await Promise.all([store, worker].map(({ child }) => child.stop(10_000)));
+    await settingsProducer.disconnect();
+    await foreign.disconnect();
+    await own.disconnect();
+  });
+});
+
+const connect = (variables: Readonly<Record<string, string>>): Promise<Kafka> =>
+  connectKafka(readEnvironment({ ...system.env, ...variables }), 'fedloop-test', silentLogger());
+
+/** Events that a worker has read, by partition. */
+async function readBy({ url }: WorkerProcess): Promise<ReadonlyMap<number, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.matchAll(/^fedloop_stream_events_read_total\{[^}]*partition="(\d+)"[^}]*\} (\d+)$/gm);
+  return new Map([...lines].map(([, partition, events]) => [Number(partition), Number(events)]));
+}

@@ -15,6 +15,11 @@ export const PROMETHEUS: Requirement = {
     ['promtool', '--version'],
   ],
 };
+export const MOSQUITTO: Requirement = {
+  from: 'Debian package mosquitto',
+  // Asked for its options, it ends with 3 in older releases and 0 in newer ones.
+  probes: [['sh', '-c', 'command -v mosquitto']],
+};
 export const PYTHON: Requirement = {
   from: 'Debian package python3-venv',
   // Debian splits what `python3 -m venv` needs from the interpreter.

@@ -37,6 +37,7 @@ export class PartitionLog {
   private readonly pieceKeys = new Map<string, number>();
   private readonly incoming = new Map<string, PieceInLog>();
   private newest: StoredCheckpoint | undefined;
+  private firstStart: StartDecision | undefined;
 
   /** Epoch of the highest claim; −1 before the first. */
   get epoch(): number {
@@ -53,7 +54,7 @@ export class PartitionLog {
 
   /** Where the fleet began to read the partition; undefined while that is not decided. */
   get start(): StartDecision | undefined {
-    return this.valid.map(({ decision }) => decision).find((decision) => decision.type === 'start');
+    return this.firstStart;
   }
 
   get decisions(): readonly LoggedDecision[] {
@@ -86,7 +87,10 @@ export class PartitionLog {
 
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
     if (message.type === 'claim') this.highestClaim = logOffset;
-    else if (message.epoch >= this.epoch) this.valid.push({ logOffset, decision: message });
+    else if (message.epoch >= this.epoch) {
+      this.valid.push({ logOffset, decision: message });
+      if (message.type === 'start') this.firstStart ??= message;
+    }
   }
 
   private applyPiece(key: string, value: Buffer): void {

@@ -4,7 +4,8 @@ import { versionIdSchema } from '../../contracts/ids';
 import { DEFAULT_TASK } from '../../contracts/task';
 import { microsSchema } from '../../contracts/time';
 import { parseOrThrow } from '../../contracts/validation';
-import { COUNTS, type PartitionEngine } from '../engine';
+import { COUNTS, zeroCounts } from '../counts';
+import { type PartitionEngine } from '../engine';
 import { savedErrorsSchema } from '../forecasts/confidence';
 import { type OutstandingForecasts } from '../forecasts/forecasts';
 import { decodeFrame, encodeFrame } from './checkpoint-chunks';
@@ -25,7 +26,8 @@ const headerSchema = z.object({
   }),
   /** The settings that the state was made with; under others it means nothing. */
   settings: z.string(),
-  counts: z.record(z.enum(COUNTS), count),
+  /** A count that an earlier release did not have begins at 0. */
+  counts: z.partialRecord(z.enum(COUNTS), count).transform((counts) => ({ ...zeroCounts(), ...counts })),
   /** null = none yet. */
   latest_event: microsSchema.nullable(),
   closed_until: microsSchema.nullable(),

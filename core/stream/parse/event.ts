@@ -14,6 +14,10 @@ export interface EventFields {
   micros: number;
   /** Readings in their sensors' units, in the task's order, the target first; NaN = not in the event. */
   readonly values: Float64Array;
+  /** Values of covariates that are in the event and are no readings: no number, implausible, or one that means "no reading". */
+  badValues: number;
+  /** Covariates without a value in the event. */
+  absentValues: number;
   label: Label;
   /** The event's own `record_timestamp`: in a file that is replayed it stands for Kafka's; NaN = not in the event. */
   recordMicros: number;
@@ -27,6 +31,8 @@ export function emptyEvent(sensors: number): EventFields {
     idHash: HASH_START,
     micros: NaN,
     values: new Float64Array(sensors).fill(NaN),
+    badValues: 0,
+    absentValues: 0,
     label: -1,
     recordMicros: NaN,
   };

@@ -1,14 +1,11 @@
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+import { endOfExponent } from './skip-json';
+
 const MINUS = 0x2d;
-const PLUS = 0x2b;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 const LOWER_E = 0x65;
 const UPPER_E = 0x45;
-export const FIRST_PRINTABLE = 0x20;
-export const LAST_ASCII = 0x7f;
 
 /**
  * Whole numbers of up to 15 digits and powers of ten up to 10^22 are exact doubles, so their quotient is the correctly
@@ -68,45 +65,4 @@ export class JsonScanner {
     this.cursor = -1;
     return NaN;
   }
-}
-
-/** Position behind an exponent's sign and digits; −1 where there are no digits. */
-function endOfExponent(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  if (at < end && (bytes[at] === PLUS || bytes[at] === MINUS)) at += 1;
-  const digits = at;
-  while (at < end && (bytes[at] ?? 0) >= ZERO && (bytes[at] ?? 0) <= NINE) at += 1;
-  return at === digits ? -1 : at;
-}
-
-/** Position of the closing quote of a string of plain ASCII, else −1. */
-export function endOfString(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte === QUOTE) return at;
-    if (byte < FIRST_PRINTABLE || byte > LAST_ASCII || byte === BACKSLASH) return -1;
-  }
-  return -1;
-}
-
-export function skipBlanks(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end) {
-    const byte = bytes[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-    at += 1;
-  }
-  return at;
-}
-
-/** Whether `word` stands at `start`. */
-export function matches(bytes: Uint8Array, start: number, word: Uint8Array): boolean {
-  for (let i = 0; i < word.length; i += 1) {
-    if (bytes[start + i] !== word[i]) return false;
-  }
-  return true;
-}
-
-export function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

@@ -1,25 +1,20 @@
 import { ROW_LIMITS } from '../../contracts/limits';
 import { EVENT_FIELDS, type Sensors, sensorsOf } from '../../contracts/task';
 import { microsOfIso, microsOfMillis } from '../../contracts/timestamps';
-import { type EventFields, finishHash, HASH_FACTOR, HASH_START, type Label } from './event';
-import {
-  ascii,
-  endOfString,
-  FIRST_PRINTABLE,
-  JsonScanner,
-  LAST_ASCII,
-  matches,
-  skipBlanks,
-} from './json-scanner';
+import { type EventFields, finishHash, HASH_FACTOR, HASH_START, hashOfId, type Label } from './event';
+import { EventKeys, UNKNOWN } from './event-keys';
+import { JsonScanner } from './json-scanner';
+import { ascii, endOfString, endOfText, FIRST_PRINTABLE, LAST_ASCII, matches, skipBlanks } from './skip-json';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
-const COLON = 0x3a;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
 const ZERO = 0x30;
 const ONE = 0x31;
+const NINE = 0x39;
 
 const NULL = ascii('null');
 const TRUE = ascii('true');
@@ -28,21 +23,20 @@ const FALSE = ascii('false');
 const MAX_ID_BYTES = ROW_LIMITS.deviceIdCharacters;
 const MAX_READING = ROW_LIMITS.reading;
 
-/** Numbers of keys: the event's own fields in the order of `EVENT_FIELDS`, then the sensors. */
+/** Numbers of keys: the event's own fields in the order of `EVENT_FIELDS`, then the sensors, the target first. */
 const [DEVICE_ID, TIMESTAMP, RECORD_TIMESTAMP, LABEL, DATA] = [0, 1, 2, 3, 4] as const;
-const FIRST_SENSOR = EVENT_FIELDS.length;
-const UNKNOWN = -1;
+const TARGET = EVENT_FIELDS.length;
 const NEEDED = (1 << DEVICE_ID) | (1 << TIMESTAMP);
 
 /**
- * The fast parser: one pass over the bytes of a flat JSON object with known keys only, printable ASCII strings without
- * escapes, and plain values. It never rejects: everything else falls back to `StrictParser`. The two must agree on every
+ * The fast parser: one pass over the bytes of a JSON object. It passes over fields that an event does not have, and leaves to `StrictParser`
+ * what is spelt in an unusual way (an id or a key with escapes) and all that may be wrong: it never rejects. The two must agree on every
  * event that this one accepts.
  */
 export class FastParser extends JsonScanner {
-  private readonly keys: readonly Uint8Array[];
-  /** Each key as most events have it: in quotes, a colon right behind it. */
-  private readonly keysWithColon: readonly Uint8Array[];
+  private readonly keys: EventKeys;
+  /** Number of the first key that means nothing. */
+  private readonly firstExtra: number;
   /** The keys of the latest event, in its order: a fleet's events are alike, so comparing is nearly always enough. */
   private readonly usualKeys: number[] = [];
   /** Characters of the latest timestamp. */
@@ -51,8 +45,8 @@ export class FastParser extends JsonScanner {
   constructor(sensors: Sensors) {
     super();
     const names = [...EVENT_FIELDS, ...sensorsOf(sensors)];
-    this.keys = names.map(ascii);
-    this.keysWithColon = names.map((name) => ascii(`"${name}":`));
+    this.keys = new EventKeys(names);
+    this.firstExtra = names.length;
   }
 
   /** Read `bytes[start, end)` into `event`; false = give it to the strict parser (and `event` is not to be used). */
@@ -63,26 +57,38 @@ export class FastParser extends JsonScanner {
     let seen = 0;
     const { values } = event;
     for (let sensor = 0; sensor < values.length; sensor += 1) values[sensor] = NaN;
+    event.badValues = 0;
+    event.absentValues = values.length - 1;
     event.label = -1;
     event.recordMicros = NaN;
     let data = NaN;
+    const { keys, firstExtra } = this;
+    keys.beginEvent();
 
     for (let place = 0; ; place += 1) {
       let key = this.usualKeys[place] ?? UNKNOWN;
-      const usual = this.keysWithColon[key];
+      const usual = keys.withColon[key];
       if (usual !== undefined && at + usual.length < end && matches(bytes, at, usual)) {
         at = skipBlanks(bytes, at + usual.length, end);
       } else {
-        key = this.scanKey(bytes, at, end);
-        at = this.cursor;
+        key = keys.scan(bytes, at, end);
+        at = keys.cursor;
         this.usualKeys[place] = key;
       }
-      if (at >= end || key === UNKNOWN || (seen & (1 << key)) !== 0) return false;
-      seen |= 1 << key;
+      if (at >= end || key === UNKNOWN) return false;
 
-      if (key >= FIRST_SENSOR) values[key - FIRST_SENSOR] = this.scanReadingOrNull(bytes, at, end);
-      else if (key === DATA) data = this.scanReading(bytes, at, end);
-      else this.scanField(key, bytes, at, end, event);
+      if (key >= firstExtra) {
+        if (!keys.enter(key)) return false;
+        this.cursor = keys.skipValue(bytes, at, end);
+      } else {
+        if ((seen & (1 << key)) !== 0) return false;
+        seen |= 1 << key;
+        if (key > TARGET) values[key - TARGET] = this.scanCovariate(bytes, at, end, event);
+        else if (key === TARGET) values[0] = this.scanReadingOrNull(bytes, at, end);
+        else if (key === DATA) data = this.scanReading(bytes, at, end);
+        else this.scanField(key, bytes, at, end, event);
+      }
+      if (this.cursor < 0 && key === DEVICE_ID) this.scanWideId(bytes, at, end, event);
       if (this.cursor < 0) return false;
 
       at = bytes[this.cursor] === COMMA ? this.cursor : skipBlanks(bytes, this.cursor, end);
@@ -116,19 +122,6 @@ export class FastParser extends JsonScanner {
     }
   }
 
-  /** Number of a key that is not the usual one in this place; the cursor is then at its value. */
-  private scanKey(bytes: Uint8Array, at: number, end: number): number {
-    this.cursor = end;
-    if (at >= end || bytes[at] !== QUOTE) return UNKNOWN;
-    const start = at + 1;
-    const close = endOfString(bytes, start, end);
-    if (close < 0) return UNKNOWN;
-    const colon = skipBlanks(bytes, close + 1, end);
-    if (colon >= end || bytes[colon] !== COLON) return UNKNOWN;
-    this.cursor = skipBlanks(bytes, colon + 1, end);
-    return this.keys.findIndex((key) => key.length === close - start && matches(bytes, start, key));
-  }
-
   private scanId(bytes: Uint8Array, at: number, end: number, event: EventFields): void {
     this.cursor = -1;
     if (bytes[at] !== QUOTE) return;
@@ -150,6 +143,20 @@ export class FastParser extends JsonScanner {
       if (byte < FIRST_PRINTABLE || byte > LAST_ASCII || byte === BACKSLASH) return;
       hash = Math.imul(hash ^ byte, factor);
     }
+  }
+
+  /** An id with other characters than ASCII; what costs an ASCII id nothing stands here. */
+  private scanWideId(bytes: Uint8Array, at: number, end: number, event: EventFields): void {
+    if (bytes[at] !== QUOTE) return;
+    const start = at + 1;
+    const close = endOfText(bytes, start, end) - 1;
+    if (close <= start || close - start > MAX_ID_BYTES) return;
+    for (let position = start; position < close; position += 1) if (bytes[position] === BACKSLASH) return;
+    event.idBytes = bytes;
+    event.idStart = start;
+    event.idEnd = close;
+    event.idHash = hashOfId(bytes, start, close);
+    this.cursor = close + 1;
   }
 
   private scanTimestamp(bytes: Uint8Array, at: number, end: number): number {
@@ -184,6 +191,24 @@ export class FastParser extends JsonScanner {
       return NaN;
     }
     return this.scanReading(bytes, at, end);
+  }
+
+  /** A covariate that is no reading costs the event this value alone. */
+  private scanCovariate(bytes: Uint8Array, at: number, end: number, event: EventFields): number {
+    const first = bytes[at] ?? 0;
+    if (first === MINUS || (first >= ZERO && first <= NINE)) {
+      const value = this.scanNumber(bytes, at, end);
+      if (value <= MAX_READING && value >= -MAX_READING) {
+        event.absentValues -= 1;
+        return value;
+      }
+    } else {
+      this.cursor = this.keys.skipValue(bytes, at, end);
+      if (matches(bytes, at, NULL)) return NaN;
+    }
+    event.absentValues -= 1;
+    event.badValues += 1;
+    return NaN;
   }
 
   /** The caller checks what follows the literal: it expects a comma or the end of the object. */

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { type MalformedDetail } from '../../contracts/events';
+import { type MalformedDetail, type PlausibleSpan, timeInAnotherUnit } from '../../contracts/events';
 import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
+import { EVERY_TIME } from '../../contracts/settings';
 import { type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
 import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
+import { FORBIDDEN_KEYS } from './event-keys';
 import { type EventFields, hashOfId, type Label } from './event';
-
-/** Keys that could reach an object's prototype in a later program; no sensor has such a field. */
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -27,7 +26,10 @@ export class StrictParser {
   private readonly target: SensorName;
   private readonly covariates: readonly SensorName[];
 
-  constructor(sensors: Sensors) {
+  constructor(
+    sensors: Sensors,
+    private readonly plausible: PlausibleSpan = EVERY_TIME,
+  ) {
     this.target = sensors.target.sensor;
     this.covariates = sensorsOf(sensors).slice(1);
   }
@@ -48,9 +50,24 @@ export class StrictParser {
     // JSON.parse keeps the last of equal keys: fewer keys in the value than colons in the text means that one was lost.
     if (keys.count !== outline.colons) return 'duplicate-key';
     const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(parsed));
-    return readId(fields, event) ?? readTimes(fields, event) ?? this.readReadings(fields, event);
+    return readId(fields, event) ?? this.readTimes(fields, event) ?? this.readReadings(fields, event);
   }
 
+  private readTimes(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
+    const timestamp = fields.get('timestamp');
+    if (isAbsent(timestamp)) return 'missing-timestamp';
+    event.micros = microsOf(timestamp);
+    if (Number.isNaN(event.micros))
+      return (
+        (typeof timestamp === 'number' ? timeInAnotherUnit(timestamp, this.plausible) : undefined) ??
+        'bad-timestamp'
+      );
+    const stamped = fields.get('record_timestamp');
+    event.recordMicros = isAbsent(stamped) ? NaN : microsOf(stamped);
+    return Number.isNaN(event.recordMicros) && !isAbsent(stamped) ? 'bad-record-timestamp' : undefined;
+  }
+
+  /** A target that is no number is a fault of the event; a covariate costs it that value alone. */
   private readReadings(
     fields: ReadonlyMap<string, unknown>,
     event: EventFields,
@@ -61,10 +78,13 @@ export class StrictParser {
     const readings = [named, data].filter((value) => !isAbsent(value)).map(readingOf);
     if (readings.some(Number.isNaN)) return `bad-${this.target}`;
     event.values[0] = readings[0] ?? NaN;
+    event.badValues = 0;
+    event.absentValues = 0;
     for (const [index, sensor] of this.covariates.entries()) {
       const value = fields.get(sensor);
-      const reading = isAbsent(value) ? NaN : readingOf(value);
-      if (Number.isNaN(reading) && !isAbsent(value)) return `bad-${sensor}`;
+      const reading = readingOf(value);
+      if (isAbsent(value)) event.absentValues += 1;
+      else if (Number.isNaN(reading)) event.badValues += 1;
       event.values[index + 1] = reading;
     }
     const label = labelOf(fields.get('label'));
@@ -85,16 +105,6 @@ function readId(fields: ReadonlyMap<string, unknown>, event: EventFields): Malfo
   return undefined;
 }
 
-function readTimes(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
-  const timestamp = fields.get('timestamp');
-  if (isAbsent(timestamp)) return 'missing-timestamp';
-  event.micros = microsOf(timestamp);
-  if (Number.isNaN(event.micros)) return 'bad-timestamp';
-  const stamped = fields.get('record_timestamp');
-  event.recordMicros = isAbsent(stamped) ? NaN : microsOf(stamped);
-  return Number.isNaN(event.recordMicros) && !isAbsent(stamped) ? 'bad-record-timestamp' : undefined;
-}
-
 /** null means "no value" in most producers' JSON: the field counts as left out. */
 function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
@@ -105,7 +115,7 @@ function microsOf(value: unknown): number {
   return typeof value === 'string' ? microsOfText(value) : NaN;
 }
 
-/** The number that a reading is, −0 as 0; NaN for everything else, numbers written as strings included. */
+/** The number that a reading is, −0 as 0; NaN for everything else, also for a number written as a string. */
 function readingOf(value: unknown): number {
   return typeof value === 'number' && Math.abs(value) <= ROW_LIMITS.reading ? value + 0 : NaN;
 }

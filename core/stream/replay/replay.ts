@@ -2,10 +2,10 @@ import { type RejectReason } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
 import { type VersionId } from '../../contracts/ids';
 import { type StreamSettings } from '../../contracts/settings';
-import { type Sensors } from '../../contracts/task';
 import { partitionOf } from '../../platform/kafka';
 import { closeDueWindows, flushWindows } from '../closing';
-import { COUNTS, type Counts, PartitionEngine, zeroCounts } from '../engine';
+import { COUNTS, type Counts, zeroCounts } from '../counts';
+import { PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { emptyEvent } from '../parse/event';
 import { EventParser } from '../parse/parse';
@@ -47,7 +47,7 @@ export async function replayLines(
     for (const version of options.versions) engine.activate(version, options.residualStddev, null);
     return engine;
   });
-  const route = options.partitions === 1 ? () => 0 : routeByDevice(options.settings.task, options.partitions);
+  const route = options.partitions === 1 ? () => 0 : routeByDevice(options.settings, options.partitions);
   let line = 0;
   for await (const some of lines) {
     for (const bytes of some) {
@@ -70,9 +70,12 @@ export async function replayLines(
 }
 
 /** Partition of each event by its device; what is not an event goes to the first. */
-function routeByDevice(sensors: Sensors, partitions: number): (bytes: Uint8Array) => number {
-  const parser = new EventParser(sensors);
-  const event = emptyEvent(1 + sensors.covariates.length);
+function routeByDevice(
+  { task, plausible }: StreamSettings,
+  partitions: number,
+): (bytes: Uint8Array) => number {
+  const parser = new EventParser(task, plausible);
+  const event = emptyEvent(1 + task.covariates.length);
   const devices = new DeviceTable();
   const partitionOfDevice: number[] = [];
   return (bytes) => {

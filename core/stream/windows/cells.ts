@@ -1,7 +1,9 @@
+import { type StreamSettings } from '../../contracts/settings';
 import { type Micros } from '../../contracts/time';
 import { MAX_READINGS_SCANNED } from '../limits';
 import { type EventFields } from '../parse/event';
 import { CHUNK, doubled, lengthened, NO_CHUNK, ReadingPool } from './reading-pool';
+import { type SeenReadings, SeenTimes, SeenTimesAndValues } from './seen-readings';
 
 /** The figures of one device in one window. */
 export interface Cell {
@@ -35,10 +37,14 @@ export class Cells {
   /** By device: its cell in the newest open window. `OLDER` links it to the others. */
   private newest = new Int32Array(0);
   private readonly pool = new ReadingPool();
-  /** Timestamps of the few cells that have many readings and got some out of order. */
-  private readonly timesOfCell = new Map<number, Set<number>>();
+  /** Readings of the few cells that have many and could not tell a duplicate by the latest time alone. */
+  private readonly seenOfCell = new Map<number, SeenReadings>();
 
-  constructor(covariates: number) {
+  /** @param covariates how many there are. */
+  constructor(
+    covariates: number,
+    private readonly duplicates: StreamSettings['duplicates'] = 'time',
+  ) {
     this.endOfSums = SUMS + 2 * covariates;
     this.stride = Math.ceil(this.endOfSums / LINE) * LINE;
     this.numbers = new Float64Array(FIRST_CELLS * this.stride);
@@ -58,20 +64,26 @@ export class Cells {
     return (this.newest[device] ?? NO_CELL) !== NO_CELL;
   }
 
-  /** Whether the cell has a reading of this time. */
-  hasReadingAt(cell: number, micros: Micros): boolean {
+  /**
+   * Whether the cell has the event's reading already: one of the same time or, where the deployment says that duplicates agree in time and
+   * reading, one of the same time and target. Covariates and labels never tell two readings apart.
+   */
+  isDuplicate(cell: number, { micros, values }: EventFields): boolean {
     const at = cell * this.stride;
     const latest = this.numbers[at + LATEST] ?? NaN;
-    if (micros >= latest) return micros === latest;
+    if (micros > latest) return false;
+    if (micros === latest && this.duplicates === 'time') return true;
     const count = this.numbers[at + COUNT] ?? 0;
     const head = this.links[2 * at + HEAD] ?? NO_CHUNK;
-    if (count <= MAX_READINGS_SCANNED) return this.pool.hasTime(head, count, micros);
-    let known = this.timesOfCell.get(cell);
-    if (known === undefined) {
-      known = this.pool.times(head, count);
-      this.timesOfCell.set(cell, known);
+    const target = this.duplicates === 'time' ? undefined : (values[0] ?? NaN);
+    if (count <= MAX_READINGS_SCANNED) return this.pool.has(head, count, micros, target);
+    let seen = this.seenOfCell.get(cell);
+    if (seen === undefined) {
+      seen = this.duplicates === 'time' ? new SeenTimes() : new SeenTimesAndValues();
+      this.pool.addTo(seen, head, count);
+      this.seenOfCell.set(cell, seen);
     }
-    return known.has(micros);
+    return seen.has(micros, values[0] ?? NaN);
   }
 
   /** Add a cell for a device that has none in the window of `start`. */
@@ -138,7 +150,7 @@ export class Cells {
       links[link + TAIL] = chunk;
     }
     this.pool.write(links[link + TAIL] ?? 0, place, micros, target);
-    if (this.timesOfCell.size > 0) this.timesOfCell.get(cell)?.add(micros);
+    if (this.seenOfCell.size > 0) this.seenOfCell.get(cell)?.add(micros, target);
   }
 
   /** The cell's figures. */
@@ -179,7 +191,7 @@ export class Cells {
     if (older !== NO_CELL) this.links[this.linksOf(older) + NEWER] = newer;
     this.pool.release(this.links[at + HEAD] ?? NO_CHUNK, this.links[at + TAIL] ?? NO_CHUNK);
     this.free.push(cell);
-    this.timesOfCell.delete(cell);
+    this.seenOfCell.delete(cell);
   }
 
   private startOf(cell: number): Micros {

@@ -142,7 +142,8 @@ export class DeviceTable {
 const EMPTY = -1;
 const FIRST_CAPACITY = 1_024;
 const EXPECTED_ID_BYTES = 16;
-const TEXT = new TextDecoder();
+/** U+FEFF is a character of an id like any other. */
+const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
 const UTF8 = new TextEncoder();
 
 /** Numbers of a slot: the device, then its hash. */

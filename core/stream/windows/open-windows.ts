@@ -1,4 +1,5 @@
 import { ROW_LIMITS } from '../../contracts/limits';
+import { type StreamSettings } from '../../contracts/settings';
 import { type Micros, windowStartOf } from '../../contracts/time';
 import { type EventFields } from '../parse/event';
 import { Cells, NO_CELL } from './cells';
@@ -14,6 +15,13 @@ export interface OpenWindow {
   readings: number;
 }
 
+interface WindowSettings {
+  readonly windowMicros: Micros;
+  /** How many there are. */
+  readonly covariates: number;
+  readonly duplicates: StreamSettings['duplicates'];
+}
+
 /** Bounds on the state; beyond them events are rejected as `over-limit`, never silently dropped. */
 export type OpenWindowLimits = Readonly<Record<'devicesPerWindow' | 'readingsPerWindow', number>>;
 
@@ -27,12 +35,14 @@ export class OpenWindows {
   private recent: OpenWindow | undefined;
   readonly cells: Cells;
 
+  private readonly windowMicros: Micros;
+
   constructor(
-    private readonly windowMicros: Micros,
-    covariates: number,
+    { windowMicros, covariates, duplicates }: WindowSettings,
     private readonly limits: OpenWindowLimits = ROW_LIMITS,
   ) {
-    this.cells = new Cells(covariates);
+    this.windowMicros = windowMicros;
+    this.cells = new Cells(covariates, duplicates);
   }
 
   get size(): number {
@@ -74,7 +84,7 @@ export class OpenWindows {
   ): 'windowed' | 'duplicate' | 'over-limit' {
     const { cells } = this;
     let cell = cells.find(device, start);
-    if (cell !== NO_CELL && cells.hasReadingAt(cell, event.micros)) return 'duplicate';
+    if (cell !== NO_CELL && cells.isDuplicate(cell, event)) return 'duplicate';
     const window = this.windowAt(start, offset);
     if (window === undefined || window.readings >= this.limits.readingsPerWindow) return 'over-limit';
     if (cell === NO_CELL) {

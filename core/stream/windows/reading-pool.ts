@@ -1,4 +1,5 @@
 import { type Micros } from '../../contracts/time';
+import { type SeenReadings } from './seen-readings';
 
 /** Readings in a chunk; a power of two. */
 export const CHUNK = 8;
@@ -61,26 +62,27 @@ export class ReadingPool {
     return beyond;
   }
 
-  /** Whether one of a chain's first `count` readings has this time. */
-  hasTime(head: number, count: number, micros: Micros): boolean {
+  /** Whether one of a chain's first `count` readings has this time and, unless it is undefined, this value. */
+  has(head: number, count: number, micros: Micros, value: number | undefined): boolean {
     for (let chunk = head, left = count; left > 0; chunk = this.nextChunk[chunk] ?? NO_CHUNK, left -= CHUNK) {
       const start = chunk * CHUNK * PAIR;
       const end = start + Math.min(left, CHUNK) * PAIR;
       for (let at = start; at < end; at += PAIR) {
-        if (this.readings[at] === micros) return true;
+        if (this.readings[at] !== micros) continue;
+        if (value === undefined || this.readings[at + VALUE] === value) return true;
       }
     }
     return false;
   }
 
-  /** Times of a chain's first `count` readings. */
-  times(head: number, count: number): Set<Micros> {
-    const times = new Set<Micros>();
+  /** Add a chain's first `count` readings to `seen`. */
+  addTo(seen: SeenReadings, head: number, count: number): void {
     for (let chunk = head, left = count; left > 0; chunk = this.nextChunk[chunk] ?? NO_CHUNK, left -= CHUNK) {
-      for (let place = 0; place < Math.min(left, CHUNK); place += 1)
-        times.add(this.readings[(chunk * CHUNK + place) * PAIR] ?? NaN);
+      const start = chunk * CHUNK * PAIR;
+      const end = start + Math.min(left, CHUNK) * PAIR;
+      for (let at = start; at < end; at += PAIR)
+        seen.add(this.readings[at] ?? NaN, this.readings[at + VALUE] ?? NaN);
     }
-    return times;
   }
 }
 

@@ -19,11 +19,11 @@ export interface DeviceSummary {
   readonly anomaly: 0 | 1 | null;
 }
 
-export function summariseCell(cells: Cells, cell: number): DeviceSummary {
+/** @param outlierZ |Z| above which a reading is an outlier. */
+export function summariseCell(cells: Cells, cell: number, outlierZ: number): DeviceSummary {
   const { count, mean, m2, min, max, label, covariates } = cells.read(cell);
   const stddev = min === max ? 0 : sampleStddev(m2, count);
   const maxAbsZ = largestAbsZ(mean, stddev, min, max);
-  const { outlierZ } = ROW_LIMITS;
   return {
     count,
     mean,

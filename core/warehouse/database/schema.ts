@@ -1,3 +1,4 @@
+import { TOPICS } from '../../contracts/topics';
 import { DEVICE_WINDOWS } from '../limits';
 import { STORED_TOLERANCE, sumsOf } from './sums';
 
@@ -339,6 +340,23 @@ CREATE VIEW champion_devices AS
   GROUP BY device_id;
 `;
 
+/**
+ * Devices that lately had rows of more than one partition: a device has to lie in one, or each of its rows is made of a part of its readings.
+ * The marks of the sink tell where the latest windows are, so that older rows are not read.
+ */
+const SPLIT_DEVICES = `
+CREATE VIEW split_devices AS
+  WITH recent AS (
+    SELECT source_partition, window_start - to_microseconds(${DEVICE_WINDOWS} * (SELECT window_micros FROM stream_settings LIMIT 1)) AS since
+    FROM sink_marks WHERE topic = '${TOPICS.analysis.name}' AND window_start IS NOT NULL
+  )
+  SELECT device_id, list_sort(list(DISTINCT source_partition)) AS partitions, min(window_start) AS first_window,
+         max(window_start) AS last_window, sum(count)::BIGINT AS readings
+  FROM stream_analysis_results JOIN recent USING (source_partition)
+  WHERE window_start > since AND window_start > (SELECT min(since) FROM recent)
+  GROUP BY device_id HAVING count(DISTINCT source_partition) > 1;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -360,4 +378,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the tolerance is in the unit of the target, whatever that is',
     sql: `ALTER TABLE stream_settings RENAME COLUMN tolerance_celsius TO tolerance; ${versionWindows(STORED_TOLERANCE)}`,
   },
+  { version: 9, name: 'devices that send to more than one partition', sql: SPLIT_DEVICES },
 ];

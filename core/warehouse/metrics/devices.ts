@@ -27,6 +27,13 @@ const FIGURES = {
   ),
 };
 
+const SPLIT_FIGURES = {
+  fedloop_split_devices: gauge(
+    `Devices that sent to more than one partition of the topic of events, over the latest ${DEVICE_WINDOWS} windows; split_devices names them.`,
+  ),
+};
+
+const countRow = z.object({ devices: z.int() });
 const bandRow = z.object({ band: z.int(), devices: z.int() });
 const worstRow = z.object({ accuracy: z.number(), mae: z.number(), bias: z.number() });
 
@@ -56,6 +63,14 @@ export function deviceFigures(figures: TableFigures, connection: SerialConnectio
       put('fedloop_champion_worst_device_mae', mae, rank, unit);
       put('fedloop_champion_worst_device_bias', bias, rank, unit);
     });
+  });
+}
+
+/** A device in two partitions has rows of a part of its readings in each. */
+export function splitDeviceFigures(figures: TableFigures, connection: SerialConnection): void {
+  figures.read(SPLIT_FIGURES, async (put) => {
+    const [found] = await connection.rows(countRow, 'SELECT count(*) AS devices FROM split_devices');
+    put('fedloop_split_devices', found?.devices);
   });
 }
 

@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from '../../platform/metrics';
 import { type SerialConnection } from '../database/connection';
 import { type SinkReport } from '../sink/sink';
 import { checkFigures } from './checks';
-import { deviceFigures } from './devices';
+import { deviceFigures, splitDeviceFigures } from './devices';
 import { modelFigures } from './models';
 import { roundFigures } from './rounds';
 import { storeFigures } from './stores';
@@ -25,6 +25,7 @@ export function registerWarehouseMetrics(
   taskFigures(figures, connection);
   modelFigures(figures, connection);
   deviceFigures(figures, connection);
+  splitDeviceFigures(figures, connection);
   roundFigures(figures, connection);
   checkFigures(figures, connection);
   storeFigures(figures, connection, path);

@@ -11,6 +11,7 @@ import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE, type ReadTable } from 
 import { type Query } from '../database/query';
 import { readableBytes } from '../sink/rejects';
 import { compareRows, type ComparedTable, type Row, type RowDifference, rowsFrom } from './row-differences';
+import { type SplitDevice, SplitDevices } from './split-devices';
 import { type StoredBounds, storedRows } from './stored-rows';
 
 /** Rows that are collected before the tables are queried for theirs: few queries, and a few megabytes of memory. */
@@ -55,6 +56,8 @@ export interface VerificationReport {
   /** Rows past retention: they cannot be compared any more. */
   readonly expired: { readonly rows: number; readonly before: Micros | null };
   readonly accounting: readonly Accounting[];
+  /** Their rows follow from the log, and are wrong all the same. */
+  readonly splitDevices: readonly SplitDevice[];
 }
 
 /** The end of a partition's replay. */
@@ -93,6 +96,7 @@ export class Verification {
   private readonly compared = { stream_analysis_results: 0, model_evaluations: 0, rejected_rows: 0 };
   private readonly byTable: Record<string, Record<string, number>> = {};
   private readonly first: RowDifference[] = [];
+  private readonly devices = new SplitDevices();
   private differences = 0;
   private onTheirWay = 0;
   private expired = 0;
@@ -114,6 +118,7 @@ export class Verification {
   }
 
   async window({ partition, start, end, ...columns }: WindowRows): Promise<void> {
+    this.devices.see(partition, columns.analysis.device_id);
     const readings = columns.analysis.count.reduce((sum, count) => sum + count, 0);
     const source = { partition, window_start: start, window_end: end, epoch: 0, recordMillis: 0 };
     const analysis = rowsFrom(this.analysis, { ...source, columns: columns.analysis });
@@ -165,6 +170,7 @@ export class Verification {
       onTheirWay: this.onTheirWay,
       expired: { rows: this.expired, before: Number.isFinite(before) ? before : null },
       accounting: partitions.map((end) => this.accountingOf(end)),
+      splitDevices: this.devices.found(),
     };
   }
 

@@ -30,7 +30,7 @@ describe('the fedloop command', () => {
     [['demo', '--tolerance', '0'], 'number above 0'],
     [['demo', '--ui-port', '70000'], 'from 1 to 65535'],
     [['demo', '--config', 'pumps.yaml'], '`fedloop up --config` starts the fleet of a file'],
-    [['worker', 'cook'], 'rounds, site, stream, analytics, fleet'],
+    [['worker', 'cook'], 'rounds, site, stream, analytics, ingest, fleet'],
     [['round', 'start', '--input', '{participants}'], 'not JSON'],
     [['demos'], 'Did you mean demo?'],
     [['help', 'round', 'begin'], "unknown command 'begin'"],

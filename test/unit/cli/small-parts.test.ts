@@ -106,7 +106,7 @@ describe('the note on what runs in a folder', () => {
     startedAt: '2026-01-02T03:04:05.000Z',
     runFolder: '/runs/run-1',
     fleet: NAMES.fleet,
-    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', pid: 1 },
+    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', eventTopic: 'edge-iiot-stream', pid: 1 },
     temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null, pid: null },
     prometheusUrl: null,
     workers: [{ role: 'analytics', pid: 2, url: 'http://127.0.0.1:1', log: 'x.log' }],

@@ -22,7 +22,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     startedAt: '2026-01-01T00:00:00Z',
     runFolder: '/work/runs/20260101-000000-0001',
     fleet: NAMES.fleet,
-    kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: 2 },
+    kafka: { brokers: '127.0.0.1:1', topicPrefix: '', eventTopic: 'edge-iiot-stream', pid: 2 },
     temporal: {
       address: '127.0.0.1:2',
       namespace: 'default',
@@ -41,6 +41,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
+  splitDevices: null,
   round: {
     round: 2,
     step: 'evaluate',

@@ -1,4 +1,4 @@
-import { DEFAULT_STREAM_SETTINGS, loggedSettingsSchema } from '../../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, EVERY_TIME, loggedSettingsSchema } from '../../../core/contracts/settings';
 import { taskWith } from '../../support/task';
 
 describe('settings that a deployment has logged', () => {
@@ -21,6 +21,15 @@ describe('settings that a deployment has logged', () => {
       watermarkMicros: 1,
       futureMicros: 2,
       idleMillis: 3,
+      plausible: EVERY_TIME,
+    });
+  });
+
+  it('from before event times had to be plausible take every time', () => {
+    const { plausible, ...former } = DEFAULT_STREAM_SETTINGS;
+    expect(plausible).not.toEqual(EVERY_TIME);
+    expect(loggedSettingsSchema.parse(JSON.parse(JSON.stringify(former)))).toMatchObject({
+      plausible: EVERY_TIME,
     });
   });
 });

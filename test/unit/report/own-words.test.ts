@@ -22,6 +22,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { DEFAULT_FLEET } from '../../../core/contracts/ids';
+import { zeroCounts } from '../../../core/stream/counts';
 import { queryTarget } from '../../../core/warehouse/queries/target';
 import { analysisBlock, evaluationBlock, T0, WINDOW } from '../warehouse/helpers';
 import { reportFixture } from './fixture';
@@ -114,7 +115,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
       startedAt: '2026-01-01T00:00:00Z',
       runFolder: '/work/runs/20260101-000000-test',
       fleet: DEFAULT_FLEET,
-      kafka: { brokers: '127.0.0.1:1', topicPrefix: '', pid: null },
+      kafka: { brokers: '127.0.0.1:1', topicPrefix: '', eventTopic: 'edge-iiot-stream', pid: null },
       temporal: { address: null, namespace: 'default', uiUrl: null, configFile: null, pid: null },
       prometheusUrl: null,
       workers: [],
@@ -124,6 +125,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     champion: versions.find(({ stage }) => stage === 'champion') ?? null,
     versions,
     lastRound: null,
+    splitDevices: null,
     round: null,
     lag: 0,
     silent: [],
@@ -145,16 +147,7 @@ async function replayOf({ settings }: Fleet): Promise<string> {
     analysis: analysisBlock({ window: 0 }, ['a']).columns,
     evaluations: evaluationBlock({ window: 0 }, rows).columns,
   });
-  await report.finish({
-    read: 1,
-    windowed: 1,
-    late: 0,
-    duplicate: 0,
-    future: 0,
-    malformed: 0,
-    no_forecast: 0,
-    open_windows: 0,
-  });
+  await report.finish({ ...zeroCounts(), read: 1, windowed: 1, open_windows: 0 });
   return pieces.join('');
 }
 

@@ -51,6 +51,8 @@ function keyOf(message: Message): string {
       return checkpointKeys.start(0, message.epoch);
     case 'history':
       return checkpointKeys.history(0, message.epoch);
+    case 'start':
+      return checkpointKeys.start(0, message.epoch);
   }
 }
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { type StreamSettings } from '../../../core/contracts/settings';
 import { EventParser } from '../../../core/stream/parse/parse';
 import { emptyEvent } from '../../../core/stream/parse/event';
 import { PartitionEngine } from '../../../core/stream/engine';
@@ -60,6 +61,50 @@ describe('verdicts', () => {
       { device_id: 'b', count: 1 },
     ]);
   });
+});
+
+describe('duplicates by time and reading', () => {
+  const BY_READING: StreamSettings = { ...SETTINGS, duplicates: 'reading' };
+
+  it('agree in device, time and target; covariates do not tell them apart', async () => {
+    const driver = new Driver(BY_READING);
+    expect(
+      await driver.feedAll([
+        reading('a', 1, 20, { humidity: 40 }),
+        reading('a', 1, 21),
+        reading('a', 1, 20, { humidity: 50 }),
+        reading('a', 2, 20),
+        reading('a', 1, 21),
+        reading('b', 1, 20),
+      ]),
+    ).toEqual(['windowed', 'windowed', 'duplicate', 'windowed', 'duplicate', 'windowed']);
+    await driver.flush();
+    expect(driver.rows()).toMatchObject([
+      { device_id: 'a', count: 3, max: 21, humidity_avg: 40 },
+      { device_id: 'b', count: 1 },
+    ]);
+  });
+
+  it.each(['time', 'reading'] as const)(
+    'are found by %s in any order, among few and many',
+    async (duplicates) => {
+      const event = fc.record({ at: fc.integer({ min: 0, max: 60 }), value: fc.integer({ min: 0, max: 3 }) });
+      await fc.assert(
+        fc.asyncProperty(fc.array(event, { maxLength: 300, size: 'max' }), async (events) => {
+          const driver = new Driver({ ...SETTINGS, duplicates });
+          const seen = new Set<string>();
+          for (const { at, value } of events) {
+            const key = duplicates === 'time' ? String(at) : `${at} ${value}`;
+            expect(await driver.feed(reading('a', at / 4, value))).toBe(
+              seen.has(key) ? 'duplicate' : 'windowed',
+            );
+            seen.add(key);
+          }
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 });
 
 describe('windows', () => {
@@ -245,6 +290,18 @@ describe('windows', () => {
     await driver.feedAll(values.map((value, i) => reading('a', i, value)));
     await driver.flush();
     expect(driver.rows()[0]).toMatchObject({ count: 21, outliers: 1, actual_anomaly: 1 });
+  });
+
+  it('count them beyond the threshold of the deployment', async () => {
+    const outliersAt = async (outlierZ: number): Promise<unknown> => {
+      const driver = new Driver({ ...SETTINGS, outlierZ });
+      await driver.feedAll([0, 0, 0, 0, 1].map((value, i) => reading('a', i, value)));
+      await driver.flush();
+      return driver.rows()[0]!['outliers'];
+    };
+    // One of five differs: its |Z| is 4/√5 = 1.79.
+    expect(await outliersAt(1.7)).toBe(1);
+    expect(await outliersAt(1.8)).toBe(0);
   });
 
   it('prefer the label to the test where events have one', async () => {

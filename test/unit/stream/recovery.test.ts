@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { versionIdSchema } from '../../../core/contracts/ids';
+import { type StreamSettings } from '../../../core/contracts/settings';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
 import { type ClosedWindow } from '../../../core/stream/windows/rows';
@@ -20,8 +21,8 @@ const forecaster: Forecaster = ({ versions, features, rows }) =>
     ),
   );
 
-function fresh(): Driver {
-  const driver = new Driver(SETTINGS, forecaster);
+function fresh(settings: StreamSettings = SETTINGS): Driver {
+  const driver = new Driver(settings, forecaster);
   for (const device of DEVICES.slice(0, 3)) {
     const past = Array.from({ length: DEFAULT_TASK.lags }, (_, back) =>
       Math.sin(back + device.charCodeAt(0)),
@@ -53,11 +54,12 @@ function crash(driver: Driver, log: readonly (TestEvent | string)[]): Driver {
     decisions_until: 0,
   };
   const bytes = encodeState(driver.engine, position);
-  const engine = new PartitionEngine(0, SETTINGS);
+  const { settings } = driver.engine;
+  const engine = new PartitionEngine(0, settings);
   expect(restoreState(engine, Buffer.from(bytes))).toEqual(position);
   for (let offset = position.rewind; offset < position.next; offset += 1)
     engine.rebuild(bytesOf(log[offset]!), NaN, offset);
-  const next = new Driver(SETTINGS, forecaster, engine);
+  const next = new Driver(settings, forecaster, engine);
   next.offset = driver.offset;
   next.closed.push(...driver.closed);
   return next;
@@ -87,14 +89,21 @@ describe('recovery', () => {
         fc.array(fc.nat(159), { maxLength: 3 }),
         fc.nat(60),
         fc.nat(159),
-        async (events, crashes, idles, activateAt, deactivateAt) => {
+        fc.constantFrom('time', 'reading'),
+        async (events, crashes, idles, activateAt, deactivateAt, duplicates) => {
+          const settings: StreamSettings = { ...SETTINGS, duplicates };
+          // Few values, so that readings of one time agree in some.
+          const valueOf = (value: number): number =>
+            duplicates === 'reading' ? Math.round(value / 5) : value;
           const log = events.map((one, i): TestEvent | string =>
             one === undefined
               ? 'garbage'
-              : reading(one.device, i * 5 + one.jitter, one.value, { humidity: one.value * 2 }),
+              : reading(one.device, i * 5 + one.jitter, valueOf(one.value), {
+                  humidity: one.value < -4 ? 'n/a' : one.value * 2,
+                }),
           );
-          let straight = fresh();
-          let broken = fresh();
+          let straight = fresh(settings);
+          let broken = fresh(settings);
           for (const [i, one] of log.entries()) {
             const steps: Step[] = [{ event: one }];
             if (i === activateAt) steps.push({ activate: true });

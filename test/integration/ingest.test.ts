@@ -1,0 +1,401 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { z } from 'zod';
+import { queryTable } from '../../cli/query/query-worker';
+import { type WorkerProcess } from '../../cli/system/worker-process';
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
+import { sourceSchema } from '../../core/contracts/source';
+import { foreignTopic, INGEST_GROUP, TOPICS } from '../../core/contracts/topics';
+import { type Kafka, type OutgoingMessage, type Producer } from '../../core/platform/kafka';
+import { createTopics, logSettings } from '../support/stream-deployment';
+import { describeWith, MOSQUITTO } from '../support/requirements';
+import { StreamSystem } from '../support/stream-system';
+
+/** Messages of people's own shapes, through real workers: from a topic of Kafka, and from an MQTT server. */
+
+jest.setTimeout(180_000);
+
+const START = Date.UTC(2026, 0, 1);
+const WINDOW_SECONDS = 30;
+const STEPS = 12;
+/** A step an hour later, whose readings close the windows of all others. */
+const CLOSING_STEP = 360;
+const DEVICES = 5;
+
+function settingsWith(source: unknown): StreamSettings {
+  return {
+    ...DEFAULT_STREAM_SETTINGS,
+    // Partitions of the source are read side by side: nothing is to be late for that.
+    watermarkMicros: 600_000_000,
+    // A quiet partition stays open while workers start again.
+    idleMillis: 600_000,
+    source: sourceSchema.parse(source),
+  };
+}
+
+/** A deployment of its own on a broker of its own. */
+class Deployment {
+  private constructor(
+    readonly system: StreamSystem,
+    readonly kafka: Kafka,
+    readonly producer: Producer,
+    readonly analytics: WorkerProcess,
+  ) {}
+
+  static async start(
+    settings: StreamSettings,
+    before: (kafka: Kafka, producer: Producer) => Promise<void>,
+  ): Promise<Deployment> {
+    const system = await StreamSystem.start({ FEDLOOP_PARTITIONS: '2' });
+    const kafka = await system.connect();
+    const producer = await kafka.producer();
+    await createTopics(kafka, 2);
+    await logSettings(producer, settings);
+    await before(kafka, producer);
+    const [analytics] = await Promise.all([system.startAnalytics(), system.startWorker('stream')]);
+    return new Deployment(system, kafka, producer, analytics);
+  }
+
+  async rows<Row>(schema: z.ZodType<Row>, sql: string): Promise<Row[]> {
+    return z.array(schema).parse((await queryTable(this.analytics.url, sql)).rows);
+  }
+
+  async until<Row>(schema: z.ZodType<Row>, sql: string, count: number): Promise<Row[]> {
+    for (;;) {
+      const rows = await this.rows(schema, sql);
+      if (rows.length >= count) return rows;
+      await sleep(200);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.producer.disconnect();
+    await this.kafka.disconnect();
+    await this.system.stop();
+  }
+}
+
+const windowRow = z.object({
+  device_id: z.string(),
+  start: z.number(),
+  n: z.number(),
+  avg: z.number(),
+  humidity: z.number().nullable(),
+});
+const WINDOWS = `SELECT device_id, epoch(window_start)::DOUBLE AS start, count AS n, avg, humidity_avg AS humidity
+  FROM stream_analysis_results WHERE epoch(window_start) < ${START / 1_000 + STEPS * 10} ORDER BY ALL`;
+const rejectRow = z.object({
+  reason: z.string(),
+  detail: z.string(),
+  file: z.string(),
+  line: z.number().nullable(),
+  raw: z.string(),
+});
+const REJECTS =
+  "SELECT reason, detail, file, line, raw FROM rejected_rows WHERE source = 'ingest' ORDER BY file, line";
+
+/** One reading a device every ten seconds: three a window. */
+function temperature(device: number, step: number): number {
+  return 20 + device + step / 10;
+}
+
+/** The windows that those readings fill. */
+function expectedWindows(): unknown[] {
+  return Array.from({ length: DEVICES }, (_, device) =>
+    Array.from({ length: (STEPS * 10) / WINDOW_SECONDS }, (_, window) => ({
+      device_id: String(1000 + device),
+      start: START / 1_000 + window * WINDOW_SECONDS,
+      n: 3,
+      avg: expect.closeTo(temperature(device, 3 * window + 1), 9),
+      humidity: expect.closeTo(41.5, 9),
+    })),
+  ).flat();
+}
+
+async function metricsOf(worker: WorkerProcess): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`${worker.url}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line.startsWith('fedloop_ingest'));
+  return new Map(
+    lines.map((line) => [
+      line.replace(/\{role="ingest"\}|,?role="ingest"/, '').replace(/ \S+$/, ''),
+      Number(line.split(' ').at(-1)),
+    ]),
+  );
+}
+
+describe('a topic with messages of another shape', () => {
+  const TOPIC = 'plant.telemetry';
+  const fields = {
+    device_id: '/meta/id',
+    timestamp: { path: '/at', unit: 's' },
+    temperature: '/values/t',
+    humidity: { path: '/values/h', scale: 0.1 },
+  };
+  let deployment: Deployment;
+  let ingest: WorkerProcess;
+
+  /** Two messages a step: one has several readings of one device, the others several devices; null keys, any partition. */
+  function messages(): OutgoingMessage[] {
+    return [...Array(STEPS).keys(), CLOSING_STEP]
+      .map((step) => {
+        const reading = (device: number): unknown => ({
+          meta: { id: 1000 + device },
+          values: {
+            t: step % 2 === 0 ? temperature(device, step) : String(temperature(device, step)),
+            h: 415,
+          },
+        });
+        const at = START / 1_000 + step * 10;
+        const groups = [
+          [0, 1],
+          [2, 3, 4],
+        ];
+        return groups.map((devices): OutgoingMessage => ({
+          key: null,
+          partition: step % 3,
+          timestampMillis: at * 1_000,
+          value: JSON.stringify({ at, readings: devices.map(reading) }),
+        }));
+      })
+      .flat();
+  }
+
+  const bad: OutgoingMessage[] = [
+    { key: 'gone', value: null, partition: 0, timestampMillis: START },
+    { key: null, value: 'no JSON', partition: 1, timestampMillis: START },
+    {
+      key: null,
+      value: JSON.stringify({ at: START / 1_000, readings: [{ meta: { id: 1 }, values: { t: 'hot' } }] }),
+      partition: 2,
+      timestampMillis: START,
+    },
+  ];
+
+  beforeAll(async () => {
+    const settings = settingsWith({ topic: TOPIC, each: '/readings', fields });
+    deployment = await Deployment.start(settings, async (kafka, producer) => {
+      await kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 3, cleanup: 'delete' }]);
+      await producer.send(foreignTopic(TOPIC), [...bad, ...messages()]);
+    });
+    ingest = await deployment.system.startWorker('ingest');
+  });
+  afterAll(() => deployment.stop());
+
+  it('leads to the rows of its readings', async () => {
+    const expected = expectedWindows();
+    expect(await deployment.until(windowRow, WINDOWS, expected.length)).toEqual(expected);
+  });
+
+  it('lists what could not be mapped, with reason, path and place', async () => {
+    expect(await deployment.until(rejectRow, REJECTS, 3)).toEqual([
+      { reason: 'empty', detail: '/: the message has no bytes', file: `${TOPIC}/0`, line: 0, raw: '' },
+      expect.objectContaining({ reason: 'not-json', file: `${TOPIC}/1`, line: 0, raw: 'no JSON' }),
+      expect.objectContaining({
+        reason: 'bad-temperature',
+        detail: '/readings/0/values/t: "hot" is no reading',
+        file: `${TOPIC}/2`,
+      }),
+    ]);
+  });
+
+  it('keeps the time of the source record, and a device in one partition', async () => {
+    const tailed: { key: string; partition: number; at: number; value: string }[] = [];
+    const tail = await deployment.kafka.tail({
+      topic: TOPICS.stream.name,
+      from: 'start',
+      onRecords: (records) => {
+        for (const { key, partition, timestampMillis: at, value } of records)
+          tailed.push({ key: String(key), partition, at, value: String(value) });
+      },
+    });
+    await tail.caughtUp;
+    await tail.close();
+    expect(tailed).toHaveLength((STEPS + 1) * DEVICES);
+    const parsed = tailed.map(({ value }) => z.object({ timestamp: z.string() }).parse(JSON.parse(value)));
+    expect(tailed.map(({ at }) => at)).toEqual(parsed.map(({ timestamp }) => Date.parse(timestamp)));
+    const homes = new Set(tailed.map(({ key, partition }) => `${key} in ${partition}`));
+    expect(homes.size).toBe(DEVICES);
+  });
+
+  it('counts every message once: read = mapped + rejected', async () => {
+    const metrics = await metricsOf(ingest);
+    expect(metrics.get('fedloop_ingest_messages_total{outcome="mapped"}')).toBe(2 * (STEPS + 1));
+    expect(metrics.get('fedloop_ingest_messages_total{outcome="rejected"}')).toBe(3);
+    expect(metrics.get('fedloop_ingest_readings_total')).toBe(DEVICES * (STEPS + 1));
+    expect(metrics.get('fedloop_ingest_lag_records{partition="0"}')).toBe(0);
+    expect(metrics.get('fedloop_ingest_source_connected')).toBe(1);
+  });
+
+  it('is read on from where a worker stopped', async () => {
+    await ingest.child.stop(10_000);
+    const committed = await deployment.kafka.committed(INGEST_GROUP, foreignTopic(TOPIC));
+    const ends = await deployment.kafka.offsets(foreignTopic(TOPIC));
+    expect(committed).toEqual(ends.map(({ partition, high: offset }) => ({ partition, offset })));
+    ingest = await deployment.system.startWorker('ingest');
+    const at = START / 1_000 + CLOSING_STEP * 10;
+    const late = { at, readings: [{ meta: { id: 7 }, values: { t: 1 } }] };
+    await deployment.producer.send(foreignTopic(TOPIC), [
+      { key: null, value: JSON.stringify(late), partition: 1, timestampMillis: at * 1_000 },
+    ]);
+    while ((await metricsOf(ingest)).get('fedloop_ingest_readings_total') !== 1) await sleep(100);
+    expect((await metricsOf(ingest)).get('fedloop_ingest_messages_total{outcome="mapped"}')).toBe(1);
+  });
+});
+
+describe('a source that begins at its end', () => {
+  it('is read from where the first worker found it, and a partition that is added from its beginning', async () => {
+    const system = await StreamSystem.start({ FEDLOOP_PARTITIONS: '1' });
+    const kafka = await system.connect();
+    const name = foreignTopic('begun');
+    await kafka.createTopics([{ name, partitions: 2, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    const message = (partition: number): OutgoingMessage => ({
+      key: null,
+      partition,
+      value: '{}',
+      timestampMillis: START + partition,
+    });
+    await producer.send(name, [message(0), message(0), message(1)]);
+    await kafka.startGroup(INGEST_GROUP, name, 'latest');
+    await producer.send(name, [message(0)]);
+    await kafka.startGroup(INGEST_GROUP, name, 'latest');
+    expect(await kafka.committed(INGEST_GROUP, name)).toEqual([
+      { partition: 0, offset: 2 },
+      { partition: 1, offset: 1 },
+    ]);
+    await kafka.startGroup('another', name, START + 1);
+    expect(await kafka.committed('another', name)).toEqual([
+      { partition: 0, offset: 3 },
+      { partition: 1, offset: 0 },
+    ]);
+    await producer.disconnect();
+    await kafka.disconnect();
+    await system.stop();
+  });
+});
+
+/** A real MQTT server on a port of its own, which a test may stop and start again. */
+class Mosquitto {
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    readonly port: number,
+  ) {}
+
+  static async make(): Promise<Mosquitto> {
+    const folder = await mkdtemp(join(tmpdir(), 'fedloop-mosquitto-'));
+    const port = await freePort();
+    const config = [
+      `listener ${port} 127.0.0.1`,
+      'allow_anonymous true',
+      'persistence true',
+      `persistence_location ${folder}/`,
+      ...(userInfo().uid === 0 ? ['user root'] : []),
+      'max_queued_messages 10000',
+    ];
+    await writeFile(join(folder, 'mosquitto.conf'), config.join('\n'));
+    return new Mosquitto(folder, port);
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.port}`;
+  }
+
+  start(): void {
+    this.child = spawn('mosquitto', ['-c', join(this.folder, 'mosquitto.conf')], { stdio: 'ignore' });
+  }
+
+  async stop(): Promise<void> {
+    const { child } = this;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async publish(messages: readonly { readonly topic: string; readonly value: string }[]): Promise<void> {
+    const client = await connectAsync(this.url, { protocolVersion: 4 });
+    await Promise.all(messages.map(({ topic, value }) => client.publishAsync(topic, value, { qos: 1 })));
+    await client.endAsync();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describeWith(MOSQUITTO, 'an MQTT server', () => {
+  let deployment: Deployment;
+  let server: Mosquitto;
+  let ingest: WorkerProcess;
+
+  function messages(from: number, until: number): { topic: string; value: string }[] {
+    return Array.from({ length: until - from }, (_, at) => {
+      const step = from + at;
+      return Array.from({ length: DEVICES }, (_, device) => ({
+        topic: `tele/${1000 + device}/SENSOR`,
+        value: JSON.stringify({
+          Time: new Date(START + step * 10_000).toISOString().slice(0, 19),
+          AM2301: { Temperature: temperature(device, step), Humidity: 41.5 },
+        }),
+      }));
+    }).flat();
+  }
+
+  beforeAll(async () => {
+    server = await Mosquitto.make();
+    const source = {
+      mqtt: { url: server.url, topic: 'tele/+/SENSOR' },
+      fields: {
+        device_id: { topicPart: 1 },
+        timestamp: '/Time',
+        temperature: '/AM2301/Temperature',
+        humidity: '/AM2301/Humidity',
+      },
+    };
+    deployment = await Deployment.start(settingsWith(source), () => Promise.resolve());
+    ingest = await deployment.system.startWorker('ingest');
+  });
+  afterAll(async () => {
+    await deployment.stop();
+    await server.stop();
+  });
+
+  it('that is away is said in the health of the worker, which goes on', async () => {
+    const health = async (): Promise<string> => (await fetch(`${ingest.url}/healthz`)).text();
+    while (!(await health()).includes('is away')) await sleep(100);
+    expect(await health()).toContain(server.url);
+    server.start();
+    while ((await health()) !== 'ok\n') await sleep(100);
+  });
+
+  it('keeps the messages of a worker that is away; all of them lead to rows', async () => {
+    await server.publish(messages(0, 4));
+    while ((await metricsOf(ingest)).get('fedloop_ingest_readings_total') !== 4 * DEVICES) await sleep(100);
+    await ingest.child.stop(10_000);
+    await server.publish(messages(4, 8));
+    ingest = await deployment.system.startWorker('ingest');
+    // Another one waits until the first has ended.
+    await deployment.system.startWorker('ingest');
+    await server.publish([
+      ...messages(8, STEPS),
+      ...messages(CLOSING_STEP, CLOSING_STEP + 1),
+      { topic: 'tele/x/SENSOR', value: '{"Time":"now"}' },
+    ]);
+    const expected = expectedWindows();
+    expect(await deployment.until(windowRow, WINDOWS, expected.length)).toEqual(expected);
+    const [reject] = await deployment.until(rejectRow, REJECTS, 1);
+    expect(reject).toMatchObject({ reason: 'bad-timestamp', file: 'tele/x/SENSOR', line: null });
+  });
+});
