@@ -92,6 +92,9 @@ const subRooms = {
     report: ['results', 'system', 'progress', 'shared'],
     status: ['query', 'temporal', 'servers', 'system', 'shared'],
     backtest: ['results', 'shared'],
+    sample: ['system', 'shared'],
+    init: ['shared'],
+    check: ['sample', 'shared'],
     demo: ['report', 'results', 'query', 'temporal', 'servers', 'system', 'processes', 'progress', 'shared'],
   },
 };

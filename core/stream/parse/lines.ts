@@ -6,8 +6,11 @@ const NEWLINE = 0x0a;
  * Bytes in any pieces → lines without their ends, some at a time. A last line without an end counts when it is not empty. Of a line longer than
  * any event one byte more than the limit is kept, so that it is rejected as too large.
  */
-export async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[]> {
-  const begun = new BegunLine();
+export async function* linesOf(
+  pieces: AsyncIterable<Uint8Array>,
+  maxBytes: number = ROW_LIMITS.eventBytes,
+): AsyncGenerator<readonly Uint8Array[]> {
+  const begun = new BegunLine(maxBytes);
   for await (const piece of pieces) {
     const lines: Uint8Array[] = [];
     let start = 0;
@@ -26,12 +29,14 @@ class BegunLine {
   private parts: Uint8Array[] = [];
   private bytes = 0;
 
+  constructor(private readonly maxBytes: number) {}
+
   get length(): number {
     return this.bytes;
   }
 
   add(part: Uint8Array): void {
-    const room = ROW_LIMITS.eventBytes + 1 - this.bytes;
+    const room = this.maxBytes + 1 - this.bytes;
     if (room <= 0 || part.length === 0) return;
     this.parts.push(part.subarray(0, room));
     this.bytes += Math.min(part.length, room);

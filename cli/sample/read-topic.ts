@@ -1,0 +1,83 @@
+import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { foreignTopic } from '../../core/contracts/topics';
+import { readEnvironment } from '../../core/platform/config';
+import {
+  connectKafka,
+  type IncomingRecord,
+  type Kafka,
+  type PartitionOffsets,
+} from '../../core/platform/kafka';
+import { silentLogger } from '../../core/platform/log';
+import { dataPlaneEnvironment } from '../system/deployment';
+import { type Session } from '../system/session';
+import { unlessAborted } from '../shared/wait';
+import { type Sample, type SampledMessage } from './types';
+
+/**
+ * Read the first messages of a topic, as many of each partition, in the order of their records' timestamps.
+ * @throws FedloopError `NotFound` for a topic that the broker does not have; `KafkaUnavailable`.
+ */
+export async function readTopic(session: Session, topic: string, most: number): Promise<Sample> {
+  const env = readEnvironment(await dataPlaneEnvironment(session));
+  const kafka = await connectKafka(env, 'fedloop-sample', silentLogger());
+  try {
+    const ends = await offsetsOf(kafka, topic);
+    const records = await unlessAborted(firstRecords(kafka, topic, ends, most), session.signal);
+    const held = ends.reduce((sum, { low, high }) => sum + high - low, 0);
+    const messages = records
+      .sort((a, b) => a.timestampMillis - b.timestampMillis)
+      .map(({ value, partition, timestampMillis }): SampledMessage => {
+        return { bytes: value ?? new Uint8Array(0), partition, recordMillis: timestampMillis };
+      });
+    return { name: `topic ${topic}`, messages, keepsOrder: true, isCut: held > messages.length };
+  } finally {
+    await kafka.disconnect();
+  }
+}
+
+async function offsetsOf(kafka: Kafka, topic: string): Promise<readonly PartitionOffsets[]> {
+  try {
+    return await kafka.offsets(foreignTopic(topic));
+  } catch (cause) {
+    throw new FedloopError('NotFound', `the topic ${topic} cannot be read: ${messageOf(cause)}`, {
+      hint: 'Check its name and KAFKA_BROKERS.',
+      cause,
+    });
+  }
+}
+
+/** Records from the start of each partition on, until there are enough of each or all were read. */
+async function firstRecords(
+  kafka: Kafka,
+  topic: string,
+  ends: readonly PartitionOffsets[],
+  most: number,
+): Promise<IncomingRecord[]> {
+  const share = Math.ceil(most / Math.max(1, ends.length));
+  const wanted = new Map(ends.map(({ partition, low, high }) => [partition, Math.min(share, high - low)]));
+  const records: IncomingRecord[] = [];
+  let enough: () => void = () => undefined;
+  const isEnough = new Promise<void>((resolve) => {
+    enough = resolve;
+  });
+  const tail = await kafka.tail({
+    topic: foreignTopic(topic),
+    from: 'start',
+    onRecords: (some) => {
+      for (const record of some) {
+        const left = wanted.get(record.partition) ?? 0;
+        if (left <= 0) break;
+        wanted.set(record.partition, left - 1);
+        records.push(record);
+      }
+      if ([...wanted.values()].every((left) => left <= 0)) enough();
+    },
+  });
+  try {
+    // Offsets without records, such as those of transactions, would be waited for in vain: the end of the log ends the wait as well.
+    await Promise.race([isEnough, tail.caughtUp]);
+  } finally {
+    await tail.close();
+  }
+  return records;
+}
