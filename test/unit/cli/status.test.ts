@@ -36,6 +36,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   ],
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
+  splitDevices: null,
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: {
     round: 2,
