@@ -2,6 +2,7 @@ import { type StreamSettings } from '../../core/contracts/settings';
 import { followDeployments, type Deployments } from '../../core/model/deployments';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka, type PartitionOffsets } from '../../core/platform/kafka';
+import { sourcePartitions } from '../../core/platform/kafka/source-partitions';
 import { silentLogger } from '../../core/platform/log';
 import { readDecisions, replayEventLog, type ReplayedPartition } from '../../core/stream/replay/event-log';
 import { type Query } from '../../core/warehouse/database/query';
@@ -31,6 +32,7 @@ export async function verifyRows(session: Session, options: VerifyOptions): Prom
   const kafka = await connectKafka(env, 'fedloop-verify', log);
   const deployments = await followDeployments(kafka, log);
   try {
+    await sourcePartitions(kafka, deployments.eventTopic);
     const ends = await kafka.offsets(deployments.eventTopic);
     const work: Work = { session, options, kafka, deployments, ends };
     const first = await compare(work, 'Replaying the event log', 'stored');

@@ -9,6 +9,7 @@ import {
   logLevel,
   Partitioners,
   type Admin,
+  type Producer as LibraryProducer,
 } from 'kafkajs';
 import { compressSync as compressSnappy } from 'snappy';
 import { z } from 'zod';
@@ -318,7 +319,33 @@ describe('a topic that is not the deployment’s own', () => {
     await own.disconnect();
   });
 
-  it('is read from where it ended when the fleet began, also in partitions that are added, and verify agrees', async () => {
+  let own: Kafka;
+  let settingsProducer: Producer;
+  let foreign: LibraryProducer;
+  let store: WorkerProcess;
+  let worker: WorkerProcess;
+  let at = START;
+
+  /** A reading a second of one device in each of the partitions. */
+  const sendTo = async (
+    partitions: readonly number[],
+    steps: number,
+    deviceOf = (partition: number): string => `d${partition}`,
+  ): Promise<void> => {
+    for (let step = 0; step < steps; step += 1) {
+      at += 1_000_000;
+      const messages = partitions.map((partition) => ({
+        partition,
+        timestamp: String(at / 1_000),
+        value: JSON.stringify({ device_id: deviceOf(partition), timestamp: at / 1_000, temperature: 20 }),
+      }));
+      await foreign.send({ topic: SOURCE_TOPIC, messages });
+    }
+  };
+  const verify = (): ReturnType<typeof system.command> =>
+    system.commandWith(plant, 'verify', '--analytics', store.url, '--json', '--wait', '60s');
+
+  beforeAll(async () => {
     await admin.createTopics({
       topics: [
         {
@@ -330,35 +357,32 @@ describe('a topic that is not the deployment’s own', () => {
         },
       ],
     });
-    const own = await connect(plant);
+    own = await connect(plant);
     await createTopics(own, 1);
-    const settingsProducer = await own.producer();
+    settingsProducer = await own.producer();
     await logSettings(settingsProducer, settings);
-    const foreign = client.producer({
+    foreign = client.producer({
       createPartitioner: Partitioners.DefaultPartitioner,
       metadataMaxAge: 100,
     });
     await foreign.connect();
-    let at = START;
-    const sendTo = async (partitions: readonly number[], steps: number): Promise<void> => {
-      for (let step = 0; step < steps; step += 1) {
-        at += 1_000_000;
-        const messages = partitions.map((partition) => ({
-          partition,
-          timestamp: String(at / 1_000),
-          key: `d${partition}`,
-          value: JSON.stringify({ device_id: `d${partition}`, timestamp: at / 1_000, temperature: 20 }),
-        }));
-        await foreign.send({ topic: SOURCE_TOPIC, messages });
-      }
-    };
     await sendTo([0, 1], 5);
     const file = { ...plant, FEDLOOP_WAREHOUSE: join(system.folder, 'plant.duckdb') };
-    const [store, worker] = await Promise.all([
+    [store, worker] = await Promise.all([
       system.startWorker('analytics', file),
       system.startWorker('stream', plant),
     ]);
     await until(async () => ((await readBy(worker)).size === 2 ? true : undefined));
+  });
+
+  afterAll(async () => {
+    await Promise.all([store, worker].map(({ child }) => child.stop(10_000)));
+    await settingsProducer.disconnect();
+    await foreign.disconnect();
+    await own.disconnect();
+  });
+
+  it('is read from where it ended when the fleet began, also in partitions that are added, and verify agrees', async () => {
     await sendTo([0, 1], 30);
     await admin.createPartitions({ topicPartitions: [{ topic: SOURCE_TOPIC, count: 4 }] });
     await sleep(500);
@@ -368,22 +392,24 @@ describe('a topic that is not the deployment’s own', () => {
       return [60, 60, 30, 30].every((events, partition) => read.get(partition) === events) ? true : undefined;
     });
     expect((await own.offsets(TOPICS.analysis.name)).length).toBe(4);
-    const { code, out, err } = await system.commandWith(
-      plant,
-      'verify',
-      '--analytics',
-      store.url,
-      '--json',
-      '--wait',
-      '60s',
-    );
+    const { code, out, err } = await verify();
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
     const { accounting } = JSON.parse(out) as VerificationReport;
     expect(accounting.map(({ read }) => read)).toEqual([60, 60, 30, 30]);
-    await Promise.all([store, worker].map(({ child }) => child.stop(10_000)));
-    await settingsProducer.disconnect();
-    await foreign.disconnect();
-    await own.disconnect();
+  });
+
+  it('may not hold a device in two partitions: verify names it and ends with exit code 1', async () => {
+    await sendTo([0, 1], 20, () => 'everywhere');
+    const { code, out, err } = await verify();
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining(
+        '1 device sends to more than one partition (key the topic by device): everywhere',
+      ) as string,
+    });
+    const { differences, splitDevices } = JSON.parse(out) as VerificationReport;
+    expect(differences.count).toBe(0);
+    expect(splitDevices).toEqual([{ device: 'everywhere', partitions: [0, 1] }]);
   });
 });
 

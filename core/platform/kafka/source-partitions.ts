@@ -3,19 +3,26 @@ import { FOREIGN_TOPIC_MARK, PER_SOURCE_TOPICS } from '../../contracts/topics';
 import { type Kafka } from './types';
 
 /**
+ * How many partitions the topic of events has. One that is not the deployment's own is never made.
+ * @throws FedloopError `InvalidConfig` when there is no such topic.
+ */
+export async function sourcePartitions(kafka: Kafka, eventTopic: string): Promise<number> {
+  const partitions = await kafka.partitions(eventTopic);
+  if (partitions !== undefined) return partitions;
+  const name = eventTopic.replace(FOREIGN_TOPIC_MARK, '');
+  throw new FedloopError('InvalidConfig', `there is no topic ${name} on this broker to read events from`, {
+    hint: 'Make the topic, or correct source.topic in the deployment file.',
+  });
+}
+
+/**
  * Give the topics of results at least as many partitions as the topic of events has: what comes of a partition's events goes to the partition
- * of the same number. A topic that is not the deployment's own is never made.
+ * of the same number.
  * @returns the number of partitions that the topic of events has.
  * @throws FedloopError `InvalidConfig` when there is no such topic.
  */
 export async function matchSourcePartitions(kafka: Kafka, eventTopic: string): Promise<number> {
-  const partitions = await kafka.partitions(eventTopic);
-  if (partitions === undefined) {
-    const name = eventTopic.replace(FOREIGN_TOPIC_MARK, '');
-    throw new FedloopError('InvalidConfig', `there is no topic ${name} on this broker to read events from`, {
-      hint: 'Make the topic, or correct source.topic in the deployment file.',
-    });
-  }
+  const partitions = await sourcePartitions(kafka, eventTopic);
   await kafka.growTopics(PER_SOURCE_TOPICS, partitions);
   return partitions;
 }

@@ -40,8 +40,8 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   target: DEFAULT_TASK.target,
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
-  lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   splitDevices: null,
+  lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: {
     round: 2,
     step: 'evaluate',

@@ -56,8 +56,13 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve();
   }
 
-  offsetsAt(): Promise<readonly Position[]> {
-    return Promise.resolve([]);
+  offsetsAt(name: string, timestampMillis: number): Promise<readonly Position[]> {
+    return Promise.resolve(
+      this.records(name).map((log, partition) => {
+        const found = log.findIndex((record) => record.timestampMillis >= timestampMillis);
+        return { partition, offset: found < 0 ? log.length : found };
+      }),
+    );
   }
 
   offsets(name: string): Promise<readonly PartitionOffsets[]> {
@@ -81,8 +86,11 @@ export class MemoryKafka implements Kafka {
   producer(): Promise<Producer> {
     return Promise.resolve({
       send: (name, messages) => {
+        const positions = messages.map(({ partition = 0 }) => {
+          return { partition, offset: this.records(name)[partition]?.length ?? 0 };
+        });
         this.append(name, messages);
-        return Promise.resolve([]);
+        return Promise.resolve(positions);
       },
       disconnect: () => Promise.resolve(),
     });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { splitBySize } from '../../../core/platform/kafka/producer';
+import { type ProducerRecord, type RecordMetadata } from 'kafkajs';
+import { sendToAll, splitBySize } from '../../../core/platform/kafka/producer';
 import { type OutgoingMessage, partitionOf } from '../../../core/platform/kafka';
 
 describe('splitting what is produced below the broker’s batch limit', () => {
@@ -55,5 +56,31 @@ describe('the partition of a key', () => {
     for (let device = 0; device < 4_000; device += 1) counts[partitionOf(`device-${device}`, 4)]! += 1;
     for (const count of counts)
       expect(Math.abs(count - 1_000)).toBeLessThan(5 * Math.sqrt(4_000 * 0.25 * 0.75));
+  });
+});
+
+describe('sending to a partition that was added a moment ago', () => {
+  it('sends again, and only those, the messages that the library left out', async () => {
+    const message = (partition: number): OutgoingMessage => ({
+      key: null,
+      value: `to ${partition}`,
+      partition,
+    });
+    const sent: (readonly (number | undefined)[])[] = [];
+    // The library knows of the second partition from its third answer on.
+    const library = {
+      send: ({ messages }: ProducerRecord): Promise<RecordMetadata[]> => {
+        sent.push(messages.map(({ partition }) => partition));
+        const known = messages.filter(({ partition = 0 }) => partition === 0 || sent.length > 2);
+        return Promise.resolve(
+          known.map(({ partition = 0 }) => ({ topicName: 't', partition, errorCode: 0, baseOffset: '7' })),
+        );
+      },
+    };
+    expect(await sendToAll(library, 't', [message(0), message(1)])).toEqual([
+      { partition: 0, offset: 7 },
+      { partition: 1, offset: 7 },
+    ]);
+    expect(sent).toEqual([[0, 1], [1], [1]]);
   });
 });

@@ -12,6 +12,7 @@ import {
   type VerificationReport,
   type WindowRows,
 } from '../../../core/warehouse/verify/verification';
+import { splitDevicesSentence } from '../../../core/warehouse/verify/split-devices';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { agreeOnSettings, analysisBlock, batch, evaluationBlock, record, T0, WINDOW } from './helpers';
@@ -127,6 +128,37 @@ describe('verification', () => {
     expect(report.differences).toEqual({ count: 0, byTable: {}, first: [] });
     expect(report.compared).toEqual({ stream_analysis_results: 6, model_evaluations: 6, rejected_rows: 1 });
     expect(report.accounting).toMatchObject([{ partition: 0, addsUp: true, rejected: { malformed: 1 } }]);
+  });
+
+  it('names devices with rows of two partitions, although each row is what the log leads to', async () => {
+    const sink = await Sink.open(connection);
+    await sink.store(
+      [0, 1].map((partition) =>
+        batch('analysis', partition, [
+          record(0, analysisBlock({ window: 1, partition }, partition === 0 ? ['a', 'b'] : ['b', 'c'])),
+        ]),
+      ),
+    );
+    const verification = new Verification(query, undefined, -Infinity, 10, DEFAULT_STREAM_SETTINGS.task);
+    for (const partition of [0, 1]) {
+      const devices = partition === 0 ? ['a', 'b'] : ['b', 'c'];
+      const { columns } = analysisBlock({ window: 1, partition }, devices);
+      const evaluations = evaluationBlock({ window: 1, partition }, []).columns;
+      const start = T0 + WINDOW;
+      await verification.window({ partition, start, end: start + WINDOW, analysis: columns, evaluations });
+    }
+    const report = await verification.finish([]);
+    expect(report.differences.count).toBe(0);
+    expect(report.splitDevices).toEqual([{ device: 'b', partitions: [0, 1] }]);
+    expect(splitDevicesSentence(report.splitDevices.map(({ device }) => device))).toBe(
+      '1 device sends to more than one partition (key the topic by device): b',
+    );
+    const row = z.object({ device_id: z.string(), partitions: z.array(z.number()), readings: z.number() });
+    const named = await query(
+      row,
+      'SELECT device_id, partitions, readings::INTEGER AS readings FROM split_devices',
+    );
+    expect(named).toEqual([{ device_id: 'b', partitions: [0, 1], readings: 24 }]);
   });
 
   it('names each row that differs, with the columns', async () => {
