@@ -1,10 +1,11 @@
 /**
- * Imports go one way: contracts ← platform ← model ← stream, federation, warehouse ← activities ← workers ← cli, with the simulated
- * fleet beside the workers. Workflows import contracts, and the types of activities alone. Dashboards import nobody and are read as JSON.
+ * Imports go one way: contracts ← platform ← model ← stream, federation, warehouse ← activities ← workers ← cli, with ingest on platform
+ * alone and the simulated fleet beside the workers. Workflows import contracts, and the types of activities alone. Dashboards import nobody and are read as JSON.
  */
 const rooms = {
   contracts: '^core/contracts/',
   platform: '^core/platform/',
+  ingest: '^core/ingest/',
   model: '^core/model/',
   stream: '^core/stream/',
   federation: '^core/federation/',
@@ -19,6 +20,7 @@ const rooms = {
 const mayImport = {
   contracts: ['contracts'],
   platform: ['platform', 'contracts'],
+  ingest: ['ingest', 'platform', 'contracts'],
   model: ['model', 'platform', 'contracts'],
   stream: ['stream', 'model', 'platform', 'contracts'],
   federation: ['federation', 'model', 'platform', 'contracts'],
@@ -30,6 +32,7 @@ const mayImport = {
     'workers',
     'activities',
     'fleet',
+    'ingest',
     'stream',
     'federation',
     'warehouse',

@@ -11,6 +11,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
   site: async () => (await import('./site.js')).siteRole,
   stream: async () => (await import('./stream.js')).streamRole,
   analytics: async () => (await import('./analytics.js')).analyticsRole,
+  ingest: async () => (await import('./ingest.js')).ingestRole,
   fleet: async () => (await import('./fleet.js')).fleetRole,
 };
 

@@ -25,6 +25,8 @@ export interface RunningRole {
   /** Rejects when the role cannot continue; never resolves. */
   readonly failed: Promise<never>;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
+  /** What the role waits for outside of itself, said in `/healthz`; undefined while all is well. */
+  readonly health?: () => string | undefined;
 }
 
 export type Role = (context: RoleContext) => Promise<RunningRole>;
@@ -50,6 +52,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
     registry,
+    ...(running.health === undefined ? {} : { health: running.health }),
     routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
   // The one line on stdout is for the process that started this one; logs go to stderr.

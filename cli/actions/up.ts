@@ -9,7 +9,7 @@ import { requireNoneRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { startSystem } from '../system/system';
 import { unlessAborted } from '../shared/wait';
-import { requireBuilt, WORKER_ROLES } from '../system/worker-process';
+import { requireBuilt, deploymentRoles } from '../system/worker-process';
 
 export interface UpOptions {
   readonly fleet?: boolean;
@@ -75,7 +75,10 @@ async function holdSystem(session: Session, options: UpOptions, run: RunFolder):
   const system = await startSystem({
     session,
     run,
-    roles: WORKER_ROLES.filter((role) => options.fleet === true || role !== 'fleet'),
+    roles: [
+      ...deploymentRoles(settings.stream.source),
+      ...(options.fleet === true ? (['fleet'] as const) : []),
+    ],
     settings: settings.stream,
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: (processes) =>

@@ -9,7 +9,7 @@ export function registerWorker(program: Command): void {
     .description(
       'Run a worker in this process until SIGTERM or Ctrl-C. Everything is set by environment variables:\n' +
         'KAFKA_BROKERS, TEMPORAL_ADDRESS and their relatives, FEDLOOP_* (see README.md). One role is one process;\n' +
-        'all = rounds, site, stream and analytics as four processes under this one.',
+        'all = rounds, site, stream and analytics as processes under this one, and ingest where the source needs it.',
     )
     .addArgument(new Argument('<role>', 'what it does').choices([...WORKER_ROLES, 'all']))
     .action(runWorker);

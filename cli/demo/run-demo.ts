@@ -13,7 +13,7 @@ import { writeReport } from '../report/write';
 import { type Session } from '../system/session';
 import { startSystem, type System } from '../system/system';
 import { unlessAborted } from '../shared/wait';
-import { WORKER_ROLES, requireBuilt } from '../system/worker-process';
+import { deploymentRoles, requireBuilt } from '../system/worker-process';
 import { collectEvidence } from '../results/collect';
 import { renderLinks } from './links';
 import { dataFolder, planFleet } from './plan-fleet';
@@ -38,7 +38,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
   const system = await startSystem({
     session,
     run,
-    roles: WORKER_ROLES,
+    roles: [...deploymentRoles(settings.stream.source), 'fleet'],
     settings: settings.stream,
     ports: { kafka: options.kafkaPort, temporal: options.temporalPort, temporalUi: options.uiPort },
     prepare: async (processes) => ({

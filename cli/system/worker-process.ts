@@ -10,7 +10,7 @@ import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
 
-export { WORKER_ROLES, type WorkerRole } from '../../workers/roles';
+export { deploymentRoles, WORKER_ROLES, type WorkerRole } from '../../workers/roles';
 
 /** The one line that a worker writes to stdout, once it works. */
 const readyLineSchema = z.object({ ready: z.literal(true), role: z.string(), url: z.url() });

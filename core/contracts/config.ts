@@ -9,6 +9,9 @@ export const environmentSchema = z.object({
   KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
   KAFKA_SASL_USERNAME: z.string().optional(),
   KAFKA_SASL_PASSWORD: z.string().optional(),
+  /** User and password at the MQTT server of `source.mqtt`. */
+  FEDLOOP_MQTT_USERNAME: z.string().optional(),
+  FEDLOOP_MQTT_PASSWORD: z.string().optional(),
   /** A worker that has not been heard of for so long has lost its partitions to others. */
   FEDLOOP_SESSION_TIMEOUT: durationSchema.prefault('10s'),
   /** Put before every topic and group name, so that several deployments can share a broker. */

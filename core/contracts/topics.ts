@@ -5,6 +5,8 @@
 export const TOPICS = {
   stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete' },
   rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete' },
+  /** Messages of a source that could not become events; events that were refused are in `rejects`. */
+  ingestRejects: { name: 'ingest-rejects', partitions: 1, cleanup: 'delete' },
   analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete' },
   evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete' },
   checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact' },
@@ -19,6 +21,9 @@ export const TOPICS = {
 
 /** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
 export const STREAM_GROUP = 'fedloop-stream';
+
+/** Consumer group of the ingest workers. */
+export const INGEST_GROUP = 'fedloop-ingest';
 
 /**
  * Consumer groups of warehouses: this and the file's own id, so that a new file starts from the beginning. Stream workers look at how far

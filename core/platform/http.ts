@@ -21,8 +21,10 @@ export async function serveHttp(options: {
   readonly port: number;
   readonly registry: Registry;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
+  /** What the process waits for outside of itself. It is alive all the same: no restart would help. */
+  readonly health?: () => string | undefined;
 }): Promise<HttpServer> {
-  const { host, port, registry } = options;
+  const { host, port, registry, health } = options;
   const routes: Readonly<Record<string, RouteHandler>> = {
     ...options.routes,
     '/metrics': async (_request, response) => {
@@ -30,7 +32,7 @@ export async function serveHttp(options: {
       response.writeHead(200, { 'content-type': registry.contentType }).end(text);
     },
     '/healthz': (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(`${health?.() ?? 'ok'}\n`);
     },
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -50,6 +50,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     },
     offsets: (name) => topicOffsets(admin, topic(name)),
     committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
+    startGroup: (groupId, name, from) => startGroup(admin, topic(groupId), topic(name), from),
     livingGroups: async (prefix) => {
       const groups = await livingGroupsOf(admin, topic(prefix));
       return groups.map((groupId) => names.bare(groupId));
@@ -158,6 +159,25 @@ async function committedOf(admin: Admin, groupId: string, topic: string): Promis
     .flatMap(({ partitions }) => partitions)
     .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
     .filter(({ offset }) => offset >= 0);
+}
+
+async function startGroup(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+  from: 'latest' | number,
+): Promise<void> {
+  if ((await committedOf(admin, groupId, topic)).length > 0) return;
+  const offsets =
+    from === 'latest'
+      ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: String(high) }))
+      : await admin.fetchTopicOffsetsByTimestamp(topic, from);
+  const partitions = offsets.map(({ partition, offset }) => ({ partition, offset }));
+  // The broker refuses while the group has members: one of them has decided then.
+  await admin.setOffsets({ groupId, topic, partitions }).catch(async (cause: unknown) => {
+    if ((await livingGroupsOf(admin, groupId)).includes(groupId)) return;
+    throw cause;
+  });
 }
 
 async function livingGroupsOf(admin: Admin, prefix: string): Promise<readonly string[]> {

@@ -135,6 +135,12 @@ export interface Kafka {
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
   committed(groupId: string, topic: string): Promise<readonly Position[]>;
+  /**
+   * Decide where a consumer group that has never read begins, in every partition that the topic has now; a group that has read, or has
+   * members, goes on where it is. A partition that is added later is read from its beginning.
+   * @param from `latest`, or milliseconds since 1970 of the first records to read.
+   */
+  startGroup(groupId: string, topic: string, from: 'latest' | number): Promise<void>;
   /** Consumer groups whose name starts with `prefix` and that have a living member now. */
   livingGroups(prefix: string): Promise<readonly string[]>;
   /** @param retryPolicy `step` when left out; a send rejects when its retries are used up. */

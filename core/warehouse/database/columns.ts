@@ -121,7 +121,7 @@ function flag(value: 0 | 1 | null): boolean | null {
 
 /** An event or a row of a file that was rejected; null for what its source lacks. */
 export interface RejectedRow {
-  readonly source: 'stream' | 'batch';
+  readonly source: 'stream' | 'batch' | 'ingest';
   readonly reason: string;
   readonly detail: string | null;
   readonly partition: number | null;

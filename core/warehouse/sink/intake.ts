@@ -12,6 +12,7 @@ const INTAKE_TOPICS = [
   TOPICS.analysis,
   TOPICS.evaluations,
   TOPICS.rejects,
+  TOPICS.ingestRejects,
   TOPICS.checkpoints,
   TOPICS.deployments,
   TOPICS.updates,

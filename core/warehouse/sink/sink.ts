@@ -28,6 +28,7 @@ import { deploymentChange } from './deployments';
 import { completeBefore, fence, judge, type Judgement, type Mark } from './marks';
 import { positionKey, readPositions, writePositions, type Position } from './positions';
 import { type Change, type SinkRecord, type SinkRecords } from './records';
+import { newIngestRejects, parseIngestReject } from './ingest-rejects';
 import { newRejects, parseReject, type RejectedEvent } from './rejects';
 import { updateChange } from './updates';
 
@@ -135,6 +136,7 @@ class Staging {
   private readonly evaluations: RowBuffer<BlockRows<EvaluationBlock>>;
   private readonly rejects: RowBuffer<readonly RejectedRow[]>;
   private readonly rejected: RejectedEvent[] = [];
+  private readonly unmapped: RejectedRow[] = [];
   private readonly changes: Exclude<Change, string | undefined>[] = [];
   private readonly blocks = { stored: 0, 'stored-before': 0, 'older-epoch': 0, gap: 0 };
   private readonly blockMillis: number[] = [];
@@ -164,7 +166,10 @@ class Staging {
   }
 
   async write(inside: Statements): Promise<void> {
-    const rejected = await newRejects(inside, this.rejected);
+    const rejected = [
+      ...(await newRejects(inside, this.rejected)),
+      ...(await newIngestRejects(inside, this.unmapped)),
+    ];
     this.rejects.append(rejected.length, rejected);
     for (const buffer of [this.analysis, this.evaluations, this.rejects]) await buffer.flush(inside.raw);
     for (const change of this.changes) await change(inside);
@@ -195,6 +200,10 @@ class Staging {
     if (topic === TOPICS.analysis.name) return this.stageBlock('analysis', partition, record, mark);
     if (topic === TOPICS.evaluations.name) return this.stageBlock('evaluation', partition, record, mark);
     if (topic === TOPICS.rejects.name) return this.stageReject(record, mark);
+    if (topic === TOPICS.ingestRejects.name) {
+      this.stageUnmapped(record);
+      return mark;
+    }
     const changeOf = CHANGES[topic];
     if (changeOf === undefined) throw new RangeError(`the warehouse stores nothing of ${topic}`);
     const change = changeOf(record);
@@ -243,6 +252,12 @@ class Staging {
     else if (event.epoch === null || mark === undefined || event.epoch >= mark.epoch)
       this.rejected.push(event);
     return mark;
+  }
+
+  private stageUnmapped(record: SinkRecord): void {
+    const reject = parseIngestReject(record);
+    if (reject === undefined) this.skip(TOPICS.ingestRejects.name, record, 'a reject without its headers');
+    else this.unmapped.push(reject);
   }
 
   private skip(topic: string, record: SinkRecord, why: string): void {

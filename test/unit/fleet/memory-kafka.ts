@@ -54,6 +54,10 @@ export class MemoryKafka implements Kafka {
     );
   }
 
+  startGroup(): Promise<void> {
+    return Promise.resolve();
+  }
+
   committed(): Promise<readonly Position[]> {
     return Promise.resolve([]);
   }

@@ -84,6 +84,7 @@ export class FakeKafka {
       tail: refuse,
       committed: refuse,
       livingGroups: refuse,
+      startGroup: refuse,
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(

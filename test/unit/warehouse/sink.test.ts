@@ -286,6 +286,36 @@ describe('other topics', () => {
     expect(await query(connection, 'SELECT count(*) AS n FROM rejected_rows')).toEqual([{ n: 1 }]);
   });
 
+  it('keep messages that could not be mapped once, by their place in the source', async () => {
+    const headers = (path: string): Record<string, string> => ({
+      reason: 'bad-temperature',
+      path,
+      detail: '"x" is no reading',
+      'source-topic': 'plant.telemetry',
+      'source-partition': '3',
+      'source-offset': '17',
+      size: '9',
+    });
+    const records = ['/0/t', '/1/t', '/0/t'].map((path, offset) =>
+      record(offset, Buffer.from('[{"t":"x"}]'), { headers: headers(path) }),
+    );
+    await sink.store([batch('ingestRejects', 0, records)]);
+    await sink.store([batch('ingestRejects', 0, [{ ...records[0]!, offset: 3 }])]);
+    const rows = await query(connection, 'SELECT * FROM rejected_rows ORDER BY detail');
+    expect(rows).toEqual([
+      expect.objectContaining({
+        source: 'ingest',
+        reason: 'bad-temperature',
+        detail: '/0/t: "x" is no reading',
+        file: 'plant.telemetry/3',
+        line: 17,
+        source_partition: null,
+        raw: '[{"t":"x"}]',
+      }),
+      expect.objectContaining({ detail: '/1/t: "x" is no reading' }),
+    ]);
+  });
+
   it('keep versions with their file, and every change of stage', async () => {
     await sink.store([
       batch('deployments', 0, [

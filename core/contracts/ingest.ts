@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { type MalformedDetail } from './events';
+
+/**
+ * Why a message of a source, or one reading in it, could not become a canonical event: what would make an event malformed, or a message
+ * in which no reading was found at all. A fleet's set is closed, so that it can be a header's value and a metric's label.
+ */
+export type UnmappedReason = MalformedDetail | 'no-readings';
+
+/** A message, or one reading in it, that could not be mapped. */
+export interface UnmappedReading {
+  readonly reason: UnmappedReason;
+  /** JSON Pointer of the place in the message; `/` where it is the whole message. */
+  readonly path: string;
+  /** What is wrong there, as the end of a sentence. */
+  readonly detail: string;
+}
+
+/**
+ * A record of `ingest-rejects` says in its headers why and where; its value is the message's bytes, the first 512 KiB where there are more.
+ * Only the first reject of a message carries them.
+ */
+export const INGEST_REJECT_HEADERS = {
+  reason: 'reason',
+  path: 'path',
+  detail: 'detail',
+  /** Topic of Kafka or MQTT that the message came by. */
+  topic: 'source-topic',
+  /** Place of the message in a topic of Kafka. */
+  partition: 'source-partition',
+  offset: 'source-offset',
+  /** Bytes of the whole message. */
+  size: 'size',
+} as const;
+
+const wholeNumber = z.coerce.number().int().min(0);
+
+/** The headers of a record of `ingest-rejects`. */
+export const ingestRejectHeadersSchema = z.object({
+  [INGEST_REJECT_HEADERS.reason]: z.string().min(1),
+  [INGEST_REJECT_HEADERS.path]: z.string(),
+  [INGEST_REJECT_HEADERS.detail]: z.string(),
+  [INGEST_REJECT_HEADERS.topic]: z.string(),
+  [INGEST_REJECT_HEADERS.partition]: wholeNumber.optional(),
+  [INGEST_REJECT_HEADERS.offset]: wholeNumber.optional(),
+});

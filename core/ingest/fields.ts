@@ -1,0 +1,44 @@
+import { isDeviceIdLength, ROW_LIMITS } from '../contracts/limits';
+import { INGEST_LIMITS } from './limits';
+
+/** What single values of a message mean. */
+
+const NUMERIC_TEXT = /^[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*$/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** null means "no value" in most producers' JSON: the field counts as left out. */
+export function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+/** The device id that a text or a whole number is; undefined where it is none. */
+export function deviceIdOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
+  if (typeof value !== 'string' || !isDeviceIdLength(value)) return undefined;
+  // Half of a surrogate pair has no UTF-8: different ids with one would become the same.
+  return LONE_SURROGATE.test(value) ? undefined : value;
+}
+
+/** The number that a value is, also where it is written as a text; NaN for everything else. */
+export function numberOf(value: unknown): number {
+  if (typeof value === 'number') return value + 0;
+  return typeof value === 'string' && NUMERIC_TEXT.test(value) ? Number(value) + 0 : NaN;
+}
+
+/** Whether a number can be a reading at all. */
+export function isReading(value: number): boolean {
+  return Math.abs(value) <= ROW_LIMITS.reading;
+}
+
+/** true or false where a value says so; undefined where it says something else. */
+export function labelOf(value: unknown): boolean | undefined {
+  if (value === true || value === 1) return true;
+  return value === false || value === 0 ? false : undefined;
+}
+
+/** A value as a reject quotes it. */
+export function quoted(value: unknown): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const { quotedCharacters: most } = INGEST_LIMITS;
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}

@@ -1,0 +1,24 @@
+/** Bounds on what an ingest worker takes in and holds. */
+export const INGEST_LIMITS = {
+  /** Bytes of one message: the usual limit of a broker is 1 MB; a message of 8 MB has more readings than a fleet sends at once. */
+  messageBytes: 8 * 1024 * 1024,
+  /** Characters of a value that a reject quotes: enough to recognise it. */
+  quotedCharacters: 60,
+  /** Bytes of a message that its reject carries, as rejects of the stream do. */
+  rejectedBytes: 512 * 1024,
+  /** Events handed on and not acknowledged, above which nothing more is read: half a second of a fast source. */
+  pendingEvents: 100_000,
+  /** Events in one request to the producer, about 2 MB. */
+  eventsPerSend: 20_000,
+  /**
+   * A default broker refuses a record stamped more than an hour ahead of its clock, and the whole request with it. Such a record is
+   * stamped with the time of ingest instead; its event is `future` then.
+   */
+  stampAheadMillis: 55 * 60_000,
+  /** Between two commits of offsets: after a crash so much is read twice, and falls to `duplicate`. */
+  commitIntervalMillis: 1_000,
+  /** Between two attempts to reach a source that is away. */
+  retryMillis: 5_000,
+  /** Partitions worked on at once: while the events of one are written, others are mapped. */
+  concurrency: 4,
+} as const;

@@ -1,0 +1,91 @@
+import { type Environment } from '../contracts/config';
+import { FedloopError } from '../contracts/errors';
+import { type StreamSettings } from '../contracts/settings';
+import { needsIngest } from '../contracts/source';
+import { TOPICS } from '../contracts/topics';
+import { type Kafka, type Producer } from '../platform/kafka';
+import { type Logger } from '../platform/log';
+import { type Registry } from '../platform/metrics';
+import { Delivery } from './delivery';
+import { KafkaSource } from './kafka-source';
+import { compileMapping } from './mapping';
+import { ingestMetrics } from './metrics';
+import { MqttSource } from './mqtt-source';
+import { type IngestSource } from './source';
+
+interface IngestOptions {
+  readonly kafka: Kafka;
+  readonly env: Environment;
+  readonly settings: StreamSettings;
+  readonly log: Logger;
+  readonly registry: Registry;
+}
+
+export interface IngestService {
+  /** Rejects when Kafka takes no events for good; never resolves. */
+  readonly failed: Promise<never>;
+  /** Why the source is not read; undefined while all is well. */
+  health(): string | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Read the deployment's source and write its readings to `edge-iiot-stream`, keyed by device.
+ * @throws FedloopError `InvalidConfig` where the source needs no ingest, or cannot be read by one.
+ */
+export async function startIngest(options: IngestOptions): Promise<IngestService> {
+  const { kafka, settings, registry } = options;
+  checkSource(options);
+  const mapping = compileMapping(settings.source, settings.task);
+  const producer = await kafka.producer('outage');
+  let reject: (cause: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, fail) => {
+    reject = fail;
+  });
+  // Until the caller waits for it, a failure must not count as unhandled.
+  failed.catch(() => undefined);
+  const metrics = ingestMetrics(registry, {
+    lags: () => source.lags(),
+    pendingEvents: () => delivery.pendingEvents,
+    isConnected: () => source.problem === undefined,
+  });
+  const delivery = new Delivery(mapping, settings.task, producer, metrics, reject);
+  const source = sourceOf(options, delivery);
+  source.start();
+  return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };
+}
+
+/** @throws FedloopError `InvalidConfig` */
+function checkSource({ settings: { source }, env }: IngestOptions): void {
+  if (!needsIngest(source)) {
+    throw new FedloopError('InvalidConfig', 'this fleet sends canonical events: there is nothing to ingest', {
+      hint: 'Start stream workers, which read its topic themselves, or give the deployment file a source with fields, each, wide or mqtt.',
+    });
+  }
+  const ownTopic = env.FEDLOOP_TOPIC_PREFIX + TOPICS.stream.name;
+  if (source.mqtt !== undefined || (source.topic !== undefined && source.topic !== ownTopic)) return;
+  throw new FedloopError('InvalidConfig', `an ingest worker writes to ${ownTopic} and cannot read from it`, {
+    hint: "Name the fleet's own topic in source.topic of the deployment file, or its MQTT server in source.mqtt.",
+  });
+}
+
+function sourceOf({ kafka, env, settings, log }: IngestOptions, delivery: Delivery): IngestSource {
+  const { mqtt, topic = '', from } = settings.source;
+  if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log });
+  return new MqttSource({
+    kafka,
+    server: mqtt,
+    username: env.FEDLOOP_MQTT_USERNAME,
+    password: env.FEDLOOP_MQTT_PASSWORD,
+    clientId: `${env.FEDLOOP_TOPIC_PREFIX}fedloop-ingest`,
+    delivery,
+    log,
+  });
+}
+
+async function stop(source: IngestSource, delivery: Delivery, producer: Producer): Promise<void> {
+  source.pause();
+  await delivery.settled();
+  await source.close();
+  await producer.disconnect();
+}
