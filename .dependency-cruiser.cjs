@@ -87,6 +87,7 @@ const subRooms = {
     results: ['shared'],
     models: ['results', 'query', 'temporal', 'servers', 'system', 'progress', 'shared'],
     dashboard: ['shared'],
+    history: ['shared'],
     report: ['results', 'system', 'progress', 'shared'],
     status: ['query', 'temporal', 'servers', 'system', 'shared'],
     demo: ['report', 'results', 'query', 'temporal', 'servers', 'system', 'processes', 'progress', 'shared'],

@@ -4,6 +4,7 @@ import { registerBatch } from './commands/batch';
 import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
+import { registerHistory } from './commands/history';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
 import { registerReplay } from './commands/replay';
@@ -58,6 +59,7 @@ export function createProgram(): Command {
   registerRound(program);
   registerSchedule(program);
   registerBatch(program);
+  registerHistory(program);
   registerStrategies(program);
   program.commandsGroup('Look:');
   registerStatus(program);

@@ -51,6 +51,7 @@ export class Deployments {
   private readonly tail: Promise<Tail>;
   private logged = DEFAULT_STREAM_SETTINGS;
   private loggedAtStart = DEFAULT_STREAM_SETTINGS;
+  private hasLogged = false;
   /** Why the latest settings could not be read. */
   private unreadableSettings: unknown;
 
@@ -86,6 +87,11 @@ export class Deployments {
   /** As they were logged when this process began to follow: a fleet's task does not change while it lives. */
   settings(): StreamSettings {
     return this.loggedAtStart;
+  }
+
+  /** Whether settings were logged: before that, a deployment has those of a first process that logs some. */
+  get hasSettings(): boolean {
+    return this.hasLogged;
   }
 
   /** The topic of canonical events, as Kafka's interface takes it. */
@@ -184,6 +190,7 @@ export class Deployments {
     switch (message.type) {
       case 'settings':
         this.logged = message.settings;
+        this.hasLogged = true;
         return;
       case 'server-state':
         this.serverStates.set(message.kind, message);
