@@ -8,6 +8,7 @@ import { registerDashboard } from './commands/dashboard';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerInit } from './commands/init';
+import { registerHistory } from './commands/history';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
 import { registerReplay } from './commands/replay';
@@ -72,6 +73,7 @@ export function createProgram(): Command {
   registerRound(program);
   registerSchedule(program);
   registerBatch(program);
+  registerHistory(program);
   registerStrategies(program);
   program.commandsGroup('Look:');
   registerStatus(program);

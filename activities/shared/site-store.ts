@@ -1,4 +1,4 @@
-import { analysisBlockSchema } from '../../core/contracts/blocks';
+import { analysisBlockSchema, historyChunkSchema } from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { covariateColumns } from '../../core/contracts/task';
@@ -21,7 +21,10 @@ export interface SiteStore {
   close(): Promise<void>;
 }
 
-/** History from `processed/`, then every window that the stream worker closes. The first write of a window wins. */
+/**
+ * History from `processed/` and from `device-history`, then every window that the stream worker closes. The first write of a window wins,
+ * but a live window always takes the place of one from `device-history`.
+ */
 export async function openSiteStore(options: {
   readonly env: Environment;
   readonly kafka: Kafka;
@@ -45,6 +48,7 @@ export async function openSiteStore(options: {
     'the history of the site’s devices is read',
   );
 
+  const history = await followHistory(kafka, ring, belongs, log);
   const remember = rememberBlocks(ring, belongs, log);
   const tail: Tail = await kafka.tail({
     topic: TOPICS.analysis.name,
@@ -59,8 +63,66 @@ export async function openSiteStore(options: {
     clustersAreShared: clusters.size > 0,
     devices: () =>
       ring.devices().map((deviceId) => ({ deviceId, cluster: clusters.get(deviceId) ?? deviceId })),
-    sync: () => tail.sync(),
-    close: () => tail.close(),
+    async sync() {
+      await Promise.all([tail.sync(), history.sync()]);
+    },
+    async close() {
+      await Promise.all([tail.close(), history.close()]);
+    },
+  };
+}
+
+/** Histories that are imported while the site runs enter its ring as well. */
+async function followHistory(
+  kafka: Kafka,
+  ring: WindowRing,
+  belongs: (deviceId: string) => boolean,
+  log: Logger,
+): Promise<Tail> {
+  const remember = rememberHistory(ring, belongs, log);
+  const tail = await kafka.tail({
+    topic: TOPICS.history.name,
+    from: 'start',
+    onRecords(records) {
+      for (const record of records) remember(record);
+    },
+  });
+  await tail.caughtUp;
+  return tail;
+}
+
+/** A chunk on another grid of windows has other means, and is left out. */
+function rememberHistory(
+  ring: WindowRing,
+  belongs: (deviceId: string) => boolean,
+  log: Logger,
+): (record: IncomingRecord) => void {
+  const schema = historyChunkSchema(ring.task);
+  const covariateNames = covariateColumns(ring.task);
+  const { windowMicros } = ring.task;
+  return ({ partition, offset, value }) => {
+    if (value === null) return;
+    const chunk = schema.safeParse(parseJson(value));
+    const lastStart = chunk.data?.last_window_start ?? NaN;
+    if (chunk.data?.window_micros !== windowMicros || lastStart % windowMicros !== 0) {
+      log.warn({ partition, offset }, 'passed over a record of device-history');
+      return;
+    }
+    for (const { device_id: deviceId, avg, ...means } of chunk.data.devices) {
+      if (!belongs(deviceId)) continue;
+      const covariates = covariateNames.map((name) => means[name]);
+      for (const [back, target] of avg.entries()) {
+        if (target === null) continue;
+        const start = lastStart - back * windowMicros;
+        ring.put(
+          deviceId,
+          start,
+          target,
+          covariates.map((column) => column?.[back]),
+          'history',
+        );
+      }
+    }
   };
 }
 

@@ -17,7 +17,6 @@ import {
   planDeployment,
   type DeploymentPlan,
 } from '../../core/contracts/deployment-file';
-import { readDeploymentFile } from '../../core/platform/deployment-file';
 import { type RecordedReadings, readRecorded } from '../backtest/readings';
 import { figuresOf } from '../backtest/results';
 import { planRounds } from '../backtest/plan';
@@ -26,10 +25,10 @@ import { endOf } from '../progress';
 import { createRunFolder, runId } from '../system/run-folder';
 import { renderBacktest } from '../backtest/table';
 import { counted, span, whole } from '../shared/format';
+import { deployedIn } from '../system/deployment-file';
 import { type Session } from '../system/session';
 
 export interface BacktestCommandOptions {
-  readonly config?: string;
   readonly target?: string;
   readonly unit?: string;
   readonly covariate: readonly string[];
@@ -52,47 +51,51 @@ export async function backtest(
   path: string,
   options: BacktestCommandOptions,
 ): Promise<void> {
-  const deployment = await deploymentOf(options);
+  const { plan, isFile } = await deploymentOf(session, options);
   const reading = session.progress.step(`Reading ${path}`);
-  const recorded = await readRecorded(path, deployment.settings.task);
+  const recorded = await readRecorded(path, plan.settings.task);
   reading.done(`${counted(recorded.rows, 'reading')} of ${counted(recorded.devices, 'device')}`);
   try {
-    const settings = await settingsFor(deployment, recorded, options);
+    const settings = await settingsFor(plan, isFile, recorded, options);
     await play(session, settings, recorded, options);
   } finally {
     recorded.close();
   }
 }
 
-/** The deployment file, or one made of the options. */
-async function deploymentOf({
-  config,
-  target,
-  unit,
-  covariate,
-}: BacktestCommandOptions): Promise<DeploymentPlan> {
-  if (config === undefined) {
-    if (target === undefined) return planDeployment(deploymentFileSchema.parse({}));
-    const file = { target: { sensor: target, unit }, covariates: covariate };
-    return planDeployment(parseOrThrow(deploymentFileSchema, file, 'the options'));
+/** The deployment file's plan; without one, a plan made of the options. */
+async function deploymentOf(
+  session: Session,
+  { target, unit, covariate }: BacktestCommandOptions,
+): Promise<{ readonly plan: DeploymentPlan; readonly isFile: boolean }> {
+  const { plan } = await deployedIn(session);
+  if (plan === undefined) {
+    const file = target === undefined ? {} : { target: { sensor: target, unit }, covariates: covariate };
+    const given = parseOrThrow(deploymentFileSchema, file, 'the options');
+    return { plan: planDeployment(given), isFile: false };
   }
   if (target !== undefined || covariate.length > 0)
-    throw new FedloopError('InvalidInput', `${config} says what the target and the covariates are`, {
-      hint: 'Leave --target and --covariate out, or --config.',
-    });
-  return readDeploymentFile(config);
+    throw new FedloopError(
+      'InvalidInput',
+      'the deployment file says what the target and the covariates are',
+      {
+        hint: 'Leave --target and --covariate out, or work in a folder without fedloop.yaml.',
+      },
+    );
+  return { plan, isFile: true };
 }
 
 /** The deployment's settings with the options' window and tolerance, and those that the recording suggests. */
 async function settingsFor(
   { settings, measuresTolerance }: DeploymentPlan,
+  isFile: boolean,
   recorded: RecordedReadings,
-  { config, window, tolerance }: BacktestCommandOptions,
+  { window, tolerance }: BacktestCommandOptions,
 ): Promise<StreamSettings> {
   const { task } = settings;
-  const ofFile = config === undefined ? recorded.spacing : task.windowMicros;
+  const ofFile = isFile ? task.windowMicros : recorded.spacing;
   const windowMicros = window === undefined ? ofFile : Math.round(window * MICROS_PER_MILLI);
-  const given = tolerance ?? (measuresTolerance || config === undefined ? 'auto' : task.target.tolerance);
+  const given = tolerance ?? (measuresTolerance || !isFile ? 'auto' : task.target.tolerance);
   const target = {
     ...task.target,
     tolerance: given === 'auto' ? await measuredTolerance(recorded, windowMicros) : given,

@@ -14,6 +14,7 @@ import { withSession } from '../system/session';
 const HELP = `
 DATA is a file or folder of CSV (also .csv.gz) or Parquet with device_id, timestamp and the sensors. It is played as it is, at
 its own times: nothing is invented. Needs no servers. The rows are kept in runs/<id>/.
+A deployment file (--config, FEDLOOP_CONFIG, else fedloop.yaml of this folder) says what target, covariates, window and tolerance are.
 
 Examples:
   $ fedloop backtest data/weather --rounds 6
@@ -30,7 +31,6 @@ export function registerBacktest(program: Command): void {
     .description(
       'Play recorded readings through the stream engine, federated rounds and the gate in this process, and compare the versions with persistence, a seasonal naive and a linear forecast.',
     )
-    .option('--config <file>', 'the deployment file: target, covariates, window, tolerance')
     .option('--target <column>', 'what is forecast (temperature)')
     .option('--unit <unit>', 'its unit', '')
     .option('--covariate <column>', 'a column that helps to forecast it; can be given again', collect, [])

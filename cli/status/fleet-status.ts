@@ -8,7 +8,7 @@ import {
 } from '../../core/contracts/readiness';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
-import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
+import { STREAM_GROUP } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';

@@ -8,8 +8,12 @@ import { RING_WINDOWS } from '../constants';
 const DEVICES_PER_SLAB = 256;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
+/** Where a window comes from: closed by a stream worker, or out of a history that was imported. */
+export type WindowOrigin = 'live' | 'history';
+
 /**
- * A site's memory of its devices: the last windows of each on one grid of time, first write wins. Readings stay here; only updates and
+ * A site's memory of its devices: the last windows of each on one grid of time. The first write wins, but a live window takes the place of one
+ * from a history, whichever came first. Readings stay here; only updates and
  * sums leave the site. Memory: devices · windows · sensors · 4 bytes: single precision is exact to about seven digits.
  */
 export class WindowRing {
@@ -17,6 +21,8 @@ export class WindowRing {
   private readonly fields: number;
   private readonly indexOf = new Map<string, number>();
   private readonly slabs: Float32Array[] = [];
+  /** By slab: 1 where a window came from a history, 0 where it was measured live. */
+  private readonly fromHistory: Uint8Array[] = [];
   /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
   private readonly newest: number[] = [];
   private readonly newestBroken: number[] = [];
@@ -39,6 +45,7 @@ export class WindowRing {
     windowStart: Micros,
     target: number,
     covariates: readonly (number | null | undefined)[],
+    origin: WindowOrigin = 'live',
   ): boolean {
     const window = this.gridNumber(windowStart);
     const device = this.indexOf.get(deviceId) ?? this.addDevice(deviceId);
@@ -54,7 +61,11 @@ export class WindowRing {
     }
     const slab = this.slabOf(device);
     const at = this.offset(device, window);
-    if (!Number.isNaN(slab[at])) return false;
+    const origins = this.fromHistory[Math.floor(device / DEVICES_PER_SLAB)];
+    const place = at / this.fields;
+    const isLaterLive = origin === 'live' && origins?.[place] === 1;
+    if (!Number.isNaN(slab[at]) && !isLaterLive) return false;
+    if (origins !== undefined) origins[place] = origin === 'history' ? 1 : 0;
     slab[at] = target;
     for (let field = 1; field < this.fields; field += 1) {
       const value = covariates[field - 1] ?? NaN;
@@ -178,6 +189,7 @@ export class WindowRing {
     this.newestBroken.push(NOTHING_YET);
     if (device >= this.slabs.length * DEVICES_PER_SLAB) {
       this.slabs.push(new Float32Array(DEVICES_PER_SLAB * this.capacity * this.fields).fill(NaN));
+      this.fromHistory.push(new Uint8Array(DEVICES_PER_SLAB * this.capacity));
     }
     return device;
   }

@@ -1,6 +1,6 @@
 import { type z } from 'zod';
 import { type HistoryChunk, historyChunkSchema } from '../../contracts/blocks';
-import { covariateColumns, type Sensors } from '../../contracts/task';
+import { covariateColumns, historyWindows, type Sensors, type Task } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { parseJson } from '../../contracts/validation';
 import { type IncomingRecord, type Kafka } from '../../platform/kafka';
@@ -18,10 +18,10 @@ export interface DevicePasts {
   close(): Promise<void>;
 }
 
-export async function followDevicePasts(kafka: Kafka, sensors: Sensors, log: Logger): Promise<DevicePasts> {
+export async function followDevicePasts(kafka: Kafka, task: Task, log: Logger): Promise<DevicePasts> {
   const partitions = new Map<number, Snapshots>();
   const of = (partition: number): Snapshots => {
-    const known = partitions.get(partition) ?? new Snapshots(sensors);
+    const known = partitions.get(partition) ?? new Snapshots(task, historyWindows(task));
     partitions.set(partition, known);
     return known;
   };
@@ -57,7 +57,11 @@ export class Snapshots {
   private readonly kept = new Map<string, HistoryChunk>();
   private readonly schema: z.ZodType<HistoryChunk>;
 
-  constructor(sensors: Sensors) {
+  /** @param depth windows kept of a device, the newest: an imported history has more than lags need. */
+  constructor(
+    sensors: Sensors,
+    private readonly depth = Infinity,
+  ) {
     this.schema = historyChunkSchema(sensors);
   }
 
@@ -66,7 +70,7 @@ export class Snapshots {
     const chunk = this.schema.safeParse(parseJson(value));
     if (!chunk.success) return;
     this.kept.delete(key.toString());
-    this.kept.set(key.toString(), chunk.data);
+    this.kept.set(key.toString(), newestOf(chunk.data, this.depth));
   }
 
   /** The latest whole snapshot, and a later one of which chunks are missing. */
@@ -92,6 +96,17 @@ export class Snapshots {
   private allOf(snapshot: string | null): HistoryChunk[] {
     return [...this.kept.values()].filter((chunk) => chunk.snapshot === snapshot);
   }
+}
+
+function newestOf(chunk: HistoryChunk, depth: number): HistoryChunk {
+  if (chunk.devices.every(({ avg }) => avg.length <= depth)) return chunk;
+  const devices = chunk.devices.map(({ device_id, avg, stddev, ...means }) => ({
+    device_id,
+    avg: avg.slice(0, depth),
+    stddev,
+    ...Object.fromEntries(Object.entries(means).map(([name, column]) => [name, column.slice(0, depth)])),
+  }));
+  return { ...chunk, devices };
 }
 
 /** A snapshot on another grid of windows has other means, and is left out. */

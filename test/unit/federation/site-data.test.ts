@@ -24,6 +24,24 @@ describe('what a site remembers of its devices', () => {
     expect(site.seriesUntil('a', 3 * W, 1).target[0]).toBe(1);
   });
 
+  it('lets a live window take the place of one from a history, whichever came first', () => {
+    const both = ring();
+    both.put('a', W, 1, [], 'history');
+    both.put('a', W, 2, []);
+    both.put('a', W, 3, [], 'history');
+    both.put('a', W, 4, []);
+    both.put('a', 2 * W, 5, []);
+    both.put('a', 2 * W, 6, [], 'history');
+    expect([...both.seriesUntil('a', 2 * W, 2).target]).toEqual([2, 5]);
+  });
+
+  it('keeps the first of two histories', () => {
+    const two = ring();
+    two.put('a', W, 1, [], 'history');
+    two.put('a', W, 2, [], 'history');
+    expect([...two.seriesUntil('a', W, 1).target]).toEqual([1]);
+  });
+
   it('takes windows in any order as long as they are recent enough', () => {
     const site = ring(3);
     site.put('a', 7 * W, 7, [null, null]);

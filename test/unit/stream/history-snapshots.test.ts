@@ -43,6 +43,20 @@ describe('snapshots of the devices’ past', () => {
     expect(both.chunksOf('a')).toBeUndefined();
   });
 
+  it('keep of a device no more windows than lags need', () => {
+    const device = {
+      device_id: 'a',
+      avg: [3, 2, 1],
+      stddev: null,
+      humidity_avg: [6, 5, 4],
+      pressure_avg: [],
+    };
+    const snapshots = new Snapshots(DEFAULT_TASK, 2);
+    const value = Buffer.from(JSON.stringify({ ...chunk('a', 1), devices: [device] }));
+    snapshots.keep({ key: Buffer.from('0'), value });
+    expect(snapshots.chunksOf('a')?.[0]?.devices).toEqual([{ ...device, avg: [3, 2], humidity_avg: [6, 5] }]);
+  });
+
   it('are nothing without a single chunk, and chunks that are none do not count', () => {
     expect(logged().newest()).toEqual({ snapshot: null, incomplete: undefined });
     expect(logged(['0', 'nonsense'], ['1', '{"type":"history","snapshot":"a"}']).newest()).toMatchObject({

@@ -1,0 +1,84 @@
+import { analysisBlockSchema } from '../../core/contracts/blocks';
+import { type Task } from '../../core/contracts/task';
+import { type Micros } from '../../core/contracts/time';
+import { TOPICS } from '../../core/contracts/topics';
+import { parseJson } from '../../core/contracts/validation';
+import { type Kafka } from '../../core/platform/kafka';
+import { Snapshots } from '../../core/stream/ownership/history-snapshots';
+import { readDecisions } from '../../core/stream/replay/event-log';
+import { type LivePartition } from './windows';
+
+/** What the fleet's log says that a history has to agree with. */
+export interface FleetSoFar {
+  readonly partitions: number;
+  /** Partitions that have begun to read: which past their devices had is decided there. */
+  readonly begun: ReadonlySet<number>;
+  readonly live: (partition: number) => LivePartition;
+  readonly snapshots: (partition: number) => Snapshots;
+}
+
+/** Read the topics that a history depends on, as they are now. */
+export async function readFleetSoFar(kafka: Kafka, task: Task): Promise<FleetSoFar> {
+  const { length: partitions } = await kafka.offsets(TOPICS.history.name);
+  const [decisions, live, snapshots] = await Promise.all([
+    readDecisions(kafka),
+    readLiveRows(kafka, task),
+    readSnapshots(kafka, task),
+  ]);
+  const numbers = Array.from({ length: partitions }, (_, partition) => partition);
+  const hasBegun = (partition: number): boolean => decisions.of(partition).mayHaveBeenRead;
+  return {
+    partitions,
+    begun: new Set(numbers.filter(hasBegun)),
+    live,
+    snapshots: (partition) => snapshots.get(partition) ?? new Snapshots(task),
+  };
+}
+
+async function readLiveRows(kafka: Kafka, task: Task): Promise<FleetSoFar['live']> {
+  const schema = analysisBlockSchema(task);
+  const closedUntil = new Map<number, Micros>();
+  const rows = new Map<string, Set<Micros>>();
+  const tail = await kafka.tail({
+    topic: TOPICS.analysis.name,
+    from: 'start',
+    onRecords(records) {
+      for (const { partition, value } of records) {
+        const block = schema.safeParse(parseJson(value));
+        // Fences have no rows.
+        if (!block.success) continue;
+        const { window_start: start, window_end: end, columns } = block.data;
+        closedUntil.set(partition, Math.max(closedUntil.get(partition) ?? -Infinity, end));
+        for (const deviceId of columns.device_id) {
+          const starts = rows.get(deviceId);
+          if (starts === undefined) rows.set(deviceId, new Set([start]));
+          else starts.add(start);
+        }
+      }
+    },
+  });
+  await tail.caughtUp;
+  await tail.close();
+  return (partition) => ({
+    closedUntil: closedUntil.get(partition) ?? -Infinity,
+    hasRow: (deviceId, start) => rows.get(deviceId)?.has(start) === true,
+  });
+}
+
+async function readSnapshots(kafka: Kafka, task: Task): Promise<ReadonlyMap<number, Snapshots>> {
+  const partitions = new Map<number, Snapshots>();
+  const tail = await kafka.tail({
+    topic: TOPICS.history.name,
+    from: 'start',
+    onRecords(records) {
+      for (const record of records) {
+        const snapshots = partitions.get(record.partition) ?? new Snapshots(task);
+        partitions.set(record.partition, snapshots);
+        snapshots.keep(record);
+      }
+    },
+  });
+  await tail.caughtUp;
+  await tail.close();
+  return partitions;
+}
