@@ -36,7 +36,7 @@ interface Options {
 interface IngestRun {
   readonly seconds: number;
   readonly eventsPerSecond: number;
-  /** Processor time of the worker, its start included; null where the system does not tell. */
+  /** Processor time of the worker since it was ready; null where the system does not tell. */
   readonly cpuMicrosPerEvent: number | null;
   readonly peakMegabytes: number | null;
 }
@@ -186,6 +186,7 @@ async function measure(
     );
     await logDeployment(producer, [{ type: 'settings', settings: SETTINGS }]);
     const worker = await startWorker(processes, 'ingest', { env, logFolder: folder, cwd: tmpdir() });
+    const atStart = await usageOf(worker.child.pid);
     const began = performance.now();
     let written = 0;
     while (written < events) {
@@ -194,15 +195,19 @@ async function measure(
       written = offsets.reduce((sum, { high }) => sum + high, 0);
     }
     const seconds = (performance.now() - began) / 1_000;
-    const usage: Usage | undefined = await usageOf(worker.child.pid);
+    const usage = await usageOf(worker.child.pid);
     await worker.child.stop(LIMITS.workerGraceMillis);
     return {
       seconds,
       eventsPerSecond: events / seconds,
-      cpuMicrosPerEvent: usage === undefined ? null : (usage.cpuSeconds * 1e6) / events,
+      cpuMicrosPerEvent: cpuMicrosBetween(atStart, usage, events),
       peakMegabytes: usage?.peakMegabytes ?? null,
     };
   });
+}
+
+function cpuMicrosBetween(from: Usage | undefined, to: Usage | undefined, events: number): number | null {
+  return from === undefined || to === undefined ? null : ((to.cpuSeconds - from.cpuSeconds) * 1e6) / events;
 }
 
 withSession(main)

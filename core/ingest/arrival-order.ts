@@ -70,6 +70,15 @@ export class ArrivalOrder<Item> {
 }
 
 function medianAround(values: readonly number[], index: number): number {
+  const value = values[index] ?? NaN;
+  if (risesAround(values, index)) return value;
   const around = values.slice(Math.max(0, index - NEIGHBOURS), index + NEIGHBOURS + 1).sort((a, b) => a - b);
-  return around[around.length >> 1] ?? NaN;
+  return around[around.length >> 1] ?? value;
+}
+
+/** Whether all neighbours are there and in order: the value in the middle is their median. */
+function risesAround(values: readonly number[], index: number): boolean {
+  for (let at = index - NEIGHBOURS; at < index + NEIGHBOURS; at += 1)
+    if (!((values[at] ?? NaN) <= (values[at + 1] ?? NaN))) return false;
+  return true;
 }

@@ -19,8 +19,8 @@ const WAIT_MILLIS = 5;
 const PATIENCE_MILLIS = 2_000;
 /** Records of a partition that wait, above which it is not read any further: some megabytes. */
 const RECORDS_TO_PAUSE = 20_000;
-/** Records handed on at once: small enough that heartbeats are not late. */
-const RECORDS_PER_PARCEL = 5_000;
+/** Records handed on at once: several make a request, and heartbeats are not late. */
+const RECORDS_PER_PARCEL = 500;
 
 /** Where a partition stands. */
 interface PartitionState {

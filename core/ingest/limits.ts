@@ -8,8 +8,8 @@ export const INGEST_LIMITS = {
   rejectedBytes: 512 * 1024,
   /** Events handed on and not acknowledged, above which nothing more is read: half a second of a fast source. */
   pendingEvents: 100_000,
-  /** Events in one request to the producer, about 2 MB. */
-  eventsPerSend: 20_000,
+  /** Events in one request to the producer: the library's work on a request grows with the square of its messages a partition. */
+  eventsPerSend: 2_000,
   /**
    * A default broker refuses a record stamped more than an hour ahead of its clock, and the whole request with it. Such a record is
    * stamped with the time of ingest instead; its event is `future` then.

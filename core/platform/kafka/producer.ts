@@ -28,7 +28,7 @@ export async function createProducer(
   log: Logger,
 ): Promise<Producer> {
   const producer = client.producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: namedOrByKey,
     allowAutoTopicCreation: false,
     metadataMaxAge: METADATA_MAX_AGE_MS,
   });
@@ -81,6 +81,12 @@ export async function sendToAll(
   }
   return positions;
 }
+
+/** The library's own looks at every partition's leader before it takes the one that a message names. */
+const namedOrByKey: typeof Partitioners.DefaultPartitioner = () => {
+  const byKey = Partitioners.DefaultPartitioner();
+  return (args) => args.message.partition ?? byKey(args);
+};
 
 /** Pass on the broker's answer. The log warns when it takes long, and again when it has come after all. */
 async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {

@@ -4,7 +4,8 @@ import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
 import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { WORKER_ROLES } from '../../../cli/system/worker-process';
+import { deploymentRoles, WORKER_ROLES } from '../../../cli/system/worker-process';
+import { DEFAULT_SOURCE } from '../../../core/contracts/source';
 import { environmentSchema } from '../../../core/contracts/config';
 import { siteNameSchema } from '../../../core/contracts/ids';
 
@@ -82,7 +83,7 @@ describe('the manifests for Kubernetes', () => {
 
   it('run every role of a deployment without a simulated fleet', () => {
     const roles = workloads.map(({ spec }) => spec.template.spec.containers[0]?.args[1]);
-    expect([...roles].sort()).toEqual(WORKER_ROLES.filter((role) => role !== 'fleet').sort());
+    expect([...roles].sort()).toEqual([...deploymentRoles(DEFAULT_SOURCE)].sort());
   });
 
   it('set variables that workers know, to values that they take', () => {
