@@ -141,6 +141,13 @@ const SHAPES: Record<
     ),
     hints: { wide: '/values/*' },
   }),
+  'an object of devices': (steps, { time, names, extras }) => ({
+    messages: steps.map(
+      (some) =>
+        `{"${names.time}":${time(some[0]?.at ?? 0)},"devices":{${some.map((one) => `"d${one.device}":{"x":${one.value}${extras(one)}}`).join()}}}`,
+    ),
+    hints: { wide: '/devices/*/x' },
+  }),
 };
 
 /** What makes a fleet: names of the tables above, and numbers. */
