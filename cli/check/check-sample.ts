@@ -1,3 +1,4 @@
+import { reasonOfDetail } from '../../core/contracts/events';
 import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { needsIngest } from '../../core/contracts/source';
@@ -93,7 +94,11 @@ function eventsOf(
     };
     if (!isMapped) return [{ ...common, bytes, micros: readings[0]?.micros ?? -Infinity }];
     for (const { reason, path, detail } of rejects)
-      trial.reject(reason, common.message, `${path}: ${detail}`);
+      trial.reject(
+        reason === 'no-readings' ? reason : reasonOfDetail(reason),
+        common.message,
+        `${path}: ${detail}`,
+      );
     return readings.map((reading) => ({
       ...common,
       bytes: Buffer.from(writer.write(reading)),
@@ -117,8 +122,11 @@ class Trial {
     const engine = this.engineOf(partition);
     const verdict = engine.ingest(bytes, recordMicros, message);
     if (verdict !== 'windowed') {
-      const reason = verdict === 'malformed' ? (engine.detail ?? verdict) : verdict;
-      this.reject(reason, message, excerptOf(bytes));
+      const detail = verdict === 'malformed' ? engine.detail : undefined;
+      const reason = detail === undefined ? verdict : reasonOfDetail(detail);
+      // What follows the reason is a hint, such as another unit of time.
+      const hint = detail === undefined || detail === reason ? '' : `${detail.slice(reason.length + 2)} `;
+      this.reject(reason, message, hint + excerptOf(bytes));
     }
     if (engine.isDue()) await this.close(closeDueWindows(engine, this.forecast));
   }

@@ -28,7 +28,10 @@ const WHAT: Record<AskedHint, readonly [string, string]> = {
   timeUnit: ['<unit>', `how it tells the time: ${TIME_UNITS.join(', ')}`],
   target: ['<path>', 'the field with the sensor to forecast'],
   each: ['<path>', 'an array in a message whose elements are readings; / is the message itself'],
-  wide: ['<pattern>', 'names of fields that are one device each, with * for the device: temperature_*'],
+  wide: [
+    '<pattern>',
+    'names of fields that are one device each, with * for the device: temperature_*, /devices/*/temp',
+  ],
   window: ['<duration>', 'length of a window'],
   hold: ['<duration>', 'for sensors that send on change: how long a reading stays true'],
   duplicates: [

@@ -1,4 +1,4 @@
-import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { FedloopError } from '../../core/contracts/errors';
 import { foreignTopic } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import {
@@ -36,14 +36,13 @@ export async function readTopic(session: Session, topic: string, most: number): 
 }
 
 async function offsetsOf(kafka: Kafka, topic: string): Promise<readonly PartitionOffsets[]> {
-  try {
-    return await kafka.offsets(foreignTopic(topic));
-  } catch (cause) {
-    throw new FedloopError('NotFound', `the topic ${topic} cannot be read: ${messageOf(cause)}`, {
-      hint: 'Check its name and KAFKA_BROKERS.',
-      cause,
+  const name = foreignTopic(topic);
+  if ((await kafka.partitions(name)) === undefined) {
+    throw new FedloopError('NotFound', `there is no topic ${topic}`, {
+      hint: 'Check its name, and that KAFKA_BROKERS names the brokers that have it.',
     });
   }
+  return kafka.offsets(name);
 }
 
 /** Records from the start of each partition on, until there are enough of each or all were read. */

@@ -78,7 +78,9 @@ export const sourceSchema = z
     fields: fieldsSchema.optional(),
     /** An array inside a message; each of its elements is a reading. Paths of `fields` are tried in the element, then in the message. */
     each: pathSchema.optional(),
-    /** Names of fields with `*`: each field that it fits is a reading of the target by the device that `*` stands for. */
+    /** Names of fields with `*`: each field that it fits is a reading of the target by the device that `*` stands for; a path
+     * may follow to where the reading stands in such a field, such as `/temp` behind `pump-*`. The target's own path is that of the object with the fields.
+     */
     wide: z
       .string()
       .max(100)

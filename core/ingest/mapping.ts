@@ -105,9 +105,11 @@ class MessageMapper {
     const common = this.commonOf(element);
     if (common === undefined) return;
     for (const { name, id, value } of fields) {
-      const place = fieldPath(path, name);
-      const deviceId = this.acceptId(id, place);
-      const reading = deviceId === undefined ? undefined : this.targetOf(value, target, place);
+      const field = fieldPath(path, name);
+      const deviceId = this.acceptId(id, field);
+      const place = pattern.inner.text === '/' ? field : field + pattern.inner.text;
+      const reading =
+        deviceId === undefined ? undefined : this.targetOf(valueAt(value, pattern.inner), target, place);
       if (deviceId === undefined || reading === undefined) continue;
       this.readings.push({ deviceId, ...common, values: [reading, ...common.values] });
     }

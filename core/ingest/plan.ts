@@ -21,6 +21,8 @@ export type DeviceIdPlace = Pointer | { readonly topicPart: number } | WidePatte
 export interface WidePattern {
   readonly prefix: string;
   readonly suffix: string;
+  /** Where the reading stands in such a field; `/` is the field itself. */
+  readonly inner: Pointer;
   /** Names of the same object that stand for something else. */
   readonly otherNames: ReadonlySet<string>;
 }
@@ -97,11 +99,14 @@ function widePattern(
       hint: 'Remove source.fields.device_id.',
     });
   }
-  const [prefix = '', suffix = ''] = wide.split('*');
+  const [prefix = '', behind = ''] = wide.split('*');
+  const slash = behind.indexOf('/');
+  const suffix = slash < 0 ? behind : behind.slice(0, slash);
+  const inner = parsePointer(slash < 0 ? '/' : behind.slice(slash));
   const otherNames = named
     .filter(({ tokens }) => container.tokens.every((token, at) => tokens[at] === token))
     .flatMap(({ tokens }) => tokens.slice(container.tokens.length, container.tokens.length + 1));
-  return { prefix, suffix, otherNames: new Set(otherNames) };
+  return { prefix, suffix, inner, otherNames: new Set(otherNames) };
 }
 
 function timePlace(field: NonNullable<SourceFields['timestamp']>): TimePlace {

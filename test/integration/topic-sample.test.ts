@@ -69,7 +69,7 @@ describe('a fleet that sends to a topic already', () => {
     const { code, err } = await fedloop('init', '--topic', 'nowhere', '--yes', '--out', 'nowhere.yaml');
     expect({ code, sentence: err.split('\n')[0] }).toEqual({
       code: 2,
-      sentence: expect.stringContaining('topic nowhere') as unknown,
+      sentence: expect.stringContaining('there is no topic nowhere') as unknown,
     });
   });
 });

@@ -10,6 +10,10 @@ export interface ShapedFleet {
   /** What a person has to say, because no sample can show it. */
   readonly hints: Hints;
   readonly sentinel: number | undefined;
+  /** Readings that are the sentinel. */
+  readonly missing: number;
+  /** Messages without a reading. */
+  readonly others: number;
 }
 
 const START_SECONDS = 1_767_225_600;
@@ -137,6 +141,13 @@ const SHAPES: Record<
     ),
     hints: { wide: '/values/*' },
   }),
+  'an object of devices': (steps, { time, names, extras }) => ({
+    messages: steps.map(
+      (some) =>
+        `{"${names.time}":${time(some[0]?.at ?? 0)},"devices":{${some.map((one) => `"d${one.device}":{"x":${one.value}${extras(one)}}`).join()}}}`,
+    ),
+    hints: { wide: '/devices/*/x' },
+  }),
 };
 
 /** What makes a fleet: names of the tables above, and numbers. */
@@ -180,8 +191,13 @@ export function shapedFleet(spec: FleetSpec): ShapedFleet {
       return { device, at: START_SECONDS + step * every, value: isText ? `"${number}"` : String(number) };
     }),
   );
+  const missing = steps
+    .flat()
+    .filter(({ value }) => Number(value.replaceAll('"', '')) === ownSentinel).length;
   const dialect = { id: IDS[id]!, time: TIMES[time]!, names: NAMES[names]!, extras: EXTRAS[extras]! };
-  return { ...SHAPES[shape]!(steps, dialect), devices, readings: STEPS * devices, sentinel: ownSentinel };
+  const shaped = SHAPES[shape]!(steps, dialect);
+  const others = shaped.messages.filter((text) => text.includes('heartbeat')).length;
+  return { ...shaped, others, devices, readings: STEPS * devices, sentinel: ownSentinel, missing };
 }
 
 /** From 0 to 1, without a pattern. */

@@ -20,7 +20,7 @@ export function assertSource(
   if (wide !== undefined) {
     const container = pathOf(fields[task.target.sensor]);
     findShape(messages, {
-      wide: container === undefined ? wide : `${container}/${wide}`,
+      wide: container === undefined || container === '/' ? wide : `${container}/${wide}`,
       ...(each === undefined ? {} : { each }),
     });
   }

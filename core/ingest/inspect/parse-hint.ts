@@ -15,7 +15,7 @@ export const HINT_SCHEMAS = {
   wide: z
     .string()
     .max(200)
-    .regex(/^[^*]*\*[^*/]*$/, 'a pattern has one *, such as temperature_*'),
+    .regex(/^[^*]*\*[^*]*$/, 'a pattern has one *, such as temperature_*'),
   window: duration,
   hold: duration,
   duplicates: z.enum(['time', 'reading']),

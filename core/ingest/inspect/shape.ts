@@ -123,14 +123,19 @@ function varyingNumbers(inventory: Inventory): readonly Column[] {
 
 /** @param given a pattern, perhaps with the path of the object before it: `temperature_*`, `/values/*`. */
 function wideShape(messages: readonly unknown[], given: string, each: string | undefined): Shape {
-  const slash = given.lastIndexOf('/');
+  const slash = given.lastIndexOf('/', given.indexOf('*'));
+  const object = slash <= 0 ? '/' : given.slice(0, slash);
   const pattern = given.slice(slash + 1);
+  const [name = '', ...inside] = pattern.split('/');
+  const inner = inside.map((token) => `/${token}`).join('');
   const inventory = inventoryOf(messages, each);
   const families = new Map<string, number>();
   for (const column of inventory.columns) {
-    const container = containerOf(column.path);
-    const isThere = slash < 0 || container === (slash === 0 ? '/' : given.slice(0, slash));
-    if (isThere && isNumericColumn(column) && isLike(nameOf(column), pattern))
+    if (!column.path.endsWith(inner) || !isNumericColumn(column)) continue;
+    const field = column.path.slice(0, column.path.length - inner.length);
+    const container = containerOf(field);
+    const isThere = slash < 0 || container === object;
+    if (isThere && isLike(namesOf(field).at(-1) ?? '', name))
       families.set(container, (families.get(container) ?? 0) + 1);
   }
   const [largest] = [...families].sort(([, a], [, b]) => b - a);

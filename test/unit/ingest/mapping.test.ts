@@ -114,6 +114,14 @@ describe('a message becomes readings', () => {
     ]);
   });
 
+  it('takes a reading from inside of each field of a wide message', () => {
+    const wide = { wide: '*/v', fields: { vibration: '/devices' } };
+    const message = { timestamp: AT, devices: { a: { v: 1, ok: true } } };
+    expect(readings(wide, message)).toEqual([['a', AT, 1, NaN, NaN]]);
+    const without = { timestamp: AT, devices: { a: { ok: true } } };
+    expect(rejects(wide, without)).toEqual([['missing-vibration', '/devices/a/v']]);
+  });
+
   it('leaves the other fields of a wide message alone where the pattern fits them', () => {
     const message = { timestamp: AT, p1: 1, load: 4 };
     expect(readings({ wide: '*' }, message)).toEqual([['p1', AT, 1, NaN, 4]]);

@@ -33,12 +33,15 @@ describe('a fleet that a sample shows', () => {
           partition: undefined,
           recordMillis: undefined,
         }));
-        const { readings, devices, accepted } = await checkSample({ messages, keepsOrder: true }, settings);
+        const checked = await checkSample({ messages, keepsOrder: true }, settings);
+        const { readings, devices, accepted } = checked;
         expect({ readings, devices, accepted }).toEqual({
           readings: fleet.readings,
           devices: fleet.devices,
-          accepted: fleet.readings,
+          accepted: fleet.readings - fleet.missing,
         });
+        const rejected = [...checked.rejected.values()].reduce((sum, { count }) => sum + count, 0);
+        expect(rejected).toBe(fleet.missing + fleet.others);
         expect(settings.task.target.missing ?? []).toEqual(
           fleet.sentinel === undefined ? [] : [fleet.sentinel],
         );
