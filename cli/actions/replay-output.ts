@@ -33,11 +33,10 @@ export function jsonReport(write: Write, sensors: Sensors): ReplayReport {
       await flushRejects();
       await write([...windowRows(window, covariates), ...evaluationRows(window)].map(jsonLine).join(''));
     },
-    async finish({ read, windowed, late, duplicate, future, malformed, open_windows }) {
+    async finish({ read, windowed, late, duplicate, future, malformed, aside, open_windows }) {
       await flushRejects();
-      await write(
-        jsonLine({ type: 'summary', read, windowed, late, duplicate, future, malformed, open_windows }),
-      );
+      const verdicts = { windowed, late, duplicate, future, malformed };
+      await write(jsonLine({ type: 'summary', read, ...verdicts, aside, open_windows }));
     },
   };
 }

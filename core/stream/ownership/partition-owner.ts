@@ -1,6 +1,7 @@
 import { type RejectReason } from '../../contracts/blocks';
 import { checkpointKeys, type Decision } from '../../contracts/checkpoints';
-import { MICROS_PER_MILLI } from '../../contracts/time';
+import { type MalformedDetail } from '../../contracts/events';
+import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { type Deployments } from '../../model/deployments';
 import { type RawRecord } from '../../platform/kafka';
@@ -103,10 +104,14 @@ export class PartitionOwner {
     return this.bytesSinceCheckpoint >= EVENTS_PER_STATE * this.checkpointBytes;
   }
 
-  /** Whether everything has been read, and there are windows that a quiet partition may close. */
-  get idleClosingDue(): boolean {
+  /**
+   * Whether everything has been read, and there are windows that a quiet partition may close, or events aside that it may believe.
+   * @param believed as in `closeIdle`.
+   */
+  isIdleClosingDue(believed: Micros): boolean {
     const isCaughtUp = this.next >= Math.max(this.highWatermark, this.decideFrom);
-    return isCaughtUp && this.engine.isDueAt(this.engine.latestEvent);
+    const { engine } = this;
+    return isCaughtUp && (engine.isDueAt(engine.latestEvent) || engine.ahead.aside.earliest <= believed);
   }
 
   /** Give the partition up: work that is still queued is skipped. */
@@ -149,8 +154,9 @@ export class PartitionOwner {
       const verdict = ingestRecord(engine, record, recordMicros, offset);
       this.bytesSinceCheckpoint += Math.max(0, record.valueLength ?? record.value?.length ?? 0);
       this.next = offset + 1;
-      if (verdict !== 'windowed') this.reject(record, verdict);
+      if (verdict !== 'windowed' && verdict !== 'aside') this.reject(record, verdict, engine.detail);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.parts.forecaster));
+      if (engine.ahead.hasSettled) this.rejectSettled();
     }
     this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? NaN);
     if (this.decisions.isIdleClosingDue(this.next)) await this.closeIdleUpTo(this.next);
@@ -179,16 +185,20 @@ export class PartitionOwner {
     }
   }
 
-  /** The partition has been quiet for the time-out: close what the largest event time allows, logged first. */
-  async closeIdle(): Promise<void> {
-    if (!this.idleClosingDue) return;
-    const { partition, epoch, next: offset } = this;
-    await this.decide(checkpointKeys.idle(partition, offset, epoch), {
-      type: 'idle',
-      partition,
-      epoch,
-      offset,
-    });
+  /**
+   * The partition has been quiet for the time-out: close what the largest event time allows, logged first.
+   * @param believed events aside count when their time is not after it, since nobody is left to confirm them.
+   */
+  async closeIdle(believed: Micros = -Infinity): Promise<void> {
+    if (!this.isIdleClosingDue(believed)) return;
+    const { partition, epoch, next: offset, engine } = this;
+    const decision = { type: 'idle', partition, epoch, offset } as const;
+    if (engine.ahead.waiting === 0)
+      await this.decide(checkpointKeys.idle(partition, offset, epoch), decision);
+    else {
+      const key = checkpointKeys.idle(partition, offset, epoch, believed);
+      await this.decide(key, { ...decision, believed_until: believed });
+    }
     await this.closeIdleUpTo(offset);
   }
 
@@ -226,8 +236,9 @@ export class PartitionOwner {
   }
 
   /** Close the windows of the logged idle closings at or before this source offset. */
-  private closeIdleUpTo(offset: number): Promise<void> {
-    return this.emit(this.decisions.closeIdle(offset, this.parts.forecaster));
+  private async closeIdleUpTo(offset: number): Promise<void> {
+    await this.emit(this.decisions.closeIdle(offset, this.parts.forecaster));
+    this.rejectSettled();
   }
 
   private async seed(): Promise<void> {
@@ -265,9 +276,21 @@ export class PartitionOwner {
     }
   }
 
-  private reject(record: RawRecord, reason: RejectReason): void {
+  /** Events that were kept aside, and are in no window. */
+  private rejectSettled(): void {
+    for (const { event, verdict, detail } of this.engine.ahead.takeSettled()) {
+      const { offset, recordMicros, bytes } = event;
+      const timestamp = recordMicros / MICROS_PER_MILLI;
+      this.reject({ offset, timestamp, value: Buffer.from(bytes) }, verdict, detail);
+    }
+  }
+
+  private reject(
+    record: Pick<RawRecord, 'offset' | 'timestamp' | 'value'>,
+    reason: RejectReason,
+    detail: MalformedDetail | undefined,
+  ): void {
     const { partition, epoch } = this;
-    const { detail } = this.engine;
     if (reason === 'malformed' && detail !== undefined) this.parts.metrics.malformed.inc({ detail });
     this.parts.outbox.push(TOPICS.rejects.name, rejectMessage(record, { partition, epoch, reason, detail }));
   }

@@ -10,7 +10,7 @@ export function ingestRecord(
   record: RawRecord,
   recordMicros: number,
   offset: number,
-): Verdict {
+): Verdict | 'aside' {
   const { response, valueStart, valueLength } = record;
   if (response === undefined || valueStart === undefined || valueLength === undefined || valueLength < 0)
     return engine.ingest(record.value, recordMicros, offset);
@@ -19,7 +19,7 @@ export function ingestRecord(
 
 /** The message in `edge-iiot-rejects` for a record that is not windowed. */
 export function rejectMessage(
-  { value, offset, timestamp }: RawRecord,
+  { value, offset, timestamp }: Pick<RawRecord, 'value' | 'offset' | 'timestamp'>,
   about: {
     readonly partition: number;
     readonly epoch: number;

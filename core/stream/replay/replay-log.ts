@@ -1,4 +1,5 @@
 import { type Verdict } from '../../contracts/blocks';
+import { type MalformedDetail } from '../../contracts/events';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
@@ -20,8 +21,8 @@ interface LogReplayOptions {
   readonly decisions: readonly LoggedDecision[];
   readonly forecaster: Forecaster;
   readonly seedHistory: SeedHistory;
-  /** Called after each event; `engine.detail` is why one is malformed. */
-  readonly onVerdict?: (record: SourceRecord, verdict: Verdict) => void;
+  /** Called once an event has its verdict; `detail` is why it is malformed. One that was kept aside gets it later than others. */
+  readonly onVerdict?: (record: SourceRecord, verdict: Verdict, detail: MalformedDetail | undefined) => void;
 }
 
 /**
@@ -37,21 +38,42 @@ export class LogReplay {
     for (const logged of options.decisions) this.decisions.apply(logged);
   }
 
+  /** Source offset to read next. */
+  get position(): number {
+    return this.next;
+  }
+
   async *ingest(records: readonly SourceRecord[]): Closing {
     const { engine, forecaster, onVerdict } = this.options;
     for (const record of records) {
       // Checked first: to delegate to a generator without windows costs more than an event does.
-      if (this.decisions.isIdleClosingDue(record.offset))
-        yield* this.decisions.closeIdle(record.offset, forecaster);
+      if (this.decisions.isIdleClosingDue(record.offset)) yield* this.closeIdle(record.offset);
       const verdict = engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset);
       this.next = record.offset + 1;
-      onVerdict?.(record, verdict);
+      if (verdict !== 'aside') onVerdict?.(record, verdict, engine.detail);
       if (engine.isDue()) yield* closeDueWindows(engine, forecaster);
+      if (engine.ahead.hasSettled) this.reportSettled();
     }
   }
 
   /** Close what was decided behind the last event. */
-  end(): Closing {
-    return this.decisions.closeIdle(this.next, this.options.forecaster);
+  async *end(): Closing {
+    yield* this.closeIdle(this.next);
+  }
+
+  private async *closeIdle(offset: number): Closing {
+    yield* this.decisions.closeIdle(offset, this.options.forecaster);
+    this.reportSettled();
+  }
+
+  private reportSettled(): void {
+    for (const { event, verdict, detail } of this.options.engine.ahead.takeSettled()) {
+      const { offset, recordMicros, bytes: value } = event;
+      this.options.onVerdict?.(
+        { offset, timestampMillis: recordMicros / MICROS_PER_MILLI, value },
+        verdict,
+        detail,
+      );
+    }
   }
 }
