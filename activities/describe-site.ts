@@ -7,6 +7,7 @@ import { REPORTING_SHARE } from '../core/federation/constants';
 import { countClusters } from '../core/federation/panels/selection';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
+import { fillHeldMeans } from '../core/model/held-means';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
@@ -56,6 +57,7 @@ async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
     const until = ring.newestWindow(deviceId);
     if (until === undefined) continue;
     const series = ring.seriesUntil(deviceId, until, ring.capacity);
+    fillHeldMeans(task, series);
     for (let latest = 0; latest < ring.capacity; latest += 1) {
       if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
     }

@@ -1,5 +1,5 @@
 import { FedloopError } from '../../contracts/errors';
-import { type Task } from '../../contracts/task';
+import { heldWindows, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { type DeviceSeries } from '../../model/types';
 import { RING_WINDOWS } from '../constants';
@@ -25,7 +25,7 @@ export class WindowRing {
   /** @param capacity windows kept of each device */
   constructor(
     readonly task: Task,
-    readonly capacity = RING_WINDOWS,
+    readonly capacity = RING_WINDOWS + Math.max(...heldWindows(task)),
   ) {
     this.fields = 1 + task.covariates.length;
   }
