@@ -59,6 +59,7 @@ const subRooms = {
     forecasts: ['windows', 'limits.ts'],
     backpressure: ['limits.ts'],
     ownership: [
+      'refuse-batch.ts',
       'counts.ts',
       'engine.ts',
       'closing.ts',
@@ -69,6 +70,7 @@ const subRooms = {
       'parse',
     ],
     replay: [
+      'refuse-batch.ts',
       'counts.ts',
       'engine.ts',
       'closing.ts',

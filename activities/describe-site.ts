@@ -9,6 +9,7 @@ import { countClusters } from '../core/federation/panels/selection';
 import { quorumOf, readinessOf } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
+import { fillHeldMeans } from '../core/model/held-means';
 import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
@@ -101,6 +102,7 @@ async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
     const until = ring.newestWindow(deviceId);
     if (until === undefined) continue;
     const series = ring.seriesUntil(deviceId, until, ring.capacity);
+    fillHeldMeans(task, series);
     for (let latest = 0; latest < ring.capacity; latest += 1) {
       if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
     }

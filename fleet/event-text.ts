@@ -14,27 +14,43 @@ export interface Reading {
 
 /**
  * The event as JSON. Written by hand because the fleet writes hundreds of thousands: ids of a plan and ISO times need no
- * escaping, and a sensor has two decimals.
+ * escaping, and a sensor has two decimals, or as many as its unit needs.
  */
 export function eventText({ device, millis, sensors, target, covariates, label }: Reading): string {
-  let text = `{"device_id":"${device}","timestamp":"${isoText(millis)}","${sensors.target.sensor}":${decimalText(target)}`;
+  let text = `{"device_id":"${device}","timestamp":"${isoText(millis)}","${sensors.target.sensor}":${decimalText(target, targetDecimals(sensors))}`;
   for (const [index, { sensor }] of sensors.covariates.entries()) {
     const value = covariates[index] ?? Number.NaN;
-    if (!Number.isNaN(value)) text += `,"${sensor}":${decimalText(value)}`;
+    if (!Number.isNaN(value)) text += `,"${sensor}":${decimalText(value, covariateDecimals(value))}`;
   }
   if (label !== null) text += label ? ',"label":1' : ',"label":0';
   return `${text}}`;
 }
 
-export function twoDecimals(value: number): number {
-  return Math.round(value * 100) / 100;
+/** Decimals that a target has: two where the tolerance is around 1, one more for each tenth of it. */
+export function targetDecimals({ target: { tolerance } }: Sensors): number {
+  return TWO + Math.max(0, Math.floor(-Math.log10(tolerance)));
 }
+
+/** Decimals that a covariate's value has: two, and below 1 as many more as leave it two digits. */
+export function covariateDecimals(value: number): number {
+  const size = Math.abs(value);
+  return size >= 1 || size === 0 ? TWO : TWO + Math.min(MOST_ZEROS, Math.ceil(-Math.log10(size)));
+}
+
+export function roundTo(decimals: number, value: number): number {
+  return decimals === TWO ? Math.round(value * 100) / 100 : Number(value.toFixed(decimals));
+}
+
+const TWO = 2;
+/** Smaller numbers are noise to any sensor. */
+const MOST_ZEROS = 12;
 
 const TWO_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 const THREE_DIGITS = Array.from({ length: 1_000 }, (_, number) => String(number).padStart(3, '0'));
 
-/** A number with two decimals. */
-function decimalText(value: number): string {
+/** A number with two decimals, quickly, or with more. */
+function decimalText(value: number, decimals: number): string {
+  if (decimals !== TWO) return value.toFixed(decimals);
   const hundredths = Math.round(Math.abs(value) * 100);
   const cents = hundredths % 100;
   return `${value < 0 && hundredths > 0 ? '-' : ''}${(hundredths - cents) / 100}.${TWO_DIGITS[cents] ?? '00'}`;

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { sensorsOf } from '../core/contracts/task';
 import { parseJson } from '../core/contracts/validation';
-import { twoDecimals } from './event-text';
+import { covariateDecimals, roundTo, targetDecimals } from './event-text';
 import { type LiveGrid } from './events';
 import { windowSeries } from './means';
 import { type DevicePlan, type FleetPlan } from './plan';
@@ -112,15 +112,18 @@ function* historyLines(plan: FleetPlan, grid: LiveGrid, devices: readonly Device
     let text = '';
     for (let index = 0; index < windows; index += 1) {
       if (Number.isNaN(target[index])) continue;
-      const cells = [target, ...covariates].map((values) => cell(values[index]));
+      const cells = [
+        cell(target[index], targetDecimals(grid.sensors)),
+        ...covariates.map((values) => cell(values[index], covariateDecimals(values[index] ?? NaN))),
+      ];
       text += `${device.id},${times[index] ?? ''},${cells.join(',')}\n`;
     }
     yield text;
   }
 }
 
-function cell(value: number | undefined): string {
-  return value === undefined || Number.isNaN(value) ? '' : String(twoDecimals(value));
+function cell(value: number | undefined, decimals: number): string {
+  return value === undefined || Number.isNaN(value) ? '' : String(roundTo(decimals, value));
 }
 
 function devicesCsv(plan: FleetPlan): string {

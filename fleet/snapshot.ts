@@ -4,7 +4,7 @@ import { covariateColumns } from '../core/contracts/task';
 import { type Micros } from '../core/contracts/time';
 import { partitionOf } from '../core/platform/kafka';
 import { DEVICES_PER_SNAPSHOT_CHUNK, SNAPSHOT_WINDOWS } from './constants';
-import { twoDecimals } from './event-text';
+import { covariateDecimals, roundTo, targetDecimals } from './event-text';
 import { type LiveGrid } from './events';
 import { windowSeries } from './means';
 import { type FleetPlan } from './plan';
@@ -34,8 +34,10 @@ export function historySnapshot(
     const { target, covariates } = windowSeries(plan, device, -SNAPSHOT_WINDOWS, SNAPSHOT_WINDOWS);
     return {
       device_id: device.id,
-      avg: newestFirst(target),
-      ...Object.fromEntries(covariates.map((means, index) => [columns[index] ?? '', newestFirst(means)])),
+      avg: newestFirst(target, () => targetDecimals(grid.sensors)),
+      ...Object.fromEntries(
+        covariates.map((means, index) => [columns[index] ?? '', newestFirst(means, covariateDecimals)]),
+      ),
       stddev: null,
     };
   });
@@ -66,8 +68,10 @@ export function historySnapshot(
   );
 }
 
-function newestFirst(values: Float64Array): (number | null)[] {
-  return Array.from(values, (value) => (Number.isNaN(value) ? null : twoDecimals(value))).reverse();
+function newestFirst(values: Float64Array, decimalsOf: (value: number) => number): (number | null)[] {
+  return Array.from(values, (value) =>
+    Number.isNaN(value) ? null : roundTo(decimalsOf(value), value),
+  ).reverse();
 }
 
 function chunksOf(devices: readonly DeviceHistory[]): DeviceHistory[][] {

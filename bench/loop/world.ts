@@ -171,10 +171,11 @@ export class World {
   private write(series: DeviceSeries, place: number, firstTarget: number): void {
     const from = place * this.windows + firstTarget + this.options.trainingWindows;
     const targets = series.target.length - WINDOWS_BEFORE_TARGETS;
+    const withActual = { ...series, actual: series.target };
     for (let target = 0; target < targets; target += 1) {
       const written = writeSample(
         TASK,
-        series,
+        withActual,
         target,
         this.options.tolerance,
         this.x,

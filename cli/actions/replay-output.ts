@@ -39,9 +39,9 @@ export function jsonReport(write: Write, sensors: Sensors): ReplayReport {
       await flushRejects();
       await write([...windowRows(window, covariates), ...evaluationRows(window)].map(jsonLine).join(''));
     },
-    async finish({ read, windowed, late, duplicate, future, malformed, bad_values, open_windows }) {
+    async finish({ read, windowed, late, duplicate, future, malformed, aside, bad_values, open_windows }) {
       await flushRejects();
-      const verdicts = { read, windowed, late, duplicate, future, malformed };
+      const verdicts = { read, windowed, late, duplicate, future, malformed, aside };
       // Nearly always there are none, and then there is nothing to say.
       const leftOut = bad_values > 0 ? { bad_values } : {};
       await write(jsonLine({ type: 'summary', ...verdicts, ...leftOut, open_windows }));

@@ -8,6 +8,7 @@ import {
   type StreamSettings,
   streamSettingsSchema,
 } from '../../core/contracts/settings';
+import { MICROS_PER_MILLI } from '../../core/contracts/time';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { decodeModel } from '../../core/model/model-file';
 import { type GlobalModel } from '../../core/model/types';
@@ -60,6 +61,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
         residualStddev: model?.metadata.residualStddev ?? null,
         forecaster: forecaster.forecast,
         flush: options.flush === true,
+        believedUntil: Date.now() * MICROS_PER_MILLI + settings.futureMicros,
       },
       report,
     );

@@ -1,4 +1,5 @@
-import { reasonOfDetail } from '../../core/contracts/events';
+import { type RejectReason } from '../../core/contracts/blocks';
+import { type MalformedDetail, reasonOfDetail } from '../../core/contracts/events';
 import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { needsIngest } from '../../core/contracts/source';
@@ -121,14 +122,10 @@ class Trial {
   async ingest({ bytes, partition, recordMicros, message }: SampledEvent): Promise<void> {
     const engine = this.engineOf(partition);
     const verdict = engine.ingest(bytes, recordMicros, message);
-    if (verdict !== 'windowed') {
-      const detail = verdict === 'malformed' ? engine.detail : undefined;
-      const reason = detail === undefined ? verdict : reasonOfDetail(detail);
-      // What follows the reason is a hint, such as another unit of time.
-      const hint = detail === undefined || detail === reason ? '' : `${detail.slice(reason.length + 2)} `;
-      this.reject(reason, message, hint + excerptOf(bytes));
-    }
+    if (verdict !== 'windowed' && verdict !== 'aside')
+      this.refuse(verdict, verdict === 'malformed' ? engine.detail : undefined, bytes, message);
     if (engine.isDue()) await this.close(closeDueWindows(engine, this.forecast));
+    this.refuseSettled(engine);
   }
 
   reject(reason: string, message: number, detail: string): void {
@@ -139,7 +136,28 @@ class Trial {
 
   /** Close all windows. */
   async end(): Promise<void> {
-    for (const engine of this.engines.values()) await this.close(flushWindows(engine, this.forecast));
+    for (const engine of this.engines.values()) {
+      await this.close(flushWindows(engine, this.forecast, Date.now() * MICROS_PER_MILLI));
+      this.refuseSettled(engine);
+    }
+  }
+
+  /** Events that waited for other devices, and are in no window. */
+  private refuseSettled({ ahead }: PartitionEngine): void {
+    for (const { event, verdict, detail } of ahead.takeSettled())
+      this.refuse(verdict, detail, event.bytes, event.offset);
+  }
+
+  private refuse(
+    verdict: RejectReason,
+    detail: MalformedDetail | undefined,
+    bytes: Uint8Array,
+    message: number,
+  ): void {
+    const reason = detail === undefined ? verdict : reasonOfDetail(detail);
+    // What follows the reason is a hint, such as another unit of time.
+    const hint = detail === undefined || detail === reason ? '' : `${detail.slice(reason.length + 2)} `;
+    this.reject(reason, message, hint + excerptOf(bytes));
   }
 
   result(): Omit<CheckedSample, 'messages' | 'readings' | 'rhythm'> {

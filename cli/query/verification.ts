@@ -94,9 +94,9 @@ async function compare(
           led.windows.set(window.partition, window.start);
           return verification.window(window);
         },
-        reject(partition, { offset, value }, reason, detail) {
+        reject({ partition, record: { offset, value }, reason, detail, decidedAt }) {
           led.rejects.set(partition, offset);
-          return verification.reject(partition, offset, reason, detail, value);
+          return verification.reject(partition, offset, reason, detail, value, decidedAt);
         },
         progress(events) {
           showProgress(step, events, ends);

@@ -95,7 +95,8 @@ export class Backtest {
         await this.take(closed);
       }
     }
-    for await (const closed of closeIdleWindows(engine, forecaster.forecast)) await this.take(closed);
+    for await (const closed of closeIdleWindows(engine, forecaster.forecast, Infinity, offset))
+      await this.take(closed);
     // What was seen of the last round is judged as it is; fewer windows than the gate asks for promote nobody.
     if (this.open !== null) await this.decide(this.open);
     const { counts } = engine;

@@ -4,7 +4,7 @@ import { type GateSettings, type Interval, type TrainingSettings } from '../cont
 import { type StreamSettings } from '../contracts/settings';
 import { type Micros } from '../contracts/time';
 import { type GateVerdict } from '../federation/promotion/gate';
-import { type Counts } from '../stream/counts';
+import { type Counts } from '../stream/windows/counts';
 import { type ClosedWindow } from '../stream/windows/rows';
 import { type RoundRules } from './candidates';
 import { type Tally } from './tally';

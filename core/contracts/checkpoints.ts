@@ -65,6 +65,11 @@ const decisionSchema = z.discriminatedUnion('type', [
     ...decision,
     /** The next source offset to read when it was decided. */
     offset: z.int().min(0),
+    /**
+     * Events that wait for other devices to confirm their time count when it is not after this: the owner's clock on the wall, plus the
+     * future limit. Left out where nothing waited.
+     */
+    believed_until: microsSchema.optional(),
   }),
 ]);
 export type Decision = z.infer<typeof decisionSchema>;
@@ -99,7 +104,8 @@ export const checkpointKeys = {
     `activation/${partition}/${version}/${epoch}/${from ?? 'first'}`,
   deactivation: (partition: number, version: VersionId, epoch: number, until: Micros | null): string =>
     `deactivation/${partition}/${version}/${epoch}/${until ?? 'never'}`,
-  idle: (partition: number, offset: number, epoch: number): string => `idle/${partition}/${offset}/${epoch}`,
+  idle: (partition: number, offset: number, epoch: number, believed?: Micros): string =>
+    `idle/${partition}/${offset}/${epoch}${believed === undefined ? '' : `/${believed}`}`,
   piece: (partition: number, epoch: number, sequence: number, index: number): string =>
     `${PIECE_PREFIX}${partition}/${epoch}/${sequence % 2}/${index}`,
 } as const;

@@ -121,6 +121,7 @@ export function planDeployment(file: DeploymentFile): DeploymentPlan {
     idleMillis: file.idle === undefined ? defaults.idleMillis : durationMillis(file.idle),
     outlierZ: file.outlierZ ?? defaults.outlierZ,
     duplicates: file.duplicates ?? defaults.duplicates,
+    clockQuorum: defaults.clockQuorum,
     plausible:
       file.plausible === undefined
         ? defaults.plausible

@@ -35,6 +35,12 @@ export const ROW_LIMITS = {
   emptyWindowsWritten: 120,
 } as const;
 
+/**
+ * Bounds on the events of one partition that wait for others to confirm their time. They decide rows too, of deployments with a quorum of
+ * clocks. A gateway's ten minutes of one reading a second are 600 events; beyond the bounds the ones furthest ahead are `future`.
+ */
+export const ASIDE_LIMITS = { events: 16_384, bytes: 8 * 1024 * 1024 } as const;
+
 /** Whether a text is short enough for a device id, and has something in it. */
 export function isDeviceIdLength(id: string): boolean {
   // A character has at most two UTF-16 units, so most texts need no counting.

@@ -55,6 +55,11 @@ const laterSettings = {
   outlierZ: z.number().positive().default(ROW_LIMITS.outlierZ),
   /** What makes two events of a device duplicates: the same time, or the same time and readings. */
   duplicates: z.enum(['time', 'reading']).default('time'),
+  /**
+   * Devices that must agree before a partition's time jumps ahead: half of those it knows, at least two, at most so many. Until then
+   * events far ahead are kept aside. A partition with one device needs no other. 1 = each event moves the time by itself.
+   */
+  clockQuorum: z.int().min(1).default(1),
   /** Where the fleet's messages come from. */
   source: sourceSchema.default(DEFAULT_SOURCE),
 };
@@ -95,6 +100,7 @@ export const DEFAULT_STREAM_SETTINGS: StreamSettings = streamSettingsSchema.pars
   futureMicros: 30_000_000,
   idleMillis: 30_000,
   plausible: { fromMicros: microsOfText('2000-01-01'), untilMicros: microsOfText('2100-01-01') },
+  clockQuorum: 3,
   limits: ROW_LIMITS,
 });
 
@@ -103,12 +109,8 @@ const formerSettingsSchema = z
   .strictObject({ windowMicros: z.int().positive(), toleranceCelsius: z.number().positive(), ...timeLimits })
   .transform(({ windowMicros, toleranceCelsius: tolerance, ...times }): StreamSettings => {
     const target = { ...DEFAULT_TASK.target, tolerance };
-    return {
-      ...DEFAULT_STREAM_SETTINGS,
-      plausible: EVERY_TIME,
-      ...times,
-      task: { ...DEFAULT_TASK, windowMicros, target },
-    };
+    const task = { ...DEFAULT_TASK, windowMicros, target };
+    return { ...DEFAULT_STREAM_SETTINGS, plausible: EVERY_TIME, ...times, clockQuorum: 1, task };
   });
 
 /** Settings as the log has them, in today's form or the former one. */

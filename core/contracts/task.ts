@@ -30,8 +30,9 @@ const sensorFields = {
   /** Numbers that mean "no reading", such as −999. */
   missing: z.array(z.number()).max(20).readonly().optional(),
   /**
-   * For a sensor that sends when its value changes: how long a reading stays true. A window without readings then has the last one as
-   * its mean, in features. It is never an actual value that a forecast is held against.
+   * For a sensor that sends when its value changes: how long a reading stays true. In features a window without readings then has the mean
+   * of the last window with some, when that ended at most so long before it ends, and at most `lags` windows before. It is never an actual
+   * value that a forecast is held against.
    */
   holdMicros: z.int().positive().optional(),
 };
@@ -118,4 +119,19 @@ export function minLags({ lags }: Pick<Task, 'lags'>): number {
 /** Windows kept of a device for its next forecast: the lags and the one before them, whose difference to the oldest lag is a feature. */
 export function historyWindows({ lags }: Pick<Task, 'lags'>): number {
   return lags + 1;
+}
+
+/**
+ * By sensor, the target first: for how many windows without readings the mean of the last one with readings is taken: those that end at
+ * most the sensor's hold after that one, and no more than a forecast looks back on.
+ */
+export function heldWindows({
+  target,
+  covariates,
+  lags,
+  windowMicros,
+}: Pick<Task, 'target' | 'covariates' | 'lags' | 'windowMicros'>): readonly number[] {
+  return [target, ...covariates].map(({ holdMicros = 0 }) =>
+    Math.min(lags, Math.floor(holdMicros / windowMicros)),
+  );
 }

@@ -1,4 +1,4 @@
-import { type Environment } from '../contracts/config';
+import { type Environment, topicPrefixOf } from '../contracts/config';
 import { FedloopError } from '../contracts/errors';
 import { type StreamSettings } from '../contracts/settings';
 import { needsIngest } from '../contracts/source';
@@ -63,7 +63,7 @@ function checkSource({ settings: { source }, env }: IngestOptions): void {
       hint: 'Start stream workers, which read its topic themselves, or give the deployment file a source with fields, each, wide or mqtt.',
     });
   }
-  const ownTopic = env.FEDLOOP_TOPIC_PREFIX + TOPICS.stream.name;
+  const ownTopic = topicPrefixOf(env) + TOPICS.stream.name;
   if (source.mqtt !== undefined || (source.topic !== undefined && source.topic !== ownTopic)) return;
   throw new FedloopError('InvalidConfig', `an ingest worker writes to ${ownTopic} and cannot read from it`, {
     hint: "Name the fleet's own topic in source.topic of the deployment file, or its MQTT server in source.mqtt.",

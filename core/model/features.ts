@@ -93,7 +93,7 @@ export function mergeFeatureSums(one: FeatureSums, other: FeatureSums): FeatureS
 }
 
 /**
- * Scaling from sums: levels by mean and standard deviation, differences by 0 and root mean square, so that "no change" stays 0. A feature that never varies, or never came, has scale 1.
+ * Scaling from sums: levels by mean and standard deviation, differences by 0 and root mean square, so that "no change" stays 0. A feature that never varies, or never came, has scale 1, or that share of a large level by which single precision is no matter.
  */
 export function scalingOf(task: FeatureTask, sums: FeatureSums): FeatureScaling {
   const mean: number[] = [];
@@ -106,10 +106,13 @@ export function scalingOf(task: FeatureTask, sums: FeatureSums): FeatureScaling 
     // What is left of a constant level after subtraction is rounding, not spread.
     const spreads = variance > VARIANCE_FLOOR * meanSquare;
     mean.push(centre);
-    scale.push(spreads ? Math.sqrt(variance) : 1);
+    scale.push(spreads ? Math.sqrt(variance) : Math.max(1, LEVEL_WITHOUT_SPREAD * Math.abs(centre)));
   });
   return { mean, scale };
 }
 
 /** Doubles keep 16 digits; a variance of less than this share of the mean square cannot be told from rounding. */
 const VARIANCE_FLOOR = 1e-12;
+
+/** A level that does not vary is still known to 2⁻²³ of itself alone: in units of 2⁻¹⁰ of it that rounding is nothing. */
+const LEVEL_WITHOUT_SPREAD = 2 ** -10;

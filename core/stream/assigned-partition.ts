@@ -1,7 +1,16 @@
+import { type StreamSettings } from '../contracts/settings';
+import { type Micros, MICROS_PER_MILLI } from '../contracts/time';
 import { type Logger } from '../platform/log';
 import { FloodWatch } from './backpressure/flood';
 import { CHECKPOINT_INTERVAL_MS, MAX_CHECKPOINT_INTERVAL_MS } from './limits';
 import { type PartitionOwner } from './ownership/partition-owner';
+
+type IdleSettings = Pick<StreamSettings, 'idleMillis' | 'futureMicros'>;
+
+/** Nobody measures tomorrow: an event up to now may be right, whoever else is silent. */
+function believedUntil({ futureMicros }: IdleSettings): Micros {
+  return Date.now() * MICROS_PER_MILLI + futureMicros;
+}
 
 /** A partition of this worker: its owner, and when something last happened, by the wall clock in milliseconds. */
 export class AssignedPartition {
@@ -15,9 +24,21 @@ export class AssignedPartition {
     return this.owner.partition;
   }
 
-  /** Whether no record has come for so long, and there are windows that this may close. */
-  isQuiet(idleMillis: number): boolean {
-    return Date.now() - this.lastRecordAt >= idleMillis && this.owner.idleClosingDue;
+  /** Whether no record of the present has come for so long, and there are windows that this may close. */
+  isQuiet(settings: IdleSettings): boolean {
+    const isSilent = Date.now() - this.lastRecordAt >= settings.idleMillis;
+    return isSilent && this.owner.isIdleClosingDue(believedUntil(settings));
+  }
+
+  closeIdle(settings: IdleSettings): Promise<void> {
+    return this.noting(() => this.owner.closeIdle(believedUntil(settings)));
+  }
+
+  /** Do what may judge events, and note when some had their place in the present. Those of a fast clock keep no partition awake. */
+  async noting(work: () => Promise<void>): Promise<void> {
+    const before = this.owner.engine.ordinaryEvents;
+    await work();
+    if (this.owner.engine.ordinaryEvents !== before) this.lastRecordAt = Date.now();
   }
 
   get isCheckpointDue(): boolean {

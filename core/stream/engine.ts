@@ -1,48 +1,51 @@
-import { emptyAnalysis, emptyEvaluations, type Verdict } from '../contracts/blocks';
+import { type Verdict } from '../contracts/blocks';
 import { type MalformedDetail } from '../contracts/events';
 import { type VersionId } from '../contracts/ids';
-import { ROW_LIMITS } from '../contracts/limits';
 import { type StreamSettings } from '../contracts/settings';
-import { type AverageColumn, covariateColumns, historyWindows } from '../contracts/task';
-import { type Micros, windowStartOf } from '../contracts/time';
-import { UNDECODABLE_BATCH } from '../contracts/undecodable';
-import { zeroCounts } from './counts';
+import { type Micros } from '../contracts/time';
+import { closedWindow, forgetVanished } from './closed-window';
+import { zeroCounts } from './windows/counts';
 import { type DeviceHistory, type DevicePast } from './forecasts/device-history';
 import { Evaluator } from './forecasts/evaluator';
 import { type PlannedForecasts } from './forecasts/forecasts';
 import { emptyEvent, type EventFields } from './parse/event';
 import { EventParser } from './parse/parse';
+import { beginAgain } from './take-back';
+import { deviceIdOf, type EventPlace, heldEvent } from './windows/aside-events';
 import { DeviceTable } from './windows/device-table';
-import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
+import { EventsAhead, type ReleasedEvent } from './windows/events-ahead';
+import { Opening } from './windows/opening';
+import { OpenWindows, type OpenWindowLimits } from './windows/open-windows';
+import { type PartitionClock } from './windows/partition-clock';
+import { WindowSchedule } from './windows/window-schedule';
 import { type ClosedWindow } from './windows/rows';
-import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
 
 /**
  * The stream path of one partition as a machine of values: events in, in log order, rows out. No clock, no Kafka, no
  * model: the same events and decisions (activations, deactivations, idle closings) always give the same rows.
  *
  * How to drive it: `ingest` each event; when `isDue()` afterwards, close the due windows with `closeDueWindows`
- * (closing.ts) before the next event is judged.
+ * (closing.ts) before the next event is judged, and report what `ahead` has settled.
  */
 export class PartitionEngine {
   readonly counts = zeroCounts();
   /** Why the latest event was `malformed`. */
   detail: MalformedDetail | undefined;
-  /** Largest event time in a window so far; −Infinity before the first. */
-  latestEvent: Micros = -Infinity;
-  /** Every window that ends here or before is closed; −Infinity before the first closing. */
-  closedUntil: Micros = -Infinity;
-
   readonly devices = new DeviceTable();
   readonly open: OpenWindows;
+  readonly schedule: WindowSchedule;
   readonly evaluator: Evaluator;
+  /** Events that other devices have to confirm, and what became of them. */
+  readonly ahead: EventsAhead;
+  readonly clock: PartitionClock;
+  /** Until a second device is in a window, or a window has closed. */
+  opening: Opening | undefined;
 
   private readonly parser: EventParser;
   private readonly event: EventFields;
-  private readonly covariateColumns: readonly AverageColumn[];
   private readonly windowMicros: Micros;
-  /** End of the next window to close. */
-  private nextEnd: Micros = Infinity;
+  /** Device of the latest event that reached a window. */
+  private device = -1;
   /** Forecasts of the first window were planned: from then on each closing plans those of the next. */
   opened = false;
 
@@ -55,7 +58,6 @@ export class PartitionEngine {
     this.windowMicros = task.windowMicros;
     this.parser = new EventParser(task, settings.plausible);
     this.event = emptyEvent(1 + task.covariates.length);
-    this.covariateColumns = covariateColumns(task);
     this.open = new OpenWindows(
       {
         windowMicros: task.windowMicros,
@@ -64,24 +66,42 @@ export class PartitionEngine {
       },
       limits,
     );
+    this.schedule = new WindowSchedule(task.windowMicros);
     this.evaluator = new Evaluator(task);
+    this.ahead = new EventsAhead(settings, this.devices, this.counts);
+    this.clock = this.ahead.clock;
+    if (settings.clockQuorum > 1) this.opening = new Opening();
   }
 
   get history(): DeviceHistory {
     return this.evaluator.history;
   }
-
   get inForce(): readonly VersionId[] {
     return this.evaluator.inForce;
   }
 
+  /** Every window that ends here or before is closed; −Infinity before the first closing. */
+  get closedUntil(): Micros {
+    return this.schedule.closedUntil;
+  }
+
+  /** Largest event time in a window so far; −Infinity before the first. */
+  get latestEvent(): Micros {
+    return this.clock.latest;
+  }
+
+  /** Events that say something of the partition's present: those of clocks that are far ahead do not. */
+  get ordinaryEvents(): number {
+    return this.counts.read - this.counts.future - this.ahead.waiting;
+  }
+
   /** A window closes when the watermark reaches its end. */
   get watermark(): Micros {
-    return this.latestEvent - this.settings.watermarkMicros;
+    return this.clock.latest - this.settings.watermarkMicros;
   }
 
   /**
-   * Judge one event and, when it is good, put it into its window.
+   * Judge one event and, when it is good, put it into its window. An event far ahead of its partition gets its verdict later.
    * @param bytes the event's, or a buffer in which it is `bytes[start, end)`.
    * @param recordMicros Kafka's timestamp of the record; NaN = the event's own `record_timestamp` counts, if it has one.
    */
@@ -91,27 +111,25 @@ export class PartitionEngine {
     offset: number,
     start = 0,
     end: number = bytes?.length ?? 0,
-  ): Verdict {
+  ): Verdict | 'aside' {
+    this.endRebuilding();
+    const { ahead, opening } = this;
     const verdict = this.judge(bytes, recordMicros, offset, start, end);
     this.counts.read += 1;
+    if (verdict !== 'aside') this.counts[verdict] += 1;
     if (verdict === 'windowed') {
-      this.counts.windowed += 1;
-      this.counts.bad_values += this.event.badValues;
-      this.counts.absent_values += this.event.absentValues;
-      this.latestEvent = Math.max(this.latestEvent, this.event.micros);
-      this.noteFirstWindow(this.event.micros);
-    } else {
-      this.counts[verdict] += 1;
+      this.noteWindowed();
+      if (opening !== undefined) this.watchOpening(opening, { bytes, recordMicros, offset, start, end });
+      if (ahead.aside.size > 0) ahead.releaseReached(offset + 1);
+    } else if (verdict === 'aside') {
+      ahead.setAside([heldEvent(this.event, { bytes, recordMicros, offset, start, end })], offset + 1);
+    } else if (verdict === 'late' && opening !== undefined) {
+      const first = opening.late(deviceIdOf(this.event));
+      if (first === undefined) return verdict;
+      beginAgain(this, first, { bytes, recordMicros, offset, start, end });
+      return 'windowed';
     }
     return verdict;
-  }
-
-  /** A batch of the log that cannot be read counts as one event. */
-  refuseBatch(): Verdict {
-    this.detail = UNDECODABLE_BATCH;
-    this.counts.read += 1;
-    this.counts.malformed += 1;
-    return 'malformed';
   }
 
   /**
@@ -119,18 +137,31 @@ export class PartitionEngine {
    * Nothing is counted and nothing closes: the checkpoint has both already.
    */
   rebuild(bytes: Uint8Array | null, recordMicros: number, offset: number): void {
-    if (this.judge(bytes, recordMicros, offset, 0, bytes?.length ?? 0) === 'windowed')
-      this.noteFirstWindow(this.event.micros);
+    this.placeBefore(offset);
+    if (this.ahead.passesOver(offset)) return;
+    const end = bytes?.length ?? 0;
+    const verdict = this.parse(bytes, recordMicros, 0, end) ?? this.place(offset);
+    if (verdict !== 'windowed') return;
+    this.schedule.note(this.open.startOf(this.event.micros));
+    if (this.opening !== undefined)
+      this.watchOpening(this.opening, { bytes, recordMicros, offset, start: 0, end });
   }
 
-  /** Whether a window has to be closed before the next event may be judged. */
+  /** Everything that was read before the crash is rebuilt. */
+  endRebuilding(): void {
+    if (this.ahead.isRebuilding) this.placeBefore(Infinity);
+  }
+
+  /** Whether windows have to be closed, or released events judged, before the next event may be judged. */
   isDue(): boolean {
-    return this.watermark >= this.nextEnd;
+    return (
+      this.clock.latest - this.settings.watermarkMicros >= this.schedule.nextEnd || this.ahead.hasReleased
+    );
   }
 
   /** Whether `closeNext` has anything to close up to `limit`. */
   isDueAt(limit: Micros): boolean {
-    return limit >= this.nextEnd;
+    return limit >= this.schedule.nextEnd;
   }
 
   /** Lowest offset that has to be read again to rebuild the open windows; `next` when none is open. */
@@ -138,28 +169,16 @@ export class PartitionEngine {
     return this.open.inOrder().reduce((lowest, window) => Math.min(lowest, window.firstOffset), next);
   }
 
-  /** First window that a version activated now can be scored on: none of its events has been read. */
   firstUnseenWindow(notBefore: Micros | null): Micros | null {
-    const { windowMicros } = this;
-    const bounds = [
-      // An event right on a window's start has been read: that window is not unseen any more.
-      windowStartOf(this.latestEvent, windowMicros) + windowMicros,
-      this.closedUntil + windowMicros,
-      Math.ceil((notBefore ?? -Infinity) / windowMicros) * windowMicros,
-    ].filter(Number.isFinite);
-    return bounds.length === 0 ? null : Math.max(...bounds);
+    return this.schedule.firstUnseen(this.latestEvent, notBefore);
   }
-
-  /** First window without forecasts yet: the earliest that a version can be deactivated from. */
   firstUnforecastWindow(): Micros | null {
-    if (Number.isFinite(this.closedUntil)) return this.closedUntil + this.windowMicros;
-    return Number.isFinite(this.latestEvent) ? windowStartOf(this.latestEvent, this.windowMicros) : null;
+    return this.schedule.firstUnforecast(this.latestEvent);
   }
 
   activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
     this.evaluator.activate(version, residualStddev, from);
   }
-
   deactivate(version: VersionId, until: Micros | null): void {
     this.evaluator.deactivate(version, until);
   }
@@ -183,28 +202,20 @@ export class PartitionEngine {
   planOpening(): PlannedForecasts | undefined {
     if (this.opened) return undefined;
     this.opened = true;
-    return this.evaluator.plan(this.nextEnd - this.windowMicros, this.devices.inOrder());
+    return this.evaluator.plan(this.schedule.nextEnd - this.windowMicros, this.devices.inOrder());
   }
 
   /** Close the next window that ends at or before `limit`. @returns its rows, and the forecasts to make of the one after it. */
   closeNext(limit: Micros): { readonly closed: ClosedWindow; readonly plan: PlannedForecasts | undefined } {
-    const start = this.nextStart(limit);
+    const start = this.open.nextStart(this.schedule.nextEnd - this.windowMicros, limit);
     const window = this.open.inOrder().find((candidate) => candidate.start === start);
-    const closed = this.rowsOf(start, window);
+    const closed = closedWindow(this, start, window);
     if (window !== undefined) this.open.release(window);
-    this.closedUntil = closed.end;
-    this.nextEnd = closed.end + this.windowMicros;
-    this.forgetVanished();
+    this.schedule.close(closed.end);
+    forgetVanished(this);
+    this.opening = undefined;
+    this.ahead.closed(this.closedUntil, this.rewindOffset(Infinity));
     return { closed, plan: this.evaluator.plan(closed.end, this.devices.inOrder()) };
-  }
-
-  /** Restore what a checkpoint has of the engine itself. */
-  resume(state: Pick<PartitionEngine, 'counts' | 'latestEvent' | 'closedUntil' | 'opened'>): void {
-    Object.assign(this.counts, state.counts);
-    this.latestEvent = state.latestEvent;
-    this.closedUntil = state.closedUntil;
-    this.opened = state.opened;
-    if (Number.isFinite(state.closedUntil)) this.nextEnd = state.closedUntil + this.windowMicros;
   }
 
   private judge(
@@ -213,14 +224,36 @@ export class PartitionEngine {
     offset: number,
     from: number,
     to: number,
-  ): Verdict {
+  ): Verdict | 'aside' {
+    const refused = this.parse(bytes, recordMicros, from, to);
+    if (refused !== undefined) return refused;
+    if (this.clock.mayBeAhead(this.event.micros) && this.ahead.hasToWait(this.event)) return 'aside';
+    return this.place(offset);
+  }
+
+  /** Judge an event that was let go, without counting it. */
+  judgeReleased({ event, position }: ReleasedEvent): Verdict {
+    const { bytes, recordMicros } = event;
+    // A window that it opens is rebuilt from where it was let go.
+    return this.parse(bytes, recordMicros, 0, bytes.length) ?? this.place(position);
+  }
+
+  private parse(
+    bytes: Uint8Array | null,
+    recordMicros: number,
+    from: number,
+    to: number,
+  ): 'malformed' | 'future' | undefined {
     const { event } = this;
     this.detail = bytes === null ? 'empty' : this.parser.parse(bytes, event, from, to);
     if (this.detail !== undefined) return 'malformed';
-    const { micros } = event;
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
-    if (micros > stamped + this.settings.futureMicros) return 'future';
-    const start = this.open.startOf(micros);
+    return event.micros > stamped + this.settings.futureMicros ? 'future' : undefined;
+  }
+
+  /** Put the parsed event into its window. */
+  private place(offset: number): Verdict {
+    const start = this.open.startOf(this.event.micros);
     // Before the first closing no window may be there for the watermark to close; an event behind it is late all the same.
     if (start < this.closedUntil || start + this.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);
@@ -237,58 +270,26 @@ export class PartitionEngine {
       if (!this.open.hasRoomForDevice(start)) return 'over-limit';
       device = this.devices.add(idBytes, idStart, idEnd, idHash);
     }
+    this.device = device;
     return this.open.add(device, start, this.event, offset);
   }
 
-  /** Before anything has closed, the oldest open window is the next to close. */
-  private noteFirstWindow(micros: Micros): void {
-    if (this.closedUntil === -Infinity) {
-      const end = this.open.startOf(micros) + this.windowMicros;
-      if (end < this.nextEnd) this.nextEnd = end;
-    }
+  /** The event that was judged last is in its window. */
+  noteWindowed(): void {
+    this.counts.bad_values += this.event.badValues;
+    this.counts.absent_values += this.event.absentValues;
+    this.clock.note(this.device, this.event.micros);
+    if (this.schedule.closedUntil === -Infinity) this.schedule.note(this.open.startOf(this.event.micros));
   }
 
-  /** Start of the next window to close; of a long run of empty ones only the last is closed. */
-  private nextStart(limit: Micros): Micros {
-    const { windowMicros } = this;
-    const next = this.nextEnd - windowMicros;
-    const oldestOpen = this.open.inOrder()[0]?.start ?? Infinity;
-    const emptyUntil = Math.min(oldestOpen, windowStartOf(limit, windowMicros));
-    return (emptyUntil - next) / windowMicros > ROW_LIMITS.emptyWindowsWritten
-      ? emptyUntil - windowMicros
-      : next;
+  private watchOpening(opening: Opening, place: EventPlace): void {
+    if (!opening.windowed(heldEvent(this.event, place))) this.opening = undefined;
   }
 
-  private rowsOf(start: Micros, window: OpenWindow | undefined): ClosedWindow {
-    const { task, outlierZ } = this.settings;
-    const analysis = emptyAnalysis(task);
-    const evaluations = emptyEvaluations();
-    const summaries = new Map<number, DeviceSummary>();
-    for (const device of window === undefined ? [] : this.devices.inOrder()) {
-      const cell = this.open.cells.find(device, start);
-      if (cell < 0) continue;
-      const summary = summariseCell(this.open.cells, cell, outlierZ);
-      summaries.set(device, summary);
-      pushAnalysisRow(analysis, this.covariateColumns, this.devices.idOf(device), summary);
-    }
-    this.counts.no_forecast += this.evaluator.closeWindow(
-      start,
-      summaries,
-      (device) => this.devices.idOf(device),
-      evaluations,
-    );
-    return { partition: this.partition, start, end: start + this.windowMicros, analysis, evaluations };
-  }
-
-  /** Forget devices whose last window is older than all lags: no row can depend on them any more. */
-  private forgetVanished(): void {
-    const oldestLag = this.closedUntil - this.windowMicros * historyWindows(this.settings.task);
-    const vanished: number[] = [];
-    for (const device of this.devices.inOrder()) {
-      if (this.history.newest(device) >= oldestLag || this.open.cells.has(device)) continue;
-      this.history.forget(device);
-      vanished.push(device);
-    }
-    this.devices.forget(vanished);
+  /** While open windows are rebuilt: events that were let go before `position` was read. */
+  private placeBefore(position: number): void {
+    for (const released of this.ahead.dueAt(position))
+      if (this.judgeReleased(released) === 'windowed')
+        this.schedule.note(this.open.startOf(this.event.micros));
   }
 }

@@ -33,7 +33,7 @@ function gauge(help: string, read: Read<number>): PartitionMetric {
 
 /**
  * What Prometheus reads of the partitions. Counts of events are the engines' own: they are part of each checkpoint, so that
- * `read = windowed + late + duplicate + future + malformed` holds across crashes too.
+ * `read = windowed + late + duplicate + future + malformed + aside` holds across crashes too.
  */
 const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
   fedloop_stream_events_read_total: counter(
@@ -42,7 +42,7 @@ const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
   ),
   fedloop_stream_events_total: {
     kind: 'counter',
-    help: 'Events by source partition and verdict; the verdicts of a partition add up to its events read.',
+    help: 'Events by source partition and verdict; the verdicts of a partition and its events aside (fedloop_stream_state) add up to its events read.',
     label: 'verdict',
     read: ({ engine: { counts } }) =>
       Object.fromEntries(VERDICTS.map((verdict) => [verdict, counts[verdict]])),
@@ -70,12 +70,13 @@ const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
   fedloop_stream_epoch: gauge('Epoch under which the partition is owned.', ({ epoch }) => epoch),
   fedloop_stream_state: {
     kind: 'gauge',
-    help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags.',
+    help: 'Size of the state by source partition: readings in open windows, devices known, devices with lags, events far ahead that no other device has confirmed.',
     label: 'what',
-    read: ({ engine: { open, devices, history } }) => ({
+    read: ({ engine: { open, devices, history, ahead } }) => ({
       readings: open.readings,
       devices: devices.size,
       devices_with_history: history.size,
+      aside: ahead.waiting,
     }),
   },
   fedloop_stream_version_in_force: {

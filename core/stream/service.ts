@@ -197,7 +197,6 @@ class StreamWorker implements StreamService {
     const partition = this.assigned.get(batch.partition);
     if (partition === undefined || this.halted || !batch.isCurrent()) return;
     partition.owner.highWatermark = batch.highWatermark;
-    partition.lastRecordAt = Date.now();
     await this.ingest(partition, batch).catch(this.fail);
     if (this.isHalted()) return;
     if (!partition.owner.isOwner) return this.reclaim(batch);
@@ -211,7 +210,7 @@ class StreamWorker implements StreamService {
 
   private async ingest(partition: AssignedPartition, { records, next }: RawBatch): Promise<void> {
     const { owner } = partition;
-    await owner.run(() => owner.ingest(records, next));
+    await partition.noting(() => owner.run(() => owner.ingest(records, next)));
     await this.followVersions(partition);
     if (partition.isCheckpointDue) await this.checkpoint(partition);
   }
@@ -257,8 +256,8 @@ class StreamWorker implements StreamService {
 
   private async closeIdle(): Promise<void> {
     const { kafka, deployments, log } = this.options;
-    const { idleMillis } = deployments.settings();
-    const isQuiet = (partition: AssignedPartition): boolean => partition.isQuiet(idleMillis);
+    const settings = deployments.settings();
+    const isQuiet = (partition: AssignedPartition): boolean => partition.isQuiet(settings);
     if (this.outbox.isFull || !this.assigned.all().some(isQuiet)) return;
     // No record came. Windows close if none was sent, not if the broker was away.
     const offsets = await kafka.offsets(this.topic).catch((cause: unknown) => {
@@ -270,7 +269,7 @@ class StreamWorker implements StreamService {
       if (owner !== undefined) owner.highWatermark = Math.max(owner.highWatermark, high);
     }
     for (const partition of this.assigned.all())
-      if (isQuiet(partition)) await partition.owner.run(() => partition.owner.closeIdle());
+      if (isQuiet(partition)) await partition.owner.run(() => partition.closeIdle(settings));
   }
 
   /** Pause the partitions that wait for a warehouse, and resume the others. */

@@ -1,6 +1,7 @@
-import { type FeatureTask, featureCount, historyWindows } from '../../contracts/task';
+import { type FeatureTask, featureCount, heldWindows, historyWindows } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { scaleFeatures, writeFeatures } from '../../model/features';
+import { fillHeldMeans } from '../../model/held-means';
 import { type DeviceSeries, type FeatureScaling } from '../../model/types';
 import { type WindowRing } from './window-ring';
 
@@ -17,13 +18,24 @@ export interface TargetRange {
   readonly windows: number;
 }
 
+/** What features are made of, and beside it the target's means alone: what is held is no actual value. */
+export interface TargetSeries extends DeviceSeries {
+  readonly actual: Float64Array;
+}
+
 /** A device's series with all that its `windows` targets look back on: target k lies at index `historyWindows(task)` + k. */
 export function seriesOfTargets(
   ring: WindowRing,
   deviceId: string,
   { until, windows }: TargetRange,
-): DeviceSeries {
-  return ring.seriesUntil(deviceId, until, windows + historyWindows(ring.task));
+): TargetSeries {
+  const { task } = ring;
+  const before = Math.max(...heldWindows(task));
+  const series = ring.seriesUntil(deviceId, until, before + windows + historyWindows(task));
+  const actual = series.target.slice(before);
+  fillHeldMeans(task, series);
+  const cut = (means: Float64Array): Float64Array => means.subarray(before);
+  return { actual, target: cut(series.target), covariates: series.covariates.map(cut) };
 }
 
 /**
@@ -33,7 +45,7 @@ export function seriesOfTargets(
  */
 export function writeSample(
   task: FeatureTask,
-  series: DeviceSeries,
+  series: TargetSeries,
   target: number,
   tolerance: number,
   x: Float32Array,
@@ -41,7 +53,7 @@ export function writeSample(
   at: number,
 ): boolean {
   const index = target + historyWindows(task);
-  const actual = series.target[index] ?? NaN;
+  const actual = series.actual[index] ?? NaN;
   if (Number.isNaN(actual)) return false;
   if (!writeFeatures(task, series, index - 1, x, at * featureCount(task))) return false;
   y[at] = (actual - (series.target[index - 1] ?? NaN)) / tolerance;

@@ -1,6 +1,7 @@
 import { ROW_LIMITS } from '../../contracts/limits';
-import { historyWindows, type Task } from '../../contracts/task';
+import { heldWindows, historyWindows, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
+import { fillHeldMeans } from '../../model/held-means';
 import { type DeviceSeries } from '../../model/types';
 import { doubled, lengthened } from '../windows/reading-pool';
 
@@ -33,17 +34,20 @@ export class DeviceHistory {
   private numbers: Float64Array;
   private readonly scratch: DeviceSeries;
   private readonly windowMicros: Micros;
-  /** Windows kept of a device. */
+  /** Windows kept of a device: those of its features, and before them those whose means may be held into them. */
   private readonly windows: number;
+  /** Most windows that a mean is held. */
+  private readonly held: number;
   /** Doubles of a device: its own figures, then its windows, sensor by sensor. */
   readonly numbersOfDevice: number;
 
   constructor(
-    task: Task,
+    private readonly task: Task,
     private readonly capacity: number = ROW_LIMITS.devicesWithHistory,
   ) {
     this.windowMicros = task.windowMicros;
-    this.windows = historyWindows(task);
+    this.held = Math.max(...heldWindows(task));
+    this.windows = historyWindows(task) + this.held;
     this.numbersOfDevice = SERIES + (1 + task.covariates.length) * this.windows;
     this.numbers = new Float64Array(FIRST_SLOTS * this.numbersOfDevice);
     this.scratch = {
@@ -103,14 +107,31 @@ export class DeviceHistory {
     return true;
   }
 
-  /** The device's windows, oldest first; valid until the next call. */
-  series(device: number): DeviceSeries {
+  /** Whether the device's newest window is `latest`, or so near before it that its means may be held until then. */
+  reaches(device: number, latest: Micros): boolean {
+    const missing = (latest - this.newest(device)) / this.windowMicros;
+    return missing >= 0 && missing <= this.held;
+  }
+
+  /**
+   * The device's windows up to `latest`, oldest first, with what is held into windows without readings; valid until the next call.
+   * @param latest a window that it `reaches`.
+   */
+  series(device: number, latest: Micros): DeviceSeries {
     let from = this.slotOf(device) * this.numbersOfDevice + SERIES;
+    const missing = (latest - this.newest(device)) / this.windowMicros;
     for (const series of [this.scratch.target, ...this.scratch.covariates]) {
-      series.set(this.numbers.subarray(from, from + this.windows));
+      if (missing > 0) series.fill(NaN);
+      series.set(this.numbers.subarray(from + missing, from + this.windows));
       from += this.windows;
     }
+    if (this.held > 0) fillHeldMeans(this.task, this.scratch);
     return this.scratch;
+  }
+
+  /** Place of the latest window in a series. */
+  get latestPlace(): number {
+    return this.windows - 1;
   }
 
   /** Mean of the newest window. */

@@ -1,7 +1,7 @@
 import { type EvaluationColumns, type Regime } from '../../contracts/blocks';
 import { type VersionId } from '../../contracts/ids';
 import { ROW_LIMITS } from '../../contracts/limits';
-import { featureCount, historyWindows, type Task } from '../../contracts/task';
+import { featureCount, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { writeFeatures } from '../../model/features';
 import { deviceFactor, type Outcome } from './confidence';
@@ -40,7 +40,7 @@ export interface PlannedForecasts {
   readonly devices: readonly number[];
 }
 
-/** Features of the devices that have the window before `window` and enough lags; undefined when there is nothing to forecast. */
+/** Features of the devices that have, or hold, the window before `window` and enough lags; undefined when there is nothing to forecast. */
 export function planForecasts(
   task: Task,
   window: Micros,
@@ -50,13 +50,13 @@ export function planForecasts(
 ): PlannedForecasts | undefined {
   if (versions.length === 0) return undefined;
   const before = window - task.windowMicros;
-  const candidates = devicesInOrder.filter((device) => history.newest(device) === before);
+  const candidates = devicesInOrder.filter((device) => history.reaches(device, before));
   const inputs = featureCount(task);
-  const latest = historyWindows(task) - 1;
   const features = new Float32Array(candidates.length * inputs);
   const devices: number[] = [];
   for (const device of candidates) {
-    if (writeFeatures(task, history.series(device), latest, features, devices.length * inputs))
+    const series = history.series(device, before);
+    if (writeFeatures(task, series, history.latestPlace, features, devices.length * inputs))
       devices.push(device);
   }
   if (devices.length === 0) return undefined;

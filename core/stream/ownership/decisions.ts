@@ -61,8 +61,9 @@ export class LoggedDecisions {
   /** Close the windows of all idle closings at or before this source offset. */
   async *closeIdle(offset: number, forecaster: Forecaster): Closing {
     while (this.isIdleClosingDue(offset)) {
-      this.waiting.shift();
-      yield* closeIdleWindows(this.engine, forecaster);
+      const decision = this.waiting.shift()?.decision;
+      if (decision?.type !== 'idle') continue;
+      yield* closeIdleWindows(this.engine, forecaster, decision.believed_until, decision.offset);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { type RejectReason } from '../../contracts/blocks';
 import { checkpointKeys, type Decision } from '../../contracts/checkpoints';
-import { MICROS_PER_MILLI } from '../../contracts/time';
+import { type MalformedDetail } from '../../contracts/events';
+import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Deployments } from '../../model/deployments';
@@ -17,7 +18,7 @@ import { type Claim, type Claims } from './claims';
 import { LoggedDecisions } from './decisions';
 import { type DevicePasts } from './history-snapshots';
 import { type Outbox } from './outbox';
-import { ingestRecord, rejectMessage } from './source-records';
+import { ingestRecord, recordOf, rejectMessage } from './source-records';
 import { encodeState } from './state-codec';
 
 /** What the owners of all partitions work with. */
@@ -104,10 +105,14 @@ export class PartitionOwner {
     return this.bytesSinceCheckpoint >= EVENTS_PER_STATE * this.checkpointBytes;
   }
 
-  /** Whether everything has been read, and there are windows that a quiet partition may close. */
-  get idleClosingDue(): boolean {
+  /**
+   * Whether everything has been read, and there are windows that a quiet partition may close, or events aside that it may believe.
+   * @param believed as in `closeIdle`.
+   */
+  isIdleClosingDue(believed: Micros): boolean {
     const isCaughtUp = this.next >= Math.max(this.highWatermark, this.decideFrom);
-    return isCaughtUp && this.engine.isDueAt(this.engine.latestEvent);
+    const { engine } = this;
+    return isCaughtUp && (engine.isDueAt(engine.latestEvent) || engine.ahead.aside.earliest <= believed);
   }
 
   /** Give the partition up: work that is still queued is skipped. */
@@ -153,8 +158,9 @@ export class PartitionOwner {
       const verdict = ingestRecord(engine, record, recordMicros, offset);
       this.bytesSinceCheckpoint += Math.max(0, record.valueLength ?? record.value?.length ?? 0);
       this.next = offset + 1;
-      if (verdict !== 'windowed') this.reject(record, verdict);
+      if (verdict !== 'windowed' && verdict !== 'aside') this.reject(record, verdict, engine.detail);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.parts.forecaster));
+      if (engine.ahead.hasSettled) this.rejectSettled();
     }
     this.next = Math.max(this.next, next);
     this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? this.latestRecordMillis);
@@ -184,16 +190,20 @@ export class PartitionOwner {
     }
   }
 
-  /** The partition has been quiet for the time-out: close what the largest event time allows, logged first. */
-  async closeIdle(): Promise<void> {
-    if (!this.idleClosingDue) return;
-    const { partition, epoch, next: offset } = this;
-    await this.decide(checkpointKeys.idle(partition, offset, epoch), {
-      type: 'idle',
-      partition,
-      epoch,
-      offset,
-    });
+  /**
+   * The partition has been quiet for the time-out: close what the largest event time allows, logged first.
+   * @param believed events aside count when their time is not after it, since nobody is left to confirm them.
+   */
+  async closeIdle(believed: Micros = -Infinity): Promise<void> {
+    if (!this.isIdleClosingDue(believed)) return;
+    const { partition, epoch, next: offset, engine } = this;
+    const decision = { type: 'idle', partition, epoch, offset } as const;
+    if (engine.ahead.waiting === 0)
+      await this.decide(checkpointKeys.idle(partition, offset, epoch), decision);
+    else {
+      const key = checkpointKeys.idle(partition, offset, epoch, believed);
+      await this.decide(key, { ...decision, believed_until: believed });
+    }
     await this.closeIdleUpTo(offset);
   }
 
@@ -231,8 +241,9 @@ export class PartitionOwner {
   }
 
   /** Close the windows of the logged idle closings at or before this source offset. */
-  private closeIdleUpTo(offset: number): Promise<void> {
-    return this.emit(this.decisions.closeIdle(offset, this.parts.forecaster));
+  private async closeIdleUpTo(offset: number): Promise<void> {
+    await this.emit(this.decisions.closeIdle(offset, this.parts.forecaster));
+    this.rejectSettled();
   }
 
   private async seed(): Promise<void> {
@@ -270,12 +281,20 @@ export class PartitionOwner {
     }
   }
 
-  private reject(record: RawRecord, reason: RejectReason): void {
+  /** Events that were kept aside, and are in no window. */
+  private rejectSettled(): void {
+    for (const { event, verdict, detail } of this.engine.ahead.takeSettled())
+      this.reject(recordOf(event), verdict, detail);
+  }
+
+  private reject(
+    record: Pick<RawRecord, 'offset' | 'timestamp' | 'value' | 'undecodable'>,
+    reason: RejectReason,
+    detail: MalformedDetail | undefined,
+  ): void {
     const { partition, epoch } = this;
-    const { detail } = this.engine;
-    const { undecodable } = record;
-    if (undecodable !== undefined)
-      this.parts.log.error({ partition }, undecodableSentence(Number(record.offset), undecodable));
+    if (record.undecodable !== undefined)
+      this.parts.log.error({ partition }, undecodableSentence(Number(record.offset), record.undecodable));
     if (reason === 'malformed' && detail !== undefined) this.parts.metrics.malformed.inc({ detail });
     this.parts.outbox.push(TOPICS.rejects.name, rejectMessage(record, { partition, epoch, reason, detail }));
   }

@@ -1,8 +1,11 @@
+import { MICROS_PER_MILLI } from '../../contracts/time';
 import { REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type OutgoingMessage, type RawRecord } from '../../platform/kafka';
 import { type PartitionEngine } from '../engine';
+import { type HeldEvent } from '../windows/aside-events';
+import { refuseBatch } from '../refuse-batch';
 import { MAX_REJECTED_BYTES } from '../limits';
 
 /** Judge a record's event. When the record knows in which buffer its value lies, no view of it is made. */
@@ -11,8 +14,8 @@ export function ingestRecord(
   record: RawRecord,
   recordMicros: number,
   offset: number,
-): Verdict {
-  if (record.undecodable !== undefined) return engine.refuseBatch();
+): Verdict | 'aside' {
+  if (record.undecodable !== undefined) return refuseBatch(engine);
   const { response, valueStart, valueLength } = record;
   if (response === undefined || valueStart === undefined || valueLength === undefined || valueLength < 0)
     return engine.ingest(record.value, recordMicros, offset);
@@ -21,7 +24,12 @@ export function ingestRecord(
 
 /** The message in `edge-iiot-rejects` for a record that is not windowed. */
 export function rejectMessage(
-  { value, offset, timestamp, undecodable }: RawRecord,
+  {
+    value,
+    offset,
+    timestamp,
+    undecodable,
+  }: Pick<RawRecord, 'value' | 'offset' | 'timestamp' | 'undecodable'>,
   about: {
     readonly partition: number;
     readonly epoch: number;
@@ -52,4 +60,13 @@ export function rejectMessage(
           }),
     },
   };
+}
+
+/** The record of an event that was kept aside. */
+export function recordOf({
+  offset,
+  recordMicros,
+  bytes,
+}: HeldEvent): Pick<RawRecord, 'offset' | 'timestamp' | 'value'> {
+  return { offset, timestamp: recordMicros / MICROS_PER_MILLI, value: Buffer.from(bytes) };
 }

@@ -4,16 +4,33 @@ import { versionIdSchema } from '../../contracts/ids';
 import { DEFAULT_TASK } from '../../contracts/task';
 import { microsSchema } from '../../contracts/time';
 import { parseOrThrow } from '../../contracts/validation';
-import { COUNTS, zeroCounts } from '../counts';
+import { COUNTS, zeroCounts } from '../windows/counts';
 import { type PartitionEngine } from '../engine';
 import { savedErrorsSchema } from '../forecasts/confidence';
 import { type OutstandingForecasts } from '../forecasts/forecasts';
+import { type HeldEvent } from '../windows/aside-events';
 import { decodeFrame, encodeFrame } from './checkpoint-chunks';
 
 /** Raised when the layout changes. A checkpoint of another layout is passed over, and recovery reads further back. */
 const LAYOUT = 1;
 
 const count = z.int().min(0);
+
+/** An event by its bytes, as base64. `record` null = the event's own timestamp counts. */
+const heldSchema = z.object({
+  offset: count,
+  record: microsSchema.nullable(),
+  device: z.string(),
+  micros: microsSchema,
+  bytes: z.string(),
+});
+const aheadSchema = z.object({
+  /** `since` null = from before the first event in a window. */
+  aside: z.array(heldSchema.extend({ since: microsSchema.nullable() })),
+  placed: z.array(heldSchema.extend({ position: count })),
+  settled: z.array(count),
+});
+
 const headerSchema = z.object({
   layout: z.literal(LAYOUT),
   position: z.object({
@@ -30,6 +47,20 @@ const headerSchema = z.object({
   counts: z.partialRecord(z.enum(COUNTS), count).transform((counts) => ({ ...zeroCounts(), ...counts })),
   /** null = none yet. */
   latest_event: microsSchema.nullable(),
+  /** What the largest event time goes back on; left out before clocks were compared. */
+  clock: z
+    .object({
+      second: microsSchema.nullable(),
+      leader: z.string().nullable(),
+      contradicted: z.boolean(),
+    })
+    .default({ second: null, leader: null, contradicted: false }),
+  ahead: aheadSchema.default({ aside: [], placed: [], settled: [] }),
+  /** null = the beginning is over. */
+  opening: z
+    .object({ device: z.string().nullable(), witness: z.string().nullable() })
+    .nullable()
+    .default(null),
   closed_until: microsSchema.nullable(),
   opened: z.boolean(),
   versions: z.array(
@@ -71,6 +102,9 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     counts: engine.counts,
     latest_event: finiteOrNull(engine.latestEvent),
     closed_until: finiteOrNull(engine.closedUntil),
+    clock: clockOf(engine),
+    ahead: aheadOf(engine),
+    opening: engine.opening?.save() ?? null,
     opened: engine.opened,
     versions: engine.evaluator.versions.map(({ version, residualStddev, from, until, errors }) => ({
       version,
@@ -112,12 +146,9 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
   let at = 0;
   const read = (length: number): Float64Array => body.slice(at, (at += length));
 
-  engine.resume({
-    counts: header.counts,
-    latestEvent: header.latest_event ?? -Infinity,
-    closedUntil: header.closed_until ?? -Infinity,
-    opened: header.opened,
-  });
+  Object.assign(engine.counts, header.counts);
+  if (header.closed_until !== null) engine.schedule.close(header.closed_until);
+  engine.opened = header.opened;
   for (const { version, residual_stddev, from, until, errors } of header.versions) {
     engine.activate(version, residual_stddev, from);
     const active = engine.evaluator.versions.at(-1);
@@ -125,9 +156,59 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
     if (active !== undefined && until !== null) active.until = until;
   }
   const devices = header.devices.map((id) => engine.restoreDevice(id, read(numbersOfDevice)));
+  restoreAhead(engine, header);
   if (header.outstanding !== null)
     engine.evaluator.outstanding = outstandingOf(header.outstanding, devices, read);
   return header.position;
+}
+
+function clockOf({ clock, devices }: PartitionEngine): Header['clock'] {
+  const { second, leader, contradicted } = clock.save();
+  const idOf = (device: number | null): string | null => (device === null ? null : devices.idOf(device));
+  return { second: finiteOrNull(second), leader: idOf(leader), contradicted };
+}
+
+function aheadOf({ ahead }: PartitionEngine): Header['ahead'] {
+  const { aside, placed, settled } = ahead.save();
+  return {
+    aside: aside.map((event) => ({ ...savedEvent(event), since: finiteOrNull(event.since) })),
+    placed: placed.map(({ event, position }) => ({ ...savedEvent(event), position })),
+    settled: [...settled],
+  };
+}
+
+function savedEvent({
+  offset,
+  recordMicros,
+  deviceId,
+  micros,
+  bytes,
+}: HeldEvent): z.infer<typeof heldSchema> {
+  const record = finiteOrNull(recordMicros);
+  return { offset, record, device: deviceId, micros, bytes: Buffer.from(bytes).toString('base64') };
+}
+
+function restoredEvent({ offset, record, device, micros, bytes }: z.infer<typeof heldSchema>): HeldEvent {
+  const recordMicros = record ?? NaN;
+  return { offset, recordMicros, deviceId: device, micros, bytes: Buffer.from(bytes, 'base64') };
+}
+
+/** The clock, and the events ahead of it. Devices that are in open windows alone are numbered now; their windows are rebuilt. */
+function restoreAhead(engine: PartitionEngine, { latest_event, clock, ahead, opening }: Header): void {
+  const numberOf = (id: string | null): number | null => (id === null ? null : engine.devices.numberOf(id));
+  engine.clock.restore({
+    latest: latest_event ?? -Infinity,
+    second: clock.second ?? -Infinity,
+    leader: numberOf(clock.leader),
+    contradicted: clock.contradicted,
+  });
+  engine.ahead.restore({
+    aside: ahead.aside.map((event) => ({ ...restoredEvent(event), since: event.since ?? -Infinity })),
+    placed: ahead.placed.map((event) => ({ event: restoredEvent(event), position: event.position })),
+    settled: ahead.settled,
+  });
+  if (opening === null) engine.opening = undefined;
+  else engine.opening?.restore(opening);
 }
 
 /** @throws FedloopError `InvalidData` when the tables are not as long as the header says. */
@@ -171,8 +252,9 @@ function outstandingOf(
 
 /** Everything that a state depends on, as text. */
 function settingsOf({ settings }: PartitionEngine): string {
-  const { task, watermarkMicros, futureMicros } = settings;
-  return JSON.stringify([task, watermarkMicros, futureMicros]);
+  const { task, watermarkMicros, futureMicros, clockQuorum } = settings;
+  const quorum = clockQuorum === 1 ? [] : [clockQuorum];
+  return JSON.stringify([task, watermarkMicros, futureMicros, ...quorum]);
 }
 
 /** The same in the form of checkpoints from before the task was a setting; null for a task that they could not have. */
@@ -184,7 +266,7 @@ function formerSettingsOf({ settings }: PartitionEngine): string | null {
     windowMicros,
     target: { ...DEFAULT_TASK.target, tolerance: target.tolerance },
   };
-  return JSON.stringify(former) === JSON.stringify(task)
+  return settings.clockQuorum === 1 && JSON.stringify(former) === JSON.stringify(task)
     ? JSON.stringify([windowMicros, watermarkMicros, futureMicros, target.tolerance])
     : null;
 }

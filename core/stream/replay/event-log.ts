@@ -6,7 +6,7 @@ import { TOPICS } from '../../contracts/topics';
 import { type Deployments } from '../../model/deployments';
 import { type IncomingRecord, type Kafka, type PartitionOffsets } from '../../platform/kafka';
 import { silentLogger } from '../../platform/log';
-import { type Counts } from '../counts';
+import { type Counts } from '../windows/counts';
 import { PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { modelForecaster } from '../forecasts/model-forecaster';
@@ -15,15 +15,20 @@ import { type DevicePasts, followDevicePasts } from '../ownership/history-snapsh
 import { type ClosedWindow } from '../windows/rows';
 import { LogReplay, type SourceRecord } from './replay-log';
 
+interface Rejected {
+  readonly partition: number;
+  readonly record: SourceRecord;
+  readonly reason: RejectReason;
+  readonly detail: MalformedDetail | undefined;
+  /** The worker wrote it before it wrote any reject of this source offset, unless it is that reject. */
+  readonly decidedAt: number;
+}
+
 /** Receives what the stream workers must have written, in the order of each partition's log. */
 interface LogReader {
   window(window: ClosedWindow): Promise<void>;
-  reject(
-    partition: number,
-    record: SourceRecord,
-    reason: RejectReason,
-    detail: MalformedDetail | undefined,
-  ): Promise<void>;
+  /** In the order of offsets. */
+  reject(rejected: Rejected): Promise<void>;
   /** @param events read so far, of all partitions together. */
   progress(events: number): void;
 }
@@ -34,6 +39,8 @@ export interface ReplayedPartition {
   readonly counts: Readonly<Counts>;
   /** Readings in windows that are still open. */
   readonly openReadings: number;
+  /** Events that wait for other devices to confirm their time. */
+  readonly aside: number;
   /** Source offset behind the last event. */
   readonly next: number;
 }
@@ -100,7 +107,7 @@ class PartitionReplay {
   /** Source offset from which the fleet reads the partition. */
   private readonly begin: number;
   /** Rejects of the records that are being read. */
-  private readonly rejected: Parameters<LogReader['reject']>[] = [];
+  private rejected: Rejected[] = [];
 
   constructor(
     private readonly source: PartitionOffsets,
@@ -124,8 +131,11 @@ class PartitionReplay {
             `${TOPICS.history.name} no longer has the snapshot that the devices of partition ${partition} began with`,
           );
       },
-      onVerdict: (record, reason) => {
-        if (reason !== 'windowed') this.rejected.push([partition, record, reason, engine.detail]);
+      onVerdict: (record, reason, detail) => {
+        if (reason === 'windowed') return;
+        const { position } = this.replay;
+        const decidedAt = record.offset === position - 1 ? record.offset : position;
+        this.rejected.push({ partition, record, reason, detail, decidedAt });
       },
     });
   }
@@ -134,15 +144,24 @@ class PartitionReplay {
   async ingest(records: readonly IncomingRecord[]): Promise<number> {
     const wanted = records.filter(({ offset }) => offset >= this.begin && offset < this.source.high);
     for await (const window of this.replay.ingest(wanted)) await this.reader.window(window);
-    for (const reject of this.rejected.splice(0)) await this.reader.reject(...reject);
+    await this.report(this.engine.ahead.aside.firstOffset);
     return wanted.length;
+  }
+
+  /** Tell the reader of the rejects before this offset, in the order of offsets: events aside may yet become some. */
+  private async report(before: number): Promise<void> {
+    const ready = this.rejected.filter(({ record }) => record.offset < before);
+    this.rejected = this.rejected.filter(({ record }) => record.offset >= before);
+    for (const reject of ready.sort((a, b) => a.record.offset - b.record.offset))
+      await this.reader.reject(reject);
   }
 
   async end(): Promise<ReplayedPartition> {
     for await (const window of this.replay.end(this.source.high)) await this.reader.window(window);
-    const { counts, open } = this.engine;
+    await this.report(Infinity);
+    const { counts, open, ahead } = this.engine;
     const { partition, high: next } = this.source;
-    return { partition, next, counts: { ...counts }, openReadings: open.readings };
+    return { partition, next, counts: { ...counts }, openReadings: open.readings, aside: ahead.waiting };
   }
 }
 

@@ -1,8 +1,10 @@
 import { type Verdict } from '../../contracts/blocks';
+import { type MalformedDetail } from '../../contracts/events';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { type Undecodable } from '../../contracts/undecodable';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
+import { refuseBatch } from '../refuse-batch';
 import { type Forecaster } from '../forecasts/forecaster';
 import { type LoggedDecision } from '../ownership/checkpoint-log';
 import { LoggedDecisions, type SeedHistory } from '../ownership/decisions';
@@ -23,8 +25,8 @@ interface LogReplayOptions {
   readonly decisions: readonly LoggedDecision[];
   readonly forecaster: Forecaster;
   readonly seedHistory: SeedHistory;
-  /** Called after each event; `engine.detail` is why one is malformed. */
-  readonly onVerdict?: (record: SourceRecord, verdict: Verdict) => void;
+  /** Called once an event has its verdict; `detail` is why it is malformed. One that was kept aside gets it later than others. */
+  readonly onVerdict?: (record: SourceRecord, verdict: Verdict, detail: MalformedDetail | undefined) => void;
 }
 
 /**
@@ -40,19 +42,24 @@ export class LogReplay {
     for (const logged of options.decisions) this.decisions.apply(logged);
   }
 
+  /** Source offset to read next. */
+  get position(): number {
+    return this.next;
+  }
+
   async *ingest(records: readonly SourceRecord[]): Closing {
     const { engine, forecaster, onVerdict } = this.options;
     for (const record of records) {
       // Checked first: to delegate to a generator without windows costs more than an event does.
-      if (this.decisions.isIdleClosingDue(record.offset))
-        yield* this.decisions.closeIdle(record.offset, forecaster);
+      if (this.decisions.isIdleClosingDue(record.offset)) yield* this.closeIdle(record.offset);
       const verdict =
         record.undecodable === undefined
           ? engine.ingest(record.value, record.timestampMillis * MICROS_PER_MILLI, record.offset)
-          : engine.refuseBatch();
+          : refuseBatch(engine);
       this.next = record.offset + 1;
-      onVerdict?.(record, verdict);
+      if (verdict !== 'aside') onVerdict?.(record, verdict, engine.detail);
       if (engine.isDue()) yield* closeDueWindows(engine, forecaster);
+      if (engine.ahead.hasSettled) this.reportSettled();
     }
   }
 
@@ -61,6 +68,22 @@ export class LogReplay {
    * @param next offset behind all that the partition holds: behind the last event there may be markers.
    */
   end(next = this.next): Closing {
-    return this.decisions.closeIdle(next, this.options.forecaster);
+    return this.closeIdle(next);
+  }
+
+  private async *closeIdle(offset: number): Closing {
+    yield* this.decisions.closeIdle(offset, this.options.forecaster);
+    this.reportSettled();
+  }
+
+  private reportSettled(): void {
+    for (const { event, verdict, detail } of this.options.engine.ahead.takeSettled()) {
+      const { offset, recordMicros, bytes: value } = event;
+      this.options.onVerdict?.(
+        { offset, timestampMillis: recordMicros / MICROS_PER_MILLI, value },
+        verdict,
+        detail,
+      );
+    }
   }
 }

@@ -2,9 +2,10 @@ import { type RejectReason } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
 import { type VersionId } from '../../contracts/ids';
 import { type StreamSettings } from '../../contracts/settings';
+import { type Micros } from '../../contracts/time';
 import { partitionOf } from '../../platform/kafka';
 import { closeDueWindows, flushWindows } from '../closing';
-import { COUNTS, type Counts, zeroCounts } from '../counts';
+import { COUNTS, type Counts, zeroCounts } from '../windows/counts';
 import { PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { emptyEvent } from '../parse/event';
@@ -22,6 +23,8 @@ export interface ReplayOptions {
   readonly forecaster: Forecaster;
   /** Close what is open at the end of input. */
   readonly flush: boolean;
+  /** With `flush`: events that wait for other devices to confirm their time count when it is not after this. Left out: none does. */
+  readonly believedUntil?: Micros;
 }
 
 /** Receives the output in the order in which the stream worker would have written it. */
@@ -31,7 +34,8 @@ export interface ReplayOutput {
   reject(reason: RejectReason, line: number, detail: MalformedDetail | undefined): Promise<void> | undefined;
 }
 
-export type ReplaySummary = Counts & { readonly open_windows: number };
+/** `aside`: events that wait for other devices to confirm their time. */
+export type ReplaySummary = Counts & { readonly aside: number; readonly open_windows: number };
 
 /**
  * Drive the pure core with events, one a line: no clock, no broker. An event's own `record_timestamp` stands for Kafka's;
@@ -55,18 +59,27 @@ export async function replayLines(
       const engine = engines[route(bytes)];
       if (engine === undefined) continue;
       const verdict = engine.ingest(bytes, NaN, line - 1);
-      if (verdict !== 'windowed') {
+      if (verdict !== 'windowed' && verdict !== 'aside') {
         const pending = output.reject(verdict, line, engine.detail);
         if (pending !== undefined) await pending;
       } else if (engine.isDue()) {
         for await (const window of closeDueWindows(engine, options.forecaster)) await output.window(window);
       }
+      if (engine.ahead.hasSettled) await reportSettled(engine, output);
     }
   }
   for (const engine of options.flush ? engines : []) {
-    for await (const window of flushWindows(engine, options.forecaster)) await output.window(window);
+    const closing = flushWindows(engine, options.forecaster, options.believedUntil);
+    for await (const window of closing) await output.window(window);
+    await reportSettled(engine, output);
   }
   return summaryOf(engines);
+}
+
+/** Events that waited for other devices, and were refused. */
+async function reportSettled({ ahead }: PartitionEngine, output: ReplayOutput): Promise<void> {
+  for (const { event, verdict, detail } of ahead.takeSettled())
+    await output.reject(verdict, event.offset + 1, detail);
 }
 
 /** Partition of each event by its device; what is not an event goes to the first. */
@@ -93,5 +106,7 @@ function routeByDevice(
 function summaryOf(engines: readonly PartitionEngine[]): ReplaySummary {
   const total = zeroCounts();
   for (const { counts } of engines) for (const name of COUNTS) total[name] += counts[name];
-  return { ...total, open_windows: engines.reduce((sum, { open }) => sum + open.size, 0) };
+  const sum = (of: (engine: PartitionEngine) => number): number =>
+    engines.reduce((all, engine) => all + of(engine), 0);
+  return { ...total, aside: sum(({ ahead }) => ahead.waiting), open_windows: sum(({ open }) => open.size) };
 }

@@ -58,6 +58,12 @@ export class DeviceTable {
     return known === EMPTY ? this.add(bytes, 0, bytes.length, hash) : known;
   }
 
+  /** Number of the device with this id, or −1. */
+  findId(id: string): number {
+    const bytes = UTF8.encode(id);
+    return this.find(bytes, 0, bytes.length, hashOfId(bytes, 0, bytes.length));
+  }
+
   idOf(device: number): string {
     return this.ids[device] ?? '';
   }

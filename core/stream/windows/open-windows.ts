@@ -67,6 +67,16 @@ export class OpenWindows {
     return windowStartOf(micros, this.windowMicros);
   }
 
+  /** Start of the window to close when `next` starts the one after the last: of a long run of empty ones only the last is closed. */
+  nextStart(next: Micros, limit: Micros): Micros {
+    const { windowMicros } = this;
+    const oldestOpen = this.inOrder()[0]?.start ?? Infinity;
+    const emptyUntil = Math.min(oldestOpen, windowStartOf(limit, windowMicros));
+    return (emptyUntil - next) / windowMicros > ROW_LIMITS.emptyWindowsWritten
+      ? emptyUntil - windowMicros
+      : next;
+  }
+
   /** Whether a new device may still enter the window. */
   hasRoomForDevice(start: Micros): boolean {
     const window = this.byStart.get(start);

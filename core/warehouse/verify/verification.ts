@@ -37,6 +37,8 @@ interface Accounting {
   /** In windows that have closed, but whose rows are still on their way into the tables. */
   readonly onTheirWay: number;
   readonly inOpenWindows: number;
+  /** Far ahead of the partition's time, and not confirmed by other devices yet. */
+  readonly aside: number;
   /** Rows of `rejected_rows` by reason; those on their way are in `onTheirWay`. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
   /** Whether `read` is the sum of all the others. */
@@ -65,6 +67,7 @@ interface PartitionEnd {
   readonly partition: number;
   readonly counts: Readonly<Record<'read' | Verdict, number>>;
   readonly openReadings: number;
+  readonly aside: number;
   /** Source offset behind the last event. */
   readonly next: number;
 }
@@ -74,6 +77,8 @@ interface Pending {
   readonly table: ComparedTable;
   readonly partition: number;
   rows: Row[];
+  /** Rejects that were written later than those around them: they may be there, or on their way. */
+  unsure: Row[];
   /** Window start or source offset up to which the tables were queried, and up to which rows must be there. */
   queried: number;
   reached: number;
@@ -141,17 +146,25 @@ export class Verification {
     await this.lookUp(ROWS_AT_ONCE);
   }
 
+  /** @param decidedAt a row of this offset, or of a later one, was written after this one. */
   async reject(
     partition: number,
     offset: number,
     reason: RejectReason,
     detail: MalformedDetail | undefined,
     value: Uint8Array | null,
+    decidedAt = offset,
   ): Promise<void> {
     const raw = readableBytes(value === null ? null : Buffer.from(value));
     const row = [offset, reason, detail ?? '', raw];
-    const isStored = this.expect(REJECTED_TABLE, partition, offset, [row], this.bounds?.rejects);
-    if (!isStored) this.eventsOf(partition).onTheirWay += 1;
+    const bound = this.bounds?.rejects.get(partition) ?? -Infinity;
+    if (this.bounds !== undefined && offset <= bound && decidedAt > bound) {
+      const pending = this.pendingOf(REJECTED_TABLE, partition);
+      pending.unsure.push(row);
+      pending.reached = offset;
+    } else if (!this.expect(REJECTED_TABLE, partition, offset, [row], this.bounds?.rejects)) {
+      this.eventsOf(partition).onTheirWay += 1;
+    }
     await this.lookUp(ROWS_AT_ONCE);
   }
 
@@ -174,9 +187,10 @@ export class Verification {
     };
   }
 
-  private accountingOf({ partition, counts, openReadings }: PartitionEnd): Accounting {
+  private accountingOf({ partition, counts, openReadings, aside }: PartitionEnd): Accounting {
     const { stored, expired, onTheirWay, rejected } = this.eventsOf(partition);
     const rejects = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+    const elsewhere = expired + onTheirWay + openReadings + aside;
     return {
       partition,
       read: counts.read,
@@ -184,8 +198,9 @@ export class Verification {
       inExpiredWindows: expired,
       onTheirWay,
       inOpenWindows: openReadings,
+      aside,
       rejected,
-      addsUp: stored + expired + onTheirWay + openReadings + rejects === counts.read,
+      addsUp: stored + rejects + elsewhere === counts.read,
     };
   }
 
@@ -220,7 +235,7 @@ export class Verification {
 
   private pendingOf(table: ComparedTable, partition: number): Pending {
     const name = `${partition}/${table.readAs}`;
-    const nothing = { table, partition, rows: [], queried: -Infinity, reached: -Infinity };
+    const nothing = { table, partition, rows: [], unsure: [], queried: -Infinity, reached: -Infinity };
     const known = this.pending.get(name) ?? nothing;
     this.pending.set(name, known);
     return known;
@@ -228,11 +243,17 @@ export class Verification {
 
   private async lookUp(moreThan: number): Promise<void> {
     for (const pending of this.pending.values()) {
-      const { table, partition, rows, queried, reached } = pending;
-      if (reached === queried || (rows.length < moreThan && moreThan > 0)) continue;
-      pending.rows = [];
-      pending.queried = reached;
+      const { table, partition, unsure, queried, reached } = pending;
+      if (reached === queried || (pending.rows.length < moreThan && moreThan > 0)) continue;
       const found = await storedRows(this.query, table, { partition, after: queried, upTo: reached });
+      const places = new Set(found.map(([place]) => place));
+      const there = unsure.filter(([place]) => places.has(place ?? null));
+      const rows = [...pending.rows, ...there];
+      this.onTheirWay += unsure.length - there.length;
+      this.eventsOf(partition).onTheirWay += unsure.length - there.length;
+      pending.rows = [];
+      pending.unsure = [];
+      pending.queried = reached;
       this.compared[table.readAs] += rows.length;
       this.account(table, partition, found);
       for (const difference of compareRows(table, partition, rows, found)) this.note(difference);

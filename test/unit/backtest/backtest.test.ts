@@ -4,7 +4,7 @@ import { versionOfRound } from '../../../core/contracts/ids';
 import { gateSettingsSchema, partsFor, trainingSettingsSchema } from '../../../core/contracts/rounds';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../../core/contracts/time';
-import { zeroCounts } from '../../../core/stream/counts';
+import { zeroCounts } from '../../../core/stream/windows/counts';
 import { figuresOf } from '../../../cli/backtest/results';
 
 const HOUR = 3_600 * MICROS_PER_SECOND;

@@ -7,6 +7,11 @@ describe('settings that a deployment has logged', () => {
     expect(loggedSettingsSchema.parse(logged)).toEqual(DEFAULT_STREAM_SETTINGS);
   });
 
+  it('without a quorum of clocks let each event move the time by itself, as they did', () => {
+    const { clockQuorum: _, ...logged } = DEFAULT_STREAM_SETTINGS;
+    expect(loggedSettingsSchema.parse(logged)).toMatchObject({ clockQuorum: 1 });
+  });
+
   it('from before the task was one are those of the default task with their window and tolerance', () => {
     const former = {
       windowMicros: 10_000_000,
@@ -22,6 +27,7 @@ describe('settings that a deployment has logged', () => {
       futureMicros: 2,
       idleMillis: 3,
       plausible: EVERY_TIME,
+      clockQuorum: 1,
     });
   });
 

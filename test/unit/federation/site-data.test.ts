@@ -17,6 +17,15 @@ describe('what a site remembers of its devices', () => {
     expect([...series.covariates[1]!]).toEqual([NaN, 1000, NaN, NaN]);
   });
 
+  it('keeps every digit of a mean', () => {
+    const site = ring();
+    site.put('meter', 10 * W, 123_456_789.5, [40.1, 1e-9]);
+    site.put('meter', 11 * W, 123_456_789.75, [0.1, null]);
+    const { target, covariates } = site.seriesUntil('meter', 11 * W, 2);
+    expect(target[1]! - target[0]!).toBe(0.25);
+    expect([...covariates[0]!]).toEqual([40.1, 0.1]);
+  });
+
   it('keeps the first write of a window', () => {
     const site = ring();
     expect(site.put('a', 3 * W, 1, [null, null])).toBe(true);

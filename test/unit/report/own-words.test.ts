@@ -22,7 +22,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { DEFAULT_FLEET } from '../../../core/contracts/ids';
-import { zeroCounts } from '../../../core/stream/counts';
+import { zeroCounts } from '../../../core/stream/windows/counts';
 import { queryTarget } from '../../../core/warehouse/queries/target';
 import { analysisBlock, evaluationBlock, T0, WINDOW } from '../warehouse/helpers';
 import { reportFixture } from './fixture';
@@ -150,7 +150,7 @@ async function replayOf({ settings }: Fleet): Promise<string> {
     analysis: analysisBlock({ window: 0 }, ['a']).columns,
     evaluations: evaluationBlock({ window: 0 }, rows).columns,
   });
-  await report.finish({ ...zeroCounts(), read: 1, windowed: 1, open_windows: 0 });
+  await report.finish({ ...zeroCounts(), read: 1, windowed: 1, aside: 0, open_windows: 0 });
   return pieces.join('');
 }
 

@@ -47,8 +47,6 @@ function keyOf(message: Message): string {
       return checkpointKeys.deactivation(0, message.version, message.epoch, message.until_window);
     case 'idle':
       return checkpointKeys.idle(0, message.offset, message.epoch);
-    case 'start':
-      return checkpointKeys.start(0, message.epoch);
     case 'history':
       return checkpointKeys.history(0, message.epoch);
     case 'start':

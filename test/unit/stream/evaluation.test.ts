@@ -113,7 +113,7 @@ describe('the live evaluator', () => {
     driver.engine.activate(V2, null, null);
     for (const device of ['c', 'a', 'b']) seed(driver, device);
     for (const device of ['b', 'c', 'a']) await play(driver, device, 0, 10);
-    await play(driver, 'a', 3, 10);
+    for (const device of ['a', 'b']) await play(driver, device, 3, 10);
     expect(requests.map(({ window, versions, rows }) => [window, versions, rows])).toEqual([
       [0, ['v1', 'v2'], 3],
       [WINDOW, ['v1', 'v2'], 3],
@@ -229,7 +229,7 @@ describe('the live evaluator', () => {
     engine.closeNext(engine.latestEvent);
     engine.closeNext(engine.latestEvent);
     // Windows to 90 s… the one that starts at 90 s was forecast when the last of them closed.
-    engine.closedUntil = 3 * WINDOW;
+    engine.schedule.close(3 * WINDOW);
     expect(engine.firstUnseenWindow(null)).toBe(4 * WINDOW);
   });
 

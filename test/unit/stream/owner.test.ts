@@ -306,6 +306,51 @@ describe('the owner of a partition', () => {
     expect(evaluations.length).toBeGreaterThan(2);
   });
 
+  it('hands events aside over to its successor, which refuses them with their bytes and place', async () => {
+    const world = new World();
+    const first = world.acquire('w1');
+    play(world, 0, 150);
+    const lie = reading('fast', 1_020);
+    world.write(lie);
+    play(world, 150, 300);
+    await ingest(first, world);
+    await first.run(async () => {
+      await first.checkpoint();
+    });
+    const second = world.acquire('w2');
+    play(world, 300, 935);
+    await ingest(second, world, second.next);
+    await Promise.resolve();
+    const rejects = world.sent.filter(({ topic }) => topic === 'edge-iiot-rejects');
+    expect(rejects).toHaveLength(1);
+    const { message } = rejects[0]!;
+    expect(message).toMatchObject({ key: '0/60', headers: { reason: 'future', 'source-offset': '60' } });
+    expect(Buffer.from(message.value!)).toEqual(bytesOf(lie));
+    expect(second.engine.counts).toMatchObject({ read: world.source.length, future: 1, late: 0 });
+    expect(world.stored('stream-analysis-results')).toEqual((await world.truth()).analysis);
+  });
+
+  it('believes an event aside when the partition is quiet and its time has come, and logs up to when', async () => {
+    const world = new World();
+    const first = world.acquire('w1');
+    play(world, 0, 200);
+    world.write(reading('b', 900));
+    await ingest(first, world);
+    const lastEnd = 900 * 1_000_000;
+    expect(first.isIdleClosingDue(-Infinity)).toBe(true);
+    await first.run(() => first.closeIdle(lastEnd - 1));
+    expect(first.engine.ahead.waiting).toBe(1);
+    expect(first.isIdleClosingDue(lastEnd - 1)).toBe(false);
+    await first.run(() => first.closeIdle(lastEnd));
+    expect(first.engine.ahead.waiting).toBe(0);
+    expect(world.history.filter((one) => one === 'idle')).toHaveLength(2);
+    const second = world.acquire('w2');
+    play(world, 900, 1_020);
+    await ingest(second, world);
+    expect(second.engine.counts).toMatchObject({ late: 0, read: world.source.length });
+    expect(world.stored('stream-analysis-results')).toEqual((await world.truth()).analysis);
+  });
+
   it('decides nothing new before it has read what its predecessor may have read', async () => {
     const world = new World();
     world.acquire('w1');

@@ -89,6 +89,7 @@ describe('fedloop replay --json', () => {
         duplicate: 1,
         future: 1,
         malformed: 2,
+        aside: 0,
         open_windows: 1,
       },
     ]);
@@ -149,7 +150,9 @@ describe('fedloop replay --json', () => {
       JSON.stringify({ device_id, timestamp: 0, temperature: 1 }),
     );
     const late = JSON.stringify({ device_id: 'slow', timestamp: 1, temperature: 1 });
-    const ahead = JSON.stringify({ device_id: 'fast', timestamp: 500_000, temperature: 1 });
+    const ahead = ['fast', 'other', 'more']
+      .map((device_id) => JSON.stringify({ device_id, timestamp: 500_000, temperature: 1 }))
+      .join('\n');
     const verdict = async (partitions: number): Promise<unknown> =>
       (await replay([...lines, ahead, late].join('\n'), { partitions })).at(-1)!['late'];
     expect(await verdict(1)).toBe(1);
@@ -166,6 +169,7 @@ describe('fedloop replay --json', () => {
         duplicate: 0,
         future: 0,
         malformed: 0,
+        aside: 0,
         open_windows: 0,
       },
     ]);
@@ -249,6 +253,7 @@ describe('bad input in a file', () => {
         duplicate: 0,
         future: 0,
         malformed: kinds.length,
+        aside: 0,
         open_windows: 0,
       });
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

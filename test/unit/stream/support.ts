@@ -2,6 +2,7 @@ import { DEFAULT_STREAM_SETTINGS, EVERY_TIME, type StreamSettings } from '../../
 import { closeDueWindows, closeIdleWindows, flushWindows } from '../../../core/stream/closing';
 import { PartitionEngine } from '../../../core/stream/engine';
 import { type Forecaster } from '../../../core/stream/forecasts/forecaster';
+import { type SettledEvent } from '../../../core/stream/windows/events-ahead';
 import { type ClosedWindow } from '../../../core/stream/windows/rows';
 import { taskWith } from '../../support/task';
 
@@ -41,6 +42,8 @@ export const noChange: Forecaster = ({ versions, rows }) =>
 /** A driver that feeds events one by one and gathers the rows. */
 export class Driver {
   readonly closed: ClosedWindow[] = [];
+  /** Events that were kept aside, and refused. */
+  readonly settled: SettledEvent[] = [];
   readonly engine: PartitionEngine;
   offset = 0;
 
@@ -56,7 +59,8 @@ export class Driver {
     const bytes = event === null || Buffer.isBuffer(event) ? event : bytesOf(event);
     const verdict = this.engine.ingest(bytes, recordMicros, this.offset);
     this.offset += 1;
-    if (this.engine.isDue()) await this.gather(closeDueWindows(this.engine, this.forecaster));
+    if (this.engine.isDue() || this.engine.ahead.hasSettled)
+      await this.gather(closeDueWindows(this.engine, this.forecaster));
     return verdict;
   }
 
@@ -66,12 +70,12 @@ export class Driver {
     return verdicts;
   }
 
-  idle(): Promise<void> {
-    return this.gather(closeIdleWindows(this.engine, this.forecaster));
+  idle(believed = -Infinity): Promise<void> {
+    return this.gather(closeIdleWindows(this.engine, this.forecaster, believed, this.offset));
   }
 
-  flush(): Promise<void> {
-    return this.gather(flushWindows(this.engine, this.forecaster));
+  flush(believed = -Infinity): Promise<void> {
+    return this.gather(flushWindows(this.engine, this.forecaster, believed));
   }
 
   /** Window rows as objects. */
@@ -101,5 +105,6 @@ export class Driver {
 
   private async gather(closing: AsyncGenerator<ClosedWindow>): Promise<void> {
     for await (const window of closing) this.closed.push(window);
+    this.settled.push(...this.engine.ahead.takeSettled());
   }
 }

@@ -118,7 +118,7 @@ async function verify(
     future: 0,
     malformed: rejects.length,
   };
-  return verification.finish([{ partition: 0, counts, openReadings: 5, next: read }]);
+  return verification.finish([{ partition: 0, counts, openReadings: 5, aside: 0, next: read }]);
 }
 
 describe('verification', () => {

@@ -1,7 +1,7 @@
-import { VERDICTS } from '../contracts/blocks';
+import { VERDICTS } from '../../contracts/blocks';
 
 /**
- * Counts of a partition: events read, which is always the sum of the five verdicts, events by verdict, and devices in closed windows that
+ * Counts of a partition: events read, which is always the sum of the five verdicts and of the events aside, events by verdict, and devices in closed windows that
  * some version should have forecast, and none could. Of windowed events also the values of covariates that were left out: bad ones were no
  * readings, absent ones not sent. With those in windows they add up to a value a covariate and windowed event.
  */
