@@ -1,5 +1,4 @@
 import { type Evaluator } from './forecasts/evaluator';
-import { type PartitionEngine } from './engine';
 import { type EventPlace, type HeldEvent } from './windows/aside-events';
 import { type Counts } from './windows/counts';
 import { type DeviceTable } from './windows/device-table';
@@ -19,7 +18,7 @@ interface Parts {
   readonly evaluator: Evaluator;
   opening: Opening | undefined;
   readonly ahead: EventsAhead;
-  readonly ingest: PartitionEngine['ingest'];
+  ingest(bytes: Uint8Array | null, recordMicros: number, offset: number, start: number, end: number): unknown;
 }
 
 /**

@@ -267,12 +267,11 @@ export class PartitionOwner {
 
   private async emit(closing: Closing): Promise<void> {
     const { partition, parts } = this;
-    const key = String(partition);
     for await (const window of closing) {
       for (const { topic, block } of blocksOf(window, this.epoch)) {
         // As bytes right away: texts that wait for the broker would be moved about by the garbage collector.
         const value = Buffer.from(JSON.stringify(block), 'utf8');
-        parts.outbox.push(topic, { key, partition, value });
+        parts.outbox.push(topic, { key: String(partition), partition, value });
       }
       this.windowsSinceCheckpoint += 1;
       parts.metrics.rows.inc({ kind: 'analysis' }, window.analysis.device_id.length);
@@ -293,8 +292,8 @@ export class PartitionOwner {
     detail: MalformedDetail | undefined,
   ): void {
     const { partition, epoch } = this;
-    if (record.undecodable !== undefined)
-      this.parts.log.error({ partition }, undecodableSentence(Number(record.offset), record.undecodable));
+    const { undecodable, offset } = record;
+    if (undecodable) this.parts.log.error({ partition }, undecodableSentence(Number(offset), undecodable));
     if (reason === 'malformed' && detail !== undefined) this.parts.metrics.malformed.inc({ detail });
     this.parts.outbox.push(TOPICS.rejects.name, rejectMessage(record, { partition, epoch, reason, detail }));
   }
