@@ -56,7 +56,16 @@ const subRooms = {
     windows: ['parse', 'limits.ts'],
     forecasts: ['windows', 'limits.ts'],
     backpressure: ['limits.ts'],
-    ownership: ['engine.ts', 'closing.ts', 'metrics.ts', 'limits.ts', 'forecasts', 'windows', 'parse'],
+    ownership: [
+      'engine.ts',
+      'closing.ts',
+      'watermark-resets.ts',
+      'metrics.ts',
+      'limits.ts',
+      'forecasts',
+      'windows',
+      'parse',
+    ],
     replay: ['engine.ts', 'closing.ts', 'limits.ts', 'ownership', 'forecasts', 'windows', 'parse'],
   },
   'core/federation': {

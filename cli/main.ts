@@ -13,6 +13,7 @@ import { registerRound } from './commands/round';
 import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
+import { registerStream } from './commands/stream';
 import { registerStrategies } from './commands/strategies';
 import { registerVerify } from './commands/verify';
 import { registerUp } from './commands/up';
@@ -75,6 +76,7 @@ export function createProgram(): Command {
   registerHelp(program);
   program.commandsGroup('Deploy:');
   registerWorker(program);
+  registerStream(program);
   return program;
 }
 

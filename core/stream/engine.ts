@@ -12,6 +12,7 @@ import { emptyEvent, type EventFields } from './parse/event';
 import { EventParser } from './parse/parse';
 import { DeviceTable } from './windows/device-table';
 import { OpenWindows, type OpenWindow, type OpenWindowLimits } from './windows/open-windows';
+import { type OpenedAgain, WatermarkResets } from './watermark-resets';
 import { type ClosedWindow } from './windows/rows';
 import { type DeviceSummary, pushAnalysisRow, summariseCell } from './windows/summary';
 
@@ -45,6 +46,7 @@ export class PartitionEngine {
   readonly devices = new DeviceTable();
   readonly open: OpenWindows;
   readonly evaluator: Evaluator;
+  readonly resets = new WatermarkResets();
 
   private readonly parser: EventParser;
   private readonly event: EventFields;
@@ -96,12 +98,10 @@ export class PartitionEngine {
   ): Verdict {
     const verdict = this.judge(bytes, recordMicros, offset, start, end);
     this.counts.read += 1;
+    this.counts[verdict] += 1;
     if (verdict === 'windowed') {
-      this.counts.windowed += 1;
       this.latestEvent = Math.max(this.latestEvent, this.event.micros);
       this.noteFirstWindow(this.event.micros);
-    } else {
-      this.counts[verdict] += 1;
     }
     return verdict;
   }
@@ -154,6 +154,23 @@ export class PartitionEngine {
 
   deactivate(version: VersionId, until: Micros | null): void {
     this.evaluator.deactivate(version, until);
+  }
+
+  /**
+   * Set the largest event time seen back before the event at `offset`, so that later windows close again. Open windows stay open.
+   * @returns undefined when nothing that was closed opens again.
+   */
+  resetWatermark(to: Micros, offset: number): OpenedAgain | undefined {
+    if (to >= this.latestEvent) return undefined;
+    const { closedUntil: before, windowMicros } = this;
+    this.resets.add({ offset, lateBefore: Math.max(before, windowStartOf(this.watermark, windowMicros)) });
+    this.latestEvent = to;
+    const after = windowStartOf(to, windowMicros);
+    if (after >= before) return undefined;
+    this.closedUntil = after;
+    this.nextEnd = after + windowMicros;
+    this.evaluator.resetTo(after);
+    return { before, after };
   }
 
   /** Give a device its past from the logged snapshot; only before the first event. */
@@ -209,10 +226,10 @@ export class PartitionEngine {
     const { event } = this;
     this.detail = bytes === null ? 'empty' : this.parser.parse(bytes, event, from, to);
     if (this.detail !== undefined) return 'malformed';
-    const { micros } = event;
     const stamped = Number.isNaN(recordMicros) ? event.recordMicros : recordMicros;
-    if (micros > stamped + this.settings.futureMicros) return 'future';
-    const start = this.open.startOf(micros);
+    if (event.micros > stamped + this.settings.futureMicros) return 'future';
+    const start = this.open.startOf(event.micros);
+    if (this.resets.wasLate(start, offset)) return 'late';
     // Before the first closing no window may be there for the watermark to close; an event behind it is late all the same.
     if (start < this.closedUntil || start + this.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);
@@ -234,10 +251,8 @@ export class PartitionEngine {
 
   /** Before anything has closed, the oldest open window is the next to close. */
   private noteFirstWindow(micros: Micros): void {
-    if (this.closedUntil === -Infinity) {
-      const end = this.open.startOf(micros) + this.windowMicros;
-      if (end < this.nextEnd) this.nextEnd = end;
-    }
+    if (this.closedUntil !== -Infinity) return;
+    this.nextEnd = Math.min(this.nextEnd, this.open.startOf(micros) + this.windowMicros);
   }
 
   /** Start of the next window to close; of a long run of empty ones only the last is closed. */

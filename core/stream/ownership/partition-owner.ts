@@ -10,13 +10,14 @@ import { type PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { EVENTS_PER_STATE } from '../limits';
 import { type StreamMetrics } from '../metrics';
+import { type OpenedAgain } from '../watermark-resets';
 import { blocksOf } from '../windows/rows';
 import { piecesOf } from './checkpoint-chunks';
 import { type Claim, type Claims } from './claims';
 import { LoggedDecisions } from './decisions';
 import { type DevicePasts } from './history-snapshots';
 import { type Outbox } from './outbox';
-import { ingestRecord, rejectMessage } from './source-records';
+import { ingestRecord, rejectMessage, resetFence } from './source-records';
 import { encodeState } from './state-codec';
 
 /** What the owners of all partitions work with. */
@@ -79,7 +80,9 @@ export class PartitionOwner {
           'the snapshot that the devices began with is gone',
         );
     };
-    this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded);
+    this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded, (reset) =>
+      this.fenceReset(reset),
+    );
     for (const logged of log.decisions)
       if (logged.logOffset >= start.decisions_until) this.decisions.apply(logged);
   }
@@ -192,6 +195,19 @@ export class PartitionOwner {
     await this.closeIdleUpTo(offset);
   }
 
+  /** Answer requests to set the watermark back, one at a time: each may change what the next one finds. */
+  async followResets(): Promise<void> {
+    const [asked] = this.claim.log.resetRequests;
+    if (asked === undefined || this.next < this.decideFrom) return;
+    const { engine, partition, epoch, next: offset } = this;
+    const isStale = (asked.closed_until ?? -Infinity) !== engine.closedUntil;
+    const to = isStale || asked.to >= engine.latestEvent ? null : asked.to;
+    const decision = { type: 'watermark', partition, epoch, offset, request: asked.request, to } as const;
+    await this.decide(checkpointKeys.watermark(partition, asked.request, epoch), decision);
+    await this.closeIdleUpTo(offset);
+    this.parts.log.warn({ partition, offset, to }, 'asked to set the watermark back');
+  }
+
   /** Write the state, once every result that it counts as written is. @returns the source offset that can be committed. */
   async checkpoint(): Promise<number> {
     const { engine, partition, epoch, sequence } = this;
@@ -219,6 +235,18 @@ export class PartitionOwner {
     return this.next;
   }
 
+  /**
+   * From here on in the log the windows behind `after` come once more; a checkpoint stands before them, so that no successor writes the
+   * fence again.
+   */
+  private async fenceReset(opened: OpenedAgain): Promise<void> {
+    const { partition, epoch, engine } = this;
+    const value = resetFence(opened, { partition, epoch, windowMicros: engine.settings.task.windowMicros });
+    for (const topic of [TOPICS.analysis.name, TOPICS.evaluations.name])
+      this.parts.outbox.push(topic, { key: String(partition), partition, value });
+    await this.checkpoint();
+  }
+
   /** Decisions logged before this offset of the log are in the engine. */
   private decisionsApplied(): number {
     const last = this.claim.log.decisions.at(-1);
@@ -233,12 +261,8 @@ export class PartitionOwner {
   private async seed(): Promise<void> {
     const { partition, epoch } = this;
     const snapshot = await this.parts.pasts.latest(partition);
-    await this.decide(checkpointKeys.history(partition, epoch), {
-      type: 'history',
-      partition,
-      epoch,
-      snapshot,
-    });
+    const key = checkpointKeys.history(partition, epoch);
+    await this.decide(key, { type: 'history', partition, epoch, snapshot });
   }
 
   /** Log a decision, then apply it. */

@@ -1,8 +1,10 @@
-import { REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
+import { type FenceBlock, REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
+import { type Micros } from '../../contracts/time';
 import { type OutgoingMessage, type RawRecord } from '../../platform/kafka';
 import { type PartitionEngine } from '../engine';
 import { MAX_REJECTED_BYTES } from '../limits';
+import { type OpenedAgain } from '../watermark-resets';
 
 /** Judge a record's event. When the record knows in which buffer its value lies, no view of it is made. */
 export function ingestRecord(
@@ -43,4 +45,14 @@ export function rejectMessage(
       [REJECT_HEADERS.epoch]: String(epoch),
     },
   };
+}
+
+/** The fence behind which the windows after a reset of the watermark come once more. */
+export function resetFence(
+  { before, after }: OpenedAgain,
+  at: { readonly partition: number; readonly epoch: number; readonly windowMicros: Micros },
+): string {
+  const { partition, epoch, windowMicros } = at;
+  const reset = { from: before - windowMicros, to: after - windowMicros };
+  return JSON.stringify({ type: 'fence', partition, epoch, reset } satisfies FenceBlock);
 }

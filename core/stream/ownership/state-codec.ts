@@ -30,6 +30,8 @@ const headerSchema = z.object({
   latest_event: microsSchema.nullable(),
   closed_until: microsSchema.nullable(),
   opened: z.boolean(),
+  /** Left out where the watermark was never set back. */
+  resets: z.array(z.object({ offset: count, late_before: microsSchema.nullable() })).default([]),
   versions: z.array(
     z.object({
       version: versionIdSchema,
@@ -70,6 +72,9 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     latest_event: finiteOrNull(engine.latestEvent),
     closed_until: finiteOrNull(engine.closedUntil),
     opened: engine.opened,
+    resets: engine.resets.all
+      .filter(({ offset }) => offset > position.rewind)
+      .map(({ offset, lateBefore }) => ({ offset, late_before: finiteOrNull(lateBefore) })),
     versions: engine.evaluator.versions.map(({ version, residualStddev, from, until, errors }) => ({
       version,
       residual_stddev: residualStddev,
@@ -116,6 +121,8 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
     closedUntil: header.closed_until ?? -Infinity,
     opened: header.opened,
   });
+  for (const { offset, late_before } of header.resets)
+    engine.resets.add({ offset, lateBefore: late_before ?? -Infinity });
   for (const { version, residual_stddev, from, until, errors } of header.versions) {
     engine.activate(version, residual_stddev, from);
     const active = engine.evaluator.versions.at(-1);

@@ -74,6 +74,8 @@ interface Pending {
   /** Window start or source offset up to which the tables were queried, and up to which rows must be there. */
   queried: number;
   reached: number;
+  /** Last place without rows. Once the watermark is set back, windows with rows come behind windows without any. */
+  reachedEmpty: number;
 }
 
 /** Events of one partition in the accounting. */
@@ -157,6 +159,8 @@ export class Verification {
       const bound = this.bounds === undefined ? next - 1 : (this.bounds.rejects.get(partition) ?? -Infinity);
       rejects.reached = Math.max(rejects.reached, Math.min(bound, next - 1));
     }
+    for (const pending of this.pending.values())
+      pending.reached = Math.max(pending.reached, pending.reachedEmpty);
     await this.lookUp(0);
     const { expiredBefore: before } = this;
     return {
@@ -208,13 +212,21 @@ export class Verification {
     }
     const pending = this.pendingOf(table, partition);
     pending.rows.push(...rows);
-    pending.reached = place;
+    if (rows.length > 0) pending.reached = place;
+    else pending.reachedEmpty = Math.max(pending.reachedEmpty, place);
     return true;
   }
 
   private pendingOf(table: ComparedTable, partition: number): Pending {
     const name = `${partition}/${table.readAs}`;
-    const nothing = { table, partition, rows: [], queried: -Infinity, reached: -Infinity };
+    const nothing = {
+      table,
+      partition,
+      rows: [],
+      queried: -Infinity,
+      reached: -Infinity,
+      reachedEmpty: -Infinity,
+    };
     const known = this.pending.get(name) ?? nothing;
     this.pending.set(name, known);
     return known;

@@ -333,6 +333,35 @@ describe('the owner of a partition', () => {
     expect(world.history.indexOf('idle')).toBeLessThan(world.history.indexOf('stream-analysis-results'));
   });
 
+  it('sets the watermark back when asked, behind a fence and a checkpoint, and answers once', async () => {
+    const world = new World();
+    const owner = world.acquire('w1');
+    play(world, 0, 200);
+    world.write(reading('far', 900));
+    await ingest(owner, world);
+    const { closedUntil, latestEvent } = owner.engine;
+    const ask = (request: string, to: number, closed_until: number): void => {
+      world.append(request, { type: 'reset-request', partition: 0, request, to, closed_until });
+    };
+    ask('moved on', 300 * 1e6, closedUntil - WINDOW);
+    await owner.run(() => owner.followResets());
+    expect(owner.engine.latestEvent).toBe(latestEvent);
+    ask('good', 300 * 1e6, closedUntil);
+    await owner.run(() => owner.followResets());
+    await owner.run(() => owner.followResets());
+    expect(owner.engine).toMatchObject({ latestEvent: 300 * 1e6, closedUntil: 300 * 1e6 });
+    expect(world.history.filter((one) => one === 'watermark')).toHaveLength(2);
+    expect(world.history.slice(world.history.lastIndexOf('watermark') + 1)).toEqual([
+      'stream-analysis-results',
+      'model-evaluations',
+      'checkpoint',
+    ]);
+    const successor = world.acquire('w2');
+    expect(successor.engine).toMatchObject({ latestEvent: 300 * 1e6, closedUntil: 300 * 1e6 });
+    await successor.run(() => successor.followResets());
+    expect(world.history.filter((one) => one === 'watermark')).toHaveLength(2);
+  });
+
   it('that was frozen and has lost the partition does no more work, and what it decides is void', async () => {
     const world = new World();
     const zombie = world.acquire('w1');
