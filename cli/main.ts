@@ -7,6 +7,7 @@ import { registerDoctor } from './commands/doctor';
 import { registerHistory } from './commands/history';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
+import { registerRejects } from './commands/rejects';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
@@ -70,6 +71,7 @@ export function createProgram(): Command {
   registerSql(program);
   registerWarehouse(program);
   registerReplay(program);
+  registerRejects(program);
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);

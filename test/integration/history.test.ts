@@ -187,6 +187,9 @@ describe('the past of a fleet from a file', () => {
 
 describe('a partition whose windows were closed by a clock far ahead', () => {
   const far = START + 100_000 * W;
+  const neighbours = DEVICES.filter((device) => partitionOf(device, 2) === partitionOf('d0', 2)).length;
+  /** Of windows 6 to 9 there, and of 6 and 7 in the other partition, which has closed them when they are sent again. */
+  const lateEvents = 4 * neighbours + 2 * (DEVICES.length - neighbours);
 
   it('refuses to go back to windows that have rows', async () => {
     await sendAt('d0', far);
@@ -210,6 +213,23 @@ describe('a partition whose windows were closed by a clock far ahead', () => {
     await send(6, 14);
     while ((await rowsOf('stream_analysis_results', 'd0', START + 11 * W)) < 1) await sleep(200);
     await expectVerified();
+  });
+
+  it('has late readings that become history where no live row exists, once', async () => {
+    const listed = await system.command('rejects', 'list', '--reason', 'late', '--json');
+    expect(
+      z.object({ counts: z.object({ late: z.number() }) }).parse(JSON.parse(listed.out)).counts.late,
+    ).toBe(lateEvents);
+    const replayed = async (): Promise<z.infer<typeof report>> => {
+      const { code, out, err } = await system.command('rejects', 'replay', '--reason', 'late', '--json');
+      if (code !== 0) throw new Error(err);
+      return report.parse(JSON.parse(out));
+    };
+    const first = await replayed();
+    expect(first).toMatchObject({ readings: lateEvents, used: lateEvents });
+    // Each of their windows has a live row by now: there the same readings came once more after the reset.
+    expect(first.windows).toMatchObject({ found: lateEvents, live: lateEvents, written: 0 });
+    expect(await replayed()).toEqual(first);
   });
 
   it('goes on so under the next owner', async () => {
