@@ -60,9 +60,9 @@ const subRooms = {
     backpressure: ['limits.ts'],
     ownership: [
       'refuse-batch.ts',
-      'counts.ts',
       'engine.ts',
       'closing.ts',
+      'watermark-resets.ts',
       'metrics.ts',
       'limits.ts',
       'forecasts',
@@ -71,7 +71,6 @@ const subRooms = {
     ],
     replay: [
       'refuse-batch.ts',
-      'counts.ts',
       'engine.ts',
       'closing.ts',
       'limits.ts',

@@ -11,12 +11,14 @@ import { registerInit } from './commands/init';
 import { registerHistory } from './commands/history';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
+import { registerRejects } from './commands/rejects';
 import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
 import { registerSchedule } from './commands/schedule';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
+import { registerStream } from './commands/stream';
 import { registerStrategies } from './commands/strategies';
 import { registerVerify } from './commands/verify';
 import { registerUp } from './commands/up';
@@ -84,12 +86,14 @@ export function createProgram(): Command {
   registerWarehouse(program);
   registerReplay(program);
   registerBacktest(program);
+  registerRejects(program);
   registerDashboard(program);
   registerVerify(program);
   registerDoctor(program);
   registerHelp(program);
   program.commandsGroup('Deploy:');
   registerWorker(program);
+  registerStream(program);
   return program;
 }
 

@@ -6,10 +6,11 @@ import { TOPICS } from '../../core/contracts/topics';
 import { RING_WINDOWS } from '../../core/federation/constants';
 import { type Kafka, type OutgoingMessage, partitionOf } from '../../core/platform/kafka';
 import { FileCounter } from '../../core/warehouse/batch/file-counter';
-import { mappingOf } from './choose-mapping';
+import { type SerialConnection } from '../../core/warehouse/database/connection';
+import { type FileMapping, mappingOf } from './choose-mapping';
 import { ReadingsCollector } from './collect';
 import { type FleetSoFar, readFleetSoFar } from './live';
-import { openHistoryFile } from './rows';
+import { type FileRow, openHistoryFile } from './rows';
 import { type RejectedRow, Tally } from './tally';
 import { PartitionHistory, type WindowCounts } from './windows';
 
@@ -39,10 +40,6 @@ interface PartitionReport {
 export interface ImportOptions {
   readonly kafka: Kafka;
   readonly settings: StreamSettings;
-  /** How files of messages are mapped, and tables whose columns it names. */
-  readonly source: Source;
-  readonly wide: string | undefined;
-  readonly paths: readonly string[];
   /** Write nothing. */
   readonly dryRun: boolean;
   /** Milliseconds since 1970: readings further ahead than the future limit are rejected. */
@@ -50,39 +47,56 @@ export interface ImportOptions {
   readonly onRows?: (rows: number) => void;
 }
 
+export interface ImportedFiles {
+  /** How files of messages are mapped, and tables whose columns it names. */
+  readonly source: Source;
+  readonly wide: string | undefined;
+  readonly paths: readonly string[];
+}
+
 /**
- * Read files of readings into means by device and window, and log those that nothing contradicts in `device-history`: a snapshot a
- * partition, with everything that was imported before. Partitions that have not begun take theirs as the past of their devices; sites
- * train on all of them. Importing the same again changes nothing.
+ * Read files of readings into the history of the fleet.
  * @throws FedloopError `InvalidData` for a file that is none of readings.
  */
-export async function importHistory(options: ImportOptions): Promise<ImportReport> {
+export function importHistory(options: ImportOptions, files: ImportedFiles): Promise<ImportReport> {
+  const { task } = options.settings;
+  return importRows(options, files.paths.length, async (take, connection) => {
+    for (const path of files.paths) {
+      const file = await openHistoryFile(path, connection);
+      const mapping = mappingOf(file, files.source, task, files.wide);
+      for await (const row of file.rows()) await take(row, mapping);
+    }
+  });
+}
+
+/** Hands rows over, one after the other. */
+type Feed = (
+  take: (row: FileRow, mapping: FileMapping) => Promise<void>,
+  connection: SerialConnection,
+) => Promise<void>;
+
+/**
+ * Make rows into means by device and window, and log those that nothing contradicts in `device-history`: a snapshot a partition, with
+ * everything that was imported before. Partitions that have not begun take theirs as the past of their devices; sites train on all of them.
+ * Importing the same again changes nothing.
+ */
+export async function importRows(options: ImportOptions, files: number, feed: Feed): Promise<ImportReport> {
   const counter = await FileCounter.open();
   try {
-    const { settings, now, paths } = options;
+    const { settings, now } = options;
     const latest = now * MICROS_PER_MILLI + settings.futureMicros;
     const collector = await ReadingsCollector.open(counter.connection, settings, latest);
     const tally = new Tally(collector);
-    for (const path of paths) {
-      const file = await openHistoryFile(path, counter.connection);
-      const mapping = mappingOf(file, options.source, settings.task, options.wide);
-      for await (const row of file.rows()) {
-        await tally.take(row, mapping);
-        if (tally.rows % ROWS_PER_REPORT === 0) options.onRows?.(tally.rows);
-      }
-    }
+    await feed(async (row, mapping) => {
+      await tally.take(row, mapping);
+      if (tally.rows % ROWS_PER_REPORT === 0) options.onRows?.(tally.rows);
+    }, counter.connection);
     const { used, duplicates } = await collector.dropDuplicates();
     if (duplicates > 0) tally.rejected.set('duplicate', { count: duplicates, first: null });
     const stored = await storeWindows(options, collector);
-    return {
-      files: paths.length,
-      rows: tally.rows,
-      readings: tally.readings,
-      used,
-      rejected: Object.fromEntries(tally.rejected),
-      droppedValues: collector.droppedValues,
-      ...stored,
-    };
+    const { rows, readings, rejected } = tally;
+    const { droppedValues } = collector;
+    return { files, rows, readings, used, rejected: Object.fromEntries(rejected), droppedValues, ...stored };
   } finally {
     await counter.close();
   }

@@ -48,7 +48,8 @@ async function readLiveRows(kafka: Kafka, task: Task): Promise<FleetSoFar['live'
         // Fences have no rows.
         if (!block.success) continue;
         const { window_start: start, window_end: end, columns } = block.data;
-        closedUntil.set(partition, Math.max(closedUntil.get(partition) ?? -Infinity, end));
+        // The last one, not the largest: a watermark may have been set back.
+        closedUntil.set(partition, end);
         for (const deviceId of columns.device_id) {
           const starts = rows.get(deviceId);
           if (starts === undefined) rows.set(deviceId, new Set([start]));
@@ -81,4 +82,30 @@ async function readSnapshots(kafka: Kafka, task: Task): Promise<ReadonlyMap<numb
   await tail.caughtUp;
   await tail.close();
   return partitions;
+}
+
+/** How far a partition has closed its windows, and the end of the last one with rows; −Infinity while there is none. */
+export async function readLivePartition(
+  kafka: Kafka,
+  task: Task,
+  partition: number,
+): Promise<{ readonly closedUntil: Micros; readonly rowsUntil: Micros }> {
+  const schema = analysisBlockSchema(task);
+  let closedUntil = -Infinity;
+  let rowsUntil = -Infinity;
+  const tail = await kafka.tail({
+    topic: TOPICS.analysis.name,
+    from: 'start',
+    onRecords(records) {
+      for (const record of records) {
+        const block = record.partition === partition ? schema.safeParse(parseJson(record.value)) : undefined;
+        if (block?.success !== true) continue;
+        closedUntil = block.data.window_end;
+        if (block.data.columns.device_id.length > 0) rowsUntil = Math.max(rowsUntil, block.data.window_end);
+      }
+    },
+  });
+  await tail.caughtUp;
+  await tail.close();
+  return { closedUntil, rowsUntil };
 }

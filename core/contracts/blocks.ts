@@ -150,6 +150,11 @@ export const fenceBlockSchema = z.object({
   type: z.literal('fence'),
   partition: z.int().min(0),
   epoch: z.int().min(0),
+  /**
+   * The watermark was set back by hand: windows close again behind the one that starts at `to`. It holds where the last stored window is
+   * `from`, so that one which is written again after a crash changes nothing.
+   */
+  reset: z.object({ from: microsSchema, to: microsSchema }).optional(),
 });
 export type FenceBlock = z.infer<typeof fenceBlockSchema>;
 

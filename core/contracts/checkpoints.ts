@@ -17,6 +17,18 @@ export const claimSchema = z.object({
   worker: z.string(),
 });
 
+/** What `fedloop stream reset-watermark` asks the owner for. The owner answers with a `watermark` decision that has the same `request`. */
+export const resetRequestSchema = z.object({
+  type: z.literal('reset-request'),
+  partition: z.int().min(0),
+  request: z.string().min(1),
+  /** Largest event time that the partition is to have seen. */
+  to: microsSchema,
+  /** End of the last window that was closed when it was asked; null = none was. An owner that is further refuses. */
+  closed_until: microsSchema.nullable(),
+});
+export type ResetRequest = z.infer<typeof resetRequestSchema>;
+
 const decision = { partition: z.int().min(0), epoch: z.int().min(0) };
 
 /** From which window on the partition scores a version; logged before any row under it. */
@@ -71,11 +83,25 @@ const decisionSchema = z.discriminatedUnion('type', [
      */
     believed_until: microsSchema.optional(),
   }),
+  /** The largest event time seen was set back by hand: windows from there on close again. */
+  z.object({
+    type: z.literal('watermark'),
+    ...decision,
+    /** The next source offset to read when it was decided. */
+    offset: z.int().min(0),
+    request: z.string().min(1),
+    /** null = refused: the partition was no longer as it was asked for. */
+    to: microsSchema.nullable(),
+  }),
 ]);
 export type Decision = z.infer<typeof decisionSchema>;
 
 /** Everything but pieces of state. */
-export const checkpointMessageSchema = z.discriminatedUnion('type', [claimSchema, ...decisionSchema.options]);
+export const checkpointMessageSchema = z.discriminatedUnion('type', [
+  claimSchema,
+  resetRequestSchema,
+  ...decisionSchema.options,
+]);
 export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
 
 /**
@@ -106,6 +132,9 @@ export const checkpointKeys = {
     `deactivation/${partition}/${version}/${epoch}/${until ?? 'never'}`,
   idle: (partition: number, offset: number, epoch: number, believed?: Micros): string =>
     `idle/${partition}/${offset}/${epoch}${believed === undefined ? '' : `/${believed}`}`,
+  resetRequest: (partition: number, request: string): string => `reset-request/${partition}/${request}`,
+  watermark: (partition: number, request: string, epoch: number): string =>
+    `watermark/${partition}/${request}/${epoch}`,
   piece: (partition: number, epoch: number, sequence: number, index: number): string =>
     `${PIECE_PREFIX}${partition}/${epoch}/${sequence % 2}/${index}`,
 } as const;

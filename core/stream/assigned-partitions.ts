@@ -3,7 +3,8 @@ import { AssignedPartition } from './assigned-partition';
 import { type StreamMetrics } from './metrics';
 import { type Claims } from './ownership/claims';
 import { type DevicePasts } from './ownership/history-snapshots';
-import { type OwnerParts, PartitionOwner } from './ownership/partition-owner';
+import { type OwnerParts } from './ownership/owner-parts';
+import { PartitionOwner } from './ownership/partition-owner';
 
 interface Parts extends OwnerParts {
   readonly claims: Claims;

@@ -18,6 +18,7 @@ import { Opening } from './windows/opening';
 import { OpenWindows, type OpenWindowLimits } from './windows/open-windows';
 import { type PartitionClock } from './windows/partition-clock';
 import { WindowSchedule } from './windows/window-schedule';
+import { WatermarkResets } from './watermark-resets';
 import { type ClosedWindow } from './windows/rows';
 
 /**
@@ -40,6 +41,7 @@ export class PartitionEngine {
   readonly clock: PartitionClock;
   /** Until a second device is in a window, or a window has closed. */
   opening: Opening | undefined;
+  readonly resets = new WatermarkResets();
 
   private readonly parser: EventParser;
   private readonly event: EventFields;
@@ -254,6 +256,7 @@ export class PartitionEngine {
   /** Put the parsed event into its window. */
   private place(offset: number): Verdict {
     const start = this.open.startOf(this.event.micros);
+    if (this.resets.wasLate(start, offset)) return 'late';
     // Before the first closing no window may be there for the watermark to close; an event behind it is late all the same.
     if (start < this.closedUntil || start + this.windowMicros <= this.watermark) return 'late';
     const added = this.addToWindow(start, offset);

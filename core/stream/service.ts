@@ -250,6 +250,7 @@ class StreamWorker implements StreamService {
     // While the worker is paused, a partition without new records is not idle.
     if (this.paused) return;
     await this.closeIdle();
+    for (const { owner } of this.assigned.all()) await owner.run(() => owner.followResets());
     for (const partition of this.assigned.all())
       if (partition.isCheckpointDue) await this.checkpoint(partition);
   }

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { openSiteStore } from '../../activities/shared/site-store';
+import { signalGroup } from '../../cli/processes/child';
 import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { isoOfMicros, type Micros } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
-import { type Kafka, type Producer } from '../../core/platform/kafka';
+import { type Kafka, partitionOf, type Producer } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { createTopics, deployModel, logSettings, stageModel } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
@@ -22,10 +23,14 @@ const SETTINGS: StreamSettings = {
   task: taskWith({ windowMicros: W }),
   watermarkMicros: W,
   idleMillis: 600_000,
+  // One clock can move the time by itself.
+  clockQuorum: 1,
 };
 const START: Micros = Date.UTC(2020, 0, 1) * 1_000;
 const DEVICES = ['d0', 'd1', 'd2', 'd3', 'd4', 'd5'];
 const PAST = 40;
+/** The partition of `d0`. */
+const RESET = ['stream', 'reset-watermark', String(partitionOf('d0', 2)), '--to'] as const;
 
 jest.setTimeout(180_000);
 
@@ -33,6 +38,7 @@ let system: StreamSystem;
 let kafka: Kafka;
 let producer: Producer;
 let analytics: WorkerProcess;
+let stream: WorkerProcess;
 
 beforeAll(async () => {
   system = await StreamSystem.start({ FEDLOOP_PARTITIONS: '2' });
@@ -85,20 +91,18 @@ async function writePast(name: string, from: number, until: number, target = 20)
   return path;
 }
 
+async function sendAt(device_id: string, at: Micros): Promise<void> {
+  const value = JSON.stringify({ device_id, timestamp: isoOfMicros(at), temperature: 30 });
+  await producer.send(TOPICS.stream.name, [{ key: device_id, timestampMillis: at / 1_000, value }]);
+}
+
 /** One reading a device in each of the windows. */
 async function send(from: number, until: number): Promise<void> {
   for (let window = from; window < until; window += 1)
-    await producer.send(
-      TOPICS.stream.name,
-      DEVICES.map((device_id) => ({
-        key: device_id,
-        timestampMillis: (START + window * W) / 1_000,
-        value: JSON.stringify({ device_id, timestamp: isoOfMicros(START + window * W), temperature: 30 }),
-      })),
-    );
+    for (const device of DEVICES) await sendAt(device, START + window * W);
 }
 
-async function rowsOf(table: string): Promise<readonly { window: number; count: number }[]> {
+async function closedWindows(table: string): Promise<readonly { window: number; count: number }[]> {
   const { rows } = await queryTable(
     analytics.url,
     `SELECT (epoch_us(window_start) - ${START})::DOUBLE / ${W} AS "window", count(*)::INT AS count FROM ${table} GROUP BY ALL ORDER BY ALL`,
@@ -106,20 +110,29 @@ async function rowsOf(table: string): Promise<readonly { window: number; count: 
   return z.array(z.object({ window: z.number(), count: z.number() })).parse(rows);
 }
 
+/** Rows of a device, in one window where one is given. */
+async function rowsOf(table: string, deviceId: string, start?: Micros): Promise<number> {
+  const isDevice = table === 'rejected_rows' ? `contains(raw, '"${deviceId}"')` : `device_id = '${deviceId}'`;
+  const inWindow = start === undefined ? '' : ` AND epoch_us(window_start) = ${start}`;
+  const sql = `SELECT count(*)::INT AS count FROM ${table} WHERE ${isDevice}${inWindow}`;
+  const { rows } = await queryTable(analytics.url, sql);
+  return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count ?? 0;
+}
+
 async function windowsClosed(count: number): Promise<void> {
-  while ((await rowsOf('stream_analysis_results')).length < count) await sleep(200);
+  while ((await closedWindows('stream_analysis_results')).length < count) await sleep(200);
 }
 
 async function expectVerified(): Promise<void> {
-  const { code, out: stdout, err: stderr } = await system.command('verify', '--analytics', analytics.url, '--json');
-  expect({
+  const {
     code,
-    stderr,
-    differences: z.object({ differences: z.unknown() }).parse(JSON.parse(stdout)),
-  }).toMatchObject({
-    code: 0,
-    differences: { differences: { count: 0 } },
-  });
+    out: stdout,
+    err: stderr,
+  } = await system.command('verify', '--analytics', analytics.url, '--json');
+  const { differences } = z
+    .object({ differences: z.object({ count: z.number(), first: z.array(z.unknown()) }) })
+    .parse(JSON.parse(stdout));
+  expect({ code, stderr, differences }).toMatchObject({ code: 0, differences: { count: 0, first: [] } });
 }
 
 describe('the past of a fleet from a file', () => {
@@ -143,10 +156,10 @@ describe('the past of a fleet from a file', () => {
 
   it('makes forecasts of the first windows possible', async () => {
     analytics = await system.startAnalytics();
-    await system.startWorker('stream');
+    stream = await system.startWorker('stream');
     await send(0, 6);
     await windowsClosed(4);
-    const evaluated = await rowsOf('model_evaluations');
+    const evaluated = await closedWindows('model_evaluations');
     expect(evaluated.slice(0, 4)).toEqual([0, 1, 2, 3].map((window) => ({ window, count: DEVICES.length })));
   });
 
@@ -171,5 +184,61 @@ describe('the past of a fleet from a file', () => {
       ...Array<number>(PAST).fill(21),
       ...Array<number>(4).fill(30),
     ]);
+  });
+});
+
+describe('a partition whose windows were closed by a clock far ahead', () => {
+  const far = START + 100_000 * W;
+  const neighbours = DEVICES.filter((device) => partitionOf(device, 2) === partitionOf('d0', 2)).length;
+  /** Of windows 6 to 9 there, and of 6 and 7 in the other partition, which has closed them when they are sent again. */
+  const lateEvents = 4 * neighbours + 2 * (DEVICES.length - neighbours);
+
+  it('refuses to go back to windows that have rows', async () => {
+    await sendAt('d0', far);
+    await send(6, 10);
+    while ((await rowsOf('rejected_rows', 'd0')) < 4) await sleep(200);
+    const { code, err } = await system.command(...RESET, isoOfMicros(START), '--yes');
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('have rows') as unknown });
+  });
+
+  it('asks before it sets a watermark back', async () => {
+    const { code, err } = await system.command(...RESET, isoOfMicros(START + 6 * W));
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--yes') as unknown });
+  });
+
+  it('closes windows again behind the time that it was set back to', async () => {
+    const { code, out } = await system.command(...RESET, isoOfMicros(START + 6 * W), '--yes', '--json');
+    expect({ code, answer: z.object({ offset: z.number().nullable() }).parse(JSON.parse(out)) }).toEqual({
+      code: 0,
+      answer: { offset: expect.any(Number) as unknown },
+    });
+    await send(6, 14);
+    while ((await rowsOf('stream_analysis_results', 'd0', START + 11 * W)) < 1) await sleep(200);
+    await expectVerified();
+  });
+
+  it('has late readings that become history where no live row exists, once', async () => {
+    const listed = await system.command('rejects', 'list', '--reason', 'late', '--json');
+    expect(
+      z.object({ counts: z.object({ late: z.number() }) }).parse(JSON.parse(listed.out)).counts.late,
+    ).toBe(lateEvents);
+    const replayed = async (): Promise<z.infer<typeof report>> => {
+      const { code, out, err } = await system.command('rejects', 'replay', '--reason', 'late', '--json');
+      if (code !== 0) throw new Error(err);
+      return report.parse(JSON.parse(out));
+    };
+    const first = await replayed();
+    expect(first).toMatchObject({ readings: lateEvents, used: lateEvents });
+    // Each of their windows has a live row by now: there the same readings came once more after the reset.
+    expect(first.windows).toMatchObject({ found: lateEvents, live: lateEvents, written: 0 });
+    expect(await replayed()).toEqual(first);
+  });
+
+  it('goes on so under the next owner', async () => {
+    signalGroup(stream.child.pid, 'SIGKILL');
+    stream = await system.startWorker('stream');
+    await send(14, 18);
+    while ((await rowsOf('stream_analysis_results', 'd0', START + 15 * W)) < 1) await sleep(200);
+    await expectVerified();
   });
 });

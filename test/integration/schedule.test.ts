@@ -23,7 +23,8 @@ beforeAll(async () => {
   client = new Client({ connection, namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default' });
 });
 afterEach(async () => {
-  for (const name of ['rounds', 'batch'] as const) await deleteSchedule(client, NAMES, name).catch(() => undefined);
+  for (const name of ['rounds', 'batch'] as const)
+    await deleteSchedule(client, NAMES, name).catch(() => undefined);
   for await (const { workflowId, status } of client.workflow.list())
     if (status.name === 'RUNNING' && workflowId.includes('scheduled'))
       await client.workflow.getHandle(workflowId).terminate();

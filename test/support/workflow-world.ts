@@ -120,21 +120,22 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
   await registerSearchAttributes(connection, namespace, silentLogger());
   const script = new Script();
   const workers = await Promise.all(
-    [NAMES.roundsQueue, NAMES.analyticsQueue, NAMES.siteQueue(SITE), NAMES.streamQueue(STREAM_WORKER)].map((taskQueue) =>
-      Worker.create({
-        connection,
-        namespace,
-        taskQueue,
-        activities: script.activities,
-        shutdownGraceTime: 0,
-        maxHeartbeatThrottleInterval: '100ms',
-        ...(taskQueue === NAMES.roundsQueue
-          ? {
-              workflowBundle: { code: readFileSync(BUNDLE, 'utf8') },
-              ...workflowOptions(readEnvironment({})),
-            }
-          : {}),
-      }),
+    [NAMES.roundsQueue, NAMES.analyticsQueue, NAMES.siteQueue(SITE), NAMES.streamQueue(STREAM_WORKER)].map(
+      (taskQueue) =>
+        Worker.create({
+          connection,
+          namespace,
+          taskQueue,
+          activities: script.activities,
+          shutdownGraceTime: 0,
+          maxHeartbeatThrottleInterval: '100ms',
+          ...(taskQueue === NAMES.roundsQueue
+            ? {
+                workflowBundle: { code: readFileSync(BUNDLE, 'utf8') },
+                ...workflowOptions(readEnvironment({})),
+              }
+            : {}),
+        }),
     ),
   );
   const client = new Client({ connection, namespace });

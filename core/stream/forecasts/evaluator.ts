@@ -86,6 +86,14 @@ export class Evaluator {
     return summaries.size - (forecasts?.devices.filter((device) => summaries.has(device)).length ?? 0);
   }
 
+  /** Windows from `start` on close again: versions in force are scored on them, and those that were leaving have left. */
+  resetTo(start: Micros): void {
+    this.outstanding = undefined;
+    this.versions = this.versions
+      .filter(({ until }) => until === Infinity)
+      .map((version) => ({ ...version, from: Math.min(version.from, start) }));
+  }
+
   private scoring(window: Micros): ActiveVersion[] {
     return this.versions.filter((version) => scores(version, window));
   }

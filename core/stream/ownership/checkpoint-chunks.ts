@@ -1,4 +1,4 @@
-import { type CheckpointPiece, checkpointPieceSchema } from '../../contracts/checkpoints';
+import { checkpointKeys, type CheckpointPiece, checkpointPieceSchema } from '../../contracts/checkpoints';
 import { parseJson } from '../../contracts/validation';
 import { CHECKPOINT_PIECE_BYTES } from '../limits';
 
@@ -23,12 +23,13 @@ export function decodeFrame(frame: Buffer): { readonly head: unknown; readonly b
 export function piecesOf(
   state: Buffer,
   of: Pick<CheckpointPiece, 'partition' | 'epoch' | 'sequence'>,
-): { readonly head: CheckpointPiece; readonly value: Buffer }[] {
+): { readonly key: string; readonly head: CheckpointPiece; readonly value: Buffer }[] {
   const pieces = Math.ceil(state.length / CHECKPOINT_PIECE_BYTES);
   return Array.from({ length: pieces }, (_, index) => {
     const head: CheckpointPiece = { type: 'checkpoint', ...of, index, pieces };
     const bytes = state.subarray(index * CHECKPOINT_PIECE_BYTES, (index + 1) * CHECKPOINT_PIECE_BYTES);
-    return { head, value: encodeFrame(head, bytes) };
+    const key = checkpointKeys.piece(of.partition, of.epoch, of.sequence, index);
+    return { key, head, value: encodeFrame(head, bytes) };
   });
 }
 

@@ -4,6 +4,7 @@ import {
   type CheckpointPiece,
   type Decision,
   isPieceKey,
+  type ResetRequest,
 } from '../../contracts/checkpoints';
 import { TOPICS } from '../../contracts/topics';
 import { parseJson } from '../../contracts/validation';
@@ -33,6 +34,8 @@ type PieceInLog = NonNullable<ReturnType<typeof readPiece>>;
 export class PartitionLog {
   private highestClaim = -1;
   private readonly valid: LoggedDecision[] = [];
+  /** Requests to set the watermark back that no owner has answered. */
+  private readonly openResets = new Map<string, ResetRequest>();
   /** Keys of all pieces that the log has, with their epochs. */
   private readonly pieceKeys = new Map<string, number>();
   private readonly incoming = new Map<string, PieceInLog>();
@@ -61,6 +64,10 @@ export class PartitionLog {
     return this.valid;
   }
 
+  get resetRequests(): readonly ResetRequest[] {
+    return [...this.openResets.values()];
+  }
+
   apply(logOffset: number, key: string, value: Buffer | null): void {
     if (value === null) {
       this.pieceKeys.delete(key);
@@ -87,9 +94,11 @@ export class PartitionLog {
 
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
     if (message.type === 'claim') this.highestClaim = logOffset;
+    else if (message.type === 'reset-request') this.openResets.set(message.request, message);
     else if (message.epoch >= this.epoch) {
       this.valid.push({ logOffset, decision: message });
       if (message.type === 'start') this.firstStart ??= message;
+      if (message.type === 'watermark') this.openResets.delete(message.request);
     }
   }
 

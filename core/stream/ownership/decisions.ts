@@ -1,14 +1,22 @@
+import { type Micros } from '../../contracts/time';
 import { type Closing, closeIdleWindows } from '../closing';
 import { type PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
+import { type OpenedAgain, resetWatermark } from '../watermark-resets';
 import { type LoggedDecision } from './checkpoint-log';
 
 /** Gives the devices the past that the snapshot has of them. */
 export type SeedHistory = (engine: PartitionEngine, snapshot: string | null) => void;
 
 /**
+ * Told when a reset of the watermark has opened closed windows again, with the ends of the last closed window before and after. Nothing
+ * more is closed before it resolves.
+ */
+export type OnReset = (opened: OpenedAgain) => Promise<void>;
+
+/**
  * Applies the decisions of a partition's log to its engine: for the owner, for its successor after a crash, and for a replay. An idle
- * closing waits until the events before it have been read.
+ * closing, and a reset of the watermark, wait until the events before it have been read.
  */
 export class LoggedDecisions {
   private readonly waiting: LoggedDecision[] = [];
@@ -18,13 +26,14 @@ export class LoggedDecisions {
     private readonly engine: PartitionEngine,
     private readonly seedHistory: SeedHistory,
     private seeded: boolean,
+    private readonly onReset: OnReset = () => Promise.resolve(),
   ) {}
 
   get hasSeeded(): boolean {
     return this.seeded;
   }
 
-  /** Offset in the log of the first idle closing that waits. */
+  /** Offset in the log of the first decision that waits. */
   get firstPending(): number | undefined {
     return this.waiting[0]?.logOffset;
   }
@@ -47,23 +56,30 @@ export class LoggedDecisions {
         this.engine.deactivate(decision.version, decision.until_window);
         return;
       case 'idle':
+      case 'watermark':
         this.waiting.push(logged);
         return;
     }
   }
 
-  /** Whether an idle closing comes before the event at this source offset. Called for each event: it must cost nothing. */
+  /** Whether an idle closing or a reset comes before the event at this source offset. Called for each event: it must cost nothing. */
   isIdleClosingDue(offset: number): boolean {
     const decision = this.waiting[0]?.decision;
-    return decision?.type === 'idle' && decision.offset <= offset;
+    return decision !== undefined && 'offset' in decision && decision.offset <= offset;
   }
 
-  /** Close the windows of all idle closings at or before this source offset. */
+  /** Close the windows of all idle closings at or before this source offset, and carry out the resets among them. */
   async *closeIdle(offset: number, forecaster: Forecaster): Closing {
     while (this.isIdleClosingDue(offset)) {
       const decision = this.waiting.shift()?.decision;
-      if (decision?.type !== 'idle') continue;
-      yield* closeIdleWindows(this.engine, forecaster, decision.believed_until, decision.offset);
+      if (decision?.type === 'watermark') await this.reset(decision.to, decision.offset);
+      else if (decision?.type === 'idle')
+        yield* closeIdleWindows(this.engine, forecaster, decision.believed_until, decision.offset);
     }
+  }
+
+  private async reset(to: Micros | null, offset: number): Promise<void> {
+    const reset = to === null ? undefined : resetWatermark(this.engine, to, offset);
+    if (reset !== undefined) await this.onReset(reset);
   }
 }

@@ -4,33 +4,19 @@ import { type MalformedDetail } from '../../contracts/events';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
-import { type Deployments } from '../../model/deployments';
 import { type RawRecord } from '../../platform/kafka';
-import { type Logger } from '../../platform/log';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
-import { type Forecaster } from '../forecasts/forecaster';
 import { EVENTS_PER_STATE } from '../limits';
-import { type StreamMetrics } from '../metrics';
+import { type OpenedAgain } from '../watermark-resets';
 import { blocksOf } from '../windows/rows';
 import { piecesOf } from './checkpoint-chunks';
-import { type Claim, type Claims } from './claims';
+import { type Claim } from './claims';
 import { LoggedDecisions } from './decisions';
-import { type DevicePasts } from './history-snapshots';
-import { type Outbox } from './outbox';
-import { ingestRecord, recordOf, rejectMessage } from './source-records';
+import { ingestRecord, recordOf, rejectMessage, resetFence } from './source-records';
 import { encodeState } from './state-codec';
-
-/** What the owners of all partitions work with. */
-export interface OwnerParts {
-  readonly claims: Pick<Claims, 'append'>;
-  readonly pasts: Pick<DevicePasts, 'latest' | 'seed'>;
-  readonly deployments: Pick<Deployments, 'inForce'>;
-  readonly outbox: Outbox;
-  readonly forecaster: Forecaster;
-  readonly metrics: Pick<StreamMetrics, 'malformed' | 'rows'>;
-  readonly log: Logger;
-}
+import { type OwnerParts } from './owner-parts';
+import { resetDecision, versionDecisions } from './owner-decisions';
 
 /** Another worker owns the partition by now. */
 class OwnershipLost extends Error {
@@ -81,7 +67,9 @@ export class PartitionOwner {
           'the snapshot that the devices began with is gone',
         );
     };
-    this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded);
+    this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded, (reset) =>
+      this.fenceReset(reset),
+    );
     for (const logged of log.decisions)
       if (logged.logOffset >= start.decisions_until) this.decisions.apply(logged);
   }
@@ -172,21 +160,12 @@ export class PartitionOwner {
     if (this.next < this.decideFrom) return;
     const { engine, partition, epoch } = this;
     const wanted = this.parts.deployments.inForce();
-    for (const { version, model, stage } of wanted) {
-      if (engine.inForce.includes(version)) continue;
-      const from = engine.firstUnseenWindow(stage.not_before);
-      const { residualStddev: residual_stddev } = model.metadata;
-      const decision = { partition, epoch, version, from_window: from, residual_stddev };
-      const key = checkpointKeys.activation(partition, version, epoch, from);
-      await this.decide(key, { type: 'activation', ...decision });
-      this.parts.log.info({ partition, version, from }, 'version activated');
-    }
-    for (const version of engine.inForce) {
-      if (wanted.some((one) => one.version === version)) continue;
-      const until = engine.firstUnforecastWindow();
-      const key = checkpointKeys.deactivation(partition, version, epoch, until);
-      await this.decide(key, { type: 'deactivation', partition, epoch, version, until_window: until });
-      this.parts.log.info({ partition, version, until }, 'version deactivated');
+    for (const { key, decision } of versionDecisions(engine, wanted, { partition, epoch })) {
+      await this.decide(key, decision);
+      this.parts.log.info(
+        decision,
+        `version ${decision.type === 'activation' ? 'activated' : 'deactivated'}`,
+      );
     }
   }
 
@@ -207,6 +186,17 @@ export class PartitionOwner {
     await this.closeIdleUpTo(offset);
   }
 
+  /** Answer requests to set the watermark back, one at a time: each may change what the next one finds. */
+  async followResets(): Promise<void> {
+    const [asked] = this.claim.log.resetRequests;
+    if (asked === undefined || this.next < this.decideFrom) return;
+    const { engine, partition, epoch, next: offset } = this;
+    const { key, decision } = resetDecision(engine, asked, { partition, epoch, offset });
+    await this.decide(key, decision);
+    await this.closeIdleUpTo(offset);
+    this.parts.log.warn(decision, 'asked to set the watermark back');
+  }
+
   /** Write the state, once every result that it counts as written is. @returns the source offset that can be committed. */
   async checkpoint(): Promise<number> {
     const { engine, partition, epoch, sequence } = this;
@@ -221,10 +211,8 @@ export class PartitionOwner {
       rewind: engine.rewindOffset(this.next),
       decisions_until: this.decisionsApplied(),
     });
-    for (const { head, value } of piecesOf(state, { partition, epoch, sequence })) {
-      const key = checkpointKeys.piece(partition, epoch, sequence, head.index);
+    for (const { key, value } of piecesOf(state, { partition, epoch, sequence }))
       outbox.push(TOPICS.checkpoints.name, { key, partition, value });
-    }
     for (const key of stale) outbox.push(TOPICS.checkpoints.name, { key, partition, value: null });
     this.sequence += 1;
     this.windowsSinceCheckpoint = 0;
@@ -232,6 +220,18 @@ export class PartitionOwner {
     this.checkpointBytes = state.length;
     await outbox.settled();
     return this.next;
+  }
+
+  /**
+   * From here on in the log the windows behind `after` come once more; a checkpoint stands before them, so that no successor writes the
+   * fence again.
+   */
+  private async fenceReset(opened: OpenedAgain): Promise<void> {
+    const { partition, epoch, engine } = this;
+    const value = resetFence(opened, { partition, epoch, windowMicros: engine.settings.task.windowMicros });
+    for (const topic of [TOPICS.analysis.name, TOPICS.evaluations.name])
+      this.parts.outbox.push(topic, { key: String(partition), partition, value });
+    await this.checkpoint();
   }
 
   /** Decisions logged before this offset of the log are in the engine. */
@@ -249,12 +249,8 @@ export class PartitionOwner {
   private async seed(): Promise<void> {
     const { partition, epoch } = this;
     const snapshot = await this.parts.pasts.latest(partition);
-    await this.decide(checkpointKeys.history(partition, epoch), {
-      type: 'history',
-      partition,
-      epoch,
-      snapshot,
-    });
+    const key = checkpointKeys.history(partition, epoch);
+    await this.decide(key, { type: 'history', partition, epoch, snapshot });
   }
 
   /** Log a decision, then apply it. */

@@ -1,5 +1,5 @@
-import { MICROS_PER_MILLI } from '../../contracts/time';
-import { REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
+import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
+import { type FenceBlock, REJECT_HEADERS, type RejectReason, type Verdict } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type OutgoingMessage, type RawRecord } from '../../platform/kafka';
@@ -7,6 +7,7 @@ import { type PartitionEngine } from '../engine';
 import { type HeldEvent } from '../windows/aside-events';
 import { refuseBatch } from '../refuse-batch';
 import { MAX_REJECTED_BYTES } from '../limits';
+import { type OpenedAgain } from '../watermark-resets';
 
 /** Judge a record's event. When the record knows in which buffer its value lies, no view of it is made. */
 export function ingestRecord(
@@ -69,4 +70,14 @@ export function recordOf({
   bytes,
 }: HeldEvent): Pick<RawRecord, 'offset' | 'timestamp' | 'value'> {
   return { offset, timestamp: recordMicros / MICROS_PER_MILLI, value: Buffer.from(bytes) };
+}
+
+/** The fence behind which the windows after a reset of the watermark come once more. */
+export function resetFence(
+  { before, after }: OpenedAgain,
+  at: { readonly partition: number; readonly epoch: number; readonly windowMicros: Micros },
+): string {
+  const { partition, epoch, windowMicros } = at;
+  const reset = { from: before - windowMicros, to: after - windowMicros };
+  return JSON.stringify({ type: 'fence', partition, epoch, reset } satisfies FenceBlock);
 }

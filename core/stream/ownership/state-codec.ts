@@ -63,6 +63,8 @@ const headerSchema = z.object({
     .default(null),
   closed_until: microsSchema.nullable(),
   opened: z.boolean(),
+  /** Left out where the watermark was never set back. */
+  resets: z.array(z.object({ offset: count, late_before: microsSchema.nullable() })).default([]),
   versions: z.array(
     z.object({
       version: versionIdSchema,
@@ -106,6 +108,9 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     ahead: aheadOf(engine),
     opening: engine.opening?.save() ?? null,
     opened: engine.opened,
+    resets: engine.resets.all
+      .filter(({ offset }) => offset > position.rewind)
+      .map(({ offset, lateBefore }) => ({ offset, late_before: finiteOrNull(lateBefore) })),
     versions: engine.evaluator.versions.map(({ version, residualStddev, from, until, errors }) => ({
       version,
       residual_stddev: residualStddev,
@@ -149,6 +154,8 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
   Object.assign(engine.counts, header.counts);
   if (header.closed_until !== null) engine.schedule.close(header.closed_until);
   engine.opened = header.opened;
+  for (const { offset, late_before } of header.resets)
+    engine.resets.add({ offset, lateBefore: late_before ?? -Infinity });
   for (const { version, residual_stddev, from, until, errors } of header.versions) {
     engine.activate(version, residual_stddev, from);
     const active = engine.evaluator.versions.at(-1);

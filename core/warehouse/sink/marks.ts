@@ -1,3 +1,4 @@
+import { type FenceBlock } from '../../contracts/blocks';
 import { type Micros } from '../../contracts/time';
 
 /** Position of a block among those of its partition, which are numbered by (window, ordinal). */
@@ -39,10 +40,15 @@ export function judge(mark: Mark | undefined, epoch: number, place: Place): Judg
   return { judgement: 'stored', mark: { epoch, place }, gap: !follows(place, mark.place) };
 }
 
-/** A fence carries no rows: from here on in the log, blocks of older epochs are void. */
-export function fence(mark: Mark | undefined, epoch: number): Mark {
+/**
+ * A fence carries no rows: from here on in the log, blocks of older epochs are void.
+ * @param reset windows behind `to` come once more, where the last stored one is `from`.
+ */
+export function fence(mark: Mark | undefined, epoch: number, reset?: FenceBlock['reset']): Mark {
   if (mark === undefined) return { epoch, place: null };
-  return epoch > mark.epoch ? { epoch, place: mark.place } : mark;
+  if (epoch < mark.epoch) return mark;
+  const isReset = reset !== undefined && mark.place?.windowStart === reset.from && mark.place.last;
+  return { epoch, place: isReset ? { windowStart: reset.to, ordinal: 0, last: true } : mark.place };
 }
 
 function isAfter(place: Place, stored: Place): boolean {

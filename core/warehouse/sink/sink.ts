@@ -236,7 +236,7 @@ class Staging {
       this.skip(type, record, block);
       return mark;
     }
-    if (block.type === 'fence') return fence(mark, block.epoch);
+    if (block.type === 'fence') return fence(mark, block.epoch, block.reset);
     const place = { windowStart: block.window_start, ordinal: block.ordinal, last: block.last };
     const judged = judge(mark, block.epoch, place);
     this.blocks[judged.judgement] += 1;

@@ -82,6 +82,8 @@ interface Pending {
   /** Window start or source offset up to which the tables were queried, and up to which rows must be there. */
   queried: number;
   reached: number;
+  /** Last place without rows. Once the watermark is set back, windows with rows come behind windows without any. */
+  reachedEmpty: number;
 }
 
 /** Events of one partition in the accounting. */
@@ -175,6 +177,8 @@ export class Verification {
       const bound = this.bounds === undefined ? next - 1 : (this.bounds.rejects.get(partition) ?? -Infinity);
       rejects.reached = Math.max(rejects.reached, Math.min(bound, next - 1));
     }
+    for (const pending of this.pending.values())
+      pending.reached = Math.max(pending.reached, pending.reachedEmpty);
     await this.lookUp(0);
     const { expiredBefore: before } = this;
     return {
@@ -229,13 +233,15 @@ export class Verification {
     }
     const pending = this.pendingOf(table, partition);
     pending.rows.push(...rows);
-    pending.reached = place;
+    if (rows.length > 0) pending.reached = place;
+    else pending.reachedEmpty = Math.max(pending.reachedEmpty, place);
     return true;
   }
 
   private pendingOf(table: ComparedTable, partition: number): Pending {
     const name = `${partition}/${table.readAs}`;
-    const nothing = { table, partition, rows: [], unsure: [], queried: -Infinity, reached: -Infinity };
+    const before = { queried: -Infinity, reached: -Infinity, reachedEmpty: -Infinity };
+    const nothing = { table, partition, rows: [], unsure: [], ...before };
     const known = this.pending.get(name) ?? nothing;
     this.pending.set(name, known);
     return known;

@@ -30,14 +30,14 @@ interface Read {
 
 async function read(
   name: string,
-  text: string,
+  text?: string,
   {
     settings = DEFAULT_STREAM_SETTINGS,
     source = DEFAULT_SOURCE,
     wide,
   }: { readonly settings?: StreamSettings; readonly source?: Source; readonly wide?: string } = {},
 ): Promise<Read> {
-  await writeFile(join(folder, name), text);
+  if (text !== undefined) await writeFile(join(folder, name), text);
   const counter = await FileCounter.open();
   try {
     const collector = await ReadingsCollector.open(counter.connection, settings, Date.UTC(2030, 0) * 1_000);
@@ -134,6 +134,21 @@ a,2020-01-01T00:00:00Z,20,wet,
     );
     expect(windows).toMatchObject([{ deviceId: '7', target: 3 }]);
     expect([...tally.rejected.keys()]).toEqual(['not-json']);
+  });
+
+  it('may be Parquet', async () => {
+    const path = join(folder, 'p.parquet');
+    const counter = await FileCounter.open();
+    await counter.connection.run(
+      `COPY (SELECT 7 AS device_id, TIMESTAMP '2020-01-01 00:00:01' AS timestamp, 21.5::FLOAT AS temperature
+             UNION ALL SELECT 7, NULL, 1) TO '${path}' (FORMAT parquet)`,
+    );
+    await counter.close();
+    const { windows, tally } = await read('p.parquet');
+    expect(windows).toMatchObject([{ deviceId: '7', start: Date.UTC(2020, 0) * 1_000, target: 21.5 }]);
+    expect([...tally.rejected].map(([reason, { first }]) => [reason, first?.line])).toEqual([
+      ['missing-timestamp', 2],
+    ]);
   });
 
   it('are refused where a table lacks what a reading needs', async () => {

@@ -45,6 +45,10 @@ function keyOf(message: Message): string {
       return checkpointKeys.activation(0, message.version, message.epoch, message.from_window);
     case 'deactivation':
       return checkpointKeys.deactivation(0, message.version, message.epoch, message.until_window);
+    case 'reset-request':
+      return checkpointKeys.resetRequest(0, message.request);
+    case 'watermark':
+      return checkpointKeys.watermark(0, message.request, message.epoch);
     case 'idle':
       return checkpointKeys.idle(0, message.offset, message.epoch);
     case 'history':

@@ -57,6 +57,8 @@ class World {
     return offset;
   }
 
+  settings = SETTINGS;
+
   readLog(): PartitionLog {
     const log = new PartitionLog();
     this.checkpointLog.forEach(({ key, value }, offset) => {
@@ -71,7 +73,7 @@ class World {
     const hadOwner = this.checkpointLog.length > 0;
     const epoch = this.append(`claim/0/${worker}/1`, { type: 'claim', partition: 0, worker });
     const log = this.readLog();
-    const engine = new PartitionEngine(0, SETTINGS);
+    const engine = new PartitionEngine(0, this.settings);
     const stored = log.latestCheckpoint();
     const position = stored === undefined ? undefined : restoreState(engine, stored.data);
     return new PartitionOwner(
@@ -149,7 +151,7 @@ class World {
   async truth(): Promise<{ analysis: string[]; evaluations: string[] }> {
     const closed: ClosedWindow[] = [];
     const replay = new LogReplay({
-      engine: new PartitionEngine(0, SETTINGS),
+      engine: new PartitionEngine(0, this.settings),
       decisions: this.readLog().decisions,
       forecaster: noChange,
       seedHistory: (engine, snapshot) => {
@@ -379,6 +381,37 @@ describe('the owner of a partition', () => {
     await Promise.resolve();
     expect(world.history.filter((one) => one === 'idle')).toHaveLength(1);
     expect(world.history.indexOf('idle')).toBeLessThan(world.history.indexOf('stream-analysis-results'));
+  });
+
+  it('sets the watermark back when asked, behind a fence and a checkpoint, and answers once', async () => {
+    const world = new World();
+    // One clock can move the time by itself.
+    world.settings = { ...SETTINGS, clockQuorum: 1 };
+    const owner = world.acquire('w1');
+    play(world, 0, 200);
+    world.write(reading('far', 900));
+    await ingest(owner, world);
+    const { closedUntil, latestEvent } = owner.engine;
+    const ask = (request: string, to: number, closed_until: number): void => {
+      world.append(request, { type: 'reset-request', partition: 0, request, to, closed_until });
+    };
+    ask('moved on', 300 * 1e6, closedUntil - WINDOW);
+    await owner.run(() => owner.followResets());
+    expect(owner.engine.latestEvent).toBe(latestEvent);
+    ask('good', 300 * 1e6, closedUntil);
+    await owner.run(() => owner.followResets());
+    await owner.run(() => owner.followResets());
+    expect(owner.engine).toMatchObject({ latestEvent: 300 * 1e6, closedUntil: 300 * 1e6 });
+    expect(world.history.filter((one) => one === 'watermark')).toHaveLength(2);
+    expect(world.history.slice(world.history.lastIndexOf('watermark') + 1)).toEqual([
+      'stream-analysis-results',
+      'model-evaluations',
+      'checkpoint',
+    ]);
+    const successor = world.acquire('w2');
+    expect(successor.engine).toMatchObject({ latestEvent: 300 * 1e6, closedUntil: 300 * 1e6 });
+    await successor.run(() => successor.followResets());
+    expect(world.history.filter((one) => one === 'watermark')).toHaveLength(2);
   });
 
   it('that was frozen and has lost the partition does no more work, and what it decides is void', async () => {

@@ -37,6 +37,15 @@ describe('the mark of a partition', () => {
     expect(judge(afterTakeover.mark, 2, place(30, 0, true)).judgement).toBe('stored');
   });
 
+  it('goes back at a fence behind the window that the watermark was set back from, and once', () => {
+    const reset = { from: 900, to: 30 };
+    const back = fence(marked(900, 0, true), 1, reset);
+    expect(judge(back, 1, place(60, 0, true))).toMatchObject({ judgement: 'stored', gap: false });
+    const later = marked(60, 0, true);
+    expect(fence(later, 2, reset)).toEqual(marked(60, 0, true, 2));
+    expect(fence(marked(900, 0, true, 3), 2, reset)).toEqual(marked(900, 0, true, 3));
+  });
+
   it('takes a fence as the end of older epochs, and of nothing else', () => {
     expect(judge(fence(marked(0, 0, true, 1), 2), 1, place(30, 0, true)).judgement).toBe('older-epoch');
     expect(judge(fence(marked(0, 0, true, 1), 2), 2, place(30, 0, true))).toMatchObject({

@@ -1,0 +1,47 @@
+import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
+import { type DeployedVersion } from '../../model/deployments';
+import { type PartitionEngine } from '../engine';
+
+type VersionDecision = Extract<Decision, { readonly type: 'activation' | 'deactivation' }>;
+
+/** What to decide where the versions in force have changed: those that came into force are activated, those that left it deactivated. */
+export function versionDecisions(
+  engine: PartitionEngine,
+  wanted: readonly DeployedVersion[],
+  { partition, epoch }: { readonly partition: number; readonly epoch: number },
+): readonly { readonly key: string; readonly decision: VersionDecision }[] {
+  const activations = wanted
+    .filter(({ version }) => !engine.inForce.includes(version))
+    .map(({ version, model, stage }) => {
+      const from_window = engine.firstUnseenWindow(stage.not_before);
+      const { residualStddev: residual_stddev } = model.metadata;
+      const key = checkpointKeys.activation(partition, version, epoch, from_window);
+      const type = 'activation' as const;
+      return { key, decision: { type, partition, epoch, version, from_window, residual_stddev } };
+    });
+  const deactivations = engine.inForce
+    .filter((version) => !wanted.some((one) => one.version === version))
+    .map((version) => {
+      const until_window = engine.firstUnforecastWindow();
+      const key = checkpointKeys.deactivation(partition, version, epoch, until_window);
+      return { key, decision: { type: 'deactivation' as const, partition, epoch, version, until_window } };
+    });
+  return [...activations, ...deactivations];
+}
+
+/** The answer to a request to set the watermark back: it is refused when the partition is no longer as it was asked for. */
+export function resetDecision(
+  engine: PartitionEngine,
+  asked: ResetRequest,
+  {
+    partition,
+    epoch,
+    offset,
+  }: { readonly partition: number; readonly epoch: number; readonly offset: number },
+): { readonly key: string; readonly decision: Extract<Decision, { readonly type: 'watermark' }> } {
+  const { request } = asked;
+  const isStale = (asked.closed_until ?? -Infinity) !== engine.closedUntil;
+  const to = isStale || asked.to >= engine.latestEvent ? null : asked.to;
+  const key = checkpointKeys.watermark(partition, request, epoch);
+  return { key, decision: { type: 'watermark', partition, epoch, offset, request, to } };
+}
