@@ -37,14 +37,21 @@ export class WindowChanges {
     window.count += 1;
   }
 
-  /** Absolute changes between two windows that follow one another and both have readings, ascending, in the target's unit. */
+  /**
+   * Absolute changes from one window with readings to the next, ascending, in the target's unit. No window lies between the two, but for a
+   * sensor that sends on change as many as its last reading stays true for.
+   */
   sorted(): Float64Array {
+    const { windowMicros, target } = this.settings.task;
+    const apart = windowMicros + (target.holdMicros ?? 0);
     const changes: number[] = [];
     for (const windows of this.devices.values()) {
-      for (const [start, window] of windows) {
-        const next = windows.get(start + this.settings.task.windowMicros);
-        if (next !== undefined) changes.push(Math.abs(next.sum / next.count - window.sum / window.count));
-      }
+      const inOrder = [...windows].sort(([one], [other]) => one - other);
+      inOrder.forEach(([start, window], index) => {
+        const before = inOrder[index - 1];
+        if (before === undefined || start - before[0] > apart) return;
+        changes.push(Math.abs(window.sum / window.count - before[1].sum / before[1].count));
+      });
     }
     return Float64Array.from(changes).sort();
   }

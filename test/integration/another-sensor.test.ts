@@ -62,13 +62,12 @@ beforeAll(async () => {
   });
   [analytics, stream] = await Promise.all([system.startAnalytics(), system.startWorker('stream')]);
   const end = START + 2 * STEPS * STEP_MICROS;
-  const closing = { device_id: 'closer', timestamp: isoOfMicros(end), temperature: 1 };
-  sent.push(...Array.from({ length: STEPS }, () => feed.step()).flat(), {
-    key: 'closer',
-    partition: 0,
-    timestampMillis: end / 1_000,
-    value: JSON.stringify(closing),
-  });
+  sent.push(...Array.from({ length: STEPS }, () => feed.step()).flat());
+  // One device alone would not be believed so far ahead.
+  for (const closer of ['closer-0', 'closer-1', 'closer-2']) {
+    const closing = { device_id: closer, timestamp: isoOfMicros(end), temperature: 1 };
+    sent.push({ key: closer, partition: 0, timestampMillis: end / 1_000, value: JSON.stringify(closing) });
+  }
   await producer.send(TOPICS.stream.name, sent);
   expected = await replayed();
   while ((await stored()).length < expected.length) await sleep(200);

@@ -100,5 +100,5 @@ export async function readinessOf(
 function isTooSparse(ring: WindowRing, deviceId: string, until: Micros): boolean {
   const { lags } = ring.task;
   if (ring.windowsSince(deviceId, until, 2 * lags) < lags) return false;
-  return ring.windowsPresent(deviceId, until, lags) < minLags(ring.task);
+  return ring.windowsKnown(deviceId, until, lags) < minLags(ring.task);
 }

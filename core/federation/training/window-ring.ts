@@ -112,7 +112,14 @@ export class WindowRing {
     return present;
   }
 
-  /** Of those windows, how many have passed since the oldest that a device has, it included; 0 when it has none. */
+  /** The same, with those in which an earlier mean is held. */
+  windowsKnown(deviceId: string, windowStart: Micros, count: number): number {
+    let known = 0;
+    this.eachWindow(deviceId, windowStart, count, (_isThere, _age, isKnown) => (known += Number(isKnown)));
+    return known;
+  }
+
+  /** Of the windows of `windowsPresent`, how many have passed since the oldest that a device has, it included; 0 when it has none. */
   windowsSince(deviceId: string, windowStart: Micros, count: number): number {
     let oldest = 0;
     this.eachWindow(deviceId, windowStart, count, (isThere, age) => {
@@ -121,17 +128,17 @@ export class WindowRing {
     return oldest;
   }
 
-  /** Samples among the last `count` targets: the target and the window before it are there, and enough of the lags. */
+  /** Samples among the last `count` targets: the target is there, the window before it is known, and so are enough of the lags. */
   targetsPresent(deviceId: string, windowStart: Micros, count: number): number {
     const { lags } = this.task;
     const needed = minLags(this.task);
     const recent: boolean[] = [];
     let present = 0;
     let samples = 0;
-    this.eachWindow(deviceId, windowStart, count + historyWindows(this.task), (isThere, age) => {
+    this.eachWindow(deviceId, windowStart, count + historyWindows(this.task), (isThere, age, isKnown) => {
       if (age < count && isThere && recent.at(-1) === true && present >= needed) samples += 1;
-      recent.push(isThere);
-      present += Number(isThere);
+      recent.push(isKnown);
+      present += Number(isKnown);
       if (recent.length > lags) present -= Number(recent.shift());
     });
     return samples;
@@ -156,22 +163,29 @@ export class WindowRing {
     return broken > this.gridNumber(windowStart) - count;
   }
 
-  /** Visit the `count` windows of a device up to `windowStart`, oldest first; `age` 0 is the newest. */
+  /**
+   * Visit the `count` windows of a device up to `windowStart`, oldest first; `age` 0 is the newest. One without readings is known while an
+   * earlier mean of the target is held.
+   */
   private eachWindow(
     deviceId: string,
     windowStart: Micros,
     count: number,
-    visit: (isThere: boolean, age: number) => void,
+    visit: (isThere: boolean, age: number, isKnown: boolean) => void,
   ): void {
     const device = this.indexOf.get(deviceId);
     if (device === undefined) return;
     const last = this.gridNumber(windowStart);
     const newest = this.newest[device] ?? NOTHING_YET;
     const slab = this.slabOf(device);
+    const [held = 0] = heldWindows(this.task);
+    let latest = NOTHING_YET;
     for (let age = count - 1; age >= 0; age -= 1) {
       const window = last - age;
       const isKept = window <= newest && window > newest - this.capacity;
-      visit(isKept && !Number.isNaN(slab[this.offset(device, window)]), age);
+      const isThere = isKept && !Number.isNaN(slab[this.offset(device, window)]);
+      if (isThere) latest = window;
+      visit(isThere, age, window - latest <= held);
     }
   }
 

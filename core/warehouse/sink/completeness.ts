@@ -5,7 +5,8 @@ import { MAX_FIRST_BLOCK_WAIT_MS, PARTITIONS_LOOK_MS } from '../limits';
 import { type Sink } from './sink';
 
 /**
- * Up to which window evaluations are complete. A partition that has delivered blocks must have delivered the last one of a window.
+ * Up to which window evaluations are complete. A partition that has delivered blocks must have delivered the last one of a window. One
+ * without events delivers none: a fleet of few devices may have such partitions for ever.
  * A partition with events and without a block is waited for: else the first windows of a run would count as complete with some of
  * the devices. After a while such a partition is assumed to hold rejected events alone.
  */
@@ -33,7 +34,7 @@ export class Completeness {
 
   /** Windows that start before the result are complete; negative infinity while there are none. */
   async before(): Promise<Micros> {
-    const delivered = this.sink.marks(TOPICS.analysis.name);
+    const delivered = this.sink.partitionsWithBlocks(TOPICS.analysis.name);
     const now = performance.now();
     const isKnown = delivered.size >= this.partitions && now - this.lookedAt < PARTITIONS_LOOK_MS;
     if (isKnown) return this.sink.evaluationsCompleteBefore();

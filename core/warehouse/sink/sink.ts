@@ -99,6 +99,12 @@ export class Sink {
     return marks;
   }
 
+  /** Partitions that have delivered a block. A fence, which every owner writes first, is none. */
+  partitionsWithBlocks(topic: string): ReadonlySet<number> {
+    const marks = [...this.marks(topic)].filter(([, { place }]) => place !== null);
+    return new Set(marks.map(([partition]) => partition));
+  }
+
   /**
    * Evaluations of windows that start before the result are complete: every partition that ever delivered blocks, of either
    * topic, has delivered all of them. `expected` adds partitions that are known to have events.
@@ -106,7 +112,11 @@ export class Sink {
   evaluationsCompleteBefore(expected: readonly number[] = []): Micros {
     const evaluations = this.marks(TOPICS.evaluations.name);
     const analysis = this.marks(TOPICS.analysis.name);
-    const partitions = new Set([...evaluations.keys(), ...analysis.keys(), ...expected]);
+    const partitions = new Set([
+      ...this.partitionsWithBlocks(TOPICS.evaluations.name),
+      ...this.partitionsWithBlocks(TOPICS.analysis.name),
+      ...expected,
+    ]);
     return completeBefore(
       [...partitions].flatMap((partition) => [evaluations.get(partition), analysis.get(partition)]),
     );

@@ -247,6 +247,17 @@ describe('complete windows', () => {
     expect(sink.evaluationsCompleteBefore()).toBe(T0 + 1);
     expect(sink.evaluationsCompleteBefore([2])).toBe(Number.NEGATIVE_INFINITY);
   });
+
+  it('do not wait for a partition that has nothing but an owner’s fence: a small fleet may leave it empty for ever', async () => {
+    await sink.store([
+      batch('analysis', 0, [record(0, analysisBlock({ window: 0 }, ['a']))]),
+      batch('evaluations', 0, [record(0, evaluationBlock({ window: 0 }, []))]),
+      batch('analysis', 1, [record(0, { type: 'fence', partition: 1, epoch: 0 })]),
+      batch('evaluations', 1, [record(0, { type: 'fence', partition: 1, epoch: 0 })]),
+    ]);
+    expect(sink.evaluationsCompleteBefore()).toBe(T0 + 1);
+    expect(sink.evaluationsCompleteBefore([1])).toBe(Number.NEGATIVE_INFINITY);
+  });
 });
 
 describe('other topics', () => {
