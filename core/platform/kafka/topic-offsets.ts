@@ -10,8 +10,8 @@ const LEADER_POLL_MS = 100;
 const NO_LEADER_ERRORS: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
 /**
- * First and next offset of every partition of a topic. The library fails at once when a broker that restarts leads nothing yet; this
- * function retries until it does.
+ * First and next offset of every partition of a topic. The library fails at once when a broker that restarts leads nothing yet, and breaks
+ * down when its view of the topic is renewed between its two questions; this function retries until both are answered.
  */
 export async function topicOffsets(
   admin: Pick<Admin, 'fetchTopicOffsets'>,
@@ -23,7 +23,7 @@ export async function topicOffsets(
       const offsets = await admin.fetchTopicOffsets(topic);
       return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
     } catch (cause) {
-      if (!hasNoLeader(cause) || performance.now() > deadline) throw cause;
+      if (!(hasNoLeader(cause) || isHalfAnswered(cause)) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);
     }
   }
@@ -31,4 +31,9 @@ export async function topicOffsets(
 
 function hasNoLeader(thrown: unknown): boolean {
   return thrown instanceof Error && 'type' in thrown && NO_LEADER_ERRORS.has(thrown.type);
+}
+
+/** The library takes apart an answer that it did not get: a plain `TypeError`. */
+function isHalfAnswered(thrown: unknown): boolean {
+  return thrown instanceof TypeError;
 }

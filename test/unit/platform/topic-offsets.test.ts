@@ -29,6 +29,17 @@ describe('reading the offsets of a topic', () => {
     expect(broker.asked()).toBe(3);
   });
 
+  it('asks again when the library breaks down over an answer that it did not get', async () => {
+    let asked = 0;
+    const fetchTopicOffsets = (): Promise<typeof OFFSETS> => {
+      asked += 1;
+      return asked === 1
+        ? Promise.reject(new TypeError("Cannot destructure property 'partitions' of 'low.pop(...)'"))
+        : Promise.resolve(OFFSETS);
+    };
+    await expect(topicOffsets({ fetchTopicOffsets }, 'a topic')).resolves.toHaveLength(1);
+  });
+
   it('does not wait for anything else', async () => {
     const broker = admin('TOPIC_AUTHORIZATION_FAILED');
     await expect(topicOffsets(broker, 'a topic')).rejects.toThrow('TOPIC_AUTHORIZATION_FAILED');
