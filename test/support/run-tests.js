@@ -19,7 +19,9 @@ const NO_SKIPS = '--no-skips';
 
 /** @returns {Promise<{passed: number, failed: number, skipped: object[]}>} what one jest process ran. */
 async function runJest(words, outcomeFile, stdio) {
-  const child = spawn(process.execPath, [require.resolve('jest/bin/jest'), ...words, '--runInBand'], {
+  // A test that failed half-way may leave a connection open: its process must end all the same.
+  const how = ['--runInBand', '--forceExit'];
+  const child = spawn(process.execPath, [require.resolve('jest/bin/jest'), ...words, ...how], {
     stdio,
     env: { ...process.env, FEDLOOP_TEST_OUTCOME: outcomeFile },
   });
