@@ -8,7 +8,9 @@ import {
 } from '@duckdb/node-api';
 import { z } from 'zod';
 import { type MappedReading } from '../../core/ingest/readings';
+import { isPlausible } from '../../core/contracts/events';
 import { type StreamSettings } from '../../core/contracts/settings';
+import { readingFault } from '../../core/contracts/task';
 import { type Micros } from '../../core/contracts/time';
 import { appendChunks } from '../../core/warehouse/database/columns';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
@@ -54,16 +56,16 @@ export class ReadingsCollector {
   /** Take one reading. @returns why it is none. */
   async add({ deviceId, micros, values, badValues }: MappedReading): Promise<ReadingReason | undefined> {
     const { task, plausible } = this.settings;
-    if (micros < plausible.fromMicros || micros > plausible.untilMicros) return 'implausible-time';
+    if (!isPlausible(plausible, micros)) return 'implausible-time';
     if (micros > this.latest) return 'future';
     const [target = NaN, ...covariates] = values;
-    if (isCode(task.target, target)) return 'missing-value';
-    if (!isInRange(task.target, target)) return 'out-of-range';
+    const fault = readingFault(task.target, target);
+    if (fault !== undefined) return fault;
     this.droppedValues += badValues.length;
     const numbers = covariates.map((value, index) => {
       const sensor = task.covariates[index];
       if (Number.isNaN(value) || sensor === undefined) return null;
-      if (!isCode(sensor, value) && isInRange(sensor, value)) return value;
+      if (readingFault(sensor, value) === undefined) return value;
       this.droppedValues += 1;
       return null;
     });
@@ -129,16 +131,6 @@ export class ReadingsCollector {
     for (const column of this.columns) column.length = 0;
     await this.connection.alone(({ raw }) => appendChunks(raw, 'readings', chunks));
   }
-}
-
-type Sensor = StreamSettings['task']['covariates'][number];
-
-function isCode({ missing = [] }: Pick<Sensor, 'missing'>, value: number): boolean {
-  return missing.includes(value);
-}
-
-function isInRange({ min = -Infinity, max = Infinity }: Pick<Sensor, 'min' | 'max'>, value: number): boolean {
-  return value >= min && value <= max;
 }
 
 function windowsOf(chunk: DuckDBDataChunk): HistoryWindow[] {

@@ -81,7 +81,7 @@ const OTHER_UNITS = [
 
 /** What is wrong with the event time `micros`; undefined where it is plausible. */
 export function implausibleTime(micros: Micros, plausible: PlausibleSpan): ImplausibleTime | undefined {
-  if (isIn(plausible, micros)) return undefined;
+  if (isPlausible(plausible, micros)) return undefined;
   return timeInAnotherUnit(micros / MICROS_PER_MILLI, plausible) ?? IMPLAUSIBLE_TIME;
 }
 
@@ -89,11 +89,12 @@ export function implausibleTime(micros: Micros, plausible: PlausibleSpan): Impla
 export function timeInAnotherUnit(number: number, plausible: PlausibleSpan): ImplausibleTime | undefined {
   // Where every time is plausible, a unit in which a number is one says nothing.
   if (plausible.fromMicros === EVERY_TIME.fromMicros) return undefined;
-  const other = OTHER_UNITS.find(({ micros }) => isIn(plausible, number * micros));
+  const other = OTHER_UNITS.find(({ micros }) => isPlausible(plausible, number * micros));
   return other && `${IMPLAUSIBLE_TIME}: epoch ${other.unit}?`;
 }
 
-function isIn({ fromMicros, untilMicros }: PlausibleSpan, micros: Micros): boolean {
+/** Whether an event time is in the span. */
+export function isPlausible({ fromMicros, untilMicros }: PlausibleSpan, micros: Micros): boolean {
   return micros >= fromMicros && micros <= untilMicros;
 }
 

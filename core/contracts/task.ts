@@ -54,6 +54,20 @@ function isRange({
   return min <= max;
 }
 
+/** Why a number of a sensor is no reading; undefined for one that is. A number that is none (NaN) is `out-of-range`. */
+export function readingFault(
+  { min = -Infinity, max = Infinity, missing = [] }: ReadingRange,
+  value: number,
+): 'missing-value' | 'out-of-range' | undefined {
+  if (missing.includes(value)) return 'missing-value';
+  return value >= min && value <= max ? undefined : 'out-of-range';
+}
+
+/** Which numbers of a sensor are readings. */
+export type ReadingRange = Partial<Readonly<Record<'min' | 'max', number | undefined>>> & {
+  readonly missing?: readonly number[] | undefined;
+};
+
 export const taskSchema = z
   .strictObject({
     /** What is forecast: the mean of this sensor in the next window. A forecast within `tolerance`, in the sensor's unit, is correct. */

@@ -1,4 +1,6 @@
+import { isPlausible } from '../contracts/events';
 import { type StreamSettings } from '../contracts/settings';
+import { readingFault } from '../contracts/task';
 import { windowStartOf, type Micros } from '../contracts/time';
 import { type MappedReading } from './readings';
 
@@ -24,10 +26,7 @@ export class WindowChanges {
     values: [value = NaN],
   }: Pick<MappedReading, 'deviceId' | 'micros' | 'values'>): void {
     const { task, plausible } = this.settings;
-    const { min = -Infinity, max = Infinity, missing = [] } = task.target;
-    // What comes from outside may be NaN; no comparison with it is true.
-    if (!(value >= min && value <= max) || missing.includes(value)) return;
-    if (micros < plausible.fromMicros || micros >= plausible.untilMicros) return;
+    if (readingFault(task.target, value) !== undefined || !isPlausible(plausible, micros)) return;
     const windows = this.devices.get(deviceId) ?? new Map<Micros, WindowSum>();
     this.devices.set(deviceId, windows);
     const start = windowStartOf(micros, task.windowMicros);

@@ -1,3 +1,4 @@
+import { isPlausible } from '../../contracts/events';
 import { DEFAULT_STREAM_SETTINGS } from '../../contracts/settings';
 import { type Micros } from '../../contracts/time';
 import { type MappedReading } from '../readings';
@@ -24,8 +25,7 @@ export interface Rhythm {
 
 /** @param keepsOrder whether the readings come from one place, in the order in which they lie there. */
 export function rhythmOf(all: readonly MappedReading[], keepsOrder: boolean): Rhythm {
-  const { fromMicros, untilMicros } = DEFAULT_STREAM_SETTINGS.plausible;
-  const readings = all.filter(({ micros }) => micros >= fromMicros && micros < untilMicros);
+  const readings = all.filter(({ micros }) => isPlausible(DEFAULT_STREAM_SETTINGS.plausible, micros));
   const times = Float64Array.from(readings, ({ micros }) => micros).sort();
   const byDevice = new Map<string, MappedReading[]>();
   for (const reading of readings) {

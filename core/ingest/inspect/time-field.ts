@@ -1,3 +1,4 @@
+import { isPlausible } from '../../contracts/events';
 import { TIME_UNITS, type TimeUnit } from '../../contracts/source';
 import { DEFAULT_STREAM_SETTINGS } from '../../contracts/settings';
 import { microsOfText } from '../../contracts/timestamps';
@@ -87,17 +88,16 @@ function plausibleUnit(column: Column): TimeUnit | undefined {
 }
 
 function isTimeIn(column: Column, unit: TimeUnit): boolean {
-  return shareOf(column, (value) => isPlausible(value, unit)) >= MIN_SHARE;
+  return shareOf(column, (value) => isTime(value, unit)) >= MIN_SHARE;
 }
 
-function isPlausible(value: Scalar, unit: TimeUnit): boolean {
+function isTime(value: Scalar, unit: TimeUnit): boolean {
   if (unit === 'iso') return typeof value === 'string' && isWithin(microsOfText(value));
   return typeof value !== 'boolean' && isWithin(microsOfValue(value, unit));
 }
 
 function isWithin(micros: number): boolean {
-  const { fromMicros, untilMicros } = DEFAULT_STREAM_SETTINGS.plausible;
-  return micros >= fromMicros && micros < untilMicros;
+  return isPlausible(DEFAULT_STREAM_SETTINGS.plausible, micros);
 }
 
 /** Canonical before named like a time before the rest; of the rest, numbers only where they hardly ever go back. */
