@@ -4,12 +4,11 @@ import { type FeatureSums, type SiteDescription } from '../core/contracts/site-r
 import { type SiteReadinessReport } from '../core/contracts/readiness';
 import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
-import { featureCount } from '../core/contracts/task';
 import { countClusters } from '../core/federation/panels/selection';
+import { addFeaturesOf } from '../core/federation/training/feature-sums';
 import { quorumOf, readinessOf } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
-import { addRow, emptyFeatureSums, writeFeatures } from '../core/model/features';
-import { fillHeldMeans } from '../core/model/held-means';
+import { emptyFeatureSums } from '../core/model/features';
 import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
@@ -94,18 +93,10 @@ async function pauseForOthers(): Promise<void> {
  * a minute, so the loop pauses for other work and heartbeats.
  */
 async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
-  const { task } = ring;
-  const sums = emptyFeatureSums(task);
-  const row = new Float32Array(featureCount(task));
+  const sums = emptyFeatureSums(ring.task);
   for (const [index, deviceId] of ring.devices().entries()) {
     await pauseNowAndThen(index);
-    const until = ring.newestWindow(deviceId);
-    if (until === undefined) continue;
-    const series = ring.seriesUntil(deviceId, until, ring.capacity);
-    fillHeldMeans(task, series);
-    for (let latest = 0; latest < ring.capacity; latest += 1) {
-      if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
-    }
+    addFeaturesOf(ring, deviceId, sums);
   }
   return sums;
 }

@@ -8,11 +8,10 @@ import { cacheFolder } from '../cli/servers/cache';
 import { findJava } from '../cli/servers/java';
 import { obtainKafka } from '../cli/servers/obtain-kafka';
 import { startKafka } from '../cli/servers/start-kafka';
-import { describeFailure } from '../cli/shared/fail';
 import { LIMITS } from '../cli/shared/limits';
 import { wholeNumber } from '../cli/shared/options';
 import { unlessAborted } from '../cli/shared/wait';
-import { type Session, withSession } from '../cli/system/session';
+import { type Session } from '../cli/system/session';
 import { requireBuilt, startWorker } from '../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../core/contracts/settings';
 import { sourceSchema } from '../core/contracts/source';
@@ -22,6 +21,7 @@ import { readEnvironment } from '../core/platform/config';
 import { connectKafka, type Kafka, type Producer } from '../core/platform/kafka';
 import { silentLogger } from '../core/platform/log';
 import { type Usage, usageOf } from './stream/process-usage';
+import { runBenchmark } from './support/run';
 import { describeMachine, median, writeResults } from './support/results';
 
 /** `npm run bench:ingest`: a topic of flat messages with fields of other names, through a real ingest worker. */
@@ -210,12 +210,4 @@ function cpuMicrosBetween(from: Usage | undefined, to: Usage | undefined, events
   return from === undefined || to === undefined ? null : ((to.cpuSeconds - from.cpuSeconds) * 1e6) / events;
 }
 
-withSession(main)
-  .catch((thrown: unknown) => {
-    const { text, exitCode } = describeFailure(thrown, false);
-    process.stderr.write(text);
-    process.exitCode = exitCode;
-  })
-  .finally(() => {
-    process.exit();
-  });
+runBenchmark(main);

@@ -2,14 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { describeFailure } from '../cli/shared/fail';
 import { LIMITS } from '../cli/shared/limits';
 import { wholeNumber } from '../cli/shared/options';
 import { listOf } from './support/options';
 import { Processes } from '../cli/processes/processes';
 import { cacheFolder } from '../cli/servers/cache';
 import { startServers, type Servers } from '../cli/servers/servers';
-import { withSession, type Session } from '../cli/system/session';
+import { type Session } from '../cli/system/session';
 import { unlessAborted } from '../cli/shared/wait';
 import { requireBuilt } from '../cli/system/worker-process';
 import { TOPICS } from '../core/contracts/topics';
@@ -27,6 +26,7 @@ import {
   SETTINGS,
   type Workload,
 } from './stream/workload';
+import { runBenchmark } from './support/run';
 import { describeMachine, writeResults } from './support/results';
 
 /**
@@ -279,12 +279,4 @@ function peerName(text: string): PeerName {
   return known;
 }
 
-withSession(main)
-  .catch((thrown: unknown) => {
-    const { text, exitCode } = describeFailure(thrown, false);
-    process.stderr.write(text);
-    process.exitCode = exitCode;
-  })
-  .finally(() => {
-    process.exit();
-  });
+runBenchmark(main);

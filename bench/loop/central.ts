@@ -1,3 +1,4 @@
+import { POOLED_DEVICES } from '../../core/backtest/backtest';
 import { RESIDUAL_CLIP } from '../../core/federation/constants';
 import { BatchTrainer } from '../../core/model/batch-trainer';
 import { initialWeights } from '../../core/model/network';
@@ -21,8 +22,6 @@ const SCHEDULE = [
 ] as const;
 const FIRST_STEPS = 4_000;
 const LATER_STEPS = 1_500;
-/** Devices whose past is pooled; more change nothing. */
-const POOLED_DEVICES = 400;
 
 /** How the bound is made, for the report. */
 export const CENTRAL_ABOUT =

@@ -17,6 +17,7 @@ import {
   planDeployment,
   type DeploymentPlan,
 } from '../../core/contracts/deployment-file';
+import { toleranceOf, WindowChanges } from '../../core/ingest/window-changes';
 import { type RecordedReadings, readRecorded } from '../backtest/readings';
 import { figuresOf } from '../backtest/results';
 import { planRounds } from '../backtest/plan';
@@ -90,27 +91,29 @@ async function settingsFor(
   { settings, measuresTolerance }: DeploymentPlan,
   isFile: boolean,
   recorded: RecordedReadings,
-  { window, tolerance }: BacktestCommandOptions,
+  { window, tolerance: wanted }: BacktestCommandOptions,
 ): Promise<StreamSettings> {
   const { task } = settings;
   const ofFile = isFile ? task.windowMicros : recorded.spacing;
   const windowMicros = window === undefined ? ofFile : Math.round(window * MICROS_PER_MILLI);
-  const given = tolerance ?? (measuresTolerance || !isFile ? 'auto' : task.target.tolerance);
-  const target = {
-    ...task.target,
-    tolerance: given === 'auto' ? await measuredTolerance(recorded, windowMicros) : given,
-  };
-  const changed = { ...settings, task: { ...task, windowMicros, target } };
-  return parseOrThrow(streamSettingsSchema, changed, 'the options', 'InvalidConfig');
+  const given = wanted ?? (measuresTolerance || !isFile ? 'auto' : task.target.tolerance);
+  const changed = { ...settings, task: { ...task, windowMicros } };
+  const tolerance = given === 'auto' ? await measuredTolerance(recorded, changed) : given;
+  const target = { ...task.target, tolerance };
+  return parseOrThrow(
+    streamSettingsSchema,
+    { ...changed, task: { ...changed.task, target } },
+    'the options',
+    'InvalidConfig',
+  );
 }
 
-/** Significant digits of a tolerance that is measured: more would pretend to a precision that nobody needs. */
-const TOLERANCE_DIGITS = 2;
-
 /** @throws FedloopError `InvalidData` where the target never changes from window to window. */
-async function measuredTolerance(recorded: RecordedReadings, windowMicros: number): Promise<number> {
-  const change = await recorded.medianChange(windowMicros);
-  if (change !== null && change > 0) return Number(change.toPrecision(TOLERANCE_DIGITS));
+async function measuredTolerance(recorded: RecordedReadings, settings: StreamSettings): Promise<number> {
+  const changes = new WindowChanges(settings);
+  for await (const reading of recorded.readings()) changes.add(reading);
+  const tolerance = toleranceOf(changes.sorted());
+  if (tolerance > 0) return tolerance;
   throw new FedloopError('InvalidData', 'the tolerance cannot be measured: the target does not change', {
     hint: 'Give one with --tolerance, or another --window.',
   });

@@ -1,5 +1,6 @@
 import { type BacktestPlan } from '../../core/backtest/types';
 import { FedloopError } from '../../core/contracts/errors';
+import { firstRoundWindows } from '../../core/contracts/readiness';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { type Micros } from '../../core/contracts/time';
 import { span } from '../shared/format';
@@ -16,8 +17,6 @@ export interface PlanRequest {
 
 /** More rounds show the same, and take longer. */
 const MOST_ROUNDS = 8;
-/** Windows to train on beyond the lags: as in a new fleet's first round. */
-const FIRST_TRAINING_WINDOWS = 8;
 
 /**
  * Spread rounds evenly over the recording: the first after its share of the windows, and not before a new fleet could have one.
@@ -29,7 +28,7 @@ export function planRounds(
 ): BacktestPlan {
   // A version is scored on the first window that nothing has been read of when it is made.
   const latency = Math.ceil(watermarkMicros / task.windowMicros) + 2;
-  const first = task.lags + FIRST_TRAINING_WINDOWS;
+  const first = firstRoundWindows(task);
   const shortest = judged + latency;
   const fitting = Math.floor((windows - first) / shortest);
   if (fitting < 1 || (rounds !== 'auto' && fitting < rounds)) {

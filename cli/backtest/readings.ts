@@ -1,9 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Sensors, sensorsOf } from '../../core/contracts/task';
+import { type SensorName, type Sensors, sensorsOf } from '../../core/contracts/task';
 import { MICROS_PER_MILLI, type Micros } from '../../core/contracts/time';
+import { type MappedReading } from '../../core/ingest/readings';
 import { dataFilesIn, readFiles, valuesOf } from '../../fleet/reading-table';
+
+/** Values in the task's order, NaN where a sensor has none. */
+export type RecordedReading = Pick<MappedReading, 'deviceId' | 'micros' | 'values'>;
 
 /** Recorded readings in a database of their own, in memory. */
 export interface RecordedReadings {
@@ -15,9 +19,9 @@ export interface RecordedReadings {
   readonly until: Micros;
   /** Median spacing of a device's readings. */
   readonly spacing: Micros;
-  /** Median absolute change of the target's mean from one window of this length to the next; null where there is none. */
-  medianChange(windowMicros: Micros): Promise<number | null>;
-  /** Every reading as a canonical event, oldest first. */
+  /** Every reading, oldest first. */
+  readings(): AsyncIterable<RecordedReading>;
+  /** The same as canonical events. */
   events(): AsyncIterable<Uint8Array>;
   close(): void;
 }
@@ -58,8 +62,11 @@ export async function readRecorded(path: string, sensors: Sensors): Promise<Reco
       from: Number(from),
       until: Number(until),
       spacing: Math.round(Number(spacing)),
-      medianChange: (windowMicros) => medianChange(connection, sensors, windowMicros),
-      events: () => eventsOf(connection, sensors),
+      readings: () => readingsOf(connection, sensors),
+      async *events() {
+        const names = sensorsOf(sensors);
+        for await (const reading of readingsOf(connection, sensors)) yield eventOf(reading, names);
+      },
       close,
     };
   } catch (cause) {
@@ -68,22 +75,7 @@ export async function readRecorded(path: string, sensors: Sensors): Promise<Reco
   }
 }
 
-async function medianChange(
-  connection: DuckDBConnection,
-  { target }: Sensors,
-  windowMicros: Micros,
-): Promise<number | null> {
-  const [[median] = []] = await valuesOf(
-    connection,
-    `WITH means AS (SELECT device_id, micros // ${windowMicros} AS number, avg("${target.sensor}") AS mean FROM readings GROUP BY ALL),
-     changes AS (SELECT abs(mean - lag(mean) OVER device) AS change, number - lag(number) OVER device AS apart FROM means
-       WINDOW device AS (PARTITION BY device_id ORDER BY number))
-     SELECT median(change) FROM changes WHERE apart = 1`,
-  );
-  return typeof median === 'number' ? median : null;
-}
-
-async function* eventsOf(connection: DuckDBConnection, sensors: Sensors): AsyncGenerator<Uint8Array> {
+async function* readingsOf(connection: DuckDBConnection, sensors: Sensors): AsyncGenerator<RecordedReading> {
   const names = sensorsOf(sensors);
   const columns = names.map((name) => `"${name}"`).join(', ');
   const result = await connection.stream(
@@ -96,12 +88,15 @@ async function* eventsOf(connection: DuckDBConnection, sensors: Sensors): AsyncG
   ) {
     const [ids = [], times = [], ...values] = chunk.getColumns();
     for (let row = 0; row < chunk.rowCount; row += 1) {
-      const event: Record<string, unknown> = {
-        device_id: ids[row],
-        timestamp: Number(times[row]) / MICROS_PER_MILLI,
-      };
-      names.forEach((name, sensor) => (event[name] = values[sensor]?.[row] ?? null));
-      yield Buffer.from(JSON.stringify(event));
+      const own = values.map((column) => Number(column[row] ?? NaN));
+      yield { deviceId: String(ids[row]), micros: Number(times[row]), values: own };
     }
   }
+}
+
+/** A reading as a canonical event; JSON has no NaN, and a sensor without a value is null. */
+function eventOf({ deviceId, micros, values }: RecordedReading, names: readonly SensorName[]): Uint8Array {
+  const event: Record<string, unknown> = { device_id: deviceId, timestamp: micros / MICROS_PER_MILLI };
+  names.forEach((name, sensor) => (event[name] = values[sensor]));
+  return Buffer.from(JSON.stringify(event));
 }

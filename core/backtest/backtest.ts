@@ -252,5 +252,5 @@ export class Backtest {
   }
 }
 
-/** Devices whose past the linear forecast is fitted on; more change nothing (bench:loop). */
-const POOLED_DEVICES = 400;
+/** Devices whose past a model of all is fitted on; more change nothing (bench:loop). */
+export const POOLED_DEVICES = 400;

@@ -3,6 +3,7 @@ import { type Micros } from '../contracts/time';
 import { type Samples } from '../federation/training/samples';
 import { WindowRing } from '../federation/training/window-ring';
 import { scaleFeatures, writeFeatures } from '../model/features';
+import { fillHeldMeans } from '../model/held-means';
 import { type FeatureScaling } from '../model/types';
 import { type ClosedWindow } from '../stream/windows/rows';
 import { fitLinear, forecastLinear, type LinearModel } from './linear';
@@ -69,6 +70,7 @@ export class Baselines {
     const features = new Float32Array(featureCount(this.task));
     for (const deviceId of deviceIds) {
       const series = this.ring.seriesUntil(deviceId, latest, windows);
+      fillHeldMeans(this.task, series);
       if (!writeFeatures(this.task, series, windows - 1, features, 0)) continue;
       scaleFeatures(features, 1, scaling);
       const change = forecastLinear(model, features) * this.task.target.tolerance;

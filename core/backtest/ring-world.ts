@@ -1,4 +1,5 @@
 import { type SelectableDevice } from '../federation/panels/selection';
+import { addFeaturesOf } from '../federation/training/feature-sums';
 import {
   collectSamples,
   type SampleUnits,
@@ -7,9 +8,8 @@ import {
 } from '../federation/training/samples';
 import { collectTrainingRows, type TrainingRows } from '../federation/training/training-rows';
 import { type WindowRing } from '../federation/training/window-ring';
-import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../model/features';
+import { emptyFeatureSums, scalingOf } from '../model/features';
 import { type FeatureScaling } from '../model/types';
-import { featureCount } from '../contracts/task';
 import { type RoundWorld } from './world';
 
 /** A fleet's past as a site remembers it. Each device is a cluster of its own: nothing is known of shared weather. */
@@ -39,15 +39,7 @@ export class RingWorld implements RoundWorld {
 
 /** Scaling of features from all that the ring remembers: what the first version is made with. */
 export function scalingOfRing(ring: WindowRing): FeatureScaling {
-  const { task } = ring;
-  const sums = emptyFeatureSums(task);
-  const row = new Float32Array(featureCount(task));
-  for (const deviceId of ring.devices()) {
-    const until = ring.newestWindow(deviceId);
-    if (until === undefined) continue;
-    const series = ring.seriesUntil(deviceId, until, ring.capacity);
-    for (let latest = 0; latest < ring.capacity; latest += 1)
-      if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
-  }
-  return scalingOf(task, sums);
+  const sums = emptyFeatureSums(ring.task);
+  for (const deviceId of ring.devices()) addFeaturesOf(ring, deviceId, sums);
+  return scalingOf(ring.task, sums);
 }
