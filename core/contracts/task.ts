@@ -125,9 +125,12 @@ export function featureCount({ lags, covariates }: FeatureTask): number {
   return lags + 2 * covariates.length + 1;
 }
 
+/** Of so many lags so many must be there for a forecast; the rule also stands in a view of the warehouse. */
+export const NEEDED_LAGS = { of: 6, are: 5 } as const;
+
 /** Of the last `lags` windows so many must be there for a forecast (the latest always): 20 of 24. */
 export function minLags({ lags }: Pick<Task, 'lags'>): number {
-  return Math.ceil((lags * 5) / 6);
+  return Math.ceil((lags * NEEDED_LAGS.are) / NEEDED_LAGS.of);
 }
 
 /** Windows kept of a device for its next forecast: the lags and the one before them, whose difference to the oldest lag is a feature. */

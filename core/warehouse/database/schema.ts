@@ -1,4 +1,5 @@
 import { MIN_PANEL_DEVICES, SILENT_WINDOWS } from '../../contracts/readiness';
+import { NEEDED_LAGS } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { DEVICE_STATE_WINDOWS, DEVICE_WINDOWS, LATE_EVENTS_SEARCHED } from '../limits';
 import { STORED_TOLERANCE, sumsOf } from './sums';
@@ -367,7 +368,7 @@ const DEVICE_STATES = `
 CREATE VIEW device_states AS
   WITH agreed AS (
     SELECT window_micros, coalesce((task->>'$.lags')::INTEGER, 24) AS lags,
-           ceil(coalesce((task->>'$.lags')::INTEGER, 24) * 5 / 6.0)::INTEGER AS min_lags
+           ceil(coalesce((task->>'$.lags')::INTEGER, 24) * ${NEEDED_LAGS.are} / ${NEEDED_LAGS.of}.0)::INTEGER AS min_lags
     FROM stream_settings LIMIT 1
   ),
   rows AS (
