@@ -39,8 +39,10 @@ interface Kind {
   readonly compression?: 'gzip' | 'snappy' | 'lz4' | 'zstd';
   /** Written in transactions, some of which are aborted. */
   readonly isTransactional?: boolean;
-  /** What comes between, in window `window`. */
-  between?(window: number): readonly unknown[];
+  /** A message that comes between, in one window, and is stamped by its record as it stamps itself. */
+  readonly brokenClock?: { readonly window: number; readonly at: number; readonly message: unknown };
+  /** Milliseconds in which nobody sends, after the twelfth window. */
+  readonly pause?: number;
   /** Readings that are not sent. */
   isSilent?(reading: Reading): boolean;
 }
@@ -68,8 +70,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
       humidity: 'n/a',
       record_timestamp: iso(at),
     }),
-    between: (window) =>
-      window === 20 ? [{ device_id: 'c-broken', timestamp: '2106-02-07T06:28:15Z', temperature: 20 }] : [],
+    brokenClock: {
+      window: 20,
+      at: Date.parse('2106-02-07T06:28:15Z'),
+      message: { device_id: 'c-broken', timestamp: '2106-02-07T06:28:15Z', temperature: 20 },
+    },
   },
   'a meter of kilowatts with many digits': {
     windowSeconds: 60,
@@ -100,7 +105,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       timestamp: at,
       temperature: 20 + level,
     }),
-    isSilent: ({ at }) => at >= START + 12 * 60_000 && at < START + 15 * 60_000,
+    pause: 8 * 3_600_000,
   },
   'all readings of an instant in one message, compressed with snappy': {
     windowSeconds: 30,
@@ -133,6 +138,13 @@ const KINDS: Readonly<Record<string, Kind>> = {
       }),
     compression: 'lz4',
   },
+  'readings on change, held for five minutes, without keys': {
+    windowSeconds: 60,
+    every: 15,
+    options: ['--hold', '5m', '--target', '/data/level'],
+    message: ({ device, at, level }) => ({ tank: `tank-${device}`, at: iso(at), data: { level: 4 + level } }),
+    isSilent: ({ device, at }) => (Math.floor((at - START) / 60_000) + device) % 3 !== 0,
+  },
   'transactions, some of them aborted': {
     windowSeconds: 30,
     every: 10,
@@ -158,6 +170,7 @@ const FIRST_KINDS: ReadonlySet<string> = new Set([
   'nested messages with epoch seconds, without keys',
   'one clock in 2106 among canonical events, and covariates that are no numbers',
   'all readings of an instant in one message, compressed with snappy',
+  'readings on change, held for five minutes, without keys',
   'transactions, some of them aborted',
 ]);
 const chosen = Object.entries(KINDS).filter(
@@ -186,7 +199,8 @@ describe.each(chosen)('%s', (_, kind) => {
 
   /** @returns how many readings the window has. */
   async function sendWindow(window: number): Promise<number> {
-    const from = START + window * kind.windowSeconds * 1_000;
+    const pause = window > 12 ? (kind.pause ?? 0) : 0;
+    const from = START + window * kind.windowSeconds * 1_000 + pause;
     const messages: Message[] = [];
     let readings = 0;
     for (let second = 0; second < kind.windowSeconds; second += kind.every) {
@@ -201,8 +215,10 @@ describe.each(chosen)('%s', (_, kind) => {
         messages.push({ key, value: JSON.stringify(message), timestamp: String(at) });
       });
     }
-    for (const message of kind.between?.(window) ?? [])
-      messages.push({ key: '0', value: JSON.stringify(message), timestamp: String(from) });
+    if (kind.brokenClock?.window === window) {
+      const { at, message } = kind.brokenClock;
+      messages.push({ key: '0', value: JSON.stringify(message), timestamp: String(at) });
+    }
     if (messages.length > 0) await send(messages, window % 4 === 1);
     return readings;
   }
@@ -245,6 +261,7 @@ describe.each(chosen)('%s', (_, kind) => {
     const configEntries = [
       { name: 'compression.type', value: kind.compression ?? 'producer' },
       { name: 'retention.ms', value: '-1' },
+      { name: 'message.timestamp.after.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
     ];
     await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }], waitForLeaders: true });
     await admin.disconnect();

@@ -73,6 +73,7 @@ export async function readinessOf(
   if (until === undefined) return { ...nobody, latestWindow: null };
   const needed = firstRoundWindows(ring.task);
   const targets = Math.min(trainingWindows, ring.capacity);
+  // Looks back further than is needed: a device that skips windows may have skipped the very one that many windows ago.
   const spans: number[] = [];
   let tooSparse = 0;
   let trainable = 0;
@@ -80,7 +81,7 @@ export async function readinessOf(
   for (const [device, deviceId] of sending.entries()) {
     await pause(device);
     if (isTooSparse(ring, deviceId, until)) tooSparse += 1;
-    else spans.push(ring.windowsSince(deviceId, until, needed));
+    else spans.push(Math.min(needed, ring.windowsSince(deviceId, until, 2 * needed)));
     const own = ring.targetsPresent(deviceId, until, targets);
     rows += own;
     if (own >= Math.min(MIN_TRAINING_ROWS, trainingWindows)) trainable += 1;

@@ -15,8 +15,9 @@ function ringOf(
     readonly until: number;
     readonly every?: number;
   }[],
+  task = DEFAULT_TASK,
 ): WindowRing {
-  const ring = new WindowRing(DEFAULT_TASK);
+  const ring = new WindowRing(task);
   for (const { id, from, until, every = 1 } of devices)
     for (let window = from; window < until; window += every)
       ring.put(id, window * W, 20 + Math.sin(window), [50, 1_000]);
@@ -112,6 +113,16 @@ describe('how far a site is on its way to a round', () => {
     expect(await readiness(ringOf(fleet(100, 0, 32)))).toMatchObject({
       trainable: 100,
       rows: 1_200,
+      windows: 32,
+    });
+  });
+
+  it('has enough of a fleet that sends on change, though no device sent just 32 windows ago', async () => {
+    const target = { ...DEFAULT_TASK.target, holdMicros: 5 * W };
+    const devices = fleet(10, 0, 60).map((device, index) => ({ ...device, from: index % 2, every: 3 }));
+    expect(await readiness(ringOf(devices, { ...DEFAULT_TASK, target }))).toMatchObject({
+      tooSparse: 0,
+      trainable: 10,
       windows: 32,
     });
   });
