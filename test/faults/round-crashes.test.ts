@@ -2,6 +2,7 @@ import { type Client } from '@temporalio/client';
 import { RoundSystem } from '../support/round-system';
 import { RoundWatch } from '../support/round-watch';
 import { NAMES } from '../support/names';
+import { SOUND, soundnessOf } from '../support/soundness';
 
 /**
  * A round on real servers whose workers are killed outright, and which Temporal and Kafka leave for a while: what it costs is asserted in seconds.
@@ -107,6 +108,10 @@ it.each([
   const result = await rounds.resultOf(round);
   expect(result.candidate.evaluations).toBeGreaterThan(0);
   report({ [`Kafka away during ${activity}, then until the round was done`]: Date.now() - back });
+});
+
+it('has kept every row through all of it, and measured what it promoted', async () => {
+  expect(await soundnessOf(system)).toEqual(SOUND);
 });
 
 /** Figures for a run by hand. */

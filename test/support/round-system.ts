@@ -73,10 +73,27 @@ export class RoundSystem {
 
   /** `kill -9` of the worker of this role that was started last. @returns when, in milliseconds since 1970. */
   kill(role: WorkerRole): number {
+    signalGroup(this.workerOf(role).child.pid, 'SIGKILL');
+    return Date.now();
+  }
+
+  /** Stop a worker for so long without its knowing (`SIGSTOP`), as a machine does that sleeps or swaps. */
+  async freeze(role: WorkerRole, millis: number): Promise<void> {
+    const { pid } = this.workerOf(role).child;
+    signalGroup(pid, 'SIGSTOP');
+    await sleep(millis);
+    signalGroup(pid, 'SIGCONT');
+  }
+
+  /** Tell a worker to go, and wait until it has. */
+  async leave(role: WorkerRole, millis: number): Promise<void> {
+    await this.workerOf(role).child.stop(millis);
+  }
+
+  private workerOf(role: WorkerRole): WorkerProcess {
     const worker = this.workers.get(role);
     if (worker === undefined) throw new Error(`there is no ${role} worker`);
-    signalGroup(worker.child.pid, 'SIGKILL');
-    return Date.now();
+    return worker;
   }
 
   urlOf(role: WorkerRole): string {
