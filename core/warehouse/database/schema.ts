@@ -1,5 +1,5 @@
 import { MIN_PANEL_DEVICES, SILENT_WINDOWS } from '../../contracts/readiness';
-import { NEEDED_LAGS } from '../../contracts/task';
+import { FORMER_SENTINEL_VALUE, NEEDED_LAGS, type ReadingFault } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { DEVICE_STATE_WINDOWS, DEVICE_WINDOWS, LATE_EVENTS_SEARCHED } from '../limits';
 import { STORED_TOLERANCE, sumsOf } from './sums';
@@ -423,6 +423,13 @@ CREATE VIEW device_states AS
   GROUP BY device_id;
 `;
 
+/** The target of a fleet without a task of its own is no sensor called value. */
+const RENAMED_SENTINEL = `
+UPDATE rejected_rows SET detail = '${'sentinel-value' satisfies ReadingFault}'
+WHERE source = 'stream' AND detail = '${FORMER_SENTINEL_VALUE}'
+  AND 'value' IS DISTINCT FROM (SELECT task->>'$.target.sensor' FROM stream_settings LIMIT 1);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -446,4 +453,9 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 9, name: 'devices that send to more than one partition', sql: SPLIT_DEVICES },
   { version: 10, name: 'what each device does, and why one is never forecast', sql: DEVICE_STATES },
+  {
+    version: 11,
+    name: 'a number that means no reading is told from a field that is absent',
+    sql: RENAMED_SENTINEL,
+  },
 ];
