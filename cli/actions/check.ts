@@ -101,7 +101,7 @@ function textOf(checked: CheckedSample, settings: StreamSettings): string {
       { content: whole(count), hAlign: 'right' },
       printable(`message ${whole(message)}: ${detail}`),
     ]);
-    const remedy = remedyOf(reason, task.target.sensor);
+    const remedy = remedyOf(reason);
     if (remedy !== undefined) remedies.push(`${reason}: ${remedy}`);
   }
   return `${[...lines, '', linesOf(table), '', ...remedies].join('\n')}\n`;

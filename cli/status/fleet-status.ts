@@ -6,6 +6,7 @@ import {
   suggestedWindow,
   whatRoundNeeds,
 } from '../../core/contracts/readiness';
+import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
 import { STREAM_GROUP } from '../../core/contracts/topics';
@@ -14,7 +15,6 @@ import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';
 import { span } from '../shared/format';
 import { type RunningSystem } from '../system/running';
-import { remedyFor } from './remedies';
 
 /** How far the fleet is on its way to a round, as its sites say. */
 export interface RoundReadiness {
@@ -86,7 +86,10 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
       devices,
       examples: named.map((device) => ({ device: device.device_id, reason: reasonOf(state, device) })),
     })),
-    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail) })),
+    putAside: rejects.map((row) => ({
+      ...row,
+      remedy: remedyOf(row.detail ?? row.reason) ?? remedyOf(row.reason) ?? null,
+    })),
   };
 }
 
