@@ -41,7 +41,8 @@ export const REMEDIES: Readonly<Record<ReasonToMend, string>> = {
   'too-large': 'Send smaller messages: one event is at most 64 KiB.',
   'nested-too-deep': 'Send flatter messages.',
   'duplicate-key': 'A field stands twice in one message: mend whatever sends it.',
-  'forbidden-key': 'A field is called __proto__, constructor or prototype, which no event may have: mend whatever sends it.',
+  'forbidden-key':
+    'A field is called __proto__, constructor or prototype, which no event may have: mend whatever sends it.',
   'over-limit':
     'More devices or readings in a window than one partition holds: use more partitions or shorter windows.',
   'undecodable-batch':
