@@ -1,11 +1,17 @@
 import fc from 'fast-check';
-import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { DEFAULT_TASK, type Task } from '../../../core/contracts/task';
 import { RING_WINDOWS } from '../../../core/federation/constants';
 import { quorumOf, readinessOf } from '../../../core/federation/training/quorum';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { type SiteReadiness } from '../../../core/contracts/readiness';
 
 const W = DEFAULT_TASK.windowMicros;
+
+/** A task whose readings stay true for so many windows. */
+const holding = (windows: number): Task => ({
+  ...DEFAULT_TASK,
+  target: { ...DEFAULT_TASK.target, holdMicros: windows * W },
+});
 
 /** A ring whose devices have every `every`-th window from `from` until before `until`. */
 function ringOf(
@@ -67,6 +73,18 @@ describe('who takes part in a round', () => {
     expect(
       quorumOf(ringOf([...fleet(20, 0, 110), { id: 'rare', from: 0, until: 86, every: 3 }])).silent,
     ).toEqual(['rare']);
+  });
+
+  it('takes nobody for silent, and waits for nobody, while the last reading holds', () => {
+    const devices = [...fleet(20, 0, 100), { id: 'still', from: 0, until: 80 }];
+    const quorumWith = (hold: number) => quorumOf(ringOf(devices, holding(hold)));
+    expect(quorumOf(ringOf(devices))).toMatchObject({ until: 99 * W, silent: ['still'] });
+    expect(quorumWith(19)).toMatchObject({ until: 99 * W, silent: ['still'] });
+    expect(quorumWith(20)).toMatchObject({ until: 99 * W, silent: [] });
+    // One of a fleet that sends on change counts as far as its reading holds, and the fleet has closed windows.
+    const onChange = [...fleet(20, 0, 100), { id: 'slow', from: 0, until: 97 }];
+    expect(quorumOf(ringOf(onChange, holding(2)))).toMatchObject({ until: 98 * W, silent: [] });
+    expect(quorumOf(ringOf(onChange, holding(20)))).toMatchObject({ until: 99 * W, silent: [] });
   });
 
   it('does not call a fleet silent because three clocks are a year ahead', () => {
