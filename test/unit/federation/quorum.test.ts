@@ -136,9 +136,8 @@ describe('how far a site is on its way to a round', () => {
   });
 
   it('has enough of a fleet that sends on change, though no device sent just 32 windows ago', async () => {
-    const target = { ...DEFAULT_TASK.target, holdMicros: 5 * W };
     const devices = fleet(10, 0, 60).map((device, index) => ({ ...device, from: index % 2, every: 3 }));
-    expect(await readiness(ringOf(devices, { ...DEFAULT_TASK, target }))).toMatchObject({
+    expect(await readiness(ringOf(devices, holding(5)))).toMatchObject({
       tooSparse: 0,
       trainable: 10,
       windows: 32,
