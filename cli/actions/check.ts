@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
 import { FedloopError } from '../../core/contracts/errors';
 import { remedyOf } from '../../core/contracts/remedies';
-import { DEFAULT_STREAM_SETTINGS, durationText, type StreamSettings } from '../../core/contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, microsText, type StreamSettings } from '../../core/contracts/settings';
 import { needsIngest } from '../../core/contracts/source';
 import { minLags } from '../../core/contracts/task';
-import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
+import { isoOfMicros } from '../../core/contracts/time';
 import { assertSource } from '../../core/ingest/inspect/assert-source';
 import { assertWindow } from '../../core/ingest/inspect/settle';
 import { readDeploymentFile } from '../../core/platform/deployment-file';
@@ -74,7 +74,7 @@ function jsonOf(checked: CheckedSample, { task }: StreamSettings): object {
     rejected: Object.fromEntries([...rejected].map(([reason, { count }]) => [reason, count])),
     devices,
     deviceWindows,
-    window: durationText(task.windowMicros / MICROS_PER_MILLI),
+    window: microsText(task.windowMicros),
     firstForecast: firstForecast === null ? null : isoOfMicros(firstForecast),
   };
 }
@@ -82,7 +82,7 @@ function jsonOf(checked: CheckedSample, { task }: StreamSettings): object {
 function textOf(checked: CheckedSample, settings: StreamSettings): string {
   const { messages, readings, accepted, rejected, devices, deviceWindows } = checked;
   const { task, source } = settings;
-  const window = durationText(task.windowMicros / MICROS_PER_MILLI);
+  const window = microsText(task.windowMicros);
   const lines = [
     `${counted(messages, 'message')}, ${counted(readings, 'reading')}: ${pc.green(`${whole(accepted)} accepted`)} of ${counted(devices, 'device')}, in ${counted(deviceWindows, 'window')} of ${window} and a device.`,
     needsIngest(source)
@@ -101,7 +101,7 @@ function textOf(checked: CheckedSample, settings: StreamSettings): string {
       { content: whole(count), hAlign: 'right' },
       printable(`message ${whole(message)}: ${detail}`),
     ]);
-    const remedy = remedyOf(reason, task.target.sensor);
+    const remedy = remedyOf(reason);
     if (remedy !== undefined) remedies.push(`${reason}: ${remedy}`);
   }
   return `${[...lines, '', linesOf(table), '', ...remedies].join('\n')}\n`;

@@ -95,11 +95,7 @@ function eventsOf(
     };
     if (!isMapped) return [{ ...common, bytes, micros: readings[0]?.micros ?? -Infinity }];
     for (const { reason, path, detail } of rejects)
-      trial.reject(
-        reason === 'no-readings' ? reason : reasonOfDetail(reason),
-        common.message,
-        `${path}: ${detail}`,
-      );
+      trial.reject(reasonOfDetail(reason), common.message, `${path}: ${detail}`);
     return readings.map((reading) => ({
       ...common,
       bytes: Buffer.from(writer.write(reading)),

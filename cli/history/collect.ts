@@ -10,14 +10,14 @@ import { z } from 'zod';
 import { type MappedReading } from '../../core/ingest/readings';
 import { isPlausible } from '../../core/contracts/events';
 import { type StreamSettings } from '../../core/contracts/settings';
-import { readingFault } from '../../core/contracts/task';
+import { readingFault, type ReadingFault } from '../../core/contracts/task';
 import { type Micros } from '../../core/contracts/time';
 import { appendChunks } from '../../core/warehouse/database/columns';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
 import { type HistoryWindow } from './windows';
 
 /** Why a reading is not used: no event of the stream with these values would count either. */
-export type ReadingReason = 'implausible-time' | 'future' | 'missing-value' | 'out-of-range';
+export type ReadingReason = 'implausible-time' | 'future' | ReadingFault;
 
 const ROWS_PER_CHUNK = 2_048;
 /** Start of a reading's window, before 1970 too. */

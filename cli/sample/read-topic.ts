@@ -1,4 +1,3 @@
-import { FedloopError } from '../../core/contracts/errors';
 import { foreignTopic } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import {
@@ -7,6 +6,7 @@ import {
   type Kafka,
   type PartitionOffsets,
 } from '../../core/platform/kafka';
+import { sourcePartitions } from '../../core/platform/kafka/source-partitions';
 import { silentLogger } from '../../core/platform/log';
 import { dataPlaneEnvironment } from '../system/deployment';
 import { type Session } from '../system/session';
@@ -15,14 +15,16 @@ import { type Sample, type SampledMessage } from './types';
 
 /**
  * Read the first messages of a topic, as many of each partition, in the order of their records' timestamps.
- * @throws FedloopError `NotFound` for a topic that the broker does not have; `KafkaUnavailable`.
+ * @throws FedloopError `InvalidConfig` for a topic that the broker does not have; `KafkaUnavailable`.
  */
 export async function readTopic(session: Session, topic: string, most: number): Promise<Sample> {
   const env = readEnvironment(await dataPlaneEnvironment(session));
   const kafka = await connectKafka(env, 'fedloop-sample', silentLogger());
   try {
-    const ends = await offsetsOf(kafka, topic);
-    const records = await unlessAborted(firstRecords(kafka, topic, ends, most), session.signal);
+    const name = foreignTopic(topic);
+    await sourcePartitions(kafka, name);
+    const ends = await kafka.offsets(name);
+    const records = await unlessAborted(firstRecords(kafka, name, ends, most), session.signal);
     const held = ends.reduce((sum, { low, high }) => sum + high - low, 0);
     const messages = records
       .sort((a, b) => a.timestampMillis - b.timestampMillis)
@@ -33,16 +35,6 @@ export async function readTopic(session: Session, topic: string, most: number): 
   } finally {
     await kafka.disconnect();
   }
-}
-
-async function offsetsOf(kafka: Kafka, topic: string): Promise<readonly PartitionOffsets[]> {
-  const name = foreignTopic(topic);
-  if ((await kafka.partitions(name)) === undefined) {
-    throw new FedloopError('NotFound', `there is no topic ${topic}`, {
-      hint: 'Check its name, and that KAFKA_BROKERS names the brokers that have it.',
-    });
-  }
-  return kafka.offsets(name);
 }
 
 /** Records from the start of each partition on, until there are enough of each or all were read. */
@@ -60,7 +52,7 @@ async function firstRecords(
     enough = resolve;
   });
   const tail = await kafka.tail({
-    topic: foreignTopic(topic),
+    topic,
     from: 'start',
     onRecords: (some) => {
       for (const record of some) {

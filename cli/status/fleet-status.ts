@@ -1,20 +1,16 @@
 import { z } from 'zod';
 import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
-import {
-  fleetReadiness,
-  siteReadinessReportSchema,
-  suggestedWindow,
-  whatRoundNeeds,
-} from '../../core/contracts/readiness';
+import { fleetReadiness, siteReadinessReportSchema, whatRoundNeeds } from '../../core/contracts/readiness';
+import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
-import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
+import { isoOfMicros, MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../core/contracts/time';
+import { suggestedWindow } from '../../core/contracts/window-choice';
 import { STREAM_GROUP } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';
 import { span } from '../shared/format';
 import { type RunningSystem } from '../system/running';
-import { remedyFor } from './remedies';
 
 /** How far the fleet is on its way to a round, as its sites say. */
 export interface RoundReadiness {
@@ -33,6 +29,8 @@ export interface RoundReadiness {
 const stateRow = z.object({
   state: z.string(),
   devices: z.number(),
+  /** The target's last reading stays true for a while. */
+  is_held: z.boolean(),
   /** A few of them. */
   named: z.array(
     z.object({
@@ -71,6 +69,7 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   const states = await query(
     stateRow,
     `SELECT state, count(*)::DOUBLE AS devices,
+            EXISTS (FROM stream_settings WHERE task->>'$.target.holdMicros' IS NOT NULL) AS is_held,
             list({device_id: device_id, reason: reason, seconds_between_readings: seconds_between_readings,
                   seconds_between_windows: seconds_between_windows} ORDER BY device_id)[1:${DEVICES_NAMED}] AS named
      FROM device_states WHERE state <> 'forecast' GROUP BY state ORDER BY state`,
@@ -81,20 +80,30 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
      WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
   );
   return {
-    notForecast: states.map(({ state, devices, named }) => ({
+    notForecast: states.map(({ state, devices, is_held, named }) => ({
       state,
       devices,
-      examples: named.map((device) => ({ device: device.device_id, reason: reasonOf(state, device) })),
+      examples: named.map((device) => ({
+        device: device.device_id,
+        reason: reasonOf(state, device, is_held),
+      })),
     })),
-    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail) })),
+    putAside: rejects.map((row) => ({
+      ...row,
+      remedy: remedyOf(row.detail ?? row.reason) ?? remedyOf(row.reason) ?? null,
+    })),
   };
 }
 
-function reasonOf(state: string, device: z.infer<typeof stateRow>['named'][number]): string {
+function reasonOf(state: string, device: z.infer<typeof stateRow>['named'][number], isHeld: boolean): string {
   const { reason, seconds_between_readings: readings, seconds_between_windows: windows } = device;
   if (state !== 'too sparse' || readings === null || windows === null) return reason ?? state;
-  const seconds = suggestedWindow(readings, windows);
-  return seconds === null ? (reason ?? state) : `${reason ?? state}; a window of ${span(seconds)} would do`;
+  const window = suggestedWindow({
+    betweenReadings: readings * MICROS_PER_SECOND,
+    betweenWindows: windows * MICROS_PER_SECOND,
+    isHeld,
+  });
+  return `${reason ?? state}; a window of ${span(window / MICROS_PER_SECOND)} would do`;
 }
 
 /** Query the sites that run here. Null where none does, or one does not answer. */

@@ -8,6 +8,7 @@ import {
   durationText,
   durationTextSchema,
   firstDifference,
+  microsText,
   type SettingsDifference,
   type StreamSettings,
   streamSettingsSchema,
@@ -184,10 +185,6 @@ function inWordsOfTheFile({ path, logged, own }: SettingsDifference): {
   const inside = (path[0] === 'task' ? path.slice(1) : path).slice(0, hold === undefined ? undefined : -1);
   const name = known?.name ?? [...inside, ...(hold === undefined ? [] : [hold.name])].join('.');
   return { name, was: text(logged), is: text(own) };
-}
-
-function microsText(micros: number): string {
-  return durationText(micros / MICROS_PER_MILLI);
 }
 
 type SensorInFile = z.infer<typeof covariateFileSchema>;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ROW_LIMITS } from './limits';
 import { EVERY_TIME, type StreamSettings } from './settings';
-import { type Sensors } from './task';
+import { READING_FAULTS, type Sensors } from './task';
 import { type Micros, MICROS_PER_MILLI, MICROS_PER_SECOND } from './time';
 import { timestampTextSchema } from './timestamps';
-import { type UNDECODABLE_BATCH } from './undecodable';
+import { UNDECODABLE_BATCH } from './undecodable';
 
 /**
  * The public topic `edge-iiot-stream`: one JSON object a record, keyed by device id, so that a device lies in one partition. Fields that
@@ -42,35 +42,40 @@ export function eventSchema(sensors: Sensors): z.ZodType {
     .meta({ anyOf: [holds(sensor), holds('data')] });
 }
 
+/** An event time outside the plausible span. */
+const IMPLAUSIBLE_TIME = 'implausible-time';
+
 /**
- * Why bytes are no event: the target is missing, its value is no number, or one of these. A fleet's set is closed, so that it can
- * be a header's value and a metric's label. `out-of-range` and `missing-value` are numbers that the target's `min`, `max` and `missing` say
- * are no readings. `over-limit` is a good event that would have gone over a bound on the state;
- * `undecodable-batch` is no event, but a whole batch of the log that cannot be read.
+ * Why bytes are no event, apart from what its fields' names stand in (`missing-…`, `bad-…`). `over-limit` is a good event that would have gone
+ * over a bound on the state; `undecodable-batch` is no event, but a whole batch of the log that cannot be read.
+ */
+export const MALFORMED_REASONS = [
+  'empty',
+  'too-large',
+  'not-utf8',
+  'not-json',
+  'nested-too-deep',
+  'not-an-object',
+  'duplicate-key',
+  'forbidden-key',
+  IMPLAUSIBLE_TIME,
+  ...READING_FAULTS,
+  'over-limit',
+  UNDECODABLE_BATCH,
+] as const;
+
+/**
+ * Why bytes are no event: a field is missing, its value is none that it can have, or one of `MALFORMED_REASONS`. A fleet's set is closed, so
+ * that it can be a header's value and a metric's label.
  */
 export type MalformedDetail =
-  | `missing-${string}`
-  | `bad-${string}`
-  | 'empty'
-  | 'too-large'
-  | 'not-utf8'
-  | 'not-json'
-  | 'nested-too-deep'
-  | 'not-an-object'
-  | 'duplicate-key'
-  | 'forbidden-key'
-  | ImplausibleTime
-  | 'out-of-range'
-  | 'missing-value'
-  | 'over-limit'
-  | typeof UNDECODABLE_BATCH;
+  `missing-${string}` | `bad-${string}` | (typeof MALFORMED_REASONS)[number] | ImplausibleTime;
 
 /** A span of event times; both ends are in it. */
 export type PlausibleSpan = StreamSettings['plausible'];
 
 /** An event time outside the plausible span, with what the number would be right as. */
 export type ImplausibleTime = typeof IMPLAUSIBLE_TIME | `${typeof IMPLAUSIBLE_TIME}: ${TimeHint}`;
-const IMPLAUSIBLE_TIME = 'implausible-time';
 type TimeHint = `epoch ${(typeof OTHER_UNITS)[number]['unit']}?`;
 
 const OTHER_UNITS = [
@@ -99,6 +104,6 @@ export function isPlausible({ fromMicros, untilMicros }: PlausibleSpan, micros: 
 }
 
 /** The reason alone, without a hint behind it: what rejects are counted by. */
-export function reasonOfDetail(detail: MalformedDetail): string {
+export function reasonOfDetail(detail: string): string {
   return detail.split(':', 1)[0] ?? detail;
 }

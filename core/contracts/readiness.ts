@@ -149,17 +149,3 @@ export function firstRoundAt(
   if (now < latestEnd || now > latestClose) return null;
   return Math.max(now, latestEnd + (windowsNeeded - windows) * windowMicros + watermarkMicros);
 }
-
-/** Windows that people use, in seconds. */
-const USUAL_WINDOWS = [10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
-/** Readings that a window's mean should have at least. */
-const READINGS_A_WINDOW = 4;
-
-/**
- * Seconds of a usual window in which a device has at least four readings, and readings every time; null where none is long enough.
- * @param betweenWindows seconds between windows with readings, longer than between readings where they come in bursts
- */
-export function suggestedWindow(betweenReadings: number, betweenWindows: number): number | null {
-  const needed = Math.max(READINGS_A_WINDOW * betweenReadings, 2 * betweenWindows);
-  return USUAL_WINDOWS.find((seconds) => seconds >= needed) ?? null;
-}

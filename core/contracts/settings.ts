@@ -3,7 +3,7 @@ import { FedloopError } from './errors';
 import { ROW_LIMITS } from './limits';
 import { DEFAULT_SOURCE, SOURCE_FIELDS, sourceSchema } from './source';
 import { DEFAULT_TASK, sensorsOf, taskSchema } from './task';
-import { microsSchema } from './time';
+import { MICROS_PER_MILLI, microsSchema } from './time';
 import { microsOfText } from './timestamps';
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
@@ -31,6 +31,11 @@ export function durationText(millis: number): string {
   const units = Object.entries(MILLIS_OF_UNIT).sort(([, one], [, other]) => other - one);
   const [unit, size] = units.find(([, size]) => millis >= size && millis % size === 0) ?? ['ms', 1];
   return `${millis / size}${unit}`;
+}
+
+/** The same of microseconds. */
+export function microsText(micros: number): string {
+  return durationText(micros / MICROS_PER_MILLI);
 }
 
 const timeLimits = {

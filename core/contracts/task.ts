@@ -54,14 +54,24 @@ function isRange({
   return min <= max;
 }
 
-/** Why a number of a sensor is no reading; undefined for one that is. A number that is none (NaN) is `out-of-range`. */
+/**
+ * Why a number of a sensor is no reading; undefined for one that is. A number that is none (NaN) is `out-of-range`. Neither reason begins like
+ * those with a sensor's name behind them (`missing-…`, `bad-…`), so that no sensor can be called so that two reasons are one.
+ */
 export function readingFault(
   { min = -Infinity, max = Infinity, missing = [] }: ReadingRange,
   value: number,
-): 'missing-value' | 'out-of-range' | undefined {
-  if (missing.includes(value)) return 'missing-value';
+): ReadingFault | undefined {
+  if (missing.includes(value)) return 'sentinel-value';
   return value >= min && value <= max ? undefined : 'out-of-range';
 }
+
+/** Why a number is no reading: it is one of the sensor's `missing`, or beyond its `min` and `max`. */
+export const READING_FAULTS = ['sentinel-value', 'out-of-range'] as const;
+export type ReadingFault = (typeof READING_FAULTS)[number];
+
+/** What `sentinel-value` was called in former releases: for a sensor called `value` that also says that the field is absent. */
+export const FORMER_SENTINEL_VALUE = 'missing-value';
 
 /** Which numbers of a sensor are readings. */
 export type ReadingRange = Partial<Readonly<Record<'min' | 'max', number | undefined>>> & {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseDocument } from 'yaml';
+import type * as Yaml from 'yaml';
 import {
   deploymentFileSchema,
   planDeployment,
@@ -27,15 +27,21 @@ export async function readDeploymentFile(path: string): Promise<DeploymentPlan> 
       },
     );
   }
-  return planDeployment(parseDeploymentFile(text, path));
+  // Loading the library takes 40 ms of a core, and most workers have no file.
+  return planDeployment(parseDeploymentFile(text, path, await import('yaml')));
 }
 
 /**
  * @param name of the file, for messages.
+ * @param yaml the library, which whoever has a file loads.
  * @throws FedloopError `InvalidConfig`
  */
-export function parseDeploymentFile(text: string, name: string): DeploymentFile {
-  const document = parseDocument(text, { prettyErrors: true });
+export function parseDeploymentFile(
+  text: string,
+  name: string,
+  yaml: Pick<typeof Yaml, 'parseDocument'>,
+): DeploymentFile {
+  const document = yaml.parseDocument(text, { prettyErrors: true });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const [firstLine = ''] = problem.message.split('\n');

@@ -215,7 +215,7 @@ describe('a new fleet whose tolerance is measured', () => {
     const text = `${auto(`lost-${RUN}`)}source: {topic: no.such-${RUN}}\n`;
     const { env, plan } = await environmentOf(await written('lost.yaml', text));
     await expect(agreeOnDeployment(env, { plan, onRunning: 'compare' })).rejects.toThrow(
-      `there is no topic no.such-${RUN} at `,
+      `there is no topic no.such-${RUN} to read from`,
     );
   });
 });

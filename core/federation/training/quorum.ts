@@ -4,7 +4,7 @@ import {
   SILENT_WINDOWS,
   type SiteReadiness,
 } from '../../contracts/readiness';
-import { minLags } from '../../contracts/task';
+import { heldWindows, minLags } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { MIN_TRAINING_ROWS, REPORTING_SHARE } from '../constants';
 import { median } from '../vectors';
@@ -20,22 +20,27 @@ export interface Quorum {
 
 /**
  * Whether a device has fallen silent by the window `until`: it has sent nothing for `SILENT_WINDOWS` times its own usual time between two
- * windows. A device that is ahead of `until` is not silent.
+ * windows, and its last reading does not hold any more. A device that is ahead of `until` is not silent.
  */
 export function isSilent(ring: WindowRing, deviceId: string, until: Micros): boolean {
   const latest = ring.latestSign(deviceId);
   if (latest === undefined) return true;
   const { lags, windowMicros } = ring.task;
   const windowsAgo = (until - latest) / windowMicros;
-  if (windowsAgo <= SILENT_WINDOWS) return false;
+  if (windowsAgo <= Math.max(SILENT_WINDOWS, heldTargets(ring))) return false;
   const present = ring.windowsPresent(deviceId, latest, lags);
   const cadence = present === 0 ? 1 : ring.windowsSince(deviceId, latest, lags) / present;
   return windowsAgo > SILENT_WINDOWS * cadence;
 }
 
+/** For how many windows without readings the target's last one holds. */
+function heldTargets(ring: WindowRing): number {
+  return heldWindows(ring.task)[0] ?? 0;
+}
+
 /**
- * The devices of a site that send, and the newest window that 99 % of them have reached. A device that falls silent leaves: it neither
- * delays the others' last window nor trains and judges; when it returns it is in again.
+ * The devices of a site that send, and the newest window that 99 % of them have reached, with readings or with one that holds. A device that
+ * falls silent leaves: it neither delays the others' last window nor trains and judges; when it returns it is in again.
  */
 export function quorumOf(ring: WindowRing): Quorum {
   const now = newestWindow(ring);
@@ -43,7 +48,12 @@ export function quorumOf(ring: WindowRing): Quorum {
   const sending: string[] = [];
   const silent: string[] = [];
   for (const deviceId of ring.devices()) (isSilent(ring, deviceId, now) ? silent : sending).push(deviceId);
-  return { until: reachedBy(ring, sending, Math.ceil(REPORTING_SHARE * sending.length)), sending, silent };
+  const reached = reachedBy(ring, sending, Math.ceil(REPORTING_SHARE * sending.length));
+  // Where readings hold, nobody waits for a device that sends on change; the hold of one does not lead beyond what the fleet has closed.
+  const held = heldTargets(ring) * ring.task.windowMicros;
+  const until =
+    held === 0 || reached === undefined ? reached : Math.max(reached, Math.min(now, reached + held));
+  return { until, sending, silent };
 }
 
 /** The newest window by more than a few clocks that are ahead: of a hundredth of the devices, of three in any fleet. */

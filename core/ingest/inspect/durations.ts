@@ -1,19 +1,10 @@
-import { durationText } from '../../contracts/settings';
+import { microsText } from '../../contracts/settings';
 import { MICROS_PER_SECOND, type Micros } from '../../contracts/time';
-
-/** Lengths that people choose; windows of them begin at full hours and days. */
-const ROUND_SECONDS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800,
-  604_800,
-];
-
-const MILLIS_PER_SECOND = 1_000;
+import { roundLength } from '../../contracts/window-choice';
 
 /** The shortest round length of at least `micros`, as text. */
 export function roundDuration(micros: Micros): string {
-  const seconds = micros / MICROS_PER_SECOND;
-  const days = Math.ceil(seconds / 86_400) * 86_400;
-  return durationText((ROUND_SECONDS.find((length) => length >= seconds) ?? days) * MILLIS_PER_SECOND);
+  return microsText(roundLength(micros));
 }
 
 /** A time span in words, to two digits: `9.5 s`, `5 min`. */

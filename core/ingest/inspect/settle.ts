@@ -1,6 +1,7 @@
 import { FedloopError } from '../../contracts/errors';
-import { DEFAULT_STREAM_SETTINGS, durationMillis } from '../../contracts/settings';
+import { DEFAULT_STREAM_SETTINGS, durationMillis, microsText } from '../../contracts/settings';
 import { MICROS_PER_MILLI, type Micros } from '../../contracts/time';
+import { suggestedWindow } from '../../contracts/window-choice';
 import { inWords, roundDuration } from './durations';
 import { type Finding, type Hints } from './hints';
 import { type Rhythm } from './rhythm';
@@ -11,14 +12,12 @@ export interface Chosen<Value> {
   readonly why: string;
 }
 
-/** Readings of a device that a window should have. */
-const READINGS_PER_WINDOW = 4;
 /** A window may be this share shorter than the spacing: clocks are not that exact. */
 const SLACK = 0.1;
 
 /**
- * Choose the window: the shortest round one with at least four readings of a device, or one where readings are held; never shorter than
- * the default. A person has to say it where the sample does not show how often devices send, or shows that they send on change.
+ * Choose the window that fits how often devices send. A person has to say it where the sample does not show how often
+ * that is, or shows that they send on change.
  * @throws FedloopError `InvalidInput` for a given window in which most devices have no reading.
  */
 export function chooseWindow(rhythm: Rhythm, { window, hold }: Hints): Finding<Chosen<string>> {
@@ -46,8 +45,7 @@ export function chooseWindow(rhythm: Rhythm, { window, hold }: Hints): Finding<C
       },
     };
   }
-  const readings = hold === undefined ? READINGS_PER_WINDOW : 1;
-  const value = roundDuration(Math.max(readings * spacing, DEFAULT_STREAM_SETTINGS.task.windowMicros));
+  const value = microsText(suggestedWindow({ betweenReadings: spacing, isHeld: hold !== undefined }));
   const fits =
     hold === undefined
       ? 'at least four readings of a device fit in'
@@ -66,7 +64,7 @@ export function assertWindow(rhythm: Rhythm, windowMicros: Micros, isHeld: boole
     'InvalidInput',
     `a window of ${inWords(windowMicros)} is shorter than the ${inWords(spacing)} from one reading of a device to its next: most windows would be empty`,
     {
-      hint: `Use a window of ${roundDuration(READINGS_PER_WINDOW * spacing)} (four readings), or hold for sensors that send on change.`,
+      hint: `Use a window of ${microsText(suggestedWindow({ betweenReadings: spacing, isHeld: false }))} (four readings), or hold for sensors that send on change.`,
     },
   );
 }

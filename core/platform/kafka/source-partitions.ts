@@ -3,15 +3,15 @@ import { FOREIGN_TOPIC_MARK, PER_SOURCE_TOPICS } from '../../contracts/topics';
 import { type Kafka } from './types';
 
 /**
- * How many partitions the topic of events has. One that is not the deployment's own is never made.
+ * How many partitions a topic has that messages are read from. One that is not the deployment's own is never made.
  * @throws FedloopError `InvalidConfig` when there is no such topic.
  */
-export async function sourcePartitions(kafka: Kafka, eventTopic: string): Promise<number> {
-  const partitions = await kafka.partitions(eventTopic);
+export async function sourcePartitions(kafka: Kafka, topic: string): Promise<number> {
+  const partitions = await kafka.partitions(topic);
   if (partitions !== undefined) return partitions;
-  const name = eventTopic.replace(FOREIGN_TOPIC_MARK, '');
-  throw new FedloopError('InvalidConfig', `there is no topic ${name} on this broker to read events from`, {
-    hint: 'Make the topic, or correct source.topic in the deployment file.',
+  const name = topic.replace(FOREIGN_TOPIC_MARK, '');
+  throw new FedloopError('InvalidConfig', `there is no topic ${name} to read from`, {
+    hint: 'Make the topic, correct its name, or let KAFKA_BROKERS name the brokers that have it.',
   });
 }
 

@@ -1,5 +1,5 @@
 import { MIN_PANEL_DEVICES, SILENT_WINDOWS } from '../../contracts/readiness';
-import { NEEDED_LAGS } from '../../contracts/task';
+import { FORMER_SENTINEL_VALUE, NEEDED_LAGS, type ReadingFault } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { DEVICE_STATE_WINDOWS, DEVICE_WINDOWS, LATE_EVENTS_SEARCHED } from '../limits';
 import { STORED_TOLERANCE, sumsOf } from './sums';
@@ -362,13 +362,16 @@ CREATE VIEW split_devices AS
 /**
  * What each device does, and why one is never forecast. The rules are those of the sites (core/federation/training/quorum.ts), on the windows that the
  * tables have: `silent`, `too sparse` (fewer than five sixths of the lags, which the last windows never reach), `new` (too few windows yet),
- * `only late` (every event came behind the watermark), else `forecast`. The newest window is that of the fleet without a few clocks that are ahead.
+ * `only late` (every event came behind the watermark), else `forecast`. A window in which the target's last reading holds counts for the lags,
+ * and a device whose reading still holds is not silent. The newest window is that of the fleet without a few clocks that are ahead.
  */
 const DEVICE_STATES = `
-CREATE VIEW device_states AS
+CREATE OR REPLACE VIEW device_states AS
   WITH agreed AS (
     SELECT window_micros, coalesce((task->>'$.lags')::INTEGER, 24) AS lags,
-           ceil(coalesce((task->>'$.lags')::INTEGER, 24) * ${NEEDED_LAGS.are} / ${NEEDED_LAGS.of}.0)::INTEGER AS min_lags
+           ceil(coalesce((task->>'$.lags')::INTEGER, 24) * ${NEEDED_LAGS.are} / ${NEEDED_LAGS.of}.0)::INTEGER AS min_lags,
+           least(coalesce((task->>'$.target.holdMicros')::BIGINT, 0) // window_micros,
+                 coalesce((task->>'$.lags')::INTEGER, 24))::INTEGER AS held
     FROM stream_settings LIMIT 1
   ),
   rows AS (
@@ -389,26 +392,40 @@ CREATE VIEW device_states AS
     WHERE window_start > last_window - to_microseconds(lags * window_micros)
     GROUP BY device_id
   ),
+  held_until AS (
+    SELECT device_id, last_window, window_start,
+           least(window_start + to_microseconds(held * window_micros),
+                 coalesce(lead(window_start) OVER (PARTITION BY device_id ORDER BY window_start) - to_microseconds(window_micros), window_start)) AS until
+    FROM (SELECT DISTINCT device_id, window_start FROM rows) JOIN seen USING (device_id), agreed
+    WHERE window_start > last_window - to_microseconds((lags + held) * window_micros)
+  ),
+  known AS (
+    SELECT device_id, sum(greatest(0, (epoch_us(until) - epoch_us(greatest(
+             window_start, last_window - to_microseconds((lags - 1) * window_micros)))) // window_micros + 1))::BIGINT AS known
+    FROM held_until, agreed GROUP BY device_id
+  ),
   measured AS (
-    SELECT device_id, first_window, last_window, windows, readings, window_micros / 1e6 AS window_seconds, lags, min_lags,
+    SELECT device_id, first_window, last_window, windows, readings, known, held, window_micros / 1e6 AS window_seconds, lags, min_lags,
            (epoch_us(last_window) - epoch_us(since)) / window_micros + 1 AS span,
            (epoch_us(newest) - epoch_us(last_window)) / window_micros AS windows_ago,
            (epoch_us(newest) - epoch_us(first_window)) / window_micros + 1 AS windows_since
-    FROM seen JOIN recent USING (device_id), fleet, agreed
+    FROM seen JOIN recent USING (device_id) JOIN known USING (device_id), fleet, agreed
   ),
   states AS (
     SELECT *, span * window_seconds / readings AS seconds_between_readings, span * window_seconds / windows AS seconds_between_windows,
-           CASE WHEN windows_ago > ${SILENT_WINDOWS} * span / windows THEN 'silent'
-                WHEN windows_since >= lags AND windows < min_lags THEN 'too sparse'
-                WHEN windows < min_lags THEN 'new'
+           CASE WHEN windows_ago > greatest(held, ${SILENT_WINDOWS} * span / windows) THEN 'silent'
+                WHEN windows_since >= lags AND known < min_lags THEN 'too sparse'
+                WHEN known < min_lags THEN 'new'
                 ELSE 'forecast' END AS state
     FROM measured
   )
   SELECT device_id, state,
          CASE state WHEN 'silent' THEN 'no window since ' || strftime(last_window, '%Y-%m-%d %H:%M:%S')
-                    WHEN 'too sparse' THEN format('has readings in {} of {} windows of {:.0f} s: it sends every {:.0f} s',
-                                                   windows, lags, window_seconds, seconds_between_readings)
-                    WHEN 'new' THEN format('has {} of the {} windows that a forecast needs', windows, min_lags)
+                    WHEN 'too sparse' THEN format('has readings in {} of {} windows of {:.0f} s{}: it sends every {:.0f} s',
+                                                   windows, lags, window_seconds,
+                                                   CASE WHEN held > 0 THEN format(', and with held ones a mean in {}', known) ELSE '' END,
+                                                   seconds_between_readings)
+                    WHEN 'new' THEN format('has {} of the {} windows that a forecast needs', known, min_lags)
          END AS reason,
          first_window, last_window, windows AS recent_windows, seconds_between_readings, seconds_between_windows
   FROM states
@@ -421,6 +438,13 @@ CREATE VIEW device_states AS
   )
   WHERE device_id IS NOT NULL AND device_id NOT IN (SELECT device_id FROM stream_analysis_results)
   GROUP BY device_id;
+`;
+
+/** The target of a fleet without a task of its own is no sensor called value. */
+const RENAMED_SENTINEL = `
+UPDATE rejected_rows SET detail = '${'sentinel-value' satisfies ReadingFault}'
+WHERE source = 'stream' AND detail = '${FORMER_SENTINEL_VALUE}'
+  AND 'value' IS DISTINCT FROM (SELECT task->>'$.target.sensor' FROM stream_settings LIMIT 1);
 `;
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -446,4 +470,11 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 9, name: 'devices that send to more than one partition', sql: SPLIT_DEVICES },
   { version: 10, name: 'what each device does, and why one is never forecast', sql: DEVICE_STATES },
+  {
+    version: 11,
+    name: 'a number that means no reading is told from a field that is absent',
+    sql: RENAMED_SENTINEL,
+  },
+  // The view as it is today, again: files that had an earlier form of it at step 10 get this one.
+  { version: 12, name: 'a device whose last reading still holds is not silent', sql: DEVICE_STATES },
 ];

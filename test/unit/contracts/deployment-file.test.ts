@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { assertSameFleet, planDeployment } from '../../../core/contracts/deployment-file';
 import { DEFAULT_FLEET } from '../../../core/contracts/ids';
 import { DEFAULT_STREAM_SETTINGS, durationMillis, durationText } from '../../../core/contracts/settings';
+import * as yaml from 'yaml';
 import { parseDeploymentFile } from '../../../core/platform/deployment-file';
 
 const planOf = (text: string): ReturnType<typeof planDeployment> =>
-  planDeployment(parseDeploymentFile(text, 'fedloop.yaml'));
+  planDeployment(parseDeploymentFile(text, 'fedloop.yaml', yaml));
 
 function failureOf(text: string): unknown {
   try {

@@ -1,11 +1,17 @@
 import fc from 'fast-check';
-import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { DEFAULT_TASK, type Task } from '../../../core/contracts/task';
 import { RING_WINDOWS } from '../../../core/federation/constants';
 import { quorumOf, readinessOf } from '../../../core/federation/training/quorum';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { type SiteReadiness } from '../../../core/contracts/readiness';
 
 const W = DEFAULT_TASK.windowMicros;
+
+/** A task whose readings stay true for so many windows. */
+const holding = (windows: number): Task => ({
+  ...DEFAULT_TASK,
+  target: { ...DEFAULT_TASK.target, holdMicros: windows * W },
+});
 
 /** A ring whose devices have every `every`-th window from `from` until before `until`. */
 function ringOf(
@@ -69,6 +75,18 @@ describe('who takes part in a round', () => {
     ).toEqual(['rare']);
   });
 
+  it('takes nobody for silent, and waits for nobody, while the last reading holds', () => {
+    const devices = [...fleet(20, 0, 100), { id: 'still', from: 0, until: 80 }];
+    const quorumWith = (hold: number) => quorumOf(ringOf(devices, holding(hold)));
+    expect(quorumOf(ringOf(devices))).toMatchObject({ until: 99 * W, silent: ['still'] });
+    expect(quorumWith(19)).toMatchObject({ until: 99 * W, silent: ['still'] });
+    expect(quorumWith(20)).toMatchObject({ until: 99 * W, silent: [] });
+    // One of a fleet that sends on change counts as far as its reading holds, and the fleet has closed windows.
+    const onChange = [...fleet(20, 0, 100), { id: 'slow', from: 0, until: 97 }];
+    expect(quorumOf(ringOf(onChange, holding(2)))).toMatchObject({ until: 98 * W, silent: [] });
+    expect(quorumOf(ringOf(onChange, holding(20)))).toMatchObject({ until: 99 * W, silent: [] });
+  });
+
   it('does not call a fleet silent because three clocks are a year ahead', () => {
     const ahead = 365 * 2_880;
     const devices = fleet(20, 0, 100).map((device, at) =>
@@ -118,9 +136,8 @@ describe('how far a site is on its way to a round', () => {
   });
 
   it('has enough of a fleet that sends on change, though no device sent just 32 windows ago', async () => {
-    const target = { ...DEFAULT_TASK.target, holdMicros: 5 * W };
     const devices = fleet(10, 0, 60).map((device, index) => ({ ...device, from: index % 2, every: 3 }));
-    expect(await readiness(ringOf(devices, { ...DEFAULT_TASK, target }))).toMatchObject({
+    expect(await readiness(ringOf(devices, holding(5)))).toMatchObject({
       tooSparse: 0,
       trainable: 10,
       windows: 32,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { toleranceOf, WindowChanges } from '../../../core/ingest/window-changes';
 import { planDeployment } from '../../../core/contracts/deployment-file';
+import * as yaml from 'yaml';
 import { parseDeploymentFile } from '../../../core/platform/deployment-file';
 import { microsOfText } from '../../../core/contracts/timestamps';
 
@@ -9,7 +10,7 @@ const START = microsOfText('2026-01-01');
 
 const fleetOf = (target: string): WindowChanges =>
   new WindowChanges(
-    planDeployment(parseDeploymentFile(`target: {sensor: a${target}}\nwindow: 1m`, 'test')).settings,
+    planDeployment(parseDeploymentFile(`target: {sensor: a${target}}\nwindow: 1m`, 'test', yaml)).settings,
   );
 
 /** One reading at the start of each window; `undefined` = none. */

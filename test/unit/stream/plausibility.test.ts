@@ -27,9 +27,9 @@ describe('a number that is no reading', () => {
   it.each([
     [-40.01, 'out-of-range'],
     [85.01, 'out-of-range'],
-    [-999, 'missing-value'],
+    [-999, 'sentinel-value'],
     // In the range, and what this sensor sends before its first reading.
-    [85, 'missing-value'],
+    [85, 'sentinel-value'],
     [-40, undefined],
     [84.99, undefined],
   ])('makes an event with the target %d: %s', (temperature, detail) => {

@@ -1,6 +1,7 @@
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { Sink } from '../../../core/warehouse/sink/sink';
+import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { REJECT_HEADERS } from '../../../core/contracts/blocks';
 import { agreeOnSettings, analysisBlock, batch, query, record } from './helpers';
 
@@ -43,6 +44,38 @@ beforeEach(async () => {
   ]);
 });
 afterEach(() => warehouse.close());
+
+/** The states of all devices where a reading stays true for so many windows. */
+async function statesWithHold(windows: number): Promise<Readonly<Record<string, unknown>>> {
+  const { task } = DEFAULT_STREAM_SETTINGS;
+  const target = { ...task.target, holdMicros: windows * task.windowMicros };
+  await agreeOnSettings(connection, { ...DEFAULT_STREAM_SETTINGS, task: { ...task, target } });
+  const rows = await query(
+    connection,
+    "SELECT device_id, state FROM device_states WHERE device_id NOT LIKE 'd%'",
+  );
+  return Object.fromEntries(rows.map(({ device_id: device, state }) => [String(device), state]));
+}
+
+describe('device_states of a sensor that sends on change', () => {
+  it('takes windows in which a reading holds for known, and nobody for silent whose reading holds', async () => {
+    // `rare` has one window of five, `gone` none of the last twenty.
+    const others = { behind: 'only late', young: 'new' };
+    expect(await statesWithHold(3)).toEqual({ ...others, rare: 'too sparse', gone: 'silent' });
+    expect(await statesWithHold(4)).toEqual({ ...others, rare: 'forecast', gone: 'silent' });
+    expect(await statesWithHold(20)).toEqual({ ...others, rare: 'forecast', gone: 'forecast' });
+  });
+
+  it('says how many windows a reading is held in', async () => {
+    await statesWithHold(1);
+    expect(await query(connection, "SELECT reason FROM device_states WHERE device_id = 'rare'")).toEqual([
+      {
+        reason:
+          'has readings in 5 of 24 windows of 30 s, and with held ones a mean in 9: it sends every 10 s',
+      },
+    ]);
+  });
+});
 
 describe('device_states', () => {
   it('has every device once, with what it does', async () => {

@@ -52,6 +52,36 @@ describe('a warehouse', () => {
     });
   });
 
+  it.each([
+    ['vibration', 'sentinel-value'],
+    ['value', 'missing-value'],
+  ])(
+    'calls a number that means no reading by its name of today where the target is %s',
+    async (sensor, detail) => {
+      const path = join(folder.path, `${sensor}.duckdb`);
+      const instance = await DuckDBInstance.create(path);
+      const former = new SerialConnection(await instance.connect());
+      await migrate(
+        former,
+        MIGRATIONS.filter(({ version }) => version <= 10),
+      );
+      await former.run(
+        `INSERT INTO stream_settings VALUES (30000000, 0, 0, 0.5, 30000, '{"target": {"sensor": "${sensor}"}}', NULL)`,
+      );
+      await former.run(
+        "INSERT INTO rejected_rows(source, reason, detail) VALUES ('stream', 'malformed', 'missing-value')",
+      );
+      await former.close();
+      instance.closeSync();
+
+      const warehouse = await openWarehouse(path);
+      await withConnection(warehouse, async (connection) => {
+        expect(await query(connection, 'SELECT detail FROM rejected_rows')).toEqual([{ detail }]);
+      });
+      await warehouse.close();
+    },
+  );
+
   it('keeps the tolerance of a file from when every target was a temperature, and its default target', async () => {
     const path = join(folder.path, 'celsius.duckdb');
     const instance = await DuckDBInstance.create(path);

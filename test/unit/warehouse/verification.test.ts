@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type RejectReason } from '../../../core/contracts/blocks';
+import { type MalformedDetail } from '../../../core/contracts/events';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows } from '../../../core/warehouse/retention';
@@ -91,7 +92,7 @@ async function store(count: number): Promise<void> {
 async function verify(
   windows: number,
   must: 'stored' | 'all' = 'all',
-  rejects: readonly (readonly [number, RejectReason])[] = [[3, 'malformed']],
+  rejects: readonly (readonly [number, RejectReason, MalformedDetail?])[] = [[3, 'malformed']],
 ): Promise<VerificationReport> {
   const bounds = await storedBounds(query, WINDOW);
   const verification = new Verification(
@@ -107,8 +108,8 @@ async function verify(
     readings += window.analysis.count.reduce((sum, count) => sum + count, 0);
     await verification.window(window);
   }
-  for (const [offset, reason] of rejects)
-    await verification.reject(0, offset, reason, 'not-json', Buffer.from('junk'));
+  for (const [offset, reason, detail = 'not-json'] of rejects)
+    await verification.reject(0, offset, reason, detail, Buffer.from('junk'));
   const read = readings + rejects.length + 5;
   const counts = {
     read,
@@ -178,6 +179,15 @@ describe('verification', () => {
     });
     expect(Object.keys(told?.columns ?? {})).toEqual(['confidence']);
     expect(told?.columns?.['confidence']?.stored).toBe(0.25);
+  });
+
+  it('takes the detail of a former release for the one of today', async () => {
+    await store(1);
+    await connection.run("UPDATE rejected_rows SET detail = 'missing-value'");
+    const detailOf = async (expected: MalformedDetail): Promise<VerificationReport['differences']> =>
+      (await verify(1, 'all', [[3, 'malformed', expected]])).differences;
+    expect((await detailOf('sentinel-value')).count).toBe(0);
+    expect((await detailOf('out-of-range')).count).toBe(1);
   });
 
   it('distinguishes missing rows from unexpected and repeated ones', async () => {
