@@ -84,7 +84,7 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
         ({ reason, detail, events, remedy }) =>
           [
             detail ?? reason,
-            `${counted(events, 'event')} put aside${remedy === null ? '' : ` (${remedy})`}`,
+            `${counted(events, 'event')} put aside${remedy === null ? '' : `. ${remedy}`}`,
           ] as const,
       ),
     ...(stream === null || stream.unread.length === 0

@@ -1,20 +1,22 @@
 import { z } from 'zod';
 import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
+import { UNMAPPED } from '../../core/contracts/ingest';
 import {
   fleetReadiness,
   siteReadinessReportSchema,
   suggestedWindow,
   whatRoundNeeds,
 } from '../../core/contracts/readiness';
+import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { isoOfMicros, MICROS_PER_MILLI } from '../../core/contracts/time';
 import { STREAM_GROUP } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Query } from '../../core/warehouse/database/query';
+import { queryTarget } from '../../core/warehouse/queries/target';
 import { LIMITS } from '../shared/limits';
 import { span } from '../shared/format';
 import { type RunningSystem } from '../system/running';
-import { remedyFor } from './remedies';
 
 /** How far the fleet is on its way to a round, as its sites say. */
 export interface RoundReadiness {
@@ -53,7 +55,7 @@ export interface DevicesInState {
 
 const rejectRow = z.object({ reason: z.string(), detail: z.string().nullable(), events: z.number() });
 
-/** Events put aside, by reason, with what usually helps. */
+/** Events put aside by the stream, and messages that ingest could not map (`unmapped`), by reason, with what usually helps. */
 export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
@@ -77,17 +79,30 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   );
   const rejects = await query(
     rejectRow,
-    `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
-     WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
+    // The detail of ingest names the path as well, and so is another one for each place in a message.
+    `SELECT if(source = 'ingest', '${UNMAPPED}', reason) AS reason,
+            if(source = 'ingest', rejected_rows.reason, nullif(detail, '')) AS detail, count(*)::DOUBLE AS events
+     FROM rejected_rows WHERE source IN ('stream', 'ingest') GROUP BY ALL ORDER BY events DESC`,
   );
+  const target = await queryTarget(query);
   return {
     notForecast: states.map(({ state, devices, named }) => ({
       state,
       devices,
       examples: named.map((device) => ({ device: device.device_id, reason: reasonOf(state, device) })),
     })),
-    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail) })),
+    putAside: rejects.map((row) => ({ ...row, remedy: helpAgainst(row, target?.sensor ?? '') })),
   };
+}
+
+/** The remedy of an event's reason; where there is none, how to look at such events. */
+export function helpAgainst(
+  { reason, detail }: Pick<PutAside, 'reason' | 'detail'>,
+  target: string,
+): string | null {
+  const remedy = remedyOf(detail ?? reason, target);
+  if (remedy !== undefined) return remedy;
+  return detail === null ? null : `Look at the latest: fedloop rejects list --reason ${reason}`;
 }
 
 function reasonOf(state: string, device: z.infer<typeof stateRow>['named'][number]): string {

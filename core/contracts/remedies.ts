@@ -12,10 +12,13 @@ export function remedyOf(reason: string, target: string): string | undefined {
 const OTHER_FIELD = 'Name the path that messages have it under in source.fields.';
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
-  ['late', 'Their windows had closed: a longer watermark waits for them.'],
+  [
+    'late',
+    'Their windows had closed: a longer watermark waits for them, and fedloop rejects replay --reason late makes them history.',
+  ],
   [
     'duplicate',
-    'Sent twice, or several at one instant of a coarse clock: duplicates: reading counts those that differ.',
+    'Sent twice, which does no harm, or two devices with one id, or several readings at one instant of a coarse clock: duplicates: reading counts those that differ.',
   ],
   [
     'future',

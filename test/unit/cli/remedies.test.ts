@@ -1,13 +1,22 @@
 import { suggestedWindow } from '../../../core/contracts/readiness';
-import { remedyFor } from '../../../cli/status/remedies';
+import { remedyOf } from '../../../core/contracts/remedies';
+import { helpAgainst } from '../../../cli/status/fleet-status';
 
 describe('what helps', () => {
-  it('is said of every reason, and of a malformed event by its detail', () => {
-    expect(remedyFor('late', null)).toContain('watermark');
-    expect(remedyFor('malformed', 'missing-timestamp')).toBe('name the field that has the time');
-    expect(remedyFor('malformed', 'missing-vibration')).toBe('name the field that has the target');
-    expect(remedyFor('malformed', 'new-detail')).toContain('rejected_rows');
-    expect(remedyFor('of-another-release', null)).toBeNull();
+  it('is said of every reason, and of a malformed or unmapped event by its detail, as check says it', () => {
+    const help = (reason: string, detail: string | null): string | null =>
+      helpAgainst({ reason, detail }, 'vibration');
+    expect(help('late', null)).toContain('watermark');
+    expect(help('malformed', 'missing-value')).toBe(remedyOf('missing-value', 'vibration'));
+    expect(help('malformed', 'missing-device-id')).toContain('source.fields');
+    expect(help('unmapped', 'missing-vibration')).toContain('path of the target');
+  });
+
+  it('is a look at such events where a reason is not known', () => {
+    expect(helpAgainst({ reason: 'malformed', detail: 'new-detail' }, 'vibration')).toContain(
+      'fedloop rejects list --reason malformed',
+    );
+    expect(helpAgainst({ reason: 'of-another-release', detail: null }, 'vibration')).toBeNull();
   });
 
   it('is a window with four readings for a sensor that sends once a minute', () => {

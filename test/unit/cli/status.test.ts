@@ -132,7 +132,7 @@ describe('status', () => {
             examples: [{ device: 'p1', reason: 'sends every 60 s; a window of 5 min would do' }],
           },
         ],
-        putAside: [{ reason: 'late', detail: null, events: 120, remedy: 'a longer watermark' }],
+        putAside: [{ reason: 'late', detail: null, events: 120, remedy: 'Wait longer.' }],
       },
     });
     const screen = renderStatus(young, '/work');
@@ -140,7 +140,7 @@ describe('status', () => {
       'devices      98 send, 2 silent',
       'first round  13 of 32 windows, first round about 21:12 UTC',
       'too sparse   3 devices not forecast: p1 sends every 60 s; a window of 5 min would do; and 2 more',
-      'late         120 events put aside (a longer watermark)',
+      'late         120 events put aside. Wait longer.',
       '4; no worker here reads 3',
     ])
       expect(screen).toContain(part);
