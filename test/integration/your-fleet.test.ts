@@ -46,7 +46,9 @@ function inPlace(text: string): string {
 interface Meaning {
   before?(): Promise<unknown>;
   /** It stays until this is true of what it has printed. */
-  enough?(out: string): boolean;
+  readonly enough?: (out: string) => boolean;
+  /** What it prints, besides what the page shows. */
+  readonly prints?: string;
   after?(out: string): unknown;
   /** It is run again until it prints what the page shows: what it looks at is under way. */
   readonly again?: true;
@@ -67,12 +69,12 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'history import history/': NOTHING,
   up: { before: keepSending },
   status: { again: true, figuresVary: true },
-  'rejects list': { after: (out) => expect(out).toContain('missing-value') },
-  'rejects list --reason unmapped --limit 3': { after: (out) => expect(out).toContain('/ts: there is no') },
+  'rejects list': { prints: 'missing-value' },
+  'rejects list --reason unmapped --limit 3': { prints: '/ts: there is no' },
   'rejects replay --reason late': NOTHING,
   'round start --when-ready': NOTHING,
   'schedule set rounds --every 1h': NOTHING,
-  'models list': { after: (out) => expect(out).toContain('champion') },
+  'models list': { prints: 'champion' },
   watch: { enough: (out) => out.includes('champion') },
   report: { after: (out) => readFile(out.trim(), 'utf8') },
   verify: { before: () => stopSending() },
@@ -197,6 +199,7 @@ async function follow({ text, shown }: PageCommand): Promise<void> {
     );
     if (again && missing.length > 0) continue;
     expect({ missing, out: missing.length === 0 ? '' : out }).toEqual({ missing: [], out: '' });
+    expect(out).toContain(meaning.prints ?? '');
     await meaning.after?.(out);
     return;
   }
