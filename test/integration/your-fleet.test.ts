@@ -76,7 +76,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'schedule set rounds --every 1h': NOTHING,
   'models list': { prints: 'champion' },
   watch: { enough: (out) => out.includes('champion') },
-  report: { after: (out) => readFile(out.trim(), 'utf8') },
+  report: { after: (out) => readFile(join(home, out.trim()), 'utf8') },
   verify: { before: () => stopSending() },
   'schedule delete rounds': NOTHING,
   down: NOTHING,
