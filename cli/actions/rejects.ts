@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { UNMAPPED } from '../../core/contracts/ingest';
 import { type Micros, MICROS_PER_MILLI } from '../../core/contracts/time';
 import { compileMapping } from '../../core/ingest/mapping';
 import { followDeployments } from '../../core/model/deployments';
@@ -6,7 +7,7 @@ import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { importRows, type ImportReport } from '../history/import';
-import { type KeptReject, readRejects } from '../history/rejects';
+import { type KeptReject, readRejects, readUnmapped } from '../history/rejects';
 import { importText } from '../history/text';
 import { counted, printable, whole } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
@@ -26,36 +27,66 @@ export interface ReplayRejectsOptions {
   readonly json?: true;
 }
 
-/** `fedloop rejects list`: events that were refused, the latest last, and how many there are by reason. */
+/** A reject of the stream, or of ingest (`unmapped`), as it is listed. */
+interface ListedReject {
+  /** Topic that the message came by; null for an event of the stream's own topic. */
+  readonly topic: string | null;
+  readonly partition: number | null;
+  readonly offset: number | null;
+  readonly reason: string;
+  readonly detail: string;
+  /** ISO 8601: when it was put aside. */
+  readonly at: string;
+  readonly raw: string;
+}
+
+/**
+ * `fedloop rejects list`: events that the stream refused and messages that ingest could not map, the latest last, and how many there are by
+ * reason.
+ */
 export function listRejects(session: Session, { reason, limit, json }: ListOptions): Promise<void> {
   return withKafka(session, async (kafka) => {
     const counts = new Map<string, number>();
-    const latest: KeptReject[] = [];
-    await readRejects(kafka, (reject) => {
+    const latest: ListedReject[] = [];
+    const list = ({ bytes, timestampMillis, ...reject }: Rejected): void => {
       counts.set(reject.reason, (counts.get(reject.reason) ?? 0) + 1);
       if (reason !== undefined && reject.reason !== reason) return;
-      latest.push(reject);
+      const at = new Date(timestampMillis).toISOString();
+      latest.push({ topic: null, ...reject, at, raw: bytes.toString('utf8') });
       if (latest.length > limit) latest.shift();
+    };
+    await readUnmapped(kafka, (reject) => {
+      list({ ...reject, reason: UNMAPPED, detail: `${reject.reason}, ${reject.detail}` });
     });
-    const rejects = latest.map(({ bytes, timestampMillis, ...reject }) => ({
-      ...reject,
-      at: new Date(timestampMillis).toISOString(),
-      raw: bytes.toString('utf8'),
-    }));
-    if (json === true) {
-      session.out(`${JSON.stringify({ counts: Object.fromEntries(counts), rejects })}\n`);
-      return;
-    }
-    const table = new Table({ ...PLAIN_TABLE, head: ['partition', 'offset', 'reason', 'event'] });
-    for (const { partition, offset, reason: why, detail, raw } of rejects) {
-      const event = printable(raw.length > MAX_SHOWN ? `${raw.slice(0, MAX_SHOWN)}…` : raw);
-      table.push([partition, offset, detail === '' ? why : `${why}: ${printable(detail)}`, event]);
-    }
-    const sums = [...counts].map(([name, count]) => `${whole(count)} ${name}`).join(', ');
-    const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    session.out(`${counted(all, 'reject')}${sums === '' ? '' : `: ${sums}`}.\n`);
-    if (rejects.length > 0) session.out(`\n${linesOf(table)}\n`);
+    await readRejects(kafka, list);
+    session.out(
+      json === true
+        ? `${JSON.stringify({ counts: Object.fromEntries(counts), rejects: latest })}\n`
+        : rejectsText(counts, latest),
+    );
   });
+}
+
+type Rejected = Omit<ListedReject, 'at' | 'raw' | 'topic'> &
+  Pick<KeptReject, 'bytes' | 'timestampMillis'> & { readonly topic?: string };
+
+function rejectsText(counts: ReadonlyMap<string, number>, rejects: readonly ListedReject[]): string {
+  const sums = [...counts].map(([name, count]) => `${whole(count)} ${name}`).join(', ');
+  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const sentence = `${counted(all, 'reject')}${sums === '' ? '' : `: ${sums}`}.\n`;
+  if (rejects.length === 0) return sentence;
+  const table = new Table({ ...PLAIN_TABLE, head: ['partition', 'offset', 'reason', 'event'] });
+  for (const { topic, partition, offset, reason, detail, raw } of rejects) {
+    const event = printable(raw.length > MAX_SHOWN ? `${raw.slice(0, MAX_SHOWN)}…` : raw);
+    const place = [topic, partition].filter((part) => part !== null).join('/');
+    table.push([
+      printable(place),
+      offset ?? '',
+      detail === '' ? reason : `${reason}: ${printable(detail)}`,
+      event,
+    ]);
+  }
+  return `${sentence}\n${linesOf(table)}\n`;
 }
 
 const MAX_SHOWN = 100;

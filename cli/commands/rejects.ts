@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { VERDICTS } from '../../core/contracts/blocks';
+import { UNMAPPED } from '../../core/contracts/ingest';
 import { microsOfText } from '../../core/contracts/timestamps';
 import { type ListOptions, type ReplayRejectsOptions } from '../actions/rejects';
 import { jsonOption, wholeNumber } from '../shared/options';
@@ -15,18 +16,23 @@ Examples:
   $ fedloop rejects replay --reason late --since 2026-01-31
 `;
 
-/** `fedloop rejects`: events that stream workers have refused. */
+/** `fedloop rejects`: events that stream workers have refused, and messages that ingest could not map. */
 export function registerRejects(program: Command): void {
   const rejects = program
     .command('rejects')
     .summary('events that were refused, and late ones as history')
-    .description('Events that stream workers have refused, as edge-iiot-rejects keeps them.')
+    .description(
+      'Events that stream workers have refused, and messages that ingest could not map (unmapped), as Kafka keeps them.',
+    )
     .addHelpText('after', HELP);
   rejects
     .command('list')
     .description('How many there are by reason, and the latest of them.')
     .addOption(
-      new Option('--reason <reason>', 'only these').choices(VERDICTS.filter((one) => one !== 'windowed')),
+      new Option('--reason <reason>', 'only these').choices([
+        ...VERDICTS.filter((one) => one !== 'windowed'),
+        UNMAPPED,
+      ]),
     )
     .option('--limit <n>', 'how many to show', wholeNumber(0, 10_000), 20)
     .addOption(jsonOption())

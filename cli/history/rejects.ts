@@ -1,4 +1,5 @@
 import { REJECT_HEADERS } from '../../core/contracts/blocks';
+import { ingestRejectHeadersSchema } from '../../core/contracts/ingest';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 
@@ -41,6 +42,51 @@ export async function readRejects(
         const detail = headers[REJECT_HEADERS.detail] ?? '';
         const bytes = value ?? Buffer.alloc(0);
         await onReject({ partition, offset, reason, detail, timestampMillis, bytes });
+      }
+    },
+  });
+  try {
+    await tail.caughtUp;
+  } finally {
+    await tail.close();
+  }
+}
+
+/** A message, or a reading in it, that ingest could not map. */
+export interface UnmappedReject {
+  /** Topic of Kafka or MQTT that the message came by. */
+  readonly topic: string;
+  /** Place in a topic of Kafka; null for MQTT. */
+  readonly partition: number | null;
+  readonly offset: number | null;
+  readonly reason: string;
+  /** Path in the message, and what is wrong there. */
+  readonly detail: string;
+  readonly timestampMillis: number;
+  /** Empty behind the first reject of a message. */
+  readonly bytes: Buffer;
+}
+
+/** Rejects that `ingest-rejects` still has. Ingest writes some again after a crash: what has a place in a topic of Kafka comes once. */
+export async function readUnmapped(kafka: Kafka, onReject: (reject: UnmappedReject) => void): Promise<void> {
+  const seen = new Set<string>();
+  const tail = await kafka.tail({
+    topic: TOPICS.ingestRejects.name,
+    from: 'start',
+    onRecords(records) {
+      for (const { key, headers, value, timestampMillis } of records) {
+        const parsed = ingestRejectHeadersSchema.safeParse(headers);
+        if (!parsed.success) continue;
+        const { reason, path, 'source-topic': topic } = parsed.data;
+        const { 'source-partition': partition = null, 'source-offset': offset = null } = parsed.data;
+        if (offset !== null && key !== null) {
+          const place = key.toString();
+          if (seen.has(place)) continue;
+          seen.add(place);
+        }
+        const detail = `${path}: ${parsed.data.detail}`;
+        const bytes = value ?? Buffer.alloc(0);
+        onReject({ topic, partition, offset, reason, detail, timestampMillis, bytes });
       }
     },
   });

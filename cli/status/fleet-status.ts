@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
+import { UNMAPPED } from '../../core/contracts/ingest';
 import { fleetReadiness, siteReadinessReportSchema, whatRoundNeeds } from '../../core/contracts/readiness';
 import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
@@ -51,7 +52,7 @@ export interface DevicesInState {
 
 const rejectRow = z.object({ reason: z.string(), detail: z.string().nullable(), events: z.number() });
 
-/** Events put aside, by reason, with what usually helps. */
+/** Events put aside by the stream, and messages that ingest could not map (`unmapped`), by reason, with what usually helps. */
 export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
@@ -76,8 +77,10 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   );
   const rejects = await query(
     rejectRow,
-    `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
-     WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
+    // The detail of ingest names the path as well, and so is another one for each place in a message.
+    `SELECT if(source = 'ingest', '${UNMAPPED}', reason) AS reason,
+            if(source = 'ingest', rejected_rows.reason, nullif(detail, '')) AS detail, count(*)::DOUBLE AS events
+     FROM rejected_rows WHERE source IN ('stream', 'ingest') GROUP BY ALL ORDER BY events DESC`,
   );
   return {
     notForecast: states.map(({ state, devices, is_held, named }) => ({

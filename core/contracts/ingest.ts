@@ -7,6 +7,9 @@ import { type MalformedDetail } from './events';
  */
 export type UnmappedReason = MalformedDetail | 'no-readings';
 
+/** What the command line calls rejects of ingest, beside the verdicts of the stream. */
+export const UNMAPPED = 'unmapped';
+
 /** A message, or one reading in it, that could not be mapped. */
 export interface UnmappedReading {
   readonly reason: UnmappedReason;

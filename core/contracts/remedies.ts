@@ -1,8 +1,10 @@
 import { type RejectReason } from './blocks';
 import { type MALFORMED_REASONS, reasonOfDetail } from './events';
+import { UNMAPPED } from './ingest';
 
 /** What a reject is counted by: a verdict, or why an event or a message is none; the target's name is left out. */
-type ReasonToMend = RejectReason | (typeof MALFORMED_REASONS)[number] | 'no-readings' | FieldReason;
+type ReasonToMend =
+  RejectReason | typeof UNMAPPED | (typeof MALFORMED_REASONS)[number] | 'no-readings' | FieldReason;
 /** Of fields that every fleet has; those of the target, `missing-<sensor>` and `bad-<sensor>`, stand under `*`. */
 type FieldReason =
   | `missing-${'device-id' | 'timestamp' | '*'}`
@@ -12,12 +14,13 @@ const OTHER_FIELD = 'Name the path that messages have it under in source.fields.
 
 /** What helps against rejects, by reason. Each is one sentence. */
 export const REMEDIES: Readonly<Record<ReasonToMend, string>> = {
-  late: 'Their windows had closed: a longer watermark waits for them, and fedloop rejects replay takes them as history.',
+  late: 'Their windows had closed: a longer watermark waits for them, and fedloop rejects replay --reason late takes them as history.',
   duplicate:
     'Sent twice, two devices with one id, or several at one instant of a coarse clock: duplicates: reading counts those that differ.',
   future:
     "Ahead of their Kafka records: mend the devices' clocks or time zones, or raise future where records are stamped early.",
-  malformed: 'Look at one: fedloop sql "FROM rejected_rows WHERE reason = \'malformed\' LIMIT 1".',
+  malformed: 'Look at the latest: fedloop rejects list --reason malformed.',
+  [UNMAPPED]: `Look at the latest: fedloop rejects list --reason ${UNMAPPED}.`,
   'implausible-time': 'A clock that was never set, or another unit: set unit of source.fields.timestamp.',
   'missing-device-id': OTHER_FIELD,
   'bad-device-id': 'An id is a text of 1 to 256 characters, or for the ingest worker a whole number.',

@@ -8,10 +8,17 @@ export interface CommandResult {
   readonly err: string;
 }
 
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** For a command that stays: it gets Ctrl-C when this is true of what it has printed. */
+  readonly enough?: (out: string) => boolean;
+}
+
 /** Run a `fedloop` command to its end, as a user would. */
 export function runFedloop(
   words: readonly string[],
-  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  { cwd, env, enough }: RunOptions,
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [packageFile('bin', 'fedloop.js'), ...words], {
     cwd,
@@ -20,7 +27,10 @@ export function runFedloop(
   });
   let out = '';
   let err = '';
-  child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+  child.stdout.on('data', (text: Buffer) => {
+    out += text.toString();
+    if (enough?.(out) === true) child.kill('SIGINT');
+  });
   child.stderr.on('data', (text: Buffer) => (err += text.toString()));
   return new Promise((done) => {
     child.once('close', (code) => {
