@@ -96,7 +96,10 @@ export class MqttSource implements IngestSource {
   private lead(isLeader: boolean): void {
     const wasLeader = this.isLeader;
     this.isLeader = isLeader;
-    if (wasLeader && !isLeader) this.leave();
+    if (wasLeader && !isLeader) {
+      this.leave();
+      this.trouble = undefined;
+    }
     if (!wasLeader && isLeader) this.running = this.running.then(() => this.run());
   }
 
@@ -114,14 +117,12 @@ export class MqttSource implements IngestSource {
       const version = this.version;
       const ending = await this.session();
       if (!this.mayGoOn()) return;
+      // It may know 3.1.1: nothing has to be said, or waited for, before that was tried.
+      if (version === 5 && this.version === 4) continue;
       this.report(ending);
-      // A version that was refused is no reason to wait: the other one may be known.
-      const mayKnowOther = isVersionRefused(ending.cause) && version === 5;
       if (performance.now() - since > mqttRetryMillis.most) pause = mqttRetryMillis.first;
-      if (!mayKnowOther) {
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
-        pause = Math.min(2 * pause, mqttRetryMillis.most);
-      }
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      pause = Math.min(2 * pause, mqttRetryMillis.most);
     }
   }
 
@@ -168,15 +169,13 @@ export class MqttSource implements IngestSource {
     this.isSubscribed = false;
     const { isWelcome, ending = HUNG_UP } = course;
     // A server that does not know version 5 says so, or hangs up; one that is not there at all is another matter.
-    if (!isWelcome && (isVersionRefused(ending.cause) || hasHungUp(ending.cause)))
-      this.version = this.version === 5 ? 4 : 5;
-    return ending;
+    const isUnanswered = !isWelcome && hasHungUp(ending.cause);
+    if (isUnanswered || isVersionRefused(ending.cause)) this.version = this.version === 5 ? 4 : 5;
+    return isUnanswered ? { ...ending, stage: 'unanswered' } : ending;
   }
 
   private report(ending: MqttEnding): void {
     const { server, login, log } = this.options;
-    // Nothing has to be said of version 5 before 3.1.1 was tried.
-    if (isVersionRefused(ending.cause) && this.version === 4) return;
     const problem = mqttTrouble(ending, server, login);
     if (this.trouble !== problem) log.warn(`${problem}; it is tried again`);
     this.trouble = problem;

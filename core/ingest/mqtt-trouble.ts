@@ -5,8 +5,11 @@ import { type MqttLogin } from './mqtt-login';
 
 /** How a connection with an MQTT server ended. */
 export interface MqttEnding {
-  /** `away`: before or after the server took us in; `subscription`: it refused the topics; `dismissal`: it sent us off. */
-  readonly stage: 'away' | 'subscription' | 'dismissal';
+  /**
+   * `unanswered`: the server hung up or kept silent when we came; `subscription`: it refused the topics; `dismissal`: it sent us off;
+   * `away`: everything else.
+   */
+  readonly stage: 'away' | 'unanswered' | 'subscription' | 'dismissal';
   readonly cause: unknown;
 }
 
@@ -50,9 +53,17 @@ export function mqttTrouble(
     return `${server} does not let us read ${topic}: allow it to the user of FEDLOOP_MQTT_USERNAME (${textOf(cause)})`;
   if (stage === 'dismissal' && code === SESSION_TAKEN_OVER)
     return `${server} serves another client under our name: give each fleet a name of its own, by fleet in its deployment file`;
+  if (stage === 'unanswered') return `${server} does not answer: ${otherPort(url)} (${textOf(cause)})`;
   if (BAD_LOGIN.has(code)) return `${server} ${badLogin(login)}`;
   if (UNKNOWN_VERSION.has(code)) return `${server} knows neither version 5 nor 3.1.1 of MQTT: update it`;
   return `${certificateTrouble(server, code, login) ?? `${server} is away`}: ${textOf(cause)}`;
+}
+
+/** What a server with TLS does to those that come without, and the other way round. */
+function otherPort(url: string): string {
+  return /^(mqtts|wss):/.test(url)
+    ? 'where it speaks no TLS there, give source.mqtt.url with the port for TLS, usually 8883, or with mqtt://'
+    : 'where it speaks TLS there, give source.mqtt.url with mqtts://';
 }
 
 function badLogin({ username }: MqttLogin): string {
@@ -71,7 +82,7 @@ function certificateTrouble(server: string, code: unknown, { ca }: MqttLogin): s
       : `the certificate of ${server} is not signed by those in the file of FEDLOOP_MQTT_CA, name the right file`;
   }
   if (typeof code !== 'string' || !/^(EPROTO|ERR_SSL)/.test(code)) return undefined;
-  return `${server} speaks no TLS there, give source.mqtt.url with the port for TLS, usually 8883, or with mqtt://`;
+  return `no TLS with ${server}, give source.mqtt.url with the port for TLS, usually 8883, or with mqtt://`;
 }
 
 /** What a DISCONNECT of a server means. */
@@ -83,7 +94,7 @@ export function dismissal(reasonCode: number | undefined): Error {
 }
 
 function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
 }
 
 /** Where a name has several addresses, none of which answers, the error itself has no text. */
