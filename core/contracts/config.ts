@@ -13,6 +13,8 @@ export const environmentSchema = z.object({
   /** User and password at the MQTT server of `source.mqtt`. */
   FEDLOOP_MQTT_USERNAME: z.string().optional(),
   FEDLOOP_MQTT_PASSWORD: z.string().optional(),
+  /** File of certificates (PEM) that the MQTT server's own must be signed by, where no public authority has signed it. */
+  FEDLOOP_MQTT_CA: z.string().optional(),
   /** A worker that has not been heard of for so long has lost its partitions to others. */
   FEDLOOP_SESSION_TIMEOUT: durationSchema.prefault('10s'),
   /** Name of the fleet: several can share a broker and a namespace. */

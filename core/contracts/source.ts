@@ -56,6 +56,15 @@ export const SOURCE_FIELDS: ReadonlySet<string> = new Set(EVENT_FIELDS);
 
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
 
+/** MQTT 5, 4.7.1 and 4.7.3. */
+function isTopicFilter(filter: string): boolean {
+  const parts = filter.split('/');
+  return (
+    !filter.includes('\0') &&
+    parts.every((part, at) => !/[+#]/.test(part) || part === '+' || (part === '#' && at === parts.length - 1))
+  );
+}
+
 const mqttSchema = z.strictObject({
   /** Without user and password: those come from `FEDLOOP_MQTT_USERNAME` and `FEDLOOP_MQTT_PASSWORD`. */
   url: z
@@ -63,9 +72,20 @@ const mqttSchema = z.strictObject({
     .regex(
       /^(mqtts?|wss?):\/\/[^@\s]+$/,
       'an MQTT server is given as mqtt://host:1883, without user and password',
+    )
+    .refine(
+      (url) => URL.canParse(url),
+      'an MQTT server is given as mqtt://host:1883, with a port below 65536',
     ),
   /** Topic filter, such as `tele/+/SENSOR`. */
-  topic: z.string().min(1).max(65_535),
+  topic: z
+    .string()
+    .min(1)
+    .max(65_535)
+    .refine(
+      isTopicFilter,
+      'in a topic of MQTT, + stands for one part and # for all that follow, each alone between slashes, such as tele/+/SENSOR',
+    ),
 });
 
 export const sourceSchema = z

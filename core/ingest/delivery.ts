@@ -29,6 +29,8 @@ class Parcel {
   readonly rejects: OutgoingMessage[] = [];
   readonly reasons: string[] = [];
   readonly badValues: SensorName[] = [];
+  /** Of the messages. */
+  bytes = 0;
   mapped = 0;
   rejected = 0;
   restamped = 0;
@@ -56,6 +58,7 @@ export class Delivery {
   /** Partitions of devices. */
   private readonly homes = new Map<string, number>();
   private pending = 0;
+  private pendingBytes = 0;
   private isSending = false;
   private hasFailed = false;
   private readonly waiting: (() => void)[] = [];
@@ -79,7 +82,7 @@ export class Delivery {
   }
 
   get isFull(): boolean {
-    return this.pending > INGEST_LIMITS.pendingEvents;
+    return this.pending > INGEST_LIMITS.pendingEvents || this.pendingBytes > INGEST_LIMITS.pendingBytes;
   }
 
   /** Map messages at once. @returns a promise that resolves when Kafka has every event and reject of them; it never rejects. */
@@ -88,6 +91,7 @@ export class Delivery {
     const latest = this.now() + INGEST_LIMITS.stampAheadMillis;
     for (const message of messages) this.map(message, parcel, latest);
     this.pending += parcel.events.length + parcel.rejects.length;
+    this.pendingBytes += parcel.bytes;
     this.queue.push(parcel);
     if (!this.isSending && !this.hasFailed) void this.drain();
     return parcel.delivered;
@@ -112,6 +116,7 @@ export class Delivery {
       message.undecodable === undefined
         ? this.mapping.ofBytes(message.bytes, message.topic)
         : unreadable(message.undecodable);
+    parcel.bytes += message.bytes.length;
     const stamp = this.stampOf(message, parcel, latest);
     for (const reading of readings) {
       parcel.events.push({
@@ -198,6 +203,7 @@ export class Delivery {
   private settle(parcel: Parcel): void {
     const { messages, readings, rejects, badValues, restamped } = this.metrics;
     this.pending -= parcel.events.length + parcel.rejects.length;
+    this.pendingBytes -= parcel.bytes;
     messages.inc({ outcome: 'mapped' }, parcel.mapped);
     messages.inc({ outcome: 'rejected' }, parcel.rejected);
     readings.inc(parcel.events.length);

@@ -38,7 +38,16 @@ export function labelOf(value: unknown): boolean | undefined {
 
 /** A value as a reject quotes it. */
 export function quoted(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = value === undefined ? 'nothing' : jsonOf(value);
   const { quotedCharacters: most } = INGEST_LIMITS;
   return text.length <= most ? text : `${text.slice(0, most)}…`;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // What JSON.parse reads may still be too deep to be written.
+    return 'a value that is nested too deeply to be shown';
+  }
 }

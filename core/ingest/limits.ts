@@ -8,6 +8,8 @@ export const INGEST_LIMITS = {
   rejectedBytes: 512 * 1024,
   /** Events handed on and not acknowledged, above which nothing more is read: half a second of a fast source. */
   pendingEvents: 100_000,
+  /** Bytes of the messages that those events came from, above which nothing more is read: a few may be very large. */
+  pendingBytes: 64 * 1024 * 1024,
   /** Events in one request to the producer: the library's work on a request grows with the square of its messages a partition. */
   eventsPerSend: 2_000,
   /**
@@ -21,6 +23,11 @@ export const INGEST_LIMITS = {
   commitIntervalMillis: 1_000,
   /** Between two attempts to reach a source that is away. */
   retryMillis: 5_000,
+  /**
+   * Between two attempts to reach an MQTT server: the first soon, as after its restart, then twice as long each time, so that one that
+   * refuses us is not pestered. A connection that lasted longer than `most` makes the next one the first again.
+   */
+  mqttRetryMillis: { first: 500, most: 30_000 },
   /** Partitions worked on at once: while the events of one are written, others are mapped. */
   concurrency: 4,
 } as const;

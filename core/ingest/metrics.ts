@@ -42,7 +42,7 @@ export function ingestMetrics(registry: Registry, state: IngestState): IngestMet
   });
   new Gauge({
     name: 'fedloop_ingest_source_connected',
-    help: '1 while the source answers, 0 while the worker waits for it.',
+    help: '1 while nothing keeps the worker from its source, 0 while it waits for it.',
     registers,
     collect() {
       this.set(state.isConnected() ? 1 : 0);

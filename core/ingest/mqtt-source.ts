@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
-import { messageOf } from '../contracts/errors';
 import { type Source } from '../contracts/source';
 import { TOPICS } from '../contracts/topics';
 import { type Kafka } from '../platform/kafka';
@@ -8,6 +7,8 @@ import { type Logger } from '../platform/log';
 import { type Delivery } from './delivery';
 import { GroupMember } from './group-member';
 import { INGEST_LIMITS } from './limits';
+import { type MqttLogin } from './mqtt-login';
+import { dismissal, hasHungUp, isVersionRefused, type MqttEnding, mqttTrouble } from './mqtt-trouble';
 import { type IngestSource } from './source';
 
 /** 3.1.1 and 5, as the protocol numbers them. */
@@ -21,11 +22,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that hears nothing for one and a half times as long is given up. In seconds. */
 const KEEPALIVE_SECONDS = 30;
 
+const HUNG_UP: MqttEnding = { stage: 'away', cause: new Error('the server has closed the connection') };
+
 interface MqttSourceOptions {
   readonly kafka: Kafka;
   readonly server: NonNullable<Source['mqtt']>;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
+  readonly login: MqttLogin;
   /** The same after each restart: the server keeps messages for it. */
   readonly clientId: string;
   readonly delivery: Delivery;
@@ -45,6 +47,8 @@ export class MqttSource implements IngestSource {
   private client: MqttClient | undefined;
   private running: Promise<void> = Promise.resolve();
   private version: MqttVersion = 5;
+  /** Whether the server lets us read: from then on it ends a connection in good order. */
+  private isSubscribed = false;
 
   constructor(private readonly options: MqttSourceOptions) {
     const { kafka, log } = options;
@@ -84,7 +88,7 @@ export class MqttSource implements IngestSource {
 
   async close(): Promise<void> {
     this.isLeader = false;
-    await this.client?.endAsync().catch(() => undefined);
+    this.leave();
     await this.running;
     await this.member.stop();
   }
@@ -92,16 +96,33 @@ export class MqttSource implements IngestSource {
   private lead(isLeader: boolean): void {
     const wasLeader = this.isLeader;
     this.isLeader = isLeader;
-    if (wasLeader && !isLeader) this.client?.end();
+    if (wasLeader && !isLeader) {
+      this.leave();
+      this.trouble = undefined;
+    }
     if (!wasLeader && isLeader) this.running = this.running.then(() => this.run());
+  }
+
+  /** What was acknowledged is still sent, unless the server has not answered yet: it may never do so. */
+  private leave(): void {
+    this.client?.end(!this.isSubscribed);
   }
 
   private async run(): Promise<void> {
     const { signal } = this.halt;
-    while (this.isLeader && !signal.aborted) {
-      await this.session();
+    const { mqttRetryMillis } = INGEST_LIMITS;
+    let pause: number = mqttRetryMillis.first;
+    while (this.mayGoOn()) {
+      const since = performance.now();
+      const version = this.version;
+      const ending = await this.session();
       if (!this.mayGoOn()) return;
-      await sleep(INGEST_LIMITS.retryMillis, undefined, { signal }).catch(() => undefined);
+      // It may know 3.1.1: nothing has to be said, or waited for, before that was tried.
+      if (version === 5 && this.version === 4) continue;
+      this.report(ending);
+      if (performance.now() - since > mqttRetryMillis.most) pause = mqttRetryMillis.first;
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      pause = Math.min(2 * pause, mqttRetryMillis.most);
     }
   }
 
@@ -111,25 +132,31 @@ export class MqttSource implements IngestSource {
   }
 
   /** One connection. Resolves when it has ended. */
-  private async session(): Promise<void> {
-    const { server, log } = this.options;
-    const client = connect(server.url, this.clientOptions());
+  private async session(): Promise<MqttEnding> {
+    const client = connect(this.options.server.url, this.clientOptions());
     this.client = client;
-    const course: { isWelcome: boolean; cause: unknown } = {
+    const course: { isWelcome: boolean; ending: MqttEnding | undefined } = {
       isWelcome: false,
-      cause: new Error('the server has closed the connection'),
+      ending: undefined,
+    };
+    const endWith = (stage: MqttEnding['stage'], cause: Error): void => {
+      course.ending ??= { stage, cause };
+      client.end(true);
     };
     client.handleMessage = (packet, next) => {
       void this.take(client, packet, next);
     };
+    // Also packets that make no sense: what follows them could be misread.
     client.on('error', (error) => {
-      course.cause = error;
+      endWith('away', error);
+    });
+    client.on('disconnect', ({ reasonCode }) => {
+      endWith('dismissal', dismissal(reasonCode));
     });
     client.on('connect', () => {
       course.isWelcome = true;
       this.subscribe(client, (error) => {
-        course.cause = error;
-        client.end(true);
+        if (client.connected) endWith('subscription', error);
       });
     });
     await new Promise<void>((resolve) => {
@@ -139,12 +166,19 @@ export class MqttSource implements IngestSource {
     });
     await client.endAsync(true).catch(() => undefined);
     this.client = undefined;
-    if (!this.mayGoOn()) return;
-    const problem = `the MQTT server ${server.url} is away: ${messageOf(course.cause)}`;
+    this.isSubscribed = false;
+    const { isWelcome, ending = HUNG_UP } = course;
+    // A server that does not know version 5 says so, or hangs up; one that is not there at all is another matter.
+    const isUnanswered = !isWelcome && hasHungUp(ending.cause);
+    if (isUnanswered || isVersionRefused(ending.cause)) this.version = this.version === 5 ? 4 : 5;
+    return isUnanswered ? { ...ending, stage: 'unanswered' } : ending;
+  }
+
+  private report(ending: MqttEnding): void {
+    const { server, login, log } = this.options;
+    const problem = mqttTrouble(ending, server, login);
     if (this.trouble !== problem) log.warn(`${problem}; it is tried again`);
     this.trouble = problem;
-    // A server that does not know version 5 says so, or hangs up; one that is not there at all is another matter.
-    if (!course.isWelcome && !isNetworkError(course.cause)) this.version = this.version === 5 ? 4 : 5;
   }
 
   private subscribe(client: MqttClient, onFailure: (error: Error) => void): void {
@@ -156,14 +190,17 @@ export class MqttSource implements IngestSource {
         return;
       }
       log.info({ server: server.url, topic: server.topic, version: this.version }, 'subscribed');
+      this.isSubscribed = true;
       this.trouble = undefined;
     });
   }
 
   private clientOptions(): IClientOptions {
-    const { clientId, username, password } = this.options;
+    const { clientId, login } = this.options;
+    const { username, password, ca } = login;
     return {
       clientId,
+      ...(ca === undefined ? {} : { ca }),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       clean: false,
@@ -189,11 +226,12 @@ export class MqttSource implements IngestSource {
   ): Promise<void> {
     const { delivery } = this.options;
     const { stream } = client;
+    // First room, then the message: however often the server connects again and repeats itself, no more is held.
+    if (delivery.isFull) await delivery.whenRoom();
     // A message that is not acknowledged comes again.
-    if (!this.mayGoOn()) return;
+    if (!this.mayGoOn() || this.client !== client || delivery.isFull) return;
     const bytes = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     const delivered = delivery.deliver([{ bytes, topic: packet.topic }]);
-    if (delivery.isFull) await delivery.whenRoom();
     const { messageId } = packet;
     if (packet.qos === 0 || messageId === undefined) {
       next();
@@ -209,8 +247,4 @@ export class MqttSource implements IngestSource {
 /** PUBACK of a message that was taken in (MQTT 3.1.1, 3.4; MQTT 5, 3.4.2.1: without a reason it was a success). */
 function acknowledgement(messageId: number): Buffer {
   return Buffer.from([0x40, 2, messageId >> 8, messageId & 0xff]);
-}
-
-function isNetworkError(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string';
 }

@@ -2,7 +2,7 @@ import { type Environment, topicPrefixOf } from '../contracts/config';
 import { FedloopError } from '../contracts/errors';
 import { type StreamSettings } from '../contracts/settings';
 import { needsIngest } from '../contracts/source';
-import { TOPICS } from '../contracts/topics';
+import { INGEST_GROUP, TOPICS } from '../contracts/topics';
 import { type Kafka, type Producer } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
@@ -10,6 +10,7 @@ import { Delivery } from './delivery';
 import { KafkaSource } from './kafka-source';
 import { compileMapping } from './mapping';
 import { ingestMetrics } from './metrics';
+import { mqttLogin, type MqttLogin } from './mqtt-login';
 import { MqttSource } from './mqtt-source';
 import { type IngestSource } from './source';
 
@@ -31,11 +32,12 @@ export interface IngestService {
 
 /**
  * Read the deployment's source and write its readings to `edge-iiot-stream`, keyed by device.
- * @throws FedloopError `InvalidConfig` where the source needs no ingest, or cannot be read by one.
+ * @throws FedloopError `InvalidConfig` where the source needs no ingest, cannot be read by one, or cannot be logged in to with what the environment says.
  */
 export async function startIngest(options: IngestOptions): Promise<IngestService> {
   const { kafka, settings, registry } = options;
   checkSource(options);
+  const login = await mqttLogin(options.env);
   const mapping = compileMapping(settings.source, settings.task);
   const partitions = (await kafka.offsets(TOPICS.stream.name)).length;
   const producer = await kafka.producer('outage');
@@ -51,7 +53,7 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     isConnected: () => source.problem === undefined,
   });
   const delivery = new Delivery(mapping, settings.task, producer, partitions, metrics, reject);
-  const source = sourceOf(options, delivery);
+  const source = sourceOf(options, delivery, login);
   source.start();
   return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };
 }
@@ -70,15 +72,18 @@ function checkSource({ settings: { source }, env }: IngestOptions): void {
   });
 }
 
-function sourceOf({ kafka, env, settings, log }: IngestOptions, delivery: Delivery): IngestSource {
+function sourceOf(
+  { kafka, env, settings, log }: IngestOptions,
+  delivery: Delivery,
+  login: MqttLogin,
+): IngestSource {
   const { mqtt, topic = '', from } = settings.source;
   if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log });
   return new MqttSource({
     kafka,
     server: mqtt,
-    username: env.FEDLOOP_MQTT_USERNAME,
-    password: env.FEDLOOP_MQTT_PASSWORD,
-    clientId: `${env.FEDLOOP_TOPIC_PREFIX}fedloop-ingest`,
+    login,
+    clientId: topicPrefixOf(env) + INGEST_GROUP,
     delivery,
     log,
   });

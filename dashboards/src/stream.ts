@@ -1,3 +1,4 @@
+import { ingestRow } from './ingest';
 import { maxBy, metric, quantileOf, ratePer, sumBy } from './promql';
 import { type DashboardSpec, type Thresholds } from './spec';
 
@@ -279,5 +280,6 @@ export const streamDashboard: DashboardSpec = {
         },
       ],
     },
+    ingestRow(LAG_THRESHOLDS),
   ],
 };

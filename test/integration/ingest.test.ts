@@ -1,10 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectAsync } from 'mqtt';
 import { z } from 'zod';
 import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
@@ -13,6 +7,7 @@ import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contrac
 import { sourceSchema } from '../../core/contracts/source';
 import { foreignTopic, INGEST_GROUP, TOPICS } from '../../core/contracts/topics';
 import { type Kafka, type OutgoingMessage, type Position, type Producer } from '../../core/platform/kafka';
+import { Mosquitto } from '../support/mosquitto';
 import { createTopics, logSettings } from '../support/stream-deployment';
 import { describeWith, MOSQUITTO } from '../support/requirements';
 import { StreamSystem } from '../support/stream-system';
@@ -302,62 +297,6 @@ describe('a source that begins at its end', () => {
   });
 });
 
-/** A real MQTT server on a port of its own, which a test may stop and start again. */
-class Mosquitto {
-  private child: ChildProcess | undefined;
-
-  private constructor(
-    private readonly folder: string,
-    readonly port: number,
-  ) {}
-
-  static async make(): Promise<Mosquitto> {
-    const folder = await mkdtemp(join(tmpdir(), 'fedloop-mosquitto-'));
-    const port = await freePort();
-    const config = [
-      `listener ${port} 127.0.0.1`,
-      'allow_anonymous true',
-      'persistence true',
-      `persistence_location ${folder}/`,
-      ...(userInfo().uid === 0 ? ['user root'] : []),
-      'max_queued_messages 10000',
-    ];
-    await writeFile(join(folder, 'mosquitto.conf'), config.join('\n'));
-    return new Mosquitto(folder, port);
-  }
-
-  get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
-  }
-
-  start(): void {
-    this.child = spawn('mosquitto', ['-c', join(this.folder, 'mosquitto.conf')], { stdio: 'ignore' });
-  }
-
-  async stop(): Promise<void> {
-    const { child } = this;
-    if (child === undefined) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
-    await rm(this.folder, { recursive: true, force: true });
-  }
-
-  async publish(messages: readonly { readonly topic: string; readonly value: string }[]): Promise<void> {
-    const client = await connectAsync(this.url, { protocolVersion: 4 });
-    await Promise.all(messages.map(({ topic, value }) => client.publishAsync(topic, value, { qos: 1 })));
-    await client.endAsync();
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describeWith(MOSQUITTO, 'an MQTT server', () => {
   let deployment: Deployment;
   let server: Mosquitto;
@@ -392,7 +331,7 @@ describeWith(MOSQUITTO, 'an MQTT server', () => {
   });
   afterAll(async () => {
     await deployment.stop();
-    await server.stop();
+    await server.remove();
   });
 
   it('that is away is said in the health of the worker, which goes on', async () => {

@@ -20,6 +20,10 @@ export const MOSQUITTO: Requirement = {
   // Asked for its options, it ends with 3 in older releases and 0 in newer ones.
   probes: [['sh', '-c', 'command -v mosquitto']],
 };
+export const MOSQUITTO_TLS: Requirement = {
+  from: 'Debian packages mosquitto and openssl',
+  probes: [...MOSQUITTO.probes, ['openssl', 'version']],
+};
 export const PYTHON: Requirement = {
   from: 'Debian package python3-venv',
   // Debian splits what `python3 -m venv` needs from the interpreter.
