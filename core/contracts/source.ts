@@ -56,6 +56,17 @@ export const SOURCE_FIELDS: ReadonlySet<string> = new Set(EVENT_FIELDS);
 
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
 
+/** MQTT 5, 4.7.1: wildcards stand for whole parts, `#` for the last. */
+function isTopicFilter(text: string): boolean {
+  const parts = text.split('/');
+  return (
+    !text.includes('\0') &&
+    parts.every(
+      (part, index) => !/[+#]/.test(part) || part === '+' || (part === '#' && index === parts.length - 1),
+    )
+  );
+}
+
 const mqttSchema = z.strictObject({
   /** Without user and password: those come from `FEDLOOP_MQTT_USERNAME` and `FEDLOOP_MQTT_PASSWORD`. */
   url: z
@@ -65,7 +76,11 @@ const mqttSchema = z.strictObject({
       'an MQTT server is given as mqtt://host:1883, without user and password',
     ),
   /** Topic filter, such as `tele/+/SENSOR`. */
-  topic: z.string().min(1).max(65_535),
+  topic: z
+    .string()
+    .min(1)
+    .max(65_535)
+    .refine(isTopicFilter, 'a filter is a topic in which + stands for one part and # for all that follow'),
 });
 
 export const sourceSchema = z
