@@ -88,6 +88,7 @@ export const deploymentFileSchema = z.strictObject({
     .describe('Events of a device are duplicates when they agree in time, or in time and readings.'),
   plausible: z
     .strictObject({ from: timestampTextSchema, until: timestampTextSchema })
+    .refine(({ from, until }) => microsOfText(from) < microsOfText(until), 'from must lie before until')
     .optional()
     .describe('Event times outside it are rejected.'),
 });

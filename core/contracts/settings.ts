@@ -9,11 +9,13 @@ import { microsOfText } from './timestamps';
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const MILLIS_OF_UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+const NO_DURATION = 'a duration is a number with ms, s, m, h or d, such as 30s';
+
 /** `30s`, `500ms`, `10m`, `24h`, `2d`: how a person writes a time span. Stays text, so that an input reads as it was given. */
 export const durationTextSchema = z
-  .string()
+  .string({ error: NO_DURATION })
   // A check behind it may take the text for a duration.
-  .regex(DURATION, { error: 'a duration is a number with ms, s, m, h or d, such as 30s', abort: true });
+  .regex(DURATION, { error: NO_DURATION, abort: true });
 
 /** The same, parsed to milliseconds. */
 export const durationSchema = durationTextSchema.transform(durationMillis);

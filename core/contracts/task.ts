@@ -8,13 +8,19 @@ import { MICROS_PER_SECOND } from './time';
 
 /** Fields of an event that are no sensors. */
 export const EVENT_FIELDS = ['device_id', 'timestamp', 'record_timestamp', 'label', 'data'] as const;
-const NO_SENSORS: ReadonlySet<string> = new Set(EVENT_FIELDS);
+/** Keys that could reach an object's prototype in a later program: an event that has one is put aside. */
+export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+/** Names that no sensor can have. */
+export const NO_SENSORS: ReadonlySet<string> = new Set([...EVENT_FIELDS, ...FORBIDDEN_KEYS]);
 
 /** Name of a sensor: field of an event, column of a file, and part of a table's column, so it is narrow. */
 export const sensorNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,39}$/, 'a sensor is named with 1 to 40 of a-z, 0-9 and _, a letter first')
-  .refine((name) => !NO_SENSORS.has(name), 'this field of an event is no sensor')
+  .refine(
+    (name) => !NO_SENSORS.has(name),
+    'an event has this field for something else: give the sensor another name, and its path in source.fields',
+  )
   .brand<'SensorName'>();
 export type SensorName = z.infer<typeof sensorNameSchema>;
 
@@ -91,11 +97,13 @@ export const taskSchema = z
     lags: z.int().min(2).max(MAX_LAGS),
     windowMicros: z.int().positive(),
   })
-  .refine(
-    ({ target, covariates }) =>
-      new Set([target, ...covariates].map(({ sensor }) => sensor)).size === covariates.length + 1,
-    { path: ['covariates'], error: 'a sensor is named twice' },
-  );
+  .superRefine(({ target, covariates }, context) => {
+    const names = [target, ...covariates].map(({ sensor }) => sensor);
+    const twice = names.find((name, index) => names.indexOf(name) < index);
+    if (twice === undefined) return;
+    const error = `a sensor is named twice: ${twice}${twice === target.sensor ? ' is the target already' : ''}`;
+    context.addIssue({ code: 'custom', path: ['covariates'], message: error });
+  });
 export type Task = z.infer<typeof taskSchema>;
 
 /** What tables, reports and dashboards say of the target: its name, its unit, and how near a forecast has to come. */

@@ -4,21 +4,63 @@ import { FedloopError, type ErrorCode } from './errors';
 
 /** One sentence for all that is wrong with a value, each issue with its field, unknown fields with the nearest known one. */
 export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
-  return error.issues
-    .map((issue) => {
-      const field = issue.path.map(String).join('.');
-      if (issue.code === 'unrecognized_keys') {
-        const known = fieldsAt(schema, issue.path);
-        return issue.keys
-          .map((key) => {
-            const name = field === '' ? key : `${field}.${key}`;
-            return `unknown field "${name}"${known.length === 0 ? '' : ` (${suggestion(key, known)})`}`;
-          })
-          .join('; ');
-      }
-      return field === '' ? issue.message : `${field}: ${issue.message}`;
-    })
-    .join('; ');
+  const sentences = error.issues.flatMap(chosenIssues).map((issue) => {
+    const field = issue.path.map(String).join('.');
+    if (issue.code === 'unrecognized_keys') {
+      const known = fieldsAt(schema, issue.path);
+      return issue.keys
+        .map((key) => {
+          const name = field === '' ? key : `${field}.${key}`;
+          return `unknown field "${name}"${known.length === 0 ? '' : ` (${suggestion(key, known)})`}`;
+        })
+        .join('; ');
+    }
+    return field === '' ? wordsOf(issue) : `${field}: ${wordsOf(issue)}`;
+  });
+  return [...new Set(sentences)].join('; ');
+}
+
+/**
+ * Of a value with several forms, the faults of the one form that was meant: the form whose kind of value it is. The issue itself where
+ * there is no such form, or more than one.
+ */
+function chosenIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [meant, ...others] = issue.errors.filter((issues) => !issues.some(isWrongKind));
+  if (meant === undefined || others.length > 0) return [issue];
+  return meant.flatMap((inner) => chosenIssues({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+function isWrongKind({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
+}
+
+/** The library's own sentence begins so, and was written by nobody who knows the field. */
+const OF_LIBRARY = /^Invalid input(?:$|: expected)/;
+const NAMES_OF_TYPES: Readonly<Partial<Record<string, string>>> = {
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object with fields',
+};
+
+function wordsOf(issue: z.core.$ZodIssue): string {
+  if (!OF_LIBRARY.test(issue.message)) return issue.message;
+  const kinds = [...new Set(kindsOf(issue))];
+  if (kinds.length === 0) return issue.message;
+  const found = /received (\w+)$/.exec(issue.message)?.[1];
+  if (found === 'undefined') return `is missing: it must be ${kinds.join(' or ')}`;
+  return `must be ${kinds.join(' or ')}${found === undefined || kinds.includes('a whole number') ? '' : `, and not ${NAMES_OF_TYPES[found] ?? found}`}`;
+}
+
+/** Kinds of values that an issue asks for. */
+function kindsOf(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code === 'invalid_type') return [NAMES_OF_TYPES[issue.expected] ?? issue.expected];
+  if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value));
+  if (issue.code !== 'invalid_union') return [];
+  return issue.errors.flatMap((issues) => issues.filter(isWrongKind).flatMap(kindsOf));
 }
 
 /** The field that was meant, where one is spelt alike, else all there are. */

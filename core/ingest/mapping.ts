@@ -139,15 +139,24 @@ class MessageMapper {
   private commonOf(element: Element): CommonParts | undefined {
     const micros = this.timestampOf(element);
     if (micros === undefined) return undefined;
-    const recordMicros = this.instantAt(element, this.plan.recordTimestamp, 'bad-record-timestamp');
+    const recordMicros = this.recordTimeOf(element);
     if (recordMicros === undefined) return undefined;
-    const mark = this.find(element, this.plan.label);
+    const { pointer, isNamed } = this.plan.label;
+    const mark = this.find(element, pointer);
     const label = isAbsent(mark) ? undefined : labelOf(mark);
-    if (label === undefined && !isAbsent(mark)) {
-      this.reject('bad-label', pathIn(element, this.plan.label), `${quoted(mark)} is neither true nor false`);
+    if (isNamed && label === undefined && !isAbsent(mark)) {
+      this.reject('bad-label', pathIn(element, pointer), `${quoted(mark)} is neither true nor false`);
       return undefined;
     }
     return { micros, recordMicros: orUndefined(recordMicros), label, ...this.covariatesOf(element) };
+  }
+
+  /** NaN where the message has none. */
+  private recordTimeOf(element: Element): Micros | undefined {
+    const { pointer, unit, isNamed } = this.plan.recordTimestamp;
+    if (isNamed) return this.instantAt(element, this.plan.recordTimestamp, 'bad-record-timestamp');
+    const value = this.find(element, pointer);
+    return isAbsent(value) ? NaN : microsOfValue(value, unit);
   }
 
   private timestampOf(element: Element): Micros | undefined {

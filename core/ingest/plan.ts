@@ -8,8 +8,8 @@ export interface MappingPlan {
   readonly each: Pointer | undefined;
   readonly deviceId: DeviceIdPlace;
   readonly timestamp: TimePlace;
-  readonly recordTimestamp: TimePlace;
-  readonly label: Pointer;
+  readonly recordTimestamp: TimePlace & UsualPlace;
+  readonly label: UsualPlace & { readonly pointer: Pointer };
   readonly target: SensorPlace;
   /** In the task's order. */
   readonly covariates: readonly SensorPlace[];
@@ -32,6 +32,11 @@ export interface TimePlace {
   readonly unit: TimeUnit;
 }
 
+/** Where the source does not name a field itself, another program's field of that name is no fault: what is there is passed over. */
+interface UsualPlace {
+  readonly isNamed: boolean;
+}
+
 export interface SensorPlace {
   readonly sensor: SensorName;
   /** Of the target of a wide source: the object whose fields are the readings. */
@@ -50,8 +55,11 @@ export interface SensorPlace {
 export function planMapping(source: Source, task: Task): MappingPlan {
   const { fields = {}, each, wide } = source;
   const timestamp = timePlace(fields.timestamp ?? '/timestamp');
-  const recordTimestamp = timePlace(fields.record_timestamp ?? '/record_timestamp');
-  const label = parsePointer(fields.label ?? '/label');
+  const recordTimestamp = {
+    ...timePlace(fields.record_timestamp ?? '/record_timestamp'),
+    isNamed: fields.record_timestamp !== undefined,
+  };
+  const label = { pointer: parsePointer(fields.label ?? '/label'), isNamed: fields.label !== undefined };
   const isWide = wide !== undefined;
   const target = sensorPlace(fields, task.target, isWide ? '/' : `/${task.target.sensor}`, isWide);
   const covariates = task.covariates.map((covariate) =>
@@ -60,7 +68,7 @@ export function planMapping(source: Source, task: Task): MappingPlan {
   const named = [
     timestamp.pointer,
     recordTimestamp.pointer,
-    label,
+    label.pointer,
     ...covariates.map(({ pointer }) => pointer),
   ];
   return {

@@ -43,12 +43,24 @@ export function parseDeploymentFile(
 ): DeploymentFile {
   const document = yaml.parseDocument(text, { prettyErrors: true });
   const [problem] = document.errors;
+  if (problem?.code === 'MULTIPLE_DOCS')
+    throw new FedloopError(
+      'InvalidConfig',
+      `${name} has several documents: leave the one that describes the fleet`,
+    );
   if (problem !== undefined) {
     const [firstLine = ''] = problem.message.split('\n');
     throw new FedloopError('InvalidConfig', `${name} is no YAML: ${firstLine.replace(/:$/, '')}`);
   }
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (cause) {
+    const message = `${name} has aliases that cannot be followed: write out what they stand for`;
+    throw new FedloopError('InvalidConfig', message, { cause });
+  }
   // An empty file is a deployment of defaults.
-  return parseOrThrow(deploymentFileSchema, document.toJS() ?? {}, name, 'InvalidConfig');
+  return parseOrThrow(deploymentFileSchema, content ?? {}, name, 'InvalidConfig');
 }
 
 /** A process's variables, with those that follow from its deployment file. */

@@ -1,4 +1,4 @@
-import { EVENT_FIELDS, type SensorName, sensorNameSchema } from '../../contracts/task';
+import { NO_SENSORS, type SensorName, sensorNameSchema } from '../../contracts/task';
 
 /**
  * What the names of fields say. Names only choose between fields whose values fit: a field called `t` with 21.5 in it is no time.
@@ -96,7 +96,6 @@ export function isHousekeepingName(path: string): boolean {
 const BARE = new Set(
   'value val v reading data rms avg mean current last raw measurement number num x y z'.split(' '),
 );
-const NO_SENSORS: ReadonlySet<string> = new Set(EVENT_FIELDS);
 const NAME_LENGTH = 40;
 
 /** Name of the sensor that stands at a path: that of its field, with the one before it where it says nothing by itself. */

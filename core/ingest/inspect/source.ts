@@ -1,6 +1,9 @@
+import { ROW_LIMITS } from '../../contracts/limits';
 import { type Source, sourceSchema } from '../../contracts/source';
-import { deviceIdOf } from '../fields';
-import { parsePointer, valueAt } from '../pointer';
+import { FORBIDDEN_KEYS } from '../../contracts/task';
+import { deviceIdOf, isAbsent, labelOf } from '../fields';
+import { microsOfValue } from '../instants';
+import { isRecord, parsePointer, valueAt } from '../pointer';
 import { columnAt, type Scalar, shareOf } from './inventory';
 import { type Structure } from './structure';
 import { type SampleMessage } from './sample';
@@ -21,7 +24,8 @@ export function sourceOf(
 ): ChosenSource {
   const { id, time, target, covariates, each, wide, shapeWhy } = structure;
   const scattered = scatteredDevices(structure, messages);
-  const isCanonical = scattered === undefined && areEvents(structure);
+  const isCanonical =
+    scattered === undefined && areEvents(structure) && !messages.some(({ value }) => hasForeignField(value));
   const ofTopic: ChosenSource['reasons'] = [['source.topic', 'The topic that devices write to.']];
   if (isCanonical) {
     const why = 'Messages are events as stream workers read them: no field has to be named.';
@@ -73,6 +77,27 @@ function areEvents({ inventory, id, time, target, covariates, each, wide }: Stru
     all(target.path, (value) => isNumber(value) || Number.isNaN(Number(value))) &&
     all('/device_id', (value) => typeof value === 'string') &&
     (time.unit === 'iso' || (time.unit === 'ms' && all('/timestamp', isNumber)))
+  );
+}
+
+/** Whether a message has a field that means something else to stream workers, which would put the event aside for it. */
+function hasForeignField(message: unknown): boolean {
+  if (!isRecord(message)) return false;
+  const { label, record_timestamp: stamp, data } = message;
+  return (
+    (!isAbsent(label) && labelOf(label) === undefined) ||
+    (!isAbsent(stamp) && Number.isNaN(microsOfValue(stamp, typeof stamp === 'number' ? 'ms' : 'iso'))) ||
+    (!isAbsent(data) && typeof data !== 'number') ||
+    hasForbidden(message, 1)
+  );
+}
+
+function hasForbidden(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth > ROW_LIMITS.eventDepth) return true;
+  return (
+    (!Array.isArray(value) && Object.keys(value).some((key) => FORBIDDEN_KEYS.has(key))) ||
+    Object.values(value).some((inner) => hasForbidden(inner, depth + 1))
   );
 }
 

@@ -1,3 +1,4 @@
+import { FedloopError } from '../../contracts/errors';
 import { type Finding, type Hints } from './hints';
 import { findId, type IdField } from './id-field';
 import { type Inventory } from './inventory';
@@ -35,6 +36,7 @@ export function findStructure(messages: readonly unknown[], hints: Hints): Findi
   for (const path of [...(wide === undefined ? [hints.target] : []), ...(hints.covariates ?? [])]) {
     if (path !== undefined) assertNumbers(inventory, path);
   }
+  assertDifferent([hints.target, ...(hints.covariates ?? [])]);
   const time = findTime(inventory, hints);
   if ('question' in time) return time;
   const common = { inventory, each, wide, shapeWhy, time: time.found };
@@ -51,6 +53,15 @@ export function findStructure(messages: readonly unknown[], hints: Hints): Findi
   if ('question' in target) return target;
   const covariates = findCovariates(inventory, known, target.found, hints);
   return { found: { ...common, id: id.found, target: target.found, covariates } };
+}
+
+/** @throws FedloopError `InvalidInput` where one field is to be two sensors. */
+function assertDifferent(paths: readonly (string | undefined)[]): void {
+  const twice = paths.find((path, index) => path !== undefined && paths.indexOf(path) < index);
+  if (twice === undefined) return;
+  throw new FedloopError('InvalidInput', `${twice} is named twice, as two sensors`, {
+    hint: 'A covariate is another field than the target, and each is named once.',
+  });
 }
 
 /** Where nothing names a device, the names of fields may do. */

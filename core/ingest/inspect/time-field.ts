@@ -42,7 +42,7 @@ export function findTime(inventory: Inventory, hints: Hints): Finding<TimeField>
   if (only !== undefined && candidates.length === 1) {
     return { found: { path: only.column.path, unit: only.unit, why: whyOf(only) } };
   }
-  if (only === undefined) return { question: nothingTellsTime(inventory) };
+  if (only === undefined) return { question: nothingTellsTime(inventory, hints.timeUnit) };
   return {
     question: {
       asks: 'timestamp',
@@ -139,13 +139,21 @@ function tellTheSame(a: Candidate, b: Candidate): boolean {
   });
 }
 
-function nothingTellsTime(inventory: Inventory): Extract<Finding<never>, { question: unknown }>['question'] {
+function nothingTellsTime(
+  inventory: Inventory,
+  unit: TimeUnit | undefined,
+): Extract<Finding<never>, { question: unknown }>['question'] {
   const named = inventory.columns.find(({ path }) => isTimeName(path) && namesOf(path).at(-1) !== 't');
   const example =
     named === undefined
       ? ''
-      : `; ${named.path} has values such as ${exampleOf(named)}, which is neither ISO 8601 nor a number of s, ms, us or ns since 1970`;
-  return { asks: 'timestamp', unclear: `no field tells a time between 2000 and 2100${example}`, choices: [] };
+      : `; ${named.path} has values such as ${exampleOf(named)}${unit === undefined ? ', which is neither ISO 8601 nor a number of s, ms, us or ns since 1970' : ''}`;
+  const how = unit === undefined ? '' : ` in ${unitName(unit)}, as --time-unit says`;
+  return {
+    asks: 'timestamp',
+    unclear: `no field tells a time between 2000 and 2100${how}${example}`,
+    choices: [],
+  };
 }
 
 function whyOf({ column, unit }: Candidate): string {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ROW_LIMITS } from '../../contracts/limits';
+import { FORBIDDEN_KEYS } from '../../contracts/task';
 import { ascii, endOfPlainValue, endOfText, matches, skipBlanks } from './skip-json';
 
 const QUOTE = 0x22;
@@ -10,9 +11,6 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
-
-/** Keys that could reach an object's prototype in a later program; no sensor has such a field. */
-export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Keys learnt at a time. A fleet's messages have a few dozen; where every message has new ones, learning more would not help. */
 const MAX_LEARNT = 128;

@@ -2,9 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { type MalformedDetail, type PlausibleSpan, timeInAnotherUnit } from '../../contracts/events';
 import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
 import { EVERY_TIME } from '../../contracts/settings';
-import { type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
+import { FORBIDDEN_KEYS, type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
 import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
-import { FORBIDDEN_KEYS } from './event-keys';
 import { type EventFields, hashOfId, type Label } from './event';
 
 const QUOTE = 0x22;

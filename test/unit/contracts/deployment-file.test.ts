@@ -27,6 +27,12 @@ window: 1m
 watermark: 2m
 `;
 
+/** Nine times nine times nine … texts. */
+const BOMB = [
+  'a: &a [x,x,x,x,x,x,x,x,x]',
+  ...['ab', 'bc', 'cd', 'de'].map(([from, to]) => `${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`),
+].join('\n');
+
 describe('a deployment file', () => {
   it('that is empty means the defaults', () => {
     expect(planOf('')).toEqual({
@@ -79,7 +85,44 @@ describe('a deployment file', () => {
       'source: {topic: a, mqtt: {url: "mqtt://h", topic: b}}',
       'a topic or MQTT, not both',
     ],
-    ['a sensor named twice', 'target: {sensor: a}\ncovariates: [a]', 'a sensor is named twice'],
+    [
+      'a covariate that is the target',
+      'target: {sensor: a}\ncovariates: [a]',
+      'a sensor is named twice: a is the target already',
+    ],
+    ['a sensor named twice', 'target: {sensor: a}\ncovariates: [b, b]', 'a sensor is named twice: b'],
+    ['a sensor whose events are put aside', 'target: {sensor: constructor}', 'give the sensor another name'],
+    [
+      'a number as text',
+      'target: {sensor: a, tolerance: "0.5"}',
+      'target.tolerance: must be "auto" or a number',
+    ],
+    ['a target that is a text', 'target: vibration', 'target: must be an object with fields, and not a text'],
+    ['a window without a unit', 'window: 60', 'window: a duration is a number with ms, s, m, h or d'],
+    [
+      'a unit that there is not',
+      'source: {fields: {timestamp: {path: /t, unit: sec}}}',
+      'source.fields.timestamp.unit: Invalid option: expected one of "s"|"ms"|"us"|"ns"|"iso"',
+    ],
+    [
+      'a beginning that is no time',
+      'source: {from: yesterday}',
+      /is not valid: source.from: a timestamp is ISO 8601, such as 2026-01-31T12:00:00Z$/,
+    ],
+    ['half a span', 'plausible: {from: 2020-01-01}', 'plausible.until: is missing: it must be a text'],
+    ['a span upside down', 'plausible: {from: 2030-01-01, until: 2020-01-01}', 'from must lie before until'],
+    [
+      'a filter of MQTT with # inside',
+      'source: {mqtt: {url: "mqtt://h", topic: "a/#/b"}}',
+      '# for all that follow',
+    ],
+    [
+      'a filter of MQTT with half a part',
+      'source: {mqtt: {url: "mqtt://h", topic: "a/b+"}}',
+      '+ stands for one part',
+    ],
+    ['several documents', 'fleet: a\n---\nfleet: b', 'fedloop.yaml has several documents'],
+    ['aliases without end', BOMB, 'fedloop.yaml has aliases that cannot be followed'],
     [
       'a range upside down',
       'target: {sensor: a, min: 2, max: 1}',
@@ -87,10 +130,12 @@ describe('a deployment file', () => {
     ],
     ['text that is no YAML', 'fleet: [', 'fedloop.yaml is no YAML'],
     ['a list', '- 1', 'fedloop.yaml is not valid'],
-  ])('refuses %s', (_, text, message) => {
+  ])('refuses %s', (_, text: string, message: string | RegExp) => {
     expect(failureOf(text)).toMatchObject({
       code: 'InvalidConfig',
-      message: expect.stringContaining(message) as string,
+      message: (typeof message === 'string'
+        ? expect.stringContaining(message)
+        : expect.stringMatching(message)) as string,
     });
   });
 });

@@ -28,7 +28,7 @@ describe('the input of a round', () => {
     [{ sites: ['../x'] }, 'sites.0: a site name has'],
     [{ sites: ['main', 'main'] }, 'sites: each site once'],
     [{ privacy: { noiseMultiplier: 1, clipNorm: 1 } }, 'privacy: Gaussian noise protects nobody'],
-    ['nonsense', 'expected object'],
+    ['nonsense', 'must be an object with fields, and not a text'],
   ])('%j is refused with the field named', (input, message) => {
     expect(() => parse(input)).toThrow(message);
     expect(() => parse(input)).toThrow(expect.objectContaining({ code: 'InvalidInput' }) as Error);

@@ -233,15 +233,25 @@ describe('what cannot be mapped is a reject with reason and path', () => {
     [`{"device_id":"a","timestamp":"${AT}"}`, 'missing-vibration', '/vibration'],
     [`{"device_id":"a","timestamp":"${AT}","vibration":"n/a"}`, 'bad-vibration', '/vibration'],
     [`{"device_id":"a","timestamp":"${AT}","vibration":1e200}`, 'bad-vibration', '/vibration'],
-    [`{"device_id":"a","timestamp":"${AT}","vibration":1,"label":"ok"}`, 'bad-label', '/label'],
-    [
-      `{"device_id":"a","timestamp":"${AT}","vibration":1,"record_timestamp":"x"}`,
-      'bad-record-timestamp',
-      '/record_timestamp',
-    ],
+    [`{"device_id":"a","timestamp":"${AT}","vibration":1,"mark":"ok"}`, 'bad-label', '/mark'],
+    [`{"device_id":"a","timestamp":"${AT}","vibration":1,"at":"x"}`, 'bad-record-timestamp', '/at'],
   ])('%s', (message, reason, path) => {
-    expect(rejects({ fields: {} }, message)).toEqual([[reason, path]]);
+    const fields = { label: '/mark', record_timestamp: '/at' };
+    expect(rejects({ fields }, message)).toEqual([[reason, path]]);
   });
+
+  it.each([
+    ['label', '"Pump 1"'],
+    ['label', '7'],
+    ['record_timestamp', '"yesterday"'],
+    ['record_timestamp', '{}'],
+  ])(
+    'passes over a field %s of %s that is something else and that the source does not name',
+    (name, text) => {
+      const message = `{"device_id":"a","timestamp":"${AT}","vibration":1,"${name}":${text}}`;
+      expect(readings({ fields: {} }, message)).toEqual([['a', AT, 1, NaN, NaN]]);
+    },
+  );
 
   it('names the element of an array, and keeps the others', () => {
     const message = {

@@ -203,3 +203,53 @@ describe('what is found in a sample', () => {
     });
   });
 });
+
+describe('messages with the fields of an event', () => {
+  const event = (device: number, at: number, index: number): object => ({
+    device_id: `p${device}`,
+    timestamp: at * 1_000,
+    temperature: wave(device, index),
+  });
+  const isCanonical = (extra: string): unknown => {
+    const sample = messages((d, at, i) => {
+      const text = JSON.stringify(event(d, at, i)).slice(0, -1);
+      return JSON.parse(`${text}${extra}}`) as object;
+    });
+    return find(sample, { target: '/temperature' });
+  };
+
+  it.each([
+    '',
+    ',"place":"hall"',
+    ',"label":true',
+    ',"data":1.5',
+    ',"record_timestamp":1767225600000',
+    ',"meta":{"a":[{}]}',
+  ])('are read as they are, also with %s', (extra) => {
+    expect(isCanonical(extra)).toMatchObject({ found: { isCanonical: true } });
+  });
+
+  it.each([
+    ',"label":"Pump 1"',
+    ',"data":{"x":1}',
+    ',"record_timestamp":"yesterday"',
+    ',"constructor":"ACME"',
+    ',"meta":{"__proto__":1}',
+    `,"meta":${'['.repeat(20)}${']'.repeat(20)}`,
+  ])('go through the ingest worker with %s, which stream workers would put aside', (extra) => {
+    expect(isCanonical(extra)).toMatchObject({
+      found: { isCanonical: false, rhythm: { devices: 3 } },
+    });
+  });
+});
+
+it('refuses a covariate that is the target', () => {
+  const sample = messages(flat);
+  expect(() => find(sample, { target: '/temp', covariates: ['/temp'] })).toThrow('/temp is named twice');
+});
+
+it('says that a given unit of time fits no field', () => {
+  expect(find(messages(flat), { timeUnit: 'ms' })).toMatchObject({
+    question: { unclear: expect.stringContaining('in milliseconds, as --time-unit says') as string },
+  });
+});
