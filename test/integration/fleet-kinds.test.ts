@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Kafka as KafkaJs, logLevel, type Message, Partitioners } from 'kafkajs';
 import { z } from 'zod';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
+import { levelOf } from '../support/pumps';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
 
 /**
@@ -162,7 +163,7 @@ function readingsOf(window: number, at: number): readonly Reading[] {
   return Array.from({ length: DEVICES }, (_, device) => ({
     device,
     at,
-    level: Math.sin(window / 5 + device) * 0.8 + Math.sin(window * 12.9898 + device * 78.233) * 0.2,
+    level: levelOf(device, window),
   }));
 }
 

@@ -69,7 +69,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'history import history/': NOTHING,
   up: { before: keepSending },
   status: { again: true, figuresVary: true },
-  'rejects list': { prints: 'missing-value' },
+  'rejects list': { prints: '2 malformed' },
   'rejects list --reason unmapped --limit 3': { prints: '/ts: there is no' },
   'rejects replay --reason late': NOTHING,
   'round start --when-ready': NOTHING,

@@ -1,6 +1,6 @@
 /** The pumps of docs/your-fleet.md: twelve devices, a message every 15 seconds of event time, in a shape of their own. */
-export const PUMPS = 12;
-export const PUMP_WINDOW_SECONDS = 60;
+const PUMPS = 12;
+const PUMP_WINDOW_SECONDS = 60;
 const EVERY_SECONDS = 15;
 
 /** A message, and when it is sent in milliseconds since 1970. */
