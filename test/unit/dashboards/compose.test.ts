@@ -5,6 +5,8 @@ import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { environmentSchema } from '../../../core/contracts/config';
+import { needsIngest } from '../../../core/contracts/source';
+import { readDeploymentFile } from '../../../core/platform/deployment-file';
 import { fleetSettingsFrom } from '../../../fleet/settings';
 
 const ROOT = resolve(__dirname, '../../..');
@@ -49,6 +51,7 @@ describe('compose.yaml', () => {
     expect(workers.map(([, { command }]) => command?.[1]).sort()).toEqual([
       'analytics',
       'fleet',
+      'ingest',
       'rounds',
       'site',
       'stream',
@@ -101,8 +104,19 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('has no password in it', () => {
-    for (const [, { environment }] of services)
-      expect(Object.keys(environment).filter((name) => /PASSWORD|SECRET|TOKEN/i.test(name))).toEqual([]);
+  it('has no password in it: those that a worker needs come from the environment', () => {
+    const secrets = services.flatMap(([, { environment }]) =>
+      Object.entries(environment).filter(([name]) => /PASSWORD|SECRET|TOKEN/i.test(name)),
+    );
+    expect(secrets).toEqual([['FEDLOOP_MQTT_PASSWORD', '${FEDLOOP_MQTT_PASSWORD:-}']]);
+  });
+
+  it('gives every worker the deployment file that the environment names, where it names one', async () => {
+    for (const [, { environment, volumes }] of workers) {
+      expect(environment['FEDLOOP_CONFIG']).toBe('${FEDLOOP_CONFIG:-}');
+      expect(volumes).toContain('./deploy/fleet:/etc/fedloop:ro');
+    }
+    const plan = await readDeploymentFile(resolve(ROOT, 'deploy/fleet/fedloop.yaml'));
+    expect(needsIngest(plan.settings.source)).toBe(true);
   });
 });

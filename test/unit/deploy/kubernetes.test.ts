@@ -5,7 +5,8 @@ import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { deploymentRoles, WORKER_ROLES } from '../../../cli/system/worker-process';
-import { DEFAULT_SOURCE } from '../../../core/contracts/source';
+import { planDeployment } from '../../../core/contracts/deployment-file';
+import { parseDeploymentFile } from '../../../core/platform/deployment-file';
 import { environmentSchema } from '../../../core/contracts/config';
 import { siteNameSchema } from '../../../core/contracts/ids';
 
@@ -39,9 +40,13 @@ const workload = z.looseObject({
                   secretRef: z.object({ name: z.string() }).optional(),
                 }),
               ),
+              volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })),
             }),
           )
           .length(1),
+        volumes: z.array(
+          z.looseObject({ name: z.string(), configMap: z.object({ name: z.string() }).optional() }),
+        ),
       }),
     }),
   }),
@@ -58,6 +63,11 @@ const workloads = documents.flatMap((document) => {
   const parsed = workload.safeParse(document);
   return parsed.success ? [parsed.data] : [];
 });
+/** The deployment file of the manifests, as workers read it. */
+const file = variables.parse(documents.find(({ metadata }) => metadata.name === 'fedloop-deployment')).data?.[
+  'fedloop.yaml'
+];
+const plan = planDeployment(parseDeploymentFile(file ?? '', 'fedloop.yaml'));
 const namesOf = (kind: string): string[] =>
   documents.filter((document) => document.kind === kind).map(({ metadata }) => metadata.name);
 
@@ -83,11 +93,12 @@ describe('the manifests for Kubernetes', () => {
 
   it('run every role of a deployment without a simulated fleet', () => {
     const roles = workloads.map(({ spec }) => spec.template.spec.containers[0]?.args[1]);
-    expect([...roles].sort()).toEqual([...deploymentRoles(DEFAULT_SOURCE)].sort());
+    expect([...roles].sort()).toEqual([...deploymentRoles(plan.settings.source)].sort());
   });
 
   it('set variables that workers know, to values that they take', () => {
     const named = documents.flatMap((document) => {
+      if (document.metadata.name === 'fedloop-deployment') return [];
       const { data = {}, stringData = {} } = variables.parse(document);
       return Object.entries(document.kind === 'Secret' ? stringData : data);
     });
@@ -113,6 +124,23 @@ describe('the manifests for Kubernetes', () => {
       }
       if (spec.serviceName !== undefined) expect(namesOf('Service')).toContain(spec.serviceName);
     }
+  });
+
+  it('give every worker the deployment file, where FEDLOOP_CONFIG says', () => {
+    const { data = {} } = variables.parse(documents.find(({ metadata }) => metadata.name === 'fedloop'));
+    for (const { spec } of workloads) {
+      const { containers, volumes } = spec.template.spec;
+      const volume = volumes.find(({ configMap }) => configMap?.name === 'fedloop-deployment');
+      const mount = containers[0]?.volumeMounts.find(({ name }) => name === volume?.name);
+      expect(`${mount?.mountPath ?? ''}/fedloop.yaml`).toBe(data['FEDLOOP_CONFIG']);
+    }
+  });
+
+  it('tell the MQTT login to the ingest worker alone', () => {
+    const knowing = workloads.filter(({ spec }) =>
+      spec.template.spec.containers[0]?.envFrom.some(({ secretRef }) => secretRef?.name === 'fedloop-mqtt'),
+    );
+    expect(knowing.map(({ metadata }) => metadata.name)).toEqual(['fedloop-ingest']);
   });
 
   it('keep one of those that must stay alone, and give each time to drain', () => {
