@@ -51,9 +51,15 @@ export interface DevicesInState {
   readonly examples: readonly { readonly device: string; readonly reason: string }[];
 }
 
-const rejectRow = z.object({ reason: z.string(), detail: z.string().nullable(), events: z.number() });
+const rejectRow = z.object({
+  /** `ingest`: messages, and readings in them, of which the ingest worker made no events; `stream`: events. */
+  source: z.enum(['ingest', 'stream']),
+  reason: z.string(),
+  detail: z.string().nullable(),
+  events: z.number(),
+});
 
-/** Events put aside, by reason, with what usually helps. */
+/** What was put aside, by reason, with what usually helps. */
 export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
@@ -77,8 +83,9 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   );
   const rejects = await query(
     rejectRow,
-    `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
-     WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
+    // The ingest worker's details quote the messages: its reasons say what stream workers say by details.
+    `SELECT source, reason, CASE source WHEN 'stream' THEN nullif(detail, '') END AS detail, count(*)::DOUBLE AS events
+     FROM rejected_rows WHERE source IN ('ingest', 'stream') GROUP BY ALL ORDER BY events DESC, reason`,
   );
   return {
     notForecast: states.map(({ state, devices, named }) => ({
@@ -86,7 +93,7 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
       devices,
       examples: named.map((device) => ({ device: device.device_id, reason: reasonOf(state, device) })),
     })),
-    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail) })),
+    putAside: rejects.map((row) => ({ ...row, remedy: remedyFor(row.reason, row.detail ?? row.reason) })),
   };
 }
 

@@ -10,11 +10,11 @@ const BY_REASON: Readonly<Record<RejectReason, string>> = {
 
 /** The same of malformed events, by detail; the start of a detail stands for all that begin so. */
 const BY_DETAIL: readonly (readonly [start: string, remedy: string])[] = [
-  ['missing-device_id', 'name the field that has the id'],
+  ['missing-device-id', 'name the field that has the id'],
   ['missing-timestamp', 'name the field that has the time'],
   ['missing-', 'name the field that has the target'],
   ['bad-timestamp', 'ISO 8601, or milliseconds since 1970'],
-  ['bad-device_id', 'a text of 1 to 256 characters'],
+  ['bad-device-id', 'a text of 1 to 256 characters'],
   ['bad-', 'a number within the limits of a reading'],
   ['implausible-time', 'the unit of time: epoch seconds?'],
   ['too-large', 'send one reading a message'],

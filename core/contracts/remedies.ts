@@ -44,6 +44,10 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['empty', 'A record without a value: nothing to mend.'],
   ['too-large', 'Send smaller messages: one event is at most 64 KiB.'],
   ['nested-too-deep', 'Send flatter messages.'],
+  [
+    'forbidden-key',
+    'A field is called constructor, prototype or __proto__: rename it, or let the ingest worker read the topic, by source.fields.',
+  ],
   ['duplicate-key', 'A field stands twice in one message: mend whatever sends it.'],
   [
     'over-limit',

@@ -6,6 +6,8 @@ describe('what helps', () => {
     expect(remedyFor('late', null)).toContain('watermark');
     expect(remedyFor('malformed', 'missing-timestamp')).toBe('name the field that has the time');
     expect(remedyFor('malformed', 'missing-vibration')).toBe('name the field that has the target');
+    expect(remedyFor('malformed', 'missing-device-id')).toBe('name the field that has the id');
+    expect(remedyFor('malformed', 'bad-device-id')).toBe('a text of 1 to 256 characters');
     expect(remedyFor('malformed', 'new-detail')).toContain('rejected_rows');
     expect(remedyFor('of-another-release', null)).toBeNull();
   });
