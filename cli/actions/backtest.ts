@@ -20,7 +20,7 @@ import {
 import { toleranceOf, WindowChanges } from '../../core/ingest/window-changes';
 import { type RecordedReadings, readRecorded } from '../backtest/readings';
 import { figuresOf } from '../backtest/results';
-import { planRounds } from '../backtest/plan';
+import { assertFilled, planRounds } from '../backtest/plan';
 import { BacktestRecorder } from '../backtest/recorder';
 import { endOf } from '../progress';
 import { createRunFolder, runId } from '../system/run-folder';
@@ -96,6 +96,7 @@ async function settingsFor(
   const { task } = settings;
   const ofFile = isFile ? task.windowMicros : recorded.spacing;
   const windowMicros = window === undefined ? ofFile : Math.round(window * MICROS_PER_MILLI);
+  assertFilled(windowMicros, recorded.spacing, task.target.holdMicros);
   const given = wanted ?? (measuresTolerance || !isFile ? 'auto' : task.target.tolerance);
   const changed = { ...settings, task: { ...task, windowMicros } };
   const tolerance = given === 'auto' ? await measuredTolerance(recorded, changed) : given;

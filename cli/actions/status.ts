@@ -4,7 +4,7 @@ import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
 import { counted, percent, printable, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
-import { type DevicesInState, type RoundReadiness } from '../status/fleet-status';
+import { type DevicesInState, type PutAside, type RoundReadiness } from '../status/fleet-status';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
@@ -81,17 +81,30 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
     ...(fleet?.putAside ?? [])
       .slice(0, REASONS_SHOWN)
       .map(
-        ({ reason, detail, events, remedy }) =>
+        ({ source, reason, detail, events, remedy }) =>
           [
             detail ?? reason,
-            `${counted(events, 'event')} put aside${remedy === null ? '' : `. ${remedy}`}`,
+            `${counted(events, source === 'ingest' ? 'message' : 'event')} put aside${remedy === null ? '' : `. ${remedy}`}`,
           ] as const,
       ),
+    ...moreReasons((fleet?.putAside ?? []).slice(REASONS_SHOWN)),
     ...(stream === null || stream.unread.length === 0
       ? []
       : ([
           ['partitions', `${stream.partitions}; no worker here reads ${stream.unread.join(', ')}`],
         ] as const)),
+  ];
+}
+
+/** What is put aside for the rarer reasons: counted, and where it is to be seen. */
+function moreReasons(others: readonly PutAside[]): readonly (readonly [string, string])[] {
+  if (others.length === 0) return [];
+  const events = others.reduce((sum, other) => sum + other.events, 0);
+  return [
+    [
+      'other',
+      `${events.toLocaleString('en')} put aside for ${counted(others.length, 'more reason')}: fedloop status --json`,
+    ],
   ];
 }
 

@@ -15,6 +15,17 @@ export interface PlanRequest {
   readonly seasonMicros: Micros;
 }
 
+/** @throws FedloopError `InvalidData` where most windows would be empty, and nothing says how long a reading stays true. */
+export function assertFilled(window: Micros, spacing: Micros, hold?: Micros): void {
+  if (window >= spacing || hold !== undefined) return;
+  const [length, between] = [window, spacing].map((micros) => span(micros / MICROS_PER_SECOND));
+  throw new FedloopError(
+    'InvalidData',
+    `a window of ${length} is shorter than the ${between} from one reading of a device to its next: most windows would be empty`,
+    { hint: `Use a window of ${between} or more, or hold for sensors that send on change.` },
+  );
+}
+
 /** More rounds show the same, and take longer. */
 const MOST_ROUNDS = 8;
 

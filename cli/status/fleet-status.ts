@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
-import { UNMAPPED } from '../../core/contracts/ingest';
 import { fleetReadiness, siteReadinessReportSchema, whatRoundNeeds } from '../../core/contracts/readiness';
 import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
@@ -50,9 +49,15 @@ export interface DevicesInState {
   readonly examples: readonly { readonly device: string; readonly reason: string }[];
 }
 
-const rejectRow = z.object({ reason: z.string(), detail: z.string().nullable(), events: z.number() });
+const rejectRow = z.object({
+  /** `ingest`: messages, and readings in them, of which the ingest worker made no events; `stream`: events. */
+  source: z.enum(['ingest', 'stream']),
+  reason: z.string(),
+  detail: z.string().nullable(),
+  events: z.number(),
+});
 
-/** Events put aside by the stream, and messages that ingest could not map (`unmapped`), by reason, with what usually helps. */
+/** What was put aside, by reason, with what usually helps. */
 export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
@@ -77,10 +82,9 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
   );
   const rejects = await query(
     rejectRow,
-    // The detail of ingest names the path as well, and so is another one for each place in a message.
-    `SELECT if(source = 'ingest', '${UNMAPPED}', reason) AS reason,
-            if(source = 'ingest', rejected_rows.reason, nullif(detail, '')) AS detail, count(*)::DOUBLE AS events
-     FROM rejected_rows WHERE source IN ('stream', 'ingest') GROUP BY ALL ORDER BY events DESC`,
+    // The ingest worker's details quote the messages: its reasons say what stream workers say by details.
+    `SELECT source, reason, CASE source WHEN 'stream' THEN nullif(detail, '') END AS detail, count(*)::DOUBLE AS events
+     FROM rejected_rows WHERE source IN ('ingest', 'stream') GROUP BY ALL ORDER BY events DESC, reason`,
   );
   return {
     notForecast: states.map(({ state, devices, is_held, named }) => ({

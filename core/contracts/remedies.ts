@@ -1,10 +1,8 @@
 import { type RejectReason } from './blocks';
 import { type MALFORMED_REASONS, reasonOfDetail } from './events';
-import { UNMAPPED } from './ingest';
 
 /** What a reject is counted by: a verdict, or why an event or a message is none; the target's name is left out. */
-type ReasonToMend =
-  RejectReason | typeof UNMAPPED | (typeof MALFORMED_REASONS)[number] | 'no-readings' | FieldReason;
+type ReasonToMend = RejectReason | (typeof MALFORMED_REASONS)[number] | 'no-readings' | FieldReason;
 /** Of fields that every fleet has; those of the target, `missing-<sensor>` and `bad-<sensor>`, stand under `*`. */
 type FieldReason =
   | `missing-${'device-id' | 'timestamp' | '*'}`
@@ -20,7 +18,6 @@ export const REMEDIES: Readonly<Record<ReasonToMend, string>> = {
   future:
     "Ahead of their Kafka records: mend the devices' clocks or time zones, or raise future where records are stamped early.",
   malformed: 'Look at the latest: fedloop rejects list --reason malformed.',
-  [UNMAPPED]: `Look at the latest: fedloop rejects list --reason ${UNMAPPED}.`,
   'implausible-time': 'A clock that was never set, or another unit: set unit of source.fields.timestamp.',
   'missing-device-id': OTHER_FIELD,
   'bad-device-id': 'An id is a text of 1 to 256 characters, or for the ingest worker a whole number.',

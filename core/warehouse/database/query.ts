@@ -8,5 +8,7 @@ export type Query = <Row extends z.ZodType>(row: Row, sql: string) => Promise<re
 
 /** SQL text of a string that may come from outside, such as a device id. */
 export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  const parts = text.split('\0').map((part) => `'${part.replaceAll("'", "''")}'`);
+  // SQL text ends at a character of code 0.
+  return parts.length === 1 ? parts.join() : `(${parts.join(' || chr(0) || ')})`;
 }

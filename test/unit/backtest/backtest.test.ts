@@ -7,6 +7,9 @@ import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../../core/contracts/tim
 import { zeroCounts } from '../../../core/stream/windows/counts';
 import { figuresOf } from '../../../cli/backtest/results';
 
+// Whole backtests: seconds each where other processes take the processors.
+jest.setTimeout(60_000);
+
 const HOUR = 3_600 * MICROS_PER_SECOND;
 const DEVICES = 8;
 const START = Date.UTC(2026, 0, 1) * MICROS_PER_MILLI;

@@ -1,6 +1,6 @@
 import { fitLinear, forecastLinear } from '../../../core/backtest/linear';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { planRounds } from '../../../cli/backtest/plan';
+import { assertFilled, planRounds } from '../../../cli/backtest/plan';
 
 describe('the linear forecast', () => {
   it('finds the weights that made the samples', () => {
@@ -45,5 +45,23 @@ describe('the plan of a backtest', () => {
     expect(() => planRounds(DEFAULT_STREAM_SETTINGS, { ...request, windows: 35, rounds: 'auto' })).toThrow(
       'the recording spans 35 windows of 30 s, and one round can take place in 42 or more',
     );
+  });
+});
+
+describe('a window of a recording', () => {
+  it('is not shorter than the time from one reading to the next', () => {
+    expect(() => {
+      assertFilled(7e6, 3_600e6);
+    }).toThrow('a window of 7 s is shorter than the 1 h from one reading of a device to its next');
+  });
+
+  it.each([
+    ['as long', 3_600e6, undefined],
+    ['longer', 7_200e6, undefined],
+    ['filled by what a sensor holds', 7e6, 60e6],
+  ])('may be %s', (_, window, hold) => {
+    expect(() => {
+      assertFilled(window, 3_600e6, hold);
+    }).not.toThrow();
   });
 });

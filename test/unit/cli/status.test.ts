@@ -132,7 +132,9 @@ describe('status', () => {
             examples: [{ device: 'p1', reason: 'sends every 60 s; a window of 5 min would do' }],
           },
         ],
-        putAside: [{ reason: 'late', detail: null, events: 120, remedy: 'A longer watermark.' }],
+        putAside: [
+          { source: 'stream', reason: 'late', detail: null, events: 120, remedy: 'A longer watermark.' },
+        ],
       },
     });
     const screen = renderStatus(young, '/work');
@@ -144,6 +146,24 @@ describe('status', () => {
       '4; no worker here reads 3',
     ])
       expect(screen).toContain(part);
+  });
+
+  it('counts messages that became no events, and reasons that it has no room for', () => {
+    const reasons = [
+      'bad-device-id',
+      'not-json',
+      'empty',
+      'not-utf8',
+      'bad-timestamp',
+      'no-readings',
+      'too-large',
+    ];
+    const putAside = reasons.map((reason) => {
+      return { source: 'ingest' as const, reason, detail: null, events: 1_000, remedy: null };
+    });
+    const screen = renderStatus(status({ ...nothing, fleet: { notForecast: [], putAside } }), '/work');
+    expect(screen).toContain('bad-device-id 1,000 messages put aside');
+    expect(screen).toContain('2,000 put aside for 2 more reasons');
   });
 
   it('never takes silence for nothing', () => {

@@ -8,7 +8,6 @@ describe('what helps against rejects', () => {
     ...VERDICTS.filter((verdict) => verdict !== 'windowed'),
     ...MALFORMED_REASONS,
     'no-readings',
-    'unmapped',
     ...fields.map((field) => `bad-${field}`),
     ...['device-id', 'timestamp', 'vibration', 'value'].map((field) => `missing-${field}`),
   ];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
 import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
-import { parseAllDocuments } from 'yaml';
+import * as yaml from 'yaml';
 import { z } from 'zod';
 import { deploymentRoles, WORKER_ROLES } from '../../../cli/system/worker-process';
 import { planDeployment } from '../../../core/contracts/deployment-file';
@@ -56,9 +56,9 @@ const variables = z.looseObject({
   stringData: z.record(z.string(), z.string()).optional(),
 });
 
-const documents = parseAllDocuments(
-  readFileSync(join(__dirname, '../../../deploy/kubernetes/fedloop.yaml'), 'utf8'),
-).map((document) => manifest.parse(document.toJS()));
+const documents = yaml
+  .parseAllDocuments(readFileSync(join(__dirname, '../../../deploy/kubernetes/fedloop.yaml'), 'utf8'))
+  .map((document) => manifest.parse(document.toJS()));
 const workloads = documents.flatMap((document) => {
   const parsed = workload.safeParse(document);
   return parsed.success ? [parsed.data] : [];
@@ -67,7 +67,7 @@ const workloads = documents.flatMap((document) => {
 const file = variables.parse(documents.find(({ metadata }) => metadata.name === 'fedloop-deployment')).data?.[
   'fedloop.yaml'
 ];
-const plan = planDeployment(parseDeploymentFile(file ?? '', 'fedloop.yaml'));
+const plan = planDeployment(parseDeploymentFile(file ?? '', 'fedloop.yaml', yaml));
 const namesOf = (kind: string): string[] =>
   documents.filter((document) => document.kind === kind).map(({ metadata }) => metadata.name);
 

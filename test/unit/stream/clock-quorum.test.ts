@@ -57,7 +57,7 @@ describe('one clock of many', () => {
           const honest = sending(names(devices), 0, Math.ceil(400 / devices));
           for (const [i, event] of honest.entries()) {
             expect(await driver.feed(event)).toBe('windowed');
-            lastHonest = Number(event.timestamp) * 1_000;
+            lastHonest = Math.round(Number(event.timestamp) * 1_000);
             for (const lie of i < 3 ? [] : lies.filter(({ at }) => at === i))
               for (let time = 0; time < lie.times; time += 1)
                 await driver.feed(reading('liar', lastHonest / SECOND + lie.ahead + time / 10));

@@ -1,4 +1,8 @@
+import { z } from 'zod';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { readFleetTables } from '../../../cli/status/fleet-status';
+import { INGEST_REJECT_HEADERS } from '../../../core/contracts/ingest';
+import { quoted } from '../../../core/warehouse/database/query';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
@@ -103,6 +107,41 @@ describe('device_states', () => {
       // The rows of these tests have 12 readings each.
       { device_id: 'rare', reason: 'has readings in 5 of 24 windows of 30 s: it sends every 10 s' },
       { device_id: 'young', reason: 'has 5 of the 20 windows that a forecast needs' },
+    ]);
+  });
+});
+
+describe('what was put aside', () => {
+  it('is counted by reason, events and messages that became none', async () => {
+    const sink = await Sink.open(connection);
+    const unmapped = (offset: number, reason: string) =>
+      record(offset, Buffer.from('{}'), {
+        headers: {
+          [INGEST_REJECT_HEADERS.reason]: reason,
+          [INGEST_REJECT_HEADERS.path]: '/id',
+          [INGEST_REJECT_HEADERS.detail]: `"${offset}" is no device id`,
+          [INGEST_REJECT_HEADERS.topic]: 'plant',
+          [INGEST_REJECT_HEADERS.partition]: '0',
+          [INGEST_REJECT_HEADERS.offset]: String(offset),
+          [INGEST_REJECT_HEADERS.size]: '2',
+        },
+      });
+    await sink.store([
+      batch('ingestRejects', 0, [unmapped(0, 'bad-device-id'), unmapped(1, 'bad-device-id')]),
+    ]);
+    const { putAside } = await readFleetTables((row, sql) => connection.rows(row, sql));
+    expect(putAside.map(({ source, reason, detail, events }) => [source, reason, detail, events])).toEqual([
+      ['stream', 'late', null, 4],
+      ['ingest', 'bad-device-id', null, 2],
+    ]);
+  });
+});
+
+describe('SQL text of a device id', () => {
+  it.each(['a', "o'neill", 'a\0b', '\0', "\0'\0", ''])('is that id: %j', async (id) => {
+    const sql = `SELECT ${quoted(id)} AS id, 'x' IN (${quoted(id)}, 'x') AS listed`;
+    expect(await connection.rows(z.object({ id: z.string(), listed: z.boolean() }), sql)).toEqual([
+      { id, listed: true },
     ]);
   });
 });
