@@ -7,6 +7,7 @@ import { minLags } from '../../core/contracts/task';
 import { isoOfMicros } from '../../core/contracts/time';
 import { assertSource } from '../../core/ingest/inspect/assert-source';
 import { assertWindow } from '../../core/ingest/inspect/settle';
+import { ONE_DEVICE } from '../../core/ingest/inspect/understand';
 import { readDeploymentFile } from '../../core/platform/deployment-file';
 import { type CheckedSample, checkSample } from '../check/check-sample';
 import { parsedMessages } from '../sample/parsed';
@@ -41,8 +42,7 @@ export async function check(session: Session, options: CheckOptions): Promise<vo
   const checked = await checkSample(sample, settings);
   const { task } = settings;
   assertWindow(checked.rhythm, task.windowMicros, task.target.holdMicros !== undefined);
-  if (checked.devices === 1)
-    notes.push('The sample has one device: a fleet learns from several, and a round wants at least two.');
+  if (checked.devices === 1) notes.push(ONE_DEVICE);
   if (!checked.rhythm.hasOrder)
     notes.push(
       'The sample does not show in which order readings arrive: it was played in the order of their times.',

@@ -1,5 +1,7 @@
 import { type z } from 'zod';
 import { deploymentFileSchema, planDeployment } from '../../contracts/deployment-file';
+import { FedloopError } from '../../contracts/errors';
+import { MIN_PANEL_DEVICES } from '../../contracts/readiness';
 import { DEFAULT_STREAM_SETTINGS } from '../../contracts/settings';
 import { type Source } from '../../contracts/source';
 import { durationMillis } from '../../contracts/settings';
@@ -42,7 +44,8 @@ export interface Understanding {
 /**
  * Describe a fleet by a sample of its messages. Nothing is guessed: what the sample leaves open comes back as a question, and is a hint
  * of the next call.
- * @throws FedloopError for a hint that the sample contradicts: a path that no message has, a target of words, a window that is too short.
+ * @throws FedloopError for a hint that the sample contradicts (a path that no message has, a target of words, a window that is too short), and
+ * for a sample with one device whose field no hint names.
  */
 export function understand(
   messages: readonly SampleMessage[],
@@ -55,6 +58,7 @@ export function understand(
   const source = sourceOf(structure.found, messages, options.topic);
   const readings = readingsOf(values, source.source, structure.found);
   const rhythm = rhythmOf(readings, options.keepsOrder);
+  if (rhythm.devices === 1 && hints.deviceId === undefined && hints.wide === undefined) throw oneDevice();
   const window = chooseWindow(rhythm, hints);
   if ('question' in window) return window;
   const duplicates = chooseDuplicates(rhythm, hints);
@@ -99,6 +103,20 @@ export function understand(
   return {
     found: { file, reasons, notes, structure: structure.found, rhythm, isCanonical: source.isCanonical },
   };
+}
+
+/** What is said of a sample with one device. */
+export const ONE_DEVICE = `The sample has one device: a round needs at least ${MIN_PANEL_DEVICES + 1}.`;
+
+/** Which field names the device cannot be seen in one device, nor whether it is one device at all. */
+function oneDevice(): FedloopError {
+  return new FedloopError(
+    'InvalidInput',
+    `the sample has one device, and a round needs ${MIN_PANEL_DEVICES + 1}`,
+    {
+      hint: 'Give a sample of more devices, or name the field of the device with --device-id.',
+    },
+  );
 }
 
 /** What the mapping makes of the sample; what it rejects is for `check`. */
@@ -164,9 +182,7 @@ function notesOf({ target }: Structure, rhythm: Rhythm, sentinels: readonly Sent
   const { devices, hasOrder, lateness } = rhythm;
   const unusual = sentinels.filter(({ isUsual }) => !isUsual);
   return [
-    ...(devices === 1
-      ? ['The sample has one device: a fleet learns from several, and a round wants at least two.']
-      : []),
+    ...(devices === 1 ? [ONE_DEVICE] : []),
     ...(hasOrder
       ? []
       : ['The sample does not show in which order readings arrive, and so not how late they come.']),

@@ -180,9 +180,10 @@ describe('what is found in a sample', () => {
     expect(find(sample)).toMatchObject({ found: { file: { watermark: '5m', idle: '5m' } } });
   });
 
-  it('is one device, which is said and can be used', () => {
+  it('is one device, which is refused until somebody names its field', () => {
     const sample = messages(flat).filter((_, index) => index % 3 === 0);
-    expect(find(sample)).toMatchObject({
+    expect(() => find(sample)).toThrow('the sample has one device, and a round needs 4');
+    expect(find(sample, { deviceId: '/id' })).toMatchObject({
       found: { rhythm: { devices: 1 }, notes: [expect.stringContaining('one device') as unknown] },
     });
   });
