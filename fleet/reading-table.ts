@@ -21,7 +21,7 @@ export async function dataFilesIn(directory: string): Promise<readonly string[]>
   const found = await stat(directory).catch(() => undefined);
   if (found?.isDirectory() !== true) {
     throw new FedloopError('InvalidData', `there is no data folder ${directory}`, {
-      hint: 'Name a folder of CSV or Parquet files with --data, such as data/weather.',
+      hint: 'Name a folder of CSV or Parquet files, such as data/weather.',
     });
   }
   const entries = await readdir(directory, { withFileTypes: true });
@@ -37,8 +37,8 @@ export async function dataFilesIn(directory: string): Promise<readonly string[]>
       {
         hint:
           inside.length > 0
-            ? `It holds folders: try --data ${inside.sort()[0] ?? directory}.`
-            : 'Put CSV or Parquet files of readings there, or name another folder with --data.',
+            ? `It holds folders: try ${inside.sort()[0] ?? directory}.`
+            : 'Put CSV or Parquet files of readings there, or name another folder.',
       },
     );
   }

@@ -12,6 +12,9 @@ import { findRunning, isAlive, type RunningSystem } from './running';
 import { type Session } from './session';
 import { poll } from '../shared/wait';
 
+/** How a command's error begins. */
+const ERROR = 'error: ';
+
 /**
  * Start this command again as a daemon (a process in a session of its own) that keeps the system up, and wait until everything
  * is up. The daemon has a supervisor, like every command that starts servers, so its end leaves no process behind.
@@ -29,8 +32,11 @@ export async function startDaemon(session: Session, run: RunFolder): Promise<Run
   child.unref();
   const { pid } = child;
   if (pid === undefined) throw new FedloopError('Internal', 'the daemon of the system could not be started');
+  // What the daemon ends with is this command's own error, said once.
+  const last: string[] = [];
   const relay = relayLines(logFile, (line) => {
-    session.progress.note(line);
+    if (last.length > 0 || line.startsWith(ERROR)) last.push(line);
+    else session.progress.note(line);
   });
   try {
     const system = await poll(
@@ -47,13 +53,11 @@ export async function startDaemon(session: Session, run: RunFolder): Promise<Run
       },
     );
     if (system !== undefined && system !== null) return system;
-    const error = errorLine(await tailOfFile(logFile, LIMITS.tailLines));
+    const [error = errorLine(await tailOfFile(logFile, LIMITS.tailLines)), ...hint] = last;
     throw new FedloopError(
       'ServerUnavailable',
-      `the system did not come up${error === '' ? '' : `: ${error}`}`,
-      {
-        hint: `Its log is ${logFile}.`,
-      },
+      error === '' ? 'the system did not come up' : error.replace(ERROR, ''),
+      { hint: [...hint.map((line) => line.trim()), `The log is ${logFile}.`].join(' ').trim() },
     );
   } catch (cause) {
     await stopDaemon(pid);
