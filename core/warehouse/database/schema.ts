@@ -404,6 +404,10 @@ CREATE OR REPLACE VIEW device_states AS
              window_start, last_window - to_microseconds((lags - 1) * window_micros)))) // window_micros + 1))::BIGINT AS known
     FROM held_until, agreed GROUP BY device_id
   ),
+  forecast AS (
+    SELECT DISTINCT device_id FROM evaluation_rows, fleet, agreed
+    WHERE window_start > newest - to_microseconds(lags * window_micros)
+  ),
   measured AS (
     SELECT device_id, first_window, last_window, windows, readings, known, held, window_micros / 1e6 AS window_seconds, lags, min_lags,
            (epoch_us(last_window) - epoch_us(since)) / window_micros + 1 AS span,
@@ -414,6 +418,8 @@ CREATE OR REPLACE VIEW device_states AS
   states AS (
     SELECT *, span * window_seconds / readings AS seconds_between_readings, span * window_seconds / windows AS seconds_between_windows,
            CASE WHEN windows_ago > greatest(held, ${SILENT_WINDOWS} * span / windows) THEN 'silent'
+                -- Its imported past may hold what its live windows lack.
+                WHEN device_id IN (FROM forecast) THEN 'forecast'
                 WHEN windows_since >= lags AND known < min_lags THEN 'too sparse'
                 WHEN known < min_lags THEN 'new'
                 ELSE 'forecast' END AS state

@@ -7,7 +7,7 @@ import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { REJECT_HEADERS } from '../../../core/contracts/blocks';
-import { agreeOnSettings, analysisBlock, batch, query, record } from './helpers';
+import { agreeOnSettings, analysisBlock, batch, evaluationBlock, query, record } from './helpers';
 
 let warehouse: Warehouse;
 let connection: SerialConnection;
@@ -93,6 +93,15 @@ describe('device_states', () => {
       { state: 'only late', devices: 1 },
       { state: 'silent', devices: 1 },
       { state: 'too sparse', devices: 1 },
+    ]);
+  });
+
+  it('calls a device forecast that is, from its imported past, before its live windows suffice', async () => {
+    const sink = await Sink.open(connection);
+    const evaluation = evaluationBlock({ window: 59 }, [{ version: 'v0', device: 'young', error: 0.5 }]);
+    await sink.store([batch('evaluations', 0, [record(0, evaluation)])]);
+    expect(await query(connection, "SELECT state FROM device_states WHERE device_id = 'young'")).toEqual([
+      { state: 'forecast' },
     ]);
   });
 
