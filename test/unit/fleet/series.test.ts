@@ -134,7 +134,7 @@ describe('what ends with one sentence', () => {
     expect(error.message).toMatch(/^there is no data folder .*nowhere$/);
     expect(error.code).toBe('InvalidData');
     expect(error.exitCode).toBe(2);
-    expect(error.hint).toMatch(/--data/);
+    expect(error.hint).toMatch(/folder of CSV or Parquet files/);
   });
 
   it('an empty folder; with folders inside, one of them is proposed', async () => {
