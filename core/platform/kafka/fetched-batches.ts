@@ -55,7 +55,9 @@ export interface AbortedTransaction {
 
 /** What a response says of a partition beside its batches. */
 export interface FetchedFrom {
-  /** Offset behind the partition's last record. */
+  /** Offset that was asked for. The first batch may begin before it. */
+  readonly wanted: number;
+  /** Offset behind the partition's last record, when the broker began to answer: there may be newer ones in the answer. */
   readonly highWatermark: number;
   /** In the order of their offsets. */
   readonly aborted: readonly AbortedTransaction[];
@@ -77,7 +79,8 @@ export function freshBudget(): Budget {
 /**
  * Read the batches between two places of a response, as a consumer that reads what is committed.
  * @returns records and batches that cannot be read, in the order of their offsets. Where the last offset holds neither, as behind a marker or
- *   an aborted transaction, a `PassedOffset` ends the list. Nothing in a batch makes it throw.
+ *   an aborted transaction, a `PassedOffset` ends the list. The list is empty, or ends at the wanted offset or behind it: of one that ends
+ *   before it the library thinks that the wanted record was compacted away, and passes it over. Nothing in a batch makes it throw.
  */
 export function readBatches(
   bytes: Buffer,
@@ -117,8 +120,9 @@ class PartitionReader {
       const baseOffset = readInt64(bytes, at);
       const isNew = (bytes[at + MAGIC] ?? 0) >= FORMAT;
       const minLength = isNew ? HEADER_BYTES - LEADER_EPOCH : MIN_OLD_LENGTH;
-      if (length < minLength || baseOffset < this.next || baseOffset >= this.from.highWatermark) {
-        this.passOverRest(at, baseOffset);
+      if (length < minLength || baseOffset < this.next || this.isAhead(baseOffset)) {
+        // What was read is handed out first: the next answer has a fresh high watermark.
+        if (at === start || !this.isAhead(baseOffset)) this.passOverRest(at);
         break;
       }
       // The last batch may be cut off: the broker counts bytes, not batches.
@@ -128,8 +132,26 @@ class PartitionReader {
       at = behind;
     }
     const last = this.next - 1;
+    if (last < this.from.wanted) return this.beforeWanted();
     if (last >= 0 && (entries.at(-1)?.offset ?? -1) < last) entries.push(new PassedOffset(last));
     return entries;
+  }
+
+  /**
+   * Whether a batch has offsets that the partition does not have yet. Batches that were written while the broker answered follow those before
+   * them without a gap; another offset is damaged: no checksum covers it.
+   */
+  private isAhead(baseOffset: number): boolean {
+    const { wanted, highWatermark } = this.from;
+    return baseOffset >= highWatermark && baseOffset > Math.max(this.next, wanted);
+  }
+
+  /** Nothing was read up to the wanted record. A damaged batch before it may be the one that has it: then that record is given up. */
+  private beforeWanted(): FetchedEntry[] {
+    const { wanted } = this.from;
+    const damaged = this.entries.find((entry) => entry instanceof UndecodableBatch);
+    if (damaged === undefined) return [];
+    return [new UndecodableBatch(damaged.value, wanted, { ...damaged.undecodable, lastOffset: wanted })];
   }
 
   private readBatch(at: number, end: number, baseOffset: number): void {
@@ -146,7 +168,8 @@ class PartitionReader {
     const { bytes } = this;
     const magic = bytes[at + MAGIC] ?? 0;
     if (magic !== FORMAT) return magic < FORMAT ? 'old-format' : 'unknown-format';
-    if (lastOffset < baseOffset || lastOffset >= this.from.highWatermark) return 'corrupt';
+    const isWhole = lastOffset - baseOffset + 1 === bytes.readInt32BE(at + RECORD_COUNT);
+    if (lastOffset < baseOffset || (lastOffset >= this.from.highWatermark && !isWhole)) return 'corrupt';
     return crc32c(bytes.subarray(at + ATTRIBUTES, end)) === bytes.readUInt32BE(at + CHECKSUM)
       ? undefined
       : 'corrupt';
@@ -210,11 +233,13 @@ class PartitionReader {
     return 'corrupt';
   }
 
-  /** The head of a batch makes no sense, so where the next one begins is not known: the broker has to say so. */
-  private passOverRest(at: number, baseOffset: number): void {
-    const bound = this.from.highWatermark - 1;
-    const offset = this.next > 0 ? this.next : Math.max(0, Math.min(baseOffset, bound));
-    if (offset > bound) return;
+  /**
+   * The head of a batch makes no sense, so where the next one begins is not known: the broker has to say so. One offset is given up, and
+   * the next fetch begins behind it.
+   */
+  private passOverRest(at: number): void {
+    const offset = Math.max(this.next, this.from.wanted);
+    if (offset >= this.from.highWatermark) return;
     this.next = offset + 1;
     const about: Undecodable = { fault: 'corrupt', lastOffset: offset };
     this.entries.push(
@@ -229,7 +254,7 @@ class PartitionReader {
     const { bytes } = this;
     const ahead = end + LENGTH <= this.end ? readInt64(bytes, end) : Infinity;
     const bound = Math.min(this.from.highWatermark, ahead > baseOffset ? ahead : Infinity) - 1;
-    const last = lastOffset < baseOffset ? baseOffset : Math.min(lastOffset, bound);
+    const last = Math.max(baseOffset, Math.min(lastOffset, bound));
     this.next = last + 1;
     const about: Undecodable = { fault, lastOffset: last };
     this.entries.push(new UndecodableBatch(bytes.subarray(at, end), baseOffset, about));

@@ -53,7 +53,7 @@ async function batchOf(records: readonly Sent[], firstOffset: number, more: obje
 }
 
 function messagesOf(response: Buffer): readonly FetchedRecord[] {
-  const messages = decodeFetchResponse(response).responses[0]?.partitions[0]?.messages ?? [];
+  const messages = decodeFetchResponse(response, () => 0).responses[0]?.partitions[0]?.messages ?? [];
   return messages.map((message) => {
     if (!(message instanceof FetchedRecord)) throw new TypeError('the response holds more than records');
     return message;
@@ -85,7 +85,7 @@ describe('a fetch response', () => {
           }
           const response = fetchResponseOf(Buffer.concat(encoded));
           const theirs = (await decodeByLibrary(response)).responses[0]?.partitions[0];
-          const ours = decodeFetchResponse(response).responses[0]?.partitions[0];
+          const ours = decodeFetchResponse(response, () => 0).responses[0]?.partitions[0];
           expect(
             messagesOf(response).map(({ key, value, headers, offset: at, timestamp }) => {
               return { offset: String(at), timestamp: String(timestamp), key, value, headers };
@@ -115,7 +115,7 @@ describe('a fetch response', () => {
 
   it('answers the two filters of the library as a plain array would, and is one afterwards', async () => {
     const response = fetchResponseOf(await batchOf([plain, plain, plain, plain], 10));
-    const records = decodeFetchResponse(response).responses[0]?.partitions[0]?.messages ?? [];
+    const records = decodeFetchResponse(response, () => 0).responses[0]?.partitions[0]?.messages ?? [];
     const isControlRecord = (record: object): boolean => 'isControlRecord' in record;
     const wanted = records.filter(({ offset }) => offset >= 12).filter((record) => !isControlRecord(record));
     expect(wanted.map(({ offset }) => offset)).toEqual([12, 13]);

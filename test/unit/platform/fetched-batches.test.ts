@@ -7,6 +7,7 @@ import { HEADER_BYTES, LAST_OFFSET_DELTA, RECORD_COUNT } from '../../../core/pla
 import {
   type AbortedTransaction,
   type Budget,
+  type FetchedFrom,
   PassedOffset,
   readBatches,
   UndecodableBatch,
@@ -22,15 +23,17 @@ function read(
   aborted: readonly AbortedTransaction[] = [],
   budget?: Budget,
 ): readonly string[] {
+  return readFrom({ wanted: 0, highWatermark: HIGH_WATERMARK, aborted }, batches, budget);
+}
+
+function readFrom(from: FetchedFrom, batches: readonly Buffer[], budget?: Budget): readonly string[] {
   const bytes = Buffer.concat(batches);
-  return readBatches(bytes, 0, bytes.length, { highWatermark: HIGH_WATERMARK, aborted }, budget).map(
-    (entry) => {
-      if (entry instanceof PassedOffset) return `${entry.offset} passed`;
-      if (entry instanceof UndecodableBatch)
-        return `${entry.offset}-${entry.undecodable.lastOffset} ${entry.undecodable.fault}`;
-      return `${entry.offset} ${entry.value?.toString() ?? 'null'}`;
-    },
-  );
+  return readBatches(bytes, 0, bytes.length, from, budget).map((entry) => {
+    if (entry instanceof PassedOffset) return `${entry.offset} passed`;
+    if (entry instanceof UndecodableBatch)
+      return `${entry.offset}-${entry.undecodable.lastOffset} ${entry.undecodable.fault}`;
+    return `${entry.offset} ${entry.value?.toString() ?? 'null'}`;
+  });
 }
 
 const READ = ['0 one', '1 two', '2 three'];
@@ -175,7 +178,7 @@ describe('a damaged batch', () => {
         const whole = batchOf([...RECORDS, ...LONG], { codec });
         for (const [place, value] of places) whole[place % whole.length] = value;
         const bytes = Buffer.concat([seal ? sealed(whole) : whole, batchOf(RECORDS, { baseOffset: 4 })]);
-        const from = { highWatermark: HIGH_WATERMARK, aborted: [] };
+        const from = { wanted: 0, highWatermark: HIGH_WATERMARK, aborted: [] };
         const entries = readBatches(bytes, 0, bytes.length, from);
         const offsets = entries.map(({ offset }) => offset);
         expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b));
@@ -187,6 +190,40 @@ describe('a damaged batch', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('an answer', () => {
+  const later = batchOf(RECORDS, { baseOffset: 40 });
+
+  it('has records that were written after the broker had looked at the high watermark', () => {
+    const from = { wanted: 40, highWatermark: 40, aborted: [] };
+    expect(readFrom(from, [later])).toEqual(['40 one', '41 two', '42 three']);
+    expect(readFrom({ ...from, wanted: 41 }, [later])).toEqual(['40 one', '41 two', '42 three']);
+  });
+
+  it.each([0, 17, 40])(
+    'never ends before the offset that was asked for (%i), unless it is empty',
+    (wanted) => {
+      const from = { wanted, highWatermark: 40, aborted: [] };
+      const garbage = Buffer.alloc(100, 0x01);
+      const headless = Buffer.from(later);
+      headless.writeInt32BE(-1, 8);
+      const far = Buffer.from(later);
+      far.writeBigInt64BE(2n ** 62n, 0);
+      for (const bytes of [garbage, headless, far]) {
+        const read = readFrom(from, [bytes]);
+        expect(read).toEqual(wanted === 40 ? [] : [`${wanted}-${wanted} corrupt`]);
+      }
+    },
+  );
+
+  it('gives up the record that was asked for where a damaged batch says that it ends before it', () => {
+    const damaged = batchOf(RECORDS, { baseOffset: 10 });
+    damaged[damaged.length - 1] = 0xff;
+    damaged.writeInt32BE(0, LAST_OFFSET_DELTA);
+    const from = { wanted: 12, highWatermark: 40, aborted: [] };
+    expect(readFrom(from, [damaged])).toEqual(['12-12 corrupt']);
   });
 });
 

@@ -57,14 +57,26 @@ describe('the patches of kafkajs', () => {
   });
 
   it('change how the library reads', async () => {
-    const { decode } = library('kafkajs/src/protocol/requests/fetch/v11/response') as {
-      decode: (response: Buffer) => Promise<FetchResponse>;
+    const { requests } = library('kafkajs/src/protocol/requests') as {
+      requests: {
+        Fetch: {
+          protocol(
+            wanted: object,
+          ): (fetch: object) => { response: { decode(response: Buffer): Promise<FetchResponse> } };
+        };
+      };
     };
     const batch = new RecordBatch([{ value: 'x' }], NOW);
     const bytes = Buffer.alloc(batch.bytes);
     batch.writeTo(bytes, 0);
-    const { responses } = await decode(fetchResponseOf(bytes));
-    expect(responses[0]?.partitions[0]?.messages).toEqual([expect.any(FetchedRecord)]);
+    const messagesFrom = async (fetchOffset: string): Promise<unknown> => {
+      const topics = [{ topic: 'topic', partitions: [{ partition: 3, fetchOffset }] }];
+      const { response } = requests.Fetch.protocol({ version: 11 })({ topics });
+      return (await response.decode(fetchResponseOf(bytes))).responses[0]?.partitions[0]?.messages;
+    };
+    expect(await messagesFrom('0')).toEqual([expect.any(FetchedRecord)]);
+    // Behind all that was read: the library would take the wanted offset for compacted away.
+    expect(await messagesFrom('1')).toEqual([]);
   });
 
   it('change how the library writes', async () => {

@@ -13,7 +13,7 @@ function encoded(records: readonly OutgoingRecord[]): Buffer {
 }
 
 function recordsIn(batch: Buffer): readonly FetchedEntry[] {
-  return readBatches(batch, 0, batch.length, { highWatermark: Infinity, aborted: [] });
+  return readBatches(batch, 0, batch.length, { wanted: 0, highWatermark: Infinity, aborted: [] });
 }
 
 const text = fc.string({ maxLength: 300, unit: 'binary' });

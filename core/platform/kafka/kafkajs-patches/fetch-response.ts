@@ -23,7 +23,11 @@ export interface FetchResponse {
 
 type FetchedPartition = ReturnType<typeof readPartition>;
 
-export function decodeFetchResponse(response: Buffer): FetchResponse {
+/** @param wantedOffset the offset from which a partition was asked for. */
+export function decodeFetchResponse(
+  response: Buffer,
+  wantedOffset: (topic: string, partition: number) => number,
+): FetchResponse {
   const budget = freshBudget();
   const reader = new Reader(response);
   const clientSideThrottleTime = reader.int32();
@@ -34,7 +38,9 @@ export function decodeFetchResponse(response: Buffer): FetchResponse {
     const topicName = reader.text();
     const partitions: FetchedPartition[] = [];
     for (let count = reader.int32(); count > 0; count -= 1) {
-      partitions.push(readPartition(reader, response, budget));
+      partitions.push(
+        readPartition(reader, response, budget, (partition) => wantedOffset(topicName, partition)),
+      );
     }
     responses.push({ topicName, partitions });
   }
@@ -42,7 +48,12 @@ export function decodeFetchResponse(response: Buffer): FetchResponse {
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
 }
 
-function readPartition(reader: Reader, response: Buffer, budget: Budget) {
+function readPartition(
+  reader: Reader,
+  response: Buffer,
+  budget: Budget,
+  wantedOffset: (partition: number) => number,
+) {
   const partition = reader.int32();
   const errorCode = reader.int16();
   const highWatermark = reader.int64();
@@ -53,7 +64,7 @@ function readPartition(reader: Reader, response: Buffer, budget: Budget) {
     aborted.push({ producerId: reader.bigInt64(), firstOffset: Number(reader.int64()) });
   const preferredReadReplica = reader.int32();
   const size = Math.max(0, reader.int32());
-  const from = { highWatermark: Number(highWatermark), aborted };
+  const from = { wanted: wantedOffset(partition), highWatermark: Number(highWatermark), aborted };
   const messages = readBatches(response, reader.at, reader.at + size, from, budget);
   reader.at += size;
   return {
