@@ -1,4 +1,4 @@
-import { analysisBlockSchema, historyChunkSchema } from '../../core/contracts/blocks';
+import { analysisBlockSchema, blockFault, historyChunkSchema } from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { covariateColumns } from '../../core/contracts/task';
@@ -133,9 +133,10 @@ function rememberBlocks(
 ): (record: IncomingRecord) => void {
   const schema = analysisBlockSchema(ring.task);
   const covariateNames = covariateColumns(ring.task);
+  const { windowMicros } = ring.task;
   return ({ partition, offset, value }) => {
     const block = schema.safeParse(parseJson(value));
-    if (!block.success) {
+    if (!block.success || blockFault(block.data, windowMicros) !== undefined) {
       // The fence of a partition's new owner has no rows.
       log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
       return;

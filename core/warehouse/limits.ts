@@ -12,6 +12,18 @@ export const ROWS_PER_CHUNK = 2_048;
 /** Raw bytes stored of a rejected event or row: enough to see what is wrong, too little for a megabyte message to hurt. */
 export const MAX_RAW_BYTES = 1_000;
 
+/** Characters stored of why something was rejected or put aside: a sentence, never a message of its own. */
+export const MAX_DETAIL_CHARACTERS = 1_000;
+
+/** How far behind its block's own time a window may start, where the events themselves are gone: brokers take stamps an hour ahead. */
+export const MAX_WINDOW_AHEAD_MICROS = 3_600_000_000;
+
+/** Attempts at a transaction that fails, before its records are stored apart: a conflict with another transaction passes. */
+export const STORE_ATTEMPTS = 3;
+
+/** Pause between them. */
+export const STORE_RETRY_MS = 100;
+
 /** Rejected rows of one file that are stored with their line; all of them are counted anyway. */
 export const MAX_REJECTED_DETAILS_PER_FILE = 10_000;
 

@@ -70,8 +70,13 @@ export class PartitionOwner {
     this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded, (reset) =>
       this.fenceReset(reset),
     );
-    for (const logged of log.decisions)
-      if (logged.logOffset >= start.decisions_until) this.decisions.apply(logged);
+    for (const logged of log.decisions) {
+      // A decision about events that are not there yet is no owner's: it would wait for ever, and all behind it.
+      const { decision } = logged;
+      const isOfFuture =
+        (decision.type === 'idle' || decision.type === 'watermark') && decision.offset > this.decideFrom;
+      if (logged.logOffset >= start.decisions_until && !isOfFuture) this.decisions.apply(logged);
+    }
   }
 
   /** False once another claim stands in the log, or the partition was dropped. */

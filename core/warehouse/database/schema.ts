@@ -423,6 +423,19 @@ CREATE VIEW device_states AS
   GROUP BY device_id;
 `;
 
+/** Messages that could not be stored, each with its place and why. */
+const DEAD_LETTERS = `
+CREATE TABLE dead_letters (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  source_offset BIGINT NOT NULL,
+  reason VARCHAR NOT NULL,
+  detail VARCHAR NOT NULL,
+  raw VARCHAR NOT NULL,
+  sent_at TIMESTAMP
+);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -446,4 +459,5 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 9, name: 'devices that send to more than one partition', sql: SPLIT_DEVICES },
   { version: 10, name: 'what each device does, and why one is never forecast', sql: DEVICE_STATES },
+  { version: 11, name: 'messages that could not be stored', sql: DEAD_LETTERS },
 ];

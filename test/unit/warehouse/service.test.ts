@@ -7,6 +7,7 @@ import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/cont
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
+import { TRUSTED } from '../../../core/warehouse/sink/origins';
 import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from './fake-kafka';
 import {
@@ -38,6 +39,7 @@ const start = (settings: StreamSettings = DEFAULT_STREAM_SETTINGS): Promise<Ware
     settings,
     log: silentLogger(),
     registry,
+    origins: TRUSTED,
   });
 };
 
