@@ -23,6 +23,7 @@ const common = {
 const WITH_OWN_SERVERS = [
   'integration/loop',
   'faults/command-killed',
+  'faults/poison',
   'faults/round-crashes',
   'faults/up-and-down',
 ].map((name) => `<rootDir>/test/${name}.test.ts`);
