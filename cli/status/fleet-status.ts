@@ -58,8 +58,12 @@ export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
 
+const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.number() });
+
 /** What the tables know of the fleet. */
 export interface FleetTables {
+  /** Messages that the warehouse could not store, by topic and reason. */
+  readonly deadLetters: readonly z.infer<typeof letterRow>[];
   readonly notForecast: readonly DevicesInState[];
   readonly putAside: readonly PutAside[];
 }
@@ -80,7 +84,12 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
     `SELECT reason, nullif(detail, '') AS detail, count(*)::DOUBLE AS events FROM rejected_rows
      WHERE source = 'stream' GROUP BY ALL ORDER BY events DESC`,
   );
+  const deadLetters = await query(
+    letterRow,
+    'SELECT topic, reason, count(*)::DOUBLE AS messages FROM dead_letters GROUP BY ALL ORDER BY messages DESC, topic, reason',
+  );
   return {
+    deadLetters,
     notForecast: states.map(({ state, devices, named }) => ({
       state,
       devices,

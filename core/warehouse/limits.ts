@@ -96,6 +96,9 @@ export const PARTITIONS_LOOK_MS = 10_000;
 /** Old rows are deleted in steps of an hour of event time: a delete costs the same for one window as for a hundred. */
 export const RETENTION_STEP_MICROS = 3_600_000_000;
 
+/** Devices, or one in a hundred where that is more, that must have reached a time before rows are too old for it. */
+export const RETENTION_QUORUM = 3;
+
 /** Windows of event time that the states of devices look back on: as many as sites remember. Part of a migration: fixed. */
 export const DEVICE_STATE_WINDOWS = 400;
 

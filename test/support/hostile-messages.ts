@@ -287,14 +287,14 @@ const rejects: fc.Arbitrary<HostileMessage> = fc.record({
 });
 
 const others = Object.entries(BY_TOPIC).map(([role, keyed]) => {
-  const [, { name: topic }] = Object.entries(TOPICS).find(([known]) => known === role) ?? ['', TOPICS.stream];
+  const [, { name: topic, cleanup }] = Object.entries(TOPICS).find(([known]) => known === role) ?? ['', TOPICS.stream];
   return fc.constantFrom(...keyed).chain(([key, value]) =>
     fc.record({
       topic: fc.constant<string>(topic),
       message: fc.record({
         key: fc.oneof(
           { weight: 4, arbitrary: fc.constant(key) },
-          fc.constantFrom(null, '__proto__', `${key}/x`),
+          fc.constantFrom(cleanup === 'compact' ? '' : null, '__proto__', `${key}/x`),
         ),
         value: fc.oneof({ weight: 4, arbitrary: value }, garbage),
         partition: fc.constant(0),

@@ -61,7 +61,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     latestWindow: '2026-01-01T00:00:00Z',
     needs: null,
   },
-  fleet: { notForecast: [], putAside: [] },
+  fleet: { notForecast: [], putAside: [], deadLetters: [] },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -132,6 +132,7 @@ describe('status', () => {
             examples: [{ device: 'p1', reason: 'sends every 60 s; a window of 5 min would do' }],
           },
         ],
+        deadLetters: [],
         putAside: [{ reason: 'late', detail: null, events: 120, remedy: 'a longer watermark' }],
       },
     });
