@@ -105,7 +105,7 @@ export class PartitionLog {
 
   private applyPiece(logOffset: number, key: string, value: Buffer): void {
     const piece = readPiece(value);
-    if (piece === undefined || piece.head.epoch !== this.epoch) return;
+    if (piece?.head.epoch !== this.epoch) return;
     const { head } = piece;
     // Each checkpoint before this one took a record behind the claim.
     if (head.sequence >= logOffset - head.epoch || head.index >= head.pieces) return;

@@ -161,18 +161,12 @@ function isFaultOfDatabase(thrown: unknown): boolean {
 /** Where a result says that it comes from; rejects of older releases have no epoch. */
 function originOf({ partition, reading, record }: ReadRecord): Origin | undefined {
   const { timestampMillis: recordMillis } = record;
-  switch (reading.kind) {
-    case 'block': {
-      const { epoch, window_start: windowStart } = reading.block;
-      return { partition, epoch, windowStart, recordMillis };
-    }
-    case 'fence':
-      return { partition, epoch: reading.epoch, windowStart: reading.reset?.to ?? null, recordMillis };
-    case 'reject': {
-      const { epoch } = reading.event;
-      return epoch === null ? undefined : { partition, epoch, windowStart: null, recordMillis };
-    }
-    default:
-      return undefined;
+  if (reading.kind === 'block') {
+    const { epoch, window_start: windowStart } = reading.block;
+    return { partition, epoch, windowStart, recordMillis };
   }
+  if (reading.kind === 'fence')
+    return { partition, epoch: reading.epoch, windowStart: reading.reset?.to ?? null, recordMillis };
+  if (reading.kind !== 'reject' || reading.event.epoch === null) return undefined;
+  return { partition, epoch: reading.event.epoch, windowStart: null, recordMillis };
 }
