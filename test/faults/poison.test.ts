@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { type Client } from '@temporalio/client';
 import { z } from 'zod';
 import { queryWorker } from '../../cli/query/query-worker';
+import { emptyAnalysis, emptyEvaluations } from '../../core/contracts/blocks';
+import { DEFAULT_TASK } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { hostileMessages } from '../support/hostile-messages';
@@ -19,6 +21,7 @@ const SEED = Number(process.env['FEDLOOP_FUZZ_SEED'] ?? 1);
 const MESSAGES_AT_ONCE = 500;
 const WAIT_MILLIS = 120_000;
 const TEST_MILLIS = 300_000 + 20 * MESSAGES;
+const FAR_WINDOW = Date.UTC(2200, 0, 1) * 1_000;
 const ROLES = ['rounds', 'site', 'stream', 'analytics'] as const;
 /** Topics whose every message the warehouse has used or put aside. */
 const STORED = ['analysis', 'evaluations', 'rejects', 'ingestRejects', 'updates', 'deployments'] as const;
@@ -49,6 +52,28 @@ async function sendHostile(): Promise<void> {
     const numRuns = Math.min(MESSAGES_AT_ONCE, MESSAGES - sent);
     for (const { topic, message } of fc.sample(hostileMessages, { numRuns, seed: SEED + sent }))
       await producer.send(topic, [message]);
+  }
+  await producer.disconnect();
+}
+
+const claimRow = z.object({ epoch: z.number() });
+
+/** Blocks of the far future, under the epoch that the partition's owner has. */
+async function sendOfOwnEpoch(): Promise<void> {
+  const query = queryWorker(system.urlOf('analytics'));
+  const [claim] = await query(
+    claimRow,
+    'SELECT epoch::DOUBLE AS epoch FROM stream_claims WHERE source_partition = 0',
+  );
+  const window = { window_start: FAR_WINDOW, window_end: FAR_WINDOW + 30_000_000, ordinal: 0, last: true };
+  const columns = { analysis: emptyAnalysis(DEFAULT_TASK), evaluations: emptyEvaluations() };
+  const producer = await kafka.producer();
+  for (const [role, type] of [
+    ['analysis', 'analysis'],
+    ['evaluations', 'evaluation'],
+  ] as const) {
+    const block = { type, partition: 0, epoch: claim?.epoch, ...window, columns: columns[role] };
+    await producer.send(TOPICS[role].name, [{ key: '0', partition: 0, value: JSON.stringify(block) }]);
   }
   await producer.disconnect();
 }
@@ -108,6 +133,7 @@ async function expectAllAccountedFor(): Promise<void> {
 it('are put aside, each with its place and why, and the loop goes on, also after every worker was started again', async () => {
   await runRound(NAMES.roundId);
   await sendHostile();
+  await sendOfOwnEpoch();
   await runRound('after-poison');
   await expectAllAccountedFor();
   await expectVerified();
@@ -124,5 +150,5 @@ it('are put aside, each with its place and why, and the loop goes on, also after
   if (process.env['FEDLOOP_FUZZ_MESSAGES'] !== undefined)
     process.stderr.write(`${JSON.stringify(letters)}\n`);
   const reasons = new Set(letters.map(({ reason }) => reason));
-  expect(reasons).toEqual(new Set(['invalid', 'unknown-epoch']));
+  expect(reasons).toEqual(new Set(['invalid', 'unknown-epoch', 'unseen-window']));
 });
