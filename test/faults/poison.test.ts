@@ -50,8 +50,11 @@ async function sendHostile(): Promise<void> {
   const producer = await kafka.producer();
   for (let sent = 0; sent < MESSAGES; sent += MESSAGES_AT_ONCE) {
     const numRuns = Math.min(MESSAGES_AT_ONCE, MESSAGES - sent);
-    for (const { topic, message } of fc.sample(hostileMessages, { numRuns, seed: SEED + sent }))
-      await producer.send(topic, [message]);
+    const drawn = fc.sample(hostileMessages, { numRuns, seed: SEED + sent });
+    for (const { name } of Object.values(TOPICS)) {
+      const messages = drawn.filter(({ topic }) => topic === name).map(({ message }) => message);
+      if (messages.length > 0) await producer.send(name, messages);
+    }
   }
   await producer.disconnect();
 }

@@ -1,11 +1,15 @@
+import fc from 'fast-check';
 import { type AnalysisBlock } from '../../../core/contracts/blocks';
 import { untrainedLineage } from '../../../core/contracts/deployments';
 import { TOPICS } from '../../../core/contracts/topics';
 import { modelMessage } from '../../../core/model/deployment-messages';
+import { type OutgoingMessage } from '../../../core/platform/kafka';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { type SinkRecord } from '../../../core/warehouse/sink/records';
+import { type SinkReport } from '../../../core/warehouse/sink/report';
 import { Sink } from '../../../core/warehouse/sink/sink';
+import { hostileMessages } from '../../support/hostile-messages';
 import { untrainedModel } from '../../support/task';
 import { analysisBlock, batch, evaluationBlock, frame, query, record, WINDOW } from './helpers';
 
@@ -220,3 +224,43 @@ describe('one poisoned message', () => {
     ]);
   });
 });
+
+describe('whatever its schema lets through', () => {
+  it('can be stored, and every message is used or put aside', async () => {
+    const stored = new Set<string>(
+      (
+        [
+          'analysis',
+          'evaluations',
+          'rejects',
+          'ingestRejects',
+          'updates',
+          'checkpoints',
+          'deployments',
+        ] as const
+      ).map((role) => TOPICS[role].name),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(hostileMessages, { minLength: 50, maxLength: 100 }), async (messages) => {
+        const own = messages.filter(({ topic }) => stored.has(topic));
+        const reports: SinkReport[] = [];
+        for (const topic of stored) {
+          const next = sink.nextOffset(topic, 0);
+          const records = own
+            .filter((each) => each.topic === topic)
+            .map(({ message: sent }, at) => sinkRecord(sent, next + at));
+          reports.push(await sink.store([{ topic, partition: 0, records }]));
+        }
+        const counts = reports.flatMap(({ records }) => Object.values(records));
+        expect(counts.reduce((sum, { used, aside }) => sum + used + aside, 0)).toBe(own.length);
+        expect(reports.flatMap(({ aside }) => Object.keys(aside.counts))).not.toContain('not-storable');
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+function sinkRecord({ key, value, headers = {} }: OutgoingMessage, offset: number): SinkRecord {
+  const bytes = value === null ? null : Buffer.from(value);
+  return { offset, timestampMillis: 1_600_000_000_000, key, value: bytes, headers };
+}
