@@ -45,7 +45,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
     },
     tail: ({ topic, onRecords }) => {
       expect(topic).toBe(TOPICS.checkpoints.name);
-      deliver = () =>
+      deliver = () => {
         claims.forEach((offsets, partition) => {
           const records = offsets.map((offset): IncomingRecord => ({
             partition,
@@ -57,6 +57,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
           }));
           void onRecords(records);
         });
+      };
       const caughtUp = Promise.resolve();
       return Promise.resolve({
         caughtUp,
