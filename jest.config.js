@@ -23,6 +23,7 @@ const common = {
 const WITH_OWN_SERVERS = [
   'integration/loop',
   'faults/command-killed',
+  'faults/poison',
   'faults/random-faults',
   'faults/round-crashes',
   'faults/up-and-down',

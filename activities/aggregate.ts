@@ -6,6 +6,7 @@ import {
   type Trained,
 } from '../core/contracts/steps';
 import { countReasons } from '../core/contracts/updates';
+import { isStorableDeviceId } from '../core/contracts/storable';
 import { aggregateRound, type RoundAggregation } from '../core/federation/aggregation/aggregate';
 import { realAccuracies } from '../core/federation/panels/local-scoring';
 import { selfReportGap } from '../core/federation/aggregation/self-reports';
@@ -149,10 +150,14 @@ function nameOf({ role }: Proposal): string {
 }
 
 /** The devices of an unreadable update are unknown: it stands under its key, and under the site that the key names. */
+/** Stands for a sender whose message had no key that a table can hold as a name. */
+const KEY_WITHOUT_NAME = '(no readable key)';
+
 function unreadableDevices(keys: readonly string[]): LeftOutDevice[] {
   return keys.map((key) => {
     const site = siteNameSchema.safeParse(key.split('/')[2]);
-    return { deviceId: key, site: site.success ? site.data : UNKNOWN_SITE, reason: 'unreadable' };
+    const deviceId = isStorableDeviceId(key) ? key : KEY_WITHOUT_NAME;
+    return { deviceId, site: site.success ? site.data : UNKNOWN_SITE, reason: 'unreadable' };
   });
 }
 

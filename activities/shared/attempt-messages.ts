@@ -46,8 +46,19 @@ export class MessagesByAttempt {
   private readonly attempts = new Map<string, AttemptMessages>();
   /** Rounds never overlap: the attempt that began last is the running one. */
   private running: string | undefined;
+  /** Attempts whose steps have asked for messages, the latest last. */
+  private readonly known = new Set<string>();
 
-  of(attempt: string): AttemptMessages {
+  /** For a step of that attempt, which is therefore no forged one: messages of others do not push it out from then on. */
+  asked(attempt: string): AttemptMessages {
+    this.known.delete(attempt);
+    this.known.add(attempt);
+    const [oldest] = this.known;
+    if (this.known.size > ATTEMPTS_KEPT && oldest !== undefined) this.known.delete(oldest);
+    return this.of(attempt);
+  }
+
+  private of(attempt: string): AttemptMessages {
     const known = this.attempts.get(attempt);
     if (known !== undefined) return known;
     const made: AttemptMessages = {
@@ -59,9 +70,9 @@ export class MessagesByAttempt {
       reports: new Map(),
     };
     this.attempts.set(attempt, made);
-    // Never the running one: messages of unknown attempts must not push it out.
-    const oldest = [...this.attempts.keys()].find((known) => known !== this.running);
-    if (this.attempts.size > ATTEMPTS_KEPT && oldest !== undefined) this.attempts.delete(oldest);
+    // Never the running one, nor one that a step has asked for: messages of unknown attempts must not push them out.
+    const oldest = [...this.attempts.keys()].find((one) => one !== this.running && !this.known.has(one));
+    if (this.attempts.size > ATTEMPTS_KEPT + this.known.size && oldest !== undefined) this.attempts.delete(oldest);
     return made;
   }
 

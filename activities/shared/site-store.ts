@@ -1,6 +1,12 @@
-import { analysisBlockSchema, historyChunkSchema } from '../../core/contracts/blocks';
+import {
+  type AnalysisBlock,
+  analysisBlockSchema,
+  blockFault,
+  historyChunkSchema,
+} from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
+import { eventTopic } from '../../core/contracts/source';
 import { covariateColumns } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { type SelectableDevice } from '../../core/federation/panels/selection';
@@ -8,6 +14,7 @@ import { WindowRing } from '../../core/federation/training/window-ring';
 import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
+import { type Origins, LogOrigins } from '../../core/warehouse/sink/origins';
 import { parseJson } from '../../core/contracts/validation';
 
 /** What a site knows of its devices: their last windows, and the cluster of each. */
@@ -49,13 +56,12 @@ export async function openSiteStore(options: {
   );
 
   const history = await followHistory(kafka, ring, belongs, log);
-  const remember = rememberBlocks(ring, belongs, log);
+  const origins = await LogOrigins.follow(kafka, eventTopic(settings.source), settings.futureMicros);
+  const remember = rememberBlocks(ring, belongs, origins, log);
   const tail: Tail = await kafka.tail({
     topic: TOPICS.analysis.name,
     from: 'start',
-    onRecords(records) {
-      for (const record of records) remember(record);
-    },
+    onRecords: remember,
   });
   await tail.caughtUp;
   return {
@@ -67,7 +73,7 @@ export async function openSiteStore(options: {
       await Promise.all([tail.sync(), history.sync()]);
     },
     async close() {
-      await Promise.all([tail.close(), history.close()]);
+      await Promise.all([tail.close(), history.close(), origins.close()]);
     },
   };
 }
@@ -126,21 +132,17 @@ function rememberHistory(
   };
 }
 
+/** Blocks that nothing in the logs stands behind are passed over: one of the far future would take the place of all that a device has. */
 function rememberBlocks(
   ring: WindowRing,
   belongs: (deviceId: string) => boolean,
+  origins: Origins,
   log: Logger,
-): (record: IncomingRecord) => void {
+): (records: readonly IncomingRecord[]) => Promise<void> {
   const schema = analysisBlockSchema(ring.task);
   const covariateNames = covariateColumns(ring.task);
-  return ({ partition, offset, value }) => {
-    const block = schema.safeParse(parseJson(value));
-    if (!block.success) {
-      // The fence of a partition's new owner has no rows.
-      log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
-      return;
-    }
-    const { window_start: windowStart, columns } = block.data;
+  const { windowMicros } = ring.task;
+  const remember = ({ window_start: windowStart, columns }: AnalysisBlock): void => {
     const covariates = covariateNames.map((name) => columns[name]);
     columns.device_id.forEach((deviceId, row) => {
       if (!belongs(deviceId)) return;
@@ -151,5 +153,23 @@ function rememberBlocks(
         covariates.map((means) => means?.[row]),
       );
     });
+  };
+  return async (records) => {
+    const blocks = records.flatMap(({ partition, offset, timestampMillis: recordMillis, value }) => {
+      const block = schema.safeParse(parseJson(value)).data;
+      if (block === undefined || blockFault(block, windowMicros) !== undefined) {
+        // The fence of a partition's new owner has no rows.
+        log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
+        return [];
+      }
+      const { epoch, window_start: windowStart } = block;
+      return [{ block, offset, origin: { partition, epoch, windowStart, recordMillis } }];
+    });
+    await origins.prepare(blocks.map(({ origin }) => origin));
+    for (const { block, offset, origin } of blocks) {
+      const fault = origins.faultOf(origin);
+      if (fault === undefined) remember(block);
+      else log.warn({ partition: origin.partition, offset, ...fault }, 'passed over a block');
+    }
   };
 }

@@ -55,12 +55,12 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
   /** Messages of the attempt, once everything up to the offset `last` has been read. */
   const readTo = async ({ attempt }: RoundRef, last: number): Promise<AttemptMessages> => {
     if (last >= 0) await tail.reached(0, last);
-    return messages.of(attempt);
+    return messages.asked(attempt);
   };
   const reports = async ({ attempt }: RoundRef): Promise<readonly SiteReport[]> => {
     await tail.sync();
     // Sums of floating-point numbers depend on their order, which must not be the order in which sites finished.
-    return [...messages.of(attempt).reports]
+    return [...messages.asked(attempt).reports]
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, report]) => report);
   };
@@ -71,10 +71,10 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     },
     unreadable: async (ref, last) =>
       (await readTo(ref, last)).unmatched.filter((update) => typeof update === 'string'),
-    selected: ({ attempt }) => messages.of(attempt).selected,
+    selected: ({ attempt }) => messages.asked(attempt).selected,
     scores: async (ref, last) => (await readTo(ref, last)).scores,
     async proposal({ attempt, round }, name) {
-      const known = (): Float32Array | undefined => messages.of(attempt).proposals.get(name)?.weights;
+      const known = (): Float32Array | undefined => messages.asked(attempt).proposals.get(name)?.weights;
       // A retry publishes the same proposal again, so the first one read is as good as the latest.
       if (known() === undefined) await tail.sync();
       const proposal = known();
@@ -82,7 +82,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
         throw new FedloopError('NotFound', `round ${round} has no proposal named "${name}"`);
       return proposal;
     },
-    refitShare: ({ attempt }, name) => messages.of(attempt).proposals.get(name)?.refitShare ?? null,
+    refitShare: ({ attempt }, name) => messages.asked(attempt).proposals.get(name)?.refitShare ?? null,
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),

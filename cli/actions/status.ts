@@ -88,6 +88,15 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
           ] as const,
       ),
     ...moreReasons((fleet?.putAside ?? []).slice(REASONS_SHOWN)),
+    ...(fleet?.deadLetters ?? [])
+      .slice(0, REASONS_SHOWN)
+      .map(
+        ({ topic, reason, messages }) =>
+          [
+            'not stored',
+            `${counted(messages, 'message')} of ${topic} (${reason}; look at them: fedloop sql "FROM dead_letters")`,
+          ] as const,
+      ),
     ...(stream === null || stream.unread.length === 0
       ? []
       : ([
@@ -116,7 +125,7 @@ function latestWindowOf({ latestWindow }: RoundReadiness): string {
   return latestWindow === null ? '; no window has closed' : `; latest window ${timestamp(latestWindow)}`;
 }
 
-/** Reasons on one screen; the others are in `rejected_rows`. */
+/** Reasons on one screen; the others are in `rejected_rows` and `dead_letters`. */
 const REASONS_SHOWN = 5;
 
 const NAMES_OF_STATES: Readonly<Partial<Record<string, string>>> = {

@@ -62,8 +62,12 @@ export interface PutAside extends z.infer<typeof rejectRow> {
   readonly remedy: string | null;
 }
 
+const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.number() });
+
 /** What the tables know of the fleet. */
 export interface FleetTables {
+  /** Messages that the warehouse could not store, by topic and reason. */
+  readonly deadLetters: readonly z.infer<typeof letterRow>[];
   readonly notForecast: readonly DevicesInState[];
   readonly putAside: readonly PutAside[];
 }
@@ -86,7 +90,12 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
     `SELECT source, reason, CASE source WHEN 'stream' THEN nullif(detail, '') END AS detail, count(*)::DOUBLE AS events
      FROM rejected_rows WHERE source IN ('ingest', 'stream') GROUP BY ALL ORDER BY events DESC, reason`,
   );
+  const deadLetters = await query(
+    letterRow,
+    'SELECT topic, reason, count(*)::DOUBLE AS messages FROM dead_letters GROUP BY ALL ORDER BY messages DESC, topic, reason',
+  );
   return {
+    deadLetters,
     notForecast: states.map(({ state, devices, is_held, named }) => ({
       state,
       devices,

@@ -1,6 +1,17 @@
 import { z } from 'zod';
-import { microsSchema } from './time';
+import { type Micros, microsSchema } from './time';
 import { versionIdSchema, type VersionId } from './ids';
+import {
+  integerSchema,
+  isMeasure,
+  isStorableDeviceId,
+  MAX_INTEGER,
+  MAX_MEASURE,
+  measureSchema,
+  nameSchema,
+  raggedColumn,
+  storedDeviceIdSchema,
+} from './storable';
 import { type AverageColumn, covariateColumns, type Sensors } from './task';
 
 /**
@@ -11,12 +22,12 @@ import { type AverageColumn, covariateColumns, type Sensors } from './task';
  * The sink drops a block whose (window, ordinal) lies at or before its mark for that partition, or whose epoch is an older one.
  */
 const blockHeader = {
-  partition: z.int().min(0),
+  partition: integerSchema,
   /** Which claim of the partition wrote it; the highest epoch wins. */
   epoch: z.int().min(0),
   window_start: microsSchema,
   window_end: microsSchema,
-  ordinal: z.int().min(0),
+  ordinal: integerSchema,
   last: z.boolean(),
 };
 
@@ -34,7 +45,10 @@ function column<Value>(
     .meta({ type: 'array', items });
 }
 
-const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INTEGER;
+const isLoss = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= MAX_MEASURE * MAX_MEASURE;
 const isFlag = (value: unknown): value is 0 | 1 => value === 0 || value === 1;
 
 /** Versions in one block are few: each is looked at once. */
@@ -42,12 +56,13 @@ function isVersion(value: unknown, at: number, values: readonly unknown[]): valu
   return (at > 0 && value === values[at - 1]) || versionIdSchema.safeParse(value).success;
 }
 
-const texts = column('texts', { type: 'string' }, (value): value is string => typeof value === 'string');
-const numbers = column('numbers', { type: 'number' }, isNumber);
+const deviceIds = column('device ids', { type: 'string' }, isStorableDeviceId);
+const counts = column('counts', { type: 'integer', minimum: 0, maximum: MAX_INTEGER }, isCount);
+const numbers = column('numbers', { type: 'number', minimum: -MAX_MEASURE, maximum: MAX_MEASURE }, isMeasure);
 const optionalNumbers = column(
   'numbers or null',
   { type: ['number', 'null'] },
-  (value) => value === null || isNumber(value),
+  (value) => value === null || isMeasure(value),
 );
 /** 1, 0 or null where it cannot be known. */
 const flags = column('1, 0 or null', { enum: [0, 1, null] }, (value) => value === null || isFlag(value));
@@ -57,8 +72,8 @@ export const REGIMES = ['rising', 'falling', 'steady'] as const;
 export type Regime = (typeof REGIMES)[number];
 
 const beforeCovariates = {
-  device_id: texts,
-  count: numbers,
+  device_id: deviceIds,
+  count: counts,
   /** The target in its unit: mean, smallest, largest, sample standard deviation (0 for one reading). */
   avg: numbers,
   min: numbers,
@@ -67,7 +82,7 @@ const beforeCovariates = {
   /** Largest |Z| of the window's readings; 0 where σ = 0 or there is one reading. */
   max_abs_z: numbers,
   /** Readings with |Z| above the deployment's `outlierZ`. */
-  outliers: numbers,
+  outliers: counts,
 };
 const afterCovariates = {
   /** What forecasts are compared with: the events' label, else Grubbs' test; null = unknown. */
@@ -100,13 +115,13 @@ export function analysisBlockSchema(sensors: Sensors): z.ZodType<AnalysisBlock> 
 const evaluationColumnsSchema = z.object({
   /** The version that made the forecast; several versions stand in one window. */
   model_version: column('versions', { type: 'string' }, isVersion),
-  device_id: texts,
+  device_id: deviceIds,
   /** Forecast and actual mean of the target in the window, in its unit. */
   prediction_result: numbers,
   actual_result: numbers,
   /** error = prediction − actual, loss = error². */
   error: numbers,
-  loss: numbers,
+  loss: column('losses', { type: 'number', minimum: 0, maximum: MAX_MEASURE * MAX_MEASURE }, isLoss),
   is_correct: column('1 or 0', { enum: [0, 1] }, isFlag),
   /** The model's own probability that |error| ≤ tolerance, stated when it forecast. */
   confidence: numbers,
@@ -126,6 +141,25 @@ export const evaluationBlockSchema = z.object({
   columns: evaluationColumnsSchema,
 });
 export type EvaluationBlock = z.infer<typeof evaluationBlockSchema>;
+
+/**
+ * What makes a block that its schema lets through none of this deployment: columns of different lengths, or a window off the grid.
+ * undefined where nothing does.
+ */
+export function blockFault(
+  {
+    window_start,
+    window_end,
+    columns,
+  }: Pick<AnalysisBlock | EvaluationBlock, 'window_start' | 'window_end' | 'columns'>,
+  windowMicros: Micros,
+): string | undefined {
+  const ragged = raggedColumn(columns);
+  if (ragged !== undefined) return ragged;
+  if (window_start % windowMicros !== 0) return `a window that starts at ${window_start} is off the grid`;
+  if (window_end !== window_start + windowMicros) return `a window of ${window_end - window_start} µs`;
+  return undefined;
+}
 
 /** Every column without rows yet, in the order in which blocks have them. */
 function emptyColumns<Columns>(schema: z.ZodObject & z.ZodType<Columns>): Columns {
@@ -148,7 +182,7 @@ export function emptyEvaluations(): EvaluationColumns {
  */
 export const fenceBlockSchema = z.object({
   type: z.literal('fence'),
-  partition: z.int().min(0),
+  partition: integerSchema,
   epoch: z.int().min(0),
   /**
    * The watermark was set back by hand: windows close again behind the one that starts at `to`. It holds where the last stored window is
@@ -161,6 +195,7 @@ export type FenceBlock = z.infer<typeof fenceBlockSchema>;
 export const VERDICTS = ['windowed', 'late', 'duplicate', 'future', 'malformed'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 export type RejectReason = Exclude<Verdict, 'windowed'>;
+export const REJECT_REASONS = VERDICTS.filter((verdict): verdict is RejectReason => verdict !== 'windowed');
 
 /** Headers of a record in `edge-iiot-rejects`; its value is the raw bytes that came in, the first 512 KiB where there are more (`size` says how many). */
 export const REJECT_HEADERS = {
@@ -181,18 +216,18 @@ export const REJECT_HEADERS = {
 const historyHeader = {
   type: z.literal('history'),
   /** SHA-256 over the snapshot's rows; all chunks of one snapshot carry the same. */
-  snapshot: z.string(),
+  snapshot: nameSchema,
   /** How many chunks the snapshot has in this partition: fewer are no snapshot. */
-  chunks: z.int().min(1),
+  chunks: integerSchema.min(1),
   /** Start of the last window in the chunk; column k of a device lies k windows before it. */
   last_window_start: microsSchema,
   window_micros: microsSchema,
 };
 const historyDevice = {
-  device_id: z.string(),
+  device_id: storedDeviceIdSchema,
   avg: optionalNumbers,
   /** The device's usual spread inside a window, in the target's unit, where known. */
-  stddev: z.number().nullable(),
+  stddev: measureSchema.min(0).nullable(),
 };
 
 /** Windows of devices as the lags of the first forecasts need them. Columns hold the newest window first, null where it is missing. */

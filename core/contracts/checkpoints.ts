@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from './ids';
+import { integerSchema, nameSchema } from './storable';
 import { type Micros, microsSchema } from './time';
 
 /**
@@ -12,16 +13,16 @@ import { type Micros, microsSchema } from './time';
  */
 export const claimSchema = z.object({
   type: z.literal('claim'),
-  partition: z.int().min(0),
+  partition: integerSchema,
   /** Unique to the process, so that a worker knows its own claims. */
-  worker: z.string(),
+  worker: nameSchema,
 });
 
 /** What `fedloop stream reset-watermark` asks the owner for. The owner answers with a `watermark` decision that has the same `request`. */
 export const resetRequestSchema = z.object({
   type: z.literal('reset-request'),
-  partition: z.int().min(0),
-  request: z.string().min(1),
+  partition: integerSchema,
+  request: nameSchema.min(1),
   /** Largest event time that the partition is to have seen. */
   to: microsSchema,
   /** End of the last window that was closed when it was asked; null = none was. An owner that is further refuses. */
@@ -29,7 +30,7 @@ export const resetRequestSchema = z.object({
 });
 export type ResetRequest = z.infer<typeof resetRequestSchema>;
 
-const decision = { partition: z.int().min(0), epoch: z.int().min(0) };
+const decision = { partition: integerSchema, epoch: z.int().min(0) };
 
 /** From which window on the partition scores a version; logged before any row under it. */
 export const activationSchema = z.object({
@@ -67,7 +68,7 @@ const decisionSchema = z.discriminatedUnion('type', [
     type: z.literal('history'),
     ...decision,
     /** `snapshot` of the chunks in `device-history`; null = there was none. */
-    snapshot: z.string().nullable(),
+    snapshot: nameSchema.nullable(),
   }),
   activationSchema,
   deactivationSchema,
@@ -89,7 +90,7 @@ const decisionSchema = z.discriminatedUnion('type', [
     ...decision,
     /** The next source offset to read when it was decided. */
     offset: z.int().min(0),
-    request: z.string().min(1),
+    request: nameSchema.min(1),
     /** null = refused: the partition was no longer as it was asked for. */
     to: microsSchema.nullable(),
   }),
@@ -104,6 +105,9 @@ export const checkpointMessageSchema = z.discriminatedUnion('type', [
 ]);
 export type CheckpointMessage = z.infer<typeof checkpointMessageSchema>;
 
+/** Pieces of one state: 4 GB, far more than the devices and windows of a partition may have. */
+const MAX_PIECES = 8_192;
+
 /**
  * Head of a piece of a checkpoint; it holds when all pieces of its epoch and sequence are there. The value of such a message
  * is `uint32 LE length of the head | head as JSON | bytes of the state`: state is large, and nothing but recovery reads it.
@@ -112,8 +116,8 @@ export const checkpointPieceSchema = z.object({
   type: z.literal('checkpoint'),
   ...decision,
   sequence: z.int().min(0),
-  index: z.int().min(0),
-  pieces: z.int().min(1),
+  index: integerSchema,
+  pieces: integerSchema.min(1).max(MAX_PIECES),
 });
 export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
 import { loggedSettingsSchema } from './settings';
+import { integerSchema, nameSchema, textSchema } from './storable';
 import { timestampTextSchema } from './timestamps';
 
 /**
@@ -26,14 +27,17 @@ export const feedbackUsedSchema = z.record(
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Versions that one was made of: the champion, and what a strategy adds. */
+const MAX_PARENTS = 64;
+
 export const lineageSchema = z.object({
-  round: z.int().min(0),
-  parents: z.array(versionIdSchema),
-  strategy: z.string(),
+  round: z.union([z.literal(0), roundNumberSchema]),
+  parents: z.array(versionIdSchema).max(MAX_PARENTS),
+  strategy: nameSchema,
   role: candidateRoleSchema.nullable(),
   seed: z.int(),
   /** Devices whose updates went in. */
-  devices: z.int().min(0),
+  devices: integerSchema,
   /** SHA-256 of their ids in order, one a line: the devices in `local_models` can be checked by it. */
   devices_sha256: sha256Schema.nullable().default(null),
   /** Event time of the training data: from the first lag to `trainUntil`. */
@@ -59,11 +63,17 @@ export function untrainedLineage(seed: number): Lineage {
   };
 }
 
+/** The product's model has 8 KB. A file of a megabyte no longer fits a message of a default broker. */
+export const MAX_MODEL_BYTES = 1024 * 1024;
+
+/** Bytes of a message of `model-deployments`: a model in base64 with its lineage. A longer one is not even parsed. */
+export const MAX_DEPLOYMENT_BYTES = 2 * MAX_MODEL_BYTES;
+
 /** Key `model/<version>`. */
 export const modelMessageSchema = z.object({
   type: z.literal('model'),
   version: versionIdSchema,
-  onnx_base64: z.string(),
+  onnx_base64: z.base64().max(Math.ceil(MAX_MODEL_BYTES / 3) * 4),
   sha256: sha256Schema,
   lineage: lineageSchema,
   created_at: timestampTextSchema,
@@ -78,9 +88,9 @@ export const stageMessageSchema = z.object({
   round: z.union([z.literal(0), roundNumberSchema]),
   /** Event time before which the version scores nothing, whatever a worker has read; null = no such bound. */
   not_before: microsSchema.nullable(),
-  reason: z.string(),
+  reason: textSchema,
   /** Fedloop itself, or the name of the person who changed it. */
-  by: z.string().default('fedloop'),
+  by: nameSchema.default('fedloop'),
   at: timestampTextSchema,
 });
 export type StageMessage = z.infer<typeof stageMessageSchema>;
@@ -107,3 +117,11 @@ export const deploymentMessageSchema = z.discriminatedUnion('type', [
   serverStateMessageSchema,
 ]);
 export type DeploymentMessage = z.infer<typeof deploymentMessageSchema>;
+
+export const SETTINGS_KEY = 'settings';
+
+/** Key of a message in `model-deployments`: the topic is compacted, so the latest of each key is what holds. */
+export function deploymentKey(message: DeploymentMessage): string {
+  if ('version' in message) return `${message.type}/${message.version}`;
+  return message.type === 'settings' ? SETTINGS_KEY : `server-state/${message.kind}`;
+}

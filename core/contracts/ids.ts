@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ROW_LIMITS } from './limits';
+import { nameSchema } from './storable';
 
 /**
  * Identifiers that must not be mixed up. They are branded strings: free to create through the functions here,
@@ -28,7 +29,7 @@ export type SiteName = z.infer<typeof siteNameSchema>;
 export const roundNumberSchema = z.int().min(1).max(999_999_999);
 
 /** What the messages of a round in `model-updates` begin with; `attempt` is the workflow's run id. */
-export const roundKey = { round: roundNumberSchema, attempt: z.string() };
+export const roundKey = { round: roundNumberSchema, attempt: nameSchema };
 /** The same of a message that a site sends. */
 export const siteKey = { ...roundKey, site: siteNameSchema };
 

@@ -2,6 +2,14 @@ import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundKey, siteKey, siteNameSchema, versionIdSchema } from './ids';
 import { type SiteReport } from './site-reports';
+import {
+  integerSchema,
+  isMeasure,
+  measureSchema,
+  nameSchema,
+  raggedColumn,
+  storedDeviceIdSchema,
+} from './storable';
 
 /**
  * Messages of `model-updates`, each known by its key (`updateKey`). Binary ones (`update`, `candidate`) are framed as
@@ -58,10 +66,10 @@ export const selectionMessageSchema = z.object({
 });
 export type SelectionMessage = z.infer<typeof selectionMessageSchema>;
 
-/** JSON writes a number that is not finite as null: its device is left out, and the chunk is read. */
+/** JSON writes a number that is not finite as null: its device is left out, as is one with a claim beyond measure, and the chunk is read. */
 const claimSchema = z
   .custom<number | null>((value) => typeof value === 'number' || value === null, 'must be a number')
-  .transform((value) => value ?? Number.NaN);
+  .transform((value) => (isMeasure(value) ? value : Number.NaN));
 
 /** Header of a chunk of local updates: device i's delta is row i of the frame's weights, `parameters` numbers long. */
 export const updateHeaderSchema = z.object({
@@ -69,12 +77,12 @@ export const updateHeaderSchema = z.object({
   ...siteKey,
   chunk: z.int().min(0),
   base_version: versionIdSchema,
-  parameters: z.int().min(1),
+  parameters: integerSchema.min(1),
   devices: z.array(
     z.object({
-      device_id: z.string(),
+      device_id: storedDeviceIdSchema,
       /** Training rows (targets) of the device. */
-      rows: z.int().min(0).max(0x7fffffff),
+      rows: integerSchema,
       /** The local model's own claims, on its training rows. */
       self_reported_accuracy: claimSchema,
       self_reported_loss: claimSchema,
@@ -83,7 +91,7 @@ export const updateHeaderSchema = z.object({
     }),
   ),
   /** Devices of this chunk that sent no update, and why. */
-  left_out: z.array(z.object({ device_id: z.string(), reason: leftOutReasonSchema })),
+  left_out: z.array(z.object({ device_id: storedDeviceIdSchema, reason: leftOutReasonSchema })),
 });
 export type UpdateHeader = z.infer<typeof updateHeaderSchema>;
 
@@ -109,49 +117,69 @@ export type ScoreMessage = z.infer<typeof scoreMessageSchema>;
 export const candidateHeaderSchema = z.object({
   type: z.literal('candidate'),
   ...roundKey,
-  name: z.string(),
-  parameters: z.int().min(1),
+  name: nameSchema,
+  parameters: integerSchema.min(1),
   /** Of a refit: the share (0 to 1) of its full step that it takes; null for what the strategy made. */
   refit_share: z.number().min(0).max(1).nullable(),
 });
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
 
+/** Lists of one value a device must be equally long: a table has no row with a part missing. */
+function columnsFit({ value, issues }: z.core.ParsePayload<object>): void {
+  const columns = Object.entries(value).filter((entry): entry is [string, unknown[]] =>
+    Array.isArray(entry[1]),
+  );
+  const message = raggedColumn(Object.fromEntries(columns));
+  if (message !== undefined) issues.push({ code: 'custom', message, input: value });
+}
+
 /**
  * The outcome of each device of a round: written by the aggregator, stored in `local_models`. A device with a good update and a bad one
  * stands here with the good one.
  */
-export const outcomeMessageSchema = z.object({
-  type: z.literal('outcome'),
-  ...roundKey,
-  /** What was made of them; null when the round failed for too few. */
-  version: versionIdSchema.nullable(),
-  device_id: z.array(z.string()),
-  site: z.array(siteNameSchema),
-  rows: z.array(z.int().min(0)),
-  self_reported_accuracy: z.array(z.number().nullable()),
-  /** On panels of devices that did not train; null where nothing could be scored. */
-  real_accuracy: z.array(z.number().nullable()),
-  weight: z.array(z.number()),
-  left_out: z.array(leftOutReasonSchema.nullable()),
-});
+export const outcomeMessageSchema = z
+  .object({
+    type: z.literal('outcome'),
+    ...roundKey,
+    /** What was made of them; null when the round failed for too few. */
+    version: versionIdSchema.nullable(),
+    device_id: z.array(storedDeviceIdSchema),
+    site: z.array(siteNameSchema),
+    rows: z.array(integerSchema),
+    self_reported_accuracy: z.array(measureSchema.nullable()),
+    /** On panels of devices that did not train; null where nothing could be scored. */
+    real_accuracy: z.array(measureSchema.nullable()),
+    weight: z.array(measureSchema),
+    left_out: z.array(leftOutReasonSchema.nullable()),
+  })
+  .check(columnsFit);
 export type OutcomeMessage = z.infer<typeof outcomeMessageSchema>;
 
 /** Every update that did not pass the checks, `copies` of each kind: written by the aggregator, stored in `left_out_updates`. */
-export const leftOutMessageSchema = z.object({
-  type: z.literal('left-out'),
-  ...roundKey,
-  device_id: z.array(z.string()),
-  site: z.array(siteNameSchema),
-  reason: z.array(leftOutReasonSchema),
-  copies: z.array(z.int().min(1)),
-});
+export const leftOutMessageSchema = z
+  .object({
+    type: z.literal('left-out'),
+    ...roundKey,
+    device_id: z.array(storedDeviceIdSchema),
+    site: z.array(siteNameSchema),
+    reason: z.array(leftOutReasonSchema),
+    copies: z.array(integerSchema.min(1)),
+  })
+  .check(columnsFit)
+  .refine(({ device_id, site, reason }) => {
+    const kinds = device_id.map((id, row) => JSON.stringify([id, site[row], reason[row]]));
+    return new Set(kinds).size === kinds.length;
+  }, 'must have each kind of a device once');
 export type LeftOutMessage = z.infer<typeof leftOutMessageSchema>;
+
+/** Windows that a round may ask for: ten years of the smallest ones are a mistake. */
+const MAX_REQUESTED_WINDOWS = 1_000_000;
 
 /** A round's request to a simulated fleet: send until `windows` windows that start at or after `from_window` were scored. */
 export const windowRequestSchema = z.object({
   type: z.literal('window-request'),
-  id: z.string(),
-  windows: z.int().min(1),
+  id: nameSchema,
+  windows: z.int().min(1).max(MAX_REQUESTED_WINDOWS),
   /** First window that counts; null when the stream has not begun. */
   from_window: microsSchema.nullable(),
 });

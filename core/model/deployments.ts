@@ -1,6 +1,7 @@
 import {
-  deploymentMessageSchema,
+  deploymentKey,
   isInForce,
+  SETTINGS_KEY,
   type DeploymentMessage,
   type ModelMessage,
   type ServerStateMessage,
@@ -12,11 +13,11 @@ import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
 import { assertOwnSettings, DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../contracts/settings';
 import { eventTopic } from '../contracts/source';
+import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
-import { parseJson, parseOrThrow } from '../contracts/validation';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
 import { type Logger } from '../platform/log';
-import { decodeModel, sha256Of } from './model-file';
+import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
 import { type GlobalModel } from './types';
 
 /** A version in `model-deployments`, with its latest stage. */
@@ -47,6 +48,8 @@ export class Deployments {
   private readonly models = new Map<VersionId, Pick<DeployedVersion, 'message' | 'model'>>();
   private readonly stages = new Map<VersionId, StageMessage>();
   private readonly serverStates = new Map<ServerStateMessage['kind'], ServerStateMessage>();
+  /** Models that do not fit the task and were reported, with their hashes. */
+  private readonly misfits = new Map<VersionId, string>();
   private readonly listeners = new Set<() => void>();
   private readonly tail: Promise<Tail>;
   private logged: StreamSettings | undefined;
@@ -102,7 +105,7 @@ export class Deployments {
   versions(): readonly DeployedVersion[] {
     return [...this.models].flatMap(([version, known]) => {
       const stage = this.stages.get(version);
-      return stage === undefined ? [] : [{ version, ...known, stage }];
+      return stage === undefined || !this.isUsable(version) ? [] : [{ version, ...known, stage }];
     });
   }
 
@@ -113,7 +116,7 @@ export class Deployments {
   /** The version that was made champion last, of those that still are. */
   champion(): DeployedVersion | undefined {
     const latest = [...this.stages.values()].findLast(
-      ({ stage, version }) => stage === 'champion' && this.models.has(version),
+      ({ stage, version }) => stage === 'champion' && this.isUsable(version),
     );
     return latest && this.find(latest.version);
   }
@@ -164,31 +167,24 @@ export class Deployments {
   /** One broken message must not stop a fleet: it is reported and passed over, and the versions before it stay in force. */
   private applyOrWarn({ key, value, offset }: IncomingRecord): void {
     const isSettings = key?.toString() === SETTINGS_KEY;
-    if (isSettings) this.unreadableSettings = undefined;
     if (value === null) return;
     try {
-      this.apply(isSettings, value);
+      this.apply(
+        readDeployment(key?.toString() ?? null, value, isSettings ? 'InvalidConfig' : 'InvalidModel'),
+      );
+      if (isSettings) this.unreadableSettings = undefined;
     } catch (cause) {
       this.log.error({ offset, err: cause }, 'passed over a message of model-deployments');
-      if (isSettings) this.unreadableSettings = cause;
+      // Settings do not change while a deployment lives, so what was understood before holds.
+      if (isSettings && this.logged === undefined) this.unreadableSettings = cause;
     }
   }
 
-  /**
-   * @throws FedloopError `InvalidModel` when a message cannot be understood or its hash is wrong, `InvalidConfig` when it should be the
-   *   deployment's settings.
-   */
-  private apply(isSettings: boolean, value: Buffer): void {
-    const code = isSettings ? 'InvalidConfig' : 'InvalidModel';
-    const message = parseOrThrow(
-      deploymentMessageSchema,
-      parseJson(value),
-      'a message of model-deployments',
-      code,
-    );
+  /** @throws FedloopError `InvalidModel` when a model is not what its message says, `InvalidConfig` for settings of another fleet. */
+  private apply(message: DeploymentMessage): void {
     switch (message.type) {
       case 'settings':
-        this.logged = message.settings;
+        this.takeSettings(message.settings);
         return;
       case 'server-state':
         this.serverStates.set(message.kind, message);
@@ -198,24 +194,37 @@ export class Deployments {
         this.stages.delete(message.version);
         this.stages.set(message.version, message);
         return;
-      case 'model': {
-        const bytes = Buffer.from(message.onnx_base64, 'base64');
-        if (sha256Of(bytes) !== message.sha256) {
-          const what = `the bytes of ${message.version} do not have the hash they were deployed with`;
-          throw new FedloopError('InvalidModel', what);
-        }
-        this.models.set(message.version, { message, model: decodeModel(bytes) });
-      }
+      case 'model':
+        this.models.set(message.version, { message, model: acceptModel(message) });
+        this.reportMisfits();
     }
   }
-}
 
-const SETTINGS_KEY = 'settings';
+  /** A release with other limits may log them anew; a task never changes while its deployment lives. */
+  private takeSettings(settings: StreamSettings): void {
+    const { logged } = this;
+    if (logged !== undefined) assertOwnSettings(logged, { task: settings.task });
+    this.logged = settings;
+    this.reportMisfits();
+  }
 
-/** Key of a message in `model-deployments`: the topic is compacted, so the latest of each key is what holds. */
-function deploymentKey(message: DeploymentMessage): string {
-  if ('version' in message) return `${message.type}/${message.version}`;
-  return message.type === 'settings' ? SETTINGS_KEY : `server-state/${message.kind}`;
+  private isUsable(version: VersionId): boolean {
+    const known = this.models.get(version);
+    return known !== undefined && fitsTask(known.model, (this.logged ?? DEFAULT_STREAM_SETTINGS).task);
+  }
+
+  /** A model that forecasts from other features than the task has is in force nowhere. It is said once, whichever of the two came first. */
+  private reportMisfits(): void {
+    if (this.logged === undefined) return;
+    for (const [version, { message, model }] of this.models) {
+      if (this.isUsable(version) || this.misfits.get(version) === message.sha256) continue;
+      this.misfits.set(version, message.sha256);
+      this.log.error(
+        { version, inputs: model.metadata.shape.inputs, features: featureCount(this.logged.task) },
+        'a model has other inputs than the task has features, and is not used',
+      );
+    }
+  }
 }
 
 /** Append messages to `model-deployments`. */

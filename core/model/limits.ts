@@ -4,9 +4,6 @@
 export const MAX_INPUTS = 4_096;
 export const MAX_HIDDEN = 4_096;
 
-/** The largest network above would have 64 MB of weights; ours has 4 KB. Kafka's messages end at 1 MB anyway. */
-export const MAX_MODEL_FILE_BYTES = 128 * 1024 * 1024;
-
 /**
  * Devices trained in one run of the graph, about 10 ms. Measured with 32 to 2,407 on 2 cores: with fewer, the hand-over between operators
  * costs too much; with more, a step's tensors (0.5 MB each) fall out of the cache.

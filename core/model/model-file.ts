@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { onnx } from 'onnx-proto';
 import { z } from 'zod';
+import { MAX_MODEL_BYTES } from '../contracts/deployments';
 import { FedloopError, messageOf } from '../contracts/errors';
 import { versionIdSchema } from '../contracts/ids';
 import { jsonText, parseOrThrow } from '../contracts/validation';
 import { GraphBuilder } from './graph';
-import { MAX_HIDDEN, MAX_INPUTS, MAX_MODEL_FILE_BYTES } from './limits';
+import { MAX_HIDDEN, MAX_INPUTS } from './limits';
 import { weightOffsets } from './network';
 import { scaleInGraph } from './prediction-graphs';
 import { parameterCount, type FlatWeights, type GlobalModel, type ModelMetadata } from './types';
@@ -72,11 +73,13 @@ export function encodeModel(model: GlobalModel): Uint8Array {
  *   or its graph would compute something else than the one that `encodeModel` writes for these weights.
  */
 export function decodeModel(bytes: Uint8Array): GlobalModel {
-  if (bytes.byteLength > MAX_MODEL_FILE_BYTES) throw invalid(`it has ${bytes.byteLength} bytes`);
+  if (bytes.byteLength > MAX_MODEL_BYTES) throw invalid(`it has ${bytes.byteLength} bytes`);
   const file = decodeProtobuf(bytes);
   const { format, metadata } = parseProperties(
     Object.fromEntries(file.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])),
   );
+  // Before room is made for weights that are not there.
+  if (4 * parameterCount(metadata.shape) > bytes.byteLength) throw invalid('it is shorter than its weights');
   const weights = weightsOf(file, metadata);
   assertWeights(weights, parameterCount(metadata.shape));
   const expected = decodeProtobuf(predictGraph({ metadata, weights }, format).encode({}));

@@ -92,7 +92,12 @@ class StreamWorker implements StreamService {
     const owners = () => this.assigned.all().map(({ owner }) => owner);
     const metrics = streamMetrics(registry, owners, { outbox, sinks });
     this.metrics = metrics;
-    this.models = modelForecaster((version) => deployments.find(version)?.model);
+    this.models = modelForecaster(
+      (version) => deployments.find(version)?.model,
+      (version) => {
+        log.error({ version }, 'a version is in force without a usable model, and is not forecast');
+      },
+    );
     const forecaster = this.models.forecast;
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
   }

@@ -12,6 +12,18 @@ export const ROWS_PER_CHUNK = 2_048;
 /** Raw bytes stored of a rejected event or row: enough to see what is wrong, too little for a megabyte message to hurt. */
 export const MAX_RAW_BYTES = 1_000;
 
+/** Characters stored of why something was rejected or put aside: a sentence, never a message of its own. */
+export const MAX_DETAIL_CHARACTERS = 1_000;
+
+/** How far behind its block's own time a window may start, where the events themselves are gone: brokers take stamps an hour ahead. */
+export const MAX_WINDOW_AHEAD_MICROS = 3_600_000_000;
+
+/** Attempts at a transaction that fails, before its records are stored apart: a conflict with another transaction passes. */
+export const STORE_ATTEMPTS = 3;
+
+/** Pause between them. */
+export const STORE_RETRY_MS = 100;
+
 /** Rejected rows of one file that are stored with their line; all of them are counted anyway. */
 export const MAX_REJECTED_DETAILS_PER_FILE = 10_000;
 
@@ -83,6 +95,9 @@ export const PARTITIONS_LOOK_MS = 10_000;
 
 /** Old rows are deleted in steps of an hour of event time: a delete costs the same for one window as for a hundred. */
 export const RETENTION_STEP_MICROS = 3_600_000_000;
+
+/** Devices, or one in a hundred where that is more, that must have reached a time before rows are too old for it. */
+export const RETENTION_QUORUM = 3;
 
 /** Windows of event time that the states of devices look back on: as many as sites remember. Part of a migration: fixed. */
 export const DEVICE_STATE_WINDOWS = 400;

@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
-import { RETENTION_STEP_MICROS } from './limits';
+import { RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
 import { addFinishedDays } from './batch/stream-days';
 import { STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
@@ -33,21 +34,47 @@ export function expireRows(connection: SerialConnection, before: Micros): Promis
   });
 }
 
-/** Deletes old rows as event time advances, a step at a time. */
+const agreedRow = z.object({ devices: z.int(), agreed: z.int().nullable() });
+
+/**
+ * Start of the newest window that several devices have reached, so that one clock that is ahead lets nothing go. Infinity for a fleet too
+ * small to have several.
+ */
+async function agreedWindow(connection: SerialConnection): Promise<Micros> {
+  const [row] = await connection.rows(
+    agreedRow,
+    `SELECT count(*) AS devices,
+            list_reverse_sort(list(latest))[least(count(*), greatest(${RETENTION_QUORUM}, ceil(count(*) / 100.0)))::INTEGER] AS agreed
+     FROM (SELECT max(window_start) AS latest FROM stream_analysis_results GROUP BY device_id)`,
+  );
+  return row === undefined || row.devices < RETENTION_QUORUM ? Infinity : (row.agreed ?? Infinity);
+}
+
+/**
+ * Deletes old rows as event time advances, a step at a time. Rows that are gone do not come back, so the time that they are too old for is
+ * nobody's word alone: windows are complete, several devices have reached it, and the clock of this machine has as well.
+ */
 export class Retention {
   private expired: Micros = Number.NEGATIVE_INFINITY;
+  private judged: Micros = Number.NEGATIVE_INFINITY;
 
+  /** @param now the clock on the wall, in milliseconds */
   constructor(
     private readonly connection: SerialConnection,
     private readonly keepMillis: number,
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** @param completeBefore bound of complete windows. Most calls do nothing. */
   async advance(completeBefore: Micros): Promise<void> {
-    const bound = completeBefore - this.keepMillis * MICROS_PER_MILLI;
-    if (!Number.isFinite(bound) || bound < this.expired + RETENTION_STEP_MICROS) return;
-    await addFinishedDays(this.connection, completeBefore);
-    await expireRows(this.connection, bound);
-    this.expired = bound;
+    const reached = Math.min(completeBefore, this.now() * MICROS_PER_MILLI);
+    if (!Number.isFinite(reached) || reached < this.judged + RETENTION_STEP_MICROS) return;
+    const bound = Math.min(reached, await agreedWindow(this.connection)) - this.keepMillis * MICROS_PER_MILLI;
+    if (bound >= this.expired + RETENTION_STEP_MICROS) {
+      await addFinishedDays(this.connection, completeBefore);
+      await expireRows(this.connection, bound);
+      this.expired = bound;
+    }
+    this.judged = reached;
   }
 }

@@ -29,6 +29,7 @@ import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
+import { LogOrigins, type Origins } from './sink/origins';
 import { Sink } from './sink/sink';
 
 interface WarehouseServiceOptions {
@@ -37,6 +38,8 @@ interface WarehouseServiceOptions {
   readonly settings: StreamSettings;
   readonly log: Logger;
   readonly registry: Registry;
+  /** What stands behind results; left out: the logs of claims and events. */
+  readonly origins?: Origins;
 }
 
 /**
@@ -58,6 +61,7 @@ export class WarehouseService extends RoundRepository {
     private readonly producer: Producer,
     private readonly sink: Sink,
     partitions: number,
+    private readonly origins: Origins,
     private readonly changes = new ChangeSignal(),
   ) {
     const { kafka, env, settings, log, registry } = options;
@@ -92,8 +96,18 @@ export class WarehouseService extends RoundRepository {
     await loadDevices(connections.batch, join(env.FEDLOOP_PROCESSED, DEVICES_FILE));
     const partitions = (await kafka.offsets(eventTopic(settings.source))).length;
     const producer = await kafka.producer();
-    const sink = await Sink.open(connections.sink, settings.task);
-    const service = new WarehouseService(options, warehouse, connections, producer, sink, partitions);
+    const topic = eventTopic(settings.source);
+    const origins = options.origins ?? (await LogOrigins.follow(kafka, topic, settings.futureMicros));
+    const sink = await Sink.open(connections.sink, settings.task, origins);
+    const service = new WarehouseService(
+      options,
+      warehouse,
+      connections,
+      producer,
+      sink,
+      partitions,
+      origins,
+    );
     await service.follow();
     return service;
   }
@@ -106,6 +120,7 @@ export class WarehouseService extends RoundRepository {
   async stop(): Promise<void> {
     this.completeness.close();
     await this.intake?.stop();
+    await this.origins.close();
     await this.feedback.stop();
     await this.producer.disconnect();
     await this.warehouse.close();
@@ -196,7 +211,8 @@ export class WarehouseService extends RoundRepository {
       log,
       onStored: (report, seconds) => {
         this.countStored(report, seconds, Date.now());
-        if (report.invalid.count > 0) log.error({ ...report.invalid }, 'skipped messages that are not valid');
+        if (report.aside.examples.length > 0)
+          log.error({ ...report.aside }, 'messages were put aside in dead_letters');
         if (report.blocks.gap > 0)
           log.error({ gaps: report.blocks.gap }, 'blocks of results are missing before stored ones');
         if (report.deploymentsChanged) this.feedback.noteDeployments();

@@ -1,5 +1,5 @@
 import { historyChunkSchema, type HistoryChunk } from '../../core/contracts/blocks';
-import { type Stage, type DeploymentMessage, untrainedLineage } from '../../core/contracts/deployments';
+import { type Stage, untrainedLineage } from '../../core/contracts/deployments';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { type StreamSettings } from '../../core/contracts/settings';
 import {
@@ -12,10 +12,9 @@ import {
 import { type Micros } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { logDeployment } from '../../core/model/deployments';
-import { encodeModel, sha256Of } from '../../core/model/model-file';
-import { initialWeights } from '../../core/model/network';
-import { networkShape } from '../../core/model/types';
+import { modelMessage } from '../../core/model/deployment-messages';
 import { partitionOf, type Kafka, type Producer } from '../../core/platform/kafka';
+import { untrainedModel } from './task';
 import { EventFeed, type FeedOptions } from './event-feed';
 
 export const version = (name: string): VersionId => versionIdSchema.parse(name);
@@ -63,28 +62,8 @@ export async function deployModel(
   seed: number,
   task: Task = DEFAULT_TASK,
 ): Promise<void> {
-  const shape = networkShape(task);
-  const features = featureCount(task);
-  const bytes = Buffer.from(
-    encodeModel({
-      metadata: {
-        version: version(name),
-        shape,
-        scaling: { mean: Array<number>(features).fill(0), scale: Array<number>(features).fill(1) },
-        tolerance: 1,
-        residualStddev: seed % 2 === 0 ? null : 0.7,
-      },
-      weights: initialWeights(shape, seed),
-    }),
-  );
-  const message: DeploymentMessage = {
-    type: 'model',
-    version: version(name),
-    onnx_base64: bytes.toString('base64'),
-    sha256: sha256Of(bytes),
-    lineage: untrainedLineage(seed),
-    created_at: '2020-01-01T00:00:00Z',
-  };
+  const model = untrainedModel(name, { seed, inputs: featureCount(task) });
+  const message = modelMessage(model, untrainedLineage(seed), '2020-01-01T00:00:00Z');
   await logDeployment(producer, [message]);
 }
 

@@ -1,4 +1,3 @@
-import { FedloopError } from '../../contracts/errors';
 import { type VersionId } from '../../contracts/ids';
 import { VersionPredictor } from '../../model/batch-predictor';
 import { type GlobalModel } from '../../model/types';
@@ -11,25 +10,32 @@ export interface ModelForecaster {
 
 /**
  * Forecasts by the models: one ONNX run scores all rows of a request for all its versions (one run a network shape, where
- * versions differ in it).
- * @param modelOf the model of a version; a forecast of a version without one fails.
+ * versions differ in it). A version without a model that fits the features forecasts nothing (NaN), and has no rows: whatever a log says of
+ * it, the other versions are forecast.
+ * @param modelOf the model of a version.
+ * @param onMissing told once of a version that has none that fits.
  */
-export function modelForecaster(modelOf: (version: VersionId) => GlobalModel | undefined): ModelForecaster {
+export function modelForecaster(
+  modelOf: (version: VersionId) => GlobalModel | undefined,
+  onMissing: (version: VersionId) => void = () => undefined,
+): ModelForecaster {
   const predictors = new Map<string, Promise<VersionPredictor>>();
+  const missing = new Set<VersionId>();
+  const usableModel = (version: VersionId, inputs: number): GlobalModel | undefined => {
+    const model = modelOf(version);
+    if (model?.metadata.shape.inputs === inputs) return model;
+    if (!missing.has(version)) onMissing(version);
+    missing.add(version);
+    return undefined;
+  };
   return {
     async forecast({ versions, features, rows }) {
-      const models = versions.map((version) => {
-        const model = modelOf(version);
-        if (model === undefined)
-          throw new FedloopError(
-            'InvalidModel',
-            `${version} is in force, but model-deployments has no model of it`,
-          );
-        return model;
-      });
-      const changes = new Float32Array(versions.length * rows);
-      const names = models.map(nameOf);
+      const changes = new Float32Array(versions.length * rows).fill(NaN);
+      if (rows === 0) return changes;
+      const models = versions.map((version) => usableModel(version, features.length / rows));
+      const names = models.map((model) => model && nameOf(model));
       for (const name of new Set(names)) {
+        if (name === undefined) continue;
         const places = [...names.keys()].filter((i) => names[i] === name);
         const group = places.flatMap((i) => models[i] ?? []);
         const [first] = group;

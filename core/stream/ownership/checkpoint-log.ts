@@ -75,7 +75,7 @@ export class PartitionLog {
       return;
     }
     if (isPieceKey(key)) {
-      this.applyPiece(key, value);
+      this.applyPiece(logOffset, key, value);
       return;
     }
     const parsed = checkpointMessageSchema.safeParse(parseJson(value));
@@ -95,17 +95,20 @@ export class PartitionLog {
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
     if (message.type === 'claim') this.highestClaim = logOffset;
     else if (message.type === 'reset-request') this.openResets.set(message.request, message);
-    else if (message.epoch >= this.epoch) {
+    // An epoch is the offset of the latest claim: an older one is void, and a higher one is forged.
+    else if (message.epoch === this.epoch) {
       this.valid.push({ logOffset, decision: message });
       if (message.type === 'start') this.firstStart ??= message;
       if (message.type === 'watermark') this.openResets.delete(message.request);
     }
   }
 
-  private applyPiece(key: string, value: Buffer): void {
+  private applyPiece(logOffset: number, key: string, value: Buffer): void {
     const piece = readPiece(value);
-    if (piece === undefined || piece.head.epoch < this.epoch) return;
+    if (piece?.head.epoch !== this.epoch) return;
     const { head } = piece;
+    // Each checkpoint before this one took a record behind the claim.
+    if (head.sequence >= logOffset - head.epoch || head.index >= head.pieces) return;
     this.pieceKeys.set(key, head.epoch);
     if (this.newest !== undefined && !isAfter(head, this.newest)) return;
     // A copy: a view would keep everything that was fetched with it in memory.

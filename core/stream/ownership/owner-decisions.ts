@@ -1,8 +1,26 @@
 import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
 import { type DeployedVersion } from '../../model/deployments';
 import { type PartitionEngine } from '../engine';
+import { type LoggedDecision } from './checkpoint-log';
 
 type VersionDecision = Extract<Decision, { readonly type: 'activation' | 'deactivation' }>;
+
+/**
+ * The decisions that the engine does not hold yet. One about events that are not in the source is no owner's: it would wait for ever, and all
+ * behind it.
+ * @param since offset in the log of the first that the engine lacks.
+ * @param known source offset up to which predecessors may have read.
+ */
+export function decisionsSince(
+  decisions: readonly LoggedDecision[],
+  since: number,
+  known: number,
+): readonly LoggedDecision[] {
+  return decisions.filter(({ logOffset, decision: { type, ...decision } }) => {
+    const waits = type === 'idle' || type === 'watermark';
+    return logOffset >= since && !(waits && 'offset' in decision && decision.offset > known);
+  });
+}
 
 /** What to decide where the versions in force have changed: those that came into force are activated, those that left it deactivated. */
 export function versionDecisions(

@@ -16,7 +16,7 @@ import { LoggedDecisions } from './decisions';
 import { ingestRecord, recordOf, rejectMessage, resetFence } from './source-records';
 import { encodeState } from './state-codec';
 import { type OwnerParts } from './owner-parts';
-import { resetDecision, versionDecisions } from './owner-decisions';
+import { decisionsSince, resetDecision, versionDecisions } from './owner-decisions';
 
 /** Another worker owns the partition by now. */
 class OwnershipLost extends Error {
@@ -70,8 +70,8 @@ export class PartitionOwner {
     this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded, (reset) =>
       this.fenceReset(reset),
     );
-    for (const logged of log.decisions)
-      if (logged.logOffset >= start.decisions_until) this.decisions.apply(logged);
+    const { decisions_until: since } = start;
+    for (const logged of decisionsSince(log.decisions, since, this.decideFrom)) this.decisions.apply(logged);
   }
 
   /** False once another claim stands in the log, or the partition was dropped. */

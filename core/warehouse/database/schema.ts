@@ -453,6 +453,19 @@ WHERE source = 'stream' AND detail = '${FORMER_SENTINEL_VALUE}'
   AND 'value' IS DISTINCT FROM (SELECT task->>'$.target.sensor' FROM stream_settings LIMIT 1);
 `;
 
+/** Messages that could not be stored, each with its place and why. */
+const DEAD_LETTERS = `
+CREATE TABLE dead_letters (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  source_offset BIGINT NOT NULL,
+  reason VARCHAR NOT NULL,
+  detail VARCHAR NOT NULL,
+  raw VARCHAR NOT NULL,
+  sent_at TIMESTAMP
+);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -483,4 +496,5 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   // The view as it is today, again: files that had an earlier form of it at step 10 get this one.
   { version: 12, name: 'a device whose last reading still holds is not silent', sql: DEVICE_STATES },
+  { version: 13, name: 'messages that could not be stored', sql: DEAD_LETTERS },
 ];

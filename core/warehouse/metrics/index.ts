@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from '../../platform/metrics';
 import { type SerialConnection } from '../database/connection';
-import { type SinkReport } from '../sink/sink';
+import { type SinkReport } from '../sink/report';
 import { checkFigures } from './checks';
 import { deviceFigures, splitDeviceFigures } from './devices';
 import { modelFigures } from './models';
@@ -44,7 +44,14 @@ export function registerWarehouseMetrics(
   });
   const invalid = new Counter({
     name: 'fedloop_sink_invalid_messages_total',
-    help: 'Messages that were not valid and were skipped.',
+    help: 'Messages that were put aside in dead_letters instead of being stored, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const records = new Counter({
+    name: 'fedloop_sink_records_total',
+    help: 'Messages read, by topic and outcome: every one was used or put aside.',
+    labelNames: ['topic', 'outcome'],
     registers,
   });
   const seconds = new Histogram({
@@ -68,7 +75,11 @@ export function registerWarehouseMetrics(
   return (report, took, nowMillis) => {
     for (const [table, count] of Object.entries(report.rows)) rows.inc({ table }, count);
     for (const [outcome, count] of Object.entries(report.blocks)) blocks.inc({ outcome }, count);
-    invalid.inc(report.invalid.count);
+    for (const [reason, count] of Object.entries(report.aside.counts)) invalid.inc({ reason }, count);
+    for (const [topic, { used, aside }] of Object.entries(report.records)) {
+      records.inc({ topic, outcome: 'used' }, used);
+      records.inc({ topic, outcome: 'aside' }, aside);
+    }
     seconds.observe(took);
     size.observe(Object.values(report.rows).reduce((sum, count) => sum + count, 0));
     for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);

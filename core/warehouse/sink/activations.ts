@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { activationSchema, claimSchema, deactivationSchema } from '../../contracts/checkpoints';
-import { parseJson } from '../../contracts/validation';
+import { describeIssues, parseJson } from '../../contracts/validation';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
 import { timestampOrNull } from '../database/values';
@@ -12,15 +12,21 @@ const messageSchema = z.discriminatedUnion('type', [claimSchema, activationSchem
 const KEY = /^(claim|activation|deactivation)\//;
 
 /** Which windows each partition evaluates a version on. */
-export function activationChange({ key, value, offset }: SinkRecord): Change {
-  if (key === null || !KEY.test(key)) return undefined;
-  const message = messageSchema.safeParse(parseJson(value)).data;
-  return message && ((inside) => storeActivation(inside, message, offset));
+export function activationChange({ key, value, offset }: SinkRecord, partition: number): Change {
+  if (key === null || value === null || !KEY.test(key)) return undefined;
+  const parsed = messageSchema.safeParse(parseJson(value));
+  if (!parsed.success) return describeIssues(parsed.error, messageSchema);
+  const message = parsed.data;
+  if (message.partition !== partition) return `a message of partition ${message.partition}`;
+  return (inside) => storeActivation(inside, message, offset);
 }
 
-/** A writer of an older epoch than a claim before it in the log had lost the partition: its message is void. */
+/**
+ * An epoch is the offset of a claim, and that of the latest claim before it in the log holds. The writer of an older one had lost the
+ * partition; one that no claim has is forged.
+ */
 const OWNS_PARTITION =
-  'NOT EXISTS (SELECT 1 FROM stream_claims WHERE source_partition = $partition AND epoch > $epoch)';
+  'NOT EXISTS (SELECT 1 FROM stream_claims WHERE source_partition = $partition AND epoch <> $epoch)';
 
 function storeActivation(
   inside: Statements,

@@ -1,19 +1,24 @@
 import { blobValue, VARCHAR } from '@duckdb/node-api';
-import { deploymentMessageSchema, type ModelMessage, type StageMessage } from '../../contracts/deployments';
+import { type ModelMessage, type StageMessage } from '../../contracts/deployments';
 import { type StreamSettings } from '../../contracts/settings';
+import { type Task } from '../../contracts/task';
 import { microsOfText } from '../../contracts/timestamps';
-import { parseJson } from '../../contracts/validation';
+import { acceptModel, assertFits, readDeployment } from '../../model/accept-deployment';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
 import { list, timestamp, timestampOrNull } from '../database/values';
 import { type Change, type SinkRecord } from './records';
 
-/** Versions, their files and every change of stage. */
-export function deploymentChange({ value, offset }: SinkRecord): Change {
+/**
+ * Versions, their files and every change of stage.
+ * @throws FedloopError `InvalidModel` for a message that stream workers would not take either.
+ */
+export function deploymentChange({ key, value, offset }: SinkRecord, task: Task): Change {
   if (value === null) return undefined;
-  const message = deploymentMessageSchema.safeParse(parseJson(value)).data;
-  switch (message?.type) {
+  const message = readDeployment(key, value);
+  switch (message.type) {
     case 'model':
+      assertFits(acceptModel(message), task);
       return (inside) => storeModel(inside, message);
     case 'stage':
       return (inside) => storeStage(inside, message, offset);
@@ -22,8 +27,6 @@ export function deploymentChange({ value, offset }: SinkRecord): Change {
     case 'settings':
     case 'server-state':
       return undefined;
-    case undefined:
-      return 'not a message of model-deployments';
   }
 }
 

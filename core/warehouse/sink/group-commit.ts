@@ -1,6 +1,6 @@
 import { MAX_BYTES_PER_TRANSACTION } from '../limits';
 import { type SinkRecords } from './records';
-import { type SinkReport } from './sink';
+import { type SinkReport } from './report';
 
 interface Waiting {
   readonly batch: SinkRecords;

@@ -5,7 +5,8 @@ import { type Logger } from '../../platform/log';
 import { GroupCommit } from './group-commit';
 import { INTAKE_CONCURRENCY, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { type SinkRecords } from './records';
-import { type Sink, type SinkReport } from './sink';
+import { type SinkReport } from './report';
+import { type Sink } from './sink';
 
 /** Topics that the warehouse stores. */
 const INTAKE_TOPICS = [

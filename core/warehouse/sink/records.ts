@@ -1,5 +1,10 @@
+import { type FenceBlock } from '../../contracts/blocks';
+import { type DeadLetterReason } from '../../contracts/dead-letters';
 import { type IncomingRecord } from '../../platform/kafka';
+import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
+import { type Block } from './blocks';
+import { type RejectedEvent } from './rejects';
 
 /** A record of any topic as the sink reads it. */
 export interface SinkRecord extends Omit<IncomingRecord, 'partition' | 'key'> {
@@ -15,3 +20,22 @@ export interface SinkRecords {
 
 /** The change of the tables by a record; a text for why it is not valid, undefined for none. */
 export type Change = ((inside: Statements) => Promise<void>) | string | undefined;
+
+/** What a record says, once its schema has let it through; `aside` is one that it has not. */
+export type Reading =
+  | { readonly kind: 'block'; readonly block: Block }
+  | { readonly kind: 'fence'; readonly epoch: number; readonly reset: FenceBlock['reset'] }
+  | { readonly kind: 'reject'; readonly event: RejectedEvent }
+  | { readonly kind: 'unmapped'; readonly row: RejectedRow }
+  | { readonly kind: 'change'; readonly change: Exclude<Change, string | undefined> }
+  /** A valid message that is not the warehouse's. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'aside'; readonly reason: DeadLetterReason; readonly detail: string };
+
+/** A record with what it says. */
+export interface ReadRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly record: SinkRecord;
+  readonly reading: Reading;
+}

@@ -1,9 +1,10 @@
 import { BIGINT, INTEGER } from '@duckdb/node-api';
 import { z } from 'zod';
-import { REJECT_HEADERS } from '../../contracts/blocks';
+import { REJECT_HEADERS, REJECT_REASONS } from '../../contracts/blocks';
+import { MAX_INTEGER } from '../../contracts/storable';
 import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
-import { MAX_RAW_BYTES } from '../limits';
+import { MAX_DETAIL_CHARACTERS, MAX_RAW_BYTES } from '../limits';
 import { column } from '../database/values';
 import { type SinkRecord } from './records';
 
@@ -17,6 +18,8 @@ export interface RejectedEvent extends RejectedRow {
 }
 
 const wholeNumber = z.coerce.number().int().min(0);
+const partitionNumber = wholeNumber.max(MAX_INTEGER);
+const rejectReason = z.enum(REJECT_REASONS);
 
 /**
  * @returns the event, or a fence: rejects of older epochs behind it in the log are void. undefined when the record lacks the
@@ -25,16 +28,16 @@ const wholeNumber = z.coerce.number().int().min(0);
 export function parseReject(record: SinkRecord): RejectedEvent | { readonly fence: number } | undefined {
   const fence = wholeNumber.safeParse(record.headers[REJECT_HEADERS.fence]);
   if (fence.success) return { fence: fence.data };
-  const reason = record.headers[REJECT_HEADERS.reason];
-  const partition = wholeNumber.safeParse(record.headers[REJECT_HEADERS.partition]);
+  const reason = rejectReason.safeParse(record.headers[REJECT_HEADERS.reason]);
+  const partition = partitionNumber.safeParse(record.headers[REJECT_HEADERS.partition]);
   const offset = wholeNumber.safeParse(record.headers[REJECT_HEADERS.offset]);
-  if (reason === undefined || !partition.success || !offset.success) return undefined;
+  if (!reason.success || !partition.success || !offset.success) return undefined;
   return {
     source: 'stream',
     file: null,
     line: null,
-    reason,
-    detail: record.headers[REJECT_HEADERS.detail] ?? null,
+    reason: reason.data,
+    detail: record.headers[REJECT_HEADERS.detail]?.slice(0, MAX_DETAIL_CHARACTERS) ?? null,
     partition: partition.data,
     offset: offset.data,
     raw: readableBytes(record.value),

@@ -1,5 +1,5 @@
 import { DOUBLE, INTEGER, VARCHAR } from '@duckdb/node-api';
-import { type z } from 'zod';
+import { z } from 'zod';
 import {
   leftOutMessageSchema,
   outcomeMessageSchema,
@@ -28,7 +28,7 @@ const STORED: Readonly<Record<string, (value: Buffer | null) => z.ZodSafeParseRe
 /** Local models of a round and their updates. Other messages are the round's own. */
 export function updateChange({ key, value }: SinkRecord): Change {
   const parsed = STORED[key?.split('/')[0] ?? '']?.(value);
-  if (parsed?.success === false) return parsed.error.issues[0]?.message ?? 'not valid';
+  if (parsed?.success === false) return z.prettifyError(parsed.error);
   const message = parsed?.data;
   switch (message?.type) {
     case 'update':

@@ -10,6 +10,7 @@ import { type EvaluateInput, type EvaluateResult } from '../../../core/contracts
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
+import { TRUSTED } from '../../../core/warehouse/sink/origins';
 import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from '../warehouse/fake-kafka';
 import {
@@ -51,6 +52,7 @@ beforeEach(async () => {
     settings: DEFAULT_STREAM_SETTINGS,
     log: silentLogger(),
     registry: createMetrics('analytics'),
+    origins: TRUSTED,
   });
   const { deployments } = await activityWorld();
   analytics = createAnalyticsActivities({ service, deployments, processed });

@@ -61,7 +61,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     latestWindow: '2026-01-01T00:00:00Z',
     needs: null,
   },
-  fleet: { notForecast: [], putAside: [] },
+  fleet: { notForecast: [], putAside: [], deadLetters: [] },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -132,6 +132,7 @@ describe('status', () => {
             examples: [{ device: 'p1', reason: 'sends every 60 s; a window of 5 min would do' }],
           },
         ],
+        deadLetters: [],
         putAside: [
           { source: 'stream', reason: 'late', detail: null, events: 120, remedy: 'A longer watermark.' },
         ],
@@ -161,7 +162,10 @@ describe('status', () => {
     const putAside = reasons.map((reason) => {
       return { source: 'ingest' as const, reason, detail: null, events: 1_000, remedy: null };
     });
-    const screen = renderStatus(status({ ...nothing, fleet: { notForecast: [], putAside } }), '/work');
+    const screen = renderStatus(
+      status({ ...nothing, fleet: { notForecast: [], putAside, deadLetters: [] } }),
+      '/work',
+    );
     expect(screen).toContain('bad-device-id 1,000 messages put aside');
     expect(screen).toContain('2,000 put aside for 2 more reasons');
   });

@@ -104,4 +104,22 @@ describe('rows that are too old', () => {
     await retention.advance(T0 + 2 * DAY);
     expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 1 }]);
   });
+
+  it('do not go by the word of one device', async () => {
+    const ahead = 400 * WINDOWS_PER_DAY;
+    await sink.store([
+      batch('analysis', 0, [
+        record(3, analysisBlock({ window: WINDOWS_PER_DAY + 1 }, ['b', 'c', 'd'])),
+        record(4, analysisBlock({ window: ahead }, ['a'])),
+      ]),
+    ]);
+    await new Retention(connection, (2 * DAY) / 1000).advance(T0 + 401 * DAY);
+    expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+  });
+
+  it('do not go before the clock of this machine has reached their time', async () => {
+    const retention = new Retention(connection, DAY / 1000, () => (T0 + DAY) / 1000);
+    await retention.advance(T0 + 2 * DAY);
+    expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+  });
 });

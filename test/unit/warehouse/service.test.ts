@@ -7,6 +7,7 @@ import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/cont
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
+import { TRUSTED } from '../../../core/warehouse/sink/origins';
 import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from './fake-kafka';
 import {
@@ -38,6 +39,7 @@ const start = (settings: StreamSettings = DEFAULT_STREAM_SETTINGS): Promise<Ware
     settings,
     log: silentLogger(),
     registry,
+    origins: TRUSTED,
   });
 };
 
@@ -147,8 +149,10 @@ describe('the warehouse service', () => {
            now()::TIMESTAMP, 1, 1, 1, 1, 1, 1, 1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL`,
       ),
     );
-    kafka.append(TOPICS.deployments.name, 0, stage('v0', 'champion', 'v1 was rolled back: worse'));
-    kafka.append(TOPICS.deployments.name, 0, stage('v1', 'rolled-back', 'worse'));
+    kafka.append(TOPICS.deployments.name, 0, stage('v0', 'champion', 'v1 was rolled back: worse'), {
+      key: 'stage/v0',
+    });
+    kafka.append(TOPICS.deployments.name, 0, stage('v1', 'rolled-back', 'worse'), { key: 'stage/v1' });
     await kafka.deliver();
     await published(1);
     await service.stop();
@@ -187,15 +191,20 @@ describe('the warehouse service', () => {
   });
 
   it('continues from its file after a restart, publishes nothing twice and keeps its curves', async () => {
-    kafka.append(TOPICS.deployments.name, 0, {
-      type: 'stage',
-      version: 'v0',
-      stage: 'champion',
-      round: 0,
-      not_before: null,
-      reason: 'first',
-      at: '2020-01-01T00:00:00Z',
-    });
+    kafka.append(
+      TOPICS.deployments.name,
+      0,
+      {
+        type: 'stage',
+        version: 'v0',
+        stage: 'champion',
+        round: 0,
+        not_before: null,
+        reason: 'first',
+        at: '2020-01-01T00:00:00Z',
+      },
+      { key: 'stage/v0' },
+    );
     for (const partition of [0, 1])
       closeWindow(0, partition, [{ version: 'v0', device: `d${partition}`, error: partition * 2 }]);
     await kafka.deliver();
@@ -323,7 +332,7 @@ describe('the warehouse service', () => {
 
   it('compares by the tolerance that the deployment agreed on', async () => {
     const settings = { ...DEFAULT_STREAM_SETTINGS, task: taskWith({ tolerance: 2 }) };
-    kafka.append(TOPICS.deployments.name, 0, { type: 'settings', settings });
+    kafka.append(TOPICS.deployments.name, 0, { type: 'settings', settings }, { key: 'settings' });
     await service.stop();
     service = await start(settings);
     for (const partition of [0, 1]) {

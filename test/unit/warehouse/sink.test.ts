@@ -15,7 +15,10 @@ import {
   WINDOW,
 } from './helpers';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { taskWith } from '../../support/task';
+import { modelMessage } from '../../../core/model/deployment-messages';
+import { type Lineage } from '../../../core/contracts/deployments';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { taskWith, untrainedModel } from '../../support/task';
 
 const folder = temporaryFolder();
 let files = 0;
@@ -36,9 +39,9 @@ afterAll(() => {
   folder.remove();
 });
 
-const lineage = {
+const lineage: Lineage = {
   round: 1,
-  parents: ['v0'],
+  parents: [versionIdSchema.parse('v0')],
   strategy: 'closed-loop',
   role: 'steady',
   seed: 7,
@@ -46,15 +49,11 @@ const lineage = {
   data_from: T0 - 100 * WINDOW,
   data_until: T0,
   feedback_used: { 'left out as worse than the median': 2 },
+  devices_sha256: null,
 };
-const model = {
-  type: 'model',
-  version: 'v1',
-  onnx_base64: Buffer.from('onnx').toString('base64'),
-  sha256: 'a'.repeat(64),
-  lineage,
-  created_at: '2020-01-01T00:00:00Z',
-};
+const model = modelMessage(untrainedModel('v1'), lineage, '2020-01-01T00:00:00Z');
+const MODEL_KEY = { key: 'model/v1' };
+const STAGE_KEY = { key: 'stage/v1' };
 const stage = (name: string, at: string) => ({
   type: 'stage',
   version: 'v1',
@@ -184,7 +183,7 @@ describe('blocks of the stream', () => {
         record(4, analysisBlock({ window: 0 }, ['a'])),
       ]),
     ]);
-    expect(report.invalid.count).toBe(4);
+    expect(report.aside.counts).toEqual({ invalid: 4 });
     expect(report.rows.stream_analysis_results).toBe(1);
   });
 
@@ -264,8 +263,8 @@ describe('other topics', () => {
   it('keep rejected events once, with the reason and the first bytes of any content', async () => {
     const headers = { reason: 'malformed', 'source-partition': '2', 'source-offset': '17', detail: 'no id' };
     const raw = Buffer.concat([Buffer.from([0xff, 0x00]), Buffer.alloc(5000, 'x')]);
-    await sink.store([batch('rejects', 0, [record(0, raw, { headers }), record(1, raw, { headers })])]);
-    await sink.store([batch('rejects', 0, [record(2, raw, { headers })])]);
+    await sink.store([batch('rejects', 2, [record(0, raw, { headers }), record(1, raw, { headers })])]);
+    await sink.store([batch('rejects', 2, [record(2, raw, { headers })])]);
     const rows = await query(connection, 'SELECT * FROM rejected_rows');
     expect(rows).toEqual([
       expect.objectContaining({
@@ -330,25 +329,32 @@ describe('other topics', () => {
   it('keep versions with their file, and every change of stage', async () => {
     await sink.store([
       batch('deployments', 0, [
-        record(0, {
-          type: 'settings',
-          settings: {
-            ...DEFAULT_STREAM_SETTINGS,
-            task: taskWith({ tolerance: 2 }),
-            watermarkMicros: 1,
-            futureMicros: 1,
-            idleMillis: 1,
+        record(
+          0,
+          {
+            type: 'settings',
+            settings: {
+              ...DEFAULT_STREAM_SETTINGS,
+              task: taskWith({ tolerance: 2 }),
+              watermarkMicros: 1,
+              futureMicros: 1,
+              idleMillis: 1,
+            },
           },
-        }),
-        record(1, stage('candidate', '2020-01-01T00:00:01Z')),
-        record(2, model),
-        record(3, stage('champion', '2020-01-01T00:00:02Z')),
-        record(4, model),
+          { key: 'settings' },
+        ),
+        record(1, stage('candidate', '2020-01-01T00:00:01Z'), STAGE_KEY),
+        record(2, model, MODEL_KEY),
+        record(3, stage('champion', '2020-01-01T00:00:02Z'), STAGE_KEY),
+        record(4, model, MODEL_KEY),
         record(5, { type: 'unknown' }),
       ]),
     ]);
     await sink.store([
-      batch('deployments', 0, [record(6, model), record(7, stage('shadow', '2020-01-01T00:00:03Z'))]),
+      batch('deployments', 0, [
+        record(6, model, MODEL_KEY),
+        record(7, stage('shadow', '2020-01-01T00:00:03Z'), STAGE_KEY),
+      ]),
     ]);
     expect(
       await query(
@@ -373,8 +379,8 @@ describe('other topics', () => {
     ]);
     // The service stores the settings that it was started with; a message that comes later changes nothing.
     expect(await query(connection, 'SELECT tolerance FROM stream_settings')).toEqual([]);
-    expect(await query(connection, 'SELECT decode(onnx) AS onnx FROM model_files')).toEqual([
-      { onnx: 'onnx' },
+    expect(await query(connection, 'SELECT sha256(onnx) = sha256 AS whole FROM model_files')).toEqual([
+      { whole: true },
     ]);
   });
 

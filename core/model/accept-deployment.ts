@@ -1,0 +1,70 @@
+import {
+  deploymentKey,
+  deploymentMessageSchema,
+  MAX_DEPLOYMENT_BYTES,
+  type DeploymentMessage,
+  type ModelMessage,
+} from '../contracts/deployments';
+import { FedloopError, type ErrorCode } from '../contracts/errors';
+import { featureCount, type FeatureTask } from '../contracts/task';
+import { parseJson, parseOrThrow } from '../contracts/validation';
+import { decodeModel, sha256Of } from './model-file';
+import { type GlobalModel } from './types';
+
+/**
+ * A message of `model-deployments`. Its size is looked at before its content.
+ * @throws FedloopError with `code` for one that is too large, cannot be understood, or stands under another's key.
+ */
+export function readDeployment(
+  key: string | null,
+  value: Buffer,
+  code: ErrorCode = 'InvalidModel',
+): DeploymentMessage {
+  const what = 'a message of model-deployments';
+  if (value.byteLength > MAX_DEPLOYMENT_BYTES)
+    throw new FedloopError(
+      code,
+      `${what} has ${value.byteLength} bytes, and at most ${MAX_DEPLOYMENT_BYTES} are read`,
+    );
+  const message = parseOrThrow(deploymentMessageSchema, parseJson(value), what, code);
+  // The topic is compacted by key: under another's key a message would take that one's place.
+  if (key !== deploymentKey(message))
+    throw new FedloopError(
+      code,
+      `${what} stands under the key ${String(key)}, not ${deploymentKey(message)}`,
+    );
+  return message;
+}
+
+/**
+ * The model of a deployment, from its own bytes alone: the graph must be the one that its weights stand for, so it has no operator and no
+ * external data but what Fedloop itself writes.
+ * @throws FedloopError `InvalidModel` when the bytes have another hash or another version than the message says, or are no usable model.
+ */
+export function acceptModel({ version, onnx_base64, sha256 }: ModelMessage): GlobalModel {
+  const bytes = Buffer.from(onnx_base64, 'base64');
+  if (sha256Of(bytes) !== sha256)
+    throw new FedloopError(
+      'InvalidModel',
+      `the bytes of ${version} do not have the hash they were deployed with`,
+    );
+  const model = decodeModel(bytes);
+  if (model.metadata.version !== version)
+    throw new FedloopError('InvalidModel', `the model deployed as ${version} is ${model.metadata.version}`);
+  return model;
+}
+
+/** Whether the model forecasts from the task's features. */
+export function fitsTask({ metadata }: GlobalModel, task: FeatureTask): boolean {
+  return metadata.shape.inputs === featureCount(task);
+}
+
+/** @throws FedloopError `InvalidModel` for a model with other inputs than the task has features. */
+export function assertFits(model: GlobalModel, task: FeatureTask): void {
+  if (fitsTask(model, task)) return;
+  const { version, shape } = model.metadata;
+  throw new FedloopError(
+    'InvalidModel',
+    `${version} has ${shape.inputs} inputs, but the task has ${featureCount(task)} features`,
+  );
+}

@@ -1,0 +1,104 @@
+import { type z } from 'zod';
+import { messageOf } from '../../contracts/errors';
+import { isStorableRecordTime } from '../../contracts/storable';
+import { type Task } from '../../contracts/task';
+import { TOPICS } from '../../contracts/topics';
+import { undecodableSentence } from '../../contracts/undecodable';
+import { parseJson } from '../../contracts/validation';
+import { activationChange } from './activations';
+import { parseBlock, type Block } from './blocks';
+import { deploymentChange } from './deployments';
+import { parseIngestReject } from './ingest-rejects';
+import { type Change, type Reading, type SinkRecord } from './records';
+import { parseReject } from './rejects';
+import { updateChange } from './updates';
+
+/** What the deployment has agreed on, as far as reading messages depends on it. */
+export interface ReadingRules {
+  readonly task: Task;
+  readonly schemas: Readonly<Record<Block['type'], z.ZodType<Block>>>;
+}
+
+/** Topics whose messages change rows one by one. */
+const CHANGES: Readonly<Record<string, (record: SinkRecord, partition: number, task: Task) => Change>> = {
+  [TOPICS.deployments.name]: (record, _, task) => deploymentChange(record, task),
+  [TOPICS.updates.name]: updateChange,
+  [TOPICS.checkpoints.name]: activationChange,
+};
+
+const REJECT_WITHOUT_HEADERS = invalid('a reject without its headers');
+
+/** What a record says. Nothing that a record holds makes this throw: what cannot be read is put aside. */
+export function readRecord(
+  topic: string,
+  partition: number,
+  record: SinkRecord,
+  rules: ReadingRules,
+): Reading {
+  const { undecodable } = record;
+  if (undecodable !== undefined)
+    return {
+      kind: 'aside',
+      reason: 'undecodable',
+      detail: undecodableSentence(record.offset, undecodable),
+    };
+  if (!isStorableRecordTime(record.timestampMillis))
+    return invalid(`a record of the time ${record.timestampMillis} ms since 1970`);
+  try {
+    return readContent(topic, partition, record, rules);
+  } catch (cause) {
+    return invalid(messageOf(cause));
+  }
+}
+
+function readContent(
+  topic: string,
+  partition: number,
+  record: SinkRecord,
+  { task, schemas }: ReadingRules,
+): Reading {
+  switch (topic) {
+    case TOPICS.analysis.name:
+      return readBlock(schemas.analysis, partition, record, task);
+    case TOPICS.evaluations.name:
+      return readBlock(schemas.evaluation, partition, record, task);
+    case TOPICS.rejects.name:
+      return readReject(partition, record);
+    case TOPICS.ingestRejects.name: {
+      const row = parseIngestReject(record);
+      return row === undefined ? REJECT_WITHOUT_HEADERS : { kind: 'unmapped', row };
+    }
+    default: {
+      const change = CHANGES[topic]?.(record, partition, task);
+      if (change === undefined) return { kind: 'none' };
+      return typeof change === 'string' ? invalid(change) : { kind: 'change', change };
+    }
+  }
+}
+
+function readBlock(
+  schema: z.ZodType<Block>,
+  partition: number,
+  record: SinkRecord,
+  { windowMicros }: Task,
+): Reading {
+  const block = parseBlock(schema, parseJson(record.value), windowMicros);
+  if (typeof block === 'string') return invalid(block);
+  if (block.partition !== partition) return invalid(`a block of partition ${block.partition}`);
+  return block.type === 'fence'
+    ? { kind: 'fence', epoch: block.epoch, reset: block.reset }
+    : { kind: 'block', block };
+}
+
+function readReject(partition: number, record: SinkRecord): Reading {
+  const event = parseReject(record);
+  if (event === undefined) return REJECT_WITHOUT_HEADERS;
+  if ('fence' in event) return { kind: 'fence', epoch: event.fence, reset: undefined };
+  return event.partition === partition
+    ? { kind: 'reject', event }
+    : invalid(`a reject of partition ${event.partition}`);
+}
+
+function invalid(detail: string): Extract<Reading, { kind: 'aside' }> {
+  return { kind: 'aside', reason: 'invalid', detail };
+}

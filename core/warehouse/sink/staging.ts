@@ -1,0 +1,134 @@
+import { type AnalysisBlock, type EvaluationBlock } from '../../contracts/blocks';
+import { type DeadLetterReason } from '../../contracts/dead-letters';
+import { TOPICS } from '../../contracts/topics';
+import { RowBuffer, type BlockRows, type FileTable, type RejectedRow } from '../database/columns';
+import { type Statements } from '../database/connection';
+import { rowsOf, type Block } from './blocks';
+import { storeDeadLetters, type DeadLetter } from './dead-letters';
+import { newIngestRejects } from './ingest-rejects';
+import { fence, judge, type Mark } from './marks';
+import { positionKey, writePositions, type Position } from './positions';
+import { type ReadRecord, type Reading } from './records';
+import { newRejects, type RejectedEvent } from './rejects';
+import { MAX_EXAMPLES, NO_RECORDS, type RecordCounts, type SinkReport } from './report';
+
+/** The tables that many rows go into, as the file has them. */
+export interface Tables {
+  readonly analysis: FileTable<BlockRows<AnalysisBlock>>;
+  readonly evaluations: FileTable<BlockRows<EvaluationBlock>>;
+  readonly rejects: FileTable<readonly RejectedRow[]>;
+}
+
+/** Records judged, before any of them touches the database. */
+export class Staging {
+  readonly positions = new Map<string, Position>();
+  private readonly analysis: RowBuffer<BlockRows<AnalysisBlock>>;
+  private readonly evaluations: RowBuffer<BlockRows<EvaluationBlock>>;
+  private readonly rejects: RowBuffer<readonly RejectedRow[]>;
+  private readonly rejected: RejectedEvent[] = [];
+  private readonly unmapped: RejectedRow[] = [];
+  private readonly changes: Extract<Reading, { kind: 'change' }>['change'][] = [];
+  private readonly blocks = { stored: 0, 'stored-before': 0, 'older-epoch': 0, gap: 0 };
+  private readonly records = new Map<string, RecordCounts>();
+  private readonly letters: DeadLetter[] = [];
+  private readonly blockMillis: number[] = [];
+  private deploymentsChanged = false;
+
+  constructor(
+    tables: Tables,
+    private readonly before: ReadonlyMap<string, Position>,
+  ) {
+    this.analysis = new RowBuffer(tables.analysis);
+    this.evaluations = new RowBuffer(tables.evaluations);
+    this.rejects = new RowBuffer(tables.rejects);
+  }
+
+  add(read: ReadRecord): void {
+    const { topic, partition, record, reading } = read;
+    const key = positionKey({ topic, partition });
+    const { nextOffset, mark } = this.positions.get(key) ??
+      this.before.get(key) ?? { nextOffset: 0, mark: undefined };
+    if (record.offset < nextOffset) return;
+    const { used, aside } = this.records.get(topic) ?? NO_RECORDS;
+    const isAside = reading.kind === 'aside';
+    this.records.set(topic, { used: used + Number(!isAside), aside: aside + Number(isAside) });
+    const markAfter = this.stage(read, mark);
+    this.positions.set(key, { topic, partition, nextOffset: record.offset + 1, mark: markAfter });
+  }
+
+  async write(inside: Statements): Promise<void> {
+    const rejected = [
+      ...(await newRejects(inside, this.rejected)),
+      ...(await newIngestRejects(inside, this.unmapped)),
+    ];
+    this.rejects.append(rejected.length, rejected);
+    for (const buffer of [this.analysis, this.evaluations, this.rejects]) await buffer.flush(inside.raw);
+    for (const change of this.changes) await change(inside);
+    await storeDeadLetters(inside, this.letters);
+    await writePositions(inside, this.positions.values());
+  }
+
+  report(): SinkReport {
+    const counts: Partial<Record<DeadLetterReason, number>> = {};
+    for (const { reason } of this.letters) counts[reason] = (counts[reason] ?? 0) + 1;
+    const examples = this.letters
+      .slice(0, MAX_EXAMPLES)
+      .map(({ topic, record, detail }) => `${topic} at ${record.offset}: ${detail}`);
+    return {
+      rows: {
+        stream_analysis_results: this.analysis.rows,
+        model_evaluations: this.evaluations.rows,
+        rejected_rows: this.rejects.rows,
+      },
+      blocks: this.blocks,
+      records: Object.fromEntries(this.records),
+      aside: { counts, examples },
+      blockMillis: this.blockMillis,
+      deploymentsChanged: this.deploymentsChanged,
+    };
+  }
+
+  /** @returns the partition's mark afterwards. */
+  private stage({ topic, partition, record, reading }: ReadRecord, mark: Mark | undefined): Mark | undefined {
+    switch (reading.kind) {
+      case 'block':
+        return this.stageBlock(reading.block, record.timestampMillis, mark);
+      case 'fence':
+        return fence(mark, reading.epoch, reading.reset);
+      case 'reject': {
+        const { event } = reading;
+        if (event.epoch === null || mark === undefined || event.epoch >= mark.epoch)
+          this.rejected.push(event);
+        return mark;
+      }
+      case 'unmapped':
+        this.unmapped.push(reading.row);
+        return mark;
+      case 'change':
+        this.changes.push(reading.change);
+        this.deploymentsChanged ||= topic !== TOPICS.updates.name;
+        return mark;
+      case 'aside': {
+        const { reason, detail } = reading;
+        this.letters.push({ topic, partition, record, reason, detail });
+        return mark;
+      }
+      case 'none':
+        return mark;
+    }
+  }
+
+  private stageBlock(block: Block, recordMillis: number, mark: Mark | undefined): Mark {
+    const place = { windowStart: block.window_start, ordinal: block.ordinal, last: block.last };
+    const judged = judge(mark, block.epoch, place);
+    this.blocks[judged.judgement] += 1;
+    if (judged.gap) this.blocks.gap += 1;
+    if (judged.judgement === 'stored') {
+      const rows = rowsOf(block);
+      if (block.type === 'analysis') this.analysis.append(rows, { ...block, recordMillis });
+      else this.evaluations.append(rows, { ...block, recordMillis });
+      if (rows > 0) this.blockMillis.push(recordMillis);
+    }
+    return judged.mark;
+  }
+}

@@ -1,0 +1,157 @@
+import fc from 'fast-check';
+import { type Client } from '@temporalio/client';
+import { z } from 'zod';
+import { queryWorker } from '../../cli/query/query-worker';
+import { emptyAnalysis, emptyEvaluations } from '../../core/contracts/blocks';
+import { DEFAULT_TASK } from '../../core/contracts/task';
+import { TOPICS } from '../../core/contracts/topics';
+import { type Kafka } from '../../core/platform/kafka';
+import { hostileMessages } from '../support/hostile-messages';
+import { NAMES } from '../support/names';
+import { RoundSystem } from '../support/round-system';
+import { eventually, RoundWatch } from '../support/round-watch';
+
+/**
+ * Messages that nobody of the deployment has written, to every topic of a running fleet. `FEDLOOP_FUZZ_MESSAGES` sends more of them than the
+ * build has time for, `FEDLOOP_FUZZ_SEED` others.
+ */
+const MESSAGES = Number(process.env['FEDLOOP_FUZZ_MESSAGES'] ?? 600);
+const SEED = Number(process.env['FEDLOOP_FUZZ_SEED'] ?? 1);
+/** Messages drawn and sent at a time. */
+const MESSAGES_AT_ONCE = 500;
+const WAIT_MILLIS = 120_000;
+const TEST_MILLIS = 300_000 + 20 * MESSAGES;
+const FAR_WINDOW = Date.UTC(2200, 0, 1) * 1_000;
+const ROLES = ['rounds', 'site', 'stream', 'analytics'] as const;
+/** Topics whose every message the warehouse has used or put aside. */
+const STORED = ['analysis', 'evaluations', 'rejects', 'ingestRejects', 'updates', 'deployments'] as const;
+
+jest.setTimeout(TEST_MILLIS);
+
+let system: RoundSystem;
+let kafka: Kafka;
+let client: Client;
+let rounds: RoundWatch;
+
+beforeAll(async () => {
+  system = await RoundSystem.start({ devices: 60, speed: 60 });
+  kafka = await system.stream.connect();
+  client = await system.client();
+  rounds = new RoundWatch(client, WAIT_MILLIS);
+}, TEST_MILLIS);
+
+afterAll(async () => {
+  await client.connection.close();
+  await kafka.disconnect();
+  await system.stop();
+}, 60_000);
+
+async function sendHostile(): Promise<void> {
+  const producer = await kafka.producer();
+  for (let sent = 0; sent < MESSAGES; sent += MESSAGES_AT_ONCE) {
+    const numRuns = Math.min(MESSAGES_AT_ONCE, MESSAGES - sent);
+    const drawn = fc.sample(hostileMessages, { numRuns, seed: SEED + sent });
+    for (const { name } of Object.values(TOPICS)) {
+      const messages = drawn.filter(({ topic }) => topic === name).map(({ message }) => message);
+      if (messages.length > 0) await producer.send(name, messages);
+    }
+  }
+  await producer.disconnect();
+}
+
+const claimRow = z.object({ epoch: z.number() });
+
+/** Blocks of the far future, under the epoch that the partition's owner has. */
+async function sendOfOwnEpoch(): Promise<void> {
+  const query = queryWorker(system.urlOf('analytics'));
+  const [claim] = await query(
+    claimRow,
+    'SELECT epoch::DOUBLE AS epoch FROM stream_claims WHERE source_partition = 0',
+  );
+  const window = { window_start: FAR_WINDOW, window_end: FAR_WINDOW + 30_000_000, ordinal: 0, last: true };
+  const columns = { analysis: emptyAnalysis(DEFAULT_TASK), evaluations: emptyEvaluations() };
+  const producer = await kafka.producer();
+  for (const [role, type] of [
+    ['analysis', 'analysis'],
+    ['evaluations', 'evaluation'],
+  ] as const) {
+    const block = { type, partition: 0, epoch: claim?.epoch, ...window, columns: columns[role] };
+    await producer.send(TOPICS[role].name, [{ key: '0', partition: 0, value: JSON.stringify(block) }]);
+  }
+  await producer.disconnect();
+}
+
+async function runRound(id: string): Promise<void> {
+  const round = await rounds.start(id, { participants: 20, windows: 2 });
+  expect((await rounds.resultOf(round)).candidate.evaluations).toBeGreaterThan(0);
+}
+
+async function expectVerified(): Promise<void> {
+  const url = system.urlOf('analytics');
+  const { code, out, err } = await system.stream.command(
+    'verify',
+    '--analytics',
+    url,
+    '--json',
+    '--wait',
+    '60s',
+  );
+  expect({ code, out: code === 0 ? '' : out, err: code === 0 ? '' : err }).toEqual({
+    code: 0,
+    out: '',
+    err: '',
+  });
+}
+
+/** Messages that the warehouse has read since it started, by topic: used and put aside together. */
+async function messagesRead(): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`${system.urlOf('analytics')}/metrics`)).text();
+  const read = new Map<string, number>();
+  for (const [, topic = '', count] of text.matchAll(
+    /^fedloop_sink_records_total\{.*topic="([^"]+)".*\} (\S+)$/gm,
+  ))
+    read.set(topic, (read.get(topic) ?? 0) + Number(count));
+  return read;
+}
+
+async function messagesThere(topic: string): Promise<number> {
+  return (await kafka.offsets(topic)).reduce((sum, { low, high }) => sum + high - low, 0);
+}
+
+const letterRow = z.object({ topic: z.string(), reason: z.string(), n: z.number() });
+
+async function expectAllAccountedFor(): Promise<void> {
+  await eventually('every message used or put aside', WAIT_MILLIS, async () => {
+    const read = await messagesRead();
+    const open: string[] = [];
+    for (const role of STORED) {
+      const { name } = TOPICS[role];
+      const there = await messagesThere(name);
+      if ((read.get(name) ?? 0) !== there) open.push(`${name}: ${read.get(name) ?? 0} of ${there}`);
+    }
+    return open.length === 0 ? { found: true } : { seen: open.join(', ') };
+  });
+}
+
+it('are put aside, each with its place and why, and the loop goes on, also after every worker was started again', async () => {
+  await runRound(NAMES.roundId);
+  await sendHostile();
+  await sendOfOwnEpoch();
+  await runRound('after-poison');
+  await expectAllAccountedFor();
+  await expectVerified();
+
+  for (const role of ROLES) system.kill(role);
+  await Promise.all(ROLES.map((role) => system.startWorker(role)));
+  await runRound('after-restart');
+  await expectVerified();
+
+  const letters = await queryWorker(system.urlOf('analytics'))(
+    letterRow,
+    'SELECT topic, reason, count(*)::INTEGER AS n FROM dead_letters GROUP BY ALL ORDER BY ALL',
+  );
+  if (process.env['FEDLOOP_FUZZ_MESSAGES'] !== undefined)
+    process.stderr.write(`${JSON.stringify(letters)}\n`);
+  const reasons = new Set(letters.map(({ reason }) => reason));
+  expect(reasons).toEqual(new Set(['invalid', 'unknown-epoch', 'unseen-window']));
+});

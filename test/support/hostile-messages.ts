@@ -1,0 +1,307 @@
+import fc from 'fast-check';
+import { untrainedLineage } from '../../core/contracts/deployments';
+import { TOPICS } from '../../core/contracts/topics';
+import { modelMessage } from '../../core/model/deployment-messages';
+import { encodeFrame } from '../../core/platform/frames';
+import { type OutgoingMessage } from '../../core/platform/kafka';
+import { untrainedModel } from './task';
+
+/** A message for a topic that nobody of the deployment has written. */
+export interface HostileMessage {
+  readonly topic: string;
+  readonly message: OutgoingMessage;
+}
+
+const TWO_53 = 2 ** 53;
+const FAR_WINDOW = Date.UTC(2200, 0, 1) * 1_000;
+const AT = '2020-01-01T00:00:00Z';
+const EPOCHS = [TWO_53 - 1, 999_999];
+
+/** What no field expects. */
+const HOSTILE_VALUES: readonly unknown[] = [
+  TWO_53 - 1,
+  TWO_53,
+  2 ** 31,
+  -1,
+  1.5,
+  1e308,
+  null,
+  '',
+  '\ud800',
+  'x\u0000y',
+  '__proto__',
+  'x'.repeat(100_000),
+  [],
+  {},
+  [[[[]]]],
+];
+
+/** Bytes that are no message at all. */
+const garbage: fc.Arbitrary<Buffer | string | null> = fc.oneof(
+  fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
+  fc.json(),
+  fc.constantFrom(
+    null,
+    '',
+    '{',
+    '['.repeat(50_000) + ']'.repeat(50_000),
+    '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000),
+    '{"__proto__":{"type":"model"},"constructor":{"prototype":1}}',
+    'x'.repeat(900_000),
+  ),
+);
+
+/** A message with one of its fields replaced, removed, or cut short. */
+function mutated(template: object): fc.Arbitrary<string> {
+  const paths = Object.entries(template).flatMap(([name, value]: [string, unknown]) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? [[name], ...Object.keys(value).map((inner) => [name, inner])]
+      : [[name]],
+  );
+  const text = JSON.stringify(template);
+  return fc.oneof(
+    fc.constant(text),
+    fc.nat(text.length).map((length) => text.slice(0, length)),
+    fc
+      .tuple(fc.constantFrom(...paths), fc.constantFrom(undefined, ...HOSTILE_VALUES), fc.boolean())
+      .map(([path, value, inList]) => JSON.stringify(replaced(template, path, inList ? [value] : value))),
+  );
+}
+
+function replaced(template: object, [name = '', ...rest]: readonly string[], value: unknown): object {
+  const inner: unknown = Object.entries(template).find(([field]) => field === name)?.[1];
+  const isInside = rest.length > 0 && typeof inner === 'object' && inner !== null;
+  return { ...template, [name]: isInside ? replaced(inner, rest, value) : value };
+}
+
+/** A block under an epoch that nobody has, or of a window that no event reaches. */
+const blocks = fc
+  .record({
+    partition: fc.constantFrom(0, 1, 77),
+    epoch: fc.constantFrom(...EPOCHS),
+    window: fc.constantFrom(0, FAR_WINDOW, TWO_53 - 1),
+    ordinal: fc.constantFrom(0, 5, 2 ** 31 - 1),
+    last: fc.boolean(),
+  })
+  .map(({ partition, epoch, window: window_start, ordinal, last }) => ({
+    partition,
+    epoch,
+    window_start,
+    window_end: window_start + 30_000_000,
+    ordinal,
+    last,
+  }));
+
+const ghost = { device_id: ['ghost'] };
+const one = (names: readonly string[], value: unknown = 1): object =>
+  Object.fromEntries(names.map((name) => [name, [value]]));
+const analysisColumns = {
+  ...ghost,
+  ...one(['count', 'avg', 'min', 'max', 'stddev', 'max_abs_z', 'outliers', 'humidity_avg', 'pressure_avg']),
+  actual_anomaly: [null],
+};
+const evaluationColumns = {
+  model_version: ['v900'],
+  ...ghost,
+  ...one(['prediction_result', 'actual_result', 'error', 'loss', 'is_correct', 'confidence']),
+  ...one(['persistence_error', 'predicted_anomaly', 'actual_anomaly']),
+  regime: ['steady'],
+};
+const fences = fc
+  .constantFrom(...EPOCHS)
+  .chain((epoch) => mutated({ type: 'fence', partition: 0, epoch, reset: { from: 0, to: FAR_WINDOW } }));
+
+/** Messages of a topic, keyed as it keys them. */
+type Keyed = readonly [key: string, value: fc.Arbitrary<Buffer | string | null>];
+
+const MODEL = modelMessage(untrainedModel('v900'), untrainedLineage(1), AT);
+const THIRTY = modelMessage(untrainedModel('v901', { inputs: 30 }), untrainedLineage(1), AT);
+const staged = (version: string, stage: string): object => ({
+  type: 'stage',
+  version,
+  stage,
+  round: 0,
+  not_before: null,
+  reason: 'forged',
+  at: AT,
+});
+const round = { round: 1, attempt: 'ghost' };
+const LOCAL = { device_id: 'ghost', rows: 1, self_reported_accuracy: 1, self_reported_loss: 1, base_loss: 1 };
+const decision = { partition: 0, epoch: TWO_53 - 1 };
+const frames = (header: object): fc.Arbitrary<Buffer> =>
+  mutated(header).map((text) => {
+    const head = Buffer.from(text);
+    const frame = encodeFrame({}, new Float32Array([1, NaN]));
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(head.length);
+    return Buffer.concat([length, head, frame.subarray(frame.length - 8)]);
+  });
+
+const BY_TOPIC: Readonly<
+  Record<Exclude<keyof typeof TOPICS, 'rejects' | 'ingestRejects'>, readonly Keyed[]>
+> = {
+  stream: [
+    ['ghost', mutated({ device_id: 'ghost', timestamp: '2290-01-01T00:00:00Z', temperature: 1 })],
+    ['ghost', mutated({ device_id: '__proto__', timestamp: TWO_53, temperature: 1e308 })],
+  ],
+  analysis: [
+    ['0', blocks.chain((block) => mutated({ type: 'analysis', ...block, columns: analysisColumns }))],
+    ['0', fences],
+  ],
+  evaluations: [
+    ['0', blocks.chain((block) => mutated({ type: 'evaluation', ...block, columns: evaluationColumns }))],
+    ['0', fences],
+  ],
+  checkpoints: [
+    [
+      'activation/0/v901/1/first',
+      mutated({ type: 'activation', ...decision, version: 'v901', from_window: null, residual_stddev: null }),
+    ],
+    [
+      'deactivation/0/v0/1/never',
+      mutated({ type: 'deactivation', ...decision, version: 'v0', until_window: null }),
+    ],
+    ['idle/0/9/9', mutated({ type: 'idle', ...decision, offset: TWO_53 - 1, believed_until: TWO_53 - 1 })],
+    ['watermark/0/x/9', mutated({ type: 'watermark', ...decision, offset: 0, request: 'x', to: 0 })],
+    [
+      'checkpoint/0/9/0/0',
+      frames({ type: 'checkpoint', ...decision, sequence: TWO_53 - 1, index: 0, pieces: 1 }),
+    ],
+    [
+      'checkpoint/0/9/1/0',
+      frames({ type: 'checkpoint', ...decision, epoch: 0, sequence: TWO_53 - 1, index: 0, pieces: 1 }),
+    ],
+  ],
+  history: [
+    [
+      'ghost/0',
+      mutated({
+        type: 'history',
+        snapshot: 'ghosts',
+        chunks: TWO_53 - 1,
+        last_window_start: FAR_WINDOW,
+        window_micros: 30_000_000,
+        devices: [{ device_id: 'ghost', avg: [1], humidity_avg: [1], pressure_avg: [1], stddev: null }],
+      }),
+    ],
+  ],
+  updates: [
+    [
+      'outcome/1',
+      mutated({
+        type: 'outcome',
+        ...round,
+        version: 'v900',
+        ...one(['rows', 'self_reported_accuracy', 'real_accuracy', 'weight']),
+        ...ghost,
+        site: ['main'],
+        left_out: [null],
+      }),
+    ],
+    [
+      'left-out/1',
+      mutated({ type: 'left-out', ...round, ...ghost, site: ['main'], reason: ['silent'], copies: [1] }),
+    ],
+    [
+      'update/1/main/0',
+      frames({
+        type: 'update',
+        ...round,
+        site: 'main',
+        chunk: 0,
+        base_version: 'v0',
+        parameters: 2,
+        devices: [LOCAL],
+        left_out: [],
+      }),
+    ],
+    ['candidate/1/x', frames({ type: 'candidate', ...round, name: 'x', parameters: 2, refit_share: null })],
+    [
+      'score/1/main',
+      mutated({
+        type: 'score',
+        ...round,
+        site: 'main',
+        scored_site: 'main',
+        scored_chunk: 0,
+        rows_recent: 1,
+        rows_long: 1,
+        ...ghost,
+        correct_recent: [1],
+        correct_long: [1],
+      }),
+    ],
+    [
+      'site/1/main',
+      mutated({
+        type: 'site',
+        ...round,
+        site: 'main',
+        devices: 1,
+        groups: null,
+        latestWindow: FAR_WINDOW,
+        readiness: null,
+        featureSums: null,
+      }),
+    ],
+  ],
+  deployments: [
+    ['model/v900', mutated(MODEL)],
+    ['model/v901', fc.constant(JSON.stringify(THIRTY))],
+    ['stage/v901', fc.constant(JSON.stringify(staged('v901', 'candidate')))],
+    ['model/v902', fc.constant(JSON.stringify({ ...MODEL, version: 'v902' }))],
+    ['model/v0', fc.constant(JSON.stringify(MODEL))],
+    ['stage/v902', mutated(staged('v902', 'candidate'))],
+    ['settings', fc.constantFrom('{', '{"type":"settings","settings":{}}')],
+    ['server-state/pending', mutated({ type: 'server-state', kind: 'later', round: 1, state: '' })],
+  ],
+  feedback: [
+    [
+      'v900',
+      mutated({ type: 'rollback', model_version: 'v900', champion: null, reason: '', by: '', at: AT }),
+    ],
+  ],
+  windowRequests: [
+    ['ghost', mutated({ type: 'window-request', id: 'ghost', windows: TWO_53 - 1, from_window: FAR_WINDOW })],
+  ],
+};
+
+/** Rejects say all in their headers. */
+const headers = fc.dictionary(
+  fc.constantFrom(
+    'reason',
+    'source-partition',
+    'source-offset',
+    'epoch',
+    'fence',
+    'path',
+    'detail',
+    'source-topic',
+  ),
+  fc.constantFrom('late', 'because', '0', '-1', '1.5', '9007199254740993', '2147483648', '__proto__', ''),
+);
+
+const rejects: fc.Arbitrary<HostileMessage> = fc.record({
+  topic: fc.constantFrom(TOPICS.rejects.name, TOPICS.ingestRejects.name),
+  message: fc.record({ key: fc.constantFrom(null, '0'), value: garbage, headers, partition: fc.constant(0) }),
+});
+
+const others = Object.entries(BY_TOPIC).map(([role, keyed]) => {
+  const [, { name: topic, cleanup }] = Object.entries(TOPICS).find(([known]) => known === role) ?? ['', TOPICS.stream];
+  return fc.constantFrom(...keyed).chain(([key, value]) =>
+    fc.record({
+      topic: fc.constant<string>(topic),
+      message: fc.record({
+        key: fc.oneof(
+          { weight: 4, arbitrary: fc.constant(key) },
+          fc.constantFrom(cleanup === 'compact' ? '' : null, '__proto__', `${key}/x`),
+        ),
+        value: fc.oneof({ weight: 4, arbitrary: value }, garbage),
+        partition: fc.constant(0),
+      }),
+    }),
+  );
+});
+
+/** Messages to every topic: what its schema forbids, and what it allows and no log stands behind. */
+export const hostileMessages: fc.Arbitrary<HostileMessage> = fc.oneof(rejects, ...others);
