@@ -21,7 +21,6 @@ import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
 import { registerWarehouseMetrics, type CountStored } from './metrics';
-import { sqlRoute } from './queries/sql-route';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
 import { RoundRepository } from './round-repository';
@@ -30,6 +29,9 @@ import { Completeness } from './sink/completeness';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { Sink } from './sink/sink';
+import { Readers } from './sql/readers';
+import { sqlRoute } from './sql/route';
+import { ensureToken } from './sql/token';
 
 interface WarehouseServiceOptions {
   readonly kafka: Kafka;
@@ -57,6 +59,7 @@ export class WarehouseService extends RoundRepository {
     private readonly connections: Connections,
     private readonly producer: Producer,
     private readonly sink: Sink,
+    private readonly questions: { readonly readers: Readers; readonly token: string | undefined },
     partitions: number,
     private readonly changes = new ChangeSignal(),
   ) {
@@ -72,7 +75,7 @@ export class WarehouseService extends RoundRepository {
       },
     );
     super(connections.queries, completeness, settings.task.target.tolerance);
-    this.routes = { '/sql': sqlRoute(warehouse) };
+    this.routes = { '/sql': sqlRoute(questions.readers, questions.token) };
     this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
     this.publisher = new FeedbackPublisher(producer, connections.feedback, this.tolerance);
     const retention = new Retention(connections.batch, env.FEDLOOP_RETENTION);
@@ -93,7 +96,19 @@ export class WarehouseService extends RoundRepository {
     const partitions = (await kafka.offsets(eventTopic(settings.source))).length;
     const producer = await kafka.producer();
     const sink = await Sink.open(connections.sink, settings.task);
-    const service = new WarehouseService(options, warehouse, connections, producer, sink, partitions);
+    const questions = {
+      readers: await Readers.open(warehouse),
+      token: await ensureToken(warehouse.path, env.FEDLOOP_SQL_TOKEN),
+    };
+    const service = new WarehouseService(
+      options,
+      warehouse,
+      connections,
+      producer,
+      sink,
+      questions,
+      partitions,
+    );
     await service.follow();
     return service;
   }
@@ -108,6 +123,7 @@ export class WarehouseService extends RoundRepository {
     await this.intake?.stop();
     await this.feedback.stop();
     await this.producer.disconnect();
+    await this.questions.readers.close();
     await this.warehouse.close();
   }
 

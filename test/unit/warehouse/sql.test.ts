@@ -1,29 +1,19 @@
 import { join } from 'node:path';
-import { serveHttp, type HttpServer } from '../../../core/platform/http';
-import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
-import { answerSql, answerToJson, sqlRoute } from '../../../core/warehouse/queries/sql-route';
+import { answerSql, answerToJson } from '../../../core/warehouse/sql/answer';
 import { query, temporaryFolder } from './helpers';
 
 const folder = temporaryFolder();
 let warehouse: Warehouse;
 let connection: SerialConnection;
-let http: HttpServer;
 
 beforeAll(async () => {
   warehouse = await openWarehouse(join(folder.path, 'w.duckdb'));
   connection = await warehouse.connect();
   await connection.run("INSERT INTO devices VALUES ('d', 's', '1')");
-  http = await serveHttp({
-    host: '127.0.0.1',
-    port: 0,
-    registry: createMetrics('test'),
-    routes: { '/sql': sqlRoute(warehouse) },
-  });
 });
 afterAll(async () => {
-  await http.close();
   await warehouse.close();
   folder.remove();
 });
@@ -138,51 +128,5 @@ describe('a query', () => {
     expect(await query(connection, "SELECT current_setting('enable_external_access') AS access")).toEqual([
       { access: false },
     ]);
-  });
-
-  it('that runs too long is stopped, and the next one is answered', async () => {
-    await expect(
-      answerSql(
-        connection,
-        'SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3',
-        { timeoutMillis: 100 },
-      ),
-    ).rejects.toMatchObject({ code: 'InvalidInput', message: expect.stringContaining('too long') as string });
-    await expect(answerSql(connection, 'SELECT 1 AS one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
-  });
-});
-
-describe('POST /sql', () => {
-  const post = (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
-    fetch(`${http.url}/sql`, { method: 'POST', body, headers });
-
-  it('answers in JSON', async () => {
-    const response = await post(JSON.stringify({ sql: 'SELECT slot FROM devices', maxRows: 5 }));
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({
-      columns: [{ name: 'slot', type: 'VARCHAR' }],
-      rows: [{ slot: '1' }],
-      truncated: false,
-    });
-  });
-
-  it('says what is wrong in one sentence', async () => {
-    const wrong = [
-      [JSON.stringify({ sql: 'DROP TABLE devices' }), 'only SELECT is answered here; this is DROP'],
-      [JSON.stringify({ sq: 'SELECT 1' }), 'sql'],
-      ['{', 'the query is not JSON'],
-    ] as const;
-    for (const [body, message] of wrong) {
-      const response = await post(body);
-      expect(response.status).toBe(400);
-      expect(((await response.json()) as { error: string }).error).toContain(message);
-    }
-  });
-
-  it('takes nothing that a web page could send unasked', async () => {
-    expect((await post(JSON.stringify({ sql: 'SELECT 1' }), { 'content-type': 'text/plain' })).status).toBe(
-      400,
-    );
-    expect((await fetch(`${http.url}/sql`)).status).toBe(405);
   });
 });

@@ -4,7 +4,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows } from '../../../core/warehouse/retention';
 import { Sink } from '../../../core/warehouse/sink/sink';
-import { answerSql, answerToJson } from '../../../core/warehouse/queries/sql-route';
+import { answerSql, answerToJson } from '../../../core/warehouse/sql/answer';
 import { type Query } from '../../../core/warehouse/database/query';
 import { storedBounds } from '../../../core/warehouse/verify/stored-rows';
 import {
