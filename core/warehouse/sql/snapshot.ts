@@ -51,12 +51,13 @@ export async function takeSnapshot(file: string, folder: string): Promise<Snapsh
   if (after.iteration !== before.iteration || after.logs !== before.logs) return undefined;
   const instance = await DuckDBInstance.create(path, {
     access_mode: 'READ_ONLY',
-    enable_external_access: 'false',
     memory_limit: READER_MEMORY_LIMIT,
     temp_directory: join(folder, 'spilled'),
     max_temp_directory_size: READER_SPILL_LIMIT,
     // Others want the cores: the sink, the stream, other queries.
     threads: '1',
+    // The last: it forbids to set the folder for what spills.
+    enable_external_access: 'false',
   });
   const connection = new SerialConnection(await instance.connect());
   await connection.run("SET GLOBAL TimeZone = 'UTC'");
