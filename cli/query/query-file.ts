@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Query } from '../../core/warehouse/database/query';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
 import { openWarehouse } from '../../core/warehouse/database/open';
-import { answerSql, answerToJson } from '../../core/warehouse/sql/answer';
+import { answerSql } from '../../core/warehouse/sql/answer';
 import { Readers } from '../../core/warehouse/sql/readers';
 import { tableSchema, type AnswerTable } from './query-worker';
 
@@ -43,7 +43,7 @@ export async function withFile<Result>(
 /** Queries on a warehouse of this process, answered like the analytics worker's. */
 export function queryConnection(connection: SerialConnection): Query {
   return async (row, sql) => {
-    const answer = tableSchema.parse(JSON.parse(answerToJson(await answerSql(connection, sql))));
+    const answer = tableSchema.parse(JSON.parse(await answerSql(connection, sql)));
     return z.array(row).parse(answer.rows);
   };
 }

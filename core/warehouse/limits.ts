@@ -39,8 +39,8 @@ export const MAX_SQL_ROWS = 100_000;
 /** A longer text is no query of a person. */
 export const MAX_SQL_BYTES = 100_000;
 
-/** Bytes of an answer: three times a page of rows of `verify`, and few enough to copy without delaying the sink. */
-export const MAX_ANSWER_BYTES = 32_000_000;
+/** Bytes of an answer: twice a page of rows of `verify`, and few enough to copy without delaying the sink. */
+export const MAX_ANSWER_BYTES = 24_000_000;
 
 /** A query that runs longer is ended. Counting 100 million rows takes a few seconds. */
 export const SQL_TIMEOUT_MS = 30_000;
@@ -57,7 +57,7 @@ export const READER_MEMORY_LIMIT = '128MB';
 /** Disk for what spills, so that a query cannot fill the disk that the sink writes to. */
 export const READER_SPILL_LIMIT = '1GB';
 
-/** Data of one reader: Node takes 110 MB, DuckDB's limit is 128 MB, an answer and its JSON take the rest. The system refuses more. */
+/** Data of one reader: Node takes 110 MB, DuckDB's limit is 128 MB, an answer takes three times its size. The system refuses more. */
 export const READER_DATA_KB = 400_000;
 
 /** Resident memory of all readers: with the analytics worker's own it stays under what a small machine has. The largest is ended. */
@@ -67,7 +67,7 @@ export const ALL_READERS_BYTES = 850_000_000;
 export const READER_LOOK_MS = 25;
 
 /** The scheduler gives a reader what the sink and the stream leave. */
-export const READER_NICENESS = 10;
+export const READER_NICENESS = 5;
 
 /** A reader without queries for so long ends; starting one takes a few hundred milliseconds. */
 export const READER_IDLE_MS = 60_000;

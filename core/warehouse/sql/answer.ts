@@ -1,30 +1,24 @@
 import { StatementType, type DuckDBPreparedStatement, type DuckDBResult } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type SerialConnection, type Statements } from '../database/connection';
-import { readCell, type Cell } from '../database/values';
+import { readCell } from '../database/values';
 import { MAX_ANSWER_BYTES, MAX_SQL_ROWS } from '../limits';
 import { assertAllowed, refused, type QueryKind } from './policy';
-
-export interface SqlAnswer {
-  /** `type` is DuckDB's name of the type, such as `DOUBLE` or `TIMESTAMP`. Names are unique: a second `a` is `a:1`. */
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** Timestamps are ISO 8601 in UTC; numbers that a double cannot hold, or JSON lacks (NaN, Infinity), are texts with all digits. */
-  readonly rows: readonly Readonly<Record<string, Cell>>[];
-  /** There were more rows than the limit. */
-  readonly truncated: boolean;
-}
 
 /**
  * Answer one query. It must be a single SELECT (or what DuckDB makes one: FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT, EXPLAIN of a
  * SELECT) that names tables of the warehouse and allowed functions (`policy.ts`). The transaction is read-only, and the instance
  * can open no file but the warehouse. Memory and time are the process's concern (`readers.ts`).
+ * @returns JSON `{columns: [{name, type}], rows: [{…}], truncated}`. `type` is DuckDB's name of it. Names are unique: a second `a` is
+ * `a:1`. Timestamps are ISO 8601 in UTC; numbers that a double cannot hold, or JSON lacks (NaN, Infinity), are texts with all
+ * digits. `truncated`: there were more rows than the limit.
  * @throws FedloopError `InvalidInput` for anything else, for SQL that is wrong and for an answer with too many bytes.
  */
 export async function answerSql(
   connection: SerialConnection,
   sql: string,
   options: { readonly maxRows?: number } = {},
-): Promise<SqlAnswer> {
+): Promise<string> {
   const maxRows = Math.min(options.maxRows ?? MAX_SQL_ROWS, MAX_SQL_ROWS);
   return connection.alone(async (inside) => {
     await inside.run('BEGIN TRANSACTION READ ONLY');
@@ -66,23 +60,27 @@ function assertType({ statementType }: DuckDBPreparedStatement, wanted: Statemen
     throw refused(`only SELECT is answered here; this is ${StatementType[statementType]}`);
 }
 
-async function readAnswer(result: DuckDBResult, maxRows: number): Promise<SqlAnswer> {
+async function readAnswer(result: DuckDBResult, maxRows: number): Promise<string> {
   const names = result.deduplicatedColumnNames();
   const types = result.columnTypes();
   const columns = names.map((name, index) => ({ name, type: String(types[index]) }));
-  const rows: Record<string, Cell>[] = [];
+  // Text at once: objects of 100,000 rows would take ten times the memory.
+  const rows: string[] = [];
+  const end = (truncated: boolean): string =>
+    `{"columns":${JSON.stringify(columns)},"rows":[${rows.join(',')}],"truncated":${truncated}}`;
   let bytes = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
-    if (chunk === null || chunk.rowCount === 0) return { columns, rows, truncated: false };
+    if (chunk === null || chunk.rowCount === 0) return end(false);
     const vectors = names.map((_, index) => chunk.getColumnVector(index));
     // Row by row: one chunk of long texts can be larger than an answer may be.
     for (let row = 0; row < chunk.rowCount; row += 1) {
-      if (rows.length === maxRows) return { columns, rows, truncated: true };
-      const cells = vectors.map((vector) => readCell(vector, row));
-      bytes += cells.reduce<number>((sum, cell) => sum + bytesOf(cell), 0);
+      if (rows.length === maxRows) return end(true);
+      const cells = vectors.map((vector, index) => [names[index], readCell(vector, row)] as const);
+      const text = JSON.stringify(Object.fromEntries(cells), jsonValue);
+      bytes += text.length;
       if (bytes > MAX_ANSWER_BYTES) throw tooLarge(rows.length);
-      rows.push(Object.fromEntries(names.map((name, index) => [name, cells[index] ?? null])));
+      rows.push(text);
     }
   }
 }
@@ -93,19 +91,9 @@ function tooLarge(rows: number): FedloopError {
   );
 }
 
-/** About what a cell takes as JSON. */
-function bytesOf(cell: Cell): number {
-  if (typeof cell === 'string') return cell.length + 2;
-  if (typeof cell !== 'object' || cell === null) return 8;
-  if (cell instanceof Uint8Array) return 4 * cell.length;
-  return Object.values(cell).reduce<number>((sum, entry) => sum + bytesOf(entry), 2);
-}
-
-/** JSON of an answer: a value that JSON lacks becomes a text. */
-export function answerToJson(answer: SqlAnswer): string {
-  return JSON.stringify(answer, (_, value: unknown) => {
-    if (typeof value === 'bigint') return value.toString();
-    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-    return value;
-  });
+/** A value that JSON lacks becomes a text. */
+function jsonValue(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  return value;
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { parseJson } from '../../contracts/validation';
 import { MAX_SNAPSHOTS, READER_NICENESS } from '../limits';
-import { answerSql, answerToJson } from './answer';
+import { answerSql } from './answer';
 import { requestSchema, type ReaderRequest, type ReplyHead } from './protocol';
 import { takeSnapshot, type Snapshot } from './snapshot';
 
@@ -24,7 +24,7 @@ async function answer({ sql, maxRows }: ReaderRequest, file: string, folder: str
     if (held === undefined) continue;
     const { connection, isIntact } = held;
     const outcome = await answerSql(connection, sql, { maxRows }).then(
-      (made) => ({ text: answerToJson(made) }),
+      (text) => ({ text }),
       (failure: unknown) => ({ failure }),
     );
     // What was read from blocks that have been reused is neither an answer nor a fault of the query.

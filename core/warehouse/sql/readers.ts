@@ -42,6 +42,8 @@ export class Readers {
   private readonly busy = new Set<Busy>();
   private readonly idle = new Map<Reader, NodeJS.Timeout>();
   private readonly all = new Set<Reader>();
+  /** Queries that may run, and those that wait for one of them to end. */
+  private taken = 0;
   private readonly waiting: (() => void)[] = [];
   private started = 0;
   private isClosed = false;
@@ -62,7 +64,7 @@ export class Readers {
   }
 
   /**
-   * @returns the answer as JSON (`SqlAnswer`).
+   * @returns the answer as JSON (`answerSql`).
    * @throws FedloopError `InvalidInput` for a query that is refused or reaches a limit, `WarehouseFailed`, `Interrupted`
    */
   async ask(question: Question): Promise<Buffer> {
@@ -105,21 +107,25 @@ export class Readers {
   private async place(signal: AbortSignal | undefined): Promise<void> {
     const { maxReaders = MAX_READERS, waitMillis = READER_WAIT_MS } = this.options;
     const deadline = performance.now() + waitMillis;
-    while (this.busy.size >= maxReaders && !this.isClosed) {
+    while (this.taken >= maxReaders && !this.isClosed) {
       const left = deadline - performance.now();
-      if (left <= 0 || signal?.aborted === true)
+      if (signal?.aborted === true) throw stopped();
+      if (left <= 0)
         throw refused(
           `${maxReaders} other queries run already, the most at once; ask again when one has ended`,
         );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.waiting.push(() => {
+        const next = (): void => {
           clearTimeout(timer);
           resolve();
-        });
+        };
+        this.waiting.push(next);
+        signal?.addEventListener('abort', next, { once: true });
       });
     }
     if (this.isClosed) throw stopped();
+    this.taken += 1;
   }
 
   private takeReader(): Reader {
@@ -143,7 +149,8 @@ export class Readers {
       }, READER_IDLE_MS);
       this.idle.set(reader, timer.unref());
     }
-    this.waiting.shift()?.();
+    this.taken -= 1;
+    for (const next of this.waiting.splice(0)) next();
   }
 
   /** While queries run, the largest is ended when all together have too much. */

@@ -26,23 +26,17 @@ export async function ensureToken(
   if (configured !== undefined) return configured === NO_TOKEN ? undefined : configured;
   const file = tokenFileOf(warehouse);
   try {
-    await writeFile(file, `${randomBytes(TOKEN_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' }).catch(
-      (cause: unknown) => {
-        if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
-      },
-    );
+    const kept = await readToken(warehouse);
+    const token = kept ?? randomBytes(TOKEN_BYTES).toString('hex');
+    if (kept === undefined) await writeFile(file, `${token}\n`, { mode: 0o600 });
     await chmod(file, 0o600);
-    const token = await readToken(warehouse);
-    if (token !== undefined) return token;
+    return token;
   } catch (cause) {
     throw new FedloopError('InvalidConfig', `the token file ${file} cannot be used: ${messageOf(cause)}`, {
       hint: 'Remove it, or set FEDLOOP_SQL_TOKEN.',
       cause,
     });
   }
-  throw new FedloopError('InvalidConfig', `the token file ${file} is empty`, {
-    hint: 'Remove it: the next start makes a new one.',
-  });
 }
 
 /** The token in a warehouse's file; undefined where there is none, or it is somebody else's. */
