@@ -63,6 +63,9 @@ export const READER_DATA_KB = 400_000;
 /** Resident memory of all readers: with the analytics worker's own it stays under what a small machine has. The largest is ended. */
 export const ALL_READERS_BYTES = 850_000_000;
 
+/** A reader has 95 MB after a small query. One with more than this is not used again: the next query may want the memory. */
+export const REUSED_READER_BYTES = 180_000_000;
+
 /** A reader can take 50 MB in this time. */
 export const READER_LOOK_MS = 25;
 

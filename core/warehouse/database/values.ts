@@ -118,16 +118,24 @@ export function readCell(vector: DuckDBVector, row: number): Cell {
     return Array.from({ length: items.itemCount }, (_, index) => readCell(items, index));
   }
   const value = vector.getItem(row);
-  if (value instanceof DuckDBTimestampSecondsValue) return isoCell({ micros: value.seconds * 1_000_000n });
-  if (value instanceof DuckDBTimestampMillisecondsValue) return isoCell({ micros: value.millis * 1_000n });
+  if (value instanceof DuckDBTimestampSecondsValue) return isoOr(value.seconds, 1_000_000n, String(value));
+  if (value instanceof DuckDBTimestampMillisecondsValue) return isoOr(value.millis, 1_000n, String(value));
   if (value instanceof DuckDBTimestampNanosecondsValue)
     return String(value).replace(/^([\d-]+) ([\d:.]+)$/, '$1T$2Z');
   return toExactCell(value, vector.type, toExactCell);
 }
 
-function isoCell(value: { readonly micros: bigint }): Cell {
-  const micros = Number(value.micros);
-  return Number.isSafeInteger(micros) ? isoOfMicros(micros) : String(value);
+function isoCell(value: DuckDBTimestampValue | DuckDBTimestampTZValue): Cell {
+  return isoOr(value.micros, 1n, String(value));
+}
+
+/** DuckDB's `infinity`, whatever the unit; the library writes it so for microseconds alone. */
+const INFINITE = 2n ** 63n - 1n;
+
+function isoOr(count: bigint, microsOfUnit: bigint, text: string): string {
+  if (count === INFINITE || count === -INFINITE) return count > 0n ? 'infinity' : '-infinity';
+  const micros = count * microsOfUnit;
+  return Number.isSafeInteger(Number(micros)) ? isoOfMicros(Number(micros)) : text;
 }
 
 /** The number, where a double says the same; else the digits. */

@@ -84,12 +84,13 @@ async function assertNames(inside: Statements, statement: unknown): Promise<void
   const names: Names = { tables: [], queryNames: new Set() };
   // Not recursive: a text of 100,000 bytes can nest deep.
   const rest: unknown[] = [statement];
+  const childrenOf = (parent: object): readonly unknown[] => Object.values(parent);
   while (rest.length > 0) {
     const node = rest.pop();
     if (typeof node !== 'object' || node === null) continue;
     const checked = checkNode(node, names);
-    for (const child of Object.values(node)) if (child !== checked) rest.push(child);
-    if (typeof checked === 'object' && checked !== null) rest.push(...Object.values(checked));
+    for (const child of childrenOf(node)) if (child !== checked) rest.push(child);
+    if (typeof checked === 'object' && checked !== null) rest.push(...childrenOf(checked));
   }
   const known = await tablesOf(inside);
   for (const { schema, name } of names.tables) {

@@ -9,6 +9,7 @@ import {
   READER_IDLE_MS,
   READER_LOOK_MS,
   READER_WAIT_MS,
+  REUSED_READER_BYTES,
   SQL_TIMEOUT_MS,
 } from '../limits';
 import { refused } from './policy';
@@ -142,15 +143,23 @@ export class Readers {
   }
 
   private giveBack({ reader, endedFor }: Busy): void {
-    if (endedFor === undefined && reader.isAlive && !this.isClosed) {
-      const timer = setTimeout(() => {
-        this.idle.delete(reader);
-        reader.kill();
-      }, READER_IDLE_MS);
-      this.idle.set(reader, timer.unref());
-    }
+    if (endedFor === undefined && reader.isAlive) void this.keep(reader);
     this.taken -= 1;
     for (const next of this.waiting.splice(0)) next();
+  }
+
+  /** For the next query, unless it has grown: neither Node nor DuckDB gives all memory back. */
+  private async keep(reader: Reader): Promise<void> {
+    const hasGrown = (await reader.residentBytes()) > REUSED_READER_BYTES;
+    if (hasGrown || this.isClosed) {
+      reader.kill();
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.idle.delete(reader);
+      reader.kill();
+    }, READER_IDLE_MS);
+    this.idle.set(reader, timer.unref());
   }
 
   /** While queries run, the largest is ended when all together have too much. */

@@ -50,9 +50,9 @@ describe('a reader', () => {
 
   it('sees one state of the tables while they are written and DuckDB writes its file anew', async () => {
     await connection.run('CREATE TABLE pairs (number INTEGER, batch INTEGER)');
-    let isWriting = true;
+    const writer = { stops: false };
     const writing = (async () => {
-      for (let batch = 0; isWriting; batch += 1) {
+      for (let batch = 0; !writer.stops; batch += 1) {
         await connection.run(`INSERT INTO pairs SELECT range, ${batch} FROM range(1000)`);
         if (batch % 20 === 19) await connection.run('CHECKPOINT').catch(() => undefined);
       }
@@ -75,7 +75,7 @@ describe('a reader', () => {
       );
       expect(rows).toEqual([{ whole: true }]);
     }
-    isWriting = false;
+    writer.stops = true;
     expect(answered).toBeGreaterThan(0);
     await writing;
     await connection.run('DROP TABLE pairs');
@@ -103,10 +103,8 @@ describe('a reader', () => {
   });
 
   it('refuses an answer of too many bytes', async () => {
-    await expect(readers.ask({ sql: "SELECT repeat('x', 1000) FROM range(50000)" })).rejects.toMatchObject({
-      code: 'InvalidInput',
-      message: expect.stringContaining('more than 24 MB') as string,
-    });
+    const sql = "SELECT repeat('x', 1000) FROM range(50000)";
+    await expect(readers.ask({ sql })).rejects.toThrow('the answer has more than 24 MB after');
   });
 
   it('waits for no other, and ends at once when whoever asked goes away', async () => {
