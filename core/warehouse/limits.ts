@@ -69,8 +69,11 @@ export const REUSED_READER_BYTES = 180_000_000;
 /** A reader can take 50 MB in this time. */
 export const READER_LOOK_MS = 25;
 
-/** The scheduler gives a reader what the sink and the stream leave. */
+/** The scheduler prefers the sink and the stream to a reader. */
 export const READER_NICENESS = 5;
+
+/** A query of a person or a report is over by then; one that is not gets only what all others leave (the lowest priority). */
+export const READER_DEMOTED_AFTER_MS = 1_000;
 
 /** A reader without queries for so long ends; starting one takes a few hundred milliseconds. */
 export const READER_IDLE_MS = 60_000;

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { type Readable, type Writable } from 'node:stream';
 import { parseJson } from '../../contracts/validation';
@@ -22,6 +23,7 @@ export class Reader {
   private received: Buffer[] = [];
   private head: ReplyHead | undefined;
   private isGone = false;
+  private isDemoted = false;
   /** After the process has ended and its folder is removed. */
   readonly ended: Promise<void>;
 
@@ -67,6 +69,26 @@ export class Reader {
       this.waiting = resolve;
       this.child.stdin.write(`${JSON.stringify(request)}\n`);
     });
+  }
+
+  /** Lower its priority for good: a process cannot raise it again. Linux keeps one a thread. */
+  async demote(): Promise<void> {
+    const { pid } = this.child;
+    if (pid === undefined || this.isGone) return;
+    this.isDemoted = true;
+    const threads = await readdir(`/proc/${pid}/task`).catch(() => [String(pid)]);
+    for (const thread of threads) {
+      try {
+        setPriority(Number(thread), constants.priority.PRIORITY_LOW);
+      } catch {
+        // The thread has ended in the meantime.
+      }
+    }
+  }
+
+  /** Whether another query may use it. */
+  get isReusable(): boolean {
+    return !this.isGone && !this.isDemoted;
   }
 
   kill(): void {

@@ -6,6 +6,7 @@ import {
   ALL_READERS_BYTES,
   MAX_READERS,
   MAX_SQL_ROWS,
+  READER_DEMOTED_AFTER_MS,
   READER_IDLE_MS,
   READER_LOOK_MS,
   READER_WAIT_MS,
@@ -80,12 +81,14 @@ export class Readers {
       end(busy, stopped());
     };
     signal?.addEventListener('abort', stop, { once: true });
+    const demotion = setTimeout(() => void busy.reader.demote(), READER_DEMOTED_AFTER_MS);
     this.watchMemory();
     try {
       if (signal?.aborted === true) stop();
       return answerOf(await busy.reader.ask({ sql, maxRows }), busy);
     } finally {
       clearTimeout(timer);
+      clearTimeout(demotion);
       signal?.removeEventListener('abort', stop);
       this.busy.delete(busy);
       this.giveBack(busy);
@@ -143,7 +146,7 @@ export class Readers {
   }
 
   private giveBack({ reader, endedFor }: Busy): void {
-    if (endedFor === undefined && reader.isAlive) void this.keep(reader);
+    if (endedFor === undefined) void this.keep(reader);
     this.taken -= 1;
     for (const next of this.waiting.splice(0)) next();
   }
@@ -151,7 +154,7 @@ export class Readers {
   /** For the next query, unless it has grown: neither Node nor DuckDB gives all memory back. */
   private async keep(reader: Reader): Promise<void> {
     const hasGrown = (await reader.residentBytes()) > REUSED_READER_BYTES;
-    if (hasGrown || this.isClosed) {
+    if (hasGrown || !reader.isReusable || this.isClosed) {
       reader.kill();
       return;
     }
