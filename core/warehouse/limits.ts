@@ -72,8 +72,11 @@ export const READER_LOOK_MS = 25;
 /** The scheduler prefers the sink and the stream to a reader. */
 export const READER_NICENESS = 5;
 
-/** A query of a person or a report is over by then; one that is not gets only what all others leave (the lowest priority). */
-export const READER_DEMOTED_AFTER_MS = 1_000;
+/**
+ * Processor time, the start of the process (0.5 s) with it. A query of a person or a report is over by then; one that is not gets only
+ * what all others leave (the lowest priority). Not time of day: on a busy machine that would hit short queries as well.
+ */
+export const READER_DEMOTED_AFTER_MS = 1_500;
 
 /** A reader without queries for so long ends; starting one takes a few hundred milliseconds. */
 export const READER_IDLE_MS = 60_000;

@@ -34,6 +34,8 @@ interface Busy {
   readonly reader: Reader;
   /** Why it was ended; undefined while it may go on. */
   endedFor: FedloopError | undefined;
+  /** Processor time that its reader had taken before, in ms; measured at the first look. */
+  cpuBefore: number | undefined;
 }
 
 /**
@@ -72,7 +74,7 @@ export class Readers {
   async ask(question: Question): Promise<Buffer> {
     const { sql, maxRows = MAX_SQL_ROWS, signal, timeoutMillis = SQL_TIMEOUT_MS } = question;
     await this.place(signal);
-    const busy: Busy = { reader: this.takeReader(), endedFor: undefined };
+    const busy: Busy = { reader: this.takeReader(), endedFor: undefined, cpuBefore: undefined };
     this.busy.add(busy);
     const timer = setTimeout(() => {
       end(busy, tooLong(timeoutMillis));
@@ -81,14 +83,12 @@ export class Readers {
       end(busy, stopped());
     };
     signal?.addEventListener('abort', stop, { once: true });
-    const demotion = setTimeout(() => void busy.reader.demote(), READER_DEMOTED_AFTER_MS);
-    this.watchMemory();
+    this.watch();
     try {
       if (signal?.aborted === true) stop();
       return answerOf(await busy.reader.ask({ sql, maxRows }), busy);
     } finally {
       clearTimeout(timer);
-      clearTimeout(demotion);
       signal?.removeEventListener('abort', stop);
       this.busy.delete(busy);
       this.giveBack(busy);
@@ -165,11 +165,12 @@ export class Readers {
     this.idle.set(reader, timer.unref());
   }
 
-  /** While queries run, the largest is ended when all together have too much. */
-  private watchMemory(): void {
+  /** While queries run: the largest is ended when all together have too much, and long ones get the lowest priority. */
+  private watch(): void {
     this.look ??= setInterval(() => {
       if (this.busy.size > 0) {
         void this.endLargest();
+        for (const busy of this.busy) void demoteIfLong(busy);
         return;
       }
       clearInterval(this.look);
@@ -188,6 +189,12 @@ export class Readers {
     if (busy === undefined) largest.kill();
     else end(busy, tooMuchMemory());
   }
+}
+
+async function demoteIfLong(busy: Busy): Promise<void> {
+  const millis = await busy.reader.processorMillis();
+  busy.cpuBefore ??= millis;
+  if (millis - busy.cpuBefore > READER_DEMOTED_AFTER_MS) await busy.reader.demote();
 }
 
 function end(busy: Busy, why: FedloopError): void {
