@@ -96,6 +96,7 @@ const subRooms = {
     feedback: ['database', 'queries', 'limits.ts'],
     metrics: ['database', 'queries', 'sink', 'limits.ts'],
     verify: ['database', 'sink', 'limits.ts'],
+    sql: ['database', 'limits.ts'],
   },
   cli: {
     shared: [],

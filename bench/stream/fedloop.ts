@@ -70,6 +70,8 @@ export async function startWorkers(
       FEDLOOP_PROCESSED: join(folder, 'processed'),
       FEDLOOP_MODELS: join(folder, 'models'),
       FEDLOOP_HTTP_PORT: '0',
+      // `Watch` asks through the port alone.
+      FEDLOOP_SQL_TOKEN: 'off',
       // As `fedloop demo` starts its workers.
       MALLOC_ARENA_MAX: env['MALLOC_ARENA_MAX'] ?? '2',
     },

@@ -10,7 +10,7 @@ import { endOf } from '../progress';
 import { collectReport } from '../report/collect';
 import { type ReportData } from '../report/data';
 import { writeReport } from '../report/write';
-import { analyticsUrlOf, findRunning } from '../system/running';
+import { analyticsOf, findRunning } from '../system/running';
 import { latestRun, namedRun, runFolder, type RunFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
@@ -66,7 +66,7 @@ interface FoundRun {
 /** @throws FedloopError `NotFound` for a run that does not exist, `InvalidInput` for a name that no run can have. */
 async function findRun(session: Session, id: string | undefined): Promise<FoundRun> {
   const running = await findRunning(session.folder);
-  const analytics = analyticsUrlOf(running);
+  const analytics = await analyticsOf(running, session.env);
   if (running !== undefined && analytics !== undefined && (id === undefined || id === running.id)) {
     return {
       folder: runFolder(session.folder, running.id),

@@ -1,6 +1,6 @@
 import { queryTable, type AnswerTable } from '../query/query-worker';
 import { renderCsv, renderJson, renderTable } from '../query/answer';
-import { analyticsUrlOf, findRunning } from '../system/running';
+import { analyticsOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { queryFile } from '../query/query-file';
 import { unlessAborted } from '../shared/wait';
@@ -28,8 +28,8 @@ export async function sql(session: Session, query: string, options: SqlOptions):
 }
 
 async function queryTables(session: Session, sql: string): Promise<AnswerTable> {
-  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  const analytics = await analyticsOf(await findRunning(session.folder), session.env);
   return analytics === undefined
-    ? queryFile(await existingWarehouse(session), sql)
-    : queryTable(analytics, sql);
+    ? queryFile(await existingWarehouse(session), sql, session.signal)
+    : queryTable(analytics.url, sql, { token: analytics.token, signal: session.signal });
 }

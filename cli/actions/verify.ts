@@ -4,16 +4,16 @@ import { isoOfMicros } from '../../core/contracts/time';
 import { type RowDifference } from '../../core/warehouse/verify/row-differences';
 import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices';
 import { type VerificationReport } from '../../core/warehouse/verify/verification';
-import { queryWorker, queryRows } from '../query/query-worker';
-import { queryFile } from '../query/query-file';
+import { queryWorker } from '../query/query-worker';
+import { withFile } from '../query/query-file';
 import { outColours as pc } from '../shared/colours';
-import { analyticsUrlOf, findRunning } from '../system/running';
+import { analyticsAt, analyticsOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type Query } from '../../core/warehouse/database/query';
 import { verifyRows } from '../query/verification';
 import { unlessAborted } from '../shared/wait';
-import { existingWarehouse } from '../query/warehouse-at-rest';
+import { existingWarehouse, warehouseAtRest } from '../query/warehouse-at-rest';
 
 /** Lines of devices that are printed. */
 const MAX_SPLIT_DEVICES = 20;
@@ -58,11 +58,15 @@ function assertEqual({ differences, accounting, splitDevices }: VerificationRepo
 }
 
 async function tables(session: Session, url: string | undefined): Promise<Query> {
-  if (url !== undefined) return queryWorker(url.replace(/\/+$/, ''));
-  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  if (url !== undefined) {
+    const { warehouse } = await warehouseAtRest(session);
+    return queryWorker(await analyticsAt(url.replace(/\/+$/, ''), warehouse, session.env));
+  }
+  const analytics = await analyticsOf(await findRunning(session.folder), session.env);
   if (analytics !== undefined) return queryWorker(analytics);
   const file = await existingWarehouse(session);
-  return queryRows((sql) => queryFile(file, sql));
+  // Opened for each query: a system may want it in between.
+  return (row, sql) => withFile(file, (query) => query(row, sql));
 }
 
 function render(report: VerificationReport): string {

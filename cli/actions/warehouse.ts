@@ -10,7 +10,7 @@ import { withFile } from '../query/query-file';
 import { renderTable } from '../query/answer';
 import { bytes, counted } from '../shared/format';
 import { endOf } from '../progress';
-import { analyticsUrlOf, findRunning } from '../system/running';
+import { analyticsOf, findRunning } from '../system/running';
 import { runFolder } from '../system/run-folder';
 import { type Session } from '../system/session';
 import { existingWarehouse } from '../query/warehouse-at-rest';
@@ -21,7 +21,7 @@ const spanRow = z.object({ first: z.string().nullable(), last: z.string().nullab
 /** `fedloop warehouse info` */
 export async function info(session: Session, json: boolean): Promise<void> {
   const running = await findRunning(session.folder);
-  const analytics = analyticsUrlOf(running);
+  const analytics = await analyticsOf(running, session.env);
   const path =
     running === undefined
       ? await existingWarehouse(session)

@@ -3,7 +3,9 @@ import { type SqlOptions } from '../actions/sql';
 import { withSession } from '../system/session';
 
 const HELP = `
-Queries the running system where there is one, else the warehouse of the latest run. Only SELECT.
+Queries the running system where there is one, else the warehouse of the latest run. Only SELECT (and PIVOT, DESCRIBE,
+SHOW, SUMMARIZE, EXPLAIN), without functions that act. It ends after 30 s, at 24 MB of answer, or when it needs too much
+memory. A system of another folder wants its token in FEDLOOP_SQL_TOKEN.
 
 Examples:
   $ fedloop sql "SELECT * FROM model_scoreboard"

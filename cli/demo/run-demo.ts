@@ -11,6 +11,7 @@ import { createRunFolder, runId } from '../system/run-folder';
 import { withTemporal } from '../servers/temporal-client';
 import { collectReport } from '../report/collect';
 import { writeReport } from '../report/write';
+import { analyticsAt, type AnalyticsAddress } from '../system/running';
 import { type Session } from '../system/session';
 import { startSystem, type System } from '../system/system';
 import { unlessAborted } from '../shared/wait';
@@ -107,7 +108,7 @@ async function measure(session: Session, system: System, settings: DemoSettings)
   const truth = await readTruth(system.run.processed);
   if (truth === null)
     throw new FedloopError('Internal', `the fleet has left no truth file in ${system.run.processed}`);
-  const query = queryWorker(system.urlOf('analytics'));
+  const query = queryWorker(await analytics(session, system));
   const cutoff = await queryCutoff(query);
   const evidence = await collectEvidence(query, { cutoff, faulty: [...truth.faults.keys()] });
   step.done();
@@ -122,12 +123,16 @@ async function measure(session: Session, system: System, settings: DemoSettings)
 /** Draw the page of the run from the rows that its summary counts. The summary must be written before. */
 async function drawReport(session: Session, system: System, cutoff: Cutoff): Promise<void> {
   const step = session.progress.step('Drawing the report');
-  const data = await collectReport(queryWorker(system.urlOf('analytics')), system.run, {
+  const data = await collectReport(queryWorker(await analytics(session, system)), system.run, {
     rounds: LIMITS.reportRounds,
     cutoff,
   });
   await writeReport(data, system.run.report);
   step.done();
+}
+
+function analytics({ env }: Session, system: System): Promise<AnalyticsAddress> {
+  return analyticsAt(system.urlOf('analytics'), system.run.warehouse, env);
 }
 
 /** A signal that is aborted when the promise is rejected, for the same reason. */

@@ -1,7 +1,7 @@
 import { type Query } from '../../core/warehouse/database/query';
 import { queryWorker } from '../query/query-worker';
 import { withFile } from '../query/query-file';
-import { analyticsUrlOf, findRunning } from '../system/running';
+import { analyticsOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { unlessAborted } from '../shared/wait';
 import { existingWarehouse } from '../query/warehouse-at-rest';
@@ -11,7 +11,7 @@ export async function withTables<Result>(
   session: Session,
   work: (query: Query) => Promise<Result>,
 ): Promise<Result> {
-  const analytics = analyticsUrlOf(await findRunning(session.folder));
+  const analytics = await analyticsOf(await findRunning(session.folder), session.env);
   const answer =
     analytics === undefined ? withFile(await existingWarehouse(session), work) : work(queryWorker(analytics));
   return unlessAborted(answer, session.signal);

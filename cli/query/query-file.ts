@@ -2,25 +2,30 @@ import { z } from 'zod';
 import { type Query } from '../../core/warehouse/database/query';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
 import { openWarehouse } from '../../core/warehouse/database/open';
-import { answerSql, answerToJson } from '../../core/warehouse/queries/sql-route';
+import { answerSql } from '../../core/warehouse/sql/answer';
+import { Readers } from '../../core/warehouse/sql/readers';
 import { tableSchema, type AnswerTable } from './query-worker';
 
 /**
- * Run one query on a warehouse that no system has open. The answer equals the analytics worker's.
- * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open.
+ * Run one query of a user on a warehouse that no system has open. Limits and answer are the analytics worker's.
+ * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open, `Interrupted`
  */
-export async function queryFile(path: string, sql: string): Promise<AnswerTable> {
+export async function queryFile(path: string, sql: string, signal: AbortSignal): Promise<AnswerTable> {
   const warehouse = await openWarehouse(path);
   try {
-    const answer = await answerSql(await warehouse.connect(), sql);
-    return tableSchema.parse(JSON.parse(answerToJson(answer)));
+    const readers = await Readers.open(warehouse);
+    try {
+      return tableSchema.parse(JSON.parse((await readers.ask({ sql, signal })).toString('utf8')));
+    } finally {
+      await readers.close();
+    }
   } finally {
     await warehouse.close();
   }
 }
 
 /**
- * Run several queries on a warehouse that no system has open.
+ * Run several queries of Fedloop's own on a warehouse that no system has open.
  * @throws FedloopError as `queryFile`
  */
 export async function withFile<Result>(
@@ -38,7 +43,7 @@ export async function withFile<Result>(
 /** Queries on a warehouse of this process, answered like the analytics worker's. */
 export function queryConnection(connection: SerialConnection): Query {
   return async (row, sql) => {
-    const answer = tableSchema.parse(JSON.parse(answerToJson(await answerSql(connection, sql))));
+    const answer = tableSchema.parse(JSON.parse(await answerSql(connection, sql)));
     return z.array(row).parse(answer.rows);
   };
 }

@@ -2,11 +2,15 @@ import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';
+import { type AnalyticsAddress } from '../system/running';
 
 /** Answer of the analytics worker to a query. */
 export const tableSchema = z.object({
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
-  rows: z.array(z.record(z.string(), z.unknown())),
+  // Not a record of zod: it would leave out a column called `__proto__`.
+  rows: z.array(
+    z.custom<Readonly<Record<string, unknown>>>((row) => typeof row === 'object' && row !== null),
+  ),
   /** The query has more rows than one answer holds. */
   truncated: z.boolean(),
 });
@@ -16,16 +20,26 @@ const faultSchema = z.object({ error: z.string() });
 
 /**
  * Send one query to the analytics worker of a running system.
- * @throws FedloopError `InvalidInput` for SQL that it refuses, `ServerUnavailable` when it does not answer.
+ * @param options `signal` ends the query in the worker as well.
+ * @throws FedloopError `InvalidInput` for SQL that it refuses, `InvalidConfig` without its token, `ServerUnavailable` when it does not answer.
  */
-export async function queryTable(analyticsUrl: string, sql: string): Promise<AnswerTable> {
+export async function queryTable(
+  analyticsUrl: string,
+  sql: string,
+  options: { readonly token?: string | undefined; readonly signal?: AbortSignal } = {},
+): Promise<AnswerTable> {
+  const { token, signal } = options;
+  const timeout = AbortSignal.timeout(LIMITS.queryMillis);
   let response: Response;
   try {
     response = await fetch(`${analyticsUrl}/sql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify({ sql }),
-      signal: AbortSignal.timeout(LIMITS.queryMillis),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
   } catch (cause) {
     throw new FedloopError('ServerUnavailable', 'the analytics worker does not answer', {
@@ -35,6 +49,10 @@ export async function queryTable(analyticsUrl: string, sql: string): Promise<Ans
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return tableSchema.parse(body);
+  if (response.status === 401)
+    throw new FedloopError('InvalidConfig', 'the analytics worker answers only with its token', {
+      hint: 'Set FEDLOOP_SQL_TOKEN to what stands in the file beside its warehouse (warehouse.duckdb.token).',
+    });
   const fault = faultSchema.safeParse(body);
   throw new FedloopError(
     'InvalidInput',
@@ -43,11 +61,6 @@ export async function queryTable(analyticsUrl: string, sql: string): Promise<Ans
 }
 
 /** Queries to the analytics worker whose rows are checked against a schema. */
-export function queryWorker(analyticsUrl: string): Query {
-  return queryRows((sql) => queryTable(analyticsUrl, sql));
-}
-
-/** Checks the rows of any kind of query against a schema. */
-export function queryRows(query: (sql: string) => Promise<AnswerTable>): Query {
-  return async (row, sql) => z.array(row).parse((await query(sql)).rows);
+export function queryWorker({ url, token }: AnalyticsAddress): Query {
+  return async (row, sql) => z.array(row).parse((await queryTable(url, sql, { token })).rows);
 }

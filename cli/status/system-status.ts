@@ -9,7 +9,7 @@ import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices'
 import { queryWorker } from '../query/query-worker';
 import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
-import { analyticsUrlOf, isAlive, type RunningSystem } from '../system/running';
+import { analyticsOf, isAlive, type RunningSystem } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
@@ -87,7 +87,7 @@ export async function readSystemStatus(
     ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
     ...workers.map(({ role, pid }) => ({ name: role, pid })),
   ].map((known) => ({ ...known, up: isAlive(known.pid) }));
-  const analytics = analyticsUrlOf(system);
+  const analytics = await analyticsOf(system, session.env);
   const env = await environmentIn(session, system);
   const query = analytics === undefined ? undefined : queryWorker(analytics);
   const all = about === 'everything';

@@ -2,6 +2,9 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 
+/** Name of the warehouse in a run's folder. */
+export const WAREHOUSE_FILE = 'warehouse.duckdb';
+
 /** Paths of one run. */
 export interface RunFolder {
   readonly id: string;
@@ -29,7 +32,7 @@ export function runFolder(folder: string, id: string): RunFolder {
     path,
     logs: join(path, 'logs'),
     servers: join(path, 'servers'),
-    warehouse: join(path, 'warehouse.duckdb'),
+    warehouse: join(path, WAREHOUSE_FILE),
     processed: join(path, 'processed'),
     models: join(path, 'models'),
     summary: join(path, 'summary.json'),

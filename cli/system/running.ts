@@ -5,6 +5,8 @@ import { FedloopError } from '../../core/contracts/errors';
 import { DEFAULT_FLEET, fleetNameSchema } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { parseJson } from '../../core/contracts/validation';
+import { readToken } from '../../core/warehouse/sql/token';
+import { WAREHOUSE_FILE } from './run-folder';
 
 /** What a running system publishes to the other commands in its folder. */
 export const runningSystemSchema = z.object({
@@ -87,9 +89,30 @@ export async function forgetRunning(folder: string, pid: number): Promise<void> 
   if (parsed.success && parsed.data.pid === pid) await rm(fileIn(folder), { force: true });
 }
 
-/** URL of a system's analytics worker; undefined without a system or without such a worker. */
-export function analyticsUrlOf(system: RunningSystem | undefined): string | undefined {
-  return system?.workers.find(({ role }) => role === 'analytics')?.url;
+/** Where queries are answered, and the token that they need; undefined where none is known. */
+export interface AnalyticsAddress {
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+/** A system's analytics worker; undefined without a system or without such a worker. */
+export async function analyticsOf(
+  system: RunningSystem | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<AnalyticsAddress | undefined> {
+  const url = system?.workers.find(({ role }) => role === 'analytics')?.url;
+  if (system === undefined || url === undefined) return undefined;
+  return analyticsAt(url, join(system.runFolder, WAREHOUSE_FILE), env);
+}
+
+/** The worker at an address that owns `warehouse`: its token is the environment's, else that of the file beside the warehouse. */
+export async function analyticsAt(
+  url: string,
+  warehouse: string,
+  env: NodeJS.ProcessEnv,
+): Promise<AnalyticsAddress> {
+  const configured = env['FEDLOOP_SQL_TOKEN'] ?? '';
+  return { url, token: configured === '' ? await readToken(warehouse) : configured };
 }
 
 export function isAlive(pid: number): boolean {

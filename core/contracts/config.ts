@@ -48,6 +48,14 @@ export const environmentSchema = z.object({
   /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
   FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   FEDLOOP_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  /**
+   * What whoever asks the analytics worker's `/sql` has to send; left out, the worker makes one in a file beside its warehouse.
+   * `off`: whoever reaches the port may ask.
+   */
+  FEDLOOP_SQL_TOKEN: z
+    .string()
+    .regex(/^(off|[\x21-\x7e]{16,200})$/, 'a token has 16 to 200 visible ASCII characters; off means none')
+    .optional(),
   /** Input (JSON) that the first stream worker starts `continuousEvaluation` with. */
   FEDLOOP_EVALUATION: z.string().optional(),
   /** Release of the code that runs workflows: turns Temporal's worker versioning on. */

@@ -45,14 +45,56 @@ export const DEVICES_PER_FEEDBACK = 1_000;
 /** Versions that have metrics: those in force and the latest others, so that labels don't grow for ever. */
 export const VERSIONS_WITH_METRICS = 12;
 
-/** Rows that a query over HTTP gets unless it wants fewer. */
+/** Rows that a query gets unless it wants fewer. */
 export const MAX_SQL_ROWS = 100_000;
-
-/** A query over HTTP that runs longer is stopped. */
-export const SQL_TIMEOUT_MS = 30_000;
 
 /** A longer text is no query of a person. */
 export const MAX_SQL_BYTES = 100_000;
+
+/** Bytes of an answer: twice a page of rows of `verify`, and few enough to copy without delaying the sink. */
+export const MAX_ANSWER_BYTES = 24_000_000;
+
+/** A query that runs longer is ended. Counting 100 million rows takes a few seconds. */
+export const SQL_TIMEOUT_MS = 30_000;
+
+/** Queries at once, each in a process of its own; one more is refused, or waits for `READER_WAIT_MS`. */
+export const MAX_READERS = 4;
+
+/** Short queries are over by then; long ones would make the next wait for nothing. */
+export const READER_WAIT_MS = 10_000;
+
+/** DuckDB's memory for one query; sorts and joins that need more spill to disk. */
+export const READER_MEMORY_LIMIT = '128MB';
+
+/** Disk for what spills, so that a query cannot fill the disk that the sink writes to. */
+export const READER_SPILL_LIMIT = '1GB';
+
+/** Data of one reader: Node takes 110 MB, DuckDB's limit is 128 MB, an answer takes three times its size. The system refuses more. */
+export const READER_DATA_KB = 400_000;
+
+/** Resident memory of all readers: with the analytics worker's own it stays under what a small machine has. The largest is ended. */
+export const ALL_READERS_BYTES = 850_000_000;
+
+/** A reader has 95 MB after a small query. One with more than this is not used again: the next query may want the memory. */
+export const REUSED_READER_BYTES = 180_000_000;
+
+/** A reader can take 50 MB in this time. */
+export const READER_LOOK_MS = 25;
+
+/** The scheduler prefers the sink and the stream to a reader. */
+export const READER_NICENESS = 5;
+
+/**
+ * Processor time, the start of the process (0.5 s) with it. A query of a person or a report is over by then; one that is not gets only
+ * what all others leave (the lowest priority). Not time of day: on a busy machine that would hit short queries as well.
+ */
+export const READER_DEMOTED_AFTER_MS = 1_500;
+
+/** A reader without queries for so long ends; starting one takes a few hundred milliseconds. */
+export const READER_IDLE_MS = 60_000;
+
+/** DuckDB wrote the file anew so often while one query ran. Usual is once in minutes, and a query takes less than a second. */
+export const MAX_SNAPSHOTS = 5;
 
 /** Bytes of records that go into one transaction: about 100,000 rows of blocks. */
 export const MAX_BYTES_PER_TRANSACTION = 12_000_000;

@@ -21,7 +21,6 @@ import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
 import { registerWarehouseMetrics, type CountStored } from './metrics';
-import { sqlRoute } from './queries/sql-route';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
 import { RoundRepository } from './round-repository';
@@ -31,6 +30,9 @@ import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { LogOrigins, type Origins } from './sink/origins';
 import { Sink } from './sink/sink';
+import { Readers } from './sql/readers';
+import { sqlRoute } from './sql/route';
+import { ensureToken } from './sql/token';
 
 interface WarehouseServiceOptions {
   readonly kafka: Kafka;
@@ -60,6 +62,7 @@ export class WarehouseService extends RoundRepository {
     private readonly connections: Connections,
     private readonly producer: Producer,
     private readonly sink: Sink,
+    private readonly questions: { readonly readers: Readers; readonly token: string | undefined },
     partitions: number,
     private readonly origins: Origins,
     private readonly changes = new ChangeSignal(),
@@ -76,7 +79,7 @@ export class WarehouseService extends RoundRepository {
       },
     );
     super(connections.queries, completeness, settings.task.target.tolerance);
-    this.routes = { '/sql': sqlRoute(warehouse) };
+    this.routes = { '/sql': sqlRoute(questions.readers, questions.token) };
     this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
     this.publisher = new FeedbackPublisher(producer, connections.feedback, this.tolerance);
     const retention = new Retention(connections.batch, env.FEDLOOP_RETENTION);
@@ -99,12 +102,17 @@ export class WarehouseService extends RoundRepository {
     const topic = eventTopic(settings.source);
     const origins = options.origins ?? (await LogOrigins.follow(kafka, topic, settings.futureMicros));
     const sink = await Sink.open(connections.sink, settings.task, origins);
+    const questions = {
+      readers: await Readers.open(warehouse),
+      token: await ensureToken(warehouse.path, env.FEDLOOP_SQL_TOKEN),
+    };
     const service = new WarehouseService(
       options,
       warehouse,
       connections,
       producer,
       sink,
+      questions,
       partitions,
       origins,
     );
@@ -123,6 +131,7 @@ export class WarehouseService extends RoundRepository {
     await this.origins.close();
     await this.feedback.stop();
     await this.producer.disconnect();
+    await this.questions.readers.close();
     await this.warehouse.close();
   }
 

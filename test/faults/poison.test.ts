@@ -63,7 +63,7 @@ const claimRow = z.object({ epoch: z.number() });
 
 /** Blocks of the far future, under the epoch that the partition's owner has. */
 async function sendOfOwnEpoch(): Promise<void> {
-  const query = queryWorker(system.urlOf('analytics'));
+  const query = queryWorker({ url: system.urlOf('analytics'), token: undefined });
   const [claim] = await query(
     claimRow,
     'SELECT epoch::DOUBLE AS epoch FROM stream_claims WHERE source_partition = 0',
@@ -146,7 +146,7 @@ it('are put aside, each with its place and why, and the loop goes on, also after
   await runRound('after-restart');
   await expectVerified();
 
-  const letters = await queryWorker(system.urlOf('analytics'))(
+  const letters = await queryWorker({ url: system.urlOf('analytics'), token: undefined })(
     letterRow,
     'SELECT topic, reason, count(*)::INTEGER AS n FROM dead_letters GROUP BY ALL ORDER BY ALL',
   );

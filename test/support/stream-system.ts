@@ -57,6 +57,8 @@ export class StreamSystem {
       KAFKA_BROKERS: `127.0.0.1:${this.port}`,
       // Rounds are the tests' own to start.
       FEDLOOP_EVALUATION: '{"firstRound": "off"}',
+      // Tests ask by the worker's address alone.
+      FEDLOOP_SQL_TOKEN: 'off',
       ...this.variables,
     };
   }

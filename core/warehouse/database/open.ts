@@ -13,6 +13,8 @@ export interface Warehouse {
   /** Made once with the file, so that offsets of one file are never mistaken for those of another. */
   readonly id: string;
   connect(): Promise<SerialConnection>;
+  /** Let other processes read the file from now on (`../sql/snapshot.ts`); none but this one can write it, as before. */
+  admitReaders(): Promise<void>;
   /** Close every connection after its last statement, then the file. */
   close(): Promise<void>;
 }
@@ -40,10 +42,15 @@ export async function openWarehouse(path: string): Promise<Warehouse> {
     open.add(connection);
     return connection;
   };
+  let shared: DuckDBInstance | undefined;
+  const admitReaders = async (): Promise<void> => {
+    shared ??= await shareLock(file);
+  };
   const close = async (): Promise<void> => {
     await Promise.all([...open].map((connection) => connection.close()));
     open.clear();
     instance.closeSync();
+    shared?.closeSync();
     openFiles.delete(file);
   };
   try {
@@ -56,7 +63,7 @@ export async function openWarehouse(path: string): Promise<Warehouse> {
     if (identity === undefined) throw new FedloopError('WarehouseFailed', `${file} has lost its identity`);
     open.delete(first);
     await first.close();
-    return { path: file, id: identity.id, connect, close };
+    return { path: file, id: identity.id, connect, admitReaders, close };
   } catch (cause) {
     await close();
     throw cause instanceof FedloopError ? cause : failed(`the warehouse ${file} cannot be used`, cause);
@@ -84,6 +91,22 @@ async function openInstance(file: string): Promise<DuckDBInstance> {
       hint: 'One process owns the file: query the running system (`fedloop sql` does), or stop it first.',
       cause,
     });
+  }
+}
+
+/**
+ * Turn this process's lock on the file into a shared one. DuckDB locks by `fcntl`, where a process has one lock a file, the latest: opening
+ * the file once more, only to read, makes an exclusive lock a shared one. Nothing is ever read through this instance.
+ */
+async function shareLock(file: string): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(file, {
+      access_mode: 'READ_ONLY',
+      enable_external_access: 'false',
+      threads: '1',
+    });
+  } catch (cause) {
+    throw failed(`the warehouse ${file} cannot be shared with its readers`, cause);
   }
 }
 

@@ -5,7 +5,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { expireRows } from '../../../core/warehouse/retention';
 import { Sink } from '../../../core/warehouse/sink/sink';
-import { answerSql, answerToJson } from '../../../core/warehouse/queries/sql-route';
+import { answerSql } from '../../../core/warehouse/sql/answer';
 import { type Query } from '../../../core/warehouse/database/query';
 import { storedBounds } from '../../../core/warehouse/verify/stored-rows';
 import {
@@ -29,9 +29,7 @@ beforeEach(async () => {
   const querying = await warehouse.connect();
   // As the analytics worker's route answers: through JSON.
   query = async (row, sql) => {
-    const answer = z
-      .object({ rows: z.array(z.unknown()) })
-      .parse(JSON.parse(answerToJson(await answerSql(querying, sql))));
+    const answer = z.object({ rows: z.array(z.unknown()) }).parse(JSON.parse(await answerSql(querying, sql)));
     return z.array(row).parse(answer.rows);
   };
 });

@@ -1,0 +1,65 @@
+import { setPriority } from 'node:os';
+import { createInterface } from 'node:readline';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { parseJson } from '../../contracts/validation';
+import { MAX_SNAPSHOTS, READER_NICENESS } from '../limits';
+import { answerSql } from './answer';
+import { requestSchema, type ReaderRequest, type ReplyHead } from './protocol';
+import { takeSnapshot, type Snapshot } from './snapshot';
+
+/**
+ * A reader: answers queries on a snapshot of the warehouse, one after the other, in a process that may be killed at any time.
+ * Arguments: the warehouse's file, and a folder of its own beside it.
+ */
+
+let held: Snapshot | undefined;
+
+async function answer({ sql, maxRows }: ReaderRequest, file: string, folder: string): Promise<string> {
+  for (let attempt = 0; attempt < MAX_SNAPSHOTS; attempt += 1) {
+    if (held !== undefined && !(await held.isCurrent())) {
+      await held.close();
+      held = undefined;
+    }
+    held ??= await takeSnapshot(file, folder);
+    if (held === undefined) continue;
+    const { connection, isIntact } = held;
+    const outcome = await answerSql(connection, sql, { maxRows }).then(
+      (text) => ({ text }),
+      (failure: unknown) => ({ failure }),
+    );
+    // What was read from blocks that have been reused is neither an answer nor a fault of the query.
+    if (!(await isIntact())) continue;
+    if ('text' in outcome) return outcome.text;
+    throw outcome.failure;
+  }
+  throw new FedloopError(
+    'WarehouseBusy',
+    'the tables were written anew again and again while the query ran; ask again',
+  );
+}
+
+function reply(outcome: ReplyHead['outcome'], text: string): void {
+  const body = Buffer.from(text);
+  process.stdout.write(`${JSON.stringify({ outcome, bytes: body.length } satisfies ReplyHead)}\n`);
+  process.stdout.write(body);
+}
+
+async function serve([file = '', folder = '']: readonly string[]): Promise<void> {
+  setPriority(READER_NICENESS);
+  // Ctrl-C reaches the whole group; the process that asks decides.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+  const lines = createInterface({ input: process.stdin });
+  // An exit would wait for a query that has no end.
+  lines.on('close', () => process.kill(process.pid, 'SIGKILL'));
+  for await (const line of lines) {
+    try {
+      reply('answered', await answer(requestSchema.parse(parseJson(line)), file, folder));
+    } catch (cause) {
+      const isRefused = cause instanceof FedloopError && cause.code === 'InvalidInput';
+      reply(isRefused ? 'refused' : 'failed', messageOf(cause));
+    }
+  }
+}
+
+void serve(process.argv.slice(2));

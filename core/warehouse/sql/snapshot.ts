@@ -1,0 +1,113 @@
+import { open, copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { SerialConnection } from '../database/connection';
+import { READER_MEMORY_LIMIT, READER_SPILL_LIMIT } from '../limits';
+
+/**
+ * Read a warehouse that another process writes.
+ *
+ * DuckDB changes its file at checkpoints alone: it writes new blocks beside those in use, then a header whose `iteration` is one higher, and
+ * only later reuses the old blocks. In between, commits go to the write-ahead log. So the file with a copy of the log is what DuckDB
+ * would recover after a crash at this moment, and stays readable until the iteration changes. Whoever reads looks at the
+ * iteration again afterwards; an answer that a checkpoint may have touched is thrown away.
+ */
+export interface Snapshot {
+  readonly connection: SerialConnection;
+  /** Whether the blocks that it refers to are still in place: no checkpoint has ended since it was taken. */
+  readonly isIntact: () => Promise<boolean>;
+  /** Whether it holds all that is committed by now. */
+  readonly isCurrent: () => Promise<boolean>;
+  readonly close: () => Promise<void>;
+}
+
+/** DuckDB keeps two headers behind the first 4 KiB and writes them in turn: a checksum, then the iteration. */
+const HEADER_BYTES = 4_096;
+const ITERATION_AT = 8;
+
+/**
+ * @param folder beside the file, because a hard link cannot leave its file system; emptied, and used for what spills.
+ * @returns undefined when a checkpoint came in between: try again.
+ * @throws FedloopError `WarehouseFailed`
+ */
+export async function takeSnapshot(file: string, folder: string): Promise<Snapshot | undefined> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, 'warehouse.duckdb');
+  await link(file, path).catch((cause: unknown) => {
+    throw new FedloopError(
+      'WarehouseFailed',
+      `${file} cannot be read beside its writer: ${messageOf(cause)}`,
+      {
+        hint: 'Keep the warehouse on a file system that has hard links.',
+        cause,
+      },
+    );
+  });
+  const before = await stateOf(file);
+  for (const log of ['.wal', '.wal.checkpoint']) await copyIfThere(`${file}${log}`, `${path}${log}`);
+  const after = await stateOf(file);
+  if (after.iteration !== before.iteration || after.logs !== before.logs) return undefined;
+  const instance = await DuckDBInstance.create(path, {
+    access_mode: 'READ_ONLY',
+    memory_limit: READER_MEMORY_LIMIT,
+    temp_directory: join(folder, 'spilled'),
+    max_temp_directory_size: READER_SPILL_LIMIT,
+    // Others want the cores: the sink, the stream, other queries.
+    threads: '1',
+    // The last: it forbids to set the folder for what spills.
+    enable_external_access: 'false',
+  });
+  const connection = new SerialConnection(await instance.connect());
+  await connection.run("SET GLOBAL TimeZone = 'UTC'");
+  await connection.run('SET GLOBAL lock_configuration = true');
+  return {
+    connection,
+    isIntact: async () => (await stateOf(file)).iteration === before.iteration,
+    isCurrent: async () => {
+      const now = await stateOf(file);
+      return now.iteration === before.iteration && now.logs === before.logs && now.bytes === before.bytes;
+    },
+    close: async () => {
+      await connection.close();
+      instance.closeSync();
+    },
+  };
+}
+
+interface FileState {
+  readonly iteration: bigint;
+  /** Which files the logs are: a checkpoint puts new ones in their place. */
+  readonly logs: string;
+  readonly bytes: string;
+}
+
+async function stateOf(file: string): Promise<FileState> {
+  const logs = await Promise.all(
+    ['.wal', '.wal.checkpoint'].map((log) => stat(`${file}${log}`).catch(() => undefined)),
+  );
+  return {
+    iteration: await iterationOf(file),
+    logs: logs.map((log) => log?.ino ?? '').join(' '),
+    bytes: logs.map((log) => log?.size ?? '').join(' '),
+  };
+}
+
+async function iterationOf(file: string): Promise<bigint> {
+  const handle = await open(file, 'r');
+  try {
+    const headers = Buffer.alloc(2 * HEADER_BYTES);
+    await handle.read(headers, 0, headers.length, HEADER_BYTES);
+    const iterations = [0, HEADER_BYTES].map((at) => headers.readBigUInt64LE(at + ITERATION_AT));
+    return iterations.reduce((latest, iteration) => (iteration > latest ? iteration : latest));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
+  await copyFile(from, to).catch((cause: unknown) => {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')) throw cause;
+  });
+}
