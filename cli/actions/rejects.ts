@@ -112,7 +112,7 @@ export function replayRejects(
         readRejects(kafka, async ({ partition, offset, reason, timestampMillis, bytes }) => {
           if (reason !== 'late' || timestampMillis * MICROS_PER_MILLI < since) return;
           const row = { file: `partition ${partition}`, line: offset, content: { bytes } };
-          await take(row, { mapping, nameOf: (column) => column });
+          await take(row, { mapping, nameOf: (column) => column, millisField: undefined });
         }),
     );
     session.out(

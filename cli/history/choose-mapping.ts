@@ -12,6 +12,8 @@ export interface FileMapping {
   readonly mapping: Mapping;
   /** Name that a table's column has for the mapping; undefined where it is left out. */
   readonly nameOf: (column: string) => string | undefined;
+  /** Field whose numbers are milliseconds, as those of events are, though a table's cells are texts; undefined where the unit is given. */
+  readonly millisField: string | undefined;
 }
 
 /** A history says nothing of anomalies, or of when Kafka got a reading. */
@@ -31,7 +33,7 @@ export function mappingOf(
   const { columns } = file;
   if (columns === undefined) {
     const mapping = compileMapping(wide === undefined ? source : wideSource(source, wide, false), task);
-    return { mapping, nameOf: (column) => column };
+    return { mapping, nameOf: (column) => column, millisField: undefined };
   }
   const twice = columns.find((column, at) => columns.indexOf(column) < at);
   if (twice !== undefined)
@@ -40,14 +42,18 @@ export function mappingOf(
   const names = new Set(columns.map(canonical));
   if (wide !== undefined) {
     const mapping = compileMapping(wideSource(source, wide, names.has('timestamp')), task);
-    return { mapping, nameOf: canonical };
+    const millisField = names.has('timestamp') ? 'timestamp' : undefined;
+    return { mapping, nameOf: canonical, millisField };
   }
   if (namesColumns(source, task, columns)) {
-    return { mapping: compileMapping(source, task), nameOf: (column) => column };
+    const { pointer, unit } = planMapping(source, task).timestamp;
+    const millisField = unit === 'iso' ? pointer.tokens[0] : undefined;
+    return { mapping: compileMapping(source, task), nameOf: (column) => column, millisField };
   }
   const missing = ['device_id', 'timestamp', task.target.sensor].filter((name) => !names.has(name));
   if (missing.length === 0) {
-    return { mapping: compileMapping({ from: source.from }, task), nameOf: canonical };
+    const mapping = compileMapping({ from: source.from }, task);
+    return { mapping, nameOf: canonical, millisField: 'timestamp' };
   }
   throw new FedloopError(
     'InvalidData',

@@ -18,15 +18,16 @@ export class Tally {
 
   constructor(private readonly collector: ReadingsCollector) {}
 
-  async take(row: FileRow, { mapping, nameOf }: FileMapping): Promise<void> {
+  async take(row: FileRow, how: FileMapping): Promise<void> {
     this.rows += 1;
     const { content } = row;
     if ('reason' in content) {
       this.reject(row, content.reason, content.detail);
       return;
     }
+    const { mapping } = how;
     const mapped =
-      'bytes' in content ? mapping.ofBytes(content.bytes) : mapping.ofJson(renamed(content.cells, nameOf));
+      'bytes' in content ? mapping.ofBytes(content.bytes) : mapping.ofJson(fieldsOf(content.cells, how));
     for (const { reason, path, detail } of mapped.rejects) this.reject(row, reason, `${path}: ${detail}`);
     for (const reading of mapped.readings) await this.add(row, reading);
   }
@@ -45,14 +46,19 @@ export class Tally {
   }
 }
 
-function renamed(
+const NUMBER = /^-?[0-9]+(?:\.[0-9]+)?$/;
+
+/** The cells as fields of a message. */
+function fieldsOf(
   cells: Readonly<Record<string, unknown>>,
-  nameOf: FileMapping['nameOf'],
+  { nameOf, millisField }: FileMapping,
 ): Readonly<Record<string, unknown>> {
   const named: Record<string, unknown> = {};
   for (const [column, value] of Object.entries(cells)) {
     const name = nameOf(column);
-    if (name !== undefined) named[name] = value;
+    if (name === undefined) continue;
+    named[name] =
+      name === millisField && typeof value === 'string' && NUMBER.test(value) ? Number(value) : value;
   }
   return named;
 }

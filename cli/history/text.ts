@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { remedyOf } from '../../core/contracts/remedies';
 import { counted, printable, whole } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { type ImportReport } from './import';
@@ -22,7 +23,12 @@ export function importText(report: ImportReport, isDryRun: boolean): string {
     const where = first === null ? '' : printable(`${first.file}, line ${first.line}: ${first.detail}`);
     table.push([reason, { content: whole(count), hAlign: 'right' }, where]);
   }
-  return `${[...lines, '', linesOf(table)].join('\n')}\n`;
+  const remedies = reasons.flatMap(([reason]) => {
+    const remedy = remedyOf(reason);
+    return remedy === undefined ? [] : [`${reason}: ${remedy}`];
+  });
+  const under = remedies.length === 0 ? [] : ['', ...remedies];
+  return `${[...lines, '', linesOf(table), ...under].join('\n')}\n`;
 }
 
 function windowsLeftOut({ live, known, open, old }: ImportReport['windows']): string {

@@ -24,17 +24,22 @@ export async function readTopic(session: Session, topic: string, most: number): 
     const name = foreignTopic(topic);
     await sourcePartitions(kafka, name);
     const ends = await kafka.offsets(name);
-    const records = await unlessAborted(firstRecords(kafka, name, ends, most), session.signal);
-    const held = ends.reduce((sum, { low, high }) => sum + high - low, 0);
+    const { records, isCut } = await unlessAborted(firstRecords(kafka, name, ends, most), session.signal);
     const messages = records
       .sort((a, b) => a.timestampMillis - b.timestampMillis)
       .map(({ value, partition, timestampMillis }): SampledMessage => {
         return { bytes: value ?? new Uint8Array(0), partition, recordMillis: timestampMillis };
       });
-    return { name: `topic ${topic}`, messages, keepsOrder: true, isCut: held > messages.length };
+    return { name: `topic ${topic}`, messages, keepsOrder: true, isCut };
   } finally {
     await kafka.disconnect();
   }
+}
+
+interface FirstRecords {
+  readonly records: IncomingRecord[];
+  /** Whether a partition has more than its share. */
+  readonly isCut: boolean;
 }
 
 /** Records from the start of each partition on, until there are enough of each or all were read. */
@@ -43,7 +48,7 @@ async function firstRecords(
   topic: string,
   ends: readonly PartitionOffsets[],
   most: number,
-): Promise<IncomingRecord[]> {
+): Promise<FirstRecords> {
   const share = Math.ceil(most / Math.max(1, ends.length));
   const wanted = new Map(ends.map(({ partition, low, high }) => [partition, Math.min(share, high - low)]));
   const records: IncomingRecord[] = [];
@@ -70,5 +75,7 @@ async function firstRecords(
   } finally {
     await tail.close();
   }
-  return records;
+  // A partition that was read to its end has offsets without records where less than its share was found.
+  const isCut = ends.some(({ partition, low, high }) => high - low > share && wanted.get(partition) === 0);
+  return { records, isCut };
 }

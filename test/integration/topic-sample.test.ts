@@ -2,6 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { Kafka as KafkaJs, logLevel, Partitioners } from 'kafkajs';
 import { foreignTopic } from '../../core/contracts/topics';
 import { testDeployment, type TestDeployment } from '../support/deployment';
 import { type CommandResult, runFedloop } from '../support/run-fedloop';
@@ -63,6 +64,34 @@ describe('a fleet that sends to a topic already', () => {
     expect(JSON.parse(described.out)).toMatchObject({ devices: 4, needsIngest: true });
     const checked = await fedloop('check', '--config', 'unkeyed.yaml', '--json');
     expect(JSON.parse(checked.out)).toMatchObject({ messages: 120, accepted: 120, devices: 4 });
+  });
+
+  it('is read as a whole where transactions have left offsets without a message', async () => {
+    const topic = `plant-${randomUUID()}`;
+    await deployment.kafka.createTopics([{ name: foreignTopic(topic), partitions: 1, cleanup: 'delete' }]);
+    const client = new KafkaJs({
+      brokers: [...(deployment.env.KAFKA_BROKERS ?? [])],
+      logLevel: logLevel.NOTHING,
+    });
+    const producer = client.producer({
+      transactionalId: topic,
+      maxInFlightRequests: 1,
+      idempotent: true,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    for (let minute = 0; minute < 2; minute += 1) {
+      const transaction = await producer.transaction();
+      const messages = Array.from({ length: 60 }, (_, index) => {
+        const timestamp = Date.UTC(2026, 0, 1, 0, minute, index);
+        return { value: JSON.stringify({ device_id: `pump-${index % 4}`, timestamp, pressure: index }) };
+      });
+      await transaction.send({ topic, messages });
+      await transaction.commit();
+    }
+    await producer.disconnect();
+    const described = await fedloop('init', '--topic', topic, '--yes', '--out', 'whole.yaml');
+    expect(described.out).toContain('120 messages, 120 readings');
   });
 
   it('is told in one sentence that a topic does not exist', async () => {

@@ -1,3 +1,4 @@
+import { type Decision } from '../../contracts/checkpoints';
 import { type Micros } from '../../contracts/time';
 import { type Closing, closeIdleWindows } from '../closing';
 import { type PartitionEngine } from '../engine';
@@ -16,7 +17,8 @@ export type OnReset = (opened: OpenedAgain) => Promise<void>;
 
 /**
  * Applies the decisions of a partition's log to its engine: for the owner, for its successor after a crash, and for a replay. An idle
- * closing, and a reset of the watermark, wait until the events before it have been read.
+ * closing, and a reset of the watermark, wait until the events before it have been read. What was decided of versions behind a reset waits
+ * for it: the windows that it names may close before the reset too, when it did not hold yet.
  */
 export class LoggedDecisions {
   private readonly waiting: LoggedDecision[] = [];
@@ -50,10 +52,9 @@ export class LoggedDecisions {
         this.seeded = true;
         return;
       case 'activation':
-        this.engine.activate(decision.version, decision.residual_stddev, decision.from_window);
-        return;
       case 'deactivation':
-        this.engine.deactivate(decision.version, decision.until_window);
+        if (this.waiting.some(isReset)) this.waiting.push(logged);
+        else this.applyToVersion(decision);
         return;
       case 'idle':
       case 'watermark':
@@ -81,5 +82,30 @@ export class LoggedDecisions {
   private async reset(to: Micros | null, offset: number): Promise<void> {
     const reset = to === null ? undefined : resetWatermark(this.engine, to, offset);
     if (reset !== undefined) await this.onReset(reset);
+    this.applyUpToNextReset();
   }
+
+  /** What was decided of versions between the reset just carried out and the next one holds from now on. */
+  private applyUpToNextReset(): void {
+    const next = this.waiting.findIndex(isReset);
+    const ready = this.waiting.splice(0, next < 0 ? this.waiting.length : next);
+    this.waiting.unshift(...ready.filter(({ decision }) => !isOfVersion(decision)));
+    for (const { decision } of ready) if (isOfVersion(decision)) this.applyToVersion(decision);
+  }
+
+  private applyToVersion(decision: OfVersion): void {
+    if (decision.type === 'activation')
+      this.engine.activate(decision.version, decision.residual_stddev, decision.from_window);
+    else this.engine.deactivate(decision.version, decision.until_window);
+  }
+}
+
+type OfVersion = Extract<Decision, { type: 'activation' | 'deactivation' }>;
+
+function isOfVersion(decision: Decision): decision is OfVersion {
+  return decision.type === 'activation' || decision.type === 'deactivation';
+}
+
+function isReset({ decision }: LoggedDecision): boolean {
+  return decision.type === 'watermark';
 }

@@ -115,6 +115,15 @@ a,2020-01-01T00:00:00Z,20,wet,
     expect(windows).toMatchObject([{ deviceId: 'p1', target: 21.5 }]);
   });
 
+  it('may tell times in milliseconds, as events do', async () => {
+    const { windows, tally } = await read(
+      'ms.csv',
+      'device_id,timestamp,temperature\n7,1577836800000,20\n7,1577836800,30\n',
+    );
+    expect(windows).toMatchObject([{ deviceId: '7', start: Date.UTC(2020, 0) * 1_000, target: 20 }]);
+    expect([...tally.rejected.keys()]).toEqual(['implausible-time']);
+  });
+
   it('may have one column a device', async () => {
     const { windows } = await read('d.csv', 'timestamp,t_a,t_b\n2020-01-01,1,2\n2020-01-01T00:00:01Z,3,\n', {
       wide: 't_*',

@@ -15,6 +15,7 @@ import { restoreState } from '../../../core/stream/ownership/state-codec';
 import { bytesOf, noChange, reading, SETTINGS, type TestEvent, WINDOW } from './support';
 
 const V1 = versionIdSchema.parse('v1');
+const V2 = versionIdSchema.parse('v2');
 const METRICS = streamMetrics(createMetrics('stream'), () => [], {
   outbox: { isFull: false, pendingBytes: 0 },
   sinks: { isPaused: () => false, lagOf: () => 0 },
@@ -145,6 +146,18 @@ class World {
       rows.push(...rowsOf(block.window_start, block.columns));
     }
     return rows;
+  }
+
+  /** Rows of a topic in the order they were written. */
+  everSent(topic: string): string[] {
+    const blocks = this.sent.filter((one) => one.topic === topic);
+    return blocks.flatMap(({ message }) => {
+      const block = JSON.parse(String(message.value)) as {
+        window_start: number;
+        columns?: Record<string, unknown[]>;
+      };
+      return rowsOf(block.window_start, block.columns ?? {});
+    });
   }
 
   /** The rows that event log and decisions alone lead to. */
@@ -412,6 +425,38 @@ describe('the owner of a partition', () => {
     expect(successor.engine).toMatchObject({ latestEvent: 300 * 1e6, closedUntil: 300 * 1e6 });
     await successor.run(() => successor.followResets());
     expect(world.history.filter((one) => one === 'watermark')).toHaveLength(2);
+  });
+
+  it('scores versions after the watermark was set back as a replay of the log does, whatever was decided of them later', async () => {
+    const world = new World();
+    world.settings = { ...SETTINGS, clockQuorum: 1, futureMicros: 1_000 * WINDOW };
+    const owner = world.acquire('w1');
+    const playAndFollow = async (from: number, until: number): Promise<void> => {
+      const known = world.source.length;
+      play(world, from, until);
+      await ingest(owner, world, known);
+      await owner.run(() => owner.followVersions());
+    };
+    world.inForce = [deployed(V1)];
+    await playAndFollow(0, 200);
+    world.write(reading('far', 3_600));
+    await ingest(owner, world, world.source.length - 1);
+    const { closedUntil } = owner.engine;
+    const request = { type: 'reset-request', partition: 0, request: 'good' } as const;
+    world.append('good', { ...request, to: 300 * 1e6, closed_until: closedUntil });
+    await owner.run(() => owner.followResets());
+    expect(owner.engine.latestEvent).toBe(300 * 1e6);
+    // Both lie before the windows that the wrong clock had closed.
+    await playAndFollow(300, 1_400);
+    world.inForce = [deployed(V2)];
+    await playAndFollow(1_400, 1_700);
+    await playAndFollow(1_700, 2_200);
+    expect(world.history.filter((one) => one.endsWith('activation'))).toHaveLength(3);
+
+    const { evaluations } = await world.truth();
+    expect(world.everSent('model-evaluations')).toEqual(evaluations);
+    for (const version of [V1, V2])
+      expect(evaluations.filter((row) => row.includes(`"${version}"`)).length).toBeGreaterThan(0);
   });
 
   it('that was frozen and has lost the partition does no more work, and what it decides is void', async () => {
