@@ -13,6 +13,8 @@ export const LIMITS = {
   /** All of the above in sequence on a busy machine, and the build of a Temporal server that a first start may need. */
   systemReadyMillis: 25 * 60_000,
   readyPollMillis: 100,
+  /** The broker looks for sessions that have ended once in a while. */
+  sessionsEndMillis: 5_000,
 
   /** Time a worker has to finish its batch and close its files. */
   workerGraceMillis: 15_000,

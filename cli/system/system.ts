@@ -11,6 +11,7 @@ import { packageRoot } from '../shared/package-root';
 import { type Child } from '../processes/child';
 import { Processes } from '../processes/processes';
 import { type RunFolder } from './run-folder';
+import { requireAlone } from './require-alone';
 import { forgetRunning, requireNoneRunning, writeRunning, type RunningSystem } from './running';
 import { cacheFolder } from '../servers/cache';
 import { startServers, type Servers, type ServersStart } from '../servers/servers';
@@ -80,6 +81,10 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
     start.prepare(processes),
   ]);
   const env = workerEnvironment(start, servers, prepared);
+  // A broker of its own has nobody else; a run that is resumed may have left workers elsewhere, which go on with it.
+  const isShared = servers.kafka.child === undefined && servers.temporal.child !== undefined;
+  if (isShared && start.deployment.takesLimits !== true)
+    await requireAlone(env, session.progress, session.signal);
   const settings = await agree(start, env);
 
   const workers = await startWorkers(start, processes, env, start.roles(settings));

@@ -300,3 +300,27 @@ describe('fedloop up with a deployment file', () => {
     expect(simulated.code).toBe(2);
   });
 });
+
+describe('two systems of one fleet on one broker, each with a Temporal server of its own', () => {
+  it('are refused: the second one comes to nothing', async () => {
+    const name = `twice-${RUN}`;
+    const file = await written('twice.yaml', fileOf(name, 'window: 1m\n'));
+    const homes = await Promise.all([0, 1].map(() => mkdtemp(join(folder, 'home-'))));
+    const env = {
+      ...process.env,
+      FEDLOOP_CONFIG: file,
+      TEMPORAL_ADDRESS: undefined,
+      FEDLOOP_SESSION_TIMEOUT: '4s',
+    };
+    const [first = '', second = ''] = homes;
+    expect(await runFedloop(['up'], { cwd: first, env })).toMatchObject({ code: 0 });
+    const refused = await runFedloop(['up'], { cwd: second, env });
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain(
+      `the fleet ${name} runs already on this broker, with another Temporal server`,
+    );
+    expect(await runFedloop(['down'], { cwd: first, env })).toMatchObject({ code: 0 });
+    expect(await runFedloop(['up'], { cwd: second, env })).toMatchObject({ code: 0 });
+    expect(await runFedloop(['down'], { cwd: second, env })).toMatchObject({ code: 0 });
+  });
+});
