@@ -4,6 +4,7 @@ import { FedloopError, messageOf } from '../../contracts/errors';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
 import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS } from './group-consumer';
+import { orNotAllowed } from './kafka-trouble';
 import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
@@ -45,7 +46,9 @@ export async function tailTopic(
     log.error({ err: cause, topic }, 'the topic is not followed any further');
     const message = `${topic} is not followed any further: ${messageOf(cause)}`;
     const hint = 'The log says why; start the process again.';
-    progress.fail(new FedloopError('KafkaUnavailable', message, { hint, cause }));
+    const refused = orNotAllowed(cause, `follow ${topic}`);
+    const failure = new FedloopError('KafkaUnavailable', message, { hint, cause });
+    progress.fail(refused instanceof FedloopError ? refused : failure);
   };
   // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {

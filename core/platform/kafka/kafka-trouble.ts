@@ -1,0 +1,167 @@
+import { certificateFault } from '../../contracts/certificate-faults';
+import { FedloopError, messageOf } from '../../contracts/errors';
+import { type KafkaSecurity } from './kafka-security';
+import { NoToken, TokenRefused } from './oauth-login';
+import { type Listener } from './probe-listener';
+
+/** What keeps us from a broker, in one sentence, and what to do. Names neither user nor secret. */
+export interface KafkaTrouble {
+  readonly message: string;
+  readonly hint: string;
+  /** It may pass although nobody changes anything. */
+  readonly passes?: boolean;
+}
+
+/** Alerts of TLS (RFC 8446, 6.2) by which a broker refuses our certificate, or that we have none, as OpenSSL names them. */
+const OWN_CERTIFICATE_REFUSED =
+  /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/;
+
+/** How a connection ended. @returns undefined where another attempt may succeed: the broker is away. */
+export function connectionTrouble(
+  broker: string,
+  cause: unknown,
+  { tls }: KafkaSecurity,
+): KafkaTrouble | undefined {
+  const code = codeOf(cause);
+  const certificate = `the certificate of the Kafka broker ${broker}`;
+  const fault = certificateFault(code);
+  if (fault === 'out-of-date')
+    return {
+      message: `${certificate} is out of date`,
+      hint: 'Renew it, and check the clock of this machine.',
+    };
+  if (fault === 'other-name') {
+    const hint = 'Give KAFKA_BROKERS, and the broker’s advertised.listeners, with a name that it has.';
+    return { message: `${certificate} is for another name`, hint };
+  }
+  if (fault === 'unknown-authority') {
+    return tls?.ca === undefined
+      ? {
+          message: `${certificate} is signed by an unknown authority`,
+          hint: 'Name the file with the authority’s certificate in KAFKA_CA.',
+        }
+      : {
+          message: `${certificate} is not signed by those in the file of KAFKA_CA`,
+          hint: 'Name the file with the certificate of the authority that has signed it.',
+        };
+  }
+  return typeof code === 'string' && OWN_CERTIFICATE_REFUSED.test(code)
+    ? certificateRefused(broker, tls?.cert !== undefined)
+    : undefined;
+}
+
+function certificateRefused(broker: string, hasOwn: boolean): KafkaTrouble {
+  return hasOwn
+    ? {
+        message: `the Kafka broker ${broker} refuses our certificate`,
+        hint: 'Let KAFKA_CERT and KAFKA_KEY name one that is signed by an authority which the broker trusts, and not out of date.',
+      }
+    : {
+        message: `the Kafka broker ${broker} lets nobody in without a certificate`,
+        hint: 'Name the files of one and of its key in KAFKA_CERT and KAFKA_KEY.',
+      };
+}
+
+/** A listener that hung up on us is another than the one that we need. @returns undefined where it is the right one. */
+export function listenerTrouble(
+  broker: string,
+  listener: Listener,
+  { tls, mechanism }: KafkaSecurity,
+): KafkaTrouble | undefined {
+  if (listener.tls) {
+    if (tls !== undefined) return undefined;
+    const hint = 'Set KAFKA_TLS=true, or give KAFKA_BROKERS with the port of a listener without TLS.';
+    return { message: `the Kafka broker ${broker} speaks TLS there`, hint };
+  }
+  if (tls !== undefined) {
+    const hint = 'Give KAFKA_BROKERS with the port for TLS, or set KAFKA_TLS=false.';
+    return { message: `the Kafka broker ${broker} speaks no TLS there`, hint };
+  }
+  return mechanism === undefined && listener.mechanisms !== undefined
+    ? userNeeded(broker, listener.mechanisms)
+    : undefined;
+}
+
+/** @param offered mechanisms of the broker. */
+export function userNeeded(broker: string, offered: readonly string[]): KafkaTrouble {
+  const names = offered.length === 0 ? '' : ` (it offers ${offered.join(', ')})`;
+  return {
+    message: `the Kafka broker ${broker} lets nobody in without a user`,
+    hint: `Set KAFKA_SASL_MECHANISM${names}, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`,
+  };
+}
+
+/** Why a login failed. @returns undefined where another attempt may succeed. */
+export function loginTrouble(
+  broker: string,
+  cause: unknown,
+  { mechanism = 'plain' }: KafkaSecurity,
+): KafkaTrouble | undefined {
+  const server = `the Kafka broker ${broker}`;
+  const name = mechanism.toUpperCase();
+  if (cause instanceof NoToken)
+    return {
+      message: `there is no token for ${server}: ${cause.message}`,
+      hint: 'It is asked for at each login.',
+      passes: cause.passes,
+    };
+  if (cause instanceof TokenRefused) {
+    const hint =
+      'Check issuer, audience and end of the token that KAFKA_OAUTH_TOKEN_FILE or KAFKA_OAUTH_TOKEN_URL gives.';
+    return { message: `${server} refuses the token`, hint };
+  }
+  const type = cause instanceof Error && 'type' in cause ? cause.type : undefined;
+  const text = messageOf(cause);
+  if (type === 'ILLEGAL_SASL_STATE') {
+    const hint =
+      'Unset KAFKA_SASL_MECHANISM and its relatives, or give KAFKA_BROKERS with the port for users.';
+    return { message: `${server} asks for no user there`, hint };
+  }
+  if (type === 'UNSUPPORTED_SASL_MECHANISM' || /mechanism is not supported/.test(text)) {
+    const hint = 'Set KAFKA_SASL_MECHANISM to one that it offers.';
+    return { message: `${server} does not offer the mechanism ${name}`, hint };
+  }
+  // The library keeps nothing of the broker's answer but its text; every other one is about the connection.
+  if (type === 'SASL_AUTHENTICATION_FAILED' || /SASL Authentication failed/.test(text)) {
+    const hint = 'Correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
+    return { message: `${server} refuses the user or the password (${name})`, hint };
+  }
+  return undefined;
+}
+
+/** The same failure, with a sentence where it is that the user is not allowed to do something. */
+export function orNotAllowed<Cause>(cause: Cause, doing: string): Cause | FedloopError {
+  const refusal = refusalIn(cause);
+  if (refusal === undefined) return cause;
+  const what = refusal.startsWith('CLUSTER')
+    ? 'the cluster'
+    : refusal.startsWith('GROUP')
+      ? 'the consumer group'
+      : 'the topic';
+  return new FedloopError(
+    'InvalidConfig',
+    `the Kafka brokers do not allow our user to ${doing}: it lacks an ACL of ${what}`,
+    {
+      hint: 'Give it the ACLs that docs/scaling.md lists for the role.',
+      cause,
+    },
+  );
+}
+
+/** Type of Kafka's error in what the library has made of it. */
+export function refusalIn(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  if ('type' in cause && typeof cause.type === 'string' && cause.type.endsWith('_AUTHORIZATION_FAILED'))
+    return cause.type;
+  const inner: readonly unknown[] =
+    'errors' in cause && Array.isArray(cause.errors) ? cause.errors : [cause.cause];
+  for (const each of inner) {
+    const found = each === cause ? undefined : refusalIn(each);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function codeOf(cause: unknown): unknown {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+}

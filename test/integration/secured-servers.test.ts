@@ -1,0 +1,385 @@
+import { writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
+import pino from 'pino';
+import { FedloopError, messageWithHint } from '../../core/contracts/errors';
+import { readEnvironment } from '../../core/platform/config';
+import { connectKafka, type Kafka } from '../../core/platform/kafka';
+import { poll } from '../../cli/shared/wait';
+import { Authority, lockKey } from '../support/certificates';
+import { describeWith, OPENSSL } from '../support/requirements';
+import { PASSWORD, SecuredBroker } from '../support/secured-broker';
+
+type Variables = Readonly<Record<string, string>>;
+
+/** The right sentence has to come within it. */
+const SECONDS_TO_SAY = 5;
+
+describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => {
+  let broker: SecuredBroker;
+  const written: string[] = [];
+  const log = pino({ level: 'trace' }, { write: (line: string) => written.push(line) });
+
+  beforeAll(async () => {
+    broker = await SecuredBroker.start();
+  }, 60_000);
+  afterAll(async () => {
+    await broker.stop();
+  }, 30_000);
+
+  const connect = (variables: Variables): Promise<Kafka> =>
+    connectKafka(readEnvironment({ FEDLOOP_TOPIC_PREFIX: 't-', ...variables }), 'fedloop-test', log);
+
+  /** A record goes through a topic, both ways. */
+  async function works(variables: Variables): Promise<void> {
+    const kafka = await connect(variables);
+    await kafka.createTopics([{ name: 'letters', partitions: 1, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    const seen: string[] = [];
+    const tail = await kafka.tail({
+      topic: 'letters',
+      from: 'end',
+      onRecords: (records) => {
+        seen.push(...records.map(({ value }) => String(value)));
+      },
+    });
+    await producer.send('letters', [{ key: null, value: 'a' }]);
+    await tail.sync();
+    expect(seen).toEqual(['a']);
+    await tail.close();
+    await producer.disconnect();
+    await kafka.disconnect();
+  }
+
+  /** What a start ends with; it must do so in time. */
+  async function refusal(variables: Variables): Promise<FedloopError> {
+    const since = performance.now();
+    const outcome = await connect(variables).then(
+      async (kafka) => {
+        await kafka.disconnect();
+        return undefined;
+      },
+      (thrown: unknown) => thrown,
+    );
+    expect((performance.now() - since) / 1_000).toBeLessThan(SECONDS_TO_SAY);
+    if (!(outcome instanceof FedloopError))
+      throw new Error(`not refused with a sentence: ${String(outcome)}`);
+    return outcome;
+  }
+
+  const users = (mechanism: string, password = PASSWORD, username = 'alice'): Variables => ({
+    KAFKA_BROKERS: broker.at('USERS'),
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  });
+  const secure = (): Variables => ({
+    ...users('SCRAM-SHA-512'),
+    KAFKA_BROKERS: broker.at('SECURE'),
+    KAFKA_TLS: 'true',
+    KAFKA_CA: broker.authority.certificate,
+  });
+  const mutual = (): Variables => ({
+    KAFKA_BROKERS: broker.at('MUTUAL'),
+    KAFKA_TLS: 'true',
+    KAFKA_CA: broker.authority.certificate,
+  });
+
+  it.each(['PLAIN', 'scram-sha-256', 'SCRAM_SHA_512', 'ScramSha256'])(
+    'lets a user in with the mechanism %s, in any spelling',
+    async (mechanism) => {
+      await works(users(mechanism));
+    },
+  );
+
+  it('lets a user in through TLS, by the authority of KAFKA_CA', async () => {
+    await works(secure());
+  });
+
+  it('lets a client in by its certificate, whose key may be locked', async () => {
+    const client = broker.authority.sign('alice');
+    await broker.admin.createAcls({
+      acl: (['TOPIC', 'GROUP', 'CLUSTER'] as const).map((kind) => ({
+        resourceType: AclResourceTypes[kind],
+        resourceName: kind === 'CLUSTER' ? 'kafka-cluster' : '*',
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: 'User:CN=alice',
+        host: '*',
+        operation: AclOperationTypes.ALL,
+        permissionType: AclPermissionTypes.ALLOW,
+      })),
+    });
+    await works({
+      ...mutual(),
+      KAFKA_CERT: client.certificate,
+      KAFKA_KEY: lockKey(client, 'key-word'),
+      KAFKA_KEY_PASSWORD: 'key-word',
+    });
+  });
+
+  describe('says within five seconds, in one sentence, that', () => {
+    it.each(['plain', 'scram-sha-256'])('the password is wrong (%s)', async (mechanism) => {
+      const thrown = await refusal(users(mechanism, 'wrong-word'));
+      expect(thrown.code).toBe('InvalidConfig');
+      expect(messageWithHint(thrown)).toBe(
+        `the Kafka broker ${broker.at('USERS')} refuses the user or the password (${mechanism.toUpperCase()}). Correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`,
+      );
+    });
+
+    it('the mechanism is not offered', async () => {
+      const thrown = await refusal({ ...secure(), KAFKA_SASL_MECHANISM: 'plain' });
+      expect(messageWithHint(thrown)).toMatch(/does not offer the mechanism PLAIN. Set KAFKA_SASL_MECHANISM/);
+    });
+
+    it('the authority is unknown, or another', async () => {
+      const { KAFKA_CA: _, ...without } = secure() as Record<string, string>;
+      expect(messageWithHint(await refusal(without))).toMatch(
+        /signed by an unknown authority. Name the file .* in KAFKA_CA/,
+      );
+      const other = Authority.make(broker.folder, 'other').certificate;
+      expect(messageWithHint(await refusal({ ...secure(), KAFKA_CA: other }))).toMatch(
+        /is not signed by those in the file of KAFKA_CA/,
+      );
+    });
+
+    it('the broker’s certificate is out of date', async () => {
+      const thrown = await refusal({ ...mutual(), KAFKA_BROKERS: broker.at('EXPIRED') });
+      expect(messageWithHint(thrown)).toMatch(
+        /the certificate of the Kafka broker \S+ is out of date. Renew it/,
+      );
+    });
+
+    it('the own certificate is out of date', async () => {
+      const { certificate, key } = broker.authority.sign('late', { days: -1 });
+      const thrown = await refusal({ ...mutual(), KAFKA_CERT: certificate, KAFKA_KEY: key });
+      expect(messageWithHint(thrown)).toMatch(/the certificate in \S+ is out of date/);
+    });
+
+    it('a certificate is missing, or signed by an authority that the broker does not know', async () => {
+      expect(messageWithHint(await refusal(mutual()))).toMatch(
+        /lets nobody in without a certificate. Name the files .* KAFKA_CERT and KAFKA_KEY/,
+      );
+      const { certificate, key } = Authority.make(broker.folder, 'stranger').sign('alice');
+      const thrown = await refusal({ ...mutual(), KAFKA_CERT: certificate, KAFKA_KEY: key });
+      expect(messageWithHint(thrown)).toMatch(/refuses our certificate/);
+    });
+
+    it('the listener speaks no TLS', async () => {
+      const thrown = await refusal({ ...mutual(), KAFKA_BROKERS: broker.at('OPEN') });
+      expect(messageWithHint(thrown)).toMatch(
+        /speaks no TLS there. Give KAFKA_BROKERS with the port for TLS/,
+      );
+    });
+
+    it('the listener speaks TLS', async () => {
+      const thrown = await refusal({ ...users('plain'), KAFKA_BROKERS: broker.at('SECURE') });
+      expect(messageWithHint(thrown)).toMatch(/speaks TLS there. Set KAFKA_TLS=true/);
+    });
+
+    it('a user is needed, and by which mechanism', async () => {
+      const thrown = await refusal({ KAFKA_BROKERS: broker.at('USERS') });
+      expect(messageWithHint(thrown)).toMatch(
+        /lets nobody in without a user. Set KAFKA_SASL_MECHANISM \(it offers (?=.*PLAIN)(?=.*SCRAM-SHA-256)/,
+      );
+    });
+
+    it('no user is needed', async () => {
+      const thrown = await refusal({ ...users('plain'), KAFKA_BROKERS: broker.at('OPEN') });
+      expect(messageWithHint(thrown)).toMatch(/asks for no user there. Unset KAFKA_SASL_MECHANISM/);
+    });
+  });
+
+  describe('without an ACL', () => {
+    let kafka: Kafka;
+    beforeAll(async () => {
+      const owner = await connect(users('plain'));
+      await owner.createTopics([{ name: 'closed', partitions: 1, cleanup: 'delete' }]);
+      await owner.disconnect();
+      kafka = await connect(users('plain', PASSWORD, 'bob'));
+    });
+    afterAll(async () => {
+      await kafka.disconnect();
+    });
+
+    const consume = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        kafka
+          .consume({
+            groupId: 'readers',
+            topics: ['closed'],
+            onAssigned: () => {
+              resolve('assigned');
+            },
+            onBatch: () => Promise.resolve(),
+            onFailure: reject,
+          })
+          .catch(reject);
+      });
+
+    const tries: readonly (readonly [string, RegExp, () => Promise<unknown>])[] = [
+      [
+        'makes no topic',
+        /to make topics: it lacks an ACL of the topic/,
+        () => kafka.createTopics([{ name: 'new', partitions: 1, cleanup: 'delete' }]),
+      ],
+      [
+        'writes nothing',
+        /to write to t-closed: it lacks an ACL of the topic/,
+        async () => {
+          const producer = await kafka.producer();
+          await producer.send('closed', [{ key: null, value: 'a' }]).finally(() => producer.disconnect());
+        },
+      ],
+      [
+        'follows nothing',
+        /to follow t-closed: it lacks an ACL of the topic/,
+        () => kafka.tail({ topic: 'closed', from: 'start', onRecords: () => undefined }),
+      ],
+      ['joins no group', /to read t-closed as t-readers: it lacks an ACL/, consume],
+      [
+        'asks for no offsets of a group',
+        /to look at t-readers: it lacks an ACL of the consumer group/,
+        () => kafka.committed('readers', 'closed'),
+      ],
+    ];
+    it.each(tries)('a user %s, and is told so within five seconds', async (_what, sentence, attempt) => {
+      const since = performance.now();
+      const thrown: unknown = await attempt().catch((cause: unknown) => cause);
+      expect((performance.now() - since) / 1_000).toBeLessThan(SECONDS_TO_SAY);
+      expect(thrown).toBeInstanceOf(FedloopError);
+      expect(messageWithHint(thrown)).toMatch(sentence);
+      expect(messageWithHint(thrown)).toMatch(/Give it the ACLs/);
+    });
+  });
+
+  describe('that takes tokens', () => {
+    let file: string;
+    beforeAll(async () => {
+      file = join(broker.folder, 'token');
+      await broker.admin.createAcls({
+        acl: (['TOPIC', 'GROUP'] as const).map((kind) => ({
+          resourceType: AclResourceTypes[kind],
+          resourceName: 't-',
+          resourcePatternType: ResourcePatternTypes.PREFIXED,
+          principal: 'User:carol',
+          host: '*',
+          operation: AclOperationTypes.ALL,
+          permissionType: AclPermissionTypes.ALLOW,
+        })),
+      });
+    });
+    const tokens = (): Variables => ({
+      KAFKA_BROKERS: broker.at('TOKENS'),
+      KAFKA_SASL_MECHANISM: 'OAUTHBEARER',
+      KAFKA_OAUTH_TOKEN_FILE: file,
+    });
+
+    it('lets in whoever has one in KAFKA_OAUTH_TOKEN_FILE', async () => {
+      writeFileSync(file, `${tokenOf('carol')}\n`);
+      await works(tokens());
+    });
+
+    it('refuses one that is out of date, and says so', async () => {
+      writeFileSync(file, tokenOf('carol', -60));
+      expect(messageWithHint(await refusal(tokens()))).toMatch(/refuses the token. Check issuer/);
+    });
+
+    it('lets in whoever gets one for client credentials, and says why there is none', async () => {
+      const server = await tokenServer('fedloop', 'client-secret');
+      const { port } = server.address() as AddressInfo;
+      const { KAFKA_OAUTH_TOKEN_FILE: _, ...rest } = tokens() as Record<string, string>;
+      const asked = {
+        ...rest,
+        KAFKA_OAUTH_TOKEN_URL: `http://127.0.0.1:${port}/token`,
+        KAFKA_OAUTH_CLIENT_ID: 'fedloop',
+      };
+      await works({ ...asked, KAFKA_OAUTH_CLIENT_SECRET: 'client-secret' });
+      const thrown = await refusal({ ...asked, KAFKA_OAUTH_CLIENT_SECRET: 'other-secret' });
+      expect(messageWithHint(thrown)).toMatch(/gives no token \(status 401\): check KAFKA_OAUTH_CLIENT_ID/);
+      server.close();
+    });
+
+    it('is tried again when it refuses a login later on; log and status say so until it is mended', async () => {
+      writeFileSync(file, tokenOf('carol'));
+      const kafka = await connect({ ...tokens(), FEDLOOP_SESSION_TIMEOUT: '2s' });
+      const seen: string[] = [];
+      const failures: unknown[] = [];
+      await kafka.createTopics([{ name: 'letters', partitions: 1, cleanup: 'delete' }]);
+      const consumer = await kafka.consume({
+        groupId: 'patient',
+        topics: ['letters'],
+        onAssigned: () => undefined,
+        onBatch: (batch) => {
+          seen.push(...batch.records.map(({ value }) => String(value)));
+          batch.resolve(batch.next);
+          return Promise.resolve();
+        },
+        onFailure: (cause) => failures.push(cause),
+      });
+      const producer = await kafka.producer('outage');
+      await producer.send('letters', [{ key: null, value: 'before' }]);
+      await until(() => seen.includes('before'));
+
+      writeFileSync(file, tokenOf('carol', -60));
+      broker.cable.cut();
+      await until(() => kafka.trouble() !== undefined);
+      expect(kafka.trouble()?.message).toMatch(/refuses the token/);
+      const sending = producer.send('letters', [{ key: null, value: 'after' }]);
+      await sleep(3_000);
+
+      writeFileSync(file, tokenOf('carol'));
+      await sending;
+      await until(() => seen.includes('after'));
+      expect(kafka.trouble()).toBeUndefined();
+      expect(failures).toEqual([]);
+      const said = written.filter((line) => /refuses the token|lets us in again/.test(line));
+      expect(said.filter((line) => line.includes('"level":50'))).not.toEqual([]);
+      await consumer.stop();
+      await producer.disconnect();
+      await kafka.disconnect();
+    }, 40_000);
+  });
+
+  it('finds no secret in the log, at any level', () => {
+    const secrets = [
+      PASSWORD,
+      'wrong-word',
+      'key-word',
+      'client-secret',
+      'other-secret',
+      tokenOf('carol').slice(0, 20),
+    ];
+    expect(secrets.filter((secret) => written.some((line) => line.includes(secret)))).toEqual([]);
+  });
+});
+
+/** A token as the broker's own unsecured validator takes it (RFC 7519, 6). */
+function tokenOf(subject: string, seconds = 3_600): string {
+  const now = Math.floor(Date.now() / 1_000);
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none' })}.${part({ sub: subject, iat: now - 120, exp: now + seconds })}.`;
+}
+
+async function tokenServer(id: string, secret: string): Promise<Server> {
+  const expected = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+  const server = createServer((request, response) => {
+    if (request.headers.authorization === expected) {
+      response.end(
+        JSON.stringify({ access_token: tokenOf('carol'), token_type: 'Bearer', expires_in: 3_600 }),
+      );
+    } else response.writeHead(401).end('{"error":"invalid_client"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const held = await poll(() => Promise.resolve(holds() ? true : undefined), {
+    everyMillis: 50,
+    timeoutMillis: 20_000,
+  });
+  expect(held).toBe(true);
+}
