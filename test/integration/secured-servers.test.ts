@@ -260,9 +260,15 @@ describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => 
     beforeAll(async () => {
       file = join(broker.folder, 'token');
       await broker.admin.createAcls({
-        acl: (['TOPIC', 'GROUP'] as const).map((kind) => ({
+        acl: (
+          [
+            ['TOPIC', 't-'],
+            ['GROUP', 't-'],
+            ['GROUP', 'tail-t-'],
+          ] as const
+        ).map(([kind, resourceName]) => ({
           resourceType: AclResourceTypes[kind],
-          resourceName: 't-',
+          resourceName,
           resourcePatternType: ResourcePatternTypes.PREFIXED,
           principal: 'User:carol',
           host: '*',

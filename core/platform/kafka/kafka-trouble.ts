@@ -16,6 +16,10 @@ export interface KafkaTrouble {
 const OWN_CERTIFICATE_REFUSED =
   /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/;
 
+/** The library's own words for a login that the network has cut off. */
+const ABOUT_THE_CONNECTION =
+  /: (Closed connection|Connection (error|timeout|closed)|Not connected|Request .* timed out|Failed to connect)/;
+
 /** How a connection ended. @returns undefined where another attempt may succeed: the broker is away. */
 export function connectionTrouble(
   broker: string,
@@ -121,12 +125,14 @@ export function loginTrouble(
     const hint = 'Set KAFKA_SASL_MECHANISM to one that it offers.';
     return { message: `${server} does not offer the mechanism ${name}`, hint };
   }
-  // The library keeps nothing of the broker's answer but its text; every other one is about the connection.
-  if (type === 'SASL_AUTHENTICATION_FAILED' || /SASL Authentication failed/.test(text)) {
-    const hint = 'Correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
-    return { message: `${server} refuses the user or the password (${name})`, hint };
-  }
-  return undefined;
+  // The library keeps nothing of the broker's answer but its text, which each kind of broker words in its own way.
+  if (type === undefined && (isOtherKind(cause) || ABOUT_THE_CONNECTION.test(text))) return undefined;
+  const hint = 'Correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
+  return { message: `${server} refuses the user or the password (${name})`, hint };
+}
+
+function isOtherKind(cause: unknown): boolean {
+  return !(cause instanceof Error && cause.name === 'KafkaJSSASLAuthenticationError');
 }
 
 /** The same failure, with a sentence where it is that the user is not allowed to do something. */

@@ -3,7 +3,7 @@ import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
-import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS } from './group-consumer';
+import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS, orDisconnect } from './group-consumer';
 import { orNotAllowed } from './kafka-trouble';
 import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
@@ -54,18 +54,20 @@ export async function tailTopic(
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) fail(payload.error);
   });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  const partitions = atStart.map(({ partition }) => partition);
-  const joined = seekWhenJoined(consumer, topic, partitions, progress);
-  // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
-  joined.catch(() => undefined);
-  await consumer.run({
-    autoCommit: false,
-    partitionsConsumedConcurrently: CONCURRENCY,
-    eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
+  await orDisconnect(consumer, async () => {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    const partitions = atStart.map(({ partition }) => partition);
+    const joined = seekWhenJoined(consumer, topic, partitions, progress);
+    // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
+    joined.catch(() => undefined);
+    await consumer.run({
+      autoCommit: false,
+      partitionsConsumedConcurrently: CONCURRENCY,
+      eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
+    });
+    await joined;
   });
-  await joined;
 
   const caughtUp = progress.reachedAll(atStart);
   // Callers may ignore it.
