@@ -1,15 +1,25 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { connect as connectPlain, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
 import pino from 'pino';
 import { FedloopError, messageWithHint } from '../../core/contracts/errors';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
+import { silentLogger } from '../../core/platform/log';
+import { Processes } from '../../cli/processes/processes';
+import { silentProgress } from '../../cli/progress/progress';
+import { cacheFolder } from '../../cli/servers/cache';
+import { obtainTemporal } from '../../cli/servers/obtain-temporal';
+import { startTemporal, type TemporalServer } from '../../cli/servers/start-temporal';
+import { connectTemporal } from '../../cli/servers/temporal-client';
 import { poll } from '../../cli/shared/wait';
-import { Authority, lockKey } from '../support/certificates';
+import { connectToTemporal } from '../../workers/temporal';
+import { Authority, lockKey, type Signed } from '../support/certificates';
 import { describeWith, OPENSSL } from '../support/requirements';
 import { PASSWORD, SecuredBroker } from '../support/secured-broker';
 
@@ -135,8 +145,7 @@ describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => 
     });
 
     it('the authority is unknown, or another', async () => {
-      const { KAFKA_CA: _, ...without } = secure() as Record<string, string>;
-      expect(messageWithHint(await refusal(without))).toMatch(
+      expect(messageWithHint(await refusal({ ...secure(), KAFKA_CA: '' }))).toMatch(
         /signed by an unknown authority. Name the file .* in KAFKA_CA/,
       );
       const other = Authority.make(broker.folder, 'other').certificate;
@@ -296,9 +305,9 @@ describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => 
     it('lets in whoever gets one for client credentials, and says why there is none', async () => {
       const server = await tokenServer('fedloop', 'client-secret');
       const { port } = server.address() as AddressInfo;
-      const { KAFKA_OAUTH_TOKEN_FILE: _, ...rest } = tokens() as Record<string, string>;
       const asked = {
-        ...rest,
+        ...tokens(),
+        KAFKA_OAUTH_TOKEN_FILE: '',
         KAFKA_OAUTH_TOKEN_URL: `http://127.0.0.1:${port}/token`,
         KAFKA_OAUTH_CLIENT_ID: 'fedloop',
       };
@@ -359,6 +368,122 @@ describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => 
       tokenOf('carol').slice(0, 20),
     ];
     expect(secrets.filter((secret) => written.some((line) => line.includes(secret)))).toEqual([]);
+  });
+});
+
+describeWith(OPENSSL, 'a Temporal server behind TLS that asks for a certificate', () => {
+  let folder: string;
+  let processes: Processes;
+  let temporal: TemporalServer;
+  let authority: Authority;
+  let client: Signed;
+  const doors: TlsServer[] = [];
+  let address: string;
+  let late: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'fedloop-temporal-tls-'));
+    processes = Processes.start();
+    const program = await obtainTemporal(cacheFolder(), processes, silentProgress);
+    temporal = await startTemporal({
+      processes,
+      program,
+      database: join(folder, 'temporal.db'),
+      logFolder: folder,
+    });
+    authority = Authority.make(folder, 'authority');
+    client = authority.sign('worker');
+    address = await door(authority.sign('temporal'));
+    late = await door(authority.sign('late', { days: -1 }));
+  }, 60_000);
+  afterAll(async () => {
+    for (const server of doors) server.close();
+    await processes.stopAll(5_000);
+    rmSync(folder, { recursive: true, force: true });
+  }, 30_000);
+
+  /** The development server itself knows no TLS. */
+  async function door({ key, certificate }: Signed): Promise<string> {
+    const files = { key: readFileSync(key), cert: readFileSync(certificate) };
+    const ca = readFileSync(authority.certificate);
+    const [, port] = temporal.address.split(':');
+    const server = createTlsServer(
+      { ...files, ca, requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'] },
+      (near) => {
+        const far = connectPlain({ host: '127.0.0.1', port: Number(port) });
+        near.pipe(far).pipe(near);
+        for (const end of [near, far]) end.on('error', () => undefined);
+        near.on('close', () => far.destroy());
+        far.on('close', () => near.destroy());
+      },
+    );
+    doors.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  const whole = (): Variables => ({
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_TLS_SERVER_CA_CERT_PATH: authority.certificate,
+    TEMPORAL_TLS_CLIENT_CERT_PATH: client.certificate,
+    TEMPORAL_TLS_CLIENT_KEY_PATH: client.key,
+  });
+
+  it('lets a command and a worker in that have one', async () => {
+    const { client: found, close } = await connectTemporal(whole());
+    await found.workflowService.getSystemInfo({});
+    await close();
+    const { connection } = await connectToTemporal(silentLogger(), whole());
+    await connection.workflowService.getSystemInfo({});
+    await connection.close();
+  });
+
+  it.each<readonly [string, RegExp, () => Variables]>([
+    [
+      'there is no certificate',
+      /lets nobody in without a certificate/,
+      () => ({ ...whole(), TEMPORAL_TLS_CLIENT_CERT_PATH: '', TEMPORAL_TLS_CLIENT_KEY_PATH: '' }),
+    ],
+    [
+      'the certificate is from a stranger',
+      /refuses our certificate/,
+      () => {
+        const { certificate, key } = Authority.make(folder, 'stranger').sign('worker');
+        return { ...whole(), TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key };
+      },
+    ],
+    [
+      'the authority is unknown',
+      /is signed by an unknown authority. .* TEMPORAL_TLS_SERVER_CA_CERT_PATH/,
+      () => ({ ...whole(), TEMPORAL_TLS_SERVER_CA_CERT_PATH: '' }),
+    ],
+    [
+      'the server’s certificate is out of date',
+      /is out of date/,
+      () => ({ ...whole(), TEMPORAL_ADDRESS: late }),
+    ],
+    ['the server speaks TLS', /speaks TLS. Set TEMPORAL_TLS=true/, () => ({ TEMPORAL_ADDRESS: address })],
+    [
+      'the server speaks no TLS',
+      /speaks no TLS. Unset TEMPORAL_TLS/,
+      () => ({ ...whole(), TEMPORAL_ADDRESS: temporal.address }),
+    ],
+    [
+      'the key is missing',
+      /CERT_PATH needs TEMPORAL_TLS_CLIENT_KEY_PATH/,
+      () => ({ ...whole(), TEMPORAL_TLS_CLIENT_KEY_PATH: '' }),
+    ],
+  ])('says to both within five seconds that %s', async (_what, sentence, variables) => {
+    for (const attempt of [
+      () => connectTemporal(variables()),
+      () => connectToTemporal(silentLogger(), variables()),
+    ]) {
+      const since = performance.now();
+      const thrown: unknown = await attempt().catch((cause: unknown) => cause);
+      expect((performance.now() - since) / 1_000).toBeLessThan(SECONDS_TO_SAY);
+      expect(thrown).toMatchObject({ code: 'InvalidConfig' });
+      expect(messageWithHint(thrown)).toMatch(sentence);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
-import { certificateFault } from '../../contracts/certificate-faults';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { tlsTrouble } from '../tls-trouble';
 import { type KafkaSecurity } from './kafka-security';
 import { NoToken, TokenRefused } from './oauth-login';
 import { type Listener } from './probe-listener';
@@ -12,10 +12,6 @@ export interface KafkaTrouble {
   readonly passes?: boolean;
 }
 
-/** Alerts of TLS (RFC 8446, 6.2) by which a broker refuses our certificate, or that we have none, as OpenSSL names them. */
-const OWN_CERTIFICATE_REFUSED =
-  /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)$/;
-
 /** The library's own words for a login that the network has cut off. */
 const ABOUT_THE_CONNECTION =
   /: (Closed connection|Connection (error|timeout|closed)|Not connected|Request .* timed out|Failed to connect)/;
@@ -26,44 +22,12 @@ export function connectionTrouble(
   cause: unknown,
   { tls }: KafkaSecurity,
 ): KafkaTrouble | undefined {
-  const code = codeOf(cause);
-  const certificate = `the certificate of the Kafka broker ${broker}`;
-  const fault = certificateFault(code);
-  if (fault === 'out-of-date')
-    return {
-      message: `${certificate} is out of date`,
-      hint: 'Renew it, and check the clock of this machine.',
-    };
-  if (fault === 'other-name') {
-    const hint = 'Give KAFKA_BROKERS, and the broker’s advertised.listeners, with a name that it has.';
-    return { message: `${certificate} is for another name`, hint };
-  }
-  if (fault === 'unknown-authority') {
-    return tls?.ca === undefined
-      ? {
-          message: `${certificate} is signed by an unknown authority`,
-          hint: 'Name the file with the authority’s certificate in KAFKA_CA.',
-        }
-      : {
-          message: `${certificate} is not signed by those in the file of KAFKA_CA`,
-          hint: 'Name the file with the certificate of the authority that has signed it.',
-        };
-  }
-  return typeof code === 'string' && OWN_CERTIFICATE_REFUSED.test(code)
-    ? certificateRefused(broker, tls?.cert !== undefined)
-    : undefined;
-}
-
-function certificateRefused(broker: string, hasOwn: boolean): KafkaTrouble {
-  return hasOwn
-    ? {
-        message: `the Kafka broker ${broker} refuses our certificate`,
-        hint: 'Let KAFKA_CERT and KAFKA_KEY name one that is signed by an authority which the broker trusts, and not out of date.',
-      }
-    : {
-        message: `the Kafka broker ${broker} lets nobody in without a certificate`,
-        hint: 'Name the files of one and of its key in KAFKA_CERT and KAFKA_KEY.',
-      };
+  return tlsTrouble(cause, {
+    server: `the Kafka broker ${broker}`,
+    names: { address: 'KAFKA_BROKERS', ca: 'KAFKA_CA', certificate: 'KAFKA_CERT', key: 'KAFKA_KEY' },
+    hasCa: tls?.ca !== undefined,
+    hasCertificate: tls?.cert !== undefined,
+  });
 }
 
 /** A listener that hung up on us is another than the one that we need. @returns undefined where it is the right one. */
@@ -121,7 +85,7 @@ export function loginTrouble(
       'Unset KAFKA_SASL_MECHANISM and its relatives, or give KAFKA_BROKERS with the port for users.';
     return { message: `${server} asks for no user there`, hint };
   }
-  if (type === 'UNSUPPORTED_SASL_MECHANISM' || /mechanism is not supported/.test(text)) {
+  if (type === 'UNSUPPORTED_SASL_MECHANISM' || text.includes('mechanism is not supported')) {
     const hint = 'Set KAFKA_SASL_MECHANISM to one that it offers.';
     return { message: `${server} does not offer the mechanism ${name}`, hint };
   }
@@ -166,8 +130,4 @@ export function refusalIn(cause: unknown): string | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function codeOf(cause: unknown): unknown {
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
 }

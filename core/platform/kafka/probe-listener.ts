@@ -1,12 +1,10 @@
 import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { speaksTls, whenAnswered } from '../listeners';
 
 /** What a listener turned out to be. `mechanisms`: those that it offers; undefined where it asks for no user. */
 export type Listener =
   { readonly tls: true } | { readonly tls: false; readonly mechanisms: readonly string[] | undefined };
 
-/** Shorter than a start may take that says what is wrong; a broker at hand answers in milliseconds. */
-const PROBE_TIMEOUT_MS = 2_000;
 const SASL_HANDSHAKE = 17;
 const ILLEGAL_SASL_STATE = 34;
 /** A list of mechanisms takes a few dozen bytes; whoever sends more is no broker. */
@@ -37,44 +35,6 @@ export function mechanismsAt(
       else if (received.length >= 4 && received.length >= 4 + received.readUInt32BE(0))
         done(readAnswer(received));
     });
-  });
-}
-
-async function speaksTls(place: { readonly host: string; readonly port: number }): Promise<boolean> {
-  // Nothing is sent: whether its certificate can be trusted does not matter here.
-  const options: ConnectionOptions = { ...place, rejectUnauthorized: false };
-  const spoke = await whenAnswered<true>(
-    () => connectTls(options),
-    (socket, done) => {
-      socket.once('secureConnect', () => {
-        done(true);
-      });
-      // It speaks TLS, if only to refuse us.
-      socket.once('error', (cause: NodeJS.ErrnoException) => {
-        done(/ALERT/.test(cause.code ?? '') ? true : undefined);
-      });
-    },
-  );
-  return spoke === true;
-}
-
-/** Open a connection, and close it with the first answer, at its end, or when time is up. */
-function whenAnswered<Answer>(
-  open: () => Socket,
-  ask: (socket: Socket, done: (answer: Answer | undefined) => void) => void,
-): Promise<Answer | undefined> {
-  return new Promise((resolve) => {
-    const socket = open();
-    const done = (answer: Answer | undefined): void => {
-      resolve(answer);
-      socket.destroy();
-    };
-    ask(socket, done);
-    socket.setTimeout(PROBE_TIMEOUT_MS);
-    for (const event of ['timeout', 'error', 'end', 'close'])
-      socket.once(event, () => {
-        done(undefined);
-      });
   });
 }
 

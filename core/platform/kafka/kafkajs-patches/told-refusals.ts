@@ -34,5 +34,5 @@ export const toldRefusals: LibraryPatch = {
 
 /** Kafka's errors for what a user is not allowed to do. */
 export function isRefusal(cause: unknown): boolean {
-  return cause instanceof Error && 'type' in cause && /_AUTHORIZATION_FAILED$/.test(String(cause.type));
+  return cause instanceof Error && 'type' in cause && String(cause.type).endsWith('_AUTHORIZATION_FAILED');
 }
