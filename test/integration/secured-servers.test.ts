@@ -430,9 +430,9 @@ describeWith(OPENSSL, 'a Temporal server behind TLS that asks for a certificate'
   });
 
   it('lets a command and a worker in that have one', async () => {
-    const { client: found, close } = await connectTemporal(whole());
-    await found.workflowService.getSystemInfo({});
-    await close();
+    const temporalClient = await connectTemporal(whole());
+    await temporalClient.client.workflowService.getSystemInfo({});
+    await temporalClient.close();
     const { connection } = await connectToTemporal(silentLogger(), whole());
     await connection.workflowService.getSystemInfo({});
     await connection.close();
