@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect as connectPlain, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,8 +17,14 @@ import { cacheFolder } from '../../cli/servers/cache';
 import { obtainTemporal } from '../../cli/servers/obtain-temporal';
 import { startTemporal, type TemporalServer } from '../../cli/servers/start-temporal';
 import { connectTemporal } from '../../cli/servers/temporal-client';
+import { packageFile } from '../../cli/shared/package-root';
 import { poll } from '../../cli/shared/wait';
+import { logSettings } from '../../cli/system/log-settings';
+import { startWorker, type WorkerRole } from '../../cli/system/worker-process';
+import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { connectToTemporal } from '../../workers/temporal';
+import { documentedAcls } from '../support/acl-table';
+import { runFedloop } from '../support/run-fedloop';
 import { Authority, lockKey, type Signed } from '../support/certificates';
 import { describeWith, OPENSSL } from '../support/requirements';
 import { PASSWORD, SecuredBroker } from '../support/secured-broker';
@@ -358,6 +364,62 @@ describeWith(OPENSSL, 'a Kafka broker with users, certificates and ACLs', () => 
     }, 40_000);
   });
 
+  it('lets the workers of a fleet work with the ACLs of docs/scaling.md alone, and a round end', async () => {
+    const { processes, folder } = broker;
+    const prefix = 'acl.';
+    const program = await obtainTemporal(cacheFolder(), processes, silentProgress);
+    const temporal = await startTemporal({
+      processes,
+      program,
+      database: join(folder, 'temporal', 'temporal.db'),
+      logFolder: join(folder, 'logs'),
+    });
+    const envOf = (user: string): NodeJS.ProcessEnv => ({
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      ...users('plain', PASSWORD, user),
+      TEMPORAL_ADDRESS: temporal.address,
+      FEDLOOP_TOPIC_PREFIX: prefix,
+      FEDLOOP_WAREHOUSE: join(folder, 'warehouse.duckdb'),
+      FEDLOOP_PROCESSED: join(folder, 'processed'),
+      FEDLOOP_MODELS: join(folder, 'models'),
+      FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off', firstRound: 'off' }),
+      FEDLOOP_SIMULATION: JSON.stringify({ data: packageFile('data', 'weather'), devices: 20 }),
+    });
+    await logSettings(envOf('alice'), DEFAULT_STREAM_SETTINGS);
+    const commands: string[] = [];
+    const start = async (role: WorkerRole): Promise<string> => {
+      await broker.admin.createAcls({ acl: documentedAcls(role, prefix) });
+      const worker = await startWorker(processes, role, {
+        env: envOf(role),
+        logFolder: join(folder, 'logs'),
+        cwd: folder,
+      });
+      commands.push(commandLine(worker.child.pid));
+      return worker.child.logFile;
+    };
+    const logs = [await start('fleet')];
+    logs.push(...(await Promise.all((['rounds', 'site', 'stream', 'analytics'] as const).map(start))));
+    const round = await runFedloop(
+      [
+        'round',
+        'start',
+        '--wait',
+        '--input',
+        '{"participants": 10, "windows": 1, "gate": {"minWindows": 1}}',
+      ],
+      { cwd: folder, env: envOf('alice') },
+    );
+    expect(round).toMatchObject({ code: 0 });
+    const texts = logs.map((file) => readFileSync(file, 'utf8'));
+    const refused = texts
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => /lacks an ACL|[Nn]ot authorized|AUTHORIZATION_FAILED/.test(line));
+    expect(refused).toEqual([]);
+    expect(texts.filter((text) => text.includes(PASSWORD))).toEqual([]);
+    expect(commands.filter((command) => command.includes(PASSWORD))).toEqual([]);
+  }, 60_000);
+
   it('finds no secret in the log, at any level', () => {
     const secrets = [
       PASSWORD,
@@ -486,6 +548,12 @@ describeWith(OPENSSL, 'a Temporal server behind TLS that asks for a certificate'
     }
   });
 });
+
+/** What `ps` shows of a process; nothing where the system keeps it elsewhere. */
+function commandLine(pid: number): string {
+  const file = `/proc/${pid}/cmdline`;
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
 
 /** A token as the broker's own unsecured validator takes it (RFC 7519, 6). */
 function tokenOf(subject: string, seconds = 3_600): string {

@@ -14,6 +14,7 @@ import { freePorts } from '../../cli/servers/ports';
 import { clusterId } from '../../cli/servers/start-kafka';
 import { runTool } from '../../cli/servers/tool';
 import { poll } from '../../cli/shared/wait';
+import { WORKER_ROLES } from '../../cli/system/worker-process';
 import { Authority } from './certificates';
 
 /** Listeners of the broker, each with another way to come in. */
@@ -34,6 +35,8 @@ const PROTOCOLS = {
 type ListenerName = keyof typeof PROTOCOLS;
 
 export const PASSWORD = 'pass-word-of-Alice';
+/** Alice may do everything; the others what ACLs allow. */
+const PLAIN_USERS = ['alice', 'bob', ...WORKER_ROLES];
 const READY_MILLIS = 40_000;
 
 /** A real broker with users, certificates and ACLs. */
@@ -42,7 +45,7 @@ export class SecuredBroker {
     readonly folder: string,
     readonly authority: Authority,
     readonly admin: Admin,
-    private readonly processes: Processes,
+    readonly processes: Processes,
     private readonly ports: Readonly<Record<ListenerName, number>>,
     readonly cable: Cable,
   ) {}
@@ -155,7 +158,7 @@ function propertiesOf(
     'listener.name.expired.ssl.keystore.location': stores.expired,
     'listener.name.mutual.ssl.client.auth': 'required',
     'listener.name.users.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    'listener.name.users.plain.sasl.jaas.config': `${module('plain.PlainLoginModule')} user_alice="${PASSWORD}" user_bob="${PASSWORD}";`,
+    'listener.name.users.plain.sasl.jaas.config': `${module('plain.PlainLoginModule')} ${PLAIN_USERS.map((name) => `user_${name}="${PASSWORD}"`).join(' ')};`,
     'listener.name.users.scram-sha-256.sasl.jaas.config': `${module('scram.ScramLoginModule')};`,
     'listener.name.users.scram-sha-512.sasl.jaas.config': `${module('scram.ScramLoginModule')};`,
     'listener.name.secure.sasl.enabled.mechanisms': 'SCRAM-SHA-512',
