@@ -22,6 +22,7 @@ const common = {
 
 const WITH_OWN_SERVERS = [
   'integration/loop',
+  'integration/secured-servers',
   'faults/command-killed',
   'faults/poison',
   'faults/random-faults',

@@ -59,7 +59,10 @@ export async function runRole(name: string, role: Role): Promise<number> {
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
     registry,
-    ...(running.health === undefined ? {} : { health: running.health }),
+    health: () => {
+      const trouble = kafka.trouble();
+      return trouble === undefined ? running.health?.() : `${trouble.message}. ${trouble.hint}`;
+    },
     routes: { ...running.routes, [SDK_METRICS_PATH]: sdkMetricsRoute },
   });
   // The one line on stdout is for the process that started this one; logs go to stderr.

@@ -9,13 +9,15 @@ type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
  * @throws FedloopError `InvalidConfig` for a profile or a file that is not there, or cannot be understood.
  */
 export function temporalConfig(env: NodeJS.ProcessEnv = process.env): ConnectConfig {
+  // An empty variable means "not set": shells and compose files write them so.
   const set = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    Object.entries(env).flatMap(([name, value = '']) => (value === '' ? [] : [[name, value]])),
   );
   const file = set['TEMPORAL_CONFIG_FILE'] ?? '';
   // The library takes a missing file for an empty one, and would look for a server on this machine.
   if (file !== '' && !existsSync(file))
     throw new FedloopError('InvalidConfig', `TEMPORAL_CONFIG_FILE: there is no file ${file}`);
+  refuseHalfACertificate(set);
   try {
     return loadClientConnectConfig({ overrideEnvVars: set });
   } catch (cause) {
@@ -24,6 +26,20 @@ export function temporalConfig(env: NodeJS.ProcessEnv = process.env): ConnectCon
       cause,
     });
   }
+}
+
+/** The library leaves half a pair out without a word. */
+function refuseHalfACertificate(set: Readonly<Record<string, string>>): void {
+  const isSet = (half: string): boolean =>
+    ['PATH', 'DATA'].some((kind) => (set[`TEMPORAL_TLS_CLIENT_${half}_${kind}`] ?? '') !== '');
+  const [certificate, key] = [isSet('CERT'), isSet('KEY')];
+  if (certificate === key) return;
+  throw new FedloopError(
+    'InvalidConfig',
+    certificate
+      ? 'TEMPORAL_TLS_CLIENT_CERT_PATH needs TEMPORAL_TLS_CLIENT_KEY_PATH as well'
+      : 'TEMPORAL_TLS_CLIENT_KEY_PATH needs TEMPORAL_TLS_CLIENT_CERT_PATH as well',
+  );
 }
 
 /** Why a server could not be reached, without the wrappings of the SDK's native half. */

@@ -7,6 +7,7 @@ import { type RunningRole } from './role';
 import { sdkTelemetry } from './sdk-metrics';
 import { reasonOf, temporalConfig } from './temporal-config';
 import { requireNamespace } from './temporal-namespace';
+import { refuseTlsTrouble } from './temporal-trouble';
 
 /** How long running activities get to notice the end of their worker before they are cancelled. */
 const SHUTDOWN_GRACE = '10s';
@@ -57,13 +58,18 @@ export interface TemporalConnection {
 
 /**
  * Address, namespace, API key and TLS come from Temporal's own environment variables and profile file.
- * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace, or there is no such profile.
+ * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace, when there is no such profile, and
+ * as `refuseTlsTrouble`.
  */
-export async function connectToTemporal(log: Logger): Promise<TemporalConnection> {
+export async function connectToTemporal(
+  log: Logger,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<TemporalConnection> {
   installRuntime(log);
-  const config = temporalConfig();
+  const config = temporalConfig(env);
   const address = config.connectionOptions.address ?? 'localhost:7233';
   const namespace = config.namespace ?? 'default';
+  await refuseTlsTrouble(config.connectionOptions);
   let connection: NativeConnection;
   try {
     connection = await NativeConnection.connect(config.connectionOptions);

@@ -72,7 +72,8 @@ export class MessagesByAttempt {
     this.attempts.set(attempt, made);
     // Never the running one, nor one that a step has asked for: messages of unknown attempts must not push them out.
     const oldest = [...this.attempts.keys()].find((one) => one !== this.running && !this.known.has(one));
-    if (this.attempts.size > ATTEMPTS_KEPT + this.known.size && oldest !== undefined) this.attempts.delete(oldest);
+    if (this.attempts.size > ATTEMPTS_KEPT + this.known.size && oldest !== undefined)
+      this.attempts.delete(oldest);
     return made;
   }
 

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KAFKA_SECURITY_VARIABLES } from '../../core/contracts/config';
 import { readEnvironment } from '../../core/platform/config';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
@@ -91,7 +92,8 @@ async function ownKafka(start: ServersStart): Promise<Had<Servers['kafka']>> {
     });
     step.done(broker);
     // Credentials of another broker do not fit this one.
-    const env = { KAFKA_BROKERS: broker, KAFKA_TLS: undefined, KAFKA_SASL_MECHANISM: undefined };
+    const none = Object.fromEntries(KAFKA_SECURITY_VARIABLES.map((name) => [name, undefined]));
+    const env = { ...none, KAFKA_BROKERS: broker };
     return { server: { brokers: broker, child }, env };
   } catch (cause) {
     step.fail(start.processes.failure);

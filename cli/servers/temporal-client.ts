@@ -4,6 +4,7 @@ import { fleetNames, type FleetNames } from '../../core/contracts/queues';
 import { readEnvironment } from '../../core/platform/config';
 import { temporalConfig } from '../../workers/temporal-config';
 import { requireNamespace } from '../../workers/temporal-namespace';
+import { refuseTlsTrouble } from '../../workers/temporal-trouble';
 import { LIMITS } from '../shared/limits';
 import { answers } from './ports';
 
@@ -29,6 +30,7 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
   const { tls, apiKey, metadata } = connectionOptions;
   try {
     if (await refusesAtOnce(address)) throw new Error('the connection was refused');
+    await refuseTlsTrouble(connectionOptions);
     const connection = await Connection.connect({
       ...(connectionOptions.address === undefined ? {} : { address: connectionOptions.address }),
       ...(tls === undefined || tls === null ? {} : { tls }),

@@ -3,13 +3,51 @@ import { DEFAULT_FLEET, fleetNameSchema, siteNameSchema } from './ids';
 import { fleetNames } from './queues';
 import { durationSchema } from './settings';
 
+/**
+ * How a process makes itself known to its Kafka brokers, and which it trusts. Files are PEM. None of them fits a broker that Fedloop has started
+ * itself.
+ */
+const kafkaSecurityVariables = {
+  KAFKA_TLS: z.enum(['true', 'false']).default('false'),
+  /** Certificates that a broker's own must be signed by, where no public authority has signed it. */
+  KAFKA_CA: z.string().optional(),
+  /** Certificate and key of this process, for brokers that ask for one. */
+  KAFKA_CERT: z.string().optional(),
+  KAFKA_KEY: z.string().optional(),
+  KAFKA_KEY_PASSWORD: z.string().optional(),
+  KAFKA_SASL_MECHANISM: z.string().transform(mechanismOf).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
+  /** File with a token, read again at each login. */
+  KAFKA_OAUTH_TOKEN_FILE: z.string().optional(),
+  /** Where a token is asked for with client credentials (RFC 6749, 4.4). */
+  KAFKA_OAUTH_TOKEN_URL: z.url({ protocol: /^https?$/ }).optional(),
+  KAFKA_OAUTH_CLIENT_ID: z.string().optional(),
+  KAFKA_OAUTH_CLIENT_SECRET: z.string().optional(),
+  KAFKA_OAUTH_SCOPE: z.string().optional(),
+};
+export const KAFKA_SECURITY_VARIABLES: readonly string[] = Object.keys(kafkaSecurityVariables);
+
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
+export type SaslMechanism = (typeof MECHANISMS)[number];
+
+/** Brokers, tools and clouds spell mechanisms in their own ways: `SCRAM_SHA_256`, `scram-sha256`. */
+function mechanismOf(text: string, context: z.RefinementCtx): SaslMechanism {
+  const letters = lettersOf(text);
+  const found = MECHANISMS.find((mechanism) => lettersOf(mechanism) === letters);
+  if (found !== undefined) return found;
+  context.addIssue({ code: 'custom', message: `expected one of ${MECHANISMS.join(', ')}` });
+  return z.NEVER;
+}
+
+function lettersOf(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+}
+
 /** Environment variables that a process reads; everything has a default, so that a deployment is only environment variables. */
 export const environmentSchema = z.object({
   KAFKA_BROKERS: z.string().min(1).transform(partsOf).optional(),
-  KAFKA_TLS: z.enum(['true', 'false']).default('false'),
-  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
-  KAFKA_SASL_USERNAME: z.string().optional(),
-  KAFKA_SASL_PASSWORD: z.string().optional(),
+  ...kafkaSecurityVariables,
   /** User and password at the MQTT server of `source.mqtt`. */
   FEDLOOP_MQTT_USERNAME: z.string().optional(),
   FEDLOOP_MQTT_PASSWORD: z.string().optional(),

@@ -1,4 +1,5 @@
 import { ReasonCodes } from 'mqtt';
+import { certificateFault } from '../contracts/certificate-faults';
 import { messageOf } from '../contracts/errors';
 import { type Source } from '../contracts/source';
 import { type MqttLogin } from './mqtt-login';
@@ -18,17 +19,6 @@ const UNKNOWN_VERSION: ReadonlySet<unknown> = new Set([1, 132]);
 const BAD_LOGIN: ReadonlySet<unknown> = new Set([4, 5, 134, 135]);
 /** MQTT 5, 3.14.2.1. */
 const SESSION_TAKEN_OVER = 142;
-
-const UNKNOWN_AUTHORITY: ReadonlySet<unknown> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_SIGNATURE_FAILURE',
-]);
-const OUT_OF_DATE: ReadonlySet<unknown> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
-const OTHER_NAME = 'ERR_TLS_CERT_ALTNAME_INVALID';
 
 /** Whether a server has said that it does not know the version of the protocol. */
 export function isVersionRefused(cause: unknown): boolean {
@@ -73,10 +63,11 @@ function badLogin({ username }: MqttLogin): string {
 }
 
 function certificateTrouble(server: string, code: unknown, { ca }: MqttLogin): string | undefined {
-  if (OUT_OF_DATE.has(code)) return `the certificate of ${server} is out of date, renew it`;
-  if (code === OTHER_NAME)
+  const fault = certificateFault(code);
+  if (fault === 'out-of-date') return `the certificate of ${server} is out of date, renew it`;
+  if (fault === 'other-name')
     return `the certificate of ${server} is for another name, give source.mqtt.url with a name that it has`;
-  if (UNKNOWN_AUTHORITY.has(code)) {
+  if (fault === 'unknown-authority') {
     return ca === undefined
       ? `the certificate of ${server} is signed by an unknown authority, name the file with the authority's certificate in FEDLOOP_MQTT_CA`
       : `the certificate of ${server} is not signed by those in the file of FEDLOOP_MQTT_CA, name the right file`;

@@ -287,7 +287,10 @@ const rejects: fc.Arbitrary<HostileMessage> = fc.record({
 });
 
 const others = Object.entries(BY_TOPIC).map(([role, keyed]) => {
-  const [, { name: topic, cleanup }] = Object.entries(TOPICS).find(([known]) => known === role) ?? ['', TOPICS.stream];
+  const [, { name: topic, cleanup }] = Object.entries(TOPICS).find(([known]) => known === role) ?? [
+    '',
+    TOPICS.stream,
+  ];
   return fc.constantFrom(...keyed).chain(([key, value]) =>
     fc.record({
       topic: fc.constant<string>(topic),

@@ -20,9 +20,13 @@ export const MOSQUITTO: Requirement = {
   // Asked for its options, it ends with 3 in older releases and 0 in newer ones.
   probes: [['sh', '-c', 'command -v mosquitto']],
 };
+export const OPENSSL: Requirement = {
+  from: 'Debian package openssl',
+  probes: [['openssl', 'version']],
+};
 export const MOSQUITTO_TLS: Requirement = {
   from: 'Debian packages mosquitto and openssl',
-  probes: [...MOSQUITTO.probes, ['openssl', 'version']],
+  probes: [...MOSQUITTO.probes, ...OPENSSL.probes],
 };
 export const PYTHON: Requirement = {
   from: 'Debian package python3-venv',

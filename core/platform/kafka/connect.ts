@@ -1,22 +1,22 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type RetryOptions } from 'kafkajs';
 import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { registerCodecs } from './codecs';
+import { BrokerContact } from './contact';
 import { consumeGroup } from './group-consumer';
-import { createProducer } from './producer';
+import { kafkaSecurity, type KafkaSecurity } from './kafka-security';
+import { orNotAllowed } from './kafka-trouble';
 import { patchKafkajs } from './kafkajs-patches';
+import { createTopics, growTopics, partitionsOf } from './make-topics';
+import { createProducer } from './producer';
 import { tailTopic } from './tail';
 import { topicNames } from './topic-names';
 import { topicOffsets } from './topic-offsets';
-import { type Kafka, type Position, type RetryPolicy, type Topic } from './types';
+import { type Kafka, type Position, type RetryPolicy } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
-/** New topics are ready within a second; on a machine that is busy starting things, within some more. */
-const TOPICS_READY_MS = 60_000;
-const TOPICS_READY_POLL_MS = 50;
 /** Between two retries: short enough that a broker that is back is noticed soon, long enough that one that is away is not flooded. */
 const MAX_PAUSE_MS = 2_000;
 /**
@@ -26,169 +26,128 @@ const MAX_PAUSE_MS = 2_000;
 const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 300 };
 
 /**
- * @throws FedloopError `InvalidConfig` without brokers or with half a set of credentials; `KafkaUnavailable` when none answers.
+ * @throws FedloopError `InvalidConfig` without brokers, with half a set of credentials, and for all else that no retry mends: brokers refuse the login or
+ * our certificate, theirs cannot be trusted, or they speak TLS where we do not; `KafkaUnavailable` when none answers.
  */
 export async function connectKafka(env: Environment, clientId: string, log: Logger): Promise<Kafka> {
   patchKafkajs(log);
   registerCodecs();
-  const client = new KafkaJs(clientConfig(env, clientId, log, 'step'));
+  const brokers = brokersOf(env);
+  const security = await kafkaSecurity(env);
+  const contact = new BrokerContact(brokers, security, log);
+  const config = clientConfig({ brokers, clientId, security, contact, log });
+  const client = new KafkaJs({ ...config, retry: retryOf('step') });
   // A connection takes the retry policy of its client: there is no other way to set it.
-  const outageClient = new KafkaJs(clientConfig(env, clientId, log, 'outage'));
+  const outageClient = new KafkaJs({ ...config, retry: retryOf('outage') });
   const admin = client.admin();
-  try {
-    await admin.connect();
-  } catch (cause) {
-    const hint = 'Check KAFKA_BROKERS and that the broker runs.';
-    const message = `no Kafka broker answers at ${(env.KAFKA_BROKERS ?? []).join(', ')}: ${messageOf(cause)}`;
-    throw new FedloopError('KafkaUnavailable', message, { hint, cause });
-  }
+  await meet(admin, contact, brokers);
   const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   return {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
-      return createTopics(admin, named);
+      return allowed('make topics', createTopics(admin, named));
     },
-    partitions: (name) => partitionsOf(admin, topic(name)),
-    growTopics: (topics, partitions) => growTopics(admin, topics.map(topic), partitions),
-    offsets: (name) => topicOffsets(admin, topic(name)),
+    partitions: (name) => allowed(`look at ${topic(name)}`, partitionsOf(admin, topic(name))),
+    growTopics: (topics, partitions) =>
+      allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions)),
+    offsets: (name) => allowed(`look at ${topic(name)}`, topicOffsets(admin, topic(name))),
     offsetsAt: async (name, timestampMillis) => {
-      const found = await admin.fetchTopicOffsetsByTimestamp(topic(name), timestampMillis);
+      const finding = admin.fetchTopicOffsetsByTimestamp(topic(name), timestampMillis);
+      const found = await allowed(`look at ${topic(name)}`, finding);
       return found.map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
     },
-    committed: (groupId, name) => committedOf(admin, topic(groupId), topic(name)),
-    startGroup: (groupId, name, from) => startGroup(admin, topic(groupId), topic(name), from),
+    committed: (groupId, name) =>
+      allowed(`look at ${topic(groupId)}`, committedOf(admin, topic(groupId), topic(name))),
+    startGroup: (groupId, name, from) =>
+      allowed(`set offsets of ${topic(groupId)}`, startGroup(admin, topic(groupId), topic(name), from)),
     livingGroups: async (prefix) => {
-      const groups = await livingGroupsOf(admin, topic(prefix));
+      const groups = await allowed(`look at ${topic(prefix)}`, livingGroupsOf(admin, topic(prefix)));
       return groups.map((groupId) => names.bare(groupId));
     },
     producer: (retryPolicy = 'step') =>
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
-    tail: (options) =>
-      tailTopic(client, admin, { ...options, topic: topic(options.topic), sessionTimeoutMillis }, log),
-    consume: (options) => {
-      const named = { ...options, groupId: topic(options.groupId), topics: options.topics.map(topic) };
-      return consumeGroup(client, { ...named, sessionTimeoutMillis }, names);
+    tail: (options) => {
+      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis };
+      return allowed(`follow ${named.topic}`, tailTopic(client, admin, named, log));
     },
+    consume: (options) => {
+      const topics = options.topics.map(topic);
+      const doing = `read ${topics.join(', ')} as ${topic(options.groupId)}`;
+      const onFailure = (cause: Error): void => {
+        options.onFailure(orNotAllowed(cause, doing));
+      };
+      const named = { ...options, groupId: topic(options.groupId), topics, onFailure };
+      return allowed(doing, consumeGroup(client, { ...named, sessionTimeoutMillis }, names));
+    },
+    trouble: () => contact.trouble,
     disconnect: () => admin.disconnect(),
   };
 }
 
-function clientConfig(
-  env: Environment,
-  clientId: string,
-  log: Logger,
-  retryPolicy: RetryPolicy,
-): KafkaConfig {
-  if (env.KAFKA_BROKERS === undefined) {
-    throw new FedloopError('InvalidConfig', 'KAFKA_BROKERS is not set', {
-      hint: 'Set it to host:port of one or more brokers, or run `fedloop demo`, which starts one.',
-    });
+/** Wait until a broker lets us in, or what no retry can mend is known. */
+async function meet(admin: Admin, contact: BrokerContact, brokers: readonly string[]): Promise<void> {
+  try {
+    await admin.connect();
+    // A broker that wants a user lets everybody connect, and hangs up at the first request.
+    await admin.describeCluster();
+  } catch (cause) {
+    await contact.looked();
+    await admin.disconnect().catch(() => undefined);
+    const { trouble } = contact;
+    if (trouble !== undefined) {
+      const { message, hint } = trouble;
+      throw new FedloopError('InvalidConfig', message, { hint, cause });
+    }
+    const hint = 'Check KAFKA_BROKERS and that the broker runs.';
+    const message = `no Kafka broker answers at ${brokers.join(', ')}: ${messageOf(cause)}`;
+    throw new FedloopError('KafkaUnavailable', message, { hint, cause });
   }
-  const sasl = saslOptions(env);
+  contact.started();
+}
+
+/** The outcome of what we do; where an ACL is missing, with a sentence that says so. */
+async function allowed<Outcome>(doing: string, outcome: Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await outcome;
+  } catch (cause) {
+    throw orNotAllowed(cause, doing);
+  }
+}
+
+function brokersOf(env: Environment): readonly string[] {
+  if (env.KAFKA_BROKERS !== undefined) return env.KAFKA_BROKERS;
+  throw new FedloopError('InvalidConfig', 'KAFKA_BROKERS is not set', {
+    hint: 'Set it to host:port of one or more brokers, or run `fedloop demo`, which starts one.',
+  });
+}
+
+function retryOf(policy: RetryPolicy): RetryOptions {
+  return { initialRetryTime: 100, maxRetryTime: MAX_PAUSE_MS, retries: MAX_RETRIES[policy] };
+}
+
+function clientConfig(client: {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly security: KafkaSecurity;
+  readonly contact: BrokerContact;
+  readonly log: Logger;
+}): KafkaConfig {
+  const { tls, sasl } = client.security;
   return {
-    clientId,
-    brokers: [...env.KAFKA_BROKERS],
-    ssl: env.KAFKA_TLS === 'true',
+    clientId: client.clientId,
+    brokers: [...client.brokers],
+    ssl: tls ?? false,
     ...(sasl === undefined ? {} : { sasl }),
+    socketFactory: client.contact.sockets(),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    retry: { initialRetryTime: 100, maxRetryTime: MAX_PAUSE_MS, retries: MAX_RETRIES[retryPolicy] },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       // The library logs every reconnect as an error; its retries handle them, so they are details here.
-      log.debug({ kafka: entry.namespace }, entry.log.message);
+      client.log.debug({ kafka: entry.namespace }, entry.log.message);
     },
   };
-}
-
-function saslOptions(env: Environment): SASLOptions | undefined {
-  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = env;
-  const mechanism = env.KAFKA_SASL_MECHANISM;
-  if (mechanism === undefined) return undefined;
-  if (username === undefined || password === undefined) {
-    throw new FedloopError(
-      'InvalidConfig',
-      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well',
-    );
-  }
-  return { mechanism, username, password };
-}
-
-async function createTopics(admin: Admin, topics: readonly Topic[]): Promise<void> {
-  const existing = new Set(await admin.listTopics());
-  const missing = topics.filter((spec) => !existing.has(spec.name));
-  if (missing.length === 0) return;
-  await admin.createTopics({
-    // The library's own waiting fails when the controller has made a topic that its broker does not know yet.
-    waitForLeaders: false,
-    topics: missing.map((spec) => ({
-      topic: spec.name,
-      numPartitions: spec.partitions,
-      configEntries: [
-        { name: 'cleanup.policy', value: spec.cleanup },
-        // Simulated events carry a fixed past: retention by time would delete them at once, and a strict
-        // time-stamp check would refuse them.
-        { name: 'retention.ms', value: '-1' },
-        { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
-        // A reject has its record's timestamp, which a foreign topic may allow to lie in the far future.
-        { name: 'message.timestamp.after.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
-      ],
-    })),
-  });
-  const names = missing.map(({ name }) => name);
-  await untilReady(admin, names);
-}
-
-async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
-  // Asked for by name, a topic that is missing is looked for again and again.
-  if (!(await admin.listTopics()).includes(topic)) return undefined;
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  return topics[0]?.partitions.length;
-}
-
-async function growTopics(admin: Admin, topics: readonly string[], count: number): Promise<void> {
-  const small = await topicsWithFewer(admin, topics, count);
-  if (small.length === 0) return;
-  try {
-    await admin.createPartitions({ topicPartitions: small.map((topic) => ({ topic, count })) });
-  } catch (cause) {
-    // Another process may have done it first.
-    if ((await topicsWithFewer(admin, topics, count)).length > 0) throw cause;
-  }
-  await untilReady(admin, small);
-}
-
-async function topicsWithFewer(
-  admin: Admin,
-  topics: readonly string[],
-  count: number,
-): Promise<readonly string[]> {
-  const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
-  return known.filter(({ partitions }) => partitions.length < count).map(({ name }) => name);
-}
-
-/**
- * Resolves when every partition of the topics has a leader that answers for it. Brokers report a leader shortly before it is ready, and a
- * request that it accepts for some of its partitions and refuses for others is sent again whole, so that records come twice.
- */
-async function untilReady(admin: Admin, topics: readonly string[]): Promise<void> {
-  const deadline = performance.now() + TOPICS_READY_MS;
-  for (;;) {
-    try {
-      const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
-      if (known.some(({ partitions }) => partitions.some(({ leader }) => leader < 0)))
-        throw new Error('some have no leader');
-      await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
-      return;
-    } catch (cause) {
-      if (performance.now() > deadline) {
-        const message = `new topics are not ready: ${messageOf(cause)}`;
-        throw new FedloopError('KafkaUnavailable', message, { hint: 'Check that all brokers run.', cause });
-      }
-      await sleep(TOPICS_READY_POLL_MS);
-    }
-  }
 }
 
 async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {

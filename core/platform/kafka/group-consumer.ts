@@ -53,35 +53,47 @@ export async function consumeGroup(
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) options.onFailure(payload.error);
   });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
-  await consumer.run({
-    autoCommit: false,
-    eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: options.concurrency ?? 1,
-    eachBatch: async (payload) => {
-      const { batch } = payload;
-      await assigned;
-      const topic = names.bare(batch.topic);
-      await options.onBatch({
-        topic,
-        partition: batch.partition,
-        records: recordsOf(batch.messages),
-        next: Number(batch.lastOffset()) + 1,
-        highWatermark: Number(batch.highWatermark),
-        heartbeat: () => payload.heartbeat(),
-        isCurrent: () =>
-          payload.isRunning() &&
-          !payload.isStale() &&
-          (assignment.get(topic)?.includes(batch.partition) ?? false),
-        resolve: (next) => {
-          payload.resolveOffset(String(next - 1));
-        },
-      });
-      await payload.heartbeat();
-    },
+  await orDisconnect(consumer, async () => {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: options.concurrency ?? 1,
+      eachBatch: async (payload) => {
+        const { batch } = payload;
+        await assigned;
+        const topic = names.bare(batch.topic);
+        await options.onBatch({
+          topic,
+          partition: batch.partition,
+          records: recordsOf(batch.messages),
+          next: Number(batch.lastOffset()) + 1,
+          highWatermark: Number(batch.highWatermark),
+          heartbeat: () => payload.heartbeat(),
+          isCurrent: () =>
+            payload.isRunning() &&
+            !payload.isStale() &&
+            (assignment.get(topic)?.includes(batch.partition) ?? false),
+          resolve: (next) => {
+            payload.resolveOffset(String(next - 1));
+          },
+        });
+        await payload.heartbeat();
+      },
+    });
   });
   return control;
+}
+
+/** What cannot start must not go on trying: its connections would keep the process alive. */
+export async function orDisconnect(consumer: Consumer, start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (cause) {
+    await consumer.disconnect().catch(() => undefined);
+    throw cause;
+  }
 }
 
 function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {

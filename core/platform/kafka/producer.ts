@@ -9,6 +9,7 @@ import {
 import { FedloopError } from '../../contracts/errors';
 import { type Logger } from '../log';
 import { METADATA_MAX_AGE_MS } from './group-consumer';
+import { orNotAllowed } from './kafka-trouble';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
 /** A default broker refuses a record batch over 1 MB; the client makes one batch a partition and call. */
@@ -100,6 +101,8 @@ async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): 
     const answered = await answer;
     if (waited() > WARN_AFTER_MS) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
     return answered;
+  } catch (cause) {
+    throw orNotAllowed(cause, `write to ${topic}`);
   } finally {
     clearTimeout(timer);
   }

@@ -3,7 +3,8 @@ import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
-import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS } from './group-consumer';
+import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS, orDisconnect } from './group-consumer';
+import { orNotAllowed } from './kafka-trouble';
 import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
@@ -45,24 +46,28 @@ export async function tailTopic(
     log.error({ err: cause, topic }, 'the topic is not followed any further');
     const message = `${topic} is not followed any further: ${messageOf(cause)}`;
     const hint = 'The log says why; start the process again.';
-    progress.fail(new FedloopError('KafkaUnavailable', message, { hint, cause }));
+    const refused = orNotAllowed(cause, `follow ${topic}`);
+    const failure = new FedloopError('KafkaUnavailable', message, { hint, cause });
+    progress.fail(refused instanceof FedloopError ? refused : failure);
   };
   // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) fail(payload.error);
   });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  const partitions = atStart.map(({ partition }) => partition);
-  const joined = seekWhenJoined(consumer, topic, partitions, progress);
-  // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
-  joined.catch(() => undefined);
-  await consumer.run({
-    autoCommit: false,
-    partitionsConsumedConcurrently: CONCURRENCY,
-    eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
+  await orDisconnect(consumer, async () => {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    const partitions = atStart.map(({ partition }) => partition);
+    const joined = seekWhenJoined(consumer, topic, partitions, progress);
+    // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
+    joined.catch(() => undefined);
+    await consumer.run({
+      autoCommit: false,
+      partitionsConsumedConcurrently: CONCURRENCY,
+      eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
+    });
+    await joined;
   });
-  await joined;
 
   const caughtUp = progress.reachedAll(atStart);
   // Callers may ignore it.

@@ -166,5 +166,7 @@ export interface Kafka {
   producer(retryPolicy?: RetryPolicy): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
+  /** What keeps us from a broker that has let us in before, such as a password that was changed; undefined while all is well. */
+  trouble(): { readonly message: string; readonly hint: string } | undefined;
   disconnect(): Promise<void>;
 }

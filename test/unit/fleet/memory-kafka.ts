@@ -157,6 +157,10 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve();
   }
 
+  trouble(): undefined {
+    return undefined;
+  }
+
   disconnect(): Promise<void> {
     return Promise.resolve();
   }

@@ -88,6 +88,7 @@ export class FakeKafka {
       committed: refuse,
       livingGroups: refuse,
       startGroup: refuse,
+      trouble: () => undefined,
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(

@@ -23,6 +23,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
   return {
     createTopics: refuse,
     partitions: refuse,
+    trouble: refuse,
     growTopics: refuse,
     committed: refuse,
     livingGroups: refuse,

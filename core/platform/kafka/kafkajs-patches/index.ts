@@ -1,11 +1,21 @@
 import { type Logger } from '../../log';
+import { connectionEndings } from './connection-endings';
 import { fastFetch } from './fast-fetch';
 import { fastProduce } from './fast-produce';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
+import { toldRefusals } from './told-refusals';
 
 /** Everything that is changed inside kafkajs; README.md has the reasons. */
-export const PATCHES: readonly LibraryPatch[] = [fastFetch, fastProduce, quietQueue];
+export const PATCHES: readonly LibraryPatch[] = [
+  fastFetch,
+  fastProduce,
+  quietQueue,
+  connectionEndings,
+  toldRefusals,
+];
+
+export { watchConnections, type ConnectionWatcher } from './connection-endings';
 
 let isPatched = false;
 

@@ -1,0 +1,83 @@
+import { type ISocketFactory } from 'kafkajs';
+import { hasFunction, type LibraryPatch } from './patch-module';
+
+/** Hears how the connections of a client begin and end. Brokers are `host:port`. */
+export interface ConnectionWatcher {
+  /** A connection is open, TLS included. */
+  opened(broker: string): void;
+  /** A connection has failed or was closed. @returns whether another attempt may succeed. */
+  ended(broker: string, cause: unknown): boolean;
+  /** The broker has accepted the login. */
+  entered(broker: string): void;
+  /** The login has failed. @returns whether another attempt may succeed. */
+  loginFailed(broker: string, cause: unknown): boolean;
+}
+
+interface LibraryConnection {
+  readonly broker: string;
+  readonly sasl: unknown;
+  readonly socketFactory: ISocketFactory;
+  readonly disconnect: () => Promise<unknown>;
+}
+
+interface LibraryMethods {
+  connect: (this: LibraryConnection) => Promise<unknown>;
+  authenticate: (this: LibraryConnection) => Promise<void>;
+  rejectRequests: (this: LibraryConnection, error: unknown) => void;
+}
+
+/** Clients are told apart by what makes their sockets: each has one of its own. */
+const watchers = new WeakMap<ISocketFactory, ConnectionWatcher>();
+
+export function watchConnections(client: ISocketFactory, watcher: ConnectionWatcher): void {
+  watchers.set(client, watcher);
+}
+
+/** Whoever has made the client hears of every ending, and decides whether the library tries again. */
+export const connectionEndings: LibraryPatch = {
+  name: 'connection-endings',
+  module: 'kafkajs/src/network/connection',
+  otherwise:
+    'a start that no retry can mend takes half a minute to say so, and a worker ends when its password has changed',
+  apply(connection) {
+    const prototype: unknown = typeof connection === 'function' ? connection.prototype : undefined;
+    if (
+      !hasFunction<LibraryMethods>(prototype, 'connect') ||
+      !hasFunction<LibraryMethods>(prototype, 'authenticate') ||
+      !hasFunction<LibraryMethods>(prototype, 'rejectRequests')
+    )
+      return false;
+    const { connect, authenticate, rejectRequests } = prototype;
+    prototype.connect = async function connectAndTell() {
+      const connected = await connect.call(this);
+      watchers.get(this.socketFactory)?.opened(this.broker);
+      return connected;
+    };
+    prototype.authenticate = async function authenticateAndTell() {
+      try {
+        await authenticate.call(this);
+      } catch (cause) {
+        const watcher = watchers.get(this.socketFactory);
+        if (watcher !== undefined) setRetriable(cause, watcher.loginFailed(this.broker, cause));
+        // The broker answers nothing more on it, and closes it a moment later.
+        await this.disconnect();
+        throw cause;
+      }
+      if (isObject(this.sasl)) watchers.get(this.socketFactory)?.entered(this.broker);
+    };
+    prototype.rejectRequests = function rejectAndTell(error) {
+      const watcher = watchers.get(this.socketFactory);
+      if (watcher?.ended(this.broker, error) === false) setRetriable(error, false);
+      rejectRequests.call(this, error);
+    };
+    return true;
+  },
+};
+
+function setRetriable(error: unknown, retriable: boolean): void {
+  if (isObject(error)) Reflect.set(error, 'retriable', retriable);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
