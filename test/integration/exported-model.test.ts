@@ -93,7 +93,7 @@ beforeAll(async () => {
       records: messages.map((message, offset) => ({
         offset,
         timestampMillis: 0,
-        key: null,
+        key: `${message.type}/${message.version}`,
         headers: {},
         value: Buffer.from(JSON.stringify(message)),
       })),
