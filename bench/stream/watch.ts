@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
-import { microsOfText } from '../../core/contracts/timestamps';
 import { TOPICS } from '../../core/contracts/topics';
 
 /** How far the tables were at some moment: per topic and partition the last block whose rows can be read. */
@@ -26,7 +25,7 @@ const answerSchema = z.object({ rows: z.array(z.record(z.string(), z.unknown()))
 const markSchema = z.object({
   topic: z.enum([TOPICS.analysis.name, TOPICS.evaluations.name]),
   source_partition: z.int(),
-  window_start: z.string(),
+  window_start: z.number(),
   ordinal: z.int(),
   last: z.boolean(),
 });
@@ -42,14 +41,23 @@ export async function ask<Row extends z.ZodType>(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ sql }),
   });
+  return rowsOf(row, response);
+}
+
+/** How far the tables are. A look costs the worker nothing, so that looking often does not change what is measured. */
+async function marksOf(url: string): Promise<z.infer<typeof markSchema>[]> {
+  return rowsOf(markSchema, await fetch(`${url}/marks`));
+}
+
+async function rowsOf<Row extends z.ZodType>(row: Row, response: Response): Promise<z.infer<Row>[]> {
   if (!response.ok)
     throw new FedloopError('WarehouseFailed', `the analytics worker answered ${response.status}`);
   return z.array(row).parse(answerSchema.parse(await response.json()).rows);
 }
 
 /**
- * Looks at the tables again and again through `/sql`. The sink's marks change in the same transaction as the rows, so a mark
- * that can be read means that the rows can.
+ * Looks at the sink's marks again and again through `/marks`. They change in the same transaction as the rows, so a mark that can be read
+ * means that the rows can.
  */
 export class Watch {
   readonly looks: Look[] = [];
@@ -104,16 +112,10 @@ export class Watch {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      const marks = await ask(
-        this.url,
-        markSchema,
-        `SELECT topic, source_partition, window_start, ordinal, last FROM sink_marks
-         WHERE topic IN ('${TOPICS.analysis.name}', '${TOPICS.evaluations.name}') AND window_start IS NOT NULL`,
+      const places = (await marksOf(this.url)).map(
+        ({ topic, source_partition, window_start: windowStart, ordinal, last }) =>
+          [placeKey(topic, source_partition), { windowStart, ordinal, last }] as const,
       );
-      const places = marks.map(({ topic, source_partition, window_start, ordinal, last }) => {
-        const windowStart = microsOfText(window_start);
-        return [placeKey(topic, source_partition), { windowStart, ordinal, last }] as const;
-      });
       this.looks.push({ atMillis: Date.now(), places: new Map(places) });
       await sleep(this.everyMillis);
     }

@@ -23,6 +23,7 @@ import { WindowFeedback } from './feedback/window-feedback';
 import { registerWarehouseMetrics, type CountStored } from './metrics';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
+import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
@@ -49,7 +50,7 @@ interface WarehouseServiceOptions {
  * and answers the queries of rounds.
  */
 export class WarehouseService extends RoundRepository {
-  /** `POST /sql`. */
+  /** `POST /sql`, `GET /marks`. */
   readonly routes: Readonly<Record<string, RouteHandler>>;
   private readonly publisher: FeedbackPublisher;
   private readonly feedback: WindowFeedback;
@@ -79,7 +80,10 @@ export class WarehouseService extends RoundRepository {
       },
     );
     super(connections.queries, completeness, settings.task.target.tolerance);
-    this.routes = { '/sql': sqlRoute(questions.readers, questions.token) };
+    this.routes = {
+      '/sql': sqlRoute(questions.readers, questions.token),
+      '/marks': marksRoute(connections.metrics),
+    };
     this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
     this.publisher = new FeedbackPublisher(producer, connections.feedback, this.tolerance);
     const retention = new Retention(connections.batch, env.FEDLOOP_RETENTION);
