@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { Processes } from '../cli/processes/processes';
+import { type Processes } from '../cli/processes/processes';
 import { cacheFolder } from '../cli/servers/cache';
 import { findJava } from '../cli/servers/java';
 import { obtainKafka } from '../cli/servers/obtain-kafka';
 import { startKafka } from '../cli/servers/start-kafka';
 import { LIMITS } from '../cli/shared/limits';
 import { wholeNumber } from '../cli/shared/options';
-import { unlessAborted } from '../cli/shared/wait';
 import { type Session } from '../cli/system/session';
 import { requireBuilt, startWorker } from '../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../core/contracts/settings';
@@ -21,7 +19,7 @@ import { readEnvironment } from '../core/platform/config';
 import { connectKafka, type Kafka, type Producer } from '../core/platform/kafka';
 import { silentLogger } from '../core/platform/log';
 import { type Usage, usageOf } from './stream/process-usage';
-import { runBenchmark } from './support/run';
+import { inWorkspace, runBenchmark } from './support/run';
 import { describeMachine, median, writeResults } from './support/results';
 
 /** `npm run bench:ingest`: a topic of flat messages with fields of other names, through a real ingest worker. */
@@ -77,35 +75,27 @@ async function main(session: Session): Promise<void> {
   const options = program.parse().opts<Options>();
   await requireBuilt();
   const machine = describeMachine();
-  const processes = Processes.start();
-  const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-'));
-  try {
-    const work = async (): Promise<void> => {
-      const java = await findJava();
-      const classPath = await obtainKafka(cacheFolder(session.env), processes, session.progress);
-      const place = { folder: join(folder, 'kafka'), logFolder: join(folder, 'logs') };
-      const { broker } = await startKafka({ processes, java, classPath, ...place });
-      const runs: IngestRun[] = [];
-      const fleet = { ...session.env, KAFKA_BROKERS: broker };
-      await fill(fleet, options, session);
-      for (let run = 1; run <= options.repeat; run += 1) {
-        const step = session.progress.step(`ingest, run ${run} of ${options.repeat}`);
-        // A deployment of its own each: the group begins anew.
-        const env = { ...fleet, FEDLOOP_TOPIC_PREFIX: `run-${run}-` };
-        runs.push(await measure(env, options, processes, join(folder, `run-${run}`)));
-        step.done();
-      }
-      const report = { benchmark: 'ingest', options, runs, machine, leftOut: LEFT_OUT };
-      const path = await writeResults('ingest', report, new Date());
-      session.out(
-        options.json ? `${JSON.stringify(report, null, 2)}\n` : `${textOf(runs)}\nWritten to ${path}\n`,
-      );
-    };
-    await unlessAborted(work(), session.signal);
-  } finally {
-    await processes.stopAll(LIMITS.serverGraceMillis);
-    await rm(folder, { recursive: true, force: true });
-  }
+  await inWorkspace(session, async ({ processes, folder }) => {
+    const java = await findJava();
+    const classPath = await obtainKafka(cacheFolder(session.env), processes, session.progress);
+    const place = { folder: join(folder, 'kafka'), logFolder: join(folder, 'logs') };
+    const { broker } = await startKafka({ processes, java, classPath, ...place });
+    const runs: IngestRun[] = [];
+    const fleet = { ...session.env, KAFKA_BROKERS: broker };
+    await fill(fleet, options, session);
+    for (let run = 1; run <= options.repeat; run += 1) {
+      const step = session.progress.step(`ingest, run ${run} of ${options.repeat}`);
+      // A deployment of its own each: the group begins anew.
+      const env = { ...fleet, FEDLOOP_TOPIC_PREFIX: `run-${run}-` };
+      runs.push(await measure(env, options, processes, join(folder, `run-${run}`)));
+      step.done();
+    }
+    const report = { benchmark: 'ingest', options, runs, machine, leftOut: LEFT_OUT };
+    const path = await writeResults('ingest', report, new Date());
+    session.out(
+      options.json ? `${JSON.stringify(report, null, 2)}\n` : `${textOf(runs)}\nWritten to ${path}\n`,
+    );
+  });
 }
 
 function textOf(runs: readonly IngestRun[]): string {

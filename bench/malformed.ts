@@ -1,15 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { Processes } from '../cli/processes/processes';
-import { cacheFolder } from '../cli/servers/cache';
-import { startServers } from '../cli/servers/servers';
-import { LIMITS } from '../cli/shared/limits';
 import { wholeNumber } from '../cli/shared/options';
-import { unlessAborted } from '../cli/shared/wait';
 import { logSettings } from '../cli/system/log-settings';
 import { type Session } from '../cli/system/session';
 import { requireBuilt } from '../cli/system/worker-process';
@@ -21,7 +14,7 @@ import { connectKafka } from '../core/platform/kafka';
 import { silentLogger } from '../core/platform/log';
 import { type RunPlace, startWorkers, type Workers } from './stream/fedloop';
 import { ask } from './stream/watch';
-import { runBenchmark } from './support/run';
+import { inWorkspace, runBenchmark, serversOf } from './support/run';
 import { describeMachine, writeResults } from './support/results';
 
 /** `npm run bench:malformed`: events that are none, through a running stream worker and the warehouse: every one is accounted for. */
@@ -75,34 +68,18 @@ async function main(session: Session): Promise<void> {
   const options = program.parse().opts<Options>();
   await requireBuilt();
   const machine = describeMachine();
-  const processes = Processes.start();
-  const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-'));
-  try {
-    const work = async (): Promise<void> => {
-      const servers = await startServers({
-        env: session.env,
-        cache: cacheFolder(session.env),
-        folder: join(folder, 'servers'),
-        logFolder: join(folder, 'logs'),
-        processes,
-        progress: session.progress,
-      });
-      const env = { ...servers.env, FEDLOOP_PARTITIONS: String(options.partitions) };
-      const place = { processes, folder: join(folder, 'run'), env, brokerPid: servers.kafka.child?.pid };
-      const step = session.progress.step(`${options.events.toLocaleString('en')} malformed events`);
-      const run = await measure(place, options);
-      step.done();
-      const report = { benchmark: 'malformed', options, run, machine };
-      const path = await writeResults('malformed', report, new Date());
-      session.out(
-        options.json ? `${JSON.stringify(run, null, 2)}\n` : `${textOf(run)}\nWritten to ${path}\n`,
-      );
-    };
-    await unlessAborted(work(), session.signal);
-  } finally {
-    await processes.stopAll(LIMITS.serverGraceMillis);
-    await rm(folder, { recursive: true, force: true });
-  }
+  await inWorkspace(session, async (workspace) => {
+    const { processes, folder } = workspace;
+    const servers = await serversOf(workspace);
+    const env = { ...servers.env, FEDLOOP_PARTITIONS: String(options.partitions) };
+    const place = { processes, folder: join(folder, 'run'), env, brokerPid: servers.kafka.child?.pid };
+    const step = session.progress.step(`${options.events.toLocaleString('en')} malformed events`);
+    const run = await measure(place, options);
+    step.done();
+    const report = { benchmark: 'malformed', options, run, machine };
+    const path = await writeResults('malformed', report, new Date());
+    session.out(options.json ? `${JSON.stringify(run, null, 2)}\n` : `${textOf(run)}\nWritten to ${path}\n`);
+  });
 }
 
 function textOf({ eventsPerSecond, details }: MalformedRun): string {

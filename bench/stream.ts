@@ -1,15 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { LIMITS } from '../cli/shared/limits';
 import { wholeNumber } from '../cli/shared/options';
 import { listOf } from './support/options';
-import { Processes } from '../cli/processes/processes';
+import { type Processes } from '../cli/processes/processes';
 import { cacheFolder } from '../cli/servers/cache';
-import { startServers, type Servers } from '../cli/servers/servers';
+import { type Servers } from '../cli/servers/servers';
 import { type Session } from '../cli/system/session';
-import { unlessAborted } from '../cli/shared/wait';
 import { requireBuilt } from '../cli/system/worker-process';
 import { TOPICS } from '../core/contracts/topics';
 import { forgetRun, prepareDeployment } from './stream/deployment';
@@ -26,7 +24,7 @@ import {
   SETTINGS,
   type Workload,
 } from './stream/workload';
-import { runBenchmark } from './support/run';
+import { inWorkspace, runBenchmark, serversOf } from './support/run';
 import { describeMachine, writeResults } from './support/results';
 
 /**
@@ -114,36 +112,20 @@ async function main(session: Session): Promise<void> {
   await assertRoom(tmpdir(), workloads);
   await requireBuilt();
   const machine = describeMachine();
-  const processes = Processes.start();
-  const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-'));
-  try {
-    const work = async (): Promise<void> => {
-      const peers = await Promise.all(
-        options.peer.map((name) => obtainPeer(name, cacheFolder(session.env), processes, session.progress)),
-      );
-      const servers = await startServers({
-        env: session.env,
-        cache: cacheFolder(session.env),
-        folder: join(folder, 'servers'),
-        logFolder: join(folder, 'logs'),
-        processes,
-        progress: session.progress,
-      });
-      const bench: Bench = { options, session, processes, servers, folder };
-      const figures = options.realtime
-        ? { benchmark: 'stream-realtime', ...(await measureRealtime(bench)) }
-        : { benchmark: 'stream', results: await measureSizes(bench, peers, workloads) };
-      const report = { ...figures, machine, settings: SETTINGS, leftOut: LEFT_OUT };
-      const path = await writeResults(report.benchmark, report, new Date());
-      session.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, path));
-    };
-    await unlessAborted(work(), session.signal);
-  } finally {
-    await processes.stopAll(
-      session.signal.aborted ? LIMITS.interruptedGraceMillis : LIMITS.serverGraceMillis,
+  await inWorkspace(session, async (workspace) => {
+    const { processes, folder } = workspace;
+    const peers = await Promise.all(
+      options.peer.map((name) => obtainPeer(name, cacheFolder(session.env), processes, session.progress)),
     );
-    await rm(folder, { recursive: true, force: true });
-  }
+    const servers = await serversOf(workspace);
+    const bench: Bench = { options, session, processes, servers, folder };
+    const figures = options.realtime
+      ? { benchmark: 'stream-realtime', ...(await measureRealtime(bench)) }
+      : { benchmark: 'stream', results: await measureSizes(bench, peers, workloads) };
+    const report = { ...figures, machine, settings: SETTINGS, leftOut: LEFT_OUT };
+    const path = await writeResults(report.benchmark, report, new Date());
+    session.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, path));
+  });
 }
 
 function textOf(
