@@ -322,5 +322,7 @@ describe('two systems of one fleet on one broker, each with a Temporal server of
       `the fleet ${name} runs already on this broker, with another Temporal server`,
     );
     expect(await runFedloop(['down'], { cwd: first, env })).toMatchObject({ code: 0 });
+    expect(await runFedloop(['up'], { cwd: second, env })).toMatchObject({ code: 0 });
+    expect(await runFedloop(['down'], { cwd: second, env })).toMatchObject({ code: 0 });
   });
 });
