@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
-import { TOPICS } from '../../core/contracts/topics';
+import { markRow } from '../../core/warehouse/queries/marks-route';
 
 /** How far the tables were at some moment: per topic and partition the last block whose rows can be read. */
 export interface Look {
@@ -15,20 +15,13 @@ export interface Readable {
   readonly last: boolean;
 }
 
-export type ResultTopic = typeof TOPICS.analysis.name | typeof TOPICS.evaluations.name;
+export type ResultTopic = z.infer<typeof markRow>['topic'];
 
 export function placeKey(topic: ResultTopic, partition: number): string {
   return `${topic}/${partition}`;
 }
 
 const answerSchema = z.object({ rows: z.array(z.record(z.string(), z.unknown())) });
-const markSchema = z.object({
-  topic: z.enum([TOPICS.analysis.name, TOPICS.evaluations.name]),
-  source_partition: z.int(),
-  window_start: z.number(),
-  ordinal: z.int(),
-  last: z.boolean(),
-});
 
 /** Ask the analytics worker, as anybody would. */
 export async function ask<Row extends z.ZodType>(
@@ -45,8 +38,8 @@ export async function ask<Row extends z.ZodType>(
 }
 
 /** How far the tables are. A look costs the worker nothing, so that looking often does not change what is measured. */
-async function marksOf(url: string): Promise<z.infer<typeof markSchema>[]> {
-  return rowsOf(markSchema, await fetch(`${url}/marks`));
+async function marksOf(url: string): Promise<z.infer<typeof markRow>[]> {
+  return rowsOf(markRow, await fetch(`${url}/marks`));
 }
 
 async function rowsOf<Row extends z.ZodType>(row: Row, response: Response): Promise<z.infer<Row>[]> {

@@ -38,7 +38,9 @@ export async function inWorkspace(
   try {
     await unlessAborted(work({ session, processes, folder }), session.signal);
   } finally {
-    await processes.stopAll(LIMITS.serverGraceMillis);
+    await processes.stopAll(
+      session.signal.aborted ? LIMITS.interruptedGraceMillis : LIMITS.serverGraceMillis,
+    );
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -82,8 +82,8 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
   ]);
   const env = workerEnvironment(start, servers, prepared);
   // A broker of its own has nobody else; a run that is resumed may have left workers elsewhere, which go on with it.
-  const sharesBrokerAlone = servers.kafka.child === undefined && servers.temporal.child !== undefined;
-  if (sharesBrokerAlone && start.deployment.takesLimits !== true)
+  const sharesOnlyTheBroker = servers.kafka.child === undefined && servers.temporal.child !== undefined;
+  if (sharesOnlyTheBroker && start.deployment.takesLimits !== true)
     await requireAlone(env, session.progress, session.signal);
   const settings = await agree(start, env);
 

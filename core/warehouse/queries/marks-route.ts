@@ -4,8 +4,8 @@ import { jsonRoute, type RouteHandler } from '../../platform/http';
 import { type SerialConnection } from '../database/connection';
 
 /** Up to which block a partition's rows can be read: `window_start` in microseconds since 1970. */
-const markRow = z.object({
-  topic: z.string(),
+export const markRow = z.object({
+  topic: z.enum([TOPICS.analysis.name, TOPICS.evaluations.name]),
   source_partition: z.int(),
   window_start: z.number(),
   ordinal: z.int(),
@@ -21,7 +21,7 @@ export function marksRoute(connection: SerialConnection): RouteHandler {
     rows: await connection.rows(
       markRow,
       `SELECT topic, source_partition, epoch_us(window_start)::DOUBLE AS window_start, ordinal, last FROM sink_marks
-       WHERE topic IN ('${TOPICS.analysis.name}', '${TOPICS.evaluations.name}') AND window_start IS NOT NULL`,
+       WHERE topic IN ('${markRow.shape.topic.options.join("', '")}') AND window_start IS NOT NULL`,
     ),
   }));
 }
