@@ -42,6 +42,7 @@ interface Options {
   readonly peer: readonly PeerName[];
   readonly realtime: boolean;
   readonly seconds: number;
+  readonly questions: boolean;
   readonly json: boolean;
 }
 
@@ -85,6 +86,7 @@ const program = new Command('bench:stream')
     wholeNumber(1),
     180,
   )
+  .option('--questions', 'in real time: ask for what has no end meanwhile, three questions at once', false)
   .option('--json', 'print the results as JSON', false);
 
 /** Everything measured over one filled topic. */
@@ -107,6 +109,7 @@ interface Bench {
 
 async function main(session: Session): Promise<void> {
   const options = program.parse().opts<Options>();
+  if (options.questions && !options.realtime) program.error('error: --questions needs --realtime');
   // Before anything is started: what cannot be measured is said at once.
   const workloads = options.realtime ? [] : options.devices.map((devices) => workloadOf(options, devices));
   await assertRoom(tmpdir(), workloads);
@@ -218,7 +221,11 @@ async function measureRealtime(
     broker: servers.kafka.brokers,
     topic: `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`,
   };
-  const realtime = await runRealtime(place, workload, options.seconds, options.workers ?? 1);
+  const realtime = await runRealtime(place, workload, {
+    seconds: options.seconds,
+    streamWorkers: options.workers ?? 1,
+    questions: options.questions,
+  });
   step.done();
   const { rate, partitions, startMillis } = workload;
   return { workload: { devices, rate, partitions, startMillis }, realtime };

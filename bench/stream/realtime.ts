@@ -6,6 +6,7 @@ import { startWorkers, together, type ProcessFigures, type ProcessName, type Run
 import { EventGenerator } from './generator';
 import { LogWriter } from './log-writer';
 import { usageOf, type Usage } from './process-usage';
+import { EndlessQuestions, type QuestionsRun } from './questions';
 import { percentile, Watch } from './watch';
 import { partitionsOf, SETTINGS, type Workload } from './workload';
 
@@ -19,6 +20,8 @@ export interface RealtimeRun {
   readonly closeToRow: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly rows: number;
   readonly processes: Readonly<Record<ProcessName, ProcessFigures | null>>;
+  /** Questions without end that were asked meanwhile; null when none were. */
+  readonly questions: QuestionsRun | null;
 }
 
 /** What the clock has made due is sent so often. */
@@ -44,9 +47,9 @@ export function realtimeStart(nowMillis: number): number {
 export async function runRealtime(
   place: RunPlace & { readonly broker: string; readonly topic: string },
   workload: Workload,
-  seconds: number,
-  streamWorkers: number,
+  options: { readonly seconds: number; readonly streamWorkers: number; readonly questions: boolean },
 ): Promise<RealtimeRun> {
+  const { seconds, streamWorkers } = options;
   const workers = await startWorkers(place, streamWorkers);
   const pids = {
     stream: workers.stream.map(({ child }) => child.pid),
@@ -60,6 +63,8 @@ export async function runRealtime(
   try {
     await Promise.race([sender.caughtUp, sending]);
     await Promise.race([sleep(SETTLE_MILLIS), sending]);
+    const { url, child } = workers.analytics;
+    const questions = options.questions ? new EndlessQuestions(url, child.pid) : undefined;
     const from = Date.now();
     const sentBefore = sender.sent;
     const before = await usages(pids);
@@ -68,6 +73,7 @@ export async function runRealtime(
     const until = Date.now();
     const sent = sender.sent - sentBefore;
     await sleep(TAIL_MILLIS);
+    const asked = (await questions?.stop()) ?? null;
     sender.stop();
     await sending;
     await watch.stop();
@@ -97,6 +103,7 @@ export async function runRealtime(
       },
       rows: measured.reduce((sum, { rows }) => sum + rows, 0),
       processes: { stream: figures('stream'), analytics: figures('analytics'), broker: figures('broker') },
+      questions: asked,
     };
   } finally {
     sender.stop();

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { median } from '../support/results';
 import { type FedloopRun, type ProcessFigures, type ProcessName } from './fedloop';
 import { type PeerMeasurement, type PeerName } from './peer';
+import { type QuestionsRun } from './questions';
 import { type RealtimeRun } from './realtime';
 import { type Workload } from './workload';
 
@@ -100,6 +101,14 @@ export function realtimeText(run: RealtimeRun): string {
     `${whole(run.eventsPerSecond)} events/s by the clock for ${run.seconds.toFixed(0)} s`,
     `close → row: p50 ${p50.toFixed(2)} s, p99 ${p99.toFixed(2)} s, slowest ${max.toFixed(2)} s (${whole(run.rows)} rows of ${run.windows} windows)`,
     usageText((name, figure) => run.processes[name]?.[figure] ?? NaN),
+    ...(run.questions === null ? [] : [questionsText(run.questions)]),
+  ].join('\n');
+}
+
+function questionsText({ answers, longestSeconds, readersPeakMegabytes }: QuestionsRun): string {
+  return [
+    `questions without end: the longest took ${longestSeconds.toFixed(1)} s, their readers ${whole(readersPeakMegabytes)} MB at most`,
+    ...Object.entries(answers).map(([answer, count]) => `  ${count} × ${answer}`),
   ].join('\n');
 }
 
