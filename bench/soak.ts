@@ -152,17 +152,19 @@ async function awayAndBack(
 ): Promise<CatchUp> {
   const step = session.progress.step(`Away for ${away} minutes`);
   const left = performance.now();
+  const readBefore = (await sample([watchedOf(system.worker('stream'))], 0)).readEvents;
   await Promise.all([system.leave('stream'), system.leave('analytics')]);
   await sleep(away * MINUTE_MILLIS, undefined, { signal: session.signal });
   await Promise.all([system.back('stream'), system.back('analytics')]);
   const began = performance.now();
-  const url = system.worker('stream').url;
-  const watched: Watched = { ...watchedOf(system.worker('stream')), url };
+  const watched = watchedOf(system.worker('stream'));
   const caughtUp = await poll(
     async () => {
-      const { lagRecords } = await sample([watched], 0);
-      step.update(`${lagRecords.toLocaleString('en')} events to read`);
-      return lagRecords < rate * CAUGHT_UP_SECONDS ? true : undefined;
+      const { readEvents } = await sample([watched], 0);
+      // What the fleet has sent since, by the clock.
+      const toRead = ((performance.now() - left) / 1_000) * rate - (readEvents - readBefore);
+      step.update(`${Math.round(toRead).toLocaleString('en')} events to read`);
+      return toRead < rate * CAUGHT_UP_SECONDS ? true : undefined;
     },
     {
       everyMillis: CATCH_UP_POLL_MILLIS,

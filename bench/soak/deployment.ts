@@ -6,6 +6,7 @@ import { type Servers } from '../../cli/servers/servers';
 import { packageFile } from '../../cli/shared/package-root';
 import { logSettings } from '../../cli/system/log-settings';
 import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/system/worker-process';
+import { messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { type FleetSettings } from '../../fleet/settings';
 import { serversOf, type Workspace } from '../support/run';
@@ -84,6 +85,9 @@ function workerEnvironment(
 async function verify(env: NodeJS.ProcessEnv, cwd: string, analytics: string): Promise<string> {
   const words = [packageFile('bin', 'fedloop.js'), 'verify', '--wait', '2m', '--analytics', analytics];
   const run = promisify(execFile);
-  const { stdout } = await run(process.execPath, words, { cwd, env, timeout: VERIFY_MILLIS });
+  const { stdout } = await run(process.execPath, words, { cwd, env, timeout: VERIFY_MILLIS }).catch(
+    // A measurement that took an hour is told whatever comes of the comparison.
+    (cause: unknown) => ({ stdout: `verify failed: ${messageOf(cause)}` }),
+  );
   return stdout.trim();
 }

@@ -19,6 +19,8 @@ export interface Sample {
   readonly minute: number;
   readonly holdings: Readonly<Record<string, Holding>>;
   readonly lagRecords: number;
+  /** Events that the stream worker has read since the fleet began. */
+  readonly readEvents: number;
 }
 
 export interface Watched {
@@ -42,13 +44,19 @@ export async function sample(processes: readonly Watched[], minute: number): Pro
         ...(await holdingOf(watched)),
         heapMegabytes: heap === undefined ? heap : heap / MEGABYTE,
       };
-      return { name: watched.name, holding, lag: sumOf(metrics, 'fedloop_stream_lag_records') ?? 0 };
+      return {
+        name: watched.name,
+        holding,
+        lag: sumOf(metrics, 'fedloop_stream_lag_records') ?? 0,
+        read: sumOf(metrics, 'fedloop_stream_events_read_total') ?? 0,
+      };
     }),
   );
   return {
     minute,
     holdings: Object.fromEntries(seen.map(({ name, holding }) => [name, holding])),
     lagRecords: seen.reduce((sum, { lag }) => sum + lag, 0),
+    readEvents: seen.reduce((sum, { read }) => sum + read, 0),
   };
 }
 

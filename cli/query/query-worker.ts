@@ -30,23 +30,20 @@ export async function queryTable(
 ): Promise<AnswerTable> {
   const { token, signal } = options;
   const timeout = AbortSignal.timeout(LIMITS.queryMillis);
-  let response: Response;
-  try {
-    response = await fetch(`${analyticsUrl}/sql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ sql }),
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-    });
-  } catch (cause) {
+  const response = await fetchAgainIfClosed(`${analyticsUrl}/sql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ sql }),
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  }).catch((cause: unknown) => {
     throw new FedloopError('ServerUnavailable', 'the analytics worker does not answer', {
       hint: 'Look at `fedloop status`.',
       cause,
     });
-  }
+  });
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return tableSchema.parse(body);
   if (response.status === 401)
@@ -58,6 +55,19 @@ export async function queryTable(
     'InvalidInput',
     fault.success ? fault.data.error : `the analytics worker refused the query (${response.status})`,
   );
+}
+
+/**
+ * A server closes a connection that has rested for seconds. Whoever computed meanwhile, as `verify` does, learns of it only when the next
+ * request fails. A query changes nothing, so it is sent once more.
+ */
+async function fetchAgainIfClosed(url: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (cause) {
+    if (request.signal?.aborted === true) throw cause;
+    return fetch(url, request);
+  }
 }
 
 /** Queries to the analytics worker whose rows are checked against a schema. */

@@ -5,6 +5,7 @@ import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { foreignTopic, INGEST_GROUP } from '../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
+import { gapSentence, logGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { ArrivalOrder } from './arrival-order';
 import { type Delivery, type SourceMessage } from './delivery';
@@ -41,6 +42,7 @@ interface KafkaSourceOptions {
   readonly from: Source['from'];
   readonly delivery: Delivery;
   readonly log: Logger;
+  readonly onLost: (partition: number, records: number) => void;
 }
 
 /**
@@ -115,10 +117,12 @@ export class KafkaSource implements IngestSource {
     consumer.resume(this.name, partitions);
   }
 
-  private onBatch(batch: RawBatch): Promise<void> {
+  private async onBatch(batch: RawBatch): Promise<void> {
     const { partition, records, next, highWatermark } = batch;
     const state = this.states.get(partition);
-    if (state === undefined || this.halted || !batch.isCurrent()) return Promise.resolve();
+    if (state === undefined || this.halted || !batch.isCurrent()) return;
+    await this.noteGap(state, batch);
+    if (!batch.isCurrent()) return;
     if (records.length > 0) this.order.add(partition, records);
     state.highWatermark = highWatermark;
     state.read = next;
@@ -132,7 +136,23 @@ export class KafkaSource implements IngestSource {
       .finally(() => {
         this.merging = undefined;
       });
-    return Promise.resolve();
+  }
+
+  /** What the topic no longer has is counted and said; a log that is another one is read from its beginning. */
+  private async noteGap({ read }: PartitionState, batch: RawBatch): Promise<void> {
+    const { partition } = batch;
+    const { topic, log, onLost } = this.options;
+    const wanted = read > 0 ? read : await this.committed(partition);
+    const gap = wanted === undefined ? undefined : logGap(wanted, batch);
+    if (gap === undefined) return;
+    log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
+    if (gap.kind === 'expired') onLost(partition, gap.records);
+  }
+
+  /** Where the group had the partition; undefined where it had not begun, or the broker does not tell. */
+  private async committed(partition: number): Promise<number | undefined> {
+    const positions = await this.options.kafka.committed(INGEST_GROUP, this.name).catch(() => []);
+    return positions.find((position) => position.partition === partition)?.offset;
   }
 
   /** Hand on what waits, the records that arrived first before the others. */

@@ -10,6 +10,7 @@ export interface IngestState {
 
 export interface IngestMetrics {
   readonly messages: Counter<'outcome'>;
+  readonly lost: Counter<'partition'>;
   readonly readings: Counter;
   readonly rejects: Counter<'reason'>;
   readonly badValues: Counter<'sensor'>;
@@ -53,6 +54,12 @@ export function ingestMetrics(registry: Registry, state: IngestState): IngestMet
       name: 'fedloop_ingest_messages_total',
       help: 'Messages of the source: mapped = at least one reading came of it, rejected = none.',
       labelNames: ['outcome'],
+      registers,
+    }),
+    lost: new Counter({
+      name: 'fedloop_ingest_messages_lost_total',
+      help: 'Messages that the source topic let go before they were read.',
+      labelNames: ['partition'],
       registers,
     }),
     readings: new Counter({

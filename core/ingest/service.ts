@@ -53,7 +53,9 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     isConnected: () => source.problem === undefined,
   });
   const delivery = new Delivery(mapping, settings.task, producer, partitions, metrics, reject);
-  const source = sourceOf(options, delivery, login);
+  const source = sourceOf(options, delivery, login, (partition, records) => {
+    metrics.lost.inc({ partition }, records);
+  });
   source.start();
   return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };
 }
@@ -76,9 +78,10 @@ function sourceOf(
   { kafka, env, settings, log }: IngestOptions,
   delivery: Delivery,
   login: MqttLogin,
+  onLost: (partition: number, records: number) => void,
 ): IngestSource {
   const { mqtt, topic = '', from } = settings.source;
-  if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log });
+  if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log, onLost });
   return new MqttSource({
     kafka,
     server: mqtt,

@@ -1,11 +1,24 @@
 import { type StreamSettings } from '../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../contracts/time';
+import { type Deployments } from '../model/deployments';
+import { type FetchedFrom, gapSentence, logGap, type LogGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { FloodWatch } from './backpressure/flood';
 import { CHECKPOINT_INTERVAL_MS, MAX_CHECKPOINT_INTERVAL_MS } from './limits';
 import { type PartitionOwner } from './ownership/partition-owner';
+import { type StreamMetrics } from './metrics';
 
 type IdleSettings = Pick<StreamSettings, 'idleMillis' | 'futureMicros'>;
+
+/** Going on would pass over events whose offsets were read before. */
+const NOT_READ =
+  'it is not read; bring the old one back and restart the stream workers, or start anew under another fleet name';
+
+interface Parts {
+  readonly log: Logger;
+  readonly metrics: Pick<StreamMetrics, 'lost'>;
+  readonly deployments: Pick<Deployments, 'eventTopic'>;
+}
 
 /** Nobody measures tomorrow: an event up to now may be right, whoever else is silent. */
 function believedUntil({ futureMicros }: IdleSettings): Micros {
@@ -18,7 +31,10 @@ export class AssignedPartition {
   private lastCheckpointAt = Date.now();
   private readonly flood = new FloodWatch();
 
-  constructor(readonly owner: PartitionOwner) {}
+  constructor(
+    readonly owner: PartitionOwner,
+    private readonly parts: Parts,
+  ) {}
 
   get number(): number {
     return this.owner.partition;
@@ -50,6 +66,20 @@ export class AssignedPartition {
   checkpoint(): Promise<number> {
     this.lastCheckpointAt = Date.now();
     return this.owner.checkpoint();
+  }
+
+  /** @returns false when the fetched records are of another log than was read. What is missing of ours is counted and said. */
+  continuesWith(fetched: FetchedFrom): boolean {
+    const gap = logGap(this.owner.next, fetched);
+    if (gap !== undefined) this.note(gap);
+    return !this.owner.isSourceReplaced;
+  }
+
+  note(gap: LogGap): void {
+    const { log, metrics, deployments } = this.parts;
+    log.error({ partition: this.number }, gapSentence(deployments.eventTopic, this.number, gap, NOT_READ));
+    if (gap.kind === 'expired') metrics.lost.inc({ partition: this.number }, gap.records);
+    else this.owner.isSourceReplaced = true;
   }
 
   /** Warns once a flood of new device ids, not once an event. */

@@ -59,8 +59,9 @@ export class AssignedPartitions {
     metrics.claims.inc();
     // Its logged decisions may name a version or a snapshot that this process has not read yet.
     await Promise.all([deployments.sync(), pasts.sync()]);
-    const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts));
+    const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts);
     this.byNumber.set(partition, acquired);
+    if (claim.gap !== undefined) acquired.note(claim.gap);
     return acquired;
   }
 }

@@ -87,10 +87,11 @@ const PARTITION_METRICS: Readonly<Record<string, PartitionMetric>> = {
   },
   fedloop_stream_paused: {
     kind: 'gauge',
-    help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind.',
+    help: '1 while a source partition is not read because the sink (a living warehouse) or the producer is behind, or because its source is another log than was read.',
     label: 'reason',
-    read: ({ partition }, { sinks, outbox }) => ({
+    read: ({ partition, isSourceReplaced }, { sinks, outbox }) => ({
       sink: sinks.isPaused(partition) ? 1 : 0,
+      source: isSourceReplaced ? 1 : 0,
       producer: outbox.isFull ? 1 : 0,
     }),
   },
@@ -154,6 +155,12 @@ function eventMetrics(registers: Registry[]) {
       name: 'fedloop_stream_malformed_total',
       help: 'Malformed events since the start of the process, by what was wrong; over-limit = a bound on the state was reached.',
       labelNames: ['detail'],
+      registers,
+    }),
+    lost: new Counter({
+      name: 'fedloop_stream_records_lost_total',
+      help: 'Records that the source topic let go before they were read, or before their windows had closed, since the start of the process.',
+      labelNames: ['partition'],
       registers,
     }),
     rows: new Counter({

@@ -84,14 +84,13 @@ class StreamWorker implements StreamService {
         this.metrics.acknowledged.observe(seconds);
     });
     this.sinks = new SinkWatch(kafka, log, (partitions) => {
-      this.followSinks();
+      this.followPauses();
       for (const partition of partitions)
         if (this.assigned.get(partition) !== undefined) this.logSink(partition);
     });
     const { outbox, sinks } = this;
     const owners = () => this.assigned.all().map(({ owner }) => owner);
-    const metrics = streamMetrics(registry, owners, { outbox, sinks });
-    this.metrics = metrics;
+    const metrics = (this.metrics = streamMetrics(registry, owners, { outbox, sinks }));
     this.models = modelForecaster(
       (version) => deployments.find(version)?.model,
       (version) => {
@@ -191,7 +190,7 @@ class StreamWorker implements StreamService {
       this.followVersions(partition).catch(this.fail);
     });
     // The library keeps a pause over a rebalance, also of a partition that another worker had meanwhile.
-    this.followSinks();
+    this.followPauses();
   }
 
   private async onBatch(batch: RawBatch): Promise<void> {
@@ -201,6 +200,10 @@ class StreamWorker implements StreamService {
     }
     const partition = this.assigned.get(batch.partition);
     if (partition === undefined || this.halted || !batch.isCurrent()) return;
+    if (!partition.continuesWith(batch)) {
+      this.followPauses();
+      return;
+    }
     partition.owner.highWatermark = batch.highWatermark;
     await this.ingest(partition, batch).catch(this.fail);
     if (this.isHalted()) return;
@@ -278,10 +281,11 @@ class StreamWorker implements StreamService {
       if (isQuiet(partition)) await partition.owner.run(() => partition.closeIdle(settings));
   }
 
-  /** Pause the partitions that wait for a warehouse, and resume the others. */
-  private followSinks(): void {
-    for (const { number: partition } of this.assigned.all()) {
-      if (this.sinks.isPaused(partition)) this.consumer?.pause(this.topic, [partition]);
+  /** Pause the partitions that wait for a warehouse, or whose log is another one, and resume the others. */
+  private followPauses(): void {
+    for (const { number: partition, owner } of this.assigned.all()) {
+      if (owner.isSourceReplaced || this.sinks.isPaused(partition))
+        this.consumer?.pause(this.topic, [partition]);
       else this.consumer?.resume(this.topic, [partition]);
     }
   }

@@ -20,7 +20,7 @@ import { type SerialConnection } from './database/connection';
 import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
-import { registerWarehouseMetrics, type CountStored } from './metrics';
+import { registerWarehouseMetrics, type SinkCounts } from './metrics';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
 import { marksRoute } from './queries/marks-route';
@@ -54,7 +54,7 @@ export class WarehouseService extends RoundRepository {
   readonly routes: Readonly<Record<string, RouteHandler>>;
   private readonly publisher: FeedbackPublisher;
   private readonly feedback: WindowFeedback;
-  private readonly countStored: CountStored;
+  private readonly counts: SinkCounts;
   private intake: Intake | undefined;
 
   private constructor(
@@ -84,7 +84,7 @@ export class WarehouseService extends RoundRepository {
       '/sql': sqlRoute(questions.readers, questions.token),
       '/marks': marksRoute(connections.metrics),
     };
-    this.countStored = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
+    this.counts = registerWarehouseMetrics(registry, connections.metrics, warehouse.path);
     this.publisher = new FeedbackPublisher(producer, connections.feedback, this.tolerance);
     const retention = new Retention(connections.batch, env.FEDLOOP_RETENTION);
     const completeBefore = (): Promise<Micros> => completeness.before();
@@ -222,8 +222,9 @@ export class WarehouseService extends RoundRepository {
       sink: this.sink,
       groupId: ANALYTICS_GROUP_PREFIX + this.warehouse.id,
       log,
+      onLost: this.counts.lost,
       onStored: (report, seconds) => {
-        this.countStored(report, seconds, Date.now());
+        this.counts.stored(report, seconds, Date.now());
         if (report.aside.examples.length > 0)
           log.error({ ...report.aside }, 'messages were put aside in dead_letters');
         if (report.blocks.gap > 0)

@@ -1,4 +1,4 @@
-import { type Consumer, type Kafka as KafkaJs } from 'kafkajs';
+import { type Batch, type Consumer, type Kafka as KafkaJs } from 'kafkajs';
 import { recordsOf } from './records';
 import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
@@ -74,6 +74,7 @@ export async function consumeGroup(
         await options.onBatch({
           topic,
           partition: batch.partition,
+          from: fetchedFrom(batch),
           records: recordsOf(batch.messages),
           next: Number(batch.lastOffset()) + 1,
           highWatermark: Number(batch.highWatermark),
@@ -101,6 +102,11 @@ export async function orDisconnect(consumer: Consumer, start: () => Promise<void
     await consumer.disconnect().catch(() => undefined);
     throw cause;
   }
+}
+
+/** The library's types leave out what its batches know. */
+function fetchedFrom(batch: Batch): number {
+  return 'fetchedOffset' in batch ? Number(batch.fetchedOffset) : NaN;
 }
 
 function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {

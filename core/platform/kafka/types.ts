@@ -72,6 +72,8 @@ export interface Tail {
 export interface RawBatch {
   readonly topic: string;
   readonly partition: number;
+  /** Offset that was asked for: where it is not the next one, the broker did not have that. */
+  readonly from: number;
   /** None where the batch holds only markers, or records of aborted transactions. */
   readonly records: readonly RawRecord[];
   /** Offset behind all that the batch holds: at least one more than that of the last record. */

@@ -8,6 +8,7 @@ import { MICROS_PER_MILLI } from '../../contracts/time';
 import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
+import { logGap, type LogGap } from '../../platform/kafka/log-gap';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
@@ -30,6 +31,8 @@ export interface Claim {
   readonly log: PartitionLog;
   readonly engine: PartitionEngine;
   readonly start: StartingPoint;
+  /** What was lost before this claim. */
+  readonly gap: LogGap | undefined;
 }
 
 interface ClaimsOptions {
@@ -95,13 +98,12 @@ export class Claims {
     const { engine, start } = recover(partition, settings, log, logger);
     const rewind = Math.max(start.rewind, begin);
     const next = Math.max(start.next, begin);
-    if (rewind < low)
-      logger.error({ partition, rewind, low }, 'events needed for recovery are gone from the log');
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');
     return {
       epoch,
       log,
       engine,
+      gap: logGap(rewind, { from: Math.max(rewind, low), highWatermark: high }),
       start: {
         ...start,
         rewind: Math.max(rewind, low),

@@ -35,6 +35,8 @@ export class PartitionOwner {
   next: number;
   /** Highest offset that the partition was known to have. */
   highWatermark = 0;
+  /** The log is not the one that was read: nothing more is. */
+  isSourceReplaced = false;
   /** Kafka's timestamp of the latest record in milliseconds. */
   latestRecordMillis = NaN;
   /** Events before this source offset only rebuild open windows: everything else that came of them is in the engine. */

@@ -10,7 +10,12 @@ import { TableFigures } from './table-figures';
 import { taskFigures } from './task';
 
 /** Counts one transaction of the sink. */
-export type CountStored = (report: SinkReport, seconds: number, nowMillis: number) => void;
+export interface SinkCounts {
+  /** A transaction. */
+  readonly stored: (report: SinkReport, seconds: number, nowMillis: number) => void;
+  /** Records that a topic let go before they were stored. */
+  readonly lost: (topic: string, records: number) => void;
+}
 
 /**
  * Metrics of the warehouse. The accuracy of models is read from the tables at every scrape, so that a restart changes no curve;
@@ -20,7 +25,7 @@ export function registerWarehouseMetrics(
   registry: Registry,
   connection: SerialConnection,
   path: string,
-): CountStored {
+): SinkCounts {
   const figures = new TableFigures(registry);
   taskFigures(figures, connection);
   modelFigures(figures, connection);
@@ -29,7 +34,10 @@ export function registerWarehouseMetrics(
   roundFigures(figures, connection);
   checkFigures(figures, connection);
   storeFigures(figures, connection, path);
-  const registers = [registry];
+  return sinkCounts([registry]);
+}
+
+function sinkCounts(registers: Registry[]): SinkCounts {
   const rows = new Counter({
     name: 'fedloop_sink_rows_total',
     help: 'Rows stored in DuckDB, by table.',
@@ -54,6 +62,12 @@ export function registerWarehouseMetrics(
     labelNames: ['topic', 'outcome'],
     registers,
   });
+  const lost = new Counter({
+    name: 'fedloop_sink_records_lost_total',
+    help: 'Records that a topic let go before they were stored, since the start of the process.',
+    labelNames: ['topic'],
+    registers,
+  });
   const seconds = new Histogram({
     name: 'fedloop_sink_transaction_seconds',
     help: 'Time of one transaction of the sink.',
@@ -72,7 +86,7 @@ export function registerWarehouseMetrics(
     buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers,
   });
-  return (report, took, nowMillis) => {
+  const stored: SinkCounts['stored'] = (report, took, nowMillis) => {
     for (const [table, count] of Object.entries(report.rows)) rows.inc({ table }, count);
     for (const [outcome, count] of Object.entries(report.blocks)) blocks.inc({ outcome }, count);
     for (const [reason, count] of Object.entries(report.aside.counts)) invalid.inc({ reason }, count);
@@ -83,5 +97,11 @@ export function registerWarehouseMetrics(
     seconds.observe(took);
     size.observe(Object.values(report.rows).reduce((sum, count) => sum + count, 0));
     for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);
+  };
+  return {
+    stored,
+    lost(topic, count) {
+      lost.inc({ topic }, count);
+    },
   };
 }

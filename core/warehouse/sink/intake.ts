@@ -1,5 +1,6 @@
 import { TOPICS } from '../../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../../platform/kafka';
+import { gapSentence, logGap } from '../../platform/kafka/log-gap';
 import { toIncoming } from '../../platform/kafka/records';
 import { type Logger } from '../../platform/log';
 import { GroupCommit } from './group-commit';
@@ -29,6 +30,7 @@ interface IntakeOptions {
   readonly log: Logger;
   /** After every transaction. */
   readonly onStored: (report: SinkReport, seconds: number) => void;
+  readonly onLost: (topic: string, records: number) => void;
 }
 
 /**
@@ -89,6 +91,7 @@ export class Intake {
 
   private async ingest(batch: RawBatch): Promise<void> {
     const { topic, partition, next: offset } = batch;
+    this.noteGap(batch);
     try {
       await this.commits.submit(toSinkRecords(batch));
       this.failures = 0;
@@ -105,6 +108,17 @@ export class Intake {
       this.timer = undefined;
       void this.commitOffsets();
     }, OFFSET_COMMIT_INTERVAL_MS).unref();
+  }
+
+  /** What the topic no longer has is counted and said; a log that is another one is stored from its beginning. */
+  private noteGap(batch: RawBatch): void {
+    const { topic, partition } = batch;
+    const { sink, log, onLost } = this.options;
+    const gap = logGap(sink.nextOffset(topic, partition), batch);
+    if (gap === undefined) return;
+    log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
+    if (gap.kind === 'expired') onLost(topic, gap.records);
+    else sink.beginAnew(topic, partition);
   }
 
   /** A group that considers this member dead, as after a pause of the whole machine, refuses: the next heartbeat joins again. */

@@ -48,6 +48,13 @@ export class Sink {
     return this.positions.get(positionKey({ topic, partition }))?.nextOffset ?? 0;
   }
 
+  /** The partition's log is another one: what it has is new, whatever its offsets. Blocks that are stored already are known by their marks. */
+  beginAnew(topic: string, partition: number): void {
+    const key = positionKey({ topic, partition });
+    const known = this.positions.get(key);
+    if (known !== undefined) this.positions.set(key, { ...known, nextOffset: 0 });
+  }
+
   /** Marks of a topic of blocks by partition. */
   marks(topic: string): ReadonlyMap<number, Mark> {
     const marks = new Map<number, Mark>();

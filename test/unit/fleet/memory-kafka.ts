@@ -127,6 +127,7 @@ export class MemoryKafka implements Kafka {
         await options.onBatch({
           topic,
           partition,
+          from: from.get(partition) ?? 0,
           highWatermark: log.length,
           next: log.length,
           heartbeat: () => Promise.resolve(),

@@ -82,6 +82,7 @@ class World {
         epoch,
         engine,
         log,
+        gap: undefined,
         start: {
           ...(position ?? { rewind: 0, next: 0, decisions_until: 0 }),
           decideFrom: hadOwner ? this.source.length : 0,

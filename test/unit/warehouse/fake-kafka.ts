@@ -163,6 +163,7 @@ export class FakeKafka {
     return {
       topic,
       partition,
+      from,
       highWatermark: log.length,
       next: log.length,
       heartbeat: () => Promise.resolve(),

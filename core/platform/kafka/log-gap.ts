@@ -1,0 +1,33 @@
+/**
+ * Why a partition cannot be read on where it was.
+ *
+ * - `expired`: the topic has let so many records go before they were read.
+ * - `replaced`: the log ends before what was read of it. It is another one: the topic was deleted and made anew, or the broker has lost a
+ *   part of it. Its records have offsets that were read before.
+ */
+export type LogGap =
+  | { readonly kind: 'expired'; readonly records: number }
+  | { readonly kind: 'replaced'; readonly read: number; readonly end: number };
+
+/** Where the records of a fetch are from. */
+export interface FetchedFrom {
+  /** Offset that was asked for. It is not the next one when the broker does not have that: the library then begins with the first. */
+  readonly from: number;
+  /** Offset behind the last record. It alone proves nothing: after a change of leaders it can be too low for a while. */
+  readonly highWatermark: number;
+}
+
+/** @param next offset that should have been read next. @returns undefined when it was. */
+export function logGap(next: number, { from, highWatermark }: FetchedFrom): LogGap | undefined {
+  if (from > next) return { kind: 'expired', records: from - next };
+  if (from < next && highWatermark < next) return { kind: 'replaced', read: next, end: highWatermark };
+  return undefined;
+}
+
+/** What happened and what to do, in one sentence. @param onReplaced what becomes of a log that is another one, and what to do. */
+export function gapSentence(topic: string, partition: number, gap: LogGap, onReplaced: string): string {
+  const place = `partition ${partition} of ${topic}`;
+  if (gap.kind === 'expired')
+    return `${gap.records} records of ${place} were gone before they were read; give the topic a retention longer than its readers are ever away`;
+  return `${place} ends at offset ${gap.end}, but was read up to ${gap.read}, so it is another log: ${onReplaced}`;
+}

@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Admin, Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { type WorkerProcess } from '../../cli/system/worker-process';
+import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
+import { TOPICS } from '../../core/contracts/topics';
+import { type Kafka, type Producer } from '../../core/platform/kafka';
+import { type EventFeed } from '../support/event-feed';
+import { deployStream } from '../support/stream-deployment';
+import { StreamSystem } from '../support/stream-system';
+import { taskWith } from '../support/task';
+
+/** The topic of events loses what was not read, or is made anew: nothing of that is silent. */
+const SETTINGS: StreamSettings = {
+  ...DEFAULT_STREAM_SETTINGS,
+  task: taskWith({ windowMicros: 2_000_000 }),
+  watermarkMicros: 4_000_000,
+  idleMillis: 1_500,
+};
+const DEVICES = 10;
+const STEPS = 20;
+const LEAVE_MILLIS = 15_000;
+const WAIT_MILLIS = 30_000;
+
+jest.setTimeout(120_000);
+
+let system: StreamSystem;
+let kafka: Kafka;
+let producer: Producer;
+let admin: Admin;
+let feed: EventFeed;
+let stream: WorkerProcess;
+
+beforeAll(async () => {
+  system = await StreamSystem.start({ FEDLOOP_PARTITIONS: '1', FEDLOOP_SESSION_TIMEOUT: '2s' });
+  kafka = await system.connect();
+  producer = await kafka.producer();
+  const brokers = [system.env['KAFKA_BROKERS'] ?? ''];
+  admin = new KafkaJs({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  feed = await deployStream(kafka, producer, SETTINGS, {
+    seed: 1,
+    devices: DEVICES,
+    start: Date.UTC(2020, 0, 1) * 1_000,
+    stepMicros: 300_000,
+    partitions: 1,
+  });
+  stream = await system.startWorker('stream');
+}, 120_000);
+
+afterAll(async () => {
+  await admin.disconnect();
+  await producer.disconnect();
+  await kafka.disconnect();
+  await system.stop();
+}, 60_000);
+
+it('counts the events that were gone before they were read, and reads on behind them', async () => {
+  await send();
+  await untilRead(await end());
+  await stream.child.stop(LEAVE_MILLIS);
+  const read = await end();
+  await send();
+  const low = (await end()) - 50;
+  // The library deletes where it has looked before.
+  await admin.fetchTopicOffsets(TOPICS.stream.name);
+  await admin.deleteTopicRecords({
+    topic: TOPICS.stream.name,
+    partitions: [{ partition: 0, offset: String(low) }],
+  });
+
+  stream = await system.startWorker('stream');
+  await untilRead(50);
+  const lost = await metric('fedloop_stream_records_lost_total');
+  // The events of windows that were open are gone as well.
+  expect(lost).toBeGreaterThanOrEqual(low - read);
+  expect(await readFile(stream.child.logFile, 'utf8')).toContain(
+    `${lost} records of partition 0 of ${TOPICS.stream.name} were gone before they were read`,
+  );
+});
+
+it('does not pass over the events of a topic that was made anew, and says why it does not read them', async () => {
+  await admin.deleteTopics({ topics: [TOPICS.stream.name] });
+  await sleep(1_000);
+  await admin.createTopics({
+    topics: [{ topic: TOPICS.stream.name, numPartitions: 1 }],
+    waitForLeaders: true,
+  });
+  producer = await kafka.producer();
+  await producer.send(TOPICS.stream.name, feed.step());
+  await until('the partition is paused', async () => (await metric('fedloop_stream_paused', 'source')) === 1);
+  expect(await readFile(stream.child.logFile, 'utf8')).toContain(
+    'so it is another log: it is not read; bring the old one back',
+  );
+  expect(stream.child.running).toBe(true);
+});
+
+async function send(): Promise<void> {
+  for (let step = 0; step < STEPS; step += 1) await producer.send(TOPICS.stream.name, feed.step());
+}
+
+async function end(): Promise<number> {
+  const [offsets] = await kafka.offsets(TOPICS.stream.name);
+  return offsets?.high ?? 0;
+}
+
+function untilRead(events: number): Promise<void> {
+  return until(`${events} events are read`, async () => {
+    const lag = await metric('fedloop_stream_lag_records');
+    return lag === 0 && ((await metric('fedloop_stream_events_read_total')) ?? 0) >= events;
+  });
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const over = performance.now() + WAIT_MILLIS;
+  while (!(await isSo())) {
+    if (performance.now() > over)
+      throw new Error(
+        `not within ${WAIT_MILLIS / 1_000} s: ${what}\n${await readFile(stream.child.logFile, 'utf8')}`,
+      );
+    await sleep(100);
+  }
+}
+
+/** Its value in the worker's metrics; the first that has this label. */
+async function metric(name: string, label = ''): Promise<number | undefined> {
+  const text = await (await fetch(`${stream.url}/metrics`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(name) && one.includes(label));
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+}
