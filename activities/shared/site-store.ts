@@ -163,7 +163,7 @@ function rememberBlocks(
         return [];
       }
       const { epoch, window_start: windowStart } = block;
-      return [{ block, offset, origin: { partition, epoch, windowStart, recordMillis } }];
+      return [{ block, offset, origin: { partition, epoch, windowStart, eventOffset: null, recordMillis } }];
     });
     await origins.prepare(blocks.map(({ origin }) => origin));
     for (const { block, offset, origin } of blocks) {

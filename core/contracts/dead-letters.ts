@@ -5,8 +5,9 @@
 export const DEAD_LETTER_REASONS = {
   undecodable: 'a batch of the log cannot be read',
   invalid: 'it breaks the schema of its topic',
-  'unknown-epoch': 'no claim in stream-checkpoints has its epoch',
+  'unknown-epoch': 'no claim in stream-checkpoints has its epoch, or it has none',
   'unseen-window': 'no event of its partition lies in its window or behind it',
+  'unread-event': 'its partition has no event of its offset',
   'not-storable': 'the database refused it, alone and again',
 } as const;
 

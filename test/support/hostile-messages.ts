@@ -3,76 +3,10 @@ import { untrainedLineage } from '../../core/contracts/deployments';
 import { TOPICS } from '../../core/contracts/topics';
 import { modelMessage } from '../../core/model/deployment-messages';
 import { encodeFrame } from '../../core/platform/frames';
-import { type OutgoingMessage } from '../../core/platform/kafka';
+import { type HostileMessage } from './hostile-message';
+import { rejects } from './hostile-rejects';
+import { AT, EPOCHS, FAR_WINDOW, garbage, mutated, TWO_53 } from './hostile-values';
 import { untrainedModel } from './task';
-
-/** A message for a topic that nobody of the deployment has written. */
-export interface HostileMessage {
-  readonly topic: string;
-  readonly message: OutgoingMessage;
-}
-
-const TWO_53 = 2 ** 53;
-const FAR_WINDOW = Date.UTC(2200, 0, 1) * 1_000;
-const AT = '2020-01-01T00:00:00Z';
-const EPOCHS = [TWO_53 - 1, 999_999];
-
-/** What no field expects. */
-const HOSTILE_VALUES: readonly unknown[] = [
-  TWO_53 - 1,
-  TWO_53,
-  2 ** 31,
-  -1,
-  1.5,
-  1e308,
-  null,
-  '',
-  '\ud800',
-  'x\u0000y',
-  '__proto__',
-  'x'.repeat(100_000),
-  [],
-  {},
-  [[[[]]]],
-];
-
-/** Bytes that are no message at all. */
-const garbage: fc.Arbitrary<Buffer | string | null> = fc.oneof(
-  fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
-  fc.json(),
-  fc.constantFrom(
-    null,
-    '',
-    '{',
-    '['.repeat(50_000) + ']'.repeat(50_000),
-    '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000),
-    '{"__proto__":{"type":"model"},"constructor":{"prototype":1}}',
-    'x'.repeat(900_000),
-  ),
-);
-
-/** A message with one of its fields replaced, removed, or cut short. */
-function mutated(template: object): fc.Arbitrary<string> {
-  const paths = Object.entries(template).flatMap(([name, value]: [string, unknown]) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? [[name], ...Object.keys(value).map((inner) => [name, inner])]
-      : [[name]],
-  );
-  const text = JSON.stringify(template);
-  return fc.oneof(
-    fc.constant(text),
-    fc.nat(text.length).map((length) => text.slice(0, length)),
-    fc
-      .tuple(fc.constantFrom(...paths), fc.constantFrom(undefined, ...HOSTILE_VALUES), fc.boolean())
-      .map(([path, value, inList]) => JSON.stringify(replaced(template, path, inList ? [value] : value))),
-  );
-}
-
-function replaced(template: object, [name = '', ...rest]: readonly string[], value: unknown): object {
-  const inner: unknown = Object.entries(template).find(([field]) => field === name)?.[1];
-  const isInside = rest.length > 0 && typeof inner === 'object' && inner !== null;
-  return { ...template, [name]: isInside ? replaced(inner, rest, value) : value };
-}
 
 /** A block under an epoch that nobody has, or of a window that no event reaches. */
 const blocks = fc
@@ -265,26 +199,6 @@ const BY_TOPIC: Readonly<
     ['ghost', mutated({ type: 'window-request', id: 'ghost', windows: TWO_53 - 1, from_window: FAR_WINDOW })],
   ],
 };
-
-/** Rejects say all in their headers. */
-const headers = fc.dictionary(
-  fc.constantFrom(
-    'reason',
-    'source-partition',
-    'source-offset',
-    'epoch',
-    'fence',
-    'path',
-    'detail',
-    'source-topic',
-  ),
-  fc.constantFrom('late', 'because', '0', '-1', '1.5', '9007199254740993', '2147483648', '__proto__', ''),
-);
-
-const rejects: fc.Arbitrary<HostileMessage> = fc.record({
-  topic: fc.constantFrom(TOPICS.rejects.name, TOPICS.ingestRejects.name),
-  message: fc.record({ key: fc.constantFrom(null, '0'), value: garbage, headers, partition: fc.constant(0) }),
-});
 
 const others = Object.entries(BY_TOPIC).map(([role, keyed]) => {
   const [, { name: topic, cleanup }] = Object.entries(TOPICS).find(([known]) => known === role) ?? [

@@ -7,9 +7,12 @@ import { MAX_WINDOW_AHEAD_MICROS } from '../limits';
 /** What a block, fence or reject says of where it comes from. */
 export interface Origin {
   readonly partition: number;
-  readonly epoch: number;
+  /** null for a reject that has none. */
+  readonly epoch: number | null;
   /** Start of a block's window; null for what has none. */
   readonly windowStart: Micros | null;
+  /** Offset of a reject's event in its partition; null for what is of no single event. */
+  readonly eventOffset: number | null;
   /** Time of its record at the broker, in milliseconds. */
   readonly recordMillis: number;
 }
@@ -34,9 +37,9 @@ export const TRUSTED: Origins = {
 };
 
 /**
- * Two facts bound what a partition can have written. An epoch is the offset of a claim in `stream-checkpoints`, which was appended before
- * anything that carries it. And a window closes when an event at or behind its start was read, whose record is at most `futureMicros` older
- * than the event says: so such a record is in the event log by then.
+ * Three facts bound what a partition can have written. An epoch is the offset of a claim in `stream-checkpoints`, which was appended before
+ * anything that carries it. A window closes when an event at or behind its start was read, whose record is at most `futureMicros` older
+ * than the event says: so such a record is in the event log by then. And an event is in the log before it is refused.
  */
 export class LogOrigins implements Origins {
   private readonly claims = new Map<number, Set<number>>();
@@ -66,18 +69,27 @@ export class LogOrigins implements Origins {
   }
 
   async prepare(origins: readonly Origin[]): Promise<void> {
-    if (origins.some(({ partition, epoch }) => !this.claimsOf(partition).has(epoch))) await this.tail?.sync();
+    if (origins.some((origin) => this.isUnclaimed(origin))) await this.tail?.sync();
     const starts = new Map<number, Set<Micros>>();
     for (const { partition, windowStart } of origins) {
       if (windowStart === null || windowStart <= this.reachOf(partition)) continue;
       starts.set(partition, (starts.get(partition) ?? new Set()).add(windowStart));
     }
+    const isUnread = origins.some((origin) => this.isBehindEnd(origin));
+    // The ends first: a record that is appended meanwhile must not pass for the one that is sought.
+    if (starts.size > 0 || isUnread) await this.lookUpEnds();
     if (starts.size > 0) await this.reach(starts);
   }
 
-  faultOf({ partition, epoch, windowStart, recordMillis }: Origin): ReturnType<Origins['faultOf']> {
-    if (!this.claimsOf(partition).has(epoch))
+  faultOf(origin: Origin): ReturnType<Origins['faultOf']> {
+    const { partition, epoch, windowStart, recordMillis } = origin;
+    if (this.isUnclaimed(origin))
       return { reason: 'unknown-epoch', detail: `no claim of partition ${partition} has the epoch ${epoch}` };
+    if (this.isBehindEnd(origin))
+      return {
+        reason: 'unread-event',
+        detail: `partition ${partition} has no event at offset ${origin.eventOffset}`,
+      };
     if (windowStart === null || windowStart <= this.reachOf(partition)) return undefined;
     // Where the log has let events go, one that is gone may have been the latest: then the time of the block itself is the bound.
     const isExpired = (this.sources.get(partition)?.low ?? 0) > 0;
@@ -99,14 +111,25 @@ export class LogOrigins implements Origins {
     return known;
   }
 
+  private isUnclaimed({ partition, epoch }: Origin): boolean {
+    return epoch !== null && !this.claimsOf(partition).has(epoch);
+  }
+
+  /** Whether its event is none that the log is known to have. */
+  private isBehindEnd({ partition, eventOffset }: Origin): boolean {
+    return eventOffset !== null && eventOffset >= (this.sources.get(partition)?.high ?? 0);
+  }
+
+  private async lookUpEnds(): Promise<void> {
+    this.sources = new Map((await this.kafka.offsets(this.eventTopic)).map((each) => [each.partition, each]));
+  }
+
   private reachOf(partition: number): Micros {
     return this.reached.get(partition) ?? -Infinity;
   }
 
   /** For each partition, the latest of these windows that an event reaches. Most often it is the latest of all: one request tells. */
   private async reach(starts: ReadonlyMap<number, ReadonlySet<Micros>>): Promise<void> {
-    // The ends first: a record that is appended meanwhile must not pass for the one that is sought.
-    this.sources = new Map((await this.kafka.offsets(this.eventTopic)).map((each) => [each.partition, each]));
     const latest = [...starts].map(([partition, each]) => ({ partition, start: maximum(each) }));
     const furthest = maximum(latest.map(({ start }) => start));
     const found = await this.partitionsWithEventAt(furthest);

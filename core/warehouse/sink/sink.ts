@@ -165,15 +165,18 @@ function isFaultOfDatabase(thrown: unknown): boolean {
   return FAULT_OF_DATABASE.test(messageOf(cause));
 }
 
-/** Where a result says that it comes from; rejects of older releases have no epoch. */
+/** Where a result says that it comes from; a reject without an epoch is judged by the fence before it. */
 function originOf({ partition, reading, record }: ReadRecord): Origin | undefined {
   const { timestampMillis: recordMillis } = record;
   if (reading.kind === 'block') {
     const { epoch, window_start: windowStart } = reading.block;
-    return { partition, epoch, windowStart, recordMillis };
+    return { partition, epoch, windowStart, eventOffset: null, recordMillis };
   }
-  if (reading.kind === 'fence')
-    return { partition, epoch: reading.epoch, windowStart: reading.reset?.to ?? null, recordMillis };
-  if (reading.kind !== 'reject' || reading.event.epoch === null) return undefined;
-  return { partition, epoch: reading.event.epoch, windowStart: null, recordMillis };
+  if (reading.kind === 'fence') {
+    const windowStart = reading.reset?.to ?? null;
+    return { partition, epoch: reading.epoch, windowStart, eventOffset: null, recordMillis };
+  }
+  if (reading.kind !== 'reject') return undefined;
+  const { epoch, offset: eventOffset } = reading.event;
+  return { partition, epoch, windowStart: null, eventOffset, recordMillis };
 }

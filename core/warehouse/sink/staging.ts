@@ -44,15 +44,16 @@ export class Staging {
   }
 
   add(read: ReadRecord): void {
-    const { topic, partition, record, reading } = read;
+    const { topic, partition, record } = read;
     const key = positionKey({ topic, partition });
     const { nextOffset, mark } = this.positions.get(key) ??
       this.before.get(key) ?? { nextOffset: 0, mark: undefined };
     if (record.offset < nextOffset) return;
     const { used, aside } = this.records.get(topic) ?? NO_RECORDS;
-    const isAside = reading.kind === 'aside';
+    const judged = judgeByFence(read, mark);
+    const isAside = judged.reading.kind === 'aside';
     this.records.set(topic, { used: used + Number(!isAside), aside: aside + Number(isAside) });
-    const markAfter = this.stage(read, mark);
+    const markAfter = this.stage(judged, mark);
     this.positions.set(key, { topic, partition, nextOffset: record.offset + 1, mark: markAfter });
   }
 
@@ -131,4 +132,12 @@ export class Staging {
     }
     return judged.mark;
   }
+}
+
+/** Whoever writes a fence also writes an epoch into each reject. Before the first fence stand those of releases that had neither. */
+function judgeByFence(read: ReadRecord, mark: Mark | undefined): ReadRecord {
+  const { reading } = read;
+  if (reading.kind !== 'reject' || reading.event.epoch !== null || mark === undefined) return read;
+  const detail = 'a reject without an epoch, behind a fence';
+  return { ...read, reading: { kind: 'aside', reason: 'unknown-epoch', detail } };
 }

@@ -74,7 +74,14 @@ const windowAt = (number: number): number => T0 + number * WINDOW;
 const millisOf = (number: number): number => windowAt(number) / 1_000;
 
 function origin(changes: Partial<Origin>): Origin {
-  return { partition: 0, epoch: 3, windowStart: windowAt(0), recordMillis: Date.UTC(2026), ...changes };
+  return {
+    partition: 0,
+    epoch: 3,
+    windowStart: windowAt(0),
+    eventOffset: null,
+    recordMillis: Date.UTC(2026),
+    ...changes,
+  };
 }
 
 async function faults(logs: Logs, origins: readonly Origin[]): Promise<readonly (string | undefined)[]> {
@@ -117,6 +124,28 @@ describe('the origin of a result', () => {
       'unseen-window',
     ]);
     expect(await faults(logs(), [origin({ partition: 1, epoch: 0 })])).toEqual(['unseen-window']);
+  });
+
+  it('of a reject is an event that the log of its partition has, with an epoch and without', async () => {
+    const reject = (changes: Partial<Origin>): Origin => origin({ windowStart: null, ...changes });
+    const rejects = [
+      reject({ eventOffset: 0 }),
+      reject({ eventOffset: 1 }),
+      reject({ eventOffset: 2 }),
+      reject({ eventOffset: 0, epoch: null }),
+      reject({ eventOffset: 2 ** 40, epoch: null }),
+      reject({ eventOffset: 0, epoch: 0, partition: 1 }),
+      reject({ eventOffset: 0, epoch: null, partition: 7 }),
+    ];
+    expect(await faults(logs(), rejects)).toEqual([
+      undefined,
+      undefined,
+      'unread-event',
+      undefined,
+      'unread-event',
+      'unread-event',
+      'unread-event',
+    ]);
   });
 
   it('is looked up once for windows that follow one another', async () => {

@@ -296,6 +296,30 @@ describe('other topics', () => {
     expect(await query(connection, 'SELECT count(*) AS n FROM rejected_rows')).toEqual([{ n: 1 }]);
   });
 
+  it('put a reject without an epoch aside once a fence has stood before it', async () => {
+    const reject = (offset: number, place: number) =>
+      record(offset, Buffer.from('x'), {
+        headers: { reason: 'late', 'source-partition': '0', 'source-offset': String(place) },
+      });
+    const report = await sink.store([
+      batch('rejects', 0, [
+        reject(0, 7),
+        record(1, Buffer.from('{}'), { headers: { fence: '5' } }),
+        reject(2, 8),
+      ]),
+    ]);
+    expect(report.records).toEqual({ [TOPICS.rejects.name]: { used: 2, aside: 1 } });
+    expect(await query(connection, 'SELECT source_offset FROM rejected_rows')).toEqual([
+      { source_offset: 7 },
+    ]);
+    const restarted = await Sink.open(connection);
+    await restarted.store([batch('rejects', 0, [reject(3, 9)])]);
+    expect(await query(connection, 'SELECT source_offset AS o, reason FROM dead_letters')).toEqual([
+      { o: 2, reason: 'unknown-epoch' },
+      { o: 3, reason: 'unknown-epoch' },
+    ]);
+  });
+
   it('keep messages that could not be mapped once, by their place in the source', async () => {
     const headers = (path: string): Record<string, string> => ({
       reason: 'bad-temperature',
