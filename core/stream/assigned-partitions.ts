@@ -52,14 +52,21 @@ export class AssignedPartitions {
     );
   }
 
-  /** Claim a partition and take its engine over. */
-  async acquire(partition: number): Promise<AssignedPartition> {
+  /**
+   * Claim a partition and take its engine over.
+   * @param onAcquired called before it is handed out: nothing is read into it that was fetched for its predecessor.
+   */
+  async acquire(
+    partition: number,
+    onAcquired: (acquired: AssignedPartition) => void = () => undefined,
+  ): Promise<AssignedPartition> {
     const { claims, pasts, metrics, deployments } = this.parts;
     const claim = await claims.claim(partition);
     metrics.claims.inc();
     // Its logged decisions may name a version or a snapshot that this process has not read yet.
     await Promise.all([deployments.sync(), pasts.sync()]);
     const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts);
+    onAcquired(acquired);
     this.byNumber.set(partition, acquired);
     if (claim.gap !== undefined) acquired.note(claim.gap);
     return acquired;

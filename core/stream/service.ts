@@ -15,6 +15,7 @@ import { type StreamMetrics, streamMetrics } from './metrics';
 import { Claims } from './ownership/claims';
 import { type DevicePasts, followDevicePasts } from './ownership/history-snapshots';
 import { Outbox } from './ownership/outbox';
+import { Reclaims } from './reclaims';
 
 interface StreamServiceOptions {
   readonly kafka: Kafka;
@@ -55,6 +56,7 @@ class StreamWorker implements StreamService {
   private halted = false;
   private paused = false;
   private readonly assigned: AssignedPartitions;
+  private readonly reclaims: Reclaims;
   private readonly outbox: Outbox;
   private readonly sinks: SinkWatch;
   private readonly metrics: StreamMetrics;
@@ -99,6 +101,7 @@ class StreamWorker implements StreamService {
     );
     const forecaster = this.models.forecast;
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
+    this.reclaims = new Reclaims(this.assigned, deployments.eventTopic);
   }
 
   private get topic(): string {
@@ -180,6 +183,7 @@ class StreamWorker implements StreamService {
   ): Promise<void> {
     this.consumer = group;
     const partitions = assignment.get(this.topic) ?? [];
+    this.reclaims.follow(partitions);
     // The topic of events may have grown since this worker started.
     if (partitions.some((partition) => partition >= this.partitions))
       this.partitions = await matchSourcePartitions(this.options.kafka, this.topic);
@@ -223,16 +227,11 @@ class StreamWorker implements StreamService {
     if (partition.isCheckpointDue) await this.checkpoint(partition);
   }
 
-  /**
-   * A worker that was frozen can claim late, above the rightful claim. The broker knows who has the partition: when it still
-   * accepts our heartbeat, the partition is ours, and is claimed again.
-   */
   private async reclaim(batch: RawBatch): Promise<void> {
     await sleep(RECLAIM_AFTER_MS);
     await batch.heartbeat();
-    if (!batch.isCurrent()) return;
-    const acquired = await this.assigned.acquire(batch.partition);
-    this.consumer?.seek(this.topic, batch.partition, acquired.owner.next);
+    if (batch.isCurrent() && this.consumer !== undefined)
+      await this.reclaims.reclaim(batch.partition, this.consumer);
   }
 
   private followVersions({ owner }: AssignedPartition): Promise<void> {
@@ -257,6 +256,7 @@ class StreamWorker implements StreamService {
     for (const partition of this.assigned.all()) partition.warnOfFlood(this.options.log);
     // While the worker is paused, a partition without new records is not idle.
     if (this.paused) return;
+    if (this.consumer !== undefined) await this.reclaims.look(this.consumer);
     await this.closeIdle();
     for (const { owner } of this.assigned.all()) await owner.run(() => owner.followResets());
     for (const partition of this.assigned.all())

@@ -110,6 +110,10 @@ function fetchedFrom(batch: Batch): number {
 }
 
 function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {
+  let heartbeatAt = -Infinity;
+  consumer.on(consumer.events.HEARTBEAT, () => {
+    heartbeatAt = performance.now();
+  });
   return {
     seek(topic, partition, offset) {
       consumer.seek({ topic: names.full(topic), partition, offset: String(offset) });
@@ -120,6 +124,7 @@ function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {
     resume(topic, partitions) {
       consumer.resume([{ topic: names.full(topic), partitions: [...partitions] }]);
     },
+    heartbeatAt: () => heartbeatAt,
     async commit(positions) {
       const places = positions.map((at) => ({
         ...at,

@@ -128,6 +128,8 @@ export interface GroupConsumer {
   resume(topic: string, partitions: readonly number[]): void;
   /** Commit the next offset to read. */
   commit(positions: readonly (Position & { readonly topic: string })[]): Promise<void>;
+  /** When the broker last accepted a heartbeat of this member, as `performance.now()` has it; negative infinity before the first. */
+  heartbeatAt(): number;
   stop(): Promise<void>;
 }
 

@@ -118,6 +118,7 @@ export class MemoryKafka implements Kafka {
       pause: () => undefined,
       resume: () => undefined,
       commit: () => Promise.resolve(),
+      heartbeatAt: () => 0,
       stop: () => Promise.resolve(),
     };
     const deliver = async (): Promise<void> => {

@@ -128,6 +128,7 @@ export class FakeKafka {
             this.wake();
             return Promise.resolve();
           },
+          heartbeatAt: () => 0,
           stop: () => Promise.resolve(),
         };
         const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
