@@ -33,10 +33,21 @@ export interface AttemptMessages {
   readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
   /** By key: the first report under a key counts, so that all readers see the same one. */
   readonly reports: Map<string, SiteReport>;
+  /** Devices in `unmatched`. */
+  unmatchedDevices: number;
+  /** Bytes of the messages that came before anybody expected one. */
+  unexpectedBytes: number;
 }
 
-/** Unmatched updates of one attempt that are counted: a flood of them must not fill the memory. */
+/** Unmatched updates of one attempt that are counted, and devices in them: a flood of them must not fill the memory. */
 const MAX_UNMATCHED = 1_000;
+const MAX_UNMATCHED_DEVICES = 100_000;
+
+/**
+ * Bytes that are kept of an attempt while no site has begun it and no step has asked for it. Until then sites only describe themselves, in
+ * some kilobytes each; a flood of messages of no round must not fill the memory.
+ */
+const MAX_UNEXPECTED_BYTES = 32 * 1024 * 1024;
 
 /** Attempts whose messages are kept: the running one, and one that may still be finishing. */
 const ATTEMPTS_KEPT = 2;
@@ -68,6 +79,8 @@ export class MessagesByAttempt {
       scores: [],
       proposals: new Map(),
       reports: new Map(),
+      unmatchedDevices: 0,
+      unexpectedBytes: 0,
     };
     this.attempts.set(attempt, made);
     // Never the running one, nor one that a step has asked for: messages of unknown attempts must not push them out.
@@ -94,14 +107,14 @@ export class MessagesByAttempt {
       case 'update': {
         const { header, numbers } = decodeFrame(value);
         const known = updateHeaderSchema.parse(header);
-        this.of(known.attempt).updates.push({ header: known, deltas: numbers });
+        this.keeping(known.attempt, value)?.updates.push({ header: known, deltas: numbers });
         if (known.attempt !== this.running) this.addUnmatched({ header: known, deltas: new Float32Array() });
         return;
       }
       case 'candidate': {
         const { header, numbers } = decodeFrame(value);
         const { attempt, name, refit_share: refitShare } = candidateHeaderSchema.parse(header);
-        this.of(attempt).proposals.set(name, { weights: numbers, refitShare });
+        this.keeping(attempt, value)?.proposals.set(name, { weights: numbers, refitShare });
         return;
       }
       case 'selection': {
@@ -113,17 +126,17 @@ export class MessagesByAttempt {
       }
       case 'score': {
         const score = parse(scoreMessageSchema, value);
-        this.of(score.attempt).scores.push(score);
+        this.keeping(score.attempt, value)?.scores.push(score);
         return;
       }
       case 'site':
-        this.keepFirst(keyOf(record), parse(siteDescriptionSchema, value));
+        this.keepFirst(keyOf(record), parse(siteDescriptionSchema, value), value);
         return;
       case 'refit-sums':
-        this.keepFirst(keyOf(record), parse(panelSumsSchema, value));
+        this.keepFirst(keyOf(record), parse(panelSumsSchema, value), value);
         return;
       case 'panel-score':
-        this.keepFirst(keyOf(record), parse(panelScoreSchema, value));
+        this.keepFirst(keyOf(record), parse(panelScoreSchema, value), value);
         return;
       default:
       // Outcomes are the warehouse's; other keys are not ours.
@@ -132,13 +145,26 @@ export class MessagesByAttempt {
 
   private addUnmatched(update: UnmatchedUpdate): void {
     if (this.running === undefined) return;
-    const { unmatched } = this.of(this.running);
-    if (unmatched.length < MAX_UNMATCHED) unmatched.push(update);
+    const running = this.of(this.running);
+    const devices =
+      typeof update === 'string' ? 1 : update.header.devices.length + update.header.left_out.length;
+    const isFull = running.unmatchedDevices + devices > MAX_UNMATCHED_DEVICES;
+    if (isFull || running.unmatched.length >= MAX_UNMATCHED) return;
+    running.unmatchedDevices += devices;
+    running.unmatched.push(update);
   }
 
-  private keepFirst(key: string, report: SiteReport): void {
-    const { reports } = this.of(report.attempt);
-    if (!reports.has(key)) reports.set(key, report);
+  private keepFirst(key: string, report: SiteReport, value: Buffer): void {
+    const reports = this.keeping(report.attempt, value)?.reports;
+    if (reports?.has(key) === false) reports.set(key, report);
+  }
+
+  /** What its attempt has sent, to keep a message in; undefined where nobody expects one and too many came. */
+  private keeping(attempt: string, value: Buffer): AttemptMessages | undefined {
+    const messages = this.of(attempt);
+    if (attempt === this.running || this.known.has(attempt)) return messages;
+    messages.unexpectedBytes += value.length;
+    return messages.unexpectedBytes > MAX_UNEXPECTED_BYTES ? undefined : messages;
   }
 }
 
