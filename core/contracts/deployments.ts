@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
+import { serverStateTextSchema } from './server-state';
 import { loggedSettingsSchema } from './settings';
 import { integerSchema, nameSchema, textSchema } from './storable';
 import { timestampTextSchema } from './timestamps';
@@ -106,7 +107,7 @@ export const serverStateMessageSchema = z.object({
   type: z.literal('server-state'),
   kind: z.enum(['pending', 'current']),
   round: roundNumberSchema,
-  state: z.string(),
+  state: serverStateTextSchema,
 });
 export type ServerStateMessage = z.infer<typeof serverStateMessageSchema>;
 

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
 import { versionIdSchema } from './ids';
+import { storedDeviceIdSchema } from './storable';
 
-const accuracyOf = z.object({ n: z.int(), n_correct: z.int(), accuracy: z.number().nullable() });
+const shareSchema = z.number().min(0).max(1);
+const accuracyOf = z.object({ n: z.int(), n_correct: z.int(), accuracy: shareSchema.nullable() });
+
+/** Devices that a message may name as the worst: it goes through a round's history, where nothing may grow without end. */
+export const MAX_WORST_DEVICES = 100;
 
 export const TENDENCIES = [
   'overpredicts anomalies, underpredicts normal',
@@ -22,7 +27,7 @@ export const feedbackSchema = z.object({
   window_end: microsSchema,
   n: z.int(),
   n_correct: z.int(),
-  accuracy: z.number(),
+  accuracy: shareSchema,
   /** 1 − MAE / MAE of persistence. */
   skill: z.number().nullable(),
   mae: z.number(),
@@ -31,7 +36,7 @@ export const feedbackSchema = z.object({
   bias: z.number(),
   /** Expected calibration error over ten equal bins of confidence. */
   calibration: z.number(),
-  persistence_accuracy: z.number(),
+  persistence_accuracy: shareSchema,
   tolerance: z.number(),
   by_regime: z.object({
     normal: accuracyOf,
@@ -47,9 +52,17 @@ export const feedbackSchema = z.object({
     true_negative: z.int(),
     tendency: z.enum(TENDENCIES),
   }),
-  worst_devices: z.array(
-    z.object({ device_id: z.string(), n: z.int(), accuracy: z.number(), mae: z.number(), bias: z.number() }),
-  ),
+  worst_devices: z
+    .array(
+      z.object({
+        device_id: storedDeviceIdSchema,
+        n: z.int(),
+        accuracy: shareSchema,
+        mae: z.number(),
+        bias: z.number(),
+      }),
+    )
+    .max(MAX_WORST_DEVICES),
 });
 export type Feedback = z.infer<typeof feedbackSchema>;
 

@@ -13,11 +13,13 @@ import { type GlobalModel } from './types';
 
 /**
  * A message of `model-deployments`. Its size is looked at before its content.
+ * @param offset where it stands in the log.
  * @throws FedloopError with `code` for one that is too large, cannot be understood, or stands under another's key.
  */
 export function readDeployment(
   key: string | null,
   value: Buffer,
+  offset: number,
   code: ErrorCode = 'InvalidModel',
 ): DeploymentMessage {
   const what = 'a message of model-deployments';
@@ -32,6 +34,12 @@ export function readDeployment(
     throw new FedloopError(
       code,
       `${what} stands under the key ${String(key)}, not ${deploymentKey(message)}`,
+    );
+  // Each round before a version's own has put a model into the log. A round from nowhere would take all numbers from those that follow.
+  if (message.type === 'model' && message.lineage.round > offset + 1)
+    throw new FedloopError(
+      code,
+      `${message.version} is of round ${message.lineage.round}, and only ${offset} messages stand before it`,
     );
   return message;
 }

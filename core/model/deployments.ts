@@ -170,7 +170,7 @@ export class Deployments {
     if (value === null) return;
     try {
       this.apply(
-        readDeployment(key?.toString() ?? null, value, isSettings ? 'InvalidConfig' : 'InvalidModel'),
+        readDeployment(key?.toString() ?? null, value, offset, isSettings ? 'InvalidConfig' : 'InvalidModel'),
       );
       if (isSettings) this.unreadableSettings = undefined;
     } catch (cause) {
@@ -200,10 +200,10 @@ export class Deployments {
     }
   }
 
-  /** A release with other limits may log them anew; a task never changes while its deployment lives. */
+  /** A release with other limits may log them anew; nothing else changes while its deployment lives. */
   private takeSettings(settings: StreamSettings): void {
     const { logged } = this;
-    if (logged !== undefined) assertOwnSettings(logged, { task: settings.task });
+    if (logged !== undefined) assertOwnSettings({ ...logged, limits: settings.limits }, settings);
     this.logged = settings;
     this.reportMisfits();
   }

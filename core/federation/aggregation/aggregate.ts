@@ -42,7 +42,7 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   if (privacy !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
   const { deltas, clipped } = clip(request);
-  const before = stateFor(strategy.name, request.state);
+  const before = stateFor(strategy.name, request.state, base.length);
   const mean = privacy === null ? plainMean(base.length) : noisyMean(base.length, privacy, request.random);
   const aggregation = strategy.aggregate(
     updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),

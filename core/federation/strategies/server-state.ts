@@ -1,37 +1,24 @@
-import { z } from 'zod';
-import { strategyNameSchema, type StrategyName } from '../../contracts/strategies';
+import { type z } from 'zod';
+import { serverStateSchema } from '../../contracts/server-state';
+import { type StrategyName } from '../../contracts/strategies';
 import { parseJson, parseOrThrow } from '../../contracts/validation';
-import { type FlatWeights } from '../../model/types';
 import { EVIDENCE_ROUNDS } from '../constants';
 
-/** Base64 of little-endian single precision, so that vectors come back bit by bit. */
-const vectorSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64')
-  .transform((base64): FlatWeights => {
-    const bytes = Buffer.from(base64, 'base64');
-    return Float32Array.from({ length: bytes.length >> 2 }, (_, at) => bytes.readFloatLE(at * 4));
-  });
+/** A longer list of evidence is read too: else it would end all later rounds. */
+const stateSchema = serverStateSchema.transform((state) => ({
+  ...state,
+  evidence: state.evidence.slice(-EVIDENCE_ROUNDS),
+}));
+export type ServerState = Readonly<z.output<typeof serverStateSchema>>;
 
-/** The server's memory from round to round, and over restarts: a value, never changed in place. */
-const stateSchema = z.strictObject({
-  /** The strategy that the vectors belong to. */
-  strategy: strategyNameSchema,
-  /** Server steps taken with them. */
-  steps: z.int().min(0),
-  /** Momentum and the like, each [P], by name. */
-  vectors: z.record(z.string(), vectorSchema),
-  /** Responsive − steady on live windows, of the last rounds, oldest first. A longer list is read too: else it would end all later rounds. */
-  evidence: z.array(z.number()).transform((rounds): readonly number[] => rounds.slice(-EVIDENCE_ROUNDS)),
-  /** Σ 1/z² over the rounds that added noise: see `epsilonSpent`. */
-  privacySpent: z.number().min(0),
-});
-export type ServerState = Readonly<z.infer<typeof stateSchema>>;
-
-/** The state for a round with `strategy`, without the vectors of another strategy; evidence and privacy spent stay. */
-export function stateFor(strategy: StrategyName, state: ServerState | null): ServerState {
+/**
+ * The state for a round with `strategy`, without vectors of another strategy or of another length than the model has parameters; evidence and
+ * privacy spent stay.
+ */
+export function stateFor(strategy: StrategyName, state: ServerState | null, parameters: number): ServerState {
   if (state === null) return { strategy, steps: 0, vectors: {}, evidence: [], privacySpent: 0 };
-  return state.strategy === strategy ? state : { ...withoutMomentum(state), strategy };
+  const fits = Object.values(state.vectors).every(({ length }) => length === parameters);
+  return state.strategy === strategy && fits ? state : { ...withoutMomentum(state), strategy };
 }
 
 /** After a rejected round: the momentum pointed to a worse model, so the next round starts without. */
@@ -48,7 +35,7 @@ export function encodeState(state: ServerState): string {
       return [name, bytes.toString('base64')];
     }),
   );
-  const stored: z.input<typeof stateSchema> = { ...state, evidence: [...state.evidence], vectors };
+  const stored: z.input<typeof serverStateSchema> = { ...state, evidence: [...state.evidence], vectors };
   return JSON.stringify(stored);
 }
 

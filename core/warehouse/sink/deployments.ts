@@ -15,7 +15,7 @@ import { type Change, type SinkRecord } from './records';
  */
 export function deploymentChange({ key, value, offset }: SinkRecord, task: Task): Change {
   if (value === null) return undefined;
-  const message = readDeployment(key, value);
+  const message = readDeployment(key, value, offset);
   switch (message.type) {
     case 'model':
       assertFits(acceptModel(message), task);

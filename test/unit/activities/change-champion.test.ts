@@ -133,7 +133,7 @@ describe('a rollback', () => {
 
   it('takes the strategy’s momentum away, and keeps what it knows otherwise', async () => {
     const state = {
-      ...stateFor('fedadam', null),
+      ...stateFor('fedadam', null, 2),
       steps: 7,
       vectors: { m: new Float32Array([1, 2]) },
       evidence: [0.5],

@@ -8,7 +8,12 @@ import {
 } from '../../../core/federation/aggregation/aggregate';
 import { federatedRoundInputSchema, partsFor } from '../../../core/contracts/rounds';
 import { STRATEGIES, STRATEGY_NAMES, type StrategyName } from '../../../core/contracts/strategies';
-import { decodeState, encodeState, withoutMomentum } from '../../../core/federation/strategies/server-state';
+import {
+  decodeState,
+  encodeState,
+  stateFor,
+  withoutMomentum,
+} from '../../../core/federation/strategies/server-state';
 import { listStrategies, strategyByName } from '../../../core/federation/strategies';
 import { krumScores } from '../../../core/federation/strategies/multi-krum';
 import { type LocalUpdate, type Strategy } from '../../../core/federation/strategies/strategy';
@@ -313,5 +318,12 @@ describe('state', () => {
     const { state } = aggregate('fedadam', [update([1])]);
     const stored = encodeState({ ...state, evidence: [1, 2, 3, 4, 5, 6] });
     expect(decodeState(stored).evidence).toEqual([3, 4, 5, 6]);
+  });
+
+  it('with vectors of another length than the model is used without them', () => {
+    const { state } = aggregate('fedadam', [update([1, 2])]);
+    const known = { ...state, privacySpent: 3 };
+    expect(stateFor('fedadam', known, 2)).toBe(known);
+    expect(stateFor('fedadam', known, 3)).toEqual({ ...known, steps: 0, vectors: {} });
   });
 });

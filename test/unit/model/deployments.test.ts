@@ -12,9 +12,9 @@ const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 describe('a message of model-deployments', () => {
   it('is read under its own key', () => {
-    expect(readDeployment('model/v1', bytesOf(message))).toEqual(message);
+    expect(readDeployment('model/v1', bytesOf(message), 0)).toEqual(message);
     const settings: DeploymentMessage = { type: 'settings', settings: DEFAULT_STREAM_SETTINGS };
-    expect(readDeployment('settings', bytesOf(settings)).type).toBe('settings');
+    expect(readDeployment('settings', bytesOf(settings), 0).type).toBe('settings');
   });
 
   it.each([
@@ -23,8 +23,25 @@ describe('a message of model-deployments', () => {
     ['that is no JSON', 'model/v1', Buffer.from('{')],
     ['of a hundred megabytes', 'model/v1', Buffer.alloc(100 * 1024 * 1024, ' ')],
   ])('is refused %s', (_, key, value) => {
-    expect(() => readDeployment(key, value)).toThrow(FedloopError);
+    expect(() => readDeployment(key, value, 0)).toThrow(FedloopError);
   });
+});
+
+it('of a round that the log has no room for is refused, whatever else it says', () => {
+  const late = { ...message, lineage: { ...message.lineage, round: 999_999_999 } };
+  expect(() => readDeployment('model/v1', bytesOf(late), 1_000)).toThrow('is of round 999999999');
+  expect(
+    readDeployment('model/v1', bytesOf({ ...late, lineage: { ...late.lineage, round: 3 } }), 2),
+  ).toBeDefined();
+});
+
+it.each([
+  '',
+  '{}',
+  '{"strategy":"fedadam","steps":1,"vectors":{"m":"AADAfw=="},"evidence":[],"privacySpent":0}',
+])('with the server state %j is refused, so that the one before it holds', (state) => {
+  const value = { type: 'server-state', kind: 'current', round: 1, state };
+  expect(() => readDeployment('server-state/current', bytesOf(value), 9)).toThrow(/state/);
 });
 
 describe('a deployed model', () => {
