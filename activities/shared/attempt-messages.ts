@@ -44,7 +44,7 @@ const MAX_UNMATCHED = 1_000;
 const MAX_UNMATCHED_DEVICES = 100_000;
 
 /**
- * Bytes that are kept of an attempt while no site has begun it and no step has asked for it. Until then sites only describe themselves, in
+ * Bytes that are kept of an attempt while no site has chosen its devices and no step has asked for it. Until then sites only describe themselves, in
  * some kilobytes each; a flood of messages of no round must not fill the memory.
  */
 const MAX_UNEXPECTED_BYTES = 32 * 1024 * 1024;
@@ -162,7 +162,7 @@ export class MessagesByAttempt {
   /** What its attempt has sent, to keep a message in; undefined where nobody expects one and too many came. */
   private keeping(attempt: string, value: Buffer): AttemptMessages | undefined {
     const messages = this.of(attempt);
-    if (attempt === this.running || this.known.has(attempt)) return messages;
+    if (messages.selected.size > 0 || this.known.has(attempt)) return messages;
     messages.unexpectedBytes += value.length;
     return messages.unexpectedBytes > MAX_UNEXPECTED_BYTES ? undefined : messages;
   }

@@ -24,6 +24,20 @@ export const PER_SOURCE_TOPICS: readonly string[] = Object.values(TOPICS)
   .filter((topic) => topic.partitions === 'perSource' && topic !== TOPICS.stream)
   .map(({ name }) => name);
 
+const WRITTEN_BY_US: ReadonlySet<string> = new Set(
+  Object.values(TOPICS)
+    .filter((topic) => topic !== TOPICS.stream)
+    .map(({ name }) => name),
+);
+
+/**
+ * Whether only Fedloop writes to a topic, which it does without transactions. One that stands open there is somebody else's, and nobody may have
+ * to wait for its end: such topics are read as they are. The topic of events is read as far as it is committed.
+ */
+export function isWrittenByUs(topic: string): boolean {
+  return WRITTEN_BY_US.has(topic);
+}
+
 /** Consumer group of the stream workers; a simulated fleet reads its offsets so as not to run far ahead of them. */
 export const STREAM_GROUP = 'fedloop-stream';
 

@@ -1,6 +1,7 @@
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type RetryOptions } from 'kafkajs';
 import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { isWrittenByUs } from '../../contracts/topics';
 import { type Logger } from '../log';
 import { registerCodecs } from './codecs';
 import { BrokerContact } from './contact';
@@ -69,7 +70,8 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     producer: (retryPolicy = 'step') =>
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
     tail: (options) => {
-      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis };
+      const isWritten = isWrittenByUs(options.topic);
+      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis, isWritten };
       return allowed(`follow ${named.topic}`, tailTopic(client, admin, named, log));
     },
     consume: (options) => {

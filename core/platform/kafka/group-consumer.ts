@@ -1,4 +1,5 @@
 import { type Batch, type Consumer, type Kafka as KafkaJs } from 'kafkajs';
+import { isWrittenByUs } from '../../contracts/topics';
 import { recordsOf } from './records';
 import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
@@ -42,6 +43,7 @@ export async function consumeGroup(
     maxBytes: MAX_BYTES,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
+    readUncommitted: options.topics.every((topic) => isWrittenByUs(names.bare(topic))),
   });
   const control = controlOf(consumer, names);
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {

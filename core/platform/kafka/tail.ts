@@ -19,15 +19,15 @@ const CONCURRENCY = 4;
 
 /**
  * Follow a whole topic from one process. The client cannot be assigned partitions by hand, so each tail is the only member of a group of its
- * own, which is deleted when the tail closes. After an outage it resumes when the session of the member that it was before has timed out.
+ * own, which is deleted when the tail closes. `isWritten`: by us alone, see `isWrittenByUs`. After an outage it resumes when the session of the member that it was before has timed out.
  */
 export async function tailTopic(
   client: KafkaJs,
   admin: Admin,
-  options: TailOptions & { readonly sessionTimeoutMillis: number },
+  options: TailOptions & { readonly sessionTimeoutMillis: number; readonly isWritten: boolean },
   log: Logger,
 ): Promise<Tail> {
-  const { topic, sessionTimeoutMillis } = options;
+  const { topic, sessionTimeoutMillis, isWritten } = options;
   const onRecords = options.withUndecodable === true ? options.onRecords : withoutUndecodable(options, log);
   const groupId = `tail-${topic}-${randomUUID()}`;
   const atStart = await topicOffsets(admin, topic);
@@ -41,6 +41,7 @@ export async function tailTopic(
     maxWaitTimeInMs: MAX_WAIT_MS,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
+    readUncommitted: isWritten,
   });
   const fail = (cause: unknown): void => {
     log.error({ err: cause, topic }, 'the topic is not followed any further');

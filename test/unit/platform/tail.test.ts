@@ -54,7 +54,13 @@ const follow = (world: CrashingClient): ReturnType<typeof tailTopic> =>
   tailTopic(
     world.client,
     world.admin,
-    { topic: 'letters', from: 'start', onRecords: () => undefined, sessionTimeoutMillis: 10_000 },
+    {
+      topic: 'letters',
+      from: 'start',
+      onRecords: () => undefined,
+      sessionTimeoutMillis: 10_000,
+      isWritten: true,
+    },
     silentLogger(),
   );
 
