@@ -50,6 +50,8 @@ type Keyed = readonly [key: string, value: fc.Arbitrary<Buffer | string | null>]
 
 const MODEL = modelMessage(untrainedModel('v900'), untrainedLineage(1), AT);
 const THIRTY = modelMessage(untrainedModel('v901', { inputs: 30 }), untrainedLineage(1), AT);
+/** No round could follow it. */
+const LAST_ROUND = modelMessage(untrainedModel('v903'), { ...untrainedLineage(1), round: 999_999_999 }, AT);
 const staged = (version: string, stage: string): object => ({
   type: 'stage',
   version,
@@ -71,6 +73,30 @@ const frames = (header: object): fc.Arbitrary<Buffer> =>
     return Buffer.concat([length, head, frame.subarray(frame.length - 8)]);
   });
 
+const RIGHT = { n: 1, n_correct: 1, accuracy: 1 };
+/** It would stay the latest word on its version, and go through the history of every round. */
+const VERDICT = {
+  type: 'feedback',
+  scope: 'round',
+  round: 1,
+  model_version: 'v0',
+  window_start: 0,
+  window_end: 30_000_000,
+  n: 1,
+  n_correct: 1,
+  accuracy: -1e308,
+  ...{ skill: null, mae: 1, rmse: 1, bias: 0, calibration: 0, persistence_accuracy: 1, tolerance: 1 },
+  by_regime: { normal: RIGHT, anomalous: RIGHT, rising: RIGHT, falling: RIGHT, steady: RIGHT },
+  anomalies: {
+    ...{ true_positive: 0, false_positive: 0, false_negative: 0, true_negative: 0 },
+    tendency: 'unknown',
+  },
+  worst_devices: Array.from({ length: 1_000 }, () => ({
+    device_id: '__proto__',
+    ...{ n: 1, accuracy: 1, mae: 1, bias: 1 },
+  })),
+};
+
 const BY_TOPIC: Readonly<
   Record<Exclude<keyof typeof TOPICS, 'rejects' | 'ingestRejects'>, readonly Keyed[]>
 > = {
@@ -87,6 +113,13 @@ const BY_TOPIC: Readonly<
     ['0', fences],
   ],
   checkpoints: [
+    // No worker stands behind it: the owner claims the partition again.
+    ['claim/0/ghost/1', mutated({ type: 'claim', partition: 0, worker: 'ghost' })],
+    [
+      'reset-request/0/ghost',
+      mutated({ type: 'reset-request', partition: 0, request: 'ghost', to: 0, closed_until: FAR_WINDOW }),
+    ],
+    ['start/0/9', mutated({ type: 'start', ...decision, offset: TWO_53 - 1, ends: [TWO_53 - 1] })],
     [
       'activation/0/v901/1/first',
       mutated({ type: 'activation', ...decision, version: 'v901', from_window: null, residual_stddev: null }),
@@ -120,6 +153,7 @@ const BY_TOPIC: Readonly<
     ],
   ],
   updates: [
+    ['selection/1/main', mutated({ type: 'selection', ...round, site: 'main', device_id: ['__proto__'] })],
     [
       'outcome/1',
       mutated({
@@ -187,13 +221,18 @@ const BY_TOPIC: Readonly<
     ['model/v0', fc.constant(JSON.stringify(MODEL))],
     ['stage/v902', mutated(staged('v902', 'candidate'))],
     ['settings', fc.constantFrom('{', '{"type":"settings","settings":{}}')],
-    ['server-state/pending', mutated({ type: 'server-state', kind: 'later', round: 1, state: '' })],
+    ['server-state/pending', mutated({ type: 'server-state', kind: 'pending', round: 1, state: '' })],
+    ['server-state/current', mutated({ type: 'server-state', kind: 'current', round: 1, state: '{}' })],
+    ['model/v903', fc.constant(JSON.stringify(LAST_ROUND))],
+    ['stage/v903', fc.constant(JSON.stringify(staged('v903', 'candidate')))],
   ],
   feedback: [
     [
       'v900',
       mutated({ type: 'rollback', model_version: 'v900', champion: null, reason: '', by: '', at: AT }),
     ],
+    ['v0', mutated(VERDICT)],
+    ['v1', mutated({ ...VERDICT, model_version: 'v1' })],
   ],
   windowRequests: [
     ['ghost', mutated({ type: 'window-request', id: 'ghost', windows: TWO_53 - 1, from_window: FAR_WINDOW })],

@@ -96,6 +96,11 @@ export class RoundSystem {
     return worker;
   }
 
+  /** Whether the worker of this role that was started last has not ended. */
+  isRunning(role: WorkerRole): boolean {
+    return this.workerOf(role).child.running;
+  }
+
   urlOf(role: WorkerRole): string {
     return this.workers.get(role)?.url ?? '';
   }
