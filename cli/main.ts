@@ -9,6 +9,7 @@ import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerInit } from './commands/init';
 import { registerHistory } from './commands/history';
+import { registerKeys } from './commands/keys';
 import { registerModels } from './commands/models';
 import { registerDown } from './commands/down';
 import { registerRejects } from './commands/rejects';
@@ -94,6 +95,7 @@ export function createProgram(): Command {
   program.commandsGroup('Deploy:');
   registerWorker(program);
   registerStream(program);
+  registerKeys(program);
   return program;
 }
 

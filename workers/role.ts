@@ -7,7 +7,7 @@ import { connectKafka, type Kafka } from '../core/platform/kafka';
 import { matchSourcePartitions } from '../core/platform/kafka/source-partitions';
 import { createLogger, type Logger } from '../core/platform/log';
 import { serveHttp, type RouteHandler } from '../core/platform/http';
-import { createMetrics, type Registry } from '../core/platform/metrics';
+import { createMetrics, Gauge, type Registry } from '../core/platform/metrics';
 import { joinDeployment } from './join-deployment';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
 
@@ -53,6 +53,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const deployments = await followDeployments(kafka, log);
   await matchSourcePartitions(kafka, deployments.eventTopic);
   const registry = createMetrics(name);
+  countRefusedDeployments(registry, deployments);
   await reserveSdkMetrics();
   const running = await role({ role: name, env, log, kafka, deployments, registry });
   const http = await serveHttp({
@@ -84,6 +85,17 @@ export async function runRole(name: string, role: Role): Promise<number> {
   await kafka.disconnect();
   clearTimeout(timer);
   return failure === undefined ? 0 : failure instanceof FedloopError ? failure.exitCode : 1;
+}
+
+function countRefusedDeployments(registry: Registry, deployments: Deployments): void {
+  const refused = new Gauge({
+    name: 'fedloop_deployment_messages_refused',
+    help: 'Messages of model-deployments that this process has passed over since its start: not signed, damaged, or of another task.',
+    registers: [registry],
+    collect: () => {
+      refused.set(deployments.refused);
+    },
+  });
 }
 
 function stopSignal(): Promise<void> {

@@ -2,6 +2,7 @@ import { type Lineage } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
 import { modelMessage, stageMessage, type StageChange } from '../../core/model/deployment-messages';
+import { timeBehind } from '../../core/model/deployment-order';
 import { logDeployment, type DeployedVersion, type Deployments } from '../../core/model/deployments';
 import { type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
@@ -28,7 +29,8 @@ export async function deployModels(
   models: readonly { readonly model: GlobalModel; readonly lineage: Lineage }[],
   changes: readonly StageChange[],
 ): Promise<void> {
-  const at = new Date().toISOString();
+  const known = deployments.versions().flatMap(({ message, stage }) => [message, stage]);
+  const at = timeBehind(known, Date.now());
   const modelMessages = models.map(({ model, lineage }) => modelMessage(model, lineage, at));
   const stageMessages = changes.map((change) => stageMessage(change, at));
   await logDeployment(producer, [...modelMessages, ...stageMessages]);

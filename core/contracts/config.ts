@@ -94,6 +94,14 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^(off|[\x21-\x7e]{16,200})$/, 'a token has 16 to 200 visible ASCII characters; off means none')
     .optional(),
+  /** File with the private Ed25519 key (PEM) that models, stages and settings are signed with, for the processes that deploy. */
+  FEDLOOP_SIGNING_KEY: z.string().optional(),
+  /** Files with public keys (PEM), comma-separated: models, stages and settings that none of them has signed are refused. */
+  FEDLOOP_TRUSTED_KEYS: z
+    .string()
+    .transform((text) => partsOf(text).filter((file) => file !== ''))
+    .refine((files) => files.length > 0, 'it names no file')
+    .optional(),
   /** Input (JSON) that the first stream worker starts `continuousEvaluation` with. */
   FEDLOOP_EVALUATION: z.string().optional(),
   /** Release of the code that runs workflows: turns Temporal's worker versioning on. */

@@ -8,6 +8,7 @@ export const DEAD_LETTER_REASONS = {
   'unknown-epoch': 'no claim in stream-checkpoints has its epoch, or it has none',
   'unseen-window': 'no event of its partition lies in its window or behind it',
   'unread-event': 'its partition has no event of its offset',
+  unsigned: 'nobody has signed it whom FEDLOOP_TRUSTED_KEYS trusts',
   'not-storable': 'the database refused it, alone and again',
 } as const;
 

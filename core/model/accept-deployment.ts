@@ -8,18 +8,28 @@ import {
 import { FedloopError, type ErrorCode } from '../contracts/errors';
 import { featureCount, type FeatureTask } from '../contracts/task';
 import { parseJson, parseOrThrow } from '../contracts/validation';
+import { type IncomingRecord } from '../platform/kafka';
 import { decodeModel, sha256Of } from './model-file';
 import { type GlobalModel } from './types';
 
+const MAX_SHOWN_KEY = 60;
+
+/** A record of `model-deployments`. */
+export interface DeploymentRecord {
+  readonly key: string | null;
+  readonly value: Buffer;
+  /** Where it stands in the log. */
+  readonly offset: number;
+  readonly signature?: IncomingRecord['signature'];
+}
+
 /**
- * A message of `model-deployments`. Its size is looked at before its content.
- * @param offset where it stands in the log.
- * @throws FedloopError with `code` for one that is too large, cannot be understood, or stands under another's key.
+ * A message of `model-deployments`. Its size and its signature are looked at before its content.
+ * @throws FedloopError with `code` for one that is too large, that nobody has signed whom this process trusts, that cannot be understood, or that
+ *   stands under another's key.
  */
 export function readDeployment(
-  key: string | null,
-  value: Buffer,
-  offset: number,
+  { key, value, offset, signature }: DeploymentRecord,
   code: ErrorCode = 'InvalidModel',
 ): DeploymentMessage {
   const what = 'a message of model-deployments';
@@ -28,6 +38,7 @@ export function readDeployment(
       code,
       `${what} has ${value.byteLength} bytes, and at most ${MAX_DEPLOYMENT_BYTES} are read`,
     );
+  assertSigned(key, signature, code);
   const message = parseOrThrow(deploymentMessageSchema, parseJson(value), what, code);
   // The topic is compacted by key: under another's key a message would take that one's place.
   if (key !== deploymentKey(message))
@@ -42,6 +53,17 @@ export function readDeployment(
       `${message.version} is of round ${message.lineage.round}, and only ${offset} messages stand before it`,
     );
   return message;
+}
+
+function assertSigned(key: string | null, signature: DeploymentRecord['signature'], code: ErrorCode): void {
+  if (signature === undefined || signature === 'valid') return;
+  const fault =
+    signature === 'missing' ? 'nobody has signed it' : 'its signature is of no key that is trusted here';
+  // A key is whatever its sender wrote.
+  const name = JSON.stringify((key ?? '').slice(0, MAX_SHOWN_KEY));
+  throw new FedloopError(code, `the message ${name} of model-deployments is refused: ${fault}`, {
+    hint: 'If it is yours, set FEDLOOP_SIGNING_KEY where it is deployed and its public half in FEDLOOP_TRUSTED_KEYS here, or sign what is there with `fedloop keys sign`; else find out who can write to the topic.',
+  });
 }
 
 /**

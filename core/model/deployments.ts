@@ -17,6 +17,7 @@ import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
 import { type Logger } from '../platform/log';
+import { assertNotOlder } from './deployment-order';
 import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
 import { type GlobalModel } from './types';
 
@@ -54,8 +55,9 @@ export class Deployments {
   private readonly tail: Promise<Tail>;
   private logged: StreamSettings | undefined;
   private loggedAtStart = DEFAULT_STREAM_SETTINGS;
-  /** Why the latest settings could not be read. */
-  private unreadableSettings: unknown;
+  private refusals = 0;
+  /** Why the latest settings were not taken in. */
+  private settingsFault: { readonly cause: unknown; readonly isRefused: boolean } | undefined;
 
   constructor(
     kafka: Kafka,
@@ -77,8 +79,11 @@ export class Deployments {
     await tail.caughtUp;
     this.loggedAtStart = this.logged ?? DEFAULT_STREAM_SETTINGS;
     try {
-      // With the defaults instead, this process would make other rows than the deployment's, without a word.
-      if (this.unreadableSettings instanceof FedloopError) throw this.unreadableSettings;
+      // With the defaults instead, this process would make other rows than the deployment's, without a word. Who comes to agree on settings
+      // may log them anew, where somebody has written some who may not.
+      const { cause, isRefused } = this.settingsFault ?? {};
+      const agrees = Object.keys(own).length === 0;
+      if (cause instanceof FedloopError && !(isRefused === true && agrees)) throw cause;
       assertOwnSettings(this.loggedAtStart, own);
     } catch (cause) {
       await tail.close();
@@ -99,6 +104,11 @@ export class Deployments {
   /** The topic of canonical events, as Kafka's interface takes it. */
   get eventTopic(): string {
     return eventTopic(this.loggedAtStart.source);
+  }
+
+  /** Messages that were passed over since this process began to follow. */
+  get refused(): number {
+    return this.refusals;
   }
 
   /** Every version that has both a model and a stage, oldest first. */
@@ -165,18 +175,24 @@ export class Deployments {
   }
 
   /** One broken message must not stop a fleet: it is reported and passed over, and the versions before it stay in force. */
-  private applyOrWarn({ key, value, offset }: IncomingRecord): void {
-    const isSettings = key?.toString() === SETTINGS_KEY;
+  private applyOrWarn({ key: bytes, value, offset, signature }: IncomingRecord): void {
+    const key = bytes?.toString() ?? null;
+    const isSettings = key === SETTINGS_KEY;
     if (value === null) return;
     try {
-      this.apply(
-        readDeployment(key?.toString() ?? null, value, offset, isSettings ? 'InvalidConfig' : 'InvalidModel'),
+      const message = readDeployment(
+        { key, value, offset, signature },
+        isSettings ? 'InvalidConfig' : 'InvalidModel',
       );
-      if (isSettings) this.unreadableSettings = undefined;
+      if (signature === 'valid') assertNotOlder(message, this.known(message));
+      this.apply(message);
+      if (isSettings) this.settingsFault = undefined;
     } catch (cause) {
+      this.refusals += 1;
       this.log.error({ offset, err: cause }, 'passed over a message of model-deployments');
       // Settings do not change while a deployment lives, so what was understood before holds.
-      if (isSettings && this.logged === undefined) this.unreadableSettings = cause;
+      if (isSettings && this.logged === undefined)
+        this.settingsFault = { cause, isRefused: signature !== undefined && signature !== 'valid' };
     }
   }
 
@@ -197,6 +213,20 @@ export class Deployments {
       case 'model':
         this.models.set(message.version, { message, model: acceptModel(message) });
         this.reportMisfits();
+    }
+  }
+
+  /** What was last taken in under the message's key. */
+  private known(message: DeploymentMessage): DeploymentMessage | undefined {
+    switch (message.type) {
+      case 'settings':
+        return undefined;
+      case 'server-state':
+        return this.serverStates.get(message.kind);
+      case 'stage':
+        return this.stages.get(message.version);
+      case 'model':
+        return this.models.get(message.version)?.message;
     }
   }
 

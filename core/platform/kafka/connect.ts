@@ -2,6 +2,7 @@ import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type RetryOpt
 import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { isWrittenByUs } from '../../contracts/topics';
+import { deploymentKeys } from '../deployment-keys';
 import { type Logger } from '../log';
 import { registerCodecs } from './codecs';
 import { BrokerContact } from './contact';
@@ -11,6 +12,7 @@ import { orNotAllowed } from './kafka-trouble';
 import { patchKafkajs } from './kafkajs-patches';
 import { createTopics, growTopics, partitionsOf } from './make-topics';
 import { createProducer } from './producer';
+import { withSignatures } from './signed-topics';
 import { tailTopic } from './tail';
 import { topicNames } from './topic-names';
 import { topicOffsets } from './topic-offsets';
@@ -35,6 +37,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   registerCodecs();
   const brokers = brokersOf(env);
   const security = await kafkaSecurity(env);
+  const keys = await deploymentKeys(env);
   const contact = new BrokerContact(brokers, security, log);
   const config = clientConfig({ brokers, clientId, security, contact, log });
   const client = new KafkaJs({ ...config, retry: retryOf('step') });
@@ -45,7 +48,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
-  return {
+  const kafka: Kafka = {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return allowed('make topics', createTopics(admin, named));
@@ -86,6 +89,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     trouble: () => contact.trouble,
     disconnect: () => admin.disconnect(),
   };
+  return withSignatures(kafka, keys);
 }
 
 /** Wait until a broker lets us in, or what no retry can mend is known. */

@@ -21,5 +21,6 @@ export function toIncoming(partition: number, raw: RawRecord): IncomingRecord {
     value: raw.value,
     headers,
     ...(raw.undecodable === undefined ? {} : { undecodable: raw.undecodable }),
+    ...(raw.signature === undefined ? {} : { signature: raw.signature }),
   };
 }

@@ -1,4 +1,5 @@
 import { type Undecodable } from '../../contracts/undecodable';
+import { type SignatureVerdict } from '../deployment-keys';
 
 /**
  * The data plane behind a small interface, so that another client library could take kafkajs' place.
@@ -45,6 +46,8 @@ export interface IncomingRecord {
   readonly headers: Readonly<Record<string, string>>;
   /** This is no record, but a batch that cannot be read, at the offset of its first record; the value is its bytes. */
   readonly undecodable?: Undecodable;
+  /** Of a topic that is signed; left out where this process trusts whoever may write. */
+  readonly signature?: SignatureVerdict | undefined;
 }
 
 export interface TailOptions {
@@ -102,6 +105,7 @@ export interface RawRecord {
   readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
   /** As `IncomingRecord` has it. */
   readonly undecodable?: Undecodable | undefined;
+  readonly signature?: SignatureVerdict | undefined;
 }
 
 export interface GroupConsumerOptions {

@@ -13,9 +13,9 @@ import { type Change, type SinkRecord } from './records';
  * Versions, their files and every change of stage.
  * @throws FedloopError `InvalidModel` for a message that stream workers would not take either.
  */
-export function deploymentChange({ key, value, offset }: SinkRecord, task: Task): Change {
+export function deploymentChange({ value, offset, ...record }: SinkRecord, task: Task): Change {
   if (value === null) return undefined;
-  const message = readDeployment(key, value, offset);
+  const message = readDeployment({ ...record, value, offset });
   switch (message.type) {
     case 'model':
       assertFits(acceptModel(message), task);

@@ -1,5 +1,5 @@
 import { type z } from 'zod';
-import { messageOf } from '../../contracts/errors';
+import { messageWithHint } from '../../contracts/errors';
 import { isStorableRecordTime } from '../../contracts/storable';
 import { type Task } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
@@ -47,7 +47,8 @@ export function readRecord(
   try {
     return readContent(topic, partition, record, rules);
   } catch (cause) {
-    return invalid(messageOf(cause));
+    const refused = record.signature !== undefined && record.signature !== 'valid';
+    return { kind: 'aside', reason: refused ? 'unsigned' : 'invalid', detail: messageWithHint(cause) };
   }
 }
 

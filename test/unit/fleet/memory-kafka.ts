@@ -41,7 +41,7 @@ export class MemoryKafka implements Kafka {
         timestampMillis: message.timestampMillis ?? 0,
         key: message.key === null ? null : Buffer.from(message.key),
         value: message.value === null ? null : Buffer.from(message.value),
-        headers: {},
+        headers: message.headers ?? {},
       };
       log.push(record);
       for (const tail of this.tails) if (tail.topic === name) void tail.onRecords([record]);

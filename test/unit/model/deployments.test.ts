@@ -12,9 +12,9 @@ const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 describe('a message of model-deployments', () => {
   it('is read under its own key', () => {
-    expect(readDeployment('model/v1', bytesOf(message), 0)).toEqual(message);
+    expect(readDeployment({ key: 'model/v1', value: bytesOf(message), offset: 0 })).toEqual(message);
     const settings: DeploymentMessage = { type: 'settings', settings: DEFAULT_STREAM_SETTINGS };
-    expect(readDeployment('settings', bytesOf(settings), 0).type).toBe('settings');
+    expect(readDeployment({ key: 'settings', value: bytesOf(settings), offset: 0 }).type).toBe('settings');
   });
 
   it.each([
@@ -23,7 +23,7 @@ describe('a message of model-deployments', () => {
     ['that is no JSON', 'model/v1', Buffer.from('{')],
     ['of a hundred megabytes', 'model/v1', Buffer.alloc(100 * 1024 * 1024, ' ')],
   ])('is refused %s', (_, key, value) => {
-    expect(() => readDeployment(key, value, 0)).toThrow(FedloopError);
+    expect(() => readDeployment({ key, value, offset: 0 })).toThrow(FedloopError);
   });
 });
 

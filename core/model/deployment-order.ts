@@ -1,0 +1,40 @@
+import { deploymentKey, type DeploymentMessage } from '../contracts/deployments';
+import { FedloopError } from '../contracts/errors';
+import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
+import { microsOfText } from '../contracts/timestamps';
+
+/**
+ * A signature says who has written a message, but not that it is the latest: who can write to the topic, but not sign, could send an old one again.
+ * @param known what was last taken in under the same key.
+ * @throws FedloopError `InvalidModel` for a message that is older.
+ */
+export function assertNotOlder(message: DeploymentMessage, known: DeploymentMessage | undefined): void {
+  if (known === undefined || !(orderOf(message) < orderOf(known))) return;
+  throw new FedloopError(
+    'InvalidModel',
+    `the message ${deploymentKey(message)} of model-deployments was sent again after a newer one, and is refused`,
+    { hint: 'Find out who can write to the topic.' },
+  );
+}
+
+/**
+ * Now, or just behind what is known: clocks of two machines may differ.
+ * @param known what stands under the same key.
+ * @returns ISO 8601
+ */
+export function timeBehind(known: readonly (DeploymentMessage | undefined)[], nowMillis: number): string {
+  const times = known.flatMap((message) => (message === undefined ? [] : [timeOf(message) ?? -Infinity]));
+  return new Date(
+    Math.max(nowMillis, ...times.map((micros) => Math.floor(micros / MICROS_PER_MILLI) + 1)),
+  ).toISOString();
+}
+
+/** Of two messages of one key, the later one has the greater number. */
+function orderOf(message: DeploymentMessage): number {
+  return message.type === 'server-state' ? message.round : (timeOf(message) ?? 0);
+}
+
+function timeOf(message: DeploymentMessage): Micros | undefined {
+  if (message.type === 'stage') return microsOfText(message.at);
+  return message.type === 'model' ? microsOfText(message.created_at) : undefined;
+}
