@@ -1,4 +1,13 @@
-import { onnx } from 'onnx-proto';
+import {
+  ATTRIBUTE_TYPES,
+  DATA_TYPES,
+  encodeOnnx,
+  type ElementType,
+  type OnnxAttribute,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValueInfo,
+} from './onnx-format';
 
 /** Opset 13 holds every operator used here (ReduceSum takes its axes as an input since then); IR 7 came with it. */
 const OPSET = 13;
@@ -13,14 +22,6 @@ export type Dimension = number | string;
 /** Whole numbers are written as they are; a number that ONNX wants as a float is wrapped. */
 export type AttributeValue = number | readonly number[] | { readonly float: number };
 
-type ElementType = 'float' | 'int32' | 'int64';
-
-const DATA_TYPES: Record<ElementType, onnx.TensorProto.DataType> = {
-  float: onnx.TensorProto.DataType.FLOAT,
-  int32: onnx.TensorProto.DataType.INT32,
-  int64: onnx.TensorProto.DataType.INT64,
-};
-
 /**
  * Writes an ONNX graph the way one writes the formula: each call returns the name of its value, to be used in the next.
  *
@@ -29,10 +30,10 @@ const DATA_TYPES: Record<ElementType, onnx.TensorProto.DataType> = {
  * ```
  */
 export class GraphBuilder {
-  private readonly nodes: onnx.INodeProto[] = [];
-  private readonly initializers: onnx.ITensorProto[] = [];
-  private readonly inputs: onnx.IValueInfoProto[] = [];
-  private readonly outputs: onnx.IValueInfoProto[] = [];
+  private readonly nodes: OnnxNode[] = [];
+  private readonly initializers: OnnxTensor[] = [];
+  private readonly inputs: OnnxValueInfo[] = [];
+  private readonly outputs: OnnxValueInfo[] = [];
   private readonly integerConstants = new Set<Value>();
 
   constructor(private readonly name: string) {}
@@ -108,7 +109,7 @@ export class GraphBuilder {
 
   /** The whole as the bytes of an ONNX file. */
   encode(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-    return onnx.ModelProto.encode({
+    return encodeOnnx({
       irVersion: IR_VERSION,
       producerName: 'fedloop',
       opsetImport: [{ domain: '', version: OPSET }],
@@ -120,18 +121,17 @@ export class GraphBuilder {
         output: this.outputs,
       },
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-    }).finish();
+    });
   }
 }
 
-function attributeOf(name: string, value: AttributeValue): onnx.IAttributeProto {
-  const { AttributeType } = onnx.AttributeProto;
-  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
-  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
-  return { name, type: AttributeType.INTS, ints: [...value] };
+function attributeOf(name: string, value: AttributeValue): OnnxAttribute {
+  if (typeof value === 'number') return { name, type: ATTRIBUTE_TYPES.int, i: value };
+  if ('float' in value) return { name, type: ATTRIBUTE_TYPES.float, f: value.float };
+  return { name, type: ATTRIBUTE_TYPES.ints, ints: [...value] };
 }
 
-function valueInfo(name: string, dims: readonly Dimension[], type: ElementType): onnx.IValueInfoProto {
+function valueInfo(name: string, dims: readonly Dimension[], type: ElementType): OnnxValueInfo {
   const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
   return { name, type: { tensorType: { elemType: DATA_TYPES[type], shape: { dim } } } };
 }

@@ -4,6 +4,9 @@
 export const MAX_INPUTS = 4_096;
 export const MAX_HIDDEN = 4_096;
 
+/** Tensors, and metadata, of a file that is read: one of ours has 10 and 6. Half a million empty ones would stop a worker for seconds. */
+export const MAX_ONNX_ENTRIES = 64;
+
 /**
  * Devices trained in one run of the graph, about 10 ms. Measured with 32 to 2,407 on 2 cores: with fewer, the hand-over between operators
  * costs too much; with more, a step's tensors (0.5 MB each) fall out of the cache.

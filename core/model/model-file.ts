@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { onnx } from 'onnx-proto';
 import { z } from 'zod';
 import { MAX_MODEL_BYTES } from '../contracts/deployments';
 import { FedloopError, messageOf } from '../contracts/errors';
@@ -9,6 +7,7 @@ import { jsonText, parseOrThrow } from '../contracts/validation';
 import { GraphBuilder } from './graph';
 import { MAX_HIDDEN, MAX_INPUTS } from './limits';
 import { weightOffsets } from './network';
+import { decodeOnnx, type ReadableOnnx } from './onnx-format';
 import { scaleInGraph } from './prediction-graphs';
 import { parameterCount, type FlatWeights, type GlobalModel, type ModelMetadata } from './types';
 
@@ -70,22 +69,21 @@ export function encodeModel(model: GlobalModel): Uint8Array {
 /**
  * Read a model back from its file.
  * @throws FedloopError `InvalidModel` when the bytes are no ONNX file, its metadata are incomplete or out of range, a weight is not finite,
- *   or its graph would compute something else than the one that `encodeModel` writes for these weights.
+ *   or they are other bytes than `encodeModel` writes for these weights.
  */
 export function decodeModel(bytes: Uint8Array): GlobalModel {
   if (bytes.byteLength > MAX_MODEL_BYTES) throw invalid(`it has ${bytes.byteLength} bytes`);
   const file = decodeProtobuf(bytes);
-  const { format, metadata } = parseProperties(
-    Object.fromEntries(file.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])),
-  );
+  const properties = Object.fromEntries(file.metadataProps.map(({ key, value }) => [key, value]));
+  const { format, metadata } = parseProperties(properties);
   // Before room is made for weights that are not there.
   if (4 * parameterCount(metadata.shape) > bytes.byteLength) throw invalid('it is shorter than its weights');
   const weights = weightsOf(file, metadata);
   assertWeights(weights, parameterCount(metadata.shape));
-  const expected = decodeProtobuf(predictGraph({ metadata, weights }, format).encode({}));
-  if (!isDeepStrictEqual(plainGraph(file), plainGraph(expected))) {
+  // Byte by byte: another operator, external data, functions, a second graph or anything behind it that another runtime might read is refused.
+  const expected = predictGraph({ metadata, weights }, format).encode(properties);
+  if (Buffer.compare(bytes, expected) !== 0)
     throw invalid('its graph is not the one that its weights and metadata stand for');
-  }
   return { metadata, weights };
 }
 
@@ -120,14 +118,13 @@ function predictGraph({ metadata, weights }: GlobalModel, format: Format): Graph
   return graph;
 }
 
-function weightsOf(file: onnx.ModelProto, { shape }: ModelMetadata): FlatWeights {
+function weightsOf(file: ReadableOnnx, { shape }: ModelMetadata): FlatWeights {
   const weights = new Float32Array(parameterCount(shape));
   const { b1, w2, b2 } = weightOffsets(shape);
   const offsets = { w1: 0, b1, w2, b2 };
   const ends = { w1: b1, b1: w2, w2: b2, b2: weights.length };
   for (const part of ['w1', 'b1', 'w2', 'b2'] as const) {
-    const tensor = file.graph?.initializer?.find(({ name }) => name === part);
-    const raw = tensor?.rawData ?? new Uint8Array();
+    const raw = file.graph.initializer.find(({ name }) => name === part)?.rawData ?? new Uint8Array();
     const bytes = 4 * (ends[part] - offsets[part]);
     if (raw.byteLength !== bytes)
       throw invalid(`weights "${part}" have ${raw.byteLength} bytes instead of ${bytes}`);
@@ -137,15 +134,9 @@ function weightsOf(file: onnx.ModelProto, { shape }: ModelMetadata): FlatWeights
   return weights;
 }
 
-/** The graph as plain values that can be compared. */
-function plainGraph(file: onnx.ModelProto): unknown {
-  const graph = onnx.GraphProto.fromObject(file.graph ?? {});
-  return onnx.GraphProto.toObject(graph, { longs: String, bytes: String });
-}
-
-function decodeProtobuf(bytes: Uint8Array): onnx.ModelProto {
+function decodeProtobuf(bytes: Uint8Array): ReadableOnnx {
   try {
-    return onnx.ModelProto.decode(bytes);
+    return decodeOnnx(bytes);
   } catch (cause) {
     throw invalid(`it is no ONNX file (${messageOf(cause)})`, cause);
   }
