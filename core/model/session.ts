@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 /**
- * An onnxruntime session for a graph of this room. `threads` bounds the threads of one run; 0 = one a core.
+ * An onnxruntime session for a graph of this room, written here and now: bytes that came from elsewhere are never run, so that operators, shapes
+ * and time of a run are ours. `threads` bounds the threads of one run; 0 = one a core.
  * A run itself blocks the JavaScript thread (onnxruntime-node runs in place), so callers split work into short runs.
  */
 export async function openSession(graph: Uint8Array, threads: number): Promise<InferenceSession> {
