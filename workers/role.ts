@@ -59,6 +59,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const http = await serveHttp({
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
+    names: env.FEDLOOP_HTTP_NAMES,
     registry,
     health: () => {
       const trouble = kafka.trouble();

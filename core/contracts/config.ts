@@ -85,6 +85,11 @@ export const environmentSchema = z.object({
   FEDLOOP_MODELS: z.string().min(1).default('models/global'),
   /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
   FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Names with a dot that workers are reached by, comma-separated, where they listen beyond loopback; others are refused (DNS rebinding). */
+  FEDLOOP_HTTP_NAMES: z
+    .string()
+    .default('')
+    .transform((text) => partsOf(text.toLowerCase()).filter((name) => name !== '')),
   FEDLOOP_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
   /**
    * What whoever asks the analytics worker's `/sql` has to send; left out, the worker makes one in a file beside its warehouse.

@@ -2,9 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { FedloopError, messageOf } from '../contracts/errors';
+import { isOwnHost } from './host-check';
 import { type Registry } from './metrics';
 
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+const NOT_OURS =
+  'this worker is not reached by the name in the Host header: use its address, or have FEDLOOP_HTTP_NAMES name it';
 
 /** A route that answers with JSON. */
 export function jsonRoute(answer: () => unknown): RouteHandler {
@@ -20,19 +24,21 @@ export interface HttpServer {
 }
 
 /**
- * `/metrics`, `/healthz` and the role's own routes, on loopback by default. A request whose Host header is not
- * the address we listen on is refused, so that a web page cannot reach it through DNS rebinding.
+ * `/metrics`, `/healthz` and the role's own routes, on loopback by default. A request whose Host header is none that
+ * we are reached by is refused, so that a web page cannot reach it through DNS rebinding.
  * @throws FedloopError `PortInUse`
  */
 export async function serveHttp(options: {
   readonly host: string;
   readonly port: number;
+  /** Names that we are reached by, beside those that `isOwnHost` takes anyway. */
+  readonly names?: readonly string[];
   readonly registry: Registry;
   readonly routes?: Readonly<Record<string, RouteHandler>>;
   /** What the process waits for outside of itself. It is alive all the same: no restart would help. */
   readonly health?: () => string | undefined;
 }): Promise<HttpServer> {
-  const { host, port, registry, health } = options;
+  const { host, port, registry, health, names = [] } = options;
   const routes: Readonly<Record<string, RouteHandler>> = {
     ...options.routes,
     '/metrics': async (_request, response) => {
@@ -45,8 +51,8 @@ export async function serveHttp(options: {
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const route = routes[(request.url ?? '/').split('?')[0] ?? '/'];
-    if (isLoopback(host) && !isLoopback((request.headers.host ?? '').replace(/:\d+$/, '')))
-      response.writeHead(421).end();
+    if (!isOwnHost(request.headers.host, host, names))
+      response.writeHead(421, { 'content-type': 'text/plain' }).end(`${NOT_OURS}\n`);
     else if (route === undefined) response.writeHead(404).end();
     else await route(request, response);
   };
@@ -75,8 +81,4 @@ export async function serveHttp(options: {
         server.closeAllConnections();
       }),
   };
-}
-
-function isLoopback(host: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]', '::1'].includes(host);
 }
