@@ -2,6 +2,7 @@ import { type EvaluationProgress } from '../core/contracts/evaluation';
 import { type FederatedRoundResult } from '../core/contracts/rounds';
 import { type RoundProgress } from '../core/contracts/steps';
 import { ROUNDS_SHOWN } from './limits';
+import { markdownText } from './markdown';
 
 /** What Temporal's UI shows of a running round: a small Markdown table. */
 export function describeProgress(progress: RoundProgress): string {
@@ -50,7 +51,7 @@ export function describeRounds(
   paused: string | null,
 ): string {
   const shown = finished.slice(-ROUNDS_SHOWN).reverse();
-  const lines = [paused === null ? heading : `Paused before the next round: ${paused}`];
+  const lines = [markdownText(paused === null ? heading : `Paused before the next round: ${paused}`)];
   if (shown.length > 0) {
     lines.push(
       '',
@@ -95,19 +96,13 @@ type Cell = string | number | null;
 
 /** A Markdown table; rows whose last cell is null are left out. */
 function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.map(escape).join(' | ')} |`;
+  const line = (cells: readonly Cell[]): string =>
+    `| ${cells.map((cell) => markdownText(String(cell ?? ''))).join(' | ')} |`;
   return [
     line(head),
-    line(head.map(() => '---')),
+    `| ${head.map(() => '---').join(' | ')} |`,
     ...rows.filter((row) => row.at(-1) !== null).map((row) => line(row)),
   ].join('\n');
-}
-
-/** Text that people wrote must not break the table. */
-function escape(cell: Cell): string {
-  return String(cell ?? '')
-    .replaceAll('|', '\\|')
-    .replaceAll('\n', ' ');
 }
 
 function percent(share: number): string {

@@ -9,7 +9,7 @@ import { silentLogger } from '../../core/platform/log';
 import { importRows, type ImportReport } from '../history/import';
 import { type KeptReject, readRejects, readUnmapped } from '../history/rejects';
 import { importText } from '../history/text';
-import { counted, printable, whole } from '../shared/format';
+import { counted, printableLine, whole } from '../shared/format';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { unlessAborted } from '../shared/wait';
 import { dataPlaneEnvironment } from '../system/deployment';
@@ -77,12 +77,12 @@ function rejectsText(counts: ReadonlyMap<string, number>, rejects: readonly List
   if (rejects.length === 0) return sentence;
   const table = new Table({ ...PLAIN_TABLE, head: ['partition', 'offset', 'reason', 'event'] });
   for (const { topic, partition, offset, reason, detail, raw } of rejects) {
-    const event = printable(raw.length > MAX_SHOWN ? `${raw.slice(0, MAX_SHOWN)}…` : raw);
+    const event = printableLine(raw.length > MAX_SHOWN ? `${raw.slice(0, MAX_SHOWN)}…` : raw);
     const place = [topic, partition].filter((part) => part !== null).join('/');
     table.push([
-      printable(place),
+      printableLine(place),
       offset ?? '',
-      detail === '' ? reason : `${reason}: ${printable(detail)}`,
+      detail === '' ? reason : `${reason}: ${printableLine(detail)}`,
       event,
     ]);
   }

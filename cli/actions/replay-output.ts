@@ -10,7 +10,7 @@ import {
 import { isoOfMicros } from '../../core/contracts/time';
 import { type ReplayOutput, type ReplaySummary } from '../../core/stream/replay/replay';
 import { type ClosedWindow } from '../../core/stream/windows/rows';
-import { percent, printable } from '../shared/format';
+import { percent, printableLine } from '../shared/format';
 import { errorSize, inUnit, windowFigure } from '../shared/quantities';
 
 /** A replay's output that receives the summary at the end. */
@@ -134,7 +134,7 @@ export function tableReport(write: Write, target: TargetWords): ReplayReport {
           (column) => windowFigure(column[i] ?? NaN, target),
         );
         windows.push([
-          printable(device),
+          printableLine(device),
           isoOfMicros(start),
           analysis.count[i] ?? 0,
           ...figures,

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
-import { counted, percent, printable, timestamp, whole } from '../shared/format';
+import { counted, percent, printableLine, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
 import { type DevicesInState, type PutAside, type RoundReadiness } from '../status/fleet-status';
 import { requireRunning } from '../system/running';
@@ -139,7 +139,7 @@ const NAMES_OF_STATES: Readonly<Partial<Record<string, string>>> = {
 function describeDevices({ devices, examples }: DevicesInState): string {
   const [first] = examples;
   const more = devices - 1;
-  const named = first === undefined ? '' : `: ${printable(first.device)} ${first.reason}`;
+  const named = first === undefined ? '' : `: ${printableLine(first.device)} ${first.reason}`;
   return `${counted(devices, 'device')} not forecast${named}${more > 0 ? `; and ${whole(more)} more` : ''}`;
 }
 

@@ -1,3 +1,5 @@
+import { printable } from '../shared/format';
+
 /** Well-formed HTML whose texts are escaped. */
 export class Html {
   constructor(readonly text: string) {}
@@ -25,7 +27,7 @@ function textOf(part: HtmlPart): string {
   if (part instanceof Html) return part.text;
   if (typeof part === 'object') return part.map(textOf).join('');
   return (
-    String(part)
+    printable(String(part))
       .replace(/[&<>"']/g, (sign) => ESCAPES[sign] ?? '')
       // A percentage stays on one line, as `withUnit` keeps a figure with its unit.
       .replace(/(\d) (?=%)/g, '$1\u00a0')

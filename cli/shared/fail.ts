@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { errorColours as pc } from './colours';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { forTerminal } from './format';
 
 /** Exit codes with their meaning, for the help text and the documentation. */
 export const EXIT_CODES = {
@@ -37,7 +38,8 @@ export function describeFailure(thrown: unknown, verbose: boolean): Failure {
   const hint = known ? thrown.hint : 'Run the command again with --verbose and report what it prints.';
   const lines = [`${pc.red('error:')} ${sentence}`, ...(hint === undefined ? [] : [`       ${hint}`])];
   if (verbose) lines.push('', ...chainOf(thrown));
-  return { text: `${lines.join('\n')}\n`, exitCode };
+  // Messages quote what files, servers and devices say.
+  return { text: forTerminal(`${lines.join('\n')}\n`), exitCode };
 }
 
 function oneLine(text: string): string {

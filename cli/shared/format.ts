@@ -62,14 +62,34 @@ export function span(seconds: number): string {
   return parts.length === 0 ? '0 s' : parts.join(' ');
 }
 
+/** What a terminal may obey, control characters without line ends and tabs, and what turns the direction of a text round. */
+// eslint-disable-next-line no-control-regex -- control characters are what it finds
+const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+/** Our own colours. */
+// eslint-disable-next-line no-control-regex -- the sequence begins with a control character
+const COLOUR = /(\u001b\[[0-9;]*m)/;
+
 /**
  * Text from outside, made safe for a terminal: control characters, which could clear the screen or worse, are escaped as in JSON.
  * Line ends and tabs stay.
  */
 export function printable(text: string): string {
-  return text.replace(
-    // eslint-disable-next-line no-control-regex -- control characters are what it replaces
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(OBEYED, escaped);
+}
+
+/** The same for an id, a name or a cell of a table, which is one line. */
+export function printableLine(text: string): string {
+  return printable(text).replace(/[\n\t]/g, escaped);
+}
+
+/** A whole answer for a terminal, whatever stands in it: our colours stay, and nothing else that a terminal obeys. */
+export function forTerminal(text: string): string {
+  return text
+    .split(COLOUR)
+    .map((part, index) => (index % 2 === 1 ? part : printable(part)))
+    .join('');
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,5 +1,5 @@
 import { type TargetWords } from '../../core/contracts/task';
-import { printable } from './format';
+import { printableLine } from './format';
 
 /** Figures in the unit of the fleet's target, for people. A fleet may measure thousandths or hundreds of millions. */
 
@@ -61,5 +61,5 @@ export function signedLevel(value: number): string {
 
 /** `0.67 °C`, `bias kW`: a figure or a heading with the unit behind it; a target may have none. */
 export function inUnit(text: string, { unit }: Pick<TargetWords, 'unit'>): string {
-  return unit === '' ? text : `${text} ${printable(unit)}`;
+  return unit === '' ? text : `${text} ${printableLine(unit)}`;
 }

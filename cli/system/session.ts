@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { forTerminal } from '../shared/format';
 import { interruption } from '../shared/interrupt';
 import { createProgress, type Progress } from '../progress';
 
@@ -24,7 +25,7 @@ export async function withSession(work: (session: Session) => Promise<void>): Pr
       env: process.env,
       folder: resolve('.'),
       out: (text) => {
-        process.stdout.write(text);
+        process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text);
       },
     });
   } finally {
