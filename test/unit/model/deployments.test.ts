@@ -29,9 +29,15 @@ describe('a message of model-deployments', () => {
 
 it('of a round that the log has no room for is refused, whatever else it says', () => {
   const late = { ...message, lineage: { ...message.lineage, round: 999_999_999 } };
-  expect(() => readDeployment('model/v1', bytesOf(late), 1_000)).toThrow('is of round 999999999');
+  expect(() => readDeployment({ key: 'model/v1', value: bytesOf(late), offset: 1_000 })).toThrow(
+    'is of round 999999999',
+  );
   expect(
-    readDeployment('model/v1', bytesOf({ ...late, lineage: { ...late.lineage, round: 3 } }), 2),
+    readDeployment({
+      key: 'model/v1',
+      value: bytesOf({ ...late, lineage: { ...late.lineage, round: 3 } }),
+      offset: 2,
+    }),
   ).toBeDefined();
 });
 
@@ -41,7 +47,9 @@ it.each([
   '{"strategy":"fedadam","steps":1,"vectors":{"m":"AADAfw=="},"evidence":[],"privacySpent":0}',
 ])('with the server state %j is refused, so that the one before it holds', (state) => {
   const value = { type: 'server-state', kind: 'current', round: 1, state };
-  expect(() => readDeployment('server-state/current', bytesOf(value), 9)).toThrow(/state/);
+  expect(() => readDeployment({ key: 'server-state/current', value: bytesOf(value), offset: 9 })).toThrow(
+    /state/,
+  );
 });
 
 describe('a deployed model', () => {

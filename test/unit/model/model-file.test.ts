@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { onnx } from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FedloopError } from '../../../core/contracts/errors';
 import { versionIdSchema } from '../../../core/contracts/ids';
@@ -146,32 +145,7 @@ describe('the model file', () => {
   });
 });
 
-/** The file with something changed in its graph. */
-function changed(change: (graph: onnx.IGraphProto) => void): Uint8Array {
-  const file = onnx.ModelProto.toObject(onnx.ModelProto.decode(encodeModel(model)));
-  const copy = onnx.ModelProto.fromObject(file);
-  change(copy.graph ?? {});
-  return onnx.ModelProto.encode(copy).finish();
-}
-
-describe('a model file of somebody else', () => {
-  it('is refused with an operator that Fedloop does not write', () => {
-    const evil = { opType: 'RunAnything', domain: 'com.example', input: ['features'], output: ['x'] };
-    expect(refusal(changed(({ node }) => node?.push(onnx.NodeProto.fromObject(evil))))).toMatch('its graph');
-  });
-
-  it('is refused with data that lie in another file', () => {
-    const bytes = changed(({ initializer }) => {
-      const [tensor] = initializer ?? [];
-      if (tensor === undefined) throw new Error('there is no initializer');
-      tensor.dataLocation = onnx.TensorProto.DataLocation.EXTERNAL;
-      tensor.externalData = [{ key: 'location', value: '/etc/hostname' }];
-    });
-    expect(refusal(bytes)).toMatch('its graph');
-  });
-
-  it('is refused with a hundred megabytes behind it, unread', () => {
-    const behind = Buffer.concat([encodeModel(model), Buffer.alloc(100 * 1024 * 1024)]);
-    expect(refusal(behind)).toMatch('bytes');
-  });
+it('is refused with a hundred megabytes behind it, unread', () => {
+  const behind = Buffer.concat([encodeModel(model), Buffer.alloc(100 * 1024 * 1024)]);
+  expect(refusal(behind)).toMatch('bytes');
 });
