@@ -26,6 +26,7 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
   });
   return {
     routes: service.routes,
+    health: () => service.trouble,
     failed: Promise.race([worker.failed, service.failed]),
     async stop() {
       await worker.stop();

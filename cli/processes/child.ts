@@ -16,6 +16,10 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** stderr goes here, and stdout too unless `onLine` reads it. */
   readonly logFile: string;
+  /** A log that the program keeps by itself: its last lines belong to the tail. */
+  readonly ownLogFile?: string;
+  /** Where the program keeps its data, for messages about disks. */
+  readonly dataFolder?: string;
   /** Each line of stdout as it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -30,6 +34,7 @@ export interface Child {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
+  readonly dataFolder: string | undefined;
   readonly running: boolean;
   /** Resolves once it has ended. */
   readonly ended: Promise<Exit>;
@@ -96,11 +101,17 @@ export async function startChild(
     name: options.name,
     pid,
     logFile: options.logFile,
+    dataFolder: options.dataFolder,
     get running() {
       return running();
     },
     ended,
-    tail: () => tailOfFile(options.logFile, LIMITS.tailLines),
+    async tail() {
+      const { logFile, ownLogFile } = options;
+      const logs = ownLogFile === undefined ? [logFile] : [ownLogFile, logFile];
+      const tails = await Promise.all(logs.map((log) => tailOfFile(log, LIMITS.tailLines)));
+      return tails.filter((tail) => tail !== '').join('\n');
+    },
     async stop(graceMillis) {
       signalGroup(pid, 'SIGTERM');
       const timer = setTimeout(() => {

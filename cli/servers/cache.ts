@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { FedloopError } from '../../core/contracts/errors';
+import { machineError, machineSentence } from '../../core/contracts/machine-trouble';
 import { LIMITS } from '../shared/limits';
 
 /** Folder of obtained servers: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
@@ -24,7 +25,9 @@ export async function obtainOnce<Found>(options: {
 }): Promise<Found> {
   const there = await options.find();
   if (there !== undefined) return there;
-  await mkdir(options.cache, { recursive: true });
+  await mkdir(options.cache, { recursive: true }).catch((cause: unknown) => {
+    throw cacheError(options.cache, cause);
+  });
   const release = await acquire(join(options.cache, options.name), options.onWait);
   try {
     return (await options.find()) ?? (await options.obtain());
@@ -38,7 +41,8 @@ async function acquire(path: string, onWait: () => void): Promise<() => Promise<
   const settings = { realpath: false, stale: LIMITS.lockStaleMillis, onCompromised: () => undefined };
   try {
     return await lock(path, settings);
-  } catch {
+  } catch (cause) {
+    if (machineSentence(cause, path) !== undefined) throw cacheError(dirname(path), cause);
     onWait();
   }
   const retries = {
@@ -59,4 +63,8 @@ async function acquire(path: string, onWait: () => void): Promise<() => Promise<
       },
     );
   }
+}
+
+function cacheError(cache: string, cause: unknown): FedloopError {
+  return machineError('InvalidConfig', cause, `the cache ${cache}`, `the cache ${cache} cannot be used`);
 }

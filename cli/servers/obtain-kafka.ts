@@ -1,4 +1,4 @@
-import { readFile, readdir, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { packageFile } from '../shared/package-root';
@@ -6,6 +6,7 @@ import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
+import { lookAtJars } from './jars';
 import { onPath, runTool } from './tool';
 
 /** Jars that the pom requires; only for the progress bar. */
@@ -23,7 +24,7 @@ export async function obtainKafka(cache: string, processes: Processes, progress:
   return obtainOnce({
     cache,
     name: `kafka-${version}`,
-    find: async () => ((await hasJars(folder)) ? classPath : undefined),
+    find: async () => ((await hasJars(folder, progress)) ? classPath : undefined),
     onWait: () => {
       progress.note('Another fedloop is fetching Kafka; waiting for it.');
     },
@@ -97,7 +98,12 @@ async function fetchJars(
   step.done();
 }
 
-async function hasJars(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch(() => []);
-  return names.some((name) => name.startsWith('kafka_2.13-'));
+/** A fetch that is complete is renamed; what is cut off came later, as from a copy of the cache or a full disk. */
+async function hasJars(folder: string, progress: Progress): Promise<boolean> {
+  const { jars, damaged } = await lookAtJars(folder);
+  if (damaged.length > 0)
+    progress.note(
+      `Kafka in ${folder} is damaged (${damaged.length} of ${jars.length} files, such as ${damaged[0] ?? ''}); it is fetched again.`,
+    );
+  return damaged.length === 0 && jars.some((name) => name.startsWith('kafka_2.13-'));
 }

@@ -34,7 +34,12 @@ export async function obtainTemporal(
   return obtainOnce({
     cache,
     name: 'temporal',
-    find: async () => ((await isExecutable(target)) && (await runs(target)) ? target : undefined),
+    find: async () => {
+      if (!(await isExecutable(target))) return undefined;
+      if (await runs(target)) return target;
+      progress.note(`Temporal’s server at ${target} does not run; it is obtained again.`);
+      return undefined;
+    },
     onWait: () => {
       progress.note('Another fedloop is obtaining Temporal; waiting for it.');
     },

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
+import { machineSentenceOfLog } from '../../core/contracts/machine-trouble';
 import { connectKafka } from '../../core/platform/kafka';
 import { readEnvironment } from '../../core/platform/config';
 import { silentLogger } from '../../core/platform/log';
@@ -9,7 +10,6 @@ import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
-import { tailOfFile } from '../processes/tail';
 import { poll } from '../shared/wait';
 import { kafkaProperties } from './kafka-properties';
 import { answers, freePorts } from './ports';
@@ -50,17 +50,14 @@ export async function startKafka(start: KafkaStart): Promise<KafkaServer> {
     const ready = await whenReady(child, broker);
     if (ready) return { broker, child };
     await child.stop(0);
-    const log = [await child.tail(), await tailOfFile(serverLog(start), LIMITS.tailLines)].join('\n');
+    const log = await child.tail();
     if (
       /BindException|Address already in use/.test(log) &&
       start.port === undefined &&
       attempt < LIMITS.portAttempts
     )
       continue;
-    throw new FedloopError('ServerUnavailable', 'Kafka was started but did not become ready', {
-      hint: `Its log is in ${start.logFolder}.`,
-      cause: new Error(log),
-    });
+    throw notReady(start, log);
   }
 }
 
@@ -107,6 +104,28 @@ async function launch(start: KafkaStart, brokerPort: number, controllerPort: num
     ],
     cwd: start.folder,
     logFile: join(start.logFolder, 'kafka-console.log'),
+    ownLogFile: serverLog(start),
+    dataFolder,
+  });
+}
+
+/** Java's words for a class path of which files are missing or damaged. */
+const BROKEN_JARS =
+  /NoClassDefFoundError|ClassNotFoundException|ZipException|Could not find or load main class/;
+
+function notReady({ folder, logFolder, classPath }: KafkaStart, log: string): FedloopError {
+  const cause = new Error(log);
+  const jars = dirname(classPath);
+  if (BROKEN_JARS.test(log))
+    return new FedloopError('ServerUnavailable', `the files of Kafka in ${jars} are damaged or incomplete`, {
+      hint: 'Delete that folder and start again: they are fetched anew.',
+      cause,
+    });
+  const what = 'Kafka was started but did not become ready';
+  const said = machineSentenceOfLog(log, folder);
+  return new FedloopError('ServerUnavailable', said === undefined ? what : `${what}: ${said.message}`, {
+    hint: [said?.hint ?? [], `Its log is in ${logFolder}.`].flat().join(' '),
+    cause,
   });
 }
 

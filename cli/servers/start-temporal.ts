@@ -84,6 +84,7 @@ export async function startTemporal(start: TemporalStart): Promise<TemporalServe
         ]),
       ],
       logFile: join(start.logFolder, 'temporal.log'),
+      dataFolder: dirname(start.database),
     });
     const address = `${HOST}:${port}`;
     if (await whenReady(child, address)) {

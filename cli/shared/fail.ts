@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { errorColours as pc } from './colours';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { machineSentence } from '../../core/contracts/machine-trouble';
 import { forTerminal } from './format';
 
 /** Exit codes with their meaning, for the help text and the documentation. */
@@ -29,6 +30,10 @@ export function describeFailure(thrown: unknown, verbose: boolean): Failure {
     // Commander has printed it already; help and version are no failures.
     return { text: '', exitCode: thrown.exitCode === 0 ? 0 : BAD_REQUEST };
   }
+  return describe(orMachineTrouble(thrown), verbose);
+}
+
+function describe(thrown: unknown, verbose: boolean): Failure {
   const exitCode = thrown instanceof FedloopError ? thrown.exitCode : FAILED;
   const known = thrown instanceof FedloopError;
   if (known && thrown.code === 'Interrupted') return { text: `${pc.dim(thrown.message)}\n`, exitCode };
@@ -40,6 +45,16 @@ export function describeFailure(thrown: unknown, verbose: boolean): Failure {
   if (verbose) lines.push('', ...chainOf(thrown));
   // Messages quote what files, servers and devices say.
   return { text: forTerminal(`${lines.join('\n')}\n`), exitCode };
+}
+
+/** A full disk, a read-only folder and too many open files may be met by any line of the program: they are nothing unforeseen. */
+function orMachineTrouble(thrown: unknown): unknown {
+  if (thrown instanceof FedloopError || !(thrown instanceof Error)) return thrown;
+  const where = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : 'this command’s files';
+  const said = machineSentence(thrown, where);
+  return said === undefined
+    ? thrown
+    : new FedloopError('Internal', said.message, { hint: said.hint, cause: thrown });
 }
 
 function oneLine(text: string): string {

@@ -6,6 +6,7 @@ import { type StreamSettings } from '../../core/contracts/settings';
 import { eventTopic } from '../../core/contracts/source';
 import { readEnvironment } from '../../core/platform/config';
 import { LIMITS } from '../shared/limits';
+import { claimFolder } from './claim-folder';
 import { agreeOnDeployment, type WantedDeployment } from './log-settings';
 import { packageRoot } from '../shared/package-root';
 import { type Child } from '../processes/child';
@@ -57,11 +58,20 @@ export interface System {
 export async function startSystem(start: SystemStart): Promise<System> {
   const { session } = start;
   await requireNoneRunning(session.folder);
+  const release = await claimFolder(session.folder, start.run.id);
   const processes = Processes.start();
   try {
-    return await unlessAborted(bringUp(start, processes), session.signal);
+    const system = await unlessAborted(bringUp(start, processes), session.signal);
+    return {
+      ...system,
+      async stop() {
+        await system.stop();
+        await release();
+      },
+    };
   } catch (cause) {
     await processes.stopAll(LIMITS.interruptedGraceMillis);
+    await release();
     throw cause;
   }
 }

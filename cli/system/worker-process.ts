@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
+import { machineSentenceOfLog } from '../../core/contracts/machine-trouble';
 import { heapOptions, type WorkerRole } from '../../workers/roles';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
@@ -86,12 +87,13 @@ export function readyUrl(line: string): string | undefined {
 /** An error about a worker, with the last error of its log. */
 export async function workerFailure(child: Child, what: string): Promise<FedloopError> {
   const tail = await child.tail();
-  const error = errorLine(tail);
+  const said = machineSentenceOfLog(tail, child.dataFolder ?? `the ${child.name}`);
+  const error = said?.message ?? errorLine(tail);
   return new FedloopError(
     'ServerUnavailable',
     `the ${child.name} ${what}${error === '' ? '' : `: ${error}`}`,
     {
-      hint: `Its log is ${child.logFile}.`,
+      hint: [said?.hint ?? [], `Its log is ${child.logFile}.`].flat().join(' '),
       cause: new Error(`last lines of ${child.logFile}:\n${tail}`),
     },
   );

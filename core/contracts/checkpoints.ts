@@ -118,6 +118,8 @@ export const checkpointPieceSchema = z.object({
   sequence: z.int().min(0),
   index: integerSchema,
   pieces: integerSchema.min(1).max(MAX_PIECES),
+  /** Checksum of all pieces together; left out by earlier releases. */
+  crc32: z.int().min(0).optional(),
 });
 export type CheckpointPiece = z.infer<typeof checkpointPieceSchema>;
 

@@ -63,6 +63,7 @@ export class AssignedPartitions {
     const { claims, pasts, metrics, deployments } = this.parts;
     const claim = await claims.claim(partition);
     metrics.claims.inc();
+    metrics.checkpointsPassedOver.inc(claim.passedOver);
     // Its logged decisions may name a version or a snapshot that this process has not read yet.
     await Promise.all([deployments.sync(), pasts.sync()]);
     const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts);

@@ -181,6 +181,11 @@ function eventMetrics(registers: Registry[]) {
       help: 'Checkpoints written.',
       registers,
     }),
+    checkpointsPassedOver: new Counter({
+      name: 'fedloop_stream_checkpoints_passed_over_total',
+      help: 'Checkpoints that were damaged or unusable when a partition was taken over; an earlier one, or the events, served instead.',
+      registers,
+    }),
     claims: new Counter({
       name: 'fedloop_stream_claims_total',
       help: 'Partitions claimed by this process.',

@@ -129,6 +129,11 @@ export class WarehouseService extends RoundRepository {
     return this.intake?.failed ?? new Promise<never>(() => undefined);
   }
 
+  /** What it waits for outside of itself, and what to do; undefined while all is well. */
+  get trouble(): string | undefined {
+    return this.intake?.trouble;
+  }
+
   async stop(): Promise<void> {
     this.completeness.close();
     await this.intake?.stop();
@@ -223,6 +228,7 @@ export class WarehouseService extends RoundRepository {
       groupId: ANALYTICS_GROUP_PREFIX + this.warehouse.id,
       log,
       onLost: this.counts.lost,
+      file: this.warehouse.path,
       onStored: (report, seconds) => {
         this.counts.stored(report, seconds, Date.now());
         if (report.aside.examples.length > 0)

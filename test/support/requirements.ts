@@ -33,6 +33,11 @@ export const PYTHON: Requirement = {
   // Debian splits what `python3 -m venv` needs from the interpreter.
   probes: [['python3', '-c', 'import ensurepip, venv']],
 };
+/** Small disks, and disks that may not be written: in a name space of its own a process mounts nothing of ours. */
+export const MOUNT: Requirement = {
+  from: 'the right to mount a tmpfs (root)',
+  probes: [['unshare', '--mount', 'mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', '/mnt']],
+};
 
 /**
  * `describe` for tests that need a program. Where it is missing the group is skipped, and its name ends with what would run it:

@@ -9,7 +9,13 @@ import { cacheFolder } from '../../cli/servers/cache';
 import { findJava } from '../../cli/servers/java';
 import { obtainKafka } from '../../cli/servers/obtain-kafka';
 import { startKafka, type KafkaServer } from '../../cli/servers/start-kafka';
-import { startWorker, type WorkerProcess, type WorkerRole } from '../../cli/system/worker-process';
+import { type FedloopError } from '../../core/contracts/errors';
+import {
+  startWorker,
+  workerFailure,
+  type WorkerProcess,
+  type WorkerRole,
+} from '../../cli/system/worker-process';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
@@ -36,8 +42,13 @@ export class StreamSystem {
     this.port = Number(broker.broker.split(':')[1]);
   }
 
-  static async start(variables: Readonly<Record<string, string>> = {}): Promise<StreamSystem> {
+  /** @param prepare does with the folder what has to be done before anything is in it. */
+  static async start(
+    variables: Readonly<Record<string, string>> = {},
+    prepare: (folder: string) => void = () => undefined,
+  ): Promise<StreamSystem> {
     const folder = await mkdtemp(join(tmpdir(), 'fedloop-stream-'));
+    prepare(folder);
     const processes = Processes.start();
     const java = await findJava();
     const classPath = await obtainKafka(cacheFolder(), processes, silentProgress);
@@ -98,6 +109,14 @@ export class StreamSystem {
       FEDLOOP_WAREHOUSE: this.warehouse,
       FEDLOOP_PROCESSED: join(this.folder, 'processed'),
     });
+  }
+
+  /** How the broker ended that runs now, said as `fedloop up` says it. */
+  async brokerEnd(): Promise<FedloopError> {
+    const { broker } = this;
+    if (broker === undefined) throw new Error('there is no broker');
+    await broker.child.ended;
+    return workerFailure(broker.child, 'ended unexpectedly');
   }
 
   /** The broker dies or is stopped, and comes back, after a while, with its log and its address. */

@@ -1,3 +1,4 @@
+import { crc32 } from '@node-rs/crc32';
 import { checkpointKeys, type CheckpointPiece, checkpointPieceSchema } from '../../contracts/checkpoints';
 import { parseJson } from '../../contracts/validation';
 import { CHECKPOINT_PIECE_BYTES } from '../limits';
@@ -25,12 +26,18 @@ export function piecesOf(
   of: Pick<CheckpointPiece, 'partition' | 'epoch' | 'sequence'>,
 ): { readonly key: string; readonly head: CheckpointPiece; readonly value: Buffer }[] {
   const pieces = Math.ceil(state.length / CHECKPOINT_PIECE_BYTES);
+  const checksum = crc32(state);
   return Array.from({ length: pieces }, (_, index) => {
-    const head: CheckpointPiece = { type: 'checkpoint', ...of, index, pieces };
+    const head: CheckpointPiece = { type: 'checkpoint', ...of, index, pieces, crc32: checksum };
     const bytes = state.subarray(index * CHECKPOINT_PIECE_BYTES, (index + 1) * CHECKPOINT_PIECE_BYTES);
     const key = checkpointKeys.piece(of.partition, of.epoch, of.sequence, index);
     return { key, head, value: encodeFrame(head, bytes) };
   });
+}
+
+/** Whether these are the bytes that the checkpoint was written with. */
+export function isIntact(state: Buffer, { crc32: checksum }: CheckpointPiece): boolean {
+  return checksum === undefined || crc32(state) === checksum;
 }
 
 /** @returns undefined for bytes that are no piece; `bytes` is a view. */

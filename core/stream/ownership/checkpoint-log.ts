@@ -9,7 +9,7 @@ import {
 import { TOPICS } from '../../contracts/topics';
 import { parseJson } from '../../contracts/validation';
 import { type Kafka, type Tail } from '../../platform/kafka';
-import { readPiece } from './checkpoint-chunks';
+import { isIntact, readPiece } from './checkpoint-chunks';
 
 /** A decision and its offset in the log. */
 export interface LoggedDecision {
@@ -40,6 +40,9 @@ export class PartitionLog {
   private readonly pieceKeys = new Map<string, number>();
   private readonly incoming = new Map<string, PieceInLog>();
   private newest: StoredCheckpoint | undefined;
+  /** The one before the newest, should that be unusable. */
+  private former: StoredCheckpoint | undefined;
+  private damaged = 0;
   private firstStart: StartDecision | undefined;
 
   /** Epoch of the highest claim; −1 before the first. */
@@ -87,6 +90,16 @@ export class PartitionLog {
     return this.newest;
   }
 
+  /** Checkpoints to recover from, the newest first. */
+  checkpoints(): readonly StoredCheckpoint[] {
+    return [this.newest, this.former].filter((stored) => stored !== undefined);
+  }
+
+  /** Pieces that are none, and checkpoints whose bytes are not those that were written: passed over. */
+  get damagedCheckpoints(): number {
+    return this.damaged;
+  }
+
   /** Keys of pieces that an epoch before `epoch` wrote: of no use once the new owner has a checkpoint of its own. */
   keysOfPiecesBefore(epoch: number): readonly string[] {
     return [...this.pieceKeys].filter(([, of]) => of < epoch).map(([key]) => key);
@@ -105,6 +118,7 @@ export class PartitionLog {
 
   private applyPiece(logOffset: number, key: string, value: Buffer): void {
     const piece = readPiece(value);
+    if (piece === undefined) this.damaged += 1;
     if (piece?.head.epoch !== this.epoch) return;
     const { head } = piece;
     // Each checkpoint before this one took a record behind the claim.
@@ -119,7 +133,10 @@ export class PartitionLog {
     if (group.length < head.pieces) return;
     const inOrder = group.sort((a, b) => a.head.index - b.head.index);
     const data = Buffer.concat(inOrder.map(({ bytes }) => bytes));
-    this.newest = { epoch: head.epoch, sequence: head.sequence, data };
+    if (isIntact(data, head)) {
+      this.former = this.newest;
+      this.newest = { epoch: head.epoch, sequence: head.sequence, data };
+    } else this.damaged += 1;
     for (const [known, other] of this.incoming) if (!isAfter(other.head, head)) this.incoming.delete(known);
   }
 }

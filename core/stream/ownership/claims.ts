@@ -33,6 +33,8 @@ export interface Claim {
   readonly start: StartingPoint;
   /** What was lost before this claim. */
   readonly gap: LogGap | undefined;
+  /** Checkpoints that were damaged or could not be used, and did not serve. */
+  readonly passedOver: number;
 }
 
 interface ClaimsOptions {
@@ -95,7 +97,7 @@ export class Claims {
     const log = this.logs.of(partition);
     const begin =
       log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
-    const { engine, start } = recover(partition, settings, log, logger);
+    const { engine, start, passedOver } = recover(partition, settings, log, logger);
     const rewind = Math.max(start.rewind, begin);
     const next = Math.max(start.next, begin);
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');
@@ -104,6 +106,7 @@ export class Claims {
       log,
       engine,
       gap: logGap(rewind, { from: Math.max(rewind, low), highWatermark: high }),
+      passedOver,
       start: {
         ...start,
         rewind: Math.max(rewind, low),
@@ -152,25 +155,37 @@ export class Claims {
   }
 }
 
-/** The engine of the newest checkpoint, else a fresh one that reads from the beginning. */
+/** The engine of the newest checkpoint that can be used, else a fresh one that reads from the beginning. */
 function recover(
   partition: number,
   settings: StreamSettings,
   log: PartitionLog,
   logger: Logger,
-): { readonly engine: PartitionEngine; readonly start: Omit<StartingPoint, 'decideFrom'> } {
-  const stored = log.latestCheckpoint();
-  if (stored !== undefined) {
+): {
+  readonly engine: PartitionEngine;
+  readonly start: Omit<StartingPoint, 'decideFrom'>;
+  readonly passedOver: number;
+} {
+  let passedOver = log.damagedCheckpoints;
+  if (passedOver > 0)
+    logger.warn(
+      { partition, damaged: passedOver },
+      'damaged checkpoints are passed over; recovery goes on from an earlier one, and nothing has to be done',
+    );
+  for (const stored of log.checkpoints()) {
     const engine = new PartitionEngine(partition, settings);
     try {
-      return { engine, start: { ...restoreState(engine, stored.data), seeded: true } };
+      return { engine, start: { ...restoreState(engine, stored.data), seeded: true }, passedOver };
     } catch (cause) {
-      const reason = messageOf(cause);
-      logger.warn({ partition, reason }, 'a checkpoint cannot be used; reading from the first event');
+      passedOver += 1;
+      const { epoch, sequence } = stored;
+      logger.warn({ partition, epoch, sequence, reason: messageOf(cause) }, 'a checkpoint cannot be used');
     }
   }
+  if (passedOver > 0) logger.warn({ partition }, 'no checkpoint can be used; reading from the first event');
   return {
     engine: new PartitionEngine(partition, settings),
     start: { rewind: 0, next: 0, decisions_until: 0, seeded: false },
+    passedOver,
   };
 }

@@ -26,16 +26,45 @@ export interface Statements {
   readonly raw: DuckDBConnection;
 }
 
+/** What a connection tells the instance that it belongs to. */
+interface InstanceWatch {
+  /** Before each piece of work; rejects while the instance cannot be opened again. */
+  readonly ready: () => Promise<void> | undefined;
+  readonly onFailure: (cause: unknown) => void;
+}
+
+const NO_WATCH: InstanceWatch = { ready: () => undefined, onFailure: () => undefined };
+
 /**
  * One connection, one call at a time. The library must never have two overlapping calls on a connection, and a transaction
  * must not contain statements of others, so everything goes through one queue.
  */
 export class SerialConnection implements Omit<Statements, 'raw'> {
   private tail: Promise<void> = Promise.resolve();
-  private readonly statements: Statements;
+  private statements: Statements;
+  private working: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly connection: DuckDBConnection) {
+  constructor(
+    private connection: DuckDBConnection,
+    private readonly watch: InstanceWatch = NO_WATCH,
+  ) {
     this.statements = statementsOf(connection);
+  }
+
+  /** Resolves when the work that has begun is over, whatever came of it. */
+  async settled(): Promise<void> {
+    await this.working.catch(() => undefined);
+  }
+
+  /** Go on over another connection, once `settled`. */
+  replace(connection: DuckDBConnection): void {
+    this.connection = connection;
+    this.statements = statementsOf(connection);
+  }
+
+  /** Give the connection back to the library. */
+  release(): void {
+    this.connection.disconnectSync();
   }
 
   readonly run: Statements['run'] = (...call) => this.alone(({ run }) => run(...call));
@@ -68,7 +97,17 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
 
   /** Hold the connection until `work` is done. */
   alone<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
-    const result = this.tail.then(() => work(this.statements));
+    const result = this.tail.then(async () => {
+      await this.watch.ready();
+      const working = work(this.statements);
+      this.working = working;
+      try {
+        return await working;
+      } catch (cause) {
+        this.watch.onFailure(cause);
+        throw cause;
+      }
+    });
     this.tail = result.then(
       () => undefined,
       () => undefined,
@@ -101,11 +140,9 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
   }
 
   /** After the last statement that was queued. */
-  close(): Promise<void> {
-    return this.alone(() => {
-      this.connection.disconnectSync();
-      return Promise.resolve();
-    });
+  async close(): Promise<void> {
+    await this.tail;
+    this.release();
   }
 }
 

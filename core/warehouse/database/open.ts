@@ -3,9 +3,13 @@ import { dirname, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
-import { SerialConnection } from './connection';
+import { machineError } from '../../contracts/machine-trouble';
 import { MEMORY_LIMIT } from '../limits';
+import { type SerialConnection } from './connection';
+import { refuseDamagedLog } from './damaged-log';
 import { migrate } from './migrations';
+import { ReopenedInstance } from './reopened-instance';
+import { warehouseError } from './trouble';
 
 /** One DuckDB file, owned by this process. Every concern has a connection of its own. */
 export interface Warehouse {
@@ -26,47 +30,45 @@ const identityRow = z.object({ id: z.string() });
  *
  * Nothing that goes through this instance can read or write any other file (`enable_external_access` is off, the
  * configuration locked): the batch path reads its files in an instance of its own.
- * @throws FedloopError `WarehouseBusy` when another process owns the file, `WarehouseFailed` when it cannot be opened.
+ * @throws FedloopError `WarehouseBusy` when another process owns the file, `WarehouseFailed` when it cannot be opened, and what to do then.
  */
 export async function openWarehouse(path: string): Promise<Warehouse> {
   const file = path === ':memory:' ? path : resolve(path);
   if (file !== ':memory:') {
     await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
-      throw failed(`the folder of ${file} cannot be made`, cause);
+      throw machineError('WarehouseFailed', cause, dirname(file), `the folder of ${file} cannot be made`);
     });
+    await refuseDamagedLog(file);
   }
-  const instance = await openInstance(file);
-  const open = new Set<SerialConnection>();
-  const connect = async (): Promise<SerialConnection> => {
-    const connection = new SerialConnection(await instance.connect());
-    open.add(connection);
-    return connection;
-  };
-  let shared: DuckDBInstance | undefined;
-  const admitReaders = async (): Promise<void> => {
-    shared ??= await shareLock(file);
-  };
+  if (file !== ':memory:' && openFiles.has(file))
+    throw new FedloopError('WarehouseBusy', `this process has the warehouse ${file} open already`);
+  openFiles.add(file);
+  let instance: ReopenedInstance | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all([...open].map((connection) => connection.close()));
-    open.clear();
-    instance.closeSync();
-    shared?.closeSync();
+    await instance?.close();
     openFiles.delete(file);
   };
   try {
-    const first = await connect();
-    // Session defaults of every connection to come; the local zone of the machine must never show.
-    await first.run("SET GLOBAL TimeZone = 'UTC'");
-    await first.run('SET GLOBAL lock_configuration = true');
+    instance = await ReopenedInstance.open(
+      () => openInstance(file),
+      () => shareLock(file),
+    );
+    const opened = instance;
+    const first = await opened.connect();
     await migrate(first);
     const [identity] = await first.rows(identityRow, 'SELECT id FROM warehouse_identity');
     if (identity === undefined) throw new FedloopError('WarehouseFailed', `${file} has lost its identity`);
-    open.delete(first);
-    await first.close();
-    return { path: file, id: identity.id, connect, admitReaders, close };
+    await opened.disconnect(first);
+    return {
+      path: file,
+      id: identity.id,
+      connect: () => opened.connect(),
+      admitReaders: () => opened.share(),
+      close,
+    };
   } catch (cause) {
     await close();
-    throw cause instanceof FedloopError ? cause : failed(`the warehouse ${file} cannot be used`, cause);
+    throw cause instanceof FedloopError ? cause : warehouseError(file, 'the warehouse cannot be used', cause);
   }
 }
 
@@ -74,18 +76,24 @@ export async function openWarehouse(path: string): Promise<Warehouse> {
 const openFiles = new Set<string>();
 
 async function openInstance(file: string): Promise<DuckDBInstance> {
-  if (file !== ':memory:' && openFiles.has(file)) {
-    throw new FedloopError('WarehouseBusy', `this process has the warehouse ${file} open already`);
-  }
-  openFiles.add(file);
+  let instance: DuckDBInstance | undefined;
   try {
-    return await DuckDBInstance.create(file, { enable_external_access: 'false', memory_limit: MEMORY_LIMIT });
+    instance = await DuckDBInstance.create(file, {
+      enable_external_access: 'false',
+      memory_limit: MEMORY_LIMIT,
+    });
+    const connection = await instance.connect();
+    // Session defaults of every connection to come; the local zone of the machine must never show.
+    await connection.run("SET GLOBAL TimeZone = 'UTC'");
+    await connection.run('SET GLOBAL lock_configuration = true');
+    connection.disconnectSync();
+    return instance;
   } catch (cause) {
-    openFiles.delete(file);
+    instance?.closeSync();
     const message = messageOf(cause);
     const owner = /Conflicting lock is held in (.+?) \(PID (\d+)\)/.exec(message);
     if (owner === null && !message.includes('Could not set lock'))
-      throw failed(`the warehouse ${file} cannot be opened`, cause);
+      throw warehouseError(file, 'the warehouse cannot be opened', cause);
     const who = owner === null ? 'another process' : `process ${owner[2] ?? '?'} (${owner[1] ?? '?'})`;
     throw new FedloopError('WarehouseBusy', `the warehouse ${file} is in use by ${who}`, {
       hint: 'One process owns the file: query the running system (`fedloop sql` does), or stop it first.',
@@ -106,10 +114,6 @@ async function shareLock(file: string): Promise<DuckDBInstance> {
       threads: '1',
     });
   } catch (cause) {
-    throw failed(`the warehouse ${file} cannot be shared with its readers`, cause);
+    throw warehouseError(file, 'the warehouse cannot be shared with its readers', cause);
   }
-}
-
-function failed(what: string, cause: unknown): FedloopError {
-  return new FedloopError('WarehouseFailed', `${what}: ${messageOf(cause)}`, { cause });
 }

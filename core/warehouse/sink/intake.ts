@@ -1,10 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../contracts/errors';
+import { machineSentence } from '../../contracts/machine-trouble';
 import { TOPICS } from '../../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../../platform/kafka';
 import { gapSentence, logGap } from '../../platform/kafka/log-gap';
 import { toIncoming } from '../../platform/kafka/records';
 import { type Logger } from '../../platform/log';
+import { damagedError, isDamage, passesBy } from '../database/trouble';
+import { INTAKE_CONCURRENCY, MACHINE_RETRY_MS, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { GroupCommit } from './group-commit';
-import { INTAKE_CONCURRENCY, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { type SinkRecords } from './records';
 import { type SinkReport } from './report';
 import { type Sink } from './sink';
@@ -20,7 +24,7 @@ const INTAKE_TOPICS = [
   TOPICS.updates,
 ] as const;
 
-/** Another attempt does not help against a full disk or a broken database: after so many failures in a row the intake fails. */
+/** Another attempt does not help against a broken database: after so many failures in a row the intake fails. */
 const MAX_FAILURES = 5;
 
 interface IntakeOptions {
@@ -28,6 +32,8 @@ interface IntakeOptions {
   readonly sink: Sink;
   readonly groupId: string;
   readonly log: Logger;
+  /** The warehouse's file, for messages. */
+  readonly file: string;
   /** After every transaction. */
   readonly onStored: (report: SinkReport, seconds: number) => void;
   readonly onLost: (topic: string, records: number) => void;
@@ -44,6 +50,8 @@ export class Intake {
   private readonly commits: GroupCommit;
   private consumer: GroupConsumer | undefined;
   private failures = 0;
+  /** What the machine lacks; rows wait in their topics for as long. */
+  private lacking: string | undefined;
   /** Offsets to commit, by partition. */
   private readonly uncommitted = new Map<string, Parameters<GroupConsumer['commit']>[0][number]>();
   private timer: NodeJS.Timeout | undefined;
@@ -89,6 +97,11 @@ export class Intake {
     await this.commits.idle();
   }
 
+  /** Why nothing can be stored now, and what to do; undefined while all is well. */
+  get trouble(): string | undefined {
+    return this.lacking;
+  }
+
   private async ingest(batch: RawBatch): Promise<void> {
     const { topic, partition, next: offset } = batch;
     this.noteGap(batch);
@@ -100,6 +113,12 @@ export class Intake {
       if (this.failures >= MAX_FAILURES && err instanceof Error) this.fail(err);
       this.options.log.error({ err, topic, partition }, 'a batch was not stored and will be tried again');
       throw err;
+    const records = toSinkRecords(batch);
+    while (!(await this.stored(records))) {
+      await sleep(MACHINE_RETRY_MS);
+      // Keeps the membership: the batch is stored as soon as the machine lets it.
+      await batch.heartbeat();
+      if (!batch.isCurrent()) return;
     }
     if (!batch.isCurrent()) return;
     batch.resolve(offset);
@@ -119,6 +138,37 @@ export class Intake {
     log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
     if (gap.kind === 'expired') onLost(topic, gap.records);
     else sink.beginAnew(topic, partition);
+  /**
+   * @returns false when the machine has no room for it now, which is said once.
+   * @throws what else the sink throws; the library delivers the batch again.
+   */
+  private async stored(batch: SinkRecords): Promise<boolean> {
+    const { log, file } = this.options;
+    try {
+      await this.commits.submit(batch);
+    } catch (err) {
+      const said = passesBy(err) ? machineSentence(err, file) : undefined;
+      if (said === undefined) {
+        this.noteFailure(err, batch);
+        throw err;
+      }
+      const sentence = `${said.message}, so rows wait in their topics. ${said.hint}`;
+      if (this.lacking !== sentence) log.error(sentence);
+      this.lacking = sentence;
+      return false;
+    }
+    if (this.lacking !== undefined) log.info('rows are stored again');
+    this.lacking = undefined;
+    this.failures = 0;
+    return true;
+  }
+
+  private noteFailure(thrown: unknown, { topic, partition }: SinkRecords): void {
+    const { log, file } = this.options;
+    const err = isDamage(messageOf(thrown)) ? damagedError(file, messageOf(thrown), thrown) : thrown;
+    this.failures += 1;
+    if (this.failures >= MAX_FAILURES && err instanceof Error) this.fail(err);
+    log.error({ err, topic, partition }, 'a batch was not stored and will be tried again');
   }
 
   /** A group that considers this member dead, as after a pause of the whole machine, refuses: the next heartbeat joins again. */

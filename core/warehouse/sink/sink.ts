@@ -6,6 +6,7 @@ import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE, tableInFile } from '../database/columns';
 import { type SerialConnection } from '../database/connection';
+import { passesBy } from '../database/trouble';
 import { STORE_ATTEMPTS, STORE_RETRY_MS } from '../limits';
 import { completeBefore, type Mark } from './marks';
 import { type Origin, type Origins, TRUSTED } from './origins';
@@ -20,6 +21,9 @@ import { Staging, type Tables } from './staging';
  * transaction. After an error nothing of the batch is stored, and the positions are read again.
  */
 export class Sink {
+  /** After a failure, until the tables could be read. */
+  private positionsAreOld = false;
+
   private constructor(
     private readonly connection: SerialConnection,
     private readonly tables: Tables,
@@ -120,6 +124,8 @@ export class Sink {
       try {
         return await this.storeOnce(records);
       } catch (cause) {
+        // The caller waits for longer, and no record is to blame.
+        if (passesBy(cause)) throw cause;
         if (attempt < STORE_ATTEMPTS) await sleep(STORE_RETRY_MS);
         else if (isFaultOfDatabase(cause)) throw cause;
         else if (records.length > 1) break;
@@ -139,16 +145,28 @@ export class Sink {
     );
   }
 
+  /** A commit that failed may have gone through: what the tables have is not stored again. */
+  private isNew({ topic, partition, record }: ReadRecord): boolean {
+    return record.offset >= this.nextOffset(topic, partition);
+  }
+
+  private async readPositions(): Promise<void> {
+    this.positions = await readPositions(this.connection);
+    this.positionsAreOld = false;
+  }
+
   private async storeOnce(records: readonly ReadRecord[]): Promise<SinkReport> {
-    const staged = new Staging(this.tables, this.positions);
     try {
-      for (const record of records) staged.add(record);
+      if (this.positionsAreOld) await this.readPositions();
+      const staged = new Staging(this.tables, this.positions);
+      for (const record of records) if (this.isNew(record)) staged.add(record);
       await this.connection.transaction((inside) => staged.write(inside));
       for (const [key, position] of staged.positions) this.positions.set(key, position);
       return staged.report();
     } catch (cause) {
       // The tables decide, whether the commit went through before it failed or not.
-      this.positions = await readPositions(this.connection).catch(() => this.positions);
+      this.positionsAreOld = true;
+      await this.readPositions().catch(() => undefined);
       throw new FedloopError('WarehouseFailed', `a batch could not be stored: ${messageOf(cause)}`, {
         cause,
       });

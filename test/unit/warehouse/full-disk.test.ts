@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openWarehouse } from '../../../core/warehouse/database/open';
+import { passesBy } from '../../../core/warehouse/database/trouble';
+import { describeWith, MOUNT } from '../../support/requirements';
+
+jest.setTimeout(30_000);
+
+const countRow = z.object({ n: z.int() });
+/** More than one transaction with its log, and less than DuckDB's log before a checkpoint (16 MB) with what the checkpoint writes. */
+const SMALL = '19m';
+
+describeWith(MOUNT, 'a warehouse on a disk that fills up', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'fedloop-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL}`, 'tmpfs', folder]);
+  });
+  afterEach(() => {
+    // Lazily: a test that fails may have left the file open.
+    execFileSync('umount', ['--lazy', folder]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is opened again by itself after a checkpoint that was cut off, and has all that was committed', async () => {
+    const warehouse = await openWarehouse(join(folder, 'w.duckdb'));
+    await warehouse.admitReaders();
+    const connection = await warehouse.connect();
+    const other = await warehouse.connect();
+    await connection.run('CREATE TABLE t (i BIGINT, s VARCHAR)');
+    const insert = (): Promise<void> =>
+      connection.transaction((inside) =>
+        inside.run('INSERT INTO t SELECT range, md5(range::VARCHAR) FROM range(5_000)'),
+      );
+    const failures: unknown[] = [];
+    for (let i = 0; i < 150 && failures.length < 2; i += 1)
+      await insert().catch((cause: unknown) => failures.push(cause));
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.every(passesBy)).toBe(true);
+
+    execFileSync('mount', ['-o', 'remount,size=200m', folder]);
+    const [before] = await other.rows(countRow, 'SELECT count(*)::INT AS n FROM t');
+    await insert();
+    const [after] = await other.rows(countRow, 'SELECT count(*)::INT AS n FROM t');
+    expect(after?.n).toBe((before?.n ?? 0) + 5_000);
+    await warehouse.close();
+    const again = await openWarehouse(join(folder, 'w.duckdb'));
+    const [kept] = await (await again.connect()).rows(countRow, 'SELECT count(*)::INT AS n FROM t');
+    await again.close();
+    expect(kept).toEqual(after);
+  });
+
+  it('says which disk is full, and what to do, when it cannot even be made', async () => {
+    expect(() => {
+      writeFileSync(join(folder, 'filler'), Buffer.alloc(30_000_000));
+    }).toThrow('ENOSPC');
+    await expect(openWarehouse(join(folder, 'w.duckdb'))).rejects.toMatchObject({
+      code: 'WarehouseFailed',
+      message: `the disk of ${join(folder, 'w.duckdb')} is full`,
+      hint: expect.stringContaining('Free space') as unknown,
+    });
+  });
+});
