@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { FedloopError } from '../../core/contracts/errors';
 import { machineError, machineSentence } from '../../core/contracts/machine-trouble';
+import { makeFolder } from '../../core/platform/make-folder';
 import { LIMITS } from '../shared/limits';
 
 /** Folder of obtained servers: FEDLOOP_CACHE, or `.fedloop` in the working folder. */
@@ -25,7 +25,7 @@ export async function obtainOnce<Found>(options: {
 }): Promise<Found> {
   const there = await options.find();
   if (there !== undefined) return there;
-  await mkdir(options.cache, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(options.cache).catch((cause: unknown) => {
     throw cacheError(options.cache, cause);
   });
   const release = await acquire(join(options.cache, options.name), options.onWait);

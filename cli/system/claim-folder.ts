@@ -1,14 +1,23 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { machineError } from '../../core/contracts/machine-trouble';
 import { parseJson } from '../../core/contracts/validation';
+import { makeFolder } from '../../core/platform/make-folder';
 import { LIMITS } from '../shared/limits';
 import { isAlive } from './running';
 
 const claimSchema = z.object({ pid: z.int().positive(), id: z.string() });
+
+/** As long as the lock of a killed command counts. */
+const LOCK_RETRIES = {
+  retries: Math.ceil(LIMITS.lockStaleMillis / LIMITS.lockPollMillis),
+  factor: 1,
+  minTimeout: LIMITS.lockPollMillis,
+  maxTimeout: LIMITS.lockPollMillis,
+};
 
 /**
  * Keep a folder for the system of this process, from before its servers start: a second system that goes on with the same run would write into
@@ -19,42 +28,38 @@ const claimSchema = z.object({ pid: z.int().positive(), id: z.string() });
 export async function claimFolder(folder: string, id: string): Promise<() => Promise<void>> {
   const state = join(folder, '.fedloop');
   const path = join(state, 'claim.json');
-  let unlock: () => Promise<void>;
+  const draft = `${path}.${process.pid}`;
+  let unlock: (() => Promise<void>) | undefined;
   try {
-    await mkdir(state, { recursive: true });
+    await makeFolder(state);
+    await writeFile(draft, JSON.stringify({ pid: process.pid, id }));
     unlock = await lock(path, {
       realpath: false,
       stale: LIMITS.lockStaleMillis,
       onCompromised: () => undefined,
-      retries: {
-        retries: Math.ceil(LIMITS.lockStaleMillis / LIMITS.lockPollMillis),
-        factor: 1,
-        minTimeout: LIMITS.lockPollMillis,
-        maxTimeout: LIMITS.lockPollMillis,
-      },
+      retries: LOCK_RETRIES,
     });
-  } catch (cause) {
-    throw machineError('InvalidInput', cause, state, `the folder ${folder} cannot be used for a system`);
-  }
-  try {
-    const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
-    if (claim.success && claim.data.pid !== process.pid && isAlive(claim.data.pid)) {
-      const { pid, id: other } = claim.data;
-      throw new FedloopError(
-        'ServerUnavailable',
-        `a system is starting or running in this folder already (run ${other}, process ${pid})`,
-        { hint: 'Stop it with `fedloop down` or Ctrl-C, or work in another folder.' },
-      );
-    }
-    const draft = `${path}.${process.pid}`;
-    await writeFile(draft, JSON.stringify({ pid: process.pid, id }));
+    await refuseOther(path);
     await rename(draft, path);
   } catch (cause) {
+    await rm(draft, { force: true }).catch(() => undefined);
     if (cause instanceof FedloopError) throw cause;
     throw machineError('InvalidInput', cause, state, `the folder ${folder} cannot be used for a system`);
   } finally {
     // Fails if another command has taken over the lock.
-    await unlock().catch(() => undefined);
+    await unlock?.().catch(() => undefined);
   }
   return () => rm(path, { force: true }).catch(() => undefined);
+}
+
+/** @throws FedloopError `ServerUnavailable` when the claim is that of another process that lives. */
+async function refuseOther(path: string): Promise<void> {
+  const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
+  if (!claim.success || claim.data.pid === process.pid || !isAlive(claim.data.pid)) return;
+  const { pid, id } = claim.data;
+  throw new FedloopError(
+    'ServerUnavailable',
+    `a system is starting or running in this folder already (run ${id}, process ${pid})`,
+    { hint: 'Stop it with `fedloop down` or Ctrl-C, or work in another folder.' },
+  );
 }

@@ -1,6 +1,8 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { machineSentence } from '../../core/contracts/machine-trouble';
+import { makeFolder } from '../../core/platform/make-folder';
 
 /** Name of the warehouse in a run's folder. */
 export const WAREHOUSE_FILE = 'warehouse.duckdb';
@@ -44,10 +46,12 @@ export function runFolder(folder: string, id: string): RunFolder {
 export async function createRunFolder(folder: string, id: string): Promise<RunFolder> {
   const run = runFolder(folder, id);
   try {
-    await mkdir(run.logs, { recursive: true });
+    await makeFolder(run.logs);
   } catch (cause) {
-    throw new FedloopError('InvalidInput', `the run cannot be kept in ${folder}: ${messageOf(cause)}`, {
-      hint: 'Work in a folder that you may write to; `fedloop doctor` checks it.',
+    const what = `the run cannot be kept in ${folder}`;
+    const said = machineSentence(cause, folder);
+    throw new FedloopError('InvalidInput', `${what}: ${said?.message ?? messageOf(cause)}`, {
+      hint: said?.hint ?? 'Work in a folder that you may write to; `fedloop doctor` checks it.',
       cause,
     });
   }

@@ -118,7 +118,8 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
     },
     async 'the disk of the logs is full'() {
       disks.logs.fill();
-      await sleep(3_000);
+      // Of a broker that is away there is more to log than fits the last page.
+      await system.restartBroker('killed', 3_000);
       expect([analytics.child.running, stream.child.running]).toEqual([true, true]);
       disks.logs.free();
       let said = '';
@@ -126,7 +127,7 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
         said = await readFile(stream.child.logFile, 'utf8');
         return said.includes('the log could not be written for a while');
       });
-      return 'the log could not be written for a while';
+      return said;
     },
     async 'checkpoints are damaged'() {
       signalGroup(stream.child.pid, 'SIGKILL');

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { machineError } from '../../contracts/machine-trouble';
+import { makeFolder } from '../../platform/make-folder';
 import { MEMORY_LIMIT } from '../limits';
 import { type SerialConnection } from './connection';
 import { refuseDamagedLog } from './damaged-log';
@@ -35,7 +35,7 @@ const identityRow = z.object({ id: z.string() });
 export async function openWarehouse(path: string): Promise<Warehouse> {
   const file = path === ':memory:' ? path : resolve(path);
   if (file !== ':memory:') {
-    await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
+    await makeFolder(dirname(file)).catch((cause: unknown) => {
       throw machineError('WarehouseFailed', cause, dirname(file), `the folder of ${file} cannot be made`);
     });
     await refuseDamagedLog(file);

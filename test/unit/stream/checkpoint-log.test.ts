@@ -180,6 +180,35 @@ describe('the log of a partition', () => {
   });
 });
 
+describe('checkpoints that are damaged', () => {
+  const state = (text: string, sequence: number): { key: string; value: Buffer } => {
+    const [only] = piecesOf(Buffer.from(text), { partition: 0, epoch: 0, sequence });
+    if (only === undefined) throw new Error('no piece');
+    return only;
+  };
+  const logOf = (...pieces: readonly { readonly key: string; readonly value: Buffer }[]): PartitionLog => {
+    const log = written(claim('w1'));
+    pieces.forEach(({ key, value }, i) => {
+      log.apply(i + 1, key, value);
+    });
+    return log;
+  };
+
+  it('are told by their checksum, counted, and the one before serves', () => {
+    const damaged = state('second', 1);
+    damaged.value.write('X', damaged.value.length - 1);
+    const log = logOf(state('first', 0), damaged);
+    expect(log.checkpoints()).toMatchObject([{ sequence: 0, data: Buffer.from('first') }]);
+    expect(log.damagedCheckpoints).toBe(1);
+  });
+
+  it('leave the one before the newest to fall back on', () => {
+    const log = logOf(state('first', 0), state('second', 1), state('third', 2));
+    expect(log.checkpoints().map(({ sequence }) => sequence)).toEqual([2, 1]);
+    expect(log.damagedCheckpoints).toBe(0);
+  });
+});
+
 describe('state in pieces', () => {
   it('is the same when put together again, in pieces that a message can carry', () => {
     const state = Buffer.from(Uint8Array.from({ length: 2 * CHECKPOINT_PIECE_BYTES + 7 }, (_, i) => i * 31));
