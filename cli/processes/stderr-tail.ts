@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** Characters of an error line that a message shows: a sentence, not a page. */
-const MAX_LENGTH = 300;
+/** Characters of an error line that a message shows: a sentence and what to do, with paths, but not a page. */
+const MAX_LENGTH = 600;
 
 /** Lowest of pino's levels that stands for an error. */
 const PINO_ERROR = 50;

@@ -24,11 +24,17 @@ export async function obtainKafka(cache: string, processes: Processes, progress:
   return obtainOnce({
     cache,
     name: `kafka-${version}`,
-    find: async () => ((await hasJars(folder, progress)) ? classPath : undefined),
+    find: async () => ((await hasJars(folder)) ? classPath : undefined),
     onWait: () => {
       progress.note('Another fedloop is fetching Kafka; waiting for it.');
     },
     obtain: async () => {
+      const { jars, damaged } = await lookAtJars(folder);
+      const [one] = damaged;
+      if (one !== undefined)
+        progress.note(
+          `Kafka in ${folder} is damaged (${damaged.length} of ${jars.length} files, such as ${one}); it is fetched again.`,
+        );
       await fetchJars(pom, version, folder, processes, progress);
       return classPath;
     },
@@ -99,11 +105,7 @@ async function fetchJars(
 }
 
 /** A fetch that is complete is renamed; what is cut off came later, as from a copy of the cache or a full disk. */
-async function hasJars(folder: string, progress: Progress): Promise<boolean> {
+async function hasJars(folder: string): Promise<boolean> {
   const { jars, damaged } = await lookAtJars(folder);
-  if (damaged.length > 0)
-    progress.note(
-      `Kafka in ${folder} is damaged (${damaged.length} of ${jars.length} files, such as ${damaged[0] ?? ''}); it is fetched again.`,
-    );
   return damaged.length === 0 && jars.some((name) => name.startsWith('kafka_2.13-'));
 }

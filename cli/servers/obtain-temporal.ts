@@ -34,16 +34,13 @@ export async function obtainTemporal(
   return obtainOnce({
     cache,
     name: 'temporal',
-    find: async () => {
-      if (!(await isExecutable(target))) return undefined;
-      if (await runs(target)) return target;
-      progress.note(`Temporal’s server at ${target} does not run; it is obtained again.`);
-      return undefined;
-    },
+    find: async () => ((await isExecutable(target)) && (await runs(target)) ? target : undefined),
     onWait: () => {
       progress.note('Another fedloop is obtaining Temporal; waiting for it.');
     },
     obtain: async () => {
+      if (await isExecutable(target))
+        progress.note(`Temporal’s server at ${target} is damaged: it does not run, and is obtained again.`);
       await mkdir(join(cache, 'bin'), { recursive: true });
       const downloadFault = await download(cache, target, processes, progress);
       if (downloadFault !== undefined) await build(cache, target, downloadFault, processes, progress);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { signalGroup } from '../../cli/processes/child';
 import { poll } from '../../cli/shared/wait';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { checkpointKeys } from '../../core/contracts/checkpoints';
+import { messageWithHint } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka, type Producer } from '../../core/platform/kafka';
@@ -76,10 +77,7 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
       stepMicros: 300_000,
       partitions: PARTITIONS,
     });
-    [analytics, stream] = await Promise.all([
-      system.startWorker('analytics', { FEDLOOP_WAREHOUSE: join(disks.warehouse.folder, 'w.duckdb') }),
-      system.startWorker('stream'),
-    ]);
+    [analytics, stream] = await Promise.all([startAnalytics(), system.startWorker('stream')]);
   });
 
   afterAll(async () => {
@@ -88,6 +86,10 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
     for (const disk of Object.values(disks)) disk.unmount();
     await system.stop();
   });
+
+  const warehouseFile = (): string => join(disks.warehouse.folder, 'w.duckdb');
+  const startAnalytics = (): Promise<WorkerProcess> =>
+    system.startWorker('analytics', { FEDLOOP_WAREHOUSE: warehouseFile() });
 
   const healthOf = async ({ url }: WorkerProcess): Promise<string> => (await fetch(`${url}/healthz`)).text();
 
@@ -129,6 +131,20 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
       });
       return said;
     },
+    async 'the warehouse is damaged'() {
+      signalGroup(analytics.child.pid, 'SIGKILL');
+      await analytics.child.ended;
+      const file = warehouseFile();
+      await writeFile(file, Buffer.alloc(8_192, 'x'), { flag: 'r+' });
+      const said = await startAnalytics().then(
+        () => 'it started',
+        (cause: unknown) => messageWithHint(cause),
+      );
+      // As the sentence says.
+      await Promise.all([rm(file), rm(`${file}.wal`, { force: true })]);
+      analytics = await startAnalytics();
+      return said;
+    },
     async 'checkpoints are damaged'() {
       signalGroup(stream.child.pid, 'SIGKILL');
       await stream.child.ended;
@@ -148,6 +164,8 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
     'the disk of the broker is full':
       /^the Kafka ended unexpectedly: the disk of \S+ is full\. Free space on it/,
     'the disk of the logs is full': /could not be written for a while/,
+    'the warehouse is damaged':
+      /the warehouse \S+ is damaged: .*valid DuckDB database.* Move \S+ and \S+ away and start again/s,
     'checkpoints are damaged': /damaged checkpoints are passed over.*nothing has to be done/,
   };
 

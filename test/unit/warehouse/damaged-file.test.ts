@@ -92,7 +92,7 @@ describe('a damaged warehouse', () => {
       for (const place of places) all.push(await read(damagedAt(file, (place + 0.5) / 20), log));
       return all;
     });
-    expect(told.filter((said) => said !== 'ok' && !/damage/.test(said))).toEqual([]);
+    expect(told.filter((said) => said !== 'ok' && !said.includes('damage'))).toEqual([]);
     expect(told.filter((said) => said !== 'ok').length).toBeGreaterThan(5);
   });
 });
