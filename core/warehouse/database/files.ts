@@ -4,6 +4,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { quoted } from './query';
+import { warehouseError } from './trouble';
 import { SerialConnection } from './connection';
 
 /** Work on a warehouse file as a whole, while no process has it open. */
@@ -88,7 +89,7 @@ async function beside<Result>(
         hint: 'Stop the system first: `fedloop down`.',
         cause,
       });
-    throw new FedloopError('WarehouseFailed', `the warehouse ${file} cannot be read: ${message}`, { cause });
+    throw warehouseError(file, 'the warehouse cannot be read', cause);
   } finally {
     await connection.close();
     instance.closeSync();
