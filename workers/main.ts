@@ -1,5 +1,6 @@
 import { FedloopError, messageWithHint } from '../core/contracts/errors';
 import { runAllRoles } from './all';
+import { requireOpenFiles } from './open-files';
 import { runRole, type Role } from './role';
 
 /**
@@ -17,6 +18,7 @@ const ROLES: Readonly<Record<string, () => Promise<Role>>> = {
 
 async function main(): Promise<number> {
   const name = process.argv[2] ?? '';
+  await requireOpenFiles();
   if (name === 'all') return runAllRoles(__filename);
   const load = ROLES[name];
   if (load === undefined) {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { workerProgram } from '../../cli/system/worker-process';
+import { Processes } from '../../cli/processes/processes';
+import { startWorker, workerProgram } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
 import { parseJson } from '../../core/contracts/validation';
@@ -78,13 +79,13 @@ describeWith(MOUNT, 'workers with small means', () => {
   });
 
   /** @param limits a command of the shell before the worker, such as `ulimit -n 64`. */
-  async function start(role: string, limits = 'true', nodeOptions: readonly string[] = []): Promise<Outcome> {
+  async function start(role: string, limits = 'true'): Promise<Outcome> {
     const command = `${limits}; exec "$0" "$@"`;
-    const child: ChildProcess = spawn(
-      'bash',
-      ['-c', command, process.execPath, ...nodeOptions, workerProgram(), role],
-      { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const child: ChildProcess = spawn('bash', ['-c', command, process.execPath, workerProgram(), role], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     child.stderr?.on('data', (text: Buffer) => (said += text.toString()));
     const exited = once(child, 'exit').then(([code]) => code as number | null);
@@ -109,29 +110,42 @@ describeWith(MOUNT, 'workers with small means', () => {
   }
 
   it('say what they lack in one sentence, and nothing is lost or corrupt when they get it', async () => {
-    const fewFiles = await start('analytics', 'ulimit -n 26');
-    await fewFiles.stop();
-    const littleMemory = await start('stream', 'true', ['--max-old-space-size=16']);
-    await littleMemory.stop();
+    const fewFiles = await start('analytics', 'ulimit -n 64');
+    expect(fewFiles).toMatchObject({
+      end: 2,
+      said: 'a worker needs 128 open files, and this one may have 64. Raise the limit: `ulimit -n 4096`.\n',
+    });
+
+    const processes = Processes.start();
+    const littleMemory = startWorker(processes, 'stream', {
+      env: { ...env, NODE_OPTIONS: '--max-old-space-size=16' },
+      logFolder: join(folder, 'logs'),
+      cwd: folder,
+    });
+    await expect(littleMemory).rejects.toMatchObject({
+      message:
+        'the stream worker ended before it was ready: there is not enough memory for the stream worker',
+      hint: expect.stringContaining('Give the process more memory') as unknown,
+    });
+
     disk.remount('ro');
     const readOnly = await start('analytics');
-    await readOnly.stop();
     disk.remount('rw');
-    const tight = await start('stream', 'ulimit -n 64');
-    const analytics = await start('analytics', 'ulimit -n 128');
-    process.stderr.write(
-      JSON.stringify(
-        [fewFiles, littleMemory, readOnly, tight, analytics].map(({ end, said }) => [end, said.slice(-1200)]),
-        null,
-        1,
-      ),
-    );
+    const file = join(disk.folder, 'w.duckdb');
+    expect(readOnly).toMatchObject({
+      end: 1,
+      said: `the file system of ${file} is read-only. Mount it writable, or use another folder.\n`,
+    });
+
+    const enough = 'ulimit -n 128';
+    const [stream, analytics] = await Promise.all([start('stream', enough), start('analytics', enough)]);
+    expect([stream.end, analytics.end]).toEqual(['ready', 'ready']);
     const verified = await runFedloop(['verify', '--analytics', analytics.url, '--json', '--wait', '60s'], {
       cwd: folder,
       env,
     });
-    await Promise.all([tight.stop(), analytics.stop()]);
-    expect(verified.err).toBe('');
+    await Promise.all([stream.stop(), analytics.stop()]);
+    expect(verified).toMatchObject({ code: 0 });
     expect(JSON.parse(verified.out)).toMatchObject({
       differences: { count: 0 },
       accounting: [{ addsUp: true }, { addsUp: true }],
