@@ -81,6 +81,7 @@ class World {
       {
         epoch,
         engine,
+        passedOver: 0,
         log,
         gap: undefined,
         start: {

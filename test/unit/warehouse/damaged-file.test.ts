@@ -83,7 +83,8 @@ describe('a damaged warehouse', () => {
     ['its log is damaged in the middle', () => [file, damagedAt(log, 0.5)] as const],
     ['its log does not begin as one', () => [file, damagedAt(log, 0)] as const],
   ])('says in one sentence what to do when %s', async (_, make) => {
-    expect(await read(...make())).toMatch(SENTENCE);
+    const [bytes, wal] = make();
+    expect(await read(bytes, wal)).toMatch(SENTENCE);
   });
 
   it('never shows fewer rows without a word, wherever it is damaged', async () => {
