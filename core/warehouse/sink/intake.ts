@@ -105,20 +105,13 @@ export class Intake {
   private async ingest(batch: RawBatch): Promise<void> {
     const { topic, partition, next: offset } = batch;
     this.noteGap(batch);
-    try {
-      await this.commits.submit(toSinkRecords(batch));
-      this.failures = 0;
-    } catch (err) {
-      this.failures += 1;
-      if (this.failures >= MAX_FAILURES && err instanceof Error) this.fail(err);
-      this.options.log.error({ err, topic, partition }, 'a batch was not stored and will be tried again');
-      throw err;
     const records = toSinkRecords(batch);
     while (!(await this.stored(records))) {
       await sleep(MACHINE_RETRY_MS);
       // Keeps the membership: the batch is stored as soon as the machine lets it.
       await batch.heartbeat();
       if (!batch.isCurrent()) return;
+      this.beginAnewAgain(batch);
     }
     if (!batch.isCurrent()) return;
     batch.resolve(offset);
@@ -138,6 +131,15 @@ export class Intake {
     log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
     if (gap.kind === 'expired') onLost(topic, gap.records);
     else sink.beginAnew(topic, partition);
+  }
+
+  /** A failed transaction has read the positions again, also that of a log which is another one by now. */
+  private beginAnewAgain(batch: RawBatch): void {
+    const { sink } = this.options;
+    const gap = logGap(sink.nextOffset(batch.topic, batch.partition), batch);
+    if (gap !== undefined && gap.kind !== 'expired') sink.beginAnew(batch.topic, batch.partition);
+  }
+
   /**
    * @returns false when the machine has no room for it now, which is said once.
    * @throws what else the sink throws; the library delivers the batch again.
