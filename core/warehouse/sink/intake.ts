@@ -111,7 +111,6 @@ export class Intake {
       // Keeps the membership: the batch is stored as soon as the machine lets it.
       await batch.heartbeat();
       if (!batch.isCurrent()) return;
-      this.beginAnewAgain(batch);
     }
     if (!batch.isCurrent()) return;
     batch.resolve(offset);
@@ -131,13 +130,6 @@ export class Intake {
     log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
     if (gap.kind === 'expired') onLost(topic, gap.records);
     else sink.beginAnew(topic, partition);
-  }
-
-  /** A failed transaction has read the positions again, also that of a log which is another one by now. */
-  private beginAnewAgain(batch: RawBatch): void {
-    const { sink } = this.options;
-    const gap = logGap(sink.nextOffset(batch.topic, batch.partition), batch);
-    if (gap !== undefined && gap.kind !== 'expired') sink.beginAnew(batch.topic, batch.partition);
   }
 
   /**

@@ -21,6 +21,8 @@ import { Staging, type Tables } from './staging';
  * transaction. After an error nothing of the batch is stored, and the positions are read again.
  */
 export class Sink {
+  /** Positions in logs that are gone, and were begun anew under the same name. */
+  private readonly leftBehind = new Map<string, number>();
   /** After a failure, until the tables could be read. */
   private positionsAreOld = false;
 
@@ -56,7 +58,9 @@ export class Sink {
   beginAnew(topic: string, partition: number): void {
     const key = positionKey({ topic, partition });
     const known = this.positions.get(key);
-    if (known !== undefined) this.positions.set(key, { ...known, nextOffset: 0 });
+    if (known === undefined) return;
+    this.leftBehind.set(key, known.nextOffset);
+    this.positions.set(key, { ...known, nextOffset: 0 });
   }
 
   /** Marks of a topic of blocks by partition. */
@@ -151,7 +155,12 @@ export class Sink {
   }
 
   private async readPositions(): Promise<void> {
-    this.positions = await readPositions(this.connection);
+    const positions = await readPositions(this.connection);
+    // The tables do not know yet that a log is another one by now.
+    for (const [key, position] of positions)
+      if (position.nextOffset === this.leftBehind.get(key))
+        positions.set(key, { ...position, nextOffset: 0 });
+    this.positions = positions;
     this.positionsAreOld = false;
   }
 
@@ -161,7 +170,10 @@ export class Sink {
       const staged = new Staging(this.tables, this.positions);
       for (const record of records) if (this.isNew(record)) staged.add(record);
       await this.connection.transaction((inside) => staged.write(inside));
-      for (const [key, position] of staged.positions) this.positions.set(key, position);
+      for (const [key, position] of staged.positions) {
+        this.positions.set(key, position);
+        if (position.nextOffset > 0) this.leftBehind.delete(key);
+      }
       return staged.report();
     } catch (cause) {
       // The tables decide, whether the commit went through before it failed or not.
