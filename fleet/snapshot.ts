@@ -12,7 +12,7 @@ import { type FleetPlan } from './plan';
 /** A chunk of the snapshot and where it goes. */
 export interface AddressedChunk {
   readonly partition: number;
-  /** Stable, so that publishing the same snapshot again replaces it. */
+  /** Names the snapshot, so that publishing it again replaces it, and another one never does: partitions may have begun with it. */
   readonly key: string;
   readonly chunk: HistoryChunk;
 }
@@ -55,7 +55,7 @@ export function historySnapshot(
   return [...byPartition].flatMap(([partition, there]) =>
     chunksOf(there).map((some, number, all) => ({
       partition,
-      key: `history/${partition}/${number}`,
+      key: `history/${partition}/${snapshot}/${number}`,
       chunk: {
         type: 'history',
         snapshot,

@@ -93,8 +93,10 @@ export class Snapshots {
     return chunks.length > 0 && chunks.every((chunk) => chunk.chunks === chunks.length) ? chunks : undefined;
   }
 
+  /** By number, which every key ends with: a former release's fleet left the snapshot out of its keys, so a chunk may be there under two. */
   private allOf(snapshot: string | null): HistoryChunk[] {
-    return [...this.kept.values()].filter((chunk) => chunk.snapshot === snapshot);
+    const chunks = [...this.kept].filter(([, chunk]) => chunk.snapshot === snapshot);
+    return [...new Map(chunks.map(([key, chunk]) => [key.slice(key.lastIndexOf('/') + 1), chunk])).values()];
   }
 }
 

@@ -121,4 +121,10 @@ describe('the snapshot of the last windows', () => {
     expect(historySnapshot(other, GRID, 4)[0]!.chunk.snapshot).not.toBe(chunks[0]!.chunk.snapshot);
     expect(historySnapshot(plan, GRID, 4)).toEqual(chunks);
   });
+
+  it('is never replaced by that of another fleet', () => {
+    const other = planFleet(weather(2), { seed: 7, devices: 30, liveWindows: 60 });
+    const keys = new Set(chunks.map(({ key }) => key));
+    expect(historySnapshot(other, GRID, 4).filter(({ key }) => keys.has(key))).toEqual([]);
+  });
 });

@@ -69,4 +69,15 @@ describe('snapshots of the devices’ past', () => {
     const again = logged(['0', chunk('a', 2)], ['1', chunk('a', 2)], ['0', chunk('a', 2)]);
     expect(again.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
   });
+
+  it('published again by a release whose keys name the snapshot are the same chunks', () => {
+    const both = logged(
+      ['history/3/0', chunk('a', 2)],
+      ['history/3/1', chunk('a', 2)],
+      ['history/3/a/0', chunk('a', 2)],
+      ['history/3/a/1', chunk('a', 2)],
+    );
+    expect(both.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
+    expect(both.chunksOf('a')).toHaveLength(2);
+  });
 });
