@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import { participants, wholeNumber } from '../cli/shared/options';
 import { listOf } from './support/options';
@@ -12,7 +11,9 @@ import { findRunning, type RunningSystem } from '../cli/system/running';
 import { cacheFolder } from '../cli/servers/cache';
 import { DEFAULT_FLEET } from '../core/contracts/ids';
 import { fleetNames } from '../core/contracts/queues';
-import { costOf, type RoundCost } from './temporal/history';
+import { growthOf, trainingRunCostOf } from './temporal/growth';
+import { costOf } from './temporal/history';
+import { render, type Result } from './temporal/tables';
 import { describeMachine, writeResults } from './support/results';
 
 /**
@@ -26,11 +27,6 @@ interface Options {
   readonly history: number;
   readonly participants: number | 'all';
   readonly json: boolean;
-}
-
-interface Result {
-  readonly devices: number;
-  readonly rounds: readonly RoundCost[];
 }
 
 const POLL_MS = 200;
@@ -49,8 +45,9 @@ const program = new Command('bench:temporal')
 async function main(): Promise<void> {
   const options = program.parse().opts<Options>();
   const results: Result[] = [];
-  for (const devices of options.devices) results.push({ devices, rounds: await measure(devices, options) });
-  const path = await writeResults('temporal', { machine: describeMachine(), ...{ results } }, new Date());
+  for (const devices of options.devices) results.push({ devices, ...(await measure(devices, options)) });
+  const measured = { results: results.map((result) => ({ ...result, growth: growthOf(result.rounds) })) };
+  const path = await writeResults('temporal', { machine: describeMachine(), ...measured }, new Date());
   process.stdout.write(
     options.json ? `${JSON.stringify(results, null, 2)}\n` : `${render(results)}\n${path}\n`,
   );
@@ -59,7 +56,7 @@ async function main(): Promise<void> {
 async function measure(
   devices: number,
   { rounds, windows, history, participants: training }: Options,
-): Promise<RoundCost[]> {
+): Promise<Omit<Result, 'devices'>> {
   const folder = await mkdtemp(join(tmpdir(), 'fedloop-bench-temporal-'));
   const demo = spawn(
     process.execPath,
@@ -107,73 +104,32 @@ async function measure(
   }
 }
 
-/** Every round that was played, oldest first. */
-async function costs({ temporal }: RunningSystem): Promise<RoundCost[]> {
+/** Every round that was played and every run of their training, oldest first. */
+async function costs({ temporal }: RunningSystem): Promise<Omit<Result, 'devices'>> {
   const connection = await Connection.connect(temporal.address === null ? {} : { address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
-  const found: { readonly at: number; readonly cost: RoundCost }[] = [];
+  const { roundId, trainingId } = fleetNames(DEFAULT_FLEET);
+  try {
+    const rounds = await historiesOf(client, roundId);
+    const training = await historiesOf(client, trainingId);
+    return { rounds: rounds.map(costOf), training: training.map(trainingRunCostOf) };
+  } finally {
+    await connection.close();
+  }
+}
+
+type History = Parameters<typeof costOf>[0];
+
+/** Histories of all runs of a workflow, oldest first. */
+async function historiesOf(client: Client, id: string): Promise<readonly History[]> {
+  const found: { readonly at: number; readonly history: History }[] = [];
   for await (const { workflowId, runId, startTime } of client.workflow.list({
-    query: `WorkflowId = "${fleetNames(DEFAULT_FLEET).roundId}"`,
+    query: `WorkflowId = "${id}"`,
   })) {
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    found.push({ at: startTime.getTime(), cost: costOf(history) });
+    found.push({ at: startTime.getTime(), history });
   }
-  await connection.close();
-  return found.sort((one, other) => one.at - other.at).map(({ cost }) => cost);
-}
-
-function render(results: readonly Result[]): string {
-  const table = new Table({
-    head: [
-      'devices',
-      'round',
-      'events',
-      'actions',
-      'payloads',
-      'largest',
-      'total s',
-      'work s',
-      'panels s',
-      'share s',
-      'between s',
-    ],
-    style: { head: [], border: [] },
-  });
-  for (const { devices, rounds } of results) {
-    rounds.forEach(({ events, actions, payloads, seconds }, index) => {
-      table.push([
-        devices,
-        index + 1,
-        events,
-        actions,
-        `${(payloads.bytes / 1_024).toFixed(1)} KiB`,
-        `${(payloads.largestBytes / 1_024).toFixed(1)} KiB`,
-        seconds.total.toFixed(2),
-        seconds.work.toFixed(2),
-        seconds.panels.toFixed(2),
-        seconds.share.toFixed(2),
-        seconds.betweenSteps.toFixed(2),
-      ]);
-    });
-  }
-  return [
-    table.toString(),
-    'work: the steps that train, that aggregate and that wait for live windows; of it panels: what aggregation does after the strategy, sums for',
-    'refits, refits, and scores of proposals. share: everything else; of it between: no activity ran.',
-    ...results.map(renderSteps),
-  ].join('\n');
-}
-
-/** Where the seconds went: each step in each round, in the order in which a round takes them. */
-function renderSteps({ devices, rounds }: Result): string {
-  const names = [...new Set(rounds.flatMap(({ seconds }) => Object.keys(seconds.steps)))];
-  const table = new Table({
-    head: [`${devices} devices: seconds`, ...rounds.map((_, index) => `round ${index + 1}`)],
-    style: { head: [], border: [] },
-  });
-  for (const name of names)
-    table.push([name, ...rounds.map(({ seconds }) => seconds.steps[name]?.toFixed(3) ?? '')]);
-  return table.toString();
+  return found.sort((one, other) => one.at - other.at).map(({ history }) => history);
 }
 
 main().catch((thrown: unknown) => {

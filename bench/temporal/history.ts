@@ -101,7 +101,7 @@ function isAction(event: HistoryEvent): boolean {
 }
 
 /** Bytes of every payload anywhere in the events. */
-function payloadSizes(value: unknown): number[] {
+export function payloadSizes(value: unknown): number[] {
   if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return [];
   if ('data' in value && 'metadata' in value && value.data instanceof Uint8Array) return [value.data.length];
   return Object.values(value).flatMap(payloadSizes);
