@@ -23,6 +23,7 @@ const common = {
 const WITH_OWN_SERVERS = [
   'integration/loop',
   'integration/secured-servers',
+  'integration/upgrades',
   'faults/command-killed',
   'faults/poison',
   'faults/random-faults',
