@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { runFromText } from '../support/histories';
+import { savedCommits, savedHistories } from '../support/saved-run';
 
 /**
  * Histories of every workflow on every path, replayed on the code as it is: what fails here would break runs in flight. A change that is meant
@@ -26,6 +27,15 @@ beforeAll(() => {
 it.each(HISTORIES)('replays %s', async (name) => {
   await replay(readFileSync(join(__dirname, name), 'utf8'));
 });
+
+it.each(savedCommits())(
+  'replays what ran on %s, and may be under way when it is replaced',
+  async (commit) => {
+    const histories = savedHistories(commit);
+    expect(histories.length).toBeGreaterThan(30);
+    for (const text of histories) await replay(text);
+  },
+);
 
 it('fails on a history that the code does not follow', async () => {
   const text = readFileSync(join(__dirname, 'round-promoted.json'), 'utf8');

@@ -1,7 +1,8 @@
 'use strict';
 /**
  * `npm run save:run -- [--of FOLDER]`: a small real run of the build in FOLDER, as an upgrade finds it: `saved-runs/<commit>.tar.br` is its run folder
- * (Kafka's log, Temporal's database, warehouse, processed files) and `<commit>.json` what that release itself said of it.
+ * (Kafka's log, Temporal's database, warehouse, processed files), `<commit>.json` what that release itself said of it, and
+ * `<commit>.histories.br` its recorded histories of workflows.
  */
 const { spawnSync } = require('node:child_process');
 const { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
@@ -55,6 +56,18 @@ function play(release, folder) {
   }
 }
 
+/** One a line: recorded runs of every workflow on every path, as runs may be under way when a release is replaced. */
+function histories(release) {
+  const recorded = join(release, 'test', 'replay');
+  const names = readdirSync(recorded).filter((name) => name.endsWith('.json'));
+  return names
+    .map((name) => JSON.stringify(JSON.parse(readFileSync(join(recorded, name), 'utf8'))))
+    .join('\n');
+}
+
+const pack = (bytes) =>
+  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS } });
+
 function main() {
   const { values } = parseArgs({ options: { of: { type: 'string', default: join(__dirname, '../..') } } });
   const release = resolve(values.of);
@@ -75,11 +88,10 @@ function main() {
       'runs',
     ];
     run('tar', words, folder);
-    const tar = readFileSync(join(folder, 'run.tar'));
     mkdirSync(target, { recursive: true });
-    const params = { [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS };
-    const packed = brotliCompressSync(tar, { params });
+    const packed = pack(readFileSync(join(folder, 'run.tar')));
     writeFileSync(join(target, `${commit}.tar.br`), packed);
+    writeFileSync(join(target, `${commit}.histories.br`), pack(histories(release)));
     writeFileSync(
       join(target, `${commit}.json`),
       `${JSON.stringify({ run: id, committedAt, ...said }, null, 1)}\n`,

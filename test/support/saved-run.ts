@@ -27,12 +27,23 @@ export type SavedRun = z.infer<typeof savedRunSchema>;
 const saidOf = (commit: string): SavedRun =>
   savedRunSchema.parse(JSON.parse(readFileSync(join(FOLDER, `${commit}.json`), 'utf8')));
 
-/** Commits of which a run is saved: the oldest and the newest, or all with `FEDLOOP_SAVED_RUNS=all`. A run costs half a minute. */
-export function savedRuns(): readonly string[] {
+/** Commits of which a run is saved, oldest first. */
+export function savedCommits(): readonly string[] {
   const commits = readdirSync(FOLDER).flatMap((name) =>
     name.endsWith('.json') ? [name.replace('.json', '')] : [],
   );
-  const byAge = commits.sort((one, other) => saidOf(one).committedAt - saidOf(other).committedAt);
+  return commits.sort((one, other) => saidOf(one).committedAt - saidOf(other).committedAt);
+}
+
+/** Histories of workflows, as text, that the commit had recorded of every path. */
+export function savedHistories(commit: string): readonly string[] {
+  const packed = readFileSync(join(FOLDER, `${commit}.histories.br`));
+  return brotliDecompressSync(packed).toString('utf8').split('\n');
+}
+
+/** Those of them whose runs are tested: the oldest and the newest, or all with `FEDLOOP_SAVED_RUNS=all`. A run costs half a minute. */
+export function savedRuns(): readonly string[] {
+  const byAge = savedCommits();
   return process.env['FEDLOOP_SAVED_RUNS'] === 'all'
     ? byAge
     : [...new Set([...byAge.slice(0, 1), ...byAge.slice(-1)])];
