@@ -9,6 +9,8 @@ import { savedCommits, savedHistories } from '../support/saved-run';
  * is made with `patched`, or recorded anew (`npm run record:histories`) when no run of the old code can be left.
  */
 const HISTORIES = readdirSync(__dirname).filter((name) => name.endsWith('.json'));
+/** Some forty histories in a row, on a busy machine. */
+const REPLAYS_MILLIS = 60_000;
 const BUNDLE = join(__dirname, '../../dist/workflow-bundle.js');
 
 function replay(text: string): Promise<void> {
@@ -35,6 +37,7 @@ it.each(savedCommits())(
     expect(histories.length).toBeGreaterThan(30);
     for (const text of histories) await replay(text);
   },
+  REPLAYS_MILLIS,
 );
 
 it('fails on a history that the code does not follow', async () => {
