@@ -48,12 +48,13 @@ function play(release, folder) {
   try {
     for (let round = 1; round <= ROUNDS; round += 1) fedloop('round', 'start', '--wait', '--input', ROUND);
     fedloop('batch');
-    const { compared, accounting } = JSON.parse(fedloop('verify', '--json'));
-    const answers = QUERIES.map((sql) => ({ sql, rows: JSON.parse(fedloop('sql', sql, '--json')) }));
-    return { devices: Number(DEVICES), compared, accounting, answers };
+    fedloop('verify');
   } finally {
     fedloop('down');
   }
+  // At rest: until then a partition that has gone quiet may close further windows.
+  const answers = QUERIES.map((sql) => ({ sql, rows: JSON.parse(fedloop('sql', sql, '--json')) }));
+  return { devices: Number(DEVICES), answers };
 }
 
 /** One a line: recorded runs of every workflow on every path, as runs may be under way when a release is replaced. */

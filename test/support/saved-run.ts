@@ -16,10 +16,7 @@ const savedRunSchema = z.object({
   /** Milliseconds since 1970. */
   committedAt: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
   devices: z.int(),
-  /** Rows that its `verify` compared, by table. */
-  compared: z.record(z.string(), z.int()),
-  accounting: z.array(z.object({ partition: z.int(), read: z.int() })),
-  /** Queries and what it answered. */
+  /** Queries and what it answered at rest. */
   answers: z.array(z.object({ sql: z.string(), rows: z.array(z.record(z.string(), z.unknown())) })),
 });
 export type SavedRun = z.infer<typeof savedRunSchema>;
