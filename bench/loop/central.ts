@@ -36,7 +36,7 @@ export async function playCentral(world: World, graphs: RoundGraphs, options: Pl
   const { changeWindow, scenario, trainingWindows } = world.options;
   const changes =
     scenario === 'season' || scenario === 'clock' || scenario === 'clock-half' || scenario === 'recal';
-  const score = emptyScore(rounds * windowsPerRound);
+  const score = emptyScore(rounds * windowsPerRound, world.devices.length);
   const random = seededRandom(seed, 'central');
   let weights = initialWeights(SHAPE, seed);
   const latency = WATERMARK_WINDOWS + SHADOW_WINDOWS;
@@ -97,7 +97,7 @@ async function train(
 
 /** Persistence: the next mean is the last one, so a forecast is right when the change is at most one tolerance. */
 export function playPersistence(world: World, { rounds, windowsPerRound }: PlayOptions): Played {
-  const score = emptyScore(rounds * windowsPerRound);
+  const score = emptyScore(rounds * windowsPerRound, world.devices.length);
   const windows = rounds * windowsPerRound;
   const samples = world.samples(windows - 1, windows);
   count(world, samples, new Float32Array(samples.count), windows, score);

@@ -41,6 +41,7 @@ const playedSchema = z.object({
   healthyCorrect: counts,
   healthyCounted: counts,
   absoluteError: counts,
+  outcomes: z.custom<Int8Array>((value) => value instanceof Int8Array),
   served: z.string(),
 });
 /** A player's answer when a game is over. */

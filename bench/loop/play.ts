@@ -1,4 +1,5 @@
 import { makeCandidates, type Candidates } from '../../core/backtest/candidates';
+import { type RoundChanges } from '../../core/backtest/changes';
 import { gateSettingsSchema } from '../../core/contracts/rounds';
 import { decidePromotion } from '../../core/federation/promotion/gate';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
@@ -19,15 +20,19 @@ import { type World } from './world';
 /** The product's gate, on the window in shadow. */
 const GATE = gateSettingsSchema.parse({ minWindows: SHADOW_WINDOWS });
 
-/** Play all rounds of a contender in a world: the steps of the product's rounds, one after the other, without servers. */
+/**
+ * Play all rounds of a contender in a world: the steps of the product's rounds, one after the other, without servers.
+ * @param liesIn what liars change in a round, beside what the scenario does
+ */
 export async function play(
   world: World,
   contender: Contender,
   graphs: RoundGraphs,
   options: PlayOptions,
+  liesIn?: (round: number) => Partial<RoundChanges>,
 ): Promise<Played> {
   const { rounds, windowsPerRound } = options;
-  const score = emptyScore(rounds * windowsPerRound);
+  const score = emptyScore(rounds * windowsPerRound, world.devices.length);
   let champion = initialWeights(SHAPE, options.seed);
   let state: ServerState | null = null;
   let evidence: readonly number[] = [];
@@ -47,7 +52,10 @@ export async function play(
         evidence,
         feedback: feedbackOf(score, closed, windowsPerRound),
       },
-      changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
+      {
+        ...changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
+        ...liesIn?.(round),
+      },
     );
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);

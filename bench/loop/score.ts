@@ -10,13 +10,15 @@ export interface Played {
   readonly healthyCorrect: Float64Array;
   readonly healthyCounted: Float64Array;
   readonly absoluteError: Float64Array;
+  /** Of each device and live window [devices, windows]: 1 right, 0 wrong, −1 nothing to score. */
+  readonly outcomes: Int8Array;
   /** Who served, round by round: `s`teady, `r`esponsive, `c`hampion kept, `·` without roles. */
   readonly served: string;
 }
 
 export type Score = Omit<Played, 'served'>;
 
-export function emptyScore(windows: number): Score {
+export function emptyScore(windows: number, devices: number): Score {
   const zeros = (): Float64Array => new Float64Array(windows);
   return {
     correct: zeros(),
@@ -24,6 +26,7 @@ export function emptyScore(windows: number): Score {
     healthyCorrect: zeros(),
     healthyCounted: zeros(),
     absoluteError: zeros(),
+    outcomes: new Int8Array(devices * windows).fill(-1),
   };
 }
 
@@ -60,6 +63,7 @@ export function count(
     add(score.healthyCorrect, window, right * healthy);
     add(score.healthyCounted, window, healthy);
     add(score.absoluteError, window, Math.abs(error));
+    score.outcomes[(samples.device[at] ?? -1) * score.correct.length + window] = right;
   }
 }
 

@@ -20,6 +20,17 @@ export interface WorldOptions {
   /** First live window after the scenario's change. */
   readonly changeWindow: number;
   readonly tolerance: number;
+  /** What liars send instead of their readings. */
+  readonly lies?: ReadingLies;
+  /** Sites that devices are dealt to; left out: one. */
+  readonly sites?: number;
+}
+
+export interface ReadingLies {
+  /** The place of the device whose readings are sent; the device's own where it does not replay. */
+  readonly source: (place: number) => number;
+  /** The means that are sent for the true ones, the first of which is of live window `first`. */
+  readonly means: (place: number, truth: Float64Array, first: number) => Float64Array;
 }
 
 export interface WorldDevice extends SelectableDevice {
@@ -63,9 +74,13 @@ export class World {
     this.y = new Float32Array(most);
     this.there = new Uint8Array(most);
     plan.devices.forEach((device, place) => {
-      this.fill(plan, device, place);
+      this.fill(plan, plan.devices[options.lies?.source(place) ?? place] ?? device, place);
     });
     this.scale();
+  }
+
+  siteOf(deviceId: string): number {
+    return (this.placeOf.get(deviceId) ?? 0) % (this.options.sites ?? 1);
   }
 
   /** Rows of the devices' training windows up to and including live window `until`. */
@@ -171,18 +186,21 @@ export class World {
   private write(series: DeviceSeries, place: number, firstTarget: number): void {
     const from = place * this.windows + firstTarget + this.options.trainingWindows;
     const targets = series.target.length - WINDOWS_BEFORE_TARGETS;
-    const withActual = { ...series, actual: series.target };
-    for (let target = 0; target < targets; target += 1) {
+    const { lies } = this.options;
+    const first = firstTarget - WINDOWS_BEFORE_TARGETS;
+    const target = lies?.means(place, series.target, first) ?? series.target;
+    const withActual = { ...series, target, actual: target };
+    for (let at = 0; at < targets; at += 1) {
       const written = writeSample(
         TASK,
         withActual,
-        target,
+        at,
         this.options.tolerance,
         this.x,
         this.y,
-        from + target,
+        from + at,
       );
-      this.there[from + target] = written ? 1 : 0;
+      this.there[from + at] = written ? 1 : 0;
     }
   }
 

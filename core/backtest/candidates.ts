@@ -1,24 +1,21 @@
 import { aggregateRound } from '../federation/aggregation/aggregate';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../federation/constants';
 import { effectsOfFeedback } from '../federation/training/feedback-rules';
-import { scoreLocalModels, scoringPanel } from '../federation/panels/local-scoring';
-import { sumPanel, tallyProposals } from '../federation/panels/panel-scoring';
-import { type PanelTally } from '../contracts/site-reports';
-import { addTallies } from '../federation/panels/panel-tally';
-import { refitOutputLayer } from '../federation/panels/refit';
-import { type Samples } from '../federation/training/samples';
+import { addRefitSums, refitOutputLayer } from '../federation/panels/refit';
 import { planRound, type RoundPlan } from '../federation/panels/selection';
 import { type ServerState } from '../federation/strategies/server-state';
-import { chooseCandidates, type JudgedProposal } from '../federation/panels/choose-candidates';
+import { chooseCandidates } from '../federation/panels/choose-candidates';
 import { strategyByName } from '../federation/strategies';
-import { type LocalUpdate, type Proposal, type RealAccuracy } from '../federation/strategies/strategy';
+import { type LocalUpdate, type Proposal } from '../federation/strategies/strategy';
 import { plus } from '../federation/vectors';
 import { type FlatWeights } from '../model/types';
 import { seededRandom } from '../platform/random';
 import { type Feedback } from '../contracts/feedback';
 import { type LoopParts } from '../contracts/rounds';
 import { type StrategyName } from '../contracts/strategies';
+import { NO_CHANGES } from './changes';
 import { type RoundGraphs } from './graphs';
+import { judgeOf, panelsOf, realAccuracy, sumsOf } from './panels';
 import { type RoundWorld } from './world';
 
 /** How rounds are run. */
@@ -31,16 +28,6 @@ export interface RoundRules {
   readonly seed: number;
   readonly participants: number | 'all';
 }
-
-/** What an experiment changes in a round. */
-export interface RoundChanges {
-  /** An update as the server receives it. */
-  readonly update: (update: LocalUpdate) => LocalUpdate;
-  /** A panel's samples as they are scored. */
-  readonly panel: (samples: Samples) => Samples;
-}
-
-const NO_CHANGES: RoundChanges = { update: (update) => update, panel: (samples) => samples };
 
 export interface Candidates {
   readonly steady: FlatWeights;
@@ -75,8 +62,8 @@ export async function makeCandidates(
   const { round, champion } = soFar;
   const { parts, seed, participants } = rules;
   const plan = planRound({ seed, round, devices: world.devices, participants });
-  const updates = (await trainLocals(world, rules, graphs, plan, soFar)).map(changes.update);
-  const panels = panelsOf(world, plan, soFar.until, changes.panel);
+  const updates = changes.updates(await trainLocals(world, rules, graphs, plan, soFar));
+  const panels = panelsOf(world, plan, soFar.until, changes);
   const { shape } = graphs;
   const { proposals, state } = aggregateRound({
     strategy: strategyByName(rules.strategy),
@@ -85,7 +72,7 @@ export async function makeCandidates(
     base: champion,
     learningRate: graphs.training.learningRate,
     state: soFar.state,
-    realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels.scoring) : null,
+    realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels, changes) : null,
     parts,
     privacy: null,
     random: seededRandom(seed, 'privacy', round),
@@ -106,11 +93,13 @@ export async function makeCandidates(
       state,
     };
   }
-  const refitOf = (proposal: FlatWeights, samples: Samples, windows: number): FlatWeights | null =>
-    refitOutputLayer(shape, proposal, sumPanel(shape, proposal, samples, windows))?.weights ?? null;
-  const judge = judgeOf(graphs, champion, panels);
-  const steadyRefit = parts.steadyRefit ? refitOf(steady, panels.refitLong, LONG_WINDOWS) : null;
-  const responsiveRefit = parts.refit ? refitOf(responsive, panels.refitRecent, RECENT_WINDOWS) : null;
+  const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
+    const sums = sumsOf(shape, proposal, panels, windows, changes);
+    return sums.length === 0 ? null : (refitOutputLayer(shape, proposal, addRefitSums(sums))?.weights ?? null);
+  };
+  const judge = judgeOf(graphs, champion, panels, changes);
+  const steadyRefit = parts.steadyRefit ? refitOf(steady, LONG_WINDOWS) : null;
+  const responsiveRefit = parts.refit ? refitOf(responsive, RECENT_WINDOWS) : null;
   const chosen = chooseCandidates({
     parts,
     steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },
@@ -130,19 +119,6 @@ export async function makeCandidates(
     trained: updates.length,
     state,
   };
-}
-
-/** How a proposal does on panels B and C, beside the champion. */
-function judgeOf(
-  { predictor }: RoundGraphs,
-  champion: FlatWeights,
-  { b, c }: PanelSamples,
-): (proposal: FlatWeights) => Promise<JudgedProposal> {
-  const tally = async (proposal: FlatWeights, samples: Samples): Promise<PanelTally> => {
-    const [own] = await tallyProposals(predictor, champion, [proposal], samples);
-    return own ?? addTallies([]);
-  };
-  return async (proposal) => ({ b: await tally(proposal, b), c: await tally(proposal, c) });
 }
 
 async function trainLocals(
@@ -168,73 +144,5 @@ async function trainLocals(
     rows: device.rows,
     selfReportedAccuracy: device.self_reported_accuracy,
     baseLoss: device.base_loss,
-  }));
-}
-
-interface PanelSamples {
-  /** Panel A, a day: local models are scored on it. */
-  readonly scoring: Samples;
-  /** Devices off panels B and C, over a day and over the freshest windows: output layers are refitted on them. */
-  readonly refitLong: Samples;
-  readonly refitRecent: Samples;
-  /** Panels' freshest windows. */
-  readonly b: Samples;
-  readonly c: Samples;
-}
-
-function panelsOf(
-  world: RoundWorld,
-  plan: RoundPlan,
-  until: number,
-  seen: (samples: Samples) => Samples,
-): PanelSamples {
-  const refitLong = seen(world.samples(until, LONG_WINDOWS, plan.refit));
-  return {
-    scoring: seen(world.samples(until, LONG_WINDOWS, plan.panels.A)),
-    refitLong,
-    refitRecent: recentSamples(refitLong, RECENT_WINDOWS),
-    b: seen(world.samples(until, RECENT_WINDOWS, plan.panels.B)),
-    c: seen(world.samples(until, RECENT_WINDOWS, plan.panels.C)),
-  };
-}
-
-/** The samples whose target is one of the newest `windows`. */
-function recentSamples(samples: Samples, windows: number): Samples {
-  const kept: number[] = [];
-  samples.age.forEach((age, at) => {
-    if (age < windows) kept.push(at);
-  });
-  const inputs = samples.x.length / Math.max(1, samples.count);
-  const x = new Float32Array(kept.length * inputs);
-  kept.forEach((from, to) => {
-    x.set(samples.x.subarray(from * inputs, (from + 1) * inputs), to * inputs);
-  });
-  const pick = <Numbers extends Float32Array | Int32Array>(numbers: Numbers, into: Numbers): Numbers => {
-    kept.forEach((from, to) => (into[to] = numbers[from] ?? NaN));
-    return into;
-  };
-  return {
-    count: kept.length,
-    x,
-    y: pick(samples.y, new Float32Array(kept.length)),
-    device: pick(samples.device, new Int32Array(kept.length)),
-    age: pick(samples.age, new Int32Array(kept.length)),
-  };
-}
-
-async function realAccuracy(
-  { predictor }: RoundGraphs,
-  base: FlatWeights,
-  updates: readonly LocalUpdate[],
-  panel: Samples,
-): Promise<RealAccuracy[]> {
-  const deltas = new Float32Array(updates.length * base.length);
-  updates.forEach(({ delta }, at) => {
-    deltas.set(delta, at * base.length);
-  });
-  const scores = await scoreLocalModels(predictor, base, deltas, scoringPanel(panel));
-  return updates.map((_, at) => ({
-    recent: scores.rows_recent === 0 ? null : (scores.correct_recent[at] ?? 0) / scores.rows_recent,
-    long: scores.rows_long === 0 ? null : (scores.correct_long[at] ?? 0) / scores.rows_long,
   }));
 }

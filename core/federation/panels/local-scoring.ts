@@ -72,11 +72,16 @@ export function realAccuracies(
   return updates.map(({ site, chunk, place }) => {
     const bySite = byChunk.get(JSON.stringify([site, chunk]))?.values() ?? [];
     const own = [...bySite].filter(({ device_id }) => place < device_id.length);
-    const share = (span: 'recent' | 'long'): number | null => {
-      const rows = own.reduce((sum, score) => sum + score[`rows_${span}`], 0);
-      const correct = own.reduce((sum, score) => sum + (score[`correct_${span}`][place] ?? 0), 0);
-      return rows === 0 ? null : correct / rows;
-    };
-    return { recent: share('recent'), long: share('long') };
+    return accuracyOf(own, place);
   });
+}
+
+/** Real accuracy of the local model at a place of its chunk, from the counts of all sites that scored it. */
+export function accuracyOf(scores: readonly LocalScores[], place: number): RealAccuracy {
+  const share = (span: 'recent' | 'long'): number | null => {
+    const rows = scores.reduce((sum, score) => sum + score[`rows_${span}`], 0);
+    const correct = scores.reduce((sum, score) => sum + (score[`correct_${span}`][place] ?? 0), 0);
+    return rows === 0 ? null : correct / rows;
+  };
+  return { recent: share('recent'), long: share('long') };
 }
