@@ -28,6 +28,7 @@ import { type Producer } from '../core/platform/kafka';
 import { seededRandom } from '../core/platform/random';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
+import { possibleScores } from './shared/possible-reports';
 import { deployedVersion } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -55,7 +56,8 @@ export async function aggregate(
   const base = deployedVersion(deployments, plan.champion);
   const { weights } = base.model;
   const { good: updates, leftOut } = await receiveUpdates(dependencies, plan, trained, base);
-  const real = realAccuracies(await inbox.scores(plan, scoredTo), updates);
+  const scores = possibleScores(await inbox.scores(plan, scoredTo), await inbox.descriptions(plan));
+  const real = realAccuracies(scores.possible, updates);
   const stored = deployments.serverState('current');
   const aggregation = aggregateRound({
     strategy: strategyByName(plan.strategy),
@@ -77,7 +79,7 @@ export async function aggregate(
   ]);
   const version = versionOfRound(plan.round);
   await publishOutcomes(producer, plan, { version, updates, real, leftOut, proposals });
-  return resultOf(aggregation, { good: updates, leftOut }, real, trained);
+  return resultOf(aggregation, { good: updates, leftOut }, real, trained, scores.refused);
 }
 
 /** The updates that count, published with the reasons of those that do not. @throws FedloopError `TooFewUpdates` */
@@ -94,6 +96,7 @@ async function receiveUpdates(
     attempt: plan.attempt,
     baseVersion: plan.champion,
     parameters: parameterCount(base.model.metadata.shape),
+    windows: plan.training.windows,
     isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
   });
   const received = {
@@ -114,6 +117,7 @@ function resultOf(
   { good: updates, leftOut }: CheckedUpdates,
   real: readonly RealAccuracy[],
   trained: Trained,
+  scoresRefused: number,
 ): AggregateResult {
   const chosen = proposals.find(({ role }) => role !== 'responsive') ?? proposals[0];
   const dropped = updates.flatMap((_, index) => {
@@ -139,6 +143,7 @@ function resultOf(
       ...trained.feedbackUsed,
       ...feedbackUsed,
       updates_clipped: clipped,
+      impossible_scores: scoresRefused,
       ...(epsilon === null ? {} : { epsilon_spent: epsilon }),
     },
     wantsPanels: proposals.some(({ role }) => role !== null),

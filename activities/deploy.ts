@@ -9,6 +9,7 @@ import { chooseCandidates, type JudgedProposal } from '../core/federation/panels
 import { type Deployments } from '../core/model/deployments';
 import { type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
+import { combinedSums, possiblePanelScores } from './shared/possible-reports';
 import { PROPOSALS, REFITS } from './shared/proposals';
 import { deployedVersion, deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -36,7 +37,10 @@ export async function deploy(
   evidence: readonly number[],
 ): Promise<DeployResult> {
   const base = deployedVersion(deployments, plan.champion);
-  const panelScores = await inbox.panelScores(plan);
+  const sites = await inbox.descriptions(plan);
+  const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
+  const sums = await inbox.refitSums(plan);
+  const refusedSums = REFITS.reduce((count, { of }) => count + combinedSums(sums, sites, of).refused, 0);
   const { candidates, feedbackUsed: chosenBy } = candidatesOf(plan, aggregated, panelScores, evidence);
   // A process that has read the panels' scores has read the refits too: they were published first.
   const feedbackUsed = {
@@ -44,6 +48,8 @@ export async function deploy(
     ...(aggregated.wantsPanels && {
       steady_refit_share: inbox.refitShare(plan, PROPOSALS.steadyRefitted),
       refit_share: inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
+      impossible_panel_scores: refused,
+      impossible_refit_sums: refusedSums,
     }),
   };
   const { task } = deployments.settings();

@@ -5,10 +5,9 @@ import { type SiteReadinessReport } from '../core/contracts/readiness';
 import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
 import { countClusters } from '../core/federation/panels/selection';
-import { addFeaturesOf } from '../core/federation/training/feature-sums';
+import { featuresOf, typicalSums } from '../core/federation/training/feature-sums';
 import { quorumOf, readinessOf } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
-import { emptyFeatureSums } from '../core/model/features';
 import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
@@ -93,10 +92,10 @@ async function pauseForOthers(): Promise<void> {
  * a minute, so the loop pauses for other work and heartbeats.
  */
 async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
-  const sums = emptyFeatureSums(ring.task);
+  const sums: FeatureSums[] = [];
   for (const [index, deviceId] of ring.devices().entries()) {
     await pauseNowAndThen(index);
-    addFeaturesOf(ring, deviceId, sums);
+    sums.push(featuresOf(ring, deviceId));
   }
-  return sums;
+  return typicalSums(ring.task, sums);
 }

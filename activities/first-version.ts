@@ -2,8 +2,9 @@ import { untrainedLineage } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { type RoundRef } from '../core/contracts/steps';
+import { typicalSums } from '../core/federation/training/feature-sums';
 import { type Deployments } from '../core/model/deployments';
-import { emptyFeatureSums, mergeFeatureSums, scalingOf } from '../core/model/features';
+import { scalingOf } from '../core/model/features';
 import { initialWeights } from '../core/model/network';
 import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
@@ -29,7 +30,7 @@ export async function deployFirstVersion(
     throw new FedloopError('Internal', 'no site sent feature sums for the first version');
   const { task } = deployments.settings();
   const shape = networkShape(task);
-  const scaling = scalingOf(task, sums.reduce(mergeFeatureSums, emptyFeatureSums(task)));
+  const scaling = scalingOf(task, typicalSums(task, sums));
   const model = {
     metadata: {
       version: FIRST_VERSION,

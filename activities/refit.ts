@@ -1,7 +1,8 @@
 import { type RoundPlan } from '../core/contracts/steps';
-import { addRefitSums, refitOutputLayer } from '../core/federation/panels/refit';
+import { refitOutputLayer } from '../core/federation/panels/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
+import { combinedSums } from './shared/possible-reports';
 import { publishProposal, REFITS } from './shared/proposals';
 import { deployedVersion } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -20,12 +21,13 @@ export async function refit(
 ): Promise<readonly string[]> {
   const { shape } = deployedVersion(deployments, plan.champion).model.metadata;
   const sums = await inbox.refitSums(plan);
+  const sites = await inbox.descriptions(plan);
   const made: string[] = [];
   for (const { of: name, into } of REFITS) {
-    const own = sums.filter(({ proposal }) => proposal === name);
-    if (own.length === 0) continue;
+    const { sums: own } = combinedSums(sums, sites, name);
+    if (own === null) continue;
     const proposal = await inbox.proposal(plan, name);
-    const refitted = refitOutputLayer(shape, proposal, addRefitSums(own));
+    const refitted = refitOutputLayer(shape, proposal, own);
     if (refitted === null) continue;
     await publishProposal(producer, plan, into, refitted.weights, refitted.share);
     made.push(into);

@@ -2,14 +2,14 @@ import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { RoundGraphs } from '../core/backtest/graphs';
 import { messageOf } from '../core/contracts/errors';
-import { partsFor, trainingSettingsSchema } from '../core/contracts/rounds';
+import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { type StrategyName } from '../core/contracts/strategies';
 import { loadRecording } from '../fleet/series';
+import { contenderOf } from './liars/contender';
 import { LiarsGame, SITES } from './liars/game';
 import { LIES, type LieName } from './liars/lies';
 import { judgeGoals, tableOf, type Line } from './liars/lines';
 import { readOptions, type Options } from './liars/options';
-import { type Contender } from './loop/contenders';
 import { estimate } from './loop/statistics';
 import { SHAPE } from './loop/task';
 import { describeMachine, writeResults } from './support/results';
@@ -23,21 +23,20 @@ const TRAINING = trainingSettingsSchema.parse({});
 async function main(): Promise<void> {
   const options = readOptions();
   const machine = describeMachine();
-  const began = performance.now();
-  const lines = await playAll(options);
-  const report = {
-    benchmark: 'liars',
-    machine,
-    minutes: (performance.now() - began) / 60_000,
-    settings: { ...options, training: TRAINING, sites: SITES },
-    lies: Object.fromEntries(options.lies.map((name) => [name, LIES[name].about])),
-    goals: judgeGoals(lines),
-    lines,
-  };
-  const path = await writeResults('liars', report, new Date());
-  process.stdout.write(
-    options.json ? `${JSON.stringify(report, null, 2)}\n` : `${textOf(lines, options)}\nWritten to ${path}\n`,
-  );
+  const began = new Date();
+  const settings = { ...options, training: TRAINING, sites: SITES };
+  const lies = Object.fromEntries(options.lies.map((name) => [name, LIES[name].about]));
+  await playAll(options, async (lines, isLast) => {
+    const minutes = (Date.now() - began.getTime()) / 60_000;
+    const report = { benchmark: 'liars', machine, minutes, settings, lies, goals: judgeGoals(lines), lines };
+    const path = await writeResults('liars', report, began);
+    if (!isLast) return;
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(report, null, 2)}\n`
+        : `${textOf(lines, options)}\nWritten to ${path}\n`,
+    );
+  });
 }
 
 /** One part of the table: a strategy under a share of liars of one kind. */
@@ -47,8 +46,14 @@ interface Cell {
   readonly strategy: StrategyName;
 }
 
-/** Seed by seed, so that a fleet without liars is played once a strategy. */
-async function playAll(options: Options): Promise<Line[]> {
+/**
+ * Seed by seed, so that a fleet without liars is played once a strategy.
+ * @param onSeed called with the lines so far after each seed: a run that is stopped leaves those that it has
+ */
+async function playAll(
+  options: Options,
+  onSeed: (lines: readonly Line[], isLast: boolean) => Promise<void>,
+): Promise<void> {
   const { recording } = await loadRecording({ directory: options.data, labelColumn: undefined });
   const graphs = await RoundGraphs.create(SHAPE, TRAINING, 1);
   const cells = cellsOf(options);
@@ -66,12 +71,17 @@ async function playAll(options: Options): Promise<Line[]> {
         lost[at]?.push(await game.pointsLost(contenderOf(strategy), lie, share));
         bar.increment();
       }
+      const isLast = seed === options.seeds.at(-1);
+      if (isLast) bar.stop();
+      await onSeed(
+        cells.map((cell, at) => ({ ...cell, lost: estimate(lost[at] ?? []), bySeed: lost[at] ?? [] })),
+        isLast,
+      );
     }
   } finally {
     bar.stop();
     await graphs.release();
   }
-  return cells.map((cell, at) => ({ ...cell, lost: estimate(lost[at] ?? []), bySeed: lost[at] ?? [] }));
 }
 
 /** Sums and counts of sites matter to strategies alone that ask for them. */
@@ -84,20 +94,6 @@ function cellsOf({ lies, shares, strategy: strategies }: Options): Cell[] {
         .map((strategy) => ({ lie, share, strategy })),
     ),
   );
-}
-
-/** A strategy as rounds run it by default, the live gate with it. */
-function contenderOf(strategy: StrategyName): Contender {
-  return {
-    name: strategy,
-    about: 'with default settings',
-    strategy,
-    strategySettings: {},
-    parts: partsFor(strategy, {}),
-    boundaryWidth: 'feedback',
-    shuffled: false,
-    liveGate: true,
-  };
 }
 
 function textOf(lines: readonly Line[], { participants, seeds, lastRounds, lies }: Options): string {

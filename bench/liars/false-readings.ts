@@ -2,6 +2,7 @@
 
 /** Tolerances that a zigzag goes up and down, and that a creeping sensor gains with each window: residuals that no clip cuts. */
 const ZIGZAG = 1;
+const WILD = 50;
 const CREEP = 1.5;
 /** Windows after which a creeping sensor is back where it was. */
 const CREEP_WINDOWS = 24;
@@ -14,6 +15,14 @@ export function mirrored(truth: Float64Array): Float64Array {
 
 export function zigzag(truth: Float64Array, first: number, tolerance: number): Float64Array {
   return truth.map((value, at) => value + ((first + at) % 2 === 0 ? ZIGZAG : -ZIGZAG) * tolerance);
+}
+
+/** A hash of the window decides, so that a window has one value in whatever range it is asked for. */
+export function wild(truth: Float64Array, first: number, tolerance: number): Float64Array {
+  return truth.map((value, at) => {
+    const bit = (Math.imul(first + at, 0x9e3779b1) >>> 16) & 1;
+    return value + (bit === 0 ? WILD : -WILD) * tolerance;
+  });
 }
 
 export function creeping(truth: Float64Array, first: number, tolerance: number): Float64Array {

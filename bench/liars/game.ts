@@ -143,7 +143,8 @@ function readingLies(
 ): ReadingLies {
   const { tell } = lie;
   return {
-    source: (place) => (tell === null && liars.has(place) ? (place + Math.floor(devices / 2)) % devices : place),
+    source: (place) =>
+      tell === null && liars.has(place) ? (place + Math.floor(devices / 2)) % devices : place,
     means: (place, truth, first) =>
       tell === null || !liars.has(place) ? truth : tell(truth, first, tolerance),
   };

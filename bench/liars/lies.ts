@@ -4,7 +4,7 @@ import { median, norm, times } from '../../core/federation/vectors';
 import { type FlatWeights } from '../../core/model/types';
 import { type Random } from '../../core/platform/random';
 import { forgeCounts, forgeTally, scaleSums } from './forged-reports';
-import { creeping, mirrored, zigzag } from './false-readings';
+import { creeping, mirrored, wild, zigzag } from './false-readings';
 
 /** What a liar's updates are, of a round's updates as they were trained, and who lies. */
 type UpdateLie = (
@@ -28,8 +28,8 @@ export type Lie = { readonly about: string } & (
 const SCALE = 10;
 /** Standard deviations that colluders stay away from the honest mean, coordinate by coordinate, as in Baruch et al. 2019. */
 const LITTLE = 1.5;
-/** What forgers claim: all rows that a round trains on, and a loss that q-FFL would want to lift. */
-const CLAIMS = { selfReportedAccuracy: 1, rows: Number.MAX_SAFE_INTEGER, baseLoss: 1e6 } as const;
+/** What forgers claim, as far as the checks let them: the best model, and a loss that q-FFL would want to lift. */
+const CLAIMS = { selfReportedAccuracy: 1, baseLoss: 1e6 } as const;
 /** Far beyond what a site could have measured. */
 const FLOOD = 1e6;
 
@@ -48,15 +48,18 @@ export const LIES = {
   },
   forged: {
     of: 'updates',
-    about: 'inverted, and claims 100 % accuracy, 2⁵³ − 1 rows and a loss of a million',
-    tell: (updates, isLiar, direction) =>
-      changed(-1)(updates, isLiar, direction).map((update) =>
-        isLiar(update.deviceId) ? { ...update, ...CLAIMS } : update,
-      ),
+    about: 'inverted, and claims 100 % accuracy and a loss of a million',
+    tell: claiming(CLAIMS),
+  },
+  'forged rows': {
+    of: 'updates',
+    about: 'the same, and claims 2⁵³ − 1 training rows',
+    tell: claiming({ ...CLAIMS, rows: Number.MAX_SAFE_INTEGER }),
   },
   replayed: { of: 'readings', about: 'the readings of another device', tell: null },
   mirrored: { of: 'readings', about: 'every change of the reading with the opposite sign', tell: mirrored },
   zigzag: { of: 'readings', about: '2 tolerances up in one window, 2 down in the next', tell: zigzag },
+  wild: { of: 'readings', about: '50 tolerances up or down in every window, by chance', tell: wild },
   creeping: {
     of: 'readings',
     about: 'all liars 1.5 tolerances further up with every window, back once a day',
@@ -93,6 +96,15 @@ function changed(factor: number): UpdateLie {
     updates.map((update) =>
       isLiar(update.deviceId) ? { ...update, delta: times(update.delta, factor) } : update,
     );
+}
+
+function claiming(claims: Partial<LocalUpdate>): UpdateLie {
+  return (...told) => {
+    const [, isLiar] = told;
+    return changed(-1)(...told).map((update) =>
+      isLiar(update.deviceId) ? { ...update, ...claims } : update,
+    );
+  };
 }
 
 function constant(...[updates, isLiar, direction]: Parameters<UpdateLie>): readonly LocalUpdate[] {

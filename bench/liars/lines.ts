@@ -35,9 +35,7 @@ export function tableOf(lines: readonly Line[]): string {
   for (const lie of new Set(lines.map((line) => line.lie)))
     for (const share of new Set(lines.map((line) => line.share))) {
       const cells = strategies.map((strategy) => {
-        const line = lines.find(
-          (one) => one.lie === lie && one.share === share && one.strategy === strategy,
-        );
+        const line = lines.find((one) => one.lie === lie && one.share === share && one.strategy === strategy);
         return line === undefined ? '·' : lostText(line.lost);
       });
       table.push([lie, `${100 * share}`, ...cells]);

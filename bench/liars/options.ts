@@ -38,7 +38,12 @@ export function readOptions(): Options {
     .option('--clock <name>', CLOCKS.join(', '), oneOf(CLOCKS), 'independent')
     .option('--strategy <name,…>', 'strategies', listOf(oneOf(STRATEGY_NAMES)), STRATEGY_NAMES)
     .option('--lies <name,…>', LIE_NAMES.join(', '), listOf(oneOf(LIE_NAMES)), LIE_NAMES)
-    .option('--shares <percent,…>', 'of devices (of sites, where they lie)', listOf(percent), [0.05, 0.1, 0.2])
+    .option(
+      '--shares <percent,…>',
+      'of devices (of sites, where they lie)',
+      listOf(percent),
+      [0.05, 0.1, 0.2],
+    )
     .option('--seeds <n,…>', 'one fleet and run each', listOf(wholeNumber(1)), [101, 102, 103, 104])
     .option('--last-rounds <n>', 'rounds at the end that count', wholeNumber(1), 4)
     .option(

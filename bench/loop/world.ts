@@ -1,5 +1,6 @@
 import { type Samples, writeSample } from '../../core/federation/training/samples';
 import { type SelectableDevice } from '../../core/federation/panels/selection';
+import { typicalSums } from '../../core/federation/training/feature-sums';
 import { type TrainingRows, whyNot } from '../../core/federation/training/training-rows';
 import { windowSeries } from '../../fleet/means';
 import { planFleet, type DevicePlan, type FleetPlan } from '../../fleet/plan';
@@ -191,26 +192,21 @@ export class World {
     const target = lies?.means(place, series.target, first) ?? series.target;
     const withActual = { ...series, target, actual: target };
     for (let at = 0; at < targets; at += 1) {
-      const written = writeSample(
-        TASK,
-        withActual,
-        at,
-        this.options.tolerance,
-        this.x,
-        this.y,
-        from + at,
-      );
+      const written = writeSample(TASK, withActual, at, this.options.tolerance, this.x, this.y, from + at);
       this.there[from + at] = written ? 1 : 0;
     }
   }
 
   /** As v0's scaling is made: from what is known before the first live window. */
   private scale(): void {
-    const sums = emptyFeatureSums(TASK);
-    for (let sample = 0; sample < this.there.length; sample += 1) {
-      const isPast = sample % this.windows < this.options.trainingWindows;
-      if (isPast && this.there[sample] === 1) addRow(sums, this.x, sample * FEATURES);
-    }
-    scaleFeatures(this.x, this.there.length, scalingOf(TASK, sums));
+    const sums = this.devices.map((_, place) => {
+      const own = emptyFeatureSums(TASK);
+      for (let window = 0; window < this.options.trainingWindows; window += 1) {
+        const sample = place * this.windows + window;
+        if (this.there[sample] === 1) addRow(own, this.x, sample * FEATURES);
+      }
+      return own;
+    });
+    scaleFeatures(this.x, this.there.length, scalingOf(TASK, typicalSums(TASK, sums)));
   }
 }

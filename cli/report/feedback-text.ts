@@ -29,6 +29,17 @@ function refitText(
   return `the refit of the ${candidate} candidate’s output layer was ${String(outcome)}${size}`;
 }
 
+/** Nothing is said of none. */
+function refused(what: string): Phrase {
+  return {
+    kind: 'done',
+    text: (value) =>
+      value === 0
+        ? null
+        : `${number(value, (count) => counted(count, what))} of sites refused: nobody can have measured that`,
+  };
+}
+
 /** Sentences in reading order. */
 const PHRASES: Readonly<Record<string, Phrase>> = {
   champion: { kind: 'feedback', text: () => null },
@@ -74,6 +85,9 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
     kind: 'done',
     text: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
   },
+  impossible_scores: refused('score'),
+  impossible_refit_sums: refused('refit sum'),
+  impossible_panel_scores: refused('panel score'),
   steady_refit: {
     kind: 'done',
     text: (value, used) => refitText('steady', value, used['steady_refit_share']),

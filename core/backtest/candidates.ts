@@ -1,7 +1,9 @@
 import { aggregateRound } from '../federation/aggregation/aggregate';
+import { isPossibleClaim } from '../federation/aggregation/update-checks';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../federation/constants';
 import { effectsOfFeedback } from '../federation/training/feedback-rules';
-import { addRefitSums, refitOutputLayer } from '../federation/panels/refit';
+import { refitOutputLayer } from '../federation/panels/refit';
+import { combineSites } from '../federation/panels/refit-sites';
 import { planRound, type RoundPlan } from '../federation/panels/selection';
 import { type ServerState } from '../federation/strategies/server-state';
 import { chooseCandidates } from '../federation/panels/choose-candidates';
@@ -62,7 +64,8 @@ export async function makeCandidates(
   const { round, champion } = soFar;
   const { parts, seed, participants } = rules;
   const plan = planRound({ seed, round, devices: world.devices, participants });
-  const updates = changes.updates(await trainLocals(world, rules, graphs, plan, soFar));
+  const sent = changes.updates(await trainLocals(world, rules, graphs, plan, soFar));
+  const updates = sent.filter((update) => isPossibleClaim(update, graphs.training.windows));
   const panels = panelsOf(world, plan, soFar.until, changes);
   const { shape } = graphs;
   const { proposals, state } = aggregateRound({
@@ -94,8 +97,8 @@ export async function makeCandidates(
     };
   }
   const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
-    const sums = sumsOf(shape, proposal, panels, windows, changes);
-    return sums.length === 0 ? null : (refitOutputLayer(shape, proposal, addRefitSums(sums))?.weights ?? null);
+    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes));
+    return sums === null ? null : (refitOutputLayer(shape, proposal, sums)?.weights ?? null);
   };
   const judge = judgeOf(graphs, champion, panels, changes);
   const steadyRefit = parts.steadyRefit ? refitOf(steady, LONG_WINDOWS) : null;

@@ -1,10 +1,16 @@
 import { type PanelTally } from '../contracts/site-reports';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../federation/constants';
 import { type JudgedProposal } from '../federation/panels/choose-candidates';
-import { accuracyOf, scoreLocalModels, scoringPanel, type LocalScores } from '../federation/panels/local-scoring';
+import {
+  accuracyOf,
+  scoreLocalModels,
+  scoringPanel,
+  type LocalScores,
+} from '../federation/panels/local-scoring';
 import { sumPanel, tallyProposals } from '../federation/panels/panel-scoring';
 import { addTallies } from '../federation/panels/panel-tally';
-import { type RefitSums } from '../federation/panels/refit';
+import { type SiteSums } from '../federation/panels/refit-sites';
+import { arePossibleScores, isPossibleTally } from '../federation/panels/report-checks';
 import { type RoundPlan } from '../federation/panels/selection';
 import { type LocalUpdate, type RealAccuracy } from '../federation/strategies/strategy';
 import { type Samples } from '../federation/training/samples';
@@ -16,6 +22,7 @@ import { type RoundWorld } from './world';
 /** One site's samples. */
 interface SiteSamples {
   readonly site: number;
+  readonly devices: number;
   readonly samples: Samples;
 }
 
@@ -37,7 +44,11 @@ export function panelsOf(
   { panel: seen }: RoundChanges,
 ): PanelSamples {
   const samplesOf = (ids: readonly string[], windows: number): SiteSamples[] =>
-    [...bySite(world, ids)].map(([site, own]) => ({ site, samples: seen(world.samples(until, windows, own)) }));
+    [...bySite(world, ids)].map(([site, own]) => ({
+      site,
+      devices: own.length,
+      samples: seen(world.samples(until, windows, own)),
+    }));
   return {
     scoring: samplesOf(plan.panels.A, LONG_WINDOWS),
     refit: samplesOf(plan.refit, LONG_WINDOWS),
@@ -62,10 +73,12 @@ export function sumsOf(
   { refit }: PanelSamples,
   windows: number,
   changes: RoundChanges,
-): RefitSums[] {
-  return refit.map(({ site, samples }) =>
-    changes.sums(site, sumPanel(shape, proposal, recentSamples(samples, windows), windows)),
-  );
+): SiteSums[] {
+  return refit.map(({ site, devices, samples }) => ({
+    sums: changes.sums(site, sumPanel(shape, proposal, recentSamples(samples, windows), windows)),
+    devices,
+    windows,
+  }));
 }
 
 /** How a proposal does on panels B and C of all sites, beside the champion. */
@@ -77,9 +90,10 @@ export function judgeOf(
 ): (proposal: FlatWeights) => Promise<JudgedProposal> {
   const tally = async (proposal: FlatWeights, sites: readonly SiteSamples[]): Promise<PanelTally> => {
     const tallies: PanelTally[] = [];
-    for (const { site, samples } of sites) {
+    for (const { site, devices, samples } of sites) {
       const own = await tallyProposals(predictor, champion, [proposal], samples);
-      tallies.push(...own.map((one) => changes.tally(site, one)));
+      const told = own.map((one) => changes.tally(site, one));
+      tallies.push(...told.filter((one) => isPossibleTally(one, devices)));
     }
     return addTallies(tallies);
   };
@@ -99,8 +113,11 @@ export async function realAccuracy(
     deltas.set(delta, at * base.length);
   });
   const scores: LocalScores[] = [];
-  for (const { site, samples } of scoring)
-    scores.push(changes.scores(site, await scoreLocalModels(predictor, base, deltas, scoringPanel(samples))));
+  for (const { site, devices, samples } of scoring) {
+    const own = await scoreLocalModels(predictor, base, deltas, scoringPanel(samples));
+    const told = changes.scores(site, own);
+    if (arePossibleScores(told, devices)) scores.push(told);
+  }
   return updates.map((_, place) => accuracyOf(scores, place));
 }
 

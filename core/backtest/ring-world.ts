@@ -1,5 +1,5 @@
 import { type SelectableDevice } from '../federation/panels/selection';
-import { addFeaturesOf } from '../federation/training/feature-sums';
+import { featuresOf, typicalSums } from '../federation/training/feature-sums';
 import {
   collectSamples,
   type SampleUnits,
@@ -8,7 +8,7 @@ import {
 } from '../federation/training/samples';
 import { collectTrainingRows, type TrainingRows } from '../federation/training/training-rows';
 import { type WindowRing } from '../federation/training/window-ring';
-import { emptyFeatureSums, scalingOf } from '../model/features';
+import { scalingOf } from '../model/features';
 import { type FeatureScaling } from '../model/types';
 import { type RoundWorld } from './world';
 
@@ -39,7 +39,6 @@ export class RingWorld implements RoundWorld {
 
 /** Scaling of features from all that the ring remembers: what the first version is made with. */
 export function scalingOfRing(ring: WindowRing): FeatureScaling {
-  const sums = emptyFeatureSums(ring.task);
-  for (const deviceId of ring.devices()) addFeaturesOf(ring, deviceId, sums);
-  return scalingOf(ring.task, sums);
+  const sums = ring.devices().map((deviceId) => featuresOf(ring, deviceId));
+  return scalingOf(ring.task, typicalSums(ring.task, sums));
 }

@@ -35,6 +35,7 @@ export const LEFT_OUT_REASONS = [
   'not-selected',
   'wrong-round',
   'sent-twice',
+  'impossible-claim',
   'worse-than-median',
   'not-chosen',
 ] as const;

@@ -42,6 +42,14 @@ export const MIN_TRAINING_ROWS = FIRST_ROUND_TARGETS;
 /** Targets whose largest and smallest value lie closer than this (in tolerances) are a stuck sensor's. */
 export const CONSTANT_SPREAD = 1e-6;
 
+/**
+ * Devices whose features spread this many times as much as most, or lie that many spreads off, do not make the first version's scaling: a sensor
+ * in another unit (1.8 ×) does, one that jumps by 50 degrees does not.
+ */
+export const SCALING_OUTLIER = 5;
+/** Of fewer devices or sites nobody can tell which one is unlike the others. */
+export const MIN_PARTS_TO_COMPARE = 3;
+
 /** No sample is forgotten: the floor under the boundary weights (recipe). */
 export const BOUNDARY_FLOOR = 0.3;
 /**
@@ -73,6 +81,10 @@ export const REFIT_DEVICES = 500;
 export const REFIT_BLOCKS = 6;
 /** Ridge of the refit, a sample: strong enough that six windows cannot bend the output layer far (recipe). */
 export const REFIT_RIDGE = 0.03;
+/** A device's activations count at most this many times as much as the median device's in the refit's matrix. */
+export const LEVERAGE_TO_MEDIAN = 3;
+/** Sums that a site rounded otherwise than a bound was are not impossible for that. */
+export const SUM_ROUNDING = 1 + 1e-9;
 /** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */
 export const REFIT_ROBUST_SCALE = 1.5;
 

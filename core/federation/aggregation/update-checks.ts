@@ -16,6 +16,8 @@ export interface ExpectedUpdates {
   readonly attempt: string;
   readonly baseVersion: VersionId;
   readonly parameters: number;
+  /** Targets that each device trains on, at most. */
+  readonly windows: number;
   /** Whether the round chose this device of this site to train. */
   readonly isSelected: (site: SiteName, deviceId: string) => boolean;
 }
@@ -40,7 +42,7 @@ export interface CheckedUpdates {
 
 /**
  * Separate good updates from those that must not count: for another round or base, of the wrong shape, from a device that was not chosen,
- * not finite, or sent twice (the first good one counts). Devices that sites left out themselves are added. The order stays.
+ * not finite, sent twice (the first good one counts), or with claims that nothing could have measured. Devices that sites left out themselves are added. The order stays.
  */
 export function checkUpdates(chunks: readonly ReceivedChunk[], expected: ExpectedUpdates): CheckedUpdates {
   const good: CheckedUpdate[] = [];
@@ -64,7 +66,9 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
               ? 'not-finite'
               : seen.has(deviceId)
                 ? 'sent-twice'
-                : null;
+                : isPossibleClaim({ rows, selfReportedAccuracy, baseLoss }, expected.windows)
+                  ? null
+                  : 'impossible-claim';
       if (reason !== null) {
         leftOut.push({ deviceId, site, reason });
         return;
@@ -79,6 +83,19 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
     }
   }
   return { good, leftOut };
+}
+
+/**
+ * Whether a device can have measured what it claims: no more rows than the round trains on (strategies weigh by them), a share as its
+ * accuracy, and a loss that is not negative.
+ */
+export function isPossibleClaim(
+  { rows, selfReportedAccuracy, baseLoss }: Pick<LocalUpdate, 'rows' | 'selfReportedAccuracy' | 'baseLoss'>,
+  windows: number,
+): boolean {
+  return (
+    rows >= 0 && rows <= windows && selfReportedAccuracy >= 0 && selfReportedAccuracy <= 1 && baseLoss >= 0
+  );
 }
 
 function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {

@@ -28,7 +28,7 @@ export function sumPanel(
     return output;
   });
   const blockOf = samples.age.map((age) => Math.floor((age * REFIT_BLOCKS) / windows));
-  return refitSums(shape, activations, outputs, samples.y, blockOf);
+  return refitSums(shape, { activations, outputs, actual: samples.y, blockOf, deviceOf: samples.device });
 }
 
 /** A site's tallies of several proposals, each [P], beside the champion on one panel's recent samples; one tally a proposal. */

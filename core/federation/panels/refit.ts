@@ -5,6 +5,7 @@ import { weightOffsets } from '../../model/network';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_RIDGE, REFIT_ROBUST_SCALE, RESIDUAL_CLIP } from '../constants';
 import { isFiniteVector } from '../vectors';
+import { deviceInfluence } from './device-influence';
 
 /**
  * Sums from which the output layer is refitted. With h = [hidden activations, 1], H = hidden + 1, residual r = clip(y − o, ±2) and
@@ -19,45 +20,51 @@ export interface Refit {
   readonly share: number;
 }
 
-/**
- * A site's sums for one proposal.
- * @param activations hidden layer after ReLU [samples, hidden], for the proposal's weights
- * @param outputs the proposal's outputs in tolerances [samples]
- * @param actual actual changes in tolerances [samples]
- * @param blockOf place of each sample's block of windows, from 0 [samples]
- */
-export function refitSums(
-  shape: NetworkShape,
-  activations: Float32Array,
-  outputs: ArrayLike<number>,
-  actual: ArrayLike<number>,
-  blockOf: ArrayLike<number>,
-): RefitSums {
-  const { hidden } = shape;
+/** A site's samples of one proposal. */
+export interface RefitSamples {
+  /** Hidden layer after ReLU [samples, hidden], for the proposal's weights. */
+  readonly activations: Float32Array;
+  /** The proposal's outputs in tolerances [samples]. */
+  readonly outputs: ArrayLike<number>;
+  /** Actual changes in tolerances [samples]. */
+  readonly actual: ArrayLike<number>;
+  /** Place of each sample's block of windows, from 0 [samples]. */
+  readonly blockOf: ArrayLike<number>;
+  /** Number of each sample's device [samples]. */
+  readonly deviceOf: ArrayLike<number>;
+}
+
+/** A site's sums for one proposal. No device pulls much harder than most do (device-influence.ts). */
+export function refitSums({ hidden }: NetworkShape, samples: RefitSamples): RefitSums {
+  const { activations, outputs, actual, blockOf, deviceOf } = samples;
   const size = hidden + 1;
+  const rows = Array.from(actual, (_, sample) => {
+    const residual = clip((actual[sample] ?? NaN) - (outputs[sample] ?? NaN));
+    return { residual, weight: robustWeight(residual), device: deviceOf[sample] ?? 0 };
+  });
+  const influence = deviceInfluence(hidden, activations, rows);
   const gram = new Float64Array(size * size);
   const blocks: { rows: number; moment: Float64Array }[] = [];
   const row = new Float64Array(size);
   row[hidden] = 1;
-  for (let sample = 0; sample < actual.length; sample += 1) {
+  rows.forEach(({ residual, weight, device }, sample) => {
     const place = blockOf[sample] ?? 0;
     while (blocks.length <= place) blocks.push({ rows: 0, moment: new Float64Array(size) });
     const block = blocks[place];
-    if (block === undefined) continue;
+    if (block === undefined) return;
     block.rows += 1;
     const { moment } = block;
-    const residual = clip((actual[sample] ?? NaN) - (outputs[sample] ?? NaN));
-    const weight = robustWeight(residual);
+    const share = weight * (influence.get(device) ?? 1);
     for (let unit = 0; unit < hidden; unit += 1) row[unit] = activations[sample * hidden + unit] ?? NaN;
     for (let i = 0; i < size; i += 1) {
-      const scaled = weight * (row[i] ?? NaN);
+      const scaled = share * (row[i] ?? NaN);
       if (scaled === 0) continue;
       moment[i] = (moment[i] ?? NaN) + scaled * residual;
       // The matrix is symmetric: the upper half is enough here.
       for (let j = i; j < size; j += 1)
         gram[i * size + j] = (gram[i * size + j] ?? NaN) + scaled * (row[j] ?? NaN);
     }
-  }
+  });
   for (let i = 0; i < size; i += 1)
     for (let j = 0; j < i; j += 1) gram[i * size + j] = gram[j * size + i] ?? NaN;
   return { gram: [...gram], blocks: blocks.map((block) => ({ ...block, moment: [...block.moment] })) };

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { createRoundsActivities, type RoundsActivities } from '../../../activities/rounds';
 import { createSiteActivities, type SiteActivities } from '../../../activities/site';
-import { versionIdSchema } from '../../../core/contracts/ids';
+import { publishReports } from '../../../activities/shared/site-reports';
+import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
 import { type EvaluateResult } from '../../../core/contracts/steps';
+import { addTallies } from '../../../core/federation/panels/panel-tally';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +42,7 @@ const ref = { round: 1, attempt: 'this-try' };
 /** Everything up to the proposals. */
 async function aggregated(): ReturnType<RoundsActivities['aggregate']> {
   const plan = world.plan();
+  await run(() => site.describeSite({ ...ref, withFeatureSums: false }));
   const trained = await run(() => site.trainLocals(plan));
   const scored = await run(() => site.scoreLocals(plan, trained.last));
   return run(() => rounds.aggregate(plan, { last: trained.last, feedbackUsed: {} }, scored.last, []));
@@ -174,6 +177,33 @@ describe('scoring, aggregating and refitting', () => {
   it('name the champion that is missing', async () => {
     const plan = world.plan({ champion: versionIdSchema.parse('v9') });
     await expect(run(() => rounds.refit(plan))).rejects.toMatchObject({ type: 'NotFound' });
+  });
+});
+
+describe('reports that nobody can have measured', () => {
+  it('are none of an honest site’s', async () => {
+    const { feedbackUsed } = await aggregated();
+    expect(feedbackUsed).toMatchObject({ impossible_scores: 0 });
+    expect((await deployed()).feedbackUsed).toMatchObject({
+      impossible_scores: 0,
+      impossible_panel_scores: 0,
+      impossible_refit_sums: 0,
+    });
+  });
+
+  it('do not count, and stand with the version by their number', async () => {
+    const liar = siteNameSchema.parse('liar');
+    const forged = { type: 'panel-score', ...ref, site: liar, proposal: 'steady' } as const;
+    const b = { ...addTallies([]), rows: 1e9, correct: 1e9, softCorrect: 1e9, devices: 1e9 };
+    const sums = { gram: new Array<number>(33 * 33).fill(1e9), blocks: [] };
+    await publishReports(world.site.producer, [
+      { ...forged, b, c: b },
+      { ...forged, type: 'refit-sums', ...sums },
+    ]);
+    expect((await deployed()).feedbackUsed).toMatchObject({
+      impossible_panel_scores: 1,
+      impossible_refit_sums: 1,
+    });
   });
 });
 

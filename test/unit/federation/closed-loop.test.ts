@@ -120,7 +120,9 @@ describe('the refit of the output layer', () => {
   const BLOCKS = 3;
   /** Samples dealt out in turn, so that every block tells the same story. */
   const dealt = Int32Array.from({ length: rows }, (_, at) => at % BLOCKS);
-  const sums = refitSums(shape, h, outputs, actual, dealt);
+  /** One device, so that none pulls harder than the others. */
+  const deviceOf = new Int32Array(rows);
+  const sums = refitSums(shape, { activations: h, outputs, actual, blockOf: dealt, deviceOf });
   const block = (...moment: number[]): RefitSums['blocks'][number] => ({ rows: 10, moment });
   /** A network whose refit is a step of the bias alone, so that moments can be written down. */
   const single = { inputs: 1, hidden: 1 };
@@ -144,13 +146,13 @@ describe('the refit of the output layer', () => {
 
   it('comes out the same from two sites’ sums as from one', () => {
     const part = (from: number, until: number) =>
-      refitSums(
-        shape,
-        h.subarray(from * 4, until * 4),
-        outputs.subarray(from, until),
-        actual.subarray(from, until),
-        dealt.subarray(from, until),
-      );
+      refitSums(shape, {
+        activations: h.subarray(from * 4, until * 4),
+        outputs: outputs.subarray(from, until),
+        actual: actual.subarray(from, until),
+        blockOf: dealt.subarray(from, until),
+        deviceOf,
+      });
     const both = refitOutputLayer(shape, weights, addRefitSums([part(0, 25), part(25, rows)]))!;
     const one = refitOutputLayer(shape, weights, sums)!;
     expect(both.share).toBeCloseTo(one.share, 9);

@@ -132,13 +132,13 @@ describe('real accuracy on a panel', () => {
     const samples = collectSamples(ring, panel, { until: LAST * W, windows: 6 }, units);
     const outputs = forward(SHAPE, base, samples.x, samples.count);
     const sums = sumPanel(SHAPE, base, samples, 6);
-    const expected = refitSums(
-      SHAPE,
-      hiddenActivations(SHAPE, base, samples.x),
+    const expected = refitSums(SHAPE, {
+      activations: hiddenActivations(SHAPE, base, samples.x),
       outputs,
-      samples.y,
-      samples.age,
-    );
+      actual: samples.y,
+      blockOf: samples.age,
+      deviceOf: samples.device,
+    });
     expect(sums.blocks.map(({ rows }) => rows)).toEqual([2, 2, 2, 2, 2, 2]);
     sums.blocks.forEach(({ moment }, place) => {
       moment.forEach((value, at) => {

@@ -14,6 +14,7 @@ const expected = {
   attempt: 'a',
   baseVersion: v0,
   parameters: 2,
+  windows: 336,
   isSelected: (_: string, device: string) => device !== 'stranger',
 };
 
@@ -46,6 +47,23 @@ function chunk(
 }
 
 describe('updates that must not count', () => {
+  it.each([
+    { rows: 337 },
+    { rows: Number.MAX_SAFE_INTEGER },
+    { self_reported_accuracy: 1.01 },
+    { self_reported_accuracy: -0.1 },
+    { base_loss: -1 },
+  ])('are those with a claim that nothing can have measured: %j', (claim) => {
+    const { header, deltas } = chunk(['liar', 'honest'], [1, 2, 3, 4]);
+    const [liar, honest] = header.devices;
+    const { good, leftOut } = checkUpdates(
+      [{ header: { ...header, devices: [{ ...liar!, ...claim }, honest!] }, deltas }],
+      expected,
+    );
+    expect(good.map(({ deviceId }) => deviceId)).toEqual(['honest']);
+    expect(leftOut).toEqual([{ deviceId: 'liar', site, reason: 'impossible-claim' }]);
+  });
+
   it('are left out with their reason; the others keep their order', () => {
     const { good, leftOut } = checkUpdates(
       [

@@ -1,0 +1,91 @@
+import { CLIP_TO_MEDIAN, LEVERAGE_TO_MEDIAN, MIN_PARTS_TO_COMPARE, REFIT_DEVICES } from '../constants';
+import { median } from '../vectors';
+import { addRefitSums, type RefitSums } from './refit';
+import { arePossibleSums } from './report-checks';
+
+/** One site's sums, and how many devices and windows it has to make them of. */
+export interface SiteSums {
+  readonly sums: RefitSums;
+  readonly devices: number;
+  readonly windows: number;
+}
+
+export interface CombinedSums {
+  /** Null when no site sent any that can count. */
+  readonly sums: RefitSums | null;
+  /** Sites whose sums cannot come from samples, or that have no devices. */
+  readonly refused: number;
+}
+
+/**
+ * The sums of all sites as one. Impossible ones do not count. A site counts with no more rows than its devices have windows, and with three sites or more
+ * no block of a site pulls harder by the row than 1.5 × the median site's, as updates are clipped: a minority of sites that make up their
+ * sums cannot turn the refit round. Two sites cannot tell which of them lies; panel B then has the last word.
+ * @throws FedloopError `InvalidInput` when they come from networks of different sizes.
+ */
+export function combineSites(sites: readonly SiteSums[]): CombinedSums {
+  const possible = sites
+    .filter(({ sums, devices }) => arePossibleSums(sums) && (devices > 0 || rowsOf(sums) === 0))
+    .map(withinRows);
+  const counting = possible.filter((sums) => rowsOf(sums) > 0);
+  const refused = sites.length - possible.length;
+  if (counting.length === 0) return { sums: null, refused };
+  return {
+    sums: addRefitSums(counting.length < MIN_PARTS_TO_COMPARE ? counting : clipToMedianSite(counting)),
+    refused,
+  };
+}
+
+function withinRows({ sums, devices, windows }: SiteSums): RefitSums {
+  const most = Math.min(devices, REFIT_DEVICES) * windows;
+  const rows = rowsOf(sums);
+  if (rows <= most) return sums;
+  const factor = most / rows;
+  return {
+    gram: sums.gram.map((value) => factor * value),
+    blocks: sums.blocks.map((block) => ({
+      rows: factor * block.rows,
+      moment: block.moment.map((value) => factor * value),
+    })),
+  };
+}
+
+function clipToMedianSite(sites: readonly RefitSums[]): RefitSums[] {
+  const places = Math.max(...sites.map(({ blocks }) => blocks.length));
+  const longest = Array.from(
+    { length: places },
+    (_, place) => CLIP_TO_MEDIAN * median(sites.flatMap(({ blocks }) => pullByRow(blocks[place]) ?? [])),
+  );
+  const heaviest = LEVERAGE_TO_MEDIAN * median(sites.map(leverageByRow));
+  return sites.map((sums) => {
+    const leverage = leverageByRow(sums);
+    const share = leverage > heaviest ? heaviest / leverage : 1;
+    return {
+      gram: sums.gram.map((value) => share * value),
+      blocks: sums.blocks.map((block, place) => {
+        const pull = pullByRow(block) ?? 0;
+        const bound = longest[place] ?? 0;
+        const factor = Math.min(share, pull > bound ? bound / pull : 1);
+        return { ...block, moment: block.moment.map((value) => factor * value) };
+      }),
+    };
+  });
+}
+
+type Block = RefitSums['blocks'][number];
+
+/** Length of a block's moment by the row; null without rows. */
+function pullByRow(block: Block | undefined): number | null {
+  return block === undefined || block.rows === 0 ? null : Math.hypot(...block.moment) / block.rows;
+}
+
+function leverageByRow(sums: RefitSums): number {
+  const size = Math.sqrt(sums.gram.length);
+  let trace = 0;
+  for (let at = 0; at < size; at += 1) trace += sums.gram[at * size + at] ?? NaN;
+  return trace / rowsOf(sums);
+}
+
+function rowsOf({ blocks }: RefitSums): number {
+  return blocks.reduce((sum, { rows }) => sum + rows, 0);
+}
