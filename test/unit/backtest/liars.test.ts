@@ -24,8 +24,8 @@ beforeAll(async () => {
     {
       scenario: 'clock',
       clock: 'independent',
-      devices: 200,
-      participants: 20,
+      devices: 120,
+      participants: 12,
       rounds: 5,
       windows: 6,
       changeRound: 2,
