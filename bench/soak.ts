@@ -30,6 +30,8 @@ interface Growth {
   readonly process: string;
   readonly residentMegabytes: number;
   readonly residentSlope: number;
+  /** Of the memory without what DuckDB caches of its file, which ends at its limit. */
+  readonly withoutCacheSlope: number;
   readonly heapSlope: number | null;
   readonly descriptors: number;
   readonly descriptorSlope: number;
@@ -192,6 +194,12 @@ function growthOf(process: string, samples: readonly Sample[]): Growth {
     process,
     residentMegabytes: last?.residentMegabytes ?? NaN,
     residentSlope: slopeOf(held.map(({ minute, residentMegabytes: value }) => ({ minute, value }))),
+    withoutCacheSlope: slopeOf(
+      held.map(({ minute, residentMegabytes, cacheMegabytes }) => ({
+        minute,
+        value: residentMegabytes - cacheMegabytes,
+      })),
+    ),
     heapSlope: heap.length === 0 ? null : slopeOf(heap),
     descriptors: last?.descriptors ?? NaN,
     descriptorSlope: slopeOf(held.map(({ minute, descriptors: value }) => ({ minute, value }))),
@@ -212,6 +220,7 @@ function textOf({ growth, lag, rounds, catchUp, verify }: Soak): string {
       'process',
       'MB at the end',
       'MB a minute',
+      'without DuckDB’s cache',
       'heap MB a minute',
       'files',
       'files a minute',
@@ -224,6 +233,7 @@ function textOf({ growth, lag, rounds, catchUp, verify }: Soak): string {
       row.process,
       row.residentMegabytes.toFixed(0),
       row.residentSlope.toFixed(2),
+      row.withoutCacheSlope.toFixed(2),
       row.heapSlope?.toFixed(2) ?? '',
       row.descriptors,
       row.descriptorSlope.toFixed(2),

@@ -9,6 +9,8 @@ export interface Holding {
   readonly residentMegabytes: number;
   /** JavaScript heap in use; undefined of a process that has none. */
   readonly heapMegabytes: number | undefined;
+  /** What DuckDB holds of its file, up to a limit; 0 of a process without it. */
+  readonly cacheMegabytes: number;
   /** Files, sockets and pipes. */
   readonly descriptors: number;
   readonly threads: number;
@@ -42,7 +44,8 @@ export async function sample(processes: readonly Watched[], minute: number): Pro
       const heap = sumOf(metrics, 'nodejs_heap_size_used_bytes');
       const holding = {
         ...(await holdingOf(watched)),
-        heapMegabytes: heap === undefined ? heap : heap / MEGABYTE,
+        heapMegabytes: heap === undefined ? undefined : heap / MEGABYTE,
+        cacheMegabytes: (sumOf(metrics, 'fedloop_warehouse_memory_bytes') ?? 0) / MEGABYTE,
       };
       return {
         name: watched.name,
@@ -60,7 +63,7 @@ export async function sample(processes: readonly Watched[], minute: number): Pro
   };
 }
 
-async function holdingOf({ name, pid }: Watched): Promise<Omit<Holding, 'heapMegabytes'>> {
+async function holdingOf({ name, pid }: Watched): Promise<Omit<Holding, 'heapMegabytes' | 'cacheMegabytes'>> {
   try {
     const [status, descriptors] = await Promise.all([
       readFile(`/proc/${pid}/status`, 'utf8'),

@@ -164,15 +164,18 @@ export const warehouseDashboard: DashboardSpec = {
         },
         {
           kind: 'timeseries',
-          title: 'Size on disk',
+          title: 'Size on disk and in memory',
           description:
-            'DuckDB’s file and its write-ahead log. Rows of windows and forecasts are kept as long as FEDLOOP_RETENTION says; roll-ups stay.',
+            'DuckDB’s file, its write-ahead log, and the memory that it holds, at most 512 MB. Rows of windows and forecasts are kept as long as FEDLOOP_RETENTION says; roll-ups stay.',
           unit: 'decbytes',
           min: 0,
           noData: NO_ANALYTICS,
           width: 8,
           height: 10,
-          queries: [{ expr: maxBy(['file'], 'fedloop_warehouse_size_bytes'), legend: '{{file}}' }],
+          queries: [
+            { expr: maxBy(['file'], 'fedloop_warehouse_size_bytes'), legend: '{{file}}' },
+            { expr: maxBy([], 'fedloop_warehouse_memory_bytes'), legend: 'memory' },
+          ],
         },
         {
           kind: 'timeseries',

@@ -19,6 +19,9 @@ const FIGURES = {
     'Rows of a table as DuckDB estimates them; rows that were deleted may still count.',
     'table',
   ),
+  fedloop_warehouse_memory_bytes: gauge(
+    'Memory that DuckDB holds, most of it blocks of the file: it grows up to its limit of 512 MB, and no further.',
+  ),
   fedloop_warehouse_size_bytes: gauge('Size of the DuckDB file and of its write-ahead log.', 'file'),
 };
 
@@ -31,6 +34,7 @@ const batchRow = z.object({
   latestDay: z.number().nullable(),
   latestWindow: z.number().nullable(),
 });
+const memoryRow = z.object({ bytes: z.number().nullable() });
 const tableRow = z.object({ name: z.string(), rows: z.int() });
 
 /** Contents of the tables: rejects, batch results, sizes. */
@@ -60,6 +64,11 @@ export function storeFigures(figures: TableFigures, connection: SerialConnection
       `SELECT table_name AS name, estimated_size AS rows FROM duckdb_tables() WHERE NOT internal AND NOT temporary`,
     );
     for (const { name, rows } of tables) put('fedloop_warehouse_table_rows', rows, name);
+    const [memory] = await connection.rows(
+      memoryRow,
+      'SELECT sum(memory_usage_bytes)::DOUBLE AS bytes FROM duckdb_memory()',
+    );
+    put('fedloop_warehouse_memory_bytes', memory?.bytes);
     put('fedloop_warehouse_size_bytes', await sizeOf(path), 'database');
     put('fedloop_warehouse_size_bytes', await sizeOf(`${path}.wal`), 'write-ahead-log');
   });
