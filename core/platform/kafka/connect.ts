@@ -20,13 +20,19 @@ import { type Kafka, type Position, type RetryPolicy } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
+/**
+ * A broker that lives answers within seconds, also on a busy machine. Without an answer its connection is given up: a network that passes nothing on,
+ * or has forgotten the connection, is noticed within this time and not within the quarter of an hour that TCP tries for.
+ */
+const REQUEST_TIMEOUT_MS = 15_000;
 /** Between two retries: short enough that a broker that is back is noticed soon, long enough that one that is away is not flooded. */
 const MAX_PAUSE_MS = 2_000;
 /**
  * Retries while a broker is away. 20 take half a minute (two minutes at most, where connections are not even refused) and end before the time-out
- * of a step. 300 take ten minutes, which is longer than a broker's restart, an upgrade or a lost network should take; after that a person must look.
+ * of a step. 50,000 take a day where connections are refused: a worker that was started anew could do no better than wait, and would read again what this
+ * one has yet to write. The log and `/healthz` say what it waits for.
  */
-const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 300 };
+const MAX_RETRIES: Readonly<Record<RetryPolicy, number>> = { step: 20, outage: 50_000 };
 
 /**
  * @throws FedloopError `InvalidConfig` without brokers, with half a set of credentials, and for all else that no retry mends: brokers refuse the login or
@@ -148,6 +154,7 @@ function clientConfig(client: {
     ...(sasl === undefined ? {} : { sasl }),
     socketFactory: client.contact.sockets(),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       // The library logs every reconnect as an error; its retries handle them, so they are details here.

@@ -4,11 +4,19 @@ import { type ISocketFactory } from 'kafkajs';
 import { type Logger } from '../log';
 import { watchConnections, type ConnectionWatcher } from './kafkajs-patches';
 import { type KafkaSecurity } from './kafka-security';
-import { connectionTrouble, listenerTrouble, loginTrouble, type KafkaTrouble } from './kafka-trouble';
+import {
+  awayTrouble,
+  connectionTrouble,
+  listenerTrouble,
+  loginTrouble,
+  type KafkaTrouble,
+} from './kafka-trouble';
 import { probeListener } from './probe-listener';
 
 /** As the library's own sockets have it. */
 const KEEP_ALIVE_MS = 60_000;
+/** A broker that restarts is back before it is worth a line in the log. */
+const AWAY_AFTER_MS = 5_000;
 
 /**
  * How a client gets on with its brokers. Before it was let in, what no retry can mend ends the start at once. Afterwards it may have been changed
@@ -19,6 +27,7 @@ export class BrokerContact implements ConnectionWatcher {
   /** Brokers that have let us in. */
   private readonly known = new Set<string>();
   private readonly probes = new Map<string, Promise<void>>();
+  private readonly absences = new Map<string, Absence>();
   private hasStarted = false;
 
   constructor(
@@ -29,7 +38,10 @@ export class BrokerContact implements ConnectionWatcher {
 
   /** What keeps us from a broker now; undefined while all is well. */
   get trouble(): KafkaTrouble | undefined {
-    return [...this.troubles.values()][0];
+    const [trouble] = this.troubles.values();
+    if (trouble !== undefined) return trouble;
+    for (const [broker, { isSaid }] of this.absences) if (isSaid) return awayTrouble(broker);
+    return undefined;
   }
 
   /** Makes the sockets of one client, whose connections are watched from now on. */
@@ -63,7 +75,22 @@ export class BrokerContact implements ConnectionWatcher {
     const trouble = connectionTrouble(broker, cause, this.security);
     if (trouble !== undefined) this.note(broker, trouble);
     else if (!this.hasStarted && isHangUp(cause)) this.look(broker);
+    // A broker closes connections that nobody has used for a while.
+    else if (this.hasStarted && !isOrderly(cause)) this.miss(broker, AWAY_AFTER_MS);
     return this.mayRetry(broker);
+  }
+
+  silent(broker: string): void {
+    if (this.hasStarted) this.miss(broker, 0);
+  }
+
+  answered(broker: string): void {
+    const absence = this.absences.get(broker);
+    if (absence === undefined) return;
+    this.absences.delete(broker);
+    if (!absence.isSaid) return;
+    const seconds = Math.round((performance.now() - absence.since) / 1_000);
+    this.log.info({ broker, seconds }, `the Kafka broker ${broker} answers again`);
   }
 
   entered(broker: string): void {
@@ -100,6 +127,16 @@ export class BrokerContact implements ConnectionWatcher {
     this.probes.set(broker, probe);
   }
 
+  /** Said once an absence, when it has lasted for so long; attempts go on meanwhile. */
+  private miss(broker: string, sayAfterMillis: number): void {
+    const absence = this.absences.get(broker) ?? { since: performance.now(), isSaid: false };
+    this.absences.set(broker, absence);
+    if (absence.isSaid || performance.now() - absence.since < sayAfterMillis) return;
+    absence.isSaid = true;
+    const { message, hint } = awayTrouble(broker);
+    this.log.warn({ broker, hint }, message);
+  }
+
   private note(broker: string, trouble: KafkaTrouble): void {
     const isNew = this.troubles.get(broker)?.message !== trouble.message;
     this.troubles.set(broker, trouble);
@@ -111,6 +148,16 @@ export class BrokerContact implements ConnectionWatcher {
     if (!this.troubles.delete(broker)) return;
     this.log.info({ broker }, `the Kafka broker ${broker} lets us in again`);
   }
+}
+
+interface Absence {
+  readonly since: number;
+  isSaid: boolean;
+}
+
+/** What the library makes of a connection that the other side has ended in good order. */
+function isOrderly(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'KafkaJSConnectionClosedError';
 }
 
 /** The other side has closed the connection, with or without a word of TCP. */

@@ -16,6 +16,15 @@ export interface KafkaTrouble {
 const ABOUT_THE_CONNECTION =
   /: (Closed connection|Connection (error|timeout|closed)|Not connected|Request .* timed out|Failed to connect)/;
 
+/** A broker that has answered before. */
+export function awayTrouble(broker: string): KafkaTrouble {
+  return {
+    message: `the Kafka broker ${broker} does not answer`,
+    hint: 'See that it runs and that the network between us lets everything through; work goes on by itself when it answers.',
+    passes: true,
+  };
+}
+
 /** How a connection ended. @returns undefined where another attempt may succeed: the broker is away. */
 export function connectionTrouble(
   broker: string,

@@ -145,7 +145,7 @@ export interface PartitionOffsets {
 
 /**
  * How long a request is retried while the broker is away. `step`: half a minute, so that an attempt at a step of a workflow has failed before
- * Temporal starts the next one. `outage`: ten minutes and more, for services that nothing restarts.
+ * Temporal starts the next one. `outage`: a day and more, for services that go on by themselves.
  */
 export type RetryPolicy = 'step' | 'outage';
 
@@ -174,7 +174,7 @@ export interface Kafka {
   producer(retryPolicy?: RetryPolicy): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
-  /** What keeps us from a broker that has let us in before, such as a password that was changed; undefined while all is well. */
+  /** What keeps us from a broker that has let us in before, such as a changed password or a lost network; undefined while all is well. */
   trouble(): { readonly message: string; readonly hint: string } | undefined;
   disconnect(): Promise<void>;
 }

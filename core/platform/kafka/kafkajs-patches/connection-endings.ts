@@ -1,4 +1,6 @@
+import { type Socket } from 'node:net';
 import { type ISocketFactory } from 'kafkajs';
+import { watchRequests } from './dead-connections';
 import { hasFunction, type LibraryPatch } from './patch-module';
 
 /** Hears how the connections of a client begin and end. Brokers are `host:port`. */
@@ -11,12 +13,18 @@ export interface ConnectionWatcher {
   entered(broker: string): void;
   /** The login has failed. @returns whether another attempt may succeed. */
   loginFailed(broker: string, cause: unknown): boolean;
+  /** The broker has answered a request. */
+  answered(broker: string): void;
+  /** The broker has not answered a request for as long as that may take. */
+  silent(broker: string): void;
 }
 
 interface LibraryConnection {
   readonly broker: string;
   readonly sasl: unknown;
   readonly socketFactory: ISocketFactory;
+  readonly requestQueue: object;
+  readonly socket: Socket | undefined;
   readonly disconnect: () => Promise<unknown>;
 }
 
@@ -50,7 +58,14 @@ export const connectionEndings: LibraryPatch = {
     const { connect, authenticate, rejectRequests } = prototype;
     prototype.connect = async function connectAndTell() {
       const connected = await connect.call(this);
-      watchers.get(this.socketFactory)?.opened(this.broker);
+      const watcher = watchers.get(this.socketFactory);
+      watcher?.opened(this.broker);
+      watchRequests(this.requestQueue, {
+        answered: () => watcher?.answered(this.broker),
+        timedOut: () => {
+          giveUp(this);
+        },
+      });
       return connected;
     };
     prototype.authenticate = async function authenticateAndTell() {
@@ -73,6 +88,12 @@ export const connectionEndings: LibraryPatch = {
     return true;
   },
 };
+
+/** Nothing comes over this connection: the next attempt gets another, as Kafka's own clients do it. */
+function giveUp(connection: LibraryConnection): void {
+  watchers.get(connection.socketFactory)?.silent(connection.broker);
+  connection.socket?.destroy(new Error('the broker does not answer'));
+}
 
 function setRetriable(error: unknown, retriable: boolean): void {
   if (isObject(error)) Reflect.set(error, 'retriable', retriable);

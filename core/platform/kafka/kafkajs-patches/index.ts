@@ -1,9 +1,12 @@
 import { type Logger } from '../../log';
 import { connectionEndings } from './connection-endings';
+import { deadConnections } from './dead-connections';
 import { fastFetch } from './fast-fetch';
 import { fastProduce } from './fast-produce';
+import { freshConnections } from './fresh-connections';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
+import { steadyHeartbeats, steadyMetadata } from './steady-clock';
 import { toldRefusals } from './told-refusals';
 
 /** Everything that is changed inside kafkajs; README.md has the reasons. */
@@ -11,7 +14,11 @@ export const PATCHES: readonly LibraryPatch[] = [
   fastFetch,
   fastProduce,
   quietQueue,
+  freshConnections,
   connectionEndings,
+  deadConnections,
+  steadyHeartbeats,
+  steadyMetadata,
   toldRefusals,
 ];
 
