@@ -19,15 +19,15 @@ export function pauseAfter(requested: Micros, grid: LiveGrid): Micros {
 }
 
 /**
- * A fleet that keeps to the wall clock: from its start, simulated time runs `speed` times as fast.
- * @returns simulated time at wall time `nowMillis`
+ * A fleet that keeps to the clock: from its start, simulated time runs `speed` times as fast.
+ * @param nowMillis by the same clock as the start, one that nobody sets
  */
 export function simulatedNow(
-  start: { readonly wallMillis: number; readonly position: Micros },
+  start: { readonly clockMillis: number; readonly position: Micros },
   nowMillis: number,
   speed: number,
 ): Micros {
-  return start.position + (nowMillis - start.wallMillis) * 1_000 * speed;
+  return start.position + Math.floor((nowMillis - start.clockMillis) * 1_000 * speed);
 }
 
 /** How many events a fleet at full speed may have sent that the stream workers have not committed. */

@@ -202,9 +202,9 @@ class Player {
   }
 
   private async playByTheClock(speed: number): Promise<void> {
-    const start = { wallMillis: Date.now(), position: this.playback.position };
+    const start = { clockMillis: performance.now(), position: this.playback.position };
     while (!this.isStopping() && this.playback.position < this.nextPause()) {
-      const due = Math.min(simulatedNow(start, Date.now(), speed), this.nextPause());
+      const due = Math.min(simulatedNow(start, performance.now(), speed), this.nextPause());
       const events = this.playback.nextEvents(EVENTS_PER_SEND, due);
       await this.send(events);
       if (events.length < EVENTS_PER_SEND) await sleep(SEND_INTERVAL_MILLIS);

@@ -103,13 +103,13 @@ export function keepEvaluationLease(
   const running = (async () => {
     let wait = FIRST_CONNECT_PAUSE_MS;
     while (!stopping.signal.aborted) {
-      const began = Date.now();
+      const began = performance.now();
       try {
         await hold();
       } catch (cause) {
         log.warn({ reason: messageOf(cause) }, 'Temporal is away; the evaluation continues without a lease');
       }
-      wait = Date.now() - began > MAX_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
+      wait = performance.now() - began > MAX_CONNECT_PAUSE_MS ? FIRST_CONNECT_PAUSE_MS : 2 * wait;
       await pause(Math.min(wait, MAX_CONNECT_PAUSE_MS));
     }
   })();

@@ -25,10 +25,10 @@ function believedUntil({ futureMicros }: IdleSettings): Micros {
   return Date.now() * MICROS_PER_MILLI + futureMicros;
 }
 
-/** A partition of this worker: its owner, and when something last happened, by the wall clock in milliseconds. */
+/** A partition of this worker: its owner, and when something last happened, by a clock that nobody sets, in milliseconds. */
 export class AssignedPartition {
-  lastRecordAt = Date.now();
-  private lastCheckpointAt = Date.now();
+  lastRecordAt = performance.now();
+  private lastCheckpointAt = performance.now();
   private readonly flood = new FloodWatch();
 
   constructor(
@@ -42,7 +42,7 @@ export class AssignedPartition {
 
   /** Whether no record of the present has come for so long, and there are windows that this may close. */
   isQuiet(settings: IdleSettings): boolean {
-    const isSilent = Date.now() - this.lastRecordAt >= settings.idleMillis;
+    const isSilent = performance.now() - this.lastRecordAt >= settings.idleMillis;
     return isSilent && this.owner.isIdleClosingDue(believedUntil(settings));
   }
 
@@ -54,17 +54,17 @@ export class AssignedPartition {
   async noting(work: () => Promise<void>): Promise<void> {
     const before = this.owner.engine.ordinaryEvents;
     await work();
-    if (this.owner.engine.ordinaryEvents !== before) this.lastRecordAt = Date.now();
+    if (this.owner.engine.ordinaryEvents !== before) this.lastRecordAt = performance.now();
   }
 
   get isCheckpointDue(): boolean {
     const interval = this.owner.checkpointPays ? CHECKPOINT_INTERVAL_MS : MAX_CHECKPOINT_INTERVAL_MS;
-    return this.owner.checkpointDue && Date.now() - this.lastCheckpointAt >= interval;
+    return this.owner.checkpointDue && performance.now() - this.lastCheckpointAt >= interval;
   }
 
   /** @returns the source offset that can be committed. */
   checkpoint(): Promise<number> {
-    this.lastCheckpointAt = Date.now();
+    this.lastCheckpointAt = performance.now();
     return this.owner.checkpoint();
   }
 
@@ -85,7 +85,7 @@ export class AssignedPartition {
   /** Warns once a flood of new device ids, not once an event. */
   warnOfFlood(log: Logger): void {
     const { devices, counts } = this.owner.engine;
-    const fresh = this.flood.look(devices.size, Date.now());
+    const fresh = this.flood.look(devices.size, performance.now());
     if (fresh === undefined) return;
     const { malformed } = counts;
     log.warn(

@@ -144,7 +144,7 @@ class StreamWorker implements StreamService {
   }
 
   resume(): void {
-    for (const partition of this.assigned.all()) partition.lastRecordAt = Date.now();
+    for (const partition of this.assigned.all()) partition.lastRecordAt = performance.now();
     this.paused = false;
   }
 

@@ -22,7 +22,7 @@ describe('how far a request reaches', () => {
 });
 
 it('simulated time runs `speed` times as fast as the wall clock', () => {
-  const start = { wallMillis: 1_000, position: GRID.liveStart };
+  const start = { clockMillis: 1_000, position: GRID.liveStart };
   expect(simulatedNow(start, 3_000, 1) - GRID.liveStart).toBe(2_000_000);
   expect(simulatedNow(start, 3_000, 60) - GRID.liveStart).toBe(120_000_000);
 });
