@@ -25,8 +25,10 @@ const WITH_OWN_SERVERS = [
   'integration/secured-servers',
   'integration/upgrades',
   'faults/command-killed',
+  'faults/network',
   'faults/poison',
   'faults/random-faults',
+  'faults/rolling-restart',
   'faults/round-crashes',
   'faults/up-and-down',
 ].map((name) => `<rootDir>/test/${name}.test.ts`);

@@ -1,6 +1,8 @@
 /** Where a broker of ours listens and keeps its log. */
 interface BrokerPlace {
   readonly brokerPort: number;
+  /** Where clients reach it, when that is another port. */
+  readonly advertisedPort?: number | undefined;
   readonly controllerPort: number;
   readonly dataFolder: string;
 }
@@ -17,7 +19,7 @@ export function kafkaProperties(place: BrokerPlace): string {
     'controller.quorum.voters': `1@${host}:${place.controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
     listeners: `PLAINTEXT://${host}:${place.brokerPort},CONTROLLER://${host}:${place.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${host}:${place.brokerPort}`,
+    'advertised.listeners': `PLAINTEXT://${host}:${place.advertisedPort ?? place.brokerPort}`,
     'log.dirs': place.dataFolder.replaceAll('\\', '\\\\'),
     // One node: nothing to copy to, and no reason for fifty partitions of bookkeeping.
     'offsets.topic.num.partitions': 1,

@@ -30,6 +30,8 @@ interface KafkaStart {
   readonly logFolder: string;
   /** A port that was checked to be free, or any. */
   readonly port?: number | undefined;
+  /** Where clients reach it, when something stands between. */
+  readonly advertisedPort?: number | undefined;
 }
 
 /** Enough for a fleet of 2,407 devices at full speed; the page cache does the real work. */
@@ -65,7 +67,8 @@ async function launch(start: KafkaStart, brokerPort: number, controllerPort: num
   const dataFolder = join(start.folder, 'data');
   const properties = join(start.folder, 'server.properties');
   await mkdir(start.folder, { recursive: true });
-  await writeFile(properties, kafkaProperties({ brokerPort, controllerPort, dataFolder }));
+  const { advertisedPort } = start;
+  await writeFile(properties, kafkaProperties({ brokerPort, advertisedPort, controllerPort, dataFolder }));
   const logging = [
     `-Dlog4j2.configurationFile=${packageFile('cli', 'servers', 'kafka', 'log4j2.xml')}`,
     `-Dfedloop.kafka.log=${serverLog(start)}`,

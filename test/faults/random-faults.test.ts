@@ -2,8 +2,9 @@ import { type Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type WorkerRole } from '../../cli/system/worker-process';
 import { type Random, seededRandom } from '../../core/platform/random';
-import { NAMES } from '../support/names';
+import { type FaultyNetwork } from '../support/faulty-network';
 import { RoundSystem } from '../support/round-system';
+import { roundsInTurn } from '../support/rounds-in-turn';
 import { RoundWatch } from '../support/round-watch';
 import { processesIn, SOUND, soundnessOf } from '../support/soundness';
 
@@ -62,6 +63,14 @@ const temporalAway: Fault = async (system, random) => {
   await system.temporalAway(random.below(AWAY_MILLIS));
   return 'Temporal killed';
 };
+/** Every client's connections, to Kafka or to Temporal. */
+const badNetwork: Fault = async (system, random) => {
+  const isKafka = random.below(2) === 0;
+  const network: FaultyNetwork | undefined = isKafka ? system.stream.network : system.network;
+  const is = (['resetting', 'cutting', 'black hole'] as const)[random.below(3)] ?? 'resetting';
+  await network?.be({ is }, random.below(AWAY_MILLIS));
+  return `network to ${isKafka ? 'Kafka' : 'Temporal'} ${is}`;
+};
 /** A kill is what happens most. */
 const FAULTS: readonly Fault[] = [
   killOne,
@@ -72,30 +81,18 @@ const FAULTS: readonly Fault[] = [
   leave,
   brokerAway,
   temporalAway,
+  badNetwork,
 ];
-
-/** Rounds one after the other. @returns how many ended, once told to stop and the last has ended. */
-function keepStartingRounds(rounds: RoundWatch, until: AbortSignal): Promise<number> {
-  return (async () => {
-    let ended = 0;
-    while (!until.aborted) {
-      const round = await rounds.start(`${NAMES.roundId}-${ended}`, { participants: 20, windows: 1 });
-      await rounds.resultOf(round);
-      ended += 1;
-    }
-    return ended;
-  })();
-}
 
 it(`keeps every row, and measures what it promotes, through random faults (seed ${SEED})`, async () => {
   // A window a second: live windows last as long as the test needs them to.
-  const system = await RoundSystem.start({ devices: 60, speed: 30 });
+  const system = await RoundSystem.start({ devices: 60, speed: 30 }, 'faulty network');
   const client: Client = await system.client();
   const random = seededRandom(SEED, 'random faults');
   const stop = new AbortController();
   const history: string[] = [];
   try {
-    const rounds = keepStartingRounds(new RoundWatch(client, ROUND_MILLIS), stop.signal);
+    const rounds = roundsInTurn(new RoundWatch(client, ROUND_MILLIS), stop.signal);
     rounds.catch(() => undefined);
     const over = Date.now() + HOURS * 3_600_000;
     while (history.length < FEW_FAULTS || Date.now() < over) {

@@ -13,6 +13,7 @@ import { startTemporal, TEMPORAL_NAMESPACE, type TemporalServer } from '../../cl
 import { type WorkerProcess, type WorkerRole } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { type FleetSettings } from '../../fleet/settings';
+import { FaultyNetwork } from './faulty-network';
 import { StreamSystem } from './stream-system';
 
 /** Time that a server or worker gets to stop; what is left is killed. */
@@ -31,22 +32,30 @@ export class RoundSystem {
     private readonly program: string,
     private readonly port: number,
     private server: TemporalServer,
+    /** Between Temporal and the workers, where the test wants one. */
+    readonly network: FaultyNetwork | undefined,
   ) {}
 
-  static async start(fleet: Partial<FleetSettings>): Promise<RoundSystem> {
+  /** @param behind what stands between the workers and both servers. */
+  static async start(
+    fleet: Partial<FleetSettings>,
+    behind: 'cable' | 'faulty network' = 'cable',
+  ): Promise<RoundSystem> {
     const processes = Processes.start();
     const [port = 0] = await freePorts(1);
-    const stream = await StreamSystem.start({
-      TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
+    const network = behind === 'faulty network' ? await FaultyNetwork.before(port) : undefined;
+    const variables = {
+      TEMPORAL_ADDRESS: `127.0.0.1:${network?.port ?? port}`,
       TEMPORAL_NAMESPACE,
       FEDLOOP_SIMULATION: JSON.stringify({ data: packageFile('data', 'weather'), ...fleet }),
       FEDLOOP_SESSION_TIMEOUT: '4s',
       // What a test asks for is what changes the champion, and nothing else.
       FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off', firstRound: 'off' }),
-    });
+    };
+    const stream = await StreamSystem.start(variables, undefined, behind);
     const program = await obtainTemporal(cacheFolder(), processes, silentProgress);
     const server = await startTemporal({ processes, program, port, ...filesOf(stream) });
-    const system = new RoundSystem(stream, processes, program, port, server);
+    const system = new RoundSystem(stream, processes, program, port, server, network);
     await logSettings(stream.env, DEFAULT_STREAM_SETTINGS);
     // The past of its devices must be written when the others start.
     await system.startWorker('fleet');
@@ -85,9 +94,9 @@ export class RoundSystem {
     signalGroup(pid, 'SIGCONT');
   }
 
-  /** Tell a worker to go, and wait until it has. */
-  async leave(role: WorkerRole, millis: number): Promise<void> {
-    await this.workerOf(role).child.stop(millis);
+  /** Tell a worker to go, and wait until it has. @returns its exit code; null when it had to be killed. */
+  async leave(role: WorkerRole, millis: number): Promise<number | null> {
+    return (await this.workerOf(role).child.stop(millis)).code;
   }
 
   private workerOf(role: WorkerRole): WorkerProcess {
@@ -126,6 +135,7 @@ export class RoundSystem {
   async stop(): Promise<void> {
     await this.stream.stop();
     await this.processes.stopAll(STOP_MILLIS);
+    await this.network?.close();
   }
 }
 

@@ -8,6 +8,7 @@ import { silentProgress } from '../../cli/progress/progress';
 import { cacheFolder } from '../../cli/servers/cache';
 import { findJava } from '../../cli/servers/java';
 import { obtainKafka } from '../../cli/servers/obtain-kafka';
+import { freePorts } from '../../cli/servers/ports';
 import { startKafka, type KafkaServer } from '../../cli/servers/start-kafka';
 import { type FedloopError } from '../../core/contracts/errors';
 import {
@@ -19,6 +20,7 @@ import {
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
+import { FaultyNetwork } from './faulty-network';
 import { runFedloop, type CommandResult } from './run-fedloop';
 
 /**
@@ -37,6 +39,8 @@ export class StreamSystem {
     private readonly classPath: string,
     broker: KafkaServer,
     private readonly variables: Readonly<Record<string, string>>,
+    /** Between the broker and all others, where the test wants one. */
+    readonly network: FaultyNetwork | undefined,
   ) {
     this.broker = broker;
     this.port = Number(broker.broker.split(':')[1]);
@@ -46,26 +50,36 @@ export class StreamSystem {
   static async start(
     variables: Readonly<Record<string, string>> = {},
     prepare: (folder: string) => void = () => undefined,
+    behind: 'cable' | 'faulty network' = 'cable',
   ): Promise<StreamSystem> {
     const folder = await mkdtemp(join(tmpdir(), 'fedloop-stream-'));
     prepare(folder);
     const processes = Processes.start();
     const java = await findJava();
     const classPath = await obtainKafka(cacheFolder(), processes, silentProgress);
+    const [port = 0] = await freePorts(1);
+    const network = behind === 'faulty network' ? await FaultyNetwork.before(port) : undefined;
     const broker = await startKafka({
+      port,
+      advertisedPort: network?.port,
       processes,
       java,
       classPath,
       folder: join(folder, 'kafka'),
       logFolder: join(folder, 'logs'),
     });
-    return new StreamSystem(folder, processes, java, classPath, broker, variables);
+    return new StreamSystem(folder, processes, java, classPath, broker, variables, network);
+  }
+
+  /** Where the others reach the broker. */
+  private get address(): string {
+    return `127.0.0.1:${this.network?.port ?? this.port}`;
   }
 
   get env(): NodeJS.ProcessEnv {
     return {
       ...process.env,
-      KAFKA_BROKERS: `127.0.0.1:${this.port}`,
+      KAFKA_BROKERS: this.address,
       // Rounds are the tests' own to start.
       FEDLOOP_EVALUATION: '{"firstRound": "off"}',
       // Tests ask by the worker's address alone.
@@ -98,14 +112,15 @@ export class StreamSystem {
     this.workersStarted += 1;
     const { PATH, HOME, TEMPORAL_ADDRESS } = process.env;
     return startWorker(this.processes, 'stream', {
-      env: { PATH, HOME, TEMPORAL_ADDRESS, KAFKA_BROKERS: `127.0.0.1:${this.port}` },
+      env: { PATH, HOME, TEMPORAL_ADDRESS, KAFKA_BROKERS: this.address },
       logFolder: join(this.folder, 'logs', `stream-${this.workersStarted}`),
       cwd: this.folder,
     });
   }
 
-  startAnalytics(): Promise<WorkerProcess> {
+  startAnalytics(variables: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     return this.startWorker('analytics', {
+      ...variables,
       FEDLOOP_WAREHOUSE: this.warehouse,
       FEDLOOP_PROCESSED: join(this.folder, 'processed'),
     });
@@ -133,6 +148,7 @@ export class StreamSystem {
       folder: join(this.folder, 'kafka'),
       logFolder: join(this.folder, 'logs'),
       port: this.port,
+      advertisedPort: this.network?.port,
     });
   }
 
@@ -147,6 +163,7 @@ export class StreamSystem {
 
   async stop(): Promise<void> {
     await this.processes.stopAll(STOP_MILLIS);
+    await this.network?.close();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
