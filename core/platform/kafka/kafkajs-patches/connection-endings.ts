@@ -24,6 +24,7 @@ interface LibraryConnection {
   readonly sasl: unknown;
   readonly socketFactory: ISocketFactory;
   readonly requestQueue: object;
+  readonly requestTimeout: number;
   readonly socket: Socket | undefined;
   readonly disconnect: () => Promise<unknown>;
 }
@@ -31,6 +32,7 @@ interface LibraryConnection {
 interface LibraryMethods {
   connect: (this: LibraryConnection) => Promise<unknown>;
   authenticate: (this: LibraryConnection) => Promise<void>;
+  disconnect: (this: LibraryConnection) => Promise<unknown>;
   rejectRequests: (this: LibraryConnection, error: unknown) => void;
 }
 
@@ -52,20 +54,16 @@ export const connectionEndings: LibraryPatch = {
     if (
       !hasFunction<LibraryMethods>(prototype, 'connect') ||
       !hasFunction<LibraryMethods>(prototype, 'authenticate') ||
+      !hasFunction<LibraryMethods>(prototype, 'disconnect') ||
       !hasFunction<LibraryMethods>(prototype, 'rejectRequests')
     )
       return false;
-    const { connect, authenticate, rejectRequests } = prototype;
+    const { connect, authenticate, disconnect, rejectRequests } = prototype;
     prototype.connect = async function connectAndTell() {
       const connected = await connect.call(this);
       const watcher = watchers.get(this.socketFactory);
       watcher?.opened(this.broker);
-      watchRequests(this.requestQueue, {
-        answered: () => watcher?.answered(this.broker),
-        timedOut: () => {
-          giveUp(this);
-        },
-      });
+      if (watcher !== undefined) watchAnswers(this, watcher);
       return connected;
     };
     prototype.authenticate = async function authenticateAndTell() {
@@ -80,8 +78,13 @@ export const connectionEndings: LibraryPatch = {
       }
       if (isObject(this.sasl)) watchers.get(this.socketFactory)?.entered(this.broker);
     };
+    prototype.disconnect = function disconnectAndForget() {
+      forgetSigns(this);
+      return disconnect.call(this);
+    };
     prototype.rejectRequests = function rejectAndTell(error) {
       const watcher = watchers.get(this.socketFactory);
+      forgetSigns(this);
       if (watcher?.ended(this.broker, error) === false) setRetriable(error, false);
       rejectRequests.call(this, error);
     };
@@ -89,9 +92,36 @@ export const connectionEndings: LibraryPatch = {
   },
 };
 
+/** The open connections of a client, and when something last came over each. */
+const lastSigns = new WeakMap<ConnectionWatcher, Map<LibraryConnection, number>>();
+
+function watchAnswers(connection: LibraryConnection, watcher: ConnectionWatcher): void {
+  const { broker } = connection;
+  const signs = lastSigns.get(watcher) ?? new Map<LibraryConnection, number>();
+  lastSigns.set(watcher, signs);
+  signs.set(connection, performance.now());
+  watchRequests(connection.requestQueue, {
+    answered() {
+      signs.set(connection, performance.now());
+      watcher.answered(broker);
+    },
+    timedOut() {
+      watcher.silent(broker);
+      const silentBefore = performance.now() - connection.requestTimeout;
+      // What has become of one may have become of those that nobody has used since: each would take its own time to show it.
+      for (const [other, sign] of signs)
+        if (other === connection || (other.broker === broker && sign < silentBefore)) giveUp(other);
+    },
+  });
+}
+
+function forgetSigns(connection: LibraryConnection): void {
+  const watcher = watchers.get(connection.socketFactory);
+  if (watcher !== undefined) lastSigns.get(watcher)?.delete(connection);
+}
+
 /** Nothing comes over this connection: the next attempt gets another, as Kafka's own clients do it. */
 function giveUp(connection: LibraryConnection): void {
-  watchers.get(connection.socketFactory)?.silent(connection.broker);
   connection.socket?.destroy(new Error('the broker does not answer'));
 }
 
