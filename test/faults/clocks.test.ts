@@ -12,8 +12,8 @@ import { eventually } from '../support/round-watch';
 import { FAKETIME, SetClock } from '../support/set-clock';
 import { taskWith } from '../support/task';
 
-/** Wall clocks of workers that are set while they run, by an hour, as a machine's is that had lost the time. FEDLOOP_FAULTS_EACH says how often. */
-const EACH = Number(process.env['FEDLOOP_FAULTS_EACH'] ?? 1);
+/** Wall clocks of workers that are set while they run, by an hour, as a machine's is that had lost the time. FEDLOOP_FAULT_TIMES says how often. */
+const EACH = Number(process.env['FEDLOOP_FAULT_TIMES'] ?? 1);
 const HOUR_SECONDS = 3_600;
 const PARTITIONS = 4;
 const SESSION_MILLIS = 2_000;

@@ -8,9 +8,9 @@ import { processesIn, SOUND, soundnessOf } from '../support/soundness';
 
 /**
  * A whole system whose rounds go on one after the other while the network between its workers and both servers is slow, cuts, resets, swallows and
- * forgets. FEDLOOP_FAULTS_EACH asks for so many of each fault.
+ * forgets. FEDLOOP_FAULT_TIMES asks for so many of each fault.
  */
-const EACH = Number(process.env['FEDLOOP_FAULTS_EACH'] ?? 1);
+const EACH = Number(process.env['FEDLOOP_FAULT_TIMES'] ?? 1);
 const BAD_MILLIS = 4_000;
 /** Workers give up a silent connection after 15 s. A request may have been sent when the last one was answered. */
 const NOTICED_MILLIS = 25_000;
@@ -106,6 +106,6 @@ function saying(role: WorkerRole, what: string, millis: number): Promise<string>
 
 /** Figures for a run by hand. */
 function report(what: string, millis: number): void {
-  if (process.env['FEDLOOP_FAULTS_EACH'] === undefined) return;
+  if (process.env['FEDLOOP_FAULT_TIMES'] === undefined) return;
   process.stderr.write(`${what}: ${(millis / 1_000).toFixed(1)} s\n`);
 }

@@ -7,9 +7,9 @@ import { processesIn, SOUND, soundnessOf } from '../support/soundness';
 
 /**
  * A release comes to a system under load: one worker after the other is told to go, and started anew when it has gone, while a fleet sends and rounds
- * follow one another. FEDLOOP_FAULTS_EACH says how often.
+ * follow one another. FEDLOOP_FAULT_TIMES says how often.
  */
-const TIMES = Number(process.env['FEDLOOP_FAULTS_EACH'] ?? 1);
+const TIMES = Number(process.env['FEDLOOP_FAULT_TIMES'] ?? 1);
 const ROLES = ['stream', 'analytics', 'site', 'rounds', 'fleet'] as const satisfies readonly WorkerRole[];
 /** A worker gives up after 20 s, and is then ended without having written what it holds. */
 const LEAVE_MILLIS = 25_000;

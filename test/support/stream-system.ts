@@ -57,8 +57,8 @@ export class StreamSystem {
     const processes = Processes.start();
     const java = await findJava();
     const classPath = await obtainKafka(cacheFolder(), processes, silentProgress);
-    const [port = 0] = await freePorts(1);
-    const network = behind === 'faulty network' ? await FaultyNetwork.before(port) : undefined;
+    const [port] = behind === 'faulty network' ? await freePorts(1) : [];
+    const network = port === undefined ? undefined : await FaultyNetwork.before(port);
     const broker = await startKafka({
       port,
       advertisedPort: network?.port,
