@@ -14,6 +14,12 @@ import { type GlobalModel } from './types';
 
 const MAX_SHOWN_KEY = 60;
 
+/**
+ * Each round puts a model into the log, so that a round is no larger than the offset of its model. A log that was copied to other brokers begins
+ * anew, and lacks the versions that were deleted: so many rounds may have been before it.
+ */
+const ROUNDS_ELSEWHERE = 10_000;
+
 /** A record of `model-deployments`. */
 export interface DeploymentRecord {
   readonly key: string | null;
@@ -46,8 +52,8 @@ export function readDeployment(
       code,
       `${what} stands under the key ${String(key)}, not ${deploymentKey(message)}`,
     );
-  // Each round before a version's own has put a model into the log. A round from nowhere would take all numbers from those that follow.
-  if (message.type === 'model' && message.lineage.round > offset + 1)
+  // A round from nowhere would take all numbers from those that follow.
+  if (message.type === 'model' && message.lineage.round > offset + ROUNDS_ELSEWHERE)
     throw new FedloopError(
       code,
       `${message.version} is of round ${message.lineage.round}, and only ${offset} messages stand before it`,

@@ -35,7 +35,7 @@ it('of a round that the log has no room for is refused, whatever else it says', 
   expect(
     readDeployment({
       key: 'model/v1',
-      value: bytesOf({ ...late, lineage: { ...late.lineage, round: 3 } }),
+      value: bytesOf({ ...late, lineage: { ...late.lineage, round: 300 } }),
       offset: 2,
     }),
   ).toBeDefined();
