@@ -86,8 +86,13 @@ async function verify(env: NodeJS.ProcessEnv, cwd: string, analytics: string): P
   const words = [packageFile('bin', 'fedloop.js'), 'verify', '--wait', '2m', '--analytics', analytics];
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, words, { cwd, env, timeout: VERIFY_MILLIS }).catch(
-    // A measurement that took an hour is told whatever comes of the comparison.
-    (cause: unknown) => ({ stdout: `verify failed: ${messageOf(cause)}` }),
+    // A measurement that took an hour is told whatever comes of the comparison, and which rows differ.
+    (cause: unknown) => ({ stdout: `${said(cause)}\nverify failed: ${messageOf(cause)}` }),
   );
   return stdout.trim();
+}
+
+/** What a command that failed had printed. */
+function said(cause: unknown): string {
+  return cause instanceof Error && 'stdout' in cause ? String(cause.stdout) : '';
 }
