@@ -41,6 +41,8 @@ export interface ReplayedPartition {
   readonly openReadings: number;
   /** Events that wait for other devices to confirm their time. */
   readonly aside: number;
+  /** Their source offsets. */
+  readonly asideOffsets: readonly number[];
   /** Source offset behind the last event. */
   readonly next: number;
 }
@@ -161,7 +163,15 @@ class PartitionReplay {
     await this.report(Infinity);
     const { counts, open, ahead } = this.engine;
     const { partition, high: next } = this.source;
-    return { partition, next, counts: { ...counts }, openReadings: open.readings, aside: ahead.waiting };
+    const asideOffsets = ahead.aside.inOrder().map(({ offset }) => offset);
+    return {
+      partition,
+      next,
+      counts: { ...counts },
+      openReadings: open.readings,
+      aside: ahead.waiting,
+      asideOffsets,
+    };
   }
 }
 

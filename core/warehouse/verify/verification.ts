@@ -13,6 +13,8 @@ import { readableBytes } from '../sink/rejects';
 import { compareRows, type ComparedTable, type Row, type RowDifference, rowsFrom } from './row-differences';
 import { type SplitDevice, SplitDevices } from './split-devices';
 import { type StoredBounds, storedRows } from './stored-rows';
+import { isReason, noRejects } from './reject-counts';
+import { UnexpectedRejects } from './unexpected-rejects';
 
 /** Rows that are collected before the tables are queried for theirs: few queries, and a few megabytes of memory. */
 const ROWS_AT_ONCE = 20_000;
@@ -68,6 +70,8 @@ interface PartitionEnd {
   readonly counts: Readonly<Record<'read' | Verdict, number>>;
   readonly openReadings: number;
   readonly aside: number;
+  /** Source offsets of the events aside. */
+  readonly asideOffsets: readonly number[];
   /** Source offset behind the last event. */
   readonly next: number;
 }
@@ -108,6 +112,7 @@ export class Verification {
   private onTheirWay = 0;
   private expired = 0;
   private readonly events = new Map<number, Events>();
+  private readonly unexpected = new UnexpectedRejects();
   private readonly analysis: ReturnType<typeof analysisTable>;
 
   /**
@@ -180,6 +185,10 @@ export class Verification {
     for (const pending of this.pending.values())
       pending.reached = Math.max(pending.reached, pending.reachedEmpty);
     await this.lookUp(0);
+    const { differences, decidedSince } = this.unexpected.settle(partitions);
+    for (const difference of differences) this.note(difference);
+    for (const { partition, reason } of decidedSince)
+      if (isReason(reason)) this.eventsOf(partition).rejected[reason] -= 1;
     const { expiredBefore: before } = this;
     return {
       compared: { ...this.compared },
@@ -262,7 +271,11 @@ export class Verification {
       pending.queried = reached;
       this.compared[table.readAs] += rows.length;
       this.account(table, partition, found);
-      for (const difference of compareRows(table, partition, rows, found)) this.note(difference);
+      for (const difference of compareRows(table, partition, rows, found)) {
+        const isReject = table.readAs === 'rejected_rows' && difference.kind === 'unexpected';
+        if (isReject) this.unexpected.add(difference, found);
+        else this.note(difference);
+      }
     }
   }
 
@@ -284,12 +297,4 @@ export class Verification {
     kinds[difference.kind] = (kinds[difference.kind] ?? 0) + 1;
     if (this.first.length < this.examples) this.first.push(difference);
   }
-}
-
-function noRejects(): Record<RejectReason, number> {
-  return { late: 0, duplicate: 0, future: 0, malformed: 0 };
-}
-
-function isReason(value: unknown): value is RejectReason {
-  return typeof value === 'string' && Object.hasOwn(noRejects(), value);
 }
