@@ -28,7 +28,8 @@ export function withSignatures(kafka: Kafka, keys: DeploymentKeys): Kafka {
       if (options.topic !== SIGNED_TOPIC) return kafka.tail(options);
       return kafka.tail({
         ...options,
-        onRecords: (records) => options.onRecords(records.map((record) => judged(record, record, keys))),
+        onRecords: (records) =>
+          options.onRecords(records.map((record) => ({ ...record, ...verdictOn(record, keys) }))),
       });
     },
     consume(options) {
@@ -37,7 +38,7 @@ export function withSignatures(kafka: Kafka, keys: DeploymentKeys): Kafka {
         ...options,
         onBatch: (batch) => {
           if (batch.topic !== SIGNED_TOPIC) return options.onBatch(batch);
-          const records = batch.records.map((raw) => judged(raw, toIncoming(batch.partition, raw), keys));
+          const records = batch.records.map((raw) => judged(raw, batch.partition, keys));
           return options.onBatch({ ...batch, records });
         },
       });
@@ -54,12 +55,18 @@ function signed(message: OutgoingMessage, keys: DeploymentKeys): OutgoingMessage
     : { ...message, headers: { ...message.headers, [HEADER]: signature } };
 }
 
-function judged<Record extends IncomingRecord | RawRecord>(
-  record: Record,
+/** A record as it was fetched has its fields from its class, which a mere copy would leave behind: each is named. */
+function judged(raw: RawRecord, partition: number, keys: DeploymentKeys): RawRecord {
+  const { offset, timestamp, key, value, headers, undecodable } = raw;
+  const verdict = verdictOn(toIncoming(partition, raw), keys);
+  return { offset, timestamp, key, value, ...(headers && { headers }), undecodable, ...verdict };
+}
+
+function verdictOn(
   { key, value, headers }: IncomingRecord,
   keys: DeploymentKeys,
-): Record {
-  if (value === null) return record;
+): Pick<IncomingRecord, 'signature'> {
+  if (value === null) return {};
   const signature = keys.judge({ key: key?.toString('utf8') ?? null, value }, headers[HEADER]);
-  return signature === undefined ? record : { ...record, signature };
+  return signature === undefined ? {} : { signature };
 }

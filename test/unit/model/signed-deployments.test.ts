@@ -9,11 +9,20 @@ import { timeBehind } from '../../../core/model/deployment-order';
 import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
 import { unsignedDeployments } from '../../../core/model/unsigned-deployments';
 import { type DeploymentKeys } from '../../../core/platform/deployment-keys';
-import { type IncomingRecord, type Kafka, type OutgoingMessage } from '../../../core/platform/kafka';
+import {
+  type GroupConsumerOptions,
+  type IncomingRecord,
+  type Kafka,
+  type OutgoingMessage,
+  type RawBatch,
+  type RawRecord,
+} from '../../../core/platform/kafka';
+import { readBatches } from '../../../core/platform/kafka/fetched-batches';
 import { withSignatures } from '../../../core/platform/kafka/signed-topics';
 import { silentLogger } from '../../../core/platform/log';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { Sink } from '../../../core/warehouse/sink/sink';
+import { batchOf } from '../../support/batches';
 import { keysOf, makeKeyFiles, type KeyFiles } from '../../support/signing-keys';
 import { untrainedModel } from '../../support/task';
 import { MemoryKafka } from '../fleet/memory-kafka';
@@ -172,6 +181,53 @@ describe('a process that trusts a key', () => {
     await tail.close();
     await warehouse.close();
     folder.remove();
+  });
+});
+
+describe('records that a broker hands out in a batch', () => {
+  const keyed = async (): Promise<DeploymentKeys> =>
+    keysOf({ signing: ours.signing, trusted: [ours.trusted] });
+
+  /** What a group's member is given, from the bytes of a response on. */
+  async function consumed(keys: DeploymentKeys): Promise<readonly RawRecord[]> {
+    const outgoing = memory.records(TOPIC)[0]!.map(({ key, value, headers }) => ({
+      key,
+      value,
+      headers: { ...headers },
+    }));
+    const bytes = batchOf(outgoing);
+    const from = { wanted: 0, highWatermark: outgoing.length, aborted: [] };
+    const fetched = readBatches(bytes, 0, bytes.length, from) as RawRecord[];
+    const given: RawRecord[] = [];
+    const broker = Object.assign(Object.create(memory) as MemoryKafka, {
+      consume: async ({ onBatch }: GroupConsumerOptions) => {
+        await onBatch({ topic: TOPIC, partition: 0, records: fetched } as unknown as RawBatch);
+      },
+    });
+    await withSignatures(broker, keys).consume({
+      groupId: 'g',
+      topics: [TOPIC],
+      onAssigned: () => undefined,
+      onFailure: () => undefined,
+      onBatch: async ({ records }) => {
+        given.push(...records);
+        await Promise.resolve();
+      },
+    });
+    return given;
+  }
+
+  it('keep their key, value, headers and time beside the verdict', async () => {
+    await write(await keysOf({ signing: ours.signing }), model);
+    await write(await keysOf({}), other);
+    const [signed, unsigned] = await consumed(await keyed());
+    expect(signed).toMatchObject({ offset: 0, signature: 'valid' });
+    expect(signed?.key?.toString()).toBe('model/v1');
+    expect(JSON.parse(signed?.value?.toString() ?? '')).toEqual(model);
+    expect(Object.keys(signed?.headers ?? {})).toEqual(['fedloop-signature']);
+    expect(Number(signed?.timestamp)).toBe(1_700_000_000_000);
+    expect(unsigned?.signature).not.toBe('valid');
+    expect(JSON.parse(unsigned?.value?.toString() ?? '')).toEqual(other);
   });
 });
 
