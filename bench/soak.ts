@@ -10,7 +10,7 @@ import { MICROS_PER_SECOND } from '../core/contracts/time';
 import { startSoakSystem, type SoakSystem } from './soak/deployment';
 import { type SoakRound, SteadyRounds } from './soak/rounds';
 import { sample, type Sample, type Watched, watchedOf } from './soak/sample';
-import { slopeOf } from './soak/slope';
+import { slopeOf } from './support/slope';
 import { describeMachine, writeResults } from './support/results';
 import { inWorkspace, runBenchmark, type Workspace } from './support/run';
 
@@ -112,7 +112,7 @@ async function measure(workspace: Workspace, options: Options): Promise<Soak> {
     growth: Object.keys(steady[0]?.holdings ?? {}).map((name) => growthOf(name, steady)),
     lag: {
       largest: Math.max(...steady.map(({ lagRecords }) => lagRecords)),
-      slope: slopeOf(steady.map(({ minute, lagRecords }) => ({ minute, value: lagRecords }))),
+      slope: slopeOf(steady.map(({ minute, lagRecords }) => ({ at: minute, value: lagRecords }))),
     },
     rounds: ended,
     catchUp,
@@ -188,21 +188,21 @@ function growthOf(process: string, samples: readonly Sample[]): Growth {
   });
   const last = held.at(-1);
   const heap = held.flatMap(({ minute, heapMegabytes: value }) =>
-    value === undefined ? [] : [{ minute, value }],
+    value === undefined ? [] : [{ at: minute, value }],
   );
   return {
     process,
     residentMegabytes: last?.residentMegabytes ?? NaN,
-    residentSlope: slopeOf(held.map(({ minute, residentMegabytes: value }) => ({ minute, value }))),
+    residentSlope: slopeOf(held.map(({ minute, residentMegabytes: value }) => ({ at: minute, value }))),
     withoutCacheSlope: slopeOf(
       held.map(({ minute, residentMegabytes, cacheMegabytes }) => ({
-        minute,
+        at: minute,
         value: residentMegabytes - cacheMegabytes,
       })),
     ),
     heapSlope: heap.length === 0 ? null : slopeOf(heap),
     descriptors: last?.descriptors ?? NaN,
-    descriptorSlope: slopeOf(held.map(({ minute, descriptors: value }) => ({ minute, value }))),
+    descriptorSlope: slopeOf(held.map(({ minute, descriptors: value }) => ({ at: minute, value }))),
     threads: last?.threads ?? NaN,
   };
 }

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
 import { STRATEGY_NAMES, type StrategyName } from '../../core/contracts/strategies';
 import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../fleet/settings';
-import { listOf } from '../support/options';
+import { listOf, oneOf } from '../support/options';
 import { LIE_NAMES, type LieName } from './lies';
 
 export interface Options {
@@ -62,12 +62,4 @@ function percent(text: string): number {
   const value = positiveNumber(text);
   if (value >= 50) throw new InvalidArgumentError('must be under 50: no server can tell a majority of liars');
   return value / 100;
-}
-
-function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
-  return (text) => {
-    const known = names.find((name) => name === text);
-    if (known === undefined) throw new InvalidArgumentError(`must be one of ${names.join(', ')}`);
-    return known;
-  };
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
-import { listOf } from '../support/options';
+import { listOf, oneOf } from '../support/options';
 import { STRATEGY_NAMES } from '../../core/contracts/strategies';
 import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';
@@ -39,8 +39,8 @@ export function readOptions(): Options {
     .option('--participants <n|all>', 'devices that train in a round', participants, 20)
     .option('--rounds <n>', 'rounds', wholeNumber(1), 12)
     .option('--windows <n>', 'live windows of a round', wholeNumber(1), 6)
-    .option('--scenario <name,…>', `of ${SCENARIOS.join(', ')}`, listOf(scenario), DEFAULT_SCENARIOS)
-    .option('--clock <name,…>', CLOCKS.join(', '), listOf(clock), [...CLOCKS])
+    .option('--scenario <name,…>', `of ${SCENARIOS.join(', ')}`, listOf(oneOf(SCENARIOS)), DEFAULT_SCENARIOS)
+    .option('--clock <name,…>', CLOCKS.join(', '), listOf(oneOf(CLOCKS)), [...CLOCKS])
     .option(
       '--strategy <name,…>',
       'contenders; "all", or names of contenders or strategies',
@@ -66,18 +66,6 @@ export function readOptions(): Options {
     .option('--json', 'print the results as JSON', false)
     .parse()
     .opts<Options>();
-}
-
-function scenario(text: string): Scenario {
-  const known = SCENARIOS.find((name) => name === text);
-  if (known === undefined) throw new InvalidArgumentError(`must be one of ${SCENARIOS.join(', ')}`);
-  return known;
-}
-
-function clock(text: string): Clock {
-  const known = CLOCKS.find((name) => name === text);
-  if (known === undefined) throw new InvalidArgumentError(`must be one of ${CLOCKS.join(', ')}`);
-  return known;
 }
 
 function strategies(text: string): readonly Contender[] {

@@ -1,4 +1,5 @@
 import { type WorkflowHandle } from '@temporalio/client';
+import { slopeOf } from '../support/slope';
 import { payloadSizes, type RoundCost } from './history';
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
@@ -55,7 +56,7 @@ export function growthOf(all: readonly RoundCost[]): readonly Growth[] {
       name,
       first: meanOf(values.slice(0, ROUNDS_OF_AN_END)),
       last: meanOf(values.slice(-ROUNDS_OF_AN_END)),
-      slope: slopeOf(values),
+      slope: slopeOf(values.map((value, at) => ({ at, value }))),
     };
   });
 }
@@ -67,12 +68,3 @@ const stepSeconds =
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const meanOf = (values: readonly number[]): number => sumOf(values) / values.length;
-
-/** Slope of the least-squares line through values at 0, 1, 2, … */
-function slopeOf(values: readonly number[]): number {
-  const middle = (values.length - 1) / 2;
-  const mean = meanOf(values);
-  const products = values.map((value, at) => (at - middle) * (value - mean));
-  const squares = values.map((_, at) => (at - middle) ** 2);
-  return sumOf(products) / sumOf(squares);
-}
