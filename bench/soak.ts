@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { positiveNumber, wholeNumber } from '../cli/shared/options';
+import { numberFromZero, positiveNumber, wholeNumber } from '../cli/shared/options';
 import { poll } from '../cli/shared/wait';
 import { type Session } from '../cli/system/session';
 import { requireBuilt } from '../cli/system/worker-process';
@@ -69,7 +69,7 @@ const program = new Command('bench:soak')
   .option('--devices <n>', 'devices of the fleet', wholeNumber(1), 2_407)
   .option('--rate <n>', 'events a second in all', wholeNumber(1), 12_000)
   .option('--round-every <n>', 'minutes from the start of a round to that of the next', positiveNumber, 5)
-  .option('--away <n>', 'minutes that the workers are away for the catch-up; 0 = none', Number, 10)
+  .option('--away <n>', 'minutes that the workers are away for the catch-up; 0 = none', numberFromZero, 10)
   .option('--json', 'print the results as JSON', false);
 
 async function main(session: Session): Promise<void> {

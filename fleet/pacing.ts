@@ -1,4 +1,5 @@
 import { type StreamSettings } from '../core/contracts/settings';
+import { MAX_ROUND_WINDOWS } from '../core/contracts/rounds';
 import { type Micros } from '../core/contracts/time';
 import { type WindowRequest } from '../core/contracts/updates';
 import { MAX_EVENTS_AHEAD, MAX_WINDOWS_AHEAD } from './constants';
@@ -11,6 +12,15 @@ import { type LiveGrid } from './events';
 export function requestedTime(request: WindowRequest, grid: LiveGrid, stream: StreamSettings): Micros {
   const from = request.from_window ?? grid.liveStart;
   return from + request.windows * grid.windowMicros + stream.watermarkMicros;
+}
+
+/**
+ * Whether a request counts from a window that a round can mean: none that is further ahead of what was sent or asked for before than a round is
+ * long. A far one would have the fleet send without end.
+ * @param reached event time that was sent or asked for
+ */
+export function isWithinReach(request: WindowRequest, reached: Micros, grid: LiveGrid): boolean {
+  return (request.from_window ?? grid.liveStart) <= reached + MAX_ROUND_WINDOWS * grid.windowMicros;
 }
 
 /** Where to pause: so far behind the requested time that every device has sent a reading at or after it. */

@@ -59,8 +59,11 @@ export const AGGREGATION: ActivityOptions = { ...SITE_WORK, startToCloseTimeout:
 
 /** Waiting for live windows takes as long as the fleet takes; the activity's own limit is the round's `windowsTimeout`. */
 export const EVALUATION_HEARTBEAT = '20s';
-/** Beyond `windowsTimeout`: activation before the wait and counting after it. */
-export const EVALUATION_SLACK_MS = 5 * 60_000;
+/**
+ * Beyond `windowsTimeout`: activation before the wait, counting after it, and a day of the broker being away, which `windowsTimeout` leaves out.
+ * Heartbeats tell a worker that has gone within seconds.
+ */
+export const EVALUATION_SLACK_MS = 24 * 60 * 60_000;
 
 /** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour. */
 export const WAIT_FOR_LOCK: ActivityOptions = {

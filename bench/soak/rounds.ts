@@ -5,6 +5,9 @@ import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { fleetNames } from '../../core/contracts/queues';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
 
+/** As many as a promotion needs, so that versions change under load. */
+const WINDOWS_OF_A_ROUND = 3;
+
 /** A round that has ended. */
 export interface SoakRound {
   readonly decision: string;
@@ -52,7 +55,7 @@ export class SteadyRounds {
       const result: unknown = await this.client.workflow.execute('federatedRound', {
         workflowId: `${roundId}-${this.ended.length}`,
         taskQueue: roundsQueue,
-        args: [{ windows: 2 }],
+        args: [{ windows: WINDOWS_OF_A_ROUND }],
       });
       const { decision } = federatedRoundResultSchema.parse(result);
       const tookMillis = performance.now() - began;

@@ -20,9 +20,16 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
 }
 
 export function positiveNumber(text: string): number {
+  return numberWhere((value) => value > 0, text, 'It must be a number above 0.');
+}
+
+export function numberFromZero(text: string): number {
+  return numberWhere((value) => value >= 0, text, 'It must be 0 or a number above it.');
+}
+
+function numberWhere(isAllowed: (value: number) => boolean, text: string, rule: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError('It must be a number above 0.');
+  if (text.trim() === '' || !Number.isFinite(value) || !isAllowed(value)) throw new InvalidArgumentError(rule);
   return value;
 }
 

@@ -5,6 +5,9 @@ import { durationMillis, durationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
 
+/** Live windows that a round may be judged on: six weeks of hourly ones. More is a mistake, or an attack on a fleet that sends on request. */
+export const MAX_ROUND_WINDOWS = 1_000;
+
 /** Local training. Defaults are the recipe's: a fortnight of hourly windows, five passes. */
 export const trainingSettingsSchema = z.strictObject({
   windows: z.int().min(8).max(100_000).default(336),
@@ -60,7 +63,7 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
 export const gateSettingsSchema = z.strictObject({
   /** Accuracy (0 to 1) by which the candidate may be worse before it is rejected, beyond what chance explains. */
   margin: z.number().min(0).max(1).default(0.002),
-  minWindows: z.int().min(1).max(1_000).default(3),
+  minWindows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(3),
   /** Two-sided confidence of the paired interval. */
   confidence: z.number().gt(0.5).lt(1).default(0.95),
 });
@@ -89,7 +92,7 @@ const roundFieldsSchema = z.strictObject({
   gate: gateSettingsSchema.prefault({}),
   privacy: privacySettingsSchema.optional(),
   /** Live windows to judge the candidate on. */
-  windows: z.int().min(1).max(1_000).default(6),
+  windows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(6),
   /** How long to wait for those windows before judging on what came; auto = as `windowsTimeoutMillis` says. */
   windowsTimeout: z.union([z.literal('auto'), durationTextSchema]).default('auto'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */

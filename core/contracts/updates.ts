@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { microsSchema } from './time';
 import { roundKey, siteKey, siteNameSchema, versionIdSchema } from './ids';
+import { MAX_ROUND_WINDOWS } from './rounds';
 import { type SiteReport } from './site-reports';
 import {
   integerSchema,
@@ -173,14 +174,12 @@ export const leftOutMessageSchema = z
   }, 'must have each kind of a device once');
 export type LeftOutMessage = z.infer<typeof leftOutMessageSchema>;
 
-/** Windows that a round may ask for: ten years of the smallest ones are a mistake. */
-const MAX_REQUESTED_WINDOWS = 1_000_000;
 
 /** A round's request to a simulated fleet: send until `windows` windows that start at or after `from_window` were scored. */
 export const windowRequestSchema = z.object({
   type: z.literal('window-request'),
   id: nameSchema,
-  windows: z.int().min(1).max(MAX_REQUESTED_WINDOWS),
+  windows: z.int().min(1).max(MAX_ROUND_WINDOWS),
   /** First window that counts; null when the stream has not begun. */
   from_window: microsSchema.nullable(),
 });

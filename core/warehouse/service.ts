@@ -145,7 +145,7 @@ export class WarehouseService extends RoundRepository {
   }
 
   /**
-   * Wait until every partition of the stream has begun to evaluate the version.
+   * Wait until every partition of the stream has begun to evaluate the version. While no broker answers, the time-out does not run.
    * @returns the first window that all of them evaluate; null while no partition has read anything.
    * @throws FedloopError `TooFewWindows` when the time-out came first.
    */
@@ -158,7 +158,7 @@ export class WarehouseService extends RoundRepository {
       if (activations.length < this.completeness.partitionCount) return undefined;
       const starts = activations.flatMap(({ fromWindow }) => (fromWindow === null ? [] : [fromWindow]));
       return { fromWindow: starts.length === 0 ? null : Math.max(...starts) };
-    }, wait);
+    }, this.withoutOutages(wait));
     if (found !== undefined) return found;
     throw new FedloopError('TooFewWindows', `the stream workers did not begin to evaluate ${version}`, {
       hint: 'Check that a stream worker runs for every partition.',
@@ -173,7 +173,8 @@ export class WarehouseService extends RoundRepository {
   }
 
   /**
-   * Wait until `count` complete windows at or after `fromWindow` have evaluations of the version.
+   * Wait until `count` complete windows at or after `fromWindow` have evaluations of the version. While no broker answers, the time-out does
+   * not run.
    * @returns them, oldest first; fewer when the time-out came first.
    */
   async waitForWindows({
@@ -202,7 +203,7 @@ export class WarehouseService extends RoundRepository {
     const found = await this.changes.waitFor(async () => {
       const windows = await current();
       return windows.length >= count ? windows : undefined;
-    }, wait);
+    }, this.withoutOutages(wait));
     return found ?? current();
   }
 
@@ -216,6 +217,10 @@ export class WarehouseService extends RoundRepository {
   async runBatch(directory?: string, options?: BatchOptions): Promise<BatchResult> {
     await addFinishedDays(this.connections.batch, await this.completeness.before());
     return runBatch(this.connections.batch, directory ?? this.options.env.FEDLOOP_PROCESSED, options);
+  }
+
+  private withoutOutages(wait: WaitOptions): WaitOptions {
+    return { ...wait, isHeldUp: () => this.options.kafka.trouble() !== undefined };
   }
 
   private async follow(): Promise<void> {

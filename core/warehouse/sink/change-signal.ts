@@ -4,7 +4,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** The wait then ends with `undefined`. */
   readonly timeoutMillis?: number;
+  /** Whether something outside keeps every change away now, such as a broker that does not answer: the time-out then begins anew. */
+  readonly isHeldUp?: () => boolean;
 }
+
+/** How often a wait looks whether its time is over, or it is held up. */
+const LOOK_MS = 1_000;
 
 /** A condition over the tables: wakes its waiters after every change. */
 export class ChangeSignal {
@@ -23,8 +28,19 @@ export class ChangeSignal {
     check: () => Promise<Result | undefined>,
     options: WaitOptions = {},
   ): Promise<Result | undefined> {
-    const { signal, timeoutMillis } = options;
-    const expiry = timeoutMillis === undefined ? undefined : AbortSignal.timeout(timeoutMillis);
+    const expiry = startExpiry(options);
+    try {
+      return await this.changesUntil(check, expiry.signal, options.signal);
+    } finally {
+      expiry.stop();
+    }
+  }
+
+  private async changesUntil<Result>(
+    check: () => Promise<Result | undefined>,
+    expiry: AbortSignal,
+    signal: AbortSignal | undefined,
+  ): Promise<Result | undefined> {
     for (;;) {
       if (signal?.aborted === true) throw new FedloopError('Interrupted', 'the wait was cancelled');
       // Listen before the check, so that no change in between is missed.
@@ -32,7 +48,7 @@ export class ChangeSignal {
       try {
         const result = await check();
         if (result !== undefined) return result;
-        if (expiry?.aborted === true) return undefined;
+        if (expiry.aborted) return undefined;
         await change.happened;
       } finally {
         change.stop();
@@ -55,4 +71,28 @@ export class ChangeSignal {
       },
     };
   }
+}
+
+interface Expiry {
+  readonly signal: AbortSignal;
+  stop(): void;
+}
+
+function startExpiry({ timeoutMillis, isHeldUp }: WaitOptions): Expiry {
+  const control = new AbortController();
+  if (timeoutMillis === undefined) return { signal: control.signal, stop: () => undefined };
+  let since = performance.now();
+  const look = setInterval(
+    () => {
+      if (isHeldUp?.() === true) since = performance.now();
+      else if (performance.now() - since >= timeoutMillis) control.abort();
+    },
+    Math.min(LOOK_MS, timeoutMillis),
+  );
+  return {
+    signal: control.signal,
+    stop: () => {
+      clearInterval(look);
+    },
+  };
 }
