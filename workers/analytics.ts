@@ -26,7 +26,7 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
   });
   return {
     routes: service.routes,
-    health: () => service.trouble,
+    health: () => service.trouble ?? worker.health(),
     failed: Promise.race([worker.failed, service.failed]),
     async stop() {
       await worker.stop();

@@ -28,7 +28,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     }),
     registry,
   );
-  const worker = await pollQueue(temporal, {
+  const worker = await pollQueue(log, temporal, {
     ...workflowOptions(env),
     taskQueue: roundsQueue,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
@@ -40,6 +40,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
   });
   return {
     failed: worker.failed,
+    health: worker.health,
     async stop() {
       await worker.stop();
       await inbox.close();

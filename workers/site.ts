@@ -47,6 +47,7 @@ export const siteRole: Role = async ({ env, log, kafka, deployments, registry })
       ),
     },
     failed: worker.failed,
+    health: worker.health,
     async stop() {
       await worker.stop();
       await store.close();

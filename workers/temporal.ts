@@ -6,6 +6,7 @@ import { type Logger } from '../core/platform/log';
 import { type RunningRole } from './role';
 import { sdkTelemetry } from './sdk-metrics';
 import { reasonOf, temporalConfig } from './temporal-config';
+import { TemporalContact } from './temporal-contact';
 import { requireNamespace } from './temporal-namespace';
 import { refuseTlsTrouble } from './temporal-trouble';
 
@@ -48,6 +49,8 @@ export function workflowOptions(
 export interface TemporalWorker extends RunningRole {
   readonly connection: NativeConnection;
   readonly namespace: string;
+  /** Whether the server is there. */
+  readonly health: () => string | undefined;
 }
 
 /** A connection to Temporal, and the namespace to use. */
@@ -91,11 +94,12 @@ type OwnOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGrac
  * @throws FedloopError as `connectToTemporal` does.
  */
 export async function startTemporalWorker(log: Logger, options: OwnOptions): Promise<TemporalWorker> {
-  return pollQueue(await connectToTemporal(log), options);
+  return pollQueue(log, await connectToTemporal(log), options);
 }
 
 /** Poll one task queue over a connection that is closed with it. */
 export async function pollQueue(
+  log: Logger,
   { connection, namespace }: TemporalConnection,
   options: OwnOptions,
 ): Promise<TemporalWorker> {
@@ -107,6 +111,7 @@ export async function pollQueue(
     maxHeartbeatThrottleInterval: MAX_HEARTBEAT_INTERVAL,
     ...options,
   });
+  const contact = new TemporalContact(connection, log);
   const ended = worker.run();
   const failed = ended.then(() => new Promise<never>(() => undefined));
   // Callers wait on `failed`; until they do, a failure must not count as unhandled.
@@ -115,7 +120,9 @@ export async function pollQueue(
     connection,
     namespace,
     failed,
+    health: () => contact.trouble,
     async stop() {
+      contact.close();
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended.catch(() => undefined);
       await connection.close();

@@ -7,6 +7,9 @@ import { type Registry } from './metrics';
 
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
+/** Those who look are a scraper, a few people and a few programs. More connections would take the files that a worker needs. */
+const MAX_CONNECTIONS = 256;
+
 const NOT_OURS =
   'this worker is not reached by the name in the Host header: use its address, or have FEDLOOP_HTTP_NAMES name it';
 
@@ -69,6 +72,7 @@ export async function serveHttp(options: {
     const hint = 'Set FEDLOOP_HTTP_PORT to a free port, or to 0 for any.';
     throw new FedloopError('PortInUse', `port ${port} on ${host} is in use`, { hint, cause });
   }
+  server.maxConnections = MAX_CONNECTIONS;
   // A connection that cannot be accepted, such as for too many open files, must not end the process.
   server.on('error', () => undefined);
   return {

@@ -69,16 +69,24 @@ describe.each(times)('a system goes on by itself (%i)', (time) => {
     await goesOn(`forgotten (${time})`);
   });
 
-  it('after a network that let nothing through, which every worker has noticed and said', async () => {
-    const begun = performance.now();
-    system.stream.network?.become({ is: 'black hole' });
-    await Promise.all(ROLES.map((role) => saying(role, 'does not answer', NOTICED_MILLIS)));
-    const noticed = performance.now();
-    system.stream.network?.become({ is: 'clear' });
-    await Promise.all(ROLES.map((role) => saying(role, 'ok', BACK_MILLIS)));
-    report(`noticed (${time})`, noticed - begun);
-    await goesOn(`black hole (${time})`);
-  });
+  it.each([
+    ['Kafka', ROLES],
+    // The stream worker evaluates without Temporal, and the fleet does not know it.
+    ['Temporal', ['rounds', 'site', 'analytics'] as const],
+  ] as const)(
+    'after a network that let nothing through to %s, which every worker that needs it has noticed and said',
+    async (server, roles) => {
+      const network = server === 'Kafka' ? system.stream.network : system.network;
+      const begun = performance.now();
+      network?.become({ is: 'black hole' });
+      await Promise.all(roles.map((role) => saying(role, 'does not answer', NOTICED_MILLIS)));
+      const noticed = performance.now();
+      network?.become({ is: 'clear' });
+      await Promise.all(roles.map((role) => saying(role, 'ok', BACK_MILLIS)));
+      report(`${server} noticed (${time})`, noticed - begun);
+      await goesOn(`black hole before ${server} (${time})`);
+    },
+  );
 });
 
 it('has kept every row through all of it, and measured what it promoted', async () => {

@@ -16,6 +16,9 @@ export interface Reply {
 /** Set by the system, which then refuses memory; DuckDB makes an error of that. A shell that lacks it starts the reader all the same. */
 const LIMITED = 'ulimit -d "$1" 2>/dev/null; shift; exec "$@"';
 
+/** A shell that ran a program which a signal ended says so by an exit code from here on. */
+const SIGNALLED_BY_SHELL = 128;
+
 /** One process that answers queries, one at a time. */
 export class Reader {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
@@ -24,6 +27,8 @@ export class Reader {
   private head: ReplyHead | undefined;
   private isGone = false;
   private isDemoted = false;
+  /** Its exit code, once it ended by itself; a reader that memory was refused is ended by a signal. */
+  exitCode: number | undefined;
   /** After the process has ended and its folder is removed. */
   readonly ended: Promise<void>;
 
@@ -45,8 +50,9 @@ export class Reader {
     // A reader that was killed while it was asked says so by its end.
     this.child.stdin.on('error', () => undefined);
     this.ended = new Promise<void>((resolve) => {
-      const end = (): void => {
+      const end = (code?: unknown): void => {
         this.isGone = true;
+        if (typeof code === 'number' && code < SIGNALLED_BY_SHELL) this.exitCode = code;
         this.settle(undefined);
         resolve(rm(folder, { recursive: true, force: true }));
       };

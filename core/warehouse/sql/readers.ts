@@ -202,8 +202,9 @@ function end(busy: Busy, why: FedloopError): void {
   busy.reader.kill();
 }
 
-function answerOf(reply: Reply | undefined, { endedFor }: Busy): Buffer {
-  if (reply === undefined) throw endedFor ?? tooMuchMemory();
+function answerOf(reply: Reply | undefined, { endedFor, reader }: Busy): Buffer {
+  if (reply === undefined)
+    throw endedFor ?? (reader.exitCode === undefined ? tooMuchMemory() : gone(reader.exitCode));
   if (reply.outcome === 'answered') return reply.body;
   const text = reply.body.toString('utf8');
   if (reply.outcome === 'failed') throw new FedloopError('WarehouseFailed', text);
@@ -220,6 +221,13 @@ function tooMuchMemory(): FedloopError {
   return refused(
     'the query needed more memory than a query may have and was ended; ask about fewer rows or columns, or work on a copy (fedloop warehouse export)',
   );
+}
+
+function gone(exitCode: number): FedloopError {
+  const hint = 'Ask again; when it happens every time, look at the disk and the log of the analytics worker.';
+  return new FedloopError('WarehouseFailed', `the process of the query ended by itself with ${exitCode}`, {
+    hint,
+  });
 }
 
 function stopped(): FedloopError {

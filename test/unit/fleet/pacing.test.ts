@@ -1,5 +1,5 @@
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
-import { mayBeAhead, pauseAfter, requestedTime, simulatedNow } from '../../../fleet/pacing';
+import { isWithinReach, mayBeAhead, pauseAfter, requestedTime, simulatedNow } from '../../../fleet/pacing';
 import { GRID } from './synthetic';
 
 const request = { type: 'window-request', id: 'round-1', windows: 3, from_window: null } as const;
@@ -13,6 +13,14 @@ describe('how far a request reaches', () => {
   it('or from the window it names', () => {
     const from = { ...request, from_window: GRID.liveStart + 10 * W };
     expect(requestedTime(from, GRID, DEFAULT_STREAM_SETTINGS)).toBe(GRID.liveStart + 15 * W);
+  });
+
+  it('counts from no window that is further ahead of what was sent than a round is long', () => {
+    const from = (windows: number) => ({ ...request, from_window: GRID.liveStart + windows * W });
+    expect(isWithinReach(request, GRID.liveStart, GRID)).toBe(true);
+    expect(isWithinReach(from(1_000), GRID.liveStart, GRID)).toBe(true);
+    expect(isWithinReach(from(1_001), GRID.liveStart, GRID)).toBe(false);
+    expect(isWithinReach(from(1_001), GRID.liveStart + W, GRID)).toBe(true);
   });
 
   it('pauses a few seconds later, in the middle of a window, when every device has sent again', () => {

@@ -74,6 +74,19 @@ describe('a fleet paced by rounds', () => {
     expect(valuesIn(kafka)).toEqual([[], []]);
   });
 
+  it('passes over a request for a window that is too far ahead, at once and after a restart', async () => {
+    const kafka = broker();
+    const fleet = fleetOf();
+    ask(kafka, 1, 4e15);
+    for (const windows of [1, 2]) {
+      const service = await start(kafka, fleet);
+      ask(kafka, windows, null);
+      await until(played(service, windows));
+      expect(service.status().position).toBeLessThan(GRID.liveStart + 10 * W);
+      await service.stop();
+    }
+  });
+
   it('plays what is requested and the watermark, then pauses mid-window', async () => {
     const kafka = broker();
     const fleet = fleetOf();

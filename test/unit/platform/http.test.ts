@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { readEnvironment } from '../../../core/platform/config';
 import { isOwnHost } from '../../../core/platform/host-check';
 import { jsonRoute, serveHttp, type HttpServer } from '../../../core/platform/http';
@@ -51,6 +54,28 @@ describe('a worker’s HTTP address', () => {
       expect([host, status]).toEqual([host, 421]);
       expect(body).toContain('FEDLOOP_HTTP_NAMES');
     }
+  });
+});
+
+describe('a worker that somebody opens connections to without end', () => {
+  it('closes those beyond 256 and keeps the others', async () => {
+    const http = await serveHttp({ host: '127.0.0.1', port: 0, registry: createMetrics('test') });
+    const { port } = new URL(http.url);
+    const open: Socket[] = [];
+    const closed = new Set<Socket>();
+    for (let index = 0; index < 300; index += 1) {
+      const socket = connect(Number(port), '127.0.0.1');
+      open.push(socket);
+      socket.on('error', () => undefined).on('close', () => closed.add(socket));
+      await once(socket, 'connect');
+    }
+    while (closed.size < 44) await setImmediate();
+    expect(closed.size).toBe(44);
+    open[0]?.destroy();
+    while (closed.size < 45) await setImmediate();
+    expect((await fetch(`${http.url}/healthz`)).status).toBe(200);
+    for (const socket of open) socket.destroy();
+    await http.close();
   });
 });
 
