@@ -1,6 +1,7 @@
 import { type TimeUnit } from '../contracts/source';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND, type Micros } from '../contracts/time';
 import { microsOfMillis, microsOfText } from '../contracts/timestamps';
+import { isShortText } from './fields';
 
 /** Microseconds as a power of ten of each unit. */
 const DECIMALS: Record<Exclude<TimeUnit, 'iso'>, number> = { s: 6, ms: 3, us: 0, ns: -3 };
@@ -18,12 +19,12 @@ export function microsOfValue(value: unknown, unit: TimeUnit): Micros {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? microsOfInteger(value, unit) : microsOfDigits(String(value), unit);
   }
-  return typeof value === 'string' ? microsOfDigits(value.trim(), unit) : NaN;
+  return isShortText(value) ? microsOfDigits(value.trim(), unit) : NaN;
 }
 
 function microsOfIsoValue(value: unknown): Micros {
   if (typeof value === 'number') return microsOfMillis(value);
-  return typeof value === 'string' ? microsOfText(value) : NaN;
+  return isShortText(value) ? microsOfText(value) : NaN;
 }
 
 function microsOfInteger(value: number, unit: Exclude<TimeUnit, 'iso'>): Micros {

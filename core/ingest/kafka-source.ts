@@ -34,6 +34,8 @@ interface PartitionState {
   /** When records last came, or the partition was assigned, on the process's clock in milliseconds. */
   heardAt: number;
   isPaused: boolean;
+  /** Of the records that wait. */
+  waitingBytes: number;
 }
 
 interface KafkaSourceOptions {
@@ -110,7 +112,15 @@ export class KafkaSource implements IngestSource {
     this.states.clear();
     const heardAt = performance.now();
     for (const partition of partitions) {
-      const state = { delivered: 0, committed: 0, read: 0, highWatermark: 0, heardAt, isPaused: false };
+      const state = {
+        delivered: 0,
+        committed: 0,
+        read: 0,
+        highWatermark: 0,
+        heardAt,
+        isPaused: false,
+        waitingBytes: 0,
+      };
       this.states.set(partition, state);
     }
     // The library keeps a pause over a rebalance.
@@ -124,6 +134,7 @@ export class KafkaSource implements IngestSource {
     await this.noteGap(state, batch);
     if (!batch.isCurrent()) return;
     if (records.length > 0) this.order.add(partition, records);
+    state.waitingBytes += bytesOf(records);
     state.highWatermark = highWatermark;
     state.read = next;
     state.heardAt = performance.now();
@@ -164,9 +175,12 @@ export class KafkaSource implements IngestSource {
       else {
         const run = this.order.take(RECORDS_PER_PARCEL);
         if (run === undefined) return;
-        this.handOn(run.partition, run.items);
-        // Batches and heartbeats get their turn.
-        await new Promise((resolve) => setImmediate(resolve));
+        for (const records of partsOf(run.items)) {
+          await delivery.whenRoom();
+          this.handOn(run.partition, records);
+          // Batches and heartbeats get their turn.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
       }
     }
   }
@@ -176,6 +190,7 @@ export class KafkaSource implements IngestSource {
     const last = records.at(-1);
     if (state === undefined || last === undefined) return;
     const delivered = this.options.delivery.deliver(messagesOf(partition, records, this.options.topic));
+    state.waitingBytes -= bytesOf(records);
     this.followBuffer(partition, state);
     // Deliveries end in the order in which they began.
     void delivered.then(() => {
@@ -195,10 +210,12 @@ export class KafkaSource implements IngestSource {
 
   private followBuffer(partition: number, state: PartitionState): void {
     const waiting = this.order.waiting(partition);
-    if (!state.isPaused && waiting > RECORDS_TO_PAUSE) {
+    // Which is larger depends on the messages.
+    const fill = Math.max(waiting / RECORDS_TO_PAUSE, state.waitingBytes / INGEST_LIMITS.waitingBytes);
+    if (!state.isPaused && fill > 1) {
       state.isPaused = true;
       this.member.consumer?.pause(this.name, [partition]);
-    } else if (state.isPaused && waiting < RECORDS_TO_PAUSE / 2) {
+    } else if (state.isPaused && fill < 0.5) {
       state.isPaused = false;
       this.member.consumer?.resume(this.name, [partition]);
     }
@@ -217,6 +234,26 @@ export class KafkaSource implements IngestSource {
       this.options.log.debug({ err }, 'the offsets were not committed');
     }
   }
+}
+
+function bytesOf(records: readonly RawRecord[]): number {
+  return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+}
+
+/** Records in parts that are mapped in one go. */
+function* partsOf(records: readonly RawRecord[]): Iterable<readonly RawRecord[]> {
+  let part: RawRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    if (part.length > 0 && bytes + bytesOf([record]) > INGEST_LIMITS.bytesAtOnce) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(record);
+    bytes += bytesOf([record]);
+  }
+  if (part.length > 0) yield part;
 }
 
 function* messagesOf(

@@ -4,12 +4,18 @@ export const INGEST_LIMITS = {
   messageBytes: 8 * 1024 * 1024,
   /** Characters of a value that a reject quotes: enough to recognise it. */
   quotedCharacters: 60,
+  /** Characters of a text that is a number or a time: no number of a sensor has so many, and looking at more takes long. */
+  numberCharacters: 1_000,
   /** Bytes of a message that its reject carries, as rejects of the stream do. */
   rejectedBytes: 512 * 1024,
   /** Events handed on and not acknowledged, above which nothing more is read: half a second of a fast source. */
   pendingEvents: 100_000,
   /** Bytes of the messages that those events came from, above which nothing more is read: a few may be very large. */
   pendingBytes: 64 * 1024 * 1024,
+  /** Bytes of messages mapped in one go: each may bring a reject for every two of its bytes, and heartbeats come in between. */
+  bytesAtOnce: 1024 * 1024,
+  /** Bytes of a partition's messages that wait for those of others, above which it is not read any further. */
+  waitingBytes: 32 * 1024 * 1024,
   /** Events in one request to the producer: the library's work on a request grows with the square of its messages a partition. */
   eventsPerSend: 2_000,
   /**

@@ -8,7 +8,8 @@ export type ParsedMessage = { readonly value: unknown } | { readonly reject: Unm
 
 /** No integer of so many digits is exact as a double. */
 const MANY_DIGITS = /[0-9]{17}/;
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/g;
+/** A text that is never closed goes to the end: looked for anew from each of its quotes it would take the square of its length. */
+const STRING_OR_NUMBER = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/g;
 const LONG_INTEGER = /^-?[1-9][0-9]{16,}$/;
 const BYTE_ORDER_MARK = 0xfeff;
 

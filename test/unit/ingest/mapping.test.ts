@@ -282,6 +282,36 @@ describe('what cannot be mapped is a reject with reason and path', () => {
   });
 });
 
+/** What takes the square of its length ends none of these within the time of a test. */
+describe('a message takes a time of its length, whatever is in it', () => {
+  const MANY = 2_000;
+  const LONG = 300_000;
+  const empty = Array.from({ length: MANY }, () => ({}));
+  const each = { each: '/list' };
+  const reasons = (message: unknown): unknown[] => [
+    ...new Set(map(each, message).rejects.map(({ reason }) => reason)),
+  ];
+
+  it('also a text that looks like a number for long, and is none', () => {
+    const like = `${'1'.repeat(LONG)}x`;
+    expect(reasons({ device_id: 1, timestamp: AT, vibration: like, list: empty })).toEqual(['bad-vibration']);
+    expect(reasons({ device_id: 1, timestamp: like, vibration: 1, list: empty })).toEqual(['bad-timestamp']);
+  });
+
+  it('also one whose readings all quote the same large value', () => {
+    expect(reasons({ device_id: Array(LONG).fill(1), list: empty })).toEqual(['bad-device-id']);
+  });
+
+  it('also a text that is never closed, with long integers behind its quotes', () => {
+    expect(rejects({}, `"${'\\"'.repeat(LONG)}12345678901234567`)).toEqual([['not-json', '/']]);
+  });
+
+  it('and a long text costs the long integer beside it no digit', () => {
+    const message = `{"x":"${'\\"'.repeat(LONG)}","device_id":12345678901234567891,"timestamp":"${AT}","vibration":1}`;
+    expect(readings({}, message)).toEqual([['12345678901234567891', AT, 1, NaN, NaN]]);
+  });
+});
+
 describe('parts that exclude one another', () => {
   it('are a device id and a wide pattern', () => {
     expect(() => compileMapping(source({ wide: 't_*', fields: { device_id: '/id' } }), TASK)).toThrow(
