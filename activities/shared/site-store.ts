@@ -144,6 +144,7 @@ function rememberBlocks(
   const { windowMicros } = ring.task;
   const remember = ({ window_start: windowStart, columns }: AnalysisBlock): void => {
     const covariates = covariateNames.map((name) => columns[name]);
+    ring.noteClosed(windowStart);
     columns.device_id.forEach((deviceId, row) => {
       if (!belongs(deviceId)) return;
       ring.put(

@@ -26,6 +26,8 @@ export class WindowRing {
   /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
   private readonly newest: number[] = [];
   private readonly newestBroken: number[] = [];
+  /** Grid number of the newest window that the stream has closed. */
+  private newestClosed = NOTHING_YET;
 
   /** @param capacity windows kept of each device */
   constructor(
@@ -35,9 +37,15 @@ export class WindowRing {
     this.fields = 1 + task.covariates.length;
   }
 
+  /** The stream has closed a window: a history reaches no further, whoever says so. */
+  noteClosed(windowStart: Micros): void {
+    this.newestClosed = Math.max(this.newestClosed, this.gridNumber(windowStart));
+  }
+
   /**
    * Remember one window's means, covariates in the task's order. A target that is not finite is remembered too: training leaves the device out.
-   * @returns false when the window was there already, is older than what the ring holds, or has no finite target.
+   * @returns false when the window was there already, is older than what the ring holds, has no finite target,
+   * or is of a history and newer than all that the stream has closed.
    * @throws FedloopError `InvalidInput` for a window off the grid.
    */
   put(
@@ -48,7 +56,9 @@ export class WindowRing {
     origin: WindowOrigin = 'live',
   ): boolean {
     const window = this.gridNumber(windowStart);
+    if (origin === 'history' && this.isBeyondStream(window)) return false;
     const device = this.indexOf.get(deviceId) ?? this.addDevice(deviceId);
+    if (origin === 'live') this.takeBackHistory(device, window);
     const newest = this.newest[device] ?? NOTHING_YET;
     if (window <= newest - this.capacity) return false;
     if (!Number.isFinite(target)) {
@@ -153,7 +163,9 @@ export class WindowRing {
   /** Start of the newest window that a device has sent anything in, a value that is no number too. */
   latestSign(deviceId: string): Micros | undefined {
     const device = this.indexOf.get(deviceId) ?? -1;
-    const latest = Math.max(this.newest[device] ?? NOTHING_YET, this.newestBroken[device] ?? NOTHING_YET);
+    const newest = this.newest[device] ?? NOTHING_YET;
+    const isForged = this.isBeyondStream(newest) && this.isHistory(device, newest);
+    const latest = Math.max(isForged ? NOTHING_YET : newest, this.newestBroken[device] ?? NOTHING_YET);
     return latest === NOTHING_YET ? undefined : latest * this.task.windowMicros;
   }
 
@@ -206,6 +218,27 @@ export class WindowRing {
       this.fromHistory.push(new Uint8Array(DEVICES_PER_SLAB * this.capacity));
     }
     return device;
+  }
+
+  private isBeyondStream(window: number): boolean {
+    return this.newestClosed !== NOTHING_YET && window > this.newestClosed;
+  }
+
+  private isHistory(device: number, window: number): boolean {
+    const origins = this.fromHistory[Math.floor(device / DEVICES_PER_SLAB)];
+    return window !== NOTHING_YET && origins?.[this.offset(device, window) / this.fields] === 1;
+  }
+
+  /** A history that reaches beyond a device's live windows would keep them out for good: what lies behind this one is forgotten. */
+  private takeBackHistory(device: number, window: number): void {
+    const newest = this.newest[device] ?? NOTHING_YET;
+    if (newest <= window || !this.isBeyondStream(newest) || !this.isHistory(device, newest)) return;
+    const slab = this.slabOf(device);
+    for (let later = Math.max(window + 1, newest - this.capacity + 1); later <= newest; later += 1) {
+      const at = this.offset(device, later);
+      slab.fill(NaN, at, at + this.fields);
+    }
+    this.newest[device] = window;
   }
 
   /** Clear the places between: after a jump ahead they still have windows of the lap before. */

@@ -44,6 +44,25 @@ describe('what a site remembers of its devices', () => {
     expect([...both.seriesUntil('a', 2 * W, 2).target]).toEqual([2, 5]);
   });
 
+  it('takes no history of a time that the stream has not reached, and none keeps live windows out', () => {
+    const forged = ring();
+    forged.put('early', 900 * W, 1, [], 'history');
+    forged.put('ghost', 900 * W, 1, [], 'history');
+    for (const window of [10, 11]) {
+      forged.noteClosed(window * W);
+      forged.put('early', window * W, window, []);
+      forged.put('late', window * W, window, []);
+    }
+    expect(forged.put('late', 900 * W, 1, [], 'history')).toBe(false);
+    for (const device of ['early', 'late'])
+      expect([...forged.seriesUntil(device, 11 * W, 3).target]).toEqual([NaN, 10, 11]);
+    expect(['early', 'late', 'ghost'].map((device) => forged.latestSign(device))).toEqual([
+      11 * W,
+      11 * W,
+      undefined,
+    ]);
+  });
+
   it('keeps the first of two histories', () => {
     const two = ring();
     two.put('a', W, 1, [], 'history');
