@@ -15,12 +15,12 @@ export function requestedTime(request: WindowRequest, grid: LiveGrid, stream: St
 }
 
 /**
- * Whether a request counts from a window that a round can mean: none that is further ahead of what was sent or asked for before than a round is
- * long. A far one would have the fleet send without end.
- * @param reached event time that was sent or asked for
+ * Whether a request counts from a window that a round can mean: none that is further ahead of what was sent than a round is long. A far one,
+ * or many that each ask for more than the one before, would have the fleet send without end.
+ * @param sent event time up to which the fleet has sent
  */
-export function isWithinReach(request: WindowRequest, reached: Micros, grid: LiveGrid): boolean {
-  return (request.from_window ?? grid.liveStart) <= reached + MAX_ROUND_WINDOWS * grid.windowMicros;
+export function isWithinReach(request: WindowRequest, sent: Micros, grid: LiveGrid): boolean {
+  return (request.from_window ?? grid.liveStart) <= sent + MAX_ROUND_WINDOWS * grid.windowMicros;
 }
 
 /** Where to pause: so far behind the requested time that every device has sent a reading at or after it. */

@@ -74,7 +74,7 @@ export async function startFleetService(options: FleetServiceOptions): Promise<F
           topic: TOPICS.windowRequests.name,
           from: 'start',
           onRecords: (records) => {
-            for (const record of records) player.playUntil(timeOf(record, fleet, player.reached(), log));
+            for (const record of records) player.playUntil(timeOf(record, fleet, playback.position, log));
           },
         });
   if (fleet.settings.pace === 'free') player.playUntil(Number.POSITIVE_INFINITY);
@@ -92,12 +92,15 @@ export async function startFleetService(options: FleetServiceOptions): Promise<F
 }
 
 /** A request that cannot be read is reported and passed over: the next one may be fine. */
-function timeOf({ offset, value }: IncomingRecord, fleet: Fleet, reached: Micros, log: Logger): Micros {
+function timeOf({ offset, value }: IncomingRecord, fleet: Fleet, sent: Micros, log: Logger): Micros {
   const request = windowRequestSchema.safeParse(parseJson(value));
   if (!request.success)
     log.error({ offset }, 'passed over a message of window-requests that is not a request');
-  else if (!isWithinReach(request.data, reached, fleet.grid))
-    log.error({ offset }, 'passed over a message of window-requests: its window is too far ahead for a round');
+  else if (!isWithinReach(request.data, sent, fleet.grid))
+    log.error(
+      { offset },
+      'passed over a message of window-requests: its window is too far ahead for a round',
+    );
   else return requestedTime(request.data, fleet.grid, fleet.stream);
   return fleet.grid.liveStart;
 }
@@ -142,11 +145,6 @@ class Player {
     if (time <= this.requested) return;
     this.requested = time;
     this.wake();
-  }
-
-  /** Event time that was sent or asked for. */
-  reached(): Micros {
-    return Math.max(this.requested, this.playback.position);
   }
 
   status(): FleetStatus {
