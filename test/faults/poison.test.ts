@@ -6,8 +6,10 @@ import { emptyAnalysis, emptyEvaluations } from '../../core/contracts/blocks';
 import { DEFAULT_TASK } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
+import { recordsOf } from '../support/fleet-records';
+import { foreignClaims, messagesOfOthers } from '../support/hostile-fleets';
+import { type HostileMessage } from '../support/hostile-message';
 import { hostileMessages } from '../support/hostile-messages';
-import { NAMES } from '../support/names';
 import { RoundSystem } from '../support/round-system';
 import { eventually, RoundWatch } from '../support/round-watch';
 
@@ -46,11 +48,11 @@ afterAll(async () => {
   await system.stop();
 }, 60_000);
 
-async function sendHostile(): Promise<void> {
+async function sendDrawn(from: fc.Arbitrary<HostileMessage>): Promise<void> {
   const producer = await kafka.producer();
   for (let sent = 0; sent < MESSAGES; sent += MESSAGES_AT_ONCE) {
     const numRuns = Math.min(MESSAGES_AT_ONCE, MESSAGES - sent);
-    const drawn = fc.sample(hostileMessages, { numRuns, seed: SEED + sent });
+    const drawn = fc.sample(from, { numRuns, seed: SEED + sent });
     for (const { name } of Object.values(TOPICS)) {
       const messages = drawn.filter(({ topic }) => topic === name).map(({ message }) => message);
       if (messages.length > 0) await producer.send(name, messages);
@@ -133,27 +135,56 @@ async function expectAllAccountedFor(): Promise<void> {
   });
 }
 
-it('are put aside, each with its place and why, and the loop goes on, also after every worker was started again', async () => {
-  await runRound(NAMES.roundId);
-  await sendHostile();
-  await sendOfOwnEpoch();
-  await runRound('after-poison');
+/** What a second fleet writes to the same topics, and what this one has written, once more. */
+async function sendOfOthers(): Promise<void> {
+  const records = await recordsOf(kafka);
+  const producer = await kafka.producer();
+  await producer.send(TOPICS.checkpoints.name, foreignClaims(records));
+  await producer.disconnect();
+  await sendDrawn(messagesOfOthers(records));
+}
+
+function expectAllAlive(): void {
+  expect(ROLES.filter((role) => !system.isRunning(role))).toEqual([]);
+}
+
+/** Rounds run, rows are right and workers are alive behind these messages, and again after every worker was started anew. */
+async function expectUnharmedBy(name: string, send: () => Promise<void>): Promise<void> {
+  await runRound(`${name}-before`);
+  await send();
+  await runRound(`${name}-after`);
   await expectAllAccountedFor();
   await expectVerified();
-  expect(ROLES.filter((role) => !system.isRunning(role))).toEqual([]);
+  expectAllAlive();
 
   for (const role of ROLES) system.kill(role);
   await Promise.all(ROLES.map((role) => system.startWorker(role)));
-  await runRound('after-restart');
+  await runRound(`${name}-after-restart`);
   await expectVerified();
-  expect(ROLES.filter((role) => !system.isRunning(role))).toEqual([]);
+  expectAllAlive();
+}
 
+async function reasonsOfLetters(): Promise<ReadonlySet<string>> {
   const letters = await queryWorker({ url: system.urlOf('analytics'), token: undefined })(
     letterRow,
     'SELECT topic, reason, count(*)::INTEGER AS n FROM dead_letters GROUP BY ALL ORDER BY ALL',
   );
   if (process.env['FEDLOOP_FUZZ_MESSAGES'] !== undefined)
     process.stderr.write(`${JSON.stringify(letters)}\n`);
-  const reasons = new Set(letters.map(({ reason }) => reason));
-  expect(reasons).toEqual(new Set(['invalid', 'unknown-epoch', 'unread-event', 'unseen-window']));
+  return new Set(letters.map(({ reason }) => reason));
+}
+
+it('are put aside, each with its place and why, and the loop goes on, also after every worker was started again', async () => {
+  await expectUnharmedBy('poison', async () => {
+    await sendDrawn(hostileMessages);
+    await sendOfOwnEpoch();
+  });
+  expect(await reasonsOfLetters()).toEqual(
+    new Set(['invalid', 'unknown-epoch', 'unread-event', 'unseen-window']),
+  );
+});
+
+it('of another fleet, and those of this one sent again, are told from its own: the loop goes on, also after a restart', async () => {
+  await expectUnharmedBy('others', sendOfOthers);
+  expect(await reasonsOfLetters()).toContain('unknown-epoch');
 });
