@@ -69,8 +69,12 @@ export class Snapshots {
     if (key === null || value === null) return;
     const chunk = this.schema.safeParse(parseJson(value));
     if (!chunk.success) return;
-    this.kept.delete(key.toString());
-    this.kept.set(key.toString(), newestOf(chunk.data, this.depth));
+    const name = key.toString();
+    const known = this.kept.get(name)?.snapshot;
+    // Keys name their snapshot: another one's chunk under it would take a past away that devices began with.
+    if (known !== undefined && known !== chunk.data.snapshot && name.split('/').includes(known)) return;
+    this.kept.delete(name);
+    this.kept.set(name, newestOf(chunk.data, this.depth));
   }
 
   /** The latest whole snapshot, and a later one of which chunks are missing. */

@@ -43,6 +43,12 @@ describe('snapshots of the devices’ past', () => {
     expect(both.chunksOf('a')).toBeUndefined();
   });
 
+  it('keep a chunk whose key names them from one of another snapshot under it', () => {
+    const both = logged(['history/0/a/0', chunk('a', 1)], ['history/0/a/0', chunk('b', 1)]);
+    expect(both.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
+    expect(both.chunksOf('a')).toHaveLength(1);
+  });
+
   it('keep of a device no more windows than lags need', () => {
     const device = {
       device_id: 'a',
