@@ -5,11 +5,11 @@ import { microsOfText } from '../contracts/timestamps';
 
 /**
  * A signature says who has written a message, but not that it is the latest: who can write to the topic, but not sign, could send an old one again.
- * @param known what was last taken in under the same key.
+ * @param known order of what was last taken in under the same key.
  * @throws FedloopError `InvalidModel` for a message that is older.
  */
-export function assertNotOlder(message: DeploymentMessage, known: DeploymentMessage | undefined): void {
-  if (known === undefined || !(orderOf(message) < orderOf(known))) return;
+export function assertNotOlder(message: DeploymentMessage, known: number | undefined): void {
+  if (known === undefined || !(orderOf(message) < known)) return;
   throw new FedloopError(
     'InvalidModel',
     `the message ${deploymentKey(message)} of model-deployments was sent again after a newer one, and is refused`,
@@ -30,7 +30,7 @@ export function timeBehind(known: readonly (DeploymentMessage | undefined)[], no
 }
 
 /** Of two messages of one key, the later one has the greater number. */
-function orderOf(message: DeploymentMessage): number {
+export function orderOf(message: DeploymentMessage): number {
   return message.type === 'server-state' ? message.round : (timeOf(message) ?? 0);
 }
 

@@ -17,7 +17,7 @@ import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
 import { type Logger } from '../platform/log';
-import { assertNotOlder } from './deployment-order';
+import { assertNotOlder, orderOf } from './deployment-order';
 import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
 import { type GlobalModel } from './types';
 
@@ -184,7 +184,8 @@ export class Deployments {
         { key, value, offset, signature },
         isSettings ? 'InvalidConfig' : 'InvalidModel',
       );
-      if (signature === 'valid') assertNotOlder(message, this.known(message));
+      const known = this.known(message);
+      if (signature === 'valid') assertNotOlder(message, known && orderOf(known));
       this.apply(message);
       if (isSettings) this.settingsFault = undefined;
     } catch (cause) {

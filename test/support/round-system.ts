@@ -14,6 +14,7 @@ import { type WorkerProcess, type WorkerRole } from '../../cli/system/worker-pro
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
 import { type FleetSettings } from '../../fleet/settings';
 import { FaultyNetwork } from './faulty-network';
+import { type KeyFiles } from './signing-keys';
 import { StreamSystem } from './stream-system';
 
 /** Time that a server or worker gets to stop; what is left is killed. */
@@ -34,12 +35,17 @@ export class RoundSystem {
     private server: TemporalServer,
     /** Between Temporal and the workers, where the test wants one. */
     readonly network: FaultyNetwork | undefined,
+    private readonly keys: KeyFiles | undefined,
   ) {}
 
-  /** @param behind what stands between the workers and both servers. */
+  /**
+   * @param behind what stands between the workers and both servers.
+   * @param keys of a deployment whose messages are signed.
+   */
   static async start(
     fleet: Partial<FleetSettings>,
     behind: 'cable' | 'faulty network' = 'cable',
+    keys?: KeyFiles,
   ): Promise<RoundSystem> {
     const processes = Processes.start();
     const [port = 0] = await freePorts(1);
@@ -51,12 +57,13 @@ export class RoundSystem {
       FEDLOOP_SESSION_TIMEOUT: '4s',
       // What a test asks for is what changes the champion, and nothing else.
       FEDLOOP_EVALUATION: JSON.stringify({ rollback: 'off', onDrift: 'off', firstRound: 'off' }),
+      ...(keys && { FEDLOOP_TRUSTED_KEYS: keys.trusted }),
     };
     const stream = await StreamSystem.start(variables, undefined, behind);
     const program = await obtainTemporal(cacheFolder(), processes, silentProgress);
     const server = await startTemporal({ processes, program, port, ...filesOf(stream) });
-    const system = new RoundSystem(stream, processes, program, port, server, network);
-    await logSettings(stream.env, DEFAULT_STREAM_SETTINGS);
+    const system = new RoundSystem(stream, processes, program, port, server, network, keys);
+    await logSettings({ ...stream.env, ...system.signingKeyOf('rounds') }, DEFAULT_STREAM_SETTINGS);
     // The past of its devices must be written when the others start.
     await system.startWorker('fleet');
     await Promise.all(
@@ -74,10 +81,16 @@ export class RoundSystem {
       FEDLOOP_WAREHOUSE: warehouse,
       FEDLOOP_PROCESSED: join(folder, 'processed'),
       FEDLOOP_MODELS: join(folder, 'models'),
+      ...this.signingKeyOf(role),
       ...variables,
     });
     this.workers.set(role, worker);
     return worker;
+  }
+
+  /** Of the roles, one alone deploys. */
+  private signingKeyOf(role: WorkerRole): Readonly<Record<string, string>> {
+    return this.keys === undefined || role !== 'rounds' ? {} : { FEDLOOP_SIGNING_KEY: this.keys.signing };
   }
 
   /** `kill -9` of the worker of this role that was started last. @returns when, in milliseconds since 1970. */

@@ -1,26 +1,37 @@
 import { blobValue, VARCHAR } from '@duckdb/node-api';
-import { type ModelMessage, type StageMessage } from '../../contracts/deployments';
+import { deploymentKey, type ModelMessage, type StageMessage } from '../../contracts/deployments';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Task } from '../../contracts/task';
 import { microsOfText } from '../../contracts/timestamps';
 import { acceptModel, assertFits, readDeployment } from '../../model/accept-deployment';
+import { assertNotOlder, orderOf } from '../../model/deployment-order';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
 import { list, timestamp, timestampOrNull } from '../database/values';
+import { type StoredOrders } from './deployment-orders';
 import { type Change, type SinkRecord } from './records';
 
 /**
  * Versions, their files and every change of stage.
+ * @param orders what is stored; the message is added to it.
  * @throws FedloopError `InvalidModel` for a message that stream workers would not take either.
  */
-export function deploymentChange({ value, offset, ...record }: SinkRecord, task: Task): Change {
+export function deploymentChange(
+  { value, offset, ...record }: SinkRecord,
+  task: Task,
+  orders: StoredOrders,
+): Change {
   if (value === null) return undefined;
   const message = readDeployment({ ...record, value, offset });
+  const key = deploymentKey(message);
+  if (record.signature === 'valid') assertNotOlder(message, orders.get(key));
   switch (message.type) {
     case 'model':
       assertFits(acceptModel(message), task);
+      orders.set(key, orderOf(message));
       return (inside) => storeModel(inside, message);
     case 'stage':
+      orders.set(key, orderOf(message));
       return (inside) => storeStage(inside, message, offset);
     // The service stores the settings that it starts with: they do not change while a deployment lives. A strategy's state is as
     // large as a model, and read from the log alone.

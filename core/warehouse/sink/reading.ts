@@ -8,6 +8,7 @@ import { parseJson } from '../../contracts/validation';
 import { activationChange } from './activations';
 import { parseBlock, type Block } from './blocks';
 import { deploymentChange } from './deployments';
+import { type StoredOrders } from './deployment-orders';
 import { parseIngestReject } from './ingest-rejects';
 import { type Change, type Reading, type SinkRecord } from './records';
 import { parseReject } from './rejects';
@@ -17,11 +18,14 @@ import { updateChange } from './updates';
 export interface ReadingRules {
   readonly task: Task;
   readonly schemas: Readonly<Record<Block['type'], z.ZodType<Block>>>;
+  readonly orders: StoredOrders;
 }
 
 /** Topics whose messages change rows one by one. */
-const CHANGES: Readonly<Record<string, (record: SinkRecord, partition: number, task: Task) => Change>> = {
-  [TOPICS.deployments.name]: (record, _, task) => deploymentChange(record, task),
+const CHANGES: Readonly<
+  Record<string, (record: SinkRecord, partition: number, rules: ReadingRules) => Change>
+> = {
+  [TOPICS.deployments.name]: (record, _, { task, orders }) => deploymentChange(record, task, orders),
   [TOPICS.updates.name]: updateChange,
   [TOPICS.checkpoints.name]: activationChange,
 };
@@ -52,12 +56,8 @@ export function readRecord(
   }
 }
 
-function readContent(
-  topic: string,
-  partition: number,
-  record: SinkRecord,
-  { task, schemas }: ReadingRules,
-): Reading {
+function readContent(topic: string, partition: number, record: SinkRecord, rules: ReadingRules): Reading {
+  const { task, schemas } = rules;
   switch (topic) {
     case TOPICS.analysis.name:
       return readBlock(schemas.analysis, partition, record, task);
@@ -70,7 +70,7 @@ function readContent(
       return row === undefined ? REJECT_WITHOUT_HEADERS : { kind: 'unmapped', row };
     }
     default: {
-      const change = CHANGES[topic]?.(record, partition, task);
+      const change = CHANGES[topic]?.(record, partition, rules);
       if (change === undefined) return { kind: 'none' };
       return typeof change === 'string' ? invalid(change) : { kind: 'change', change };
     }

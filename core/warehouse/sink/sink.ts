@@ -8,6 +8,7 @@ import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE, tableInFile } from '..
 import { type SerialConnection } from '../database/connection';
 import { passesBy } from '../database/trouble';
 import { STORE_ATTEMPTS, STORE_RETRY_MS } from '../limits';
+import { type StoredOrders, storedOrders } from './deployment-orders';
 import { completeBefore, type Mark } from './marks';
 import { type Origin, type Origins, TRUSTED } from './origins';
 import { positionKey, readPositions, type Position } from './positions';
@@ -29,7 +30,7 @@ export class Sink {
   private constructor(
     private readonly connection: SerialConnection,
     private readonly tables: Tables,
-    private readonly rules: ReadingRules,
+    private readonly rules: Omit<ReadingRules, 'orders'>,
     private positions: Map<string, Position>,
     private readonly origins: Origins,
   ) {}
@@ -99,13 +100,14 @@ export class Sink {
    * @throws FedloopError `WarehouseFailed` when the database takes nothing: what was not stored can be tried again.
    */
   async store(batches: readonly SinkRecords[]): Promise<SinkReport> {
-    const records = batches.flatMap((batch) => this.read(batch));
+    const orders = await storedOrders(this.connection, batches);
+    const records = batches.flatMap((batch) => this.read(batch, orders));
     await this.origins.prepare(records.flatMap((record) => originOf(record) ?? []));
     return this.storeOrHalve(records.map((record) => this.judgeOrigin(record)));
   }
 
   /** What the records say, without those that are stored already. */
-  private read({ topic, partition, records }: SinkRecords): ReadRecord[] {
+  private read({ topic, partition, records }: SinkRecords, orders: StoredOrders): ReadRecord[] {
     const next = this.nextOffset(topic, partition);
     return records
       .filter(({ offset }) => offset >= next)
@@ -113,7 +115,7 @@ export class Sink {
         topic,
         partition,
         record,
-        reading: readRecord(topic, partition, record, this.rules),
+        reading: readRecord(topic, partition, record, { ...this.rules, orders }),
       }));
   }
 

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { untrainedLineage, type DeploymentMessage, type Stage } from '../../../core/contracts/deployments';
 import { FedloopError, messageWithHint } from '../../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
@@ -21,6 +22,7 @@ import { readBatches } from '../../../core/platform/kafka/fetched-batches';
 import { withSignatures } from '../../../core/platform/kafka/signed-topics';
 import { silentLogger } from '../../../core/platform/log';
 import { openWarehouse } from '../../../core/warehouse/database/open';
+import { type SinkReport } from '../../../core/warehouse/sink/report';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { batchOf } from '../../support/batches';
 import { keysOf, makeKeyFiles, type KeyFiles } from '../../support/signing-keys';
@@ -163,25 +165,62 @@ describe('a process that trusts a key', () => {
   it('stores in the warehouse what it trusts alone, and puts the rest aside', async () => {
     await write(await keysOf({ signing: ours.signing }), model);
     await write(await keysOf({}), other);
+    await inWarehouse(async (store) => {
+      const { aside } = await store();
+      expect(aside.counts).toEqual({ unsigned: 1 });
+      expect(aside.examples[0]).toMatch(
+        /model-deployments at 1: .*nobody has signed it.*FEDLOOP_TRUSTED_KEYS/,
+      );
+    });
+  });
+
+  it.each([
+    ['together with what followed it', false],
+    ['later', true],
+  ])(
+    'keeps the stage of a version in the warehouse when an old message is sent again, %s',
+    async (_, later) => {
+      const writer = await keysOf({ signing: ours.signing });
+      await write(writer, model, stage('v1', 'rolled-back', day(1)), stage('v1', 'champion', day(2)));
+      await inWarehouse(async (store, stagesIn) => {
+        if (later) expect((await store()).aside.counts).toEqual({});
+        again(logged(1));
+        const { aside } = await store();
+        expect(aside.counts).toEqual({ invalid: 1 });
+        expect(aside.examples[0]).toMatch(/stage\/v1 of model-deployments was sent again after a newer one/);
+        expect(await stagesIn('model_versions')).toEqual(['champion']);
+        expect(await stagesIn('model_stages')).toEqual(['rolled-back', 'champion']);
+      });
+    },
+  );
+
+  /** With a new warehouse, and a way to store in it what it lacks of the log. */
+  async function inWarehouse(
+    work: (
+      store: () => Promise<SinkReport>,
+      stagesIn: (table: 'model_versions' | 'model_stages') => Promise<readonly string[]>,
+    ) => Promise<void>,
+  ): Promise<void> {
     const folder = temporaryFolder();
     const warehouse = await openWarehouse(join(folder.path, 'w.duckdb'));
-    const sink = await Sink.open(await warehouse.connect());
-    const tail = await seenWith(reader).tail({
-      topic: TOPIC,
-      from: 'start',
-      onRecords: async (records) => {
+    const connection = await warehouse.connect();
+    const sink = await Sink.open(connection);
+    await work(
+      async () => {
+        const records: IncomingRecord[] = [];
+        const onRecords = (some: readonly IncomingRecord[]): void => void records.push(...some);
+        await (await seenWith(reader).tail({ topic: TOPIC, from: 'start', onRecords })).close();
         const found = records.map((record) => ({ ...record, key: record.key?.toString() ?? null }));
-        const { aside } = await sink.store([{ topic: TOPIC, partition: 0, records: found }]);
-        expect(aside.counts).toEqual({ unsigned: 1 });
-        expect(aside.examples[0]).toMatch(
-          /model-deployments at 1: .*nobody has signed it.*FEDLOOP_TRUSTED_KEYS/,
-        );
+        return sink.store([{ topic: TOPIC, partition: 0, records: found }]);
       },
-    });
-    await tail.close();
+      async (table) =>
+        (
+          await connection.rows(z.object({ stage: z.string() }), `SELECT stage FROM ${table} ORDER BY rowid`)
+        ).map(({ stage: name }) => name),
+    );
     await warehouse.close();
     folder.remove();
-  });
+  }
 });
 
 describe('records that a broker hands out in a batch', () => {
