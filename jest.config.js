@@ -30,6 +30,7 @@ const WITH_OWN_SERVERS = [
   'faults/random-faults',
   'faults/rolling-restart',
   'faults/round-crashes',
+  'faults/signed',
   'faults/up-and-down',
 ].map((name) => `<rootDir>/test/${name}.test.ts`);
 

@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs';
 import { type Client } from '@temporalio/client';
 import { type WorkerRole } from '../../cli/system/worker-process';
 import { roundsInTurn } from '../support/rounds-in-turn';
 import { RoundSystem } from '../support/round-system';
 import { RoundWatch } from '../support/round-watch';
+import { makeKeyFiles } from '../support/signing-keys';
 import { processesIn, SOUND, soundnessOf } from '../support/soundness';
 
 /**
@@ -20,8 +22,9 @@ const TEST_MILLIS = 180_000 + TIMES * ROLES.length * 30_000;
 jest.setTimeout(TEST_MILLIS);
 
 it('loses no row and no round when every worker is stopped and started anew, one after the other', async () => {
-  // A window a second, and a thousand events.
-  const system = await RoundSystem.start({ devices: 120, speed: 30 });
+  // A window a second, and a thousand events. Keys, so that a fleet which has had them from its start is seen at work as well.
+  const keys = makeKeyFiles();
+  const system = await RoundSystem.start({ devices: 120, speed: 30 }, 'cable', keys);
   const client: Client = await system.client();
   const stop = new AbortController();
   try {
@@ -40,6 +43,7 @@ it('loses no row and no round when every worker is stopped and started anew, one
     stop.abort();
     await client.connection.close();
     await system.stop();
+    rmSync(keys.folder, { recursive: true });
   }
   expect(await processesIn(system.stream.folder)).toEqual([]);
 });

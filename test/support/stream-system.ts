@@ -72,7 +72,7 @@ export class StreamSystem {
   }
 
   /** Where the others reach the broker. */
-  private get address(): string {
+  get address(): string {
     return `127.0.0.1:${this.network?.port ?? this.port}`;
   }
 
