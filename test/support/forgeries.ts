@@ -53,7 +53,7 @@ export function forgeriesOf(
       log.findLast((record) => keyOf(record) === key),
       key,
     );
-  const first = log.find((record) => keyOf(record) === 'stage/v0');
+  const first = log.find((record) => keyOf(record) === 'stage/v0' && HEADER in record.headers);
   const model = latest(`model/${champion}`);
   const stage = latest(`stage/${champion}`);
   const other = modelMessage(untrainedModel('v900'), untrainedLineage(1), LATER);
@@ -75,7 +75,7 @@ export function forgeriesOf(
       { ...model, value: JSON.stringify({ ...messageOf(model), ...bytes }) },
       { ...staged('v0', 'champion'), headers: { ...stage.headers } },
     ],
-    sentAgain: [{ ...of(first, 'the first stage of v0') }],
+    sentAgain: [{ ...of(first, 'signed stage of v0') }],
     tombstones: ['settings', `model/${champion}`, `stage/${champion}`].map((key) => ({ key, value: null })),
   };
 }
