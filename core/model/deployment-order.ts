@@ -1,4 +1,4 @@
-import { deploymentKey, type DeploymentMessage } from '../contracts/deployments';
+import { deploymentKey, type DeploymentMessage, type ModelMessage } from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
@@ -15,6 +15,18 @@ export function assertNotOlder(message: DeploymentMessage, known: number | undef
     `the message ${deploymentKey(message)} of model-deployments was sent again after a newer one, and is refused`,
     { hint: 'Find out who can write to the topic.' },
   );
+}
+
+/**
+ * A version that has a stage was or will be measured, so its weights are final: others under its name would earn figures that are not theirs.
+ * @param known hash of the usable model that the version has; undefined before it has a stage.
+ * @throws FedloopError `InvalidModel` for other weights.
+ */
+export function assertSameWeights({ version, sha256 }: ModelMessage, known: string | undefined): void {
+  if (known === undefined || known === sha256) return;
+  throw new FedloopError('InvalidModel', `another model was deployed as ${version} before, and stays`, {
+    hint: 'Find out who else writes to the topic model-deployments, such as another fleet under the same name.',
+  });
 }
 
 /**

@@ -17,7 +17,7 @@ import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
 import { type Logger } from '../platform/log';
-import { assertNotOlder, orderOf } from './deployment-order';
+import { assertNotOlder, assertSameWeights, orderOf } from './deployment-order';
 import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
 import { type GlobalModel } from './types';
 
@@ -212,9 +212,16 @@ export class Deployments {
         this.stages.set(message.version, message);
         return;
       case 'model':
+        assertSameWeights(message, this.finalHash(message.version));
         this.models.set(message.version, { message, model: acceptModel(message) });
         this.reportMisfits();
     }
+  }
+
+  private finalHash(version: VersionId): string | undefined {
+    return this.stages.has(version) && this.isUsable(version)
+      ? this.models.get(version)?.message.sha256
+      : undefined;
   }
 
   /** What was last taken in under the message's key. */

@@ -4,34 +4,39 @@ import { type StreamSettings } from '../../contracts/settings';
 import { type Task } from '../../contracts/task';
 import { microsOfText } from '../../contracts/timestamps';
 import { acceptModel, assertFits, readDeployment } from '../../model/accept-deployment';
-import { assertNotOlder, orderOf } from '../../model/deployment-order';
+import { assertNotOlder, assertSameWeights, orderOf } from '../../model/deployment-order';
 import { type Statements } from '../database/connection';
 import { insertRow } from '../database/insert';
 import { list, timestamp, timestampOrNull } from '../database/values';
-import { type StoredOrders } from './deployment-orders';
+import { type StoredDeployments } from './stored-deployments';
 import { type Change, type SinkRecord } from './records';
 
 /**
  * Versions, their files and every change of stage.
- * @param orders what is stored; the message is added to it.
+ * @param stored what is stored; the message is added to it.
  * @throws FedloopError `InvalidModel` for a message that stream workers would not take either.
  */
 export function deploymentChange(
   { value, offset, ...record }: SinkRecord,
   task: Task,
-  orders: StoredOrders,
+  stored: StoredDeployments,
 ): Change {
   if (value === null) return undefined;
   const message = readDeployment({ ...record, value, offset });
   const key = deploymentKey(message);
-  if (record.signature === 'valid') assertNotOlder(message, orders.get(key));
+  if (record.signature === 'valid') assertNotOlder(message, stored.orders.get(key));
   switch (message.type) {
-    case 'model':
+    case 'model': {
+      const { version, sha256 } = message;
       assertFits(acceptModel(message), task);
-      orders.set(key, orderOf(message));
+      assertSameWeights(message, stored.staged.has(version) ? stored.hashes.get(version) : undefined);
+      stored.orders.set(key, orderOf(message));
+      stored.hashes.set(version, sha256);
       return (inside) => storeModel(inside, message);
+    }
     case 'stage':
-      orders.set(key, orderOf(message));
+      stored.orders.set(key, orderOf(message));
+      stored.staged.add(message.version);
       return (inside) => storeStage(inside, message, offset);
     // The service stores the settings that it starts with: they do not change while a deployment lives. A strategy's state is as
     // large as a model, and read from the log alone.

@@ -8,24 +8,24 @@ import { parseJson } from '../../contracts/validation';
 import { activationChange } from './activations';
 import { parseBlock, type Block } from './blocks';
 import { deploymentChange } from './deployments';
-import { type StoredOrders } from './deployment-orders';
 import { parseIngestReject } from './ingest-rejects';
 import { type Change, type Reading, type SinkRecord } from './records';
 import { parseReject } from './rejects';
+import { type StoredDeployments } from './stored-deployments';
 import { updateChange } from './updates';
 
 /** What the deployment has agreed on, as far as reading messages depends on it. */
 export interface ReadingRules {
   readonly task: Task;
   readonly schemas: Readonly<Record<Block['type'], z.ZodType<Block>>>;
-  readonly orders: StoredOrders;
+  readonly stored: StoredDeployments;
 }
 
 /** Topics whose messages change rows one by one. */
 const CHANGES: Readonly<
   Record<string, (record: SinkRecord, partition: number, rules: ReadingRules) => Change>
 > = {
-  [TOPICS.deployments.name]: (record, _, { task, orders }) => deploymentChange(record, task, orders),
+  [TOPICS.deployments.name]: (record, _, { task, stored }) => deploymentChange(record, task, stored),
   [TOPICS.updates.name]: updateChange,
   [TOPICS.checkpoints.name]: activationChange,
 };

@@ -8,7 +8,7 @@ import { analysisTable, EVALUATION_TABLE, REJECTED_TABLE, tableInFile } from '..
 import { type SerialConnection } from '../database/connection';
 import { passesBy } from '../database/trouble';
 import { STORE_ATTEMPTS, STORE_RETRY_MS } from '../limits';
-import { type StoredOrders, storedOrders } from './deployment-orders';
+import { type StoredDeployments, storedDeployments } from './stored-deployments';
 import { completeBefore, type Mark } from './marks';
 import { type Origin, type Origins, TRUSTED } from './origins';
 import { positionKey, readPositions, type Position } from './positions';
@@ -30,7 +30,7 @@ export class Sink {
   private constructor(
     private readonly connection: SerialConnection,
     private readonly tables: Tables,
-    private readonly rules: Omit<ReadingRules, 'orders'>,
+    private readonly rules: Omit<ReadingRules, 'stored'>,
     private positions: Map<string, Position>,
     private readonly origins: Origins,
   ) {}
@@ -100,14 +100,14 @@ export class Sink {
    * @throws FedloopError `WarehouseFailed` when the database takes nothing: what was not stored can be tried again.
    */
   async store(batches: readonly SinkRecords[]): Promise<SinkReport> {
-    const orders = await storedOrders(this.connection, batches);
-    const records = batches.flatMap((batch) => this.read(batch, orders));
+    const stored = await storedDeployments(this.connection, batches);
+    const records = batches.flatMap((batch) => this.read(batch, stored));
     await this.origins.prepare(records.flatMap((record) => originOf(record) ?? []));
     return this.storeOrHalve(records.map((record) => this.judgeOrigin(record)));
   }
 
   /** What the records say, without those that are stored already. */
-  private read({ topic, partition, records }: SinkRecords, orders: StoredOrders): ReadRecord[] {
+  private read({ topic, partition, records }: SinkRecords, stored: StoredDeployments): ReadRecord[] {
     const next = this.nextOffset(topic, partition);
     return records
       .filter(({ offset }) => offset >= next)
@@ -115,7 +115,7 @@ export class Sink {
         topic,
         partition,
         record,
-        reading: readRecord(topic, partition, record, { ...this.rules, orders }),
+        reading: readRecord(topic, partition, record, { ...this.rules, stored }),
       }));
   }
 
