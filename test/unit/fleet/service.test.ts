@@ -90,7 +90,7 @@ describe('a fleet paced by rounds', () => {
   it('passes over requests that each ask for more than the one before, further than it has sent', async () => {
     const kafka = broker();
     for (const ahead of [900, 1_800, 2_700]) ask(kafka, 1, GRID.liveStart + ahead * W);
-    const service = await start(kafka, fleetOf());
+    const service = await start(kafka, fleetOf({ devices: 4 }));
     await until(played(service, 900));
     await service.stop();
     expect(service.status().position).toBeLessThan(GRID.liveStart + 1_000 * W);
