@@ -1,9 +1,4 @@
-import {
-  type AnalysisBlock,
-  analysisBlockSchema,
-  blockFault,
-  historyChunkSchema,
-} from '../../core/contracts/blocks';
+import { historyChunkSchema } from '../../core/contracts/blocks';
 import { type Environment } from '../../core/contracts/config';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { eventTopic } from '../../core/contracts/source';
@@ -14,8 +9,9 @@ import { WindowRing } from '../../core/federation/training/window-ring';
 import { type IncomingRecord, type Kafka, type Tail } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
 import { readDeviceSlots, readProcessedWindows } from '../../core/warehouse/batch/processed-windows';
-import { type Origins, LogOrigins } from '../../core/warehouse/sink/origins';
+import { LogOrigins } from '../../core/warehouse/sink/origins';
 import { parseJson } from '../../core/contracts/validation';
+import { rememberBlocks } from './site-blocks';
 
 /** What a site knows of its devices: their last windows, and the cluster of each. */
 export interface SiteStore {
@@ -128,49 +124,6 @@ function rememberHistory(
           'history',
         );
       }
-    }
-  };
-}
-
-/** Blocks that nothing in the logs stands behind are passed over: one of the far future would take the place of all that a device has. */
-function rememberBlocks(
-  ring: WindowRing,
-  belongs: (deviceId: string) => boolean,
-  origins: Origins,
-  log: Logger,
-): (records: readonly IncomingRecord[]) => Promise<void> {
-  const schema = analysisBlockSchema(ring.task);
-  const covariateNames = covariateColumns(ring.task);
-  const { windowMicros } = ring.task;
-  const remember = ({ window_start: windowStart, columns }: AnalysisBlock): void => {
-    const covariates = covariateNames.map((name) => columns[name]);
-    ring.noteClosed(windowStart);
-    columns.device_id.forEach((deviceId, row) => {
-      if (!belongs(deviceId)) return;
-      ring.put(
-        deviceId,
-        windowStart,
-        columns.avg[row] ?? NaN,
-        covariates.map((means) => means?.[row]),
-      );
-    });
-  };
-  return async (records) => {
-    const blocks = records.flatMap(({ partition, offset, timestampMillis: recordMillis, value }) => {
-      const block = schema.safeParse(parseJson(value)).data;
-      if (block === undefined || blockFault(block, windowMicros) !== undefined) {
-        // The fence of a partition's new owner has no rows.
-        log.debug({ partition, offset }, 'passed over a record of stream-analysis-results');
-        return [];
-      }
-      const { epoch, window_start: windowStart } = block;
-      return [{ block, offset, origin: { partition, epoch, windowStart, eventOffset: null, recordMillis } }];
-    });
-    await origins.prepare(blocks.map(({ origin }) => origin));
-    for (const { block, offset, origin } of blocks) {
-      const fault = origins.faultOf(origin);
-      if (fault === undefined) remember(block);
-      else log.warn({ partition: origin.partition, offset, ...fault }, 'passed over a block');
     }
   };
 }

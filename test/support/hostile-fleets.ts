@@ -120,7 +120,9 @@ function isWhole({ role, record: { key, value } }: FleetRecord): boolean {
   if (value === null || role === 'rejects' || role === 'ingestRejects') return true;
   const framed = FRAMED.test(key?.toString() ?? '');
   try {
-    return JSON.stringify(framed ? decodeFrame(value).head : parseJson(value)) !== undefined;
+    const content = framed ? decodeFrame(value).head : parseJson(value);
+    JSON.stringify(content);
+    return content !== undefined;
   } catch {
     return false;
   }
