@@ -18,6 +18,12 @@ const SHUTDOWN_FORCE = '15s';
 /** By default a heartbeat may be delayed for most of its time-out, and with it the progress that a retry starts from, and a cancellation. */
 const MAX_HEARTBEAT_INTERVAL = '5s';
 
+/**
+ * How long a workflow may take for one task. The SDK cannot take a task back that is cut off: its thread ends, and with it the process. Its own five seconds
+ * are over where a busy machine replays a history of thousands of events; the SDK takes the setting and does not name it.
+ */
+const WORKFLOW_TASK_LIMIT = { isolateExecutionTimeout: '1m' } as const;
+
 /** Threads of training, and steps of a rounds worker at once: one a core unless FEDLOOP_THREADS names a number. */
 export function cpuSlots(env: Environment): number {
   return env.FEDLOOP_THREADS > 0 ? env.FEDLOOP_THREADS : availableParallelism();
@@ -31,6 +37,7 @@ export function workflowOptions(
   env: Environment,
 ): Pick<WorkerOptions, 'workflowFailureErrorTypes' | 'workerDeploymentOptions'> {
   return {
+    ...WORKFLOW_TASK_LIMIT,
     workflowFailureErrorTypes: { '*': ['TypeError', 'RangeError', 'ReferenceError', 'FedloopError'] },
     ...(env.FEDLOOP_BUILD_ID === undefined
       ? {}

@@ -5,6 +5,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  log,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
@@ -14,17 +15,16 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   requestedRollbackSchema,
   continuousEvaluationInputSchema,
-  evaluationSettingsSchema,
   joinSchema,
   type ContinuousEvaluationInput,
   type EvaluationProgress,
-  type EvaluationSettings,
   type EvaluationState,
 } from '../core/contracts/evaluation';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
+import { ChangingSettings } from './changing-settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
 import { ownFleet } from './fleet';
@@ -38,18 +38,16 @@ const joinSignal = defineSignal<[unknown]>('join');
 const progressQuery = defineQuery<EvaluationProgress>('progress');
 const scoreboardQuery = defineQuery<ChampionCheck | null>('scoreboard');
 const rollbackUpdate = defineUpdate<ChampionChange, [unknown?]>('rollback');
-const changeSettingsUpdate = defineUpdate<EvaluationSettings, [unknown?]>('changeSettings');
 
-const SETTING_NAMES = 'checkEvery, check, rollback, onDrift, firstRound, driftPause, round';
+const NO_WORKER = 'passed over a signal "join" that names no worker';
 
 /** The live evaluation: leases of the stream workers, checks of the champion, and how people watch and control both. */
 export class EvaluationControl {
   private latest: ChampionCheck | null = null;
   private settingsChanged = false;
   private readonly steps = evaluationSteps();
-  private readonly pausing = new Pausing(() => {
-    this.show();
-  });
+  private readonly pausing: Pausing;
+  private readonly changing: ChangingSettings<typeof continuousEvaluationInputSchema>;
   private readonly leases = new Leases({
     granted: (worker) => {
       this.report(`${worker} evaluates`);
@@ -60,39 +58,53 @@ export class EvaluationControl {
   });
 
   constructor(
-    private input: ContinuousEvaluationInput,
+    start: ContinuousEvaluationInput,
     private known: EvaluationState,
   ) {
+    this.pausing = new Pausing(() => {
+      this.show();
+    }, known.paused);
+    this.changing = new ChangingSettings({
+      schema: continuousEvaluationInputSchema,
+      start,
+      names: Object.keys(continuousEvaluationInputSchema.shape),
+      holds: 'From the next check on',
+      ...(known.changes === undefined ? {} : { made: known.changes }),
+      onChange: () => {
+        this.settingsChanged = true;
+      },
+    });
     this.pausing.accept();
     setHandler(joinSignal, (raw) => {
-      this.leases.grant(parseInput(joinSchema, raw).worker);
+      this.join(raw);
     });
     setHandler(progressQuery, () => this.progress(), { description: 'Workers, champion and what happened.' });
     setHandler(scoreboardQuery, () => this.latest, {
       description: 'The last check: champion beside its predecessor and persistence.',
     });
-    this.acceptSettings();
+    this.changing.accept();
     this.acceptRollback();
-    for (const worker of known.workers) this.leases.grant(worker);
+    for (const worker of known.workers) this.leases.keep(worker);
     this.show();
   }
 
   /** The input with the changes made by now; it goes along when the workflow continues as new. */
   get settings(): ContinuousEvaluationInput {
-    return this.input;
+    return this.changing.value;
   }
 
   /** The state that a run takes along when it continues as new. */
   get state(): EvaluationState {
-    return { ...this.known, workers: this.leases.workers };
+    const { changes } = this.changing;
+    return { ...this.known, workers: this.leases.workers, paused: this.pausing.reason(), changes };
   }
 
   /** Resolves when the next check is due and the workflow is not paused. */
   async nextCheck(): Promise<void> {
     this.settingsChanged = false;
-    const summary = `next live check in ${this.input.checkEvery}`;
+    const summary = `next live check in ${this.settings.checkEvery}`;
     const changed = (): boolean => this.settingsChanged;
-    while (await condition(changed, durationMillis(this.input.checkEvery), { summary }))
+    while (await condition(changed, durationMillis(this.settings.checkEvery), { summary }))
       this.settingsChanged = false;
     await this.pausing.whenRunning();
   }
@@ -100,7 +112,7 @@ export class EvaluationControl {
   async check(): Promise<void> {
     try {
       const { dealtWith, checks } = this.known;
-      const result = await this.steps.checkChampion({ settings: this.input.check, dealtWith });
+      const result = await this.steps.checkChampion({ settings: this.settings.check, dealtWith });
       this.update({ checks: checks + 1 });
       if (result.outcome === 'judged') {
         const { check, asksForRound } = result;
@@ -126,7 +138,7 @@ export class EvaluationControl {
   }
 
   private progress(): EvaluationProgress {
-    return { ...this.state, paused: this.pausing.reason() };
+    return { ...this.known, workers: this.leases.workers, paused: this.pausing.reason() };
   }
 
   private show(): void {
@@ -145,23 +157,14 @@ export class EvaluationControl {
     this.update({ ...changes, news: added.slice(-NEWS_KEPT) });
   }
 
-  private acceptSettings(): void {
-    setHandler(
-      changeSettingsUpdate,
-      (raw?: unknown) => {
-        const changes = parseInput(evaluationSettingsSchema, raw);
-        this.input = parseInput(continuousEvaluationInputSchema, { ...this.input, ...changes });
-        this.settingsChanged = true;
-        return changes;
-      },
-      {
-        description: `From the next check on: ${SETTING_NAMES}.`,
-        validator: (raw?: unknown) => {
-          if (Object.keys(parseInput(evaluationSettingsSchema, raw)).length === 0)
-            throw refuse(`name a setting: ${SETTING_NAMES}`);
-        },
-      },
-    );
+  /** A signal has no answer, so that one that fits no schema is said in the news: it must not end the evaluation. */
+  private join(raw: unknown): void {
+    const joining = joinSchema.safeParse(raw);
+    if (joining.success) this.leases.grant(joining.data.worker);
+    else if (this.known.news.at(-1)?.what !== NO_WORKER) {
+      log.warn(NO_WORKER);
+      this.report(NO_WORKER);
+    }
   }
 
   private acceptRollback(): void {
@@ -205,18 +208,18 @@ export class EvaluationControl {
   private async act({ verdict, champion }: ChampionCheck, asksForRound: string | null): Promise<void> {
     if (verdict.action === 'rollback') {
       const { to, reason } = verdict;
-      if (this.input.rollback === 'off') this.report(`${champion} should go: ${reason} (rollback is off)`);
+      if (this.settings.rollback === 'off') this.report(`${champion} should go: ${reason} (rollback is off)`);
       else this.reportRollback(await this.steps.rollback({ version: champion, to, reason, by: FEDLOOP }));
     }
     if (asksForRound === null) return;
-    if (this.input.onDrift === 'off') this.report(`drift: ${asksForRound} (rounds on drift are off)`);
+    if (this.settings.onDrift === 'off') this.report(`drift: ${asksForRound} (rounds on drift are off)`);
     else await this.startRound(asksForRound);
   }
 
   private async startRound(reason: string): Promise<void> {
     const now = Date.now();
     const { roundAskedAt, roundsAskedFor } = this.known;
-    const { driftPause, round } = this.input;
+    const { driftPause, round } = this.settings;
     if (roundAskedAt !== null && now - roundAskedAt < durationMillis(driftPause)) {
       this.report(`drift: ${reason}; the last round that drift asked for began less than ${driftPause} ago`);
       return;
@@ -235,7 +238,7 @@ export class EvaluationControl {
   /** While no trained version serves: a round that waits for the fleet's windows, at most one every `driftPause`. */
   private async startFirstRound(): Promise<void> {
     const { champion, hasTrained = false, firstRoundAt = null } = this.known;
-    const { firstRound, driftPause, round } = this.input;
+    const { firstRound, driftPause, round } = this.settings;
     if (firstRound === 'off' || hasTrained) return;
     if (champion !== null && champion !== FIRST_VERSION) {
       this.update({ hasTrained: true });

@@ -95,6 +95,9 @@ export const ROUNDS_SHOWN = 12;
 /** A lease of the evaluation is renewed every hour, so that its history shows which worker evaluated when. */
 export const LEASE_MILLIS = 60 * 60_000;
 
+/** Stream workers of one evaluation: as many as a topic can have partitions that are worth a worker, and what one history can hold. */
+export const MAX_LEASES = 1_000;
+
 /**
  * A worker that is there takes its lease at once, and heartbeats every five seconds. One that fails joins again by itself, so a lease
  * is never retried. A cancellation waits until the worker has drained.
@@ -118,6 +121,9 @@ export const EVENTS_PER_RUN = 4_000;
 
 /** Events that the live view and the query `progress` list: what fits on a screen. */
 export const NEWS_KEPT = 20;
+
+/** Changes of settings that the query `settings` lists, and that a workflow takes along when it continues as new. */
+export const CHANGES_KEPT = 20;
 
 /**
  * A round that waits for the fleet looks eight times a window, so that it begins at most an eighth of a window late: 256 looks for the 32

@@ -7,10 +7,14 @@ const resumeUpdate = defineUpdate<string, [unknown?]>('resume');
 
 /** Lets people pause a workflow between two of its steps. */
 export class Pausing {
-  private pausedBecause: string | null = null;
-
-  /** @param onChange called after every pause and resume */
-  constructor(private readonly onChange: () => void) {}
+  /**
+   * @param onChange called after every pause and resume
+   * @param pausedBecause why it is paused from the start, as an earlier run was
+   */
+  constructor(
+    private readonly onChange: () => void,
+    private pausedBecause: string | null = null,
+  ) {}
 
   /** Why the workflow is paused; null while it runs. */
   reason(): string | null {

@@ -1,6 +1,11 @@
 import { condition, defineQuery, defineUpdate, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { answerInputSchema, roundSettingsSchema, type RoundSettings } from '../core/contracts/control';
-import { type FederatedRoundInput } from '../core/contracts/rounds';
+import {
+  answerInputSchema,
+  isRoundSetting,
+  ROUND_SETTINGS,
+  type RoundSetting,
+} from '../core/contracts/control';
+import { federatedRoundInputSchema, type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import {
   ROUND_STEPS,
@@ -12,6 +17,7 @@ import {
 } from '../core/contracts/steps';
 import { type VersionId } from '../core/contracts/ids';
 import { describeProgress } from './details';
+import { ChangingSettings } from './changing-settings';
 import { parseInput, refuse } from './input';
 import { Pausing } from './pausing';
 
@@ -19,10 +25,9 @@ export const progressQuery = defineQuery<RoundProgress>('progress');
 export const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
 const approveUpdate = defineUpdate<string, [unknown?]>('approve');
 const rejectUpdate = defineUpdate<string, [unknown?]>('reject');
-const changeSettingsUpdate = defineUpdate<RoundSettings, [unknown?]>('changeSettings');
 
 /** The last step that each setting can still be changed before. */
-const USED_IN: Readonly<Record<keyof RoundSettings, RoundStep>> = {
+const USED_IN: Readonly<Record<RoundSetting, RoundStep>> = {
   minUpdates: 'train locals',
   windows: 'evaluate',
   windowsTimeout: 'evaluate',
@@ -31,7 +36,6 @@ const USED_IN: Readonly<Record<keyof RoundSettings, RoundStep>> = {
   approvalTimeout: 'approve',
   approvalDefault: 'decide',
 };
-const SETTING_NAMES = Object.keys(USED_IN).join(', ');
 
 /** Nothing known yet. */
 export const BEFORE_ALL: RoundProgress = {
@@ -62,7 +66,22 @@ export class RoundControl {
     this.show();
   });
 
-  constructor(private current: FederatedRoundInput) {
+  private readonly changing: ChangingSettings<typeof federatedRoundInputSchema>;
+
+  constructor(start: FederatedRoundInput) {
+    this.changing = new ChangingSettings({
+      schema: federatedRoundInputSchema,
+      start,
+      names: ROUND_SETTINGS,
+      holds: 'Change settings of later steps',
+      mayChange: (name) => {
+        if (isRoundSetting(name) && this.isPast(USED_IN[name]))
+          throw refuse(`${name}: too late, the round is at "${this.progress.step}"`);
+      },
+      onChange: () => {
+        this.show();
+      },
+    });
     this.pausing.accept();
     setHandler(progressQuery, () => this.progress, {
       description: 'The step that runs and what is known by now.',
@@ -71,12 +90,12 @@ export class RoundControl {
       description: 'Champion and candidates on the round’s live windows.',
     });
     this.acceptAnswers();
-    this.acceptSettings();
+    this.changing.accept();
   }
 
   /** The round's input with the changes made by now. */
   get settings(): FederatedRoundInput {
-    return this.current;
+    return this.changing.value;
   }
 
   /** Begin a step, after a pause if there is one, and report what is known by now. */
@@ -113,14 +132,14 @@ export class RoundControl {
 
   /** The gate's verdict, or a person's answer where the round asks for one. */
   async approved(verdict: DecideResult): Promise<DecideResult> {
-    const isOpen = (): boolean => this.current.approval === 'manual' && this.answer === null;
+    const isOpen = (): boolean => this.settings.approval === 'manual' && this.answer === null;
     if (verdict.decision !== 'promoted' || !isOpen()) return verdict;
     await this.enter('approve');
-    const { approvalTimeout } = this.current;
+    const { approvalTimeout } = this.settings;
     const inTime = await condition(() => !isOpen(), durationMillis(approvalTimeout), {
       summary: `wait for approve or reject, at most ${approvalTimeout}`,
     });
-    return withAnswer(verdict, inTime ? this.answer : defaultAnswer(this.current));
+    return withAnswer(verdict, inTime ? this.answer : defaultAnswer(this.settings));
   }
 
   private show(): void {
@@ -153,26 +172,8 @@ export class RoundControl {
     );
   }
 
-  private acceptSettings(): void {
-    setHandler(
-      changeSettingsUpdate,
-      (raw?: unknown) => {
-        const changes = parseInput(roundSettingsSchema, raw);
-        this.current = { ...this.current, ...defined(changes) };
-        return changes;
-      },
-      {
-        description: `Change settings of later steps: ${SETTING_NAMES}.`,
-        validator: (raw?: unknown) => {
-          const names = settingNames(parseInput(roundSettingsSchema, raw));
-          if (names.length === 0) throw refuse(`name a setting: ${SETTING_NAMES}`);
-          for (const name of names) {
-            if (ROUND_STEPS.indexOf(this.progress.step) >= ROUND_STEPS.indexOf(USED_IN[name]))
-              throw refuse(`${name}: too late, the round is at "${this.progress.step}"`);
-          }
-        },
-      },
-    );
+  private isPast(step: RoundStep): boolean {
+    return ROUND_STEPS.indexOf(this.progress.step) >= ROUND_STEPS.indexOf(step);
   }
 }
 
@@ -196,13 +197,4 @@ function withAnswer(verdict: DecideResult, answer: Answer | null): DecideResult 
 function remarks(raw: unknown): string {
   const { by, reason } = parseInput(answerInputSchema, raw);
   return `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : ` (${reason})`}`;
-}
-
-function settingNames(changes: RoundSettings): readonly (keyof RoundSettings)[] {
-  return roundSettingsSchema.keyof().options.filter((name) => changes[name] !== undefined);
-}
-
-/** The settings that were named: an absent one must not overwrite another. */
-function defined(changes: RoundSettings): Partial<FederatedRoundInput> {
-  return Object.fromEntries(settingNames(changes).map((name) => [name, changes[name]]));
 }

@@ -1,3 +1,4 @@
+import { type SettingsChange } from '../core/contracts/control';
 import {
   type FederatedRoundResult,
   type FederatedTrainingInput,
@@ -10,6 +11,8 @@ export interface TrainingState {
   /** Gain of each of the latest rounds: the paired change of a promoted version, 0 of any other. */
   readonly gains: readonly number[];
   readonly last: Pick<FederatedTrainingResult, 'champion' | 'accuracy'>;
+  /** The latest changes of settings; absent before the first continue-as-new, and in states of earlier releases. */
+  readonly changes?: readonly SettingsChange[];
 }
 
 export const startOfTraining: TrainingState = {
@@ -27,6 +30,7 @@ export function withRound(
 ): TrainingState {
   const promoted = decision === 'promoted';
   return {
+    ...state,
     rounds: state.rounds + 1,
     gains: [...state.gains, promoted ? pairedChange.mean : 0].slice(-GAINS_KEPT),
     last: promoted

@@ -29,7 +29,8 @@ export function numberFromZero(text: string): number {
 
 function numberWhere(isAllowed: (value: number) => boolean, text: string, rule: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || !isAllowed(value)) throw new InvalidArgumentError(rule);
+  if (text.trim() === '' || !Number.isFinite(value) || !isAllowed(value))
+    throw new InvalidArgumentError(rule);
   return value;
 }
 
@@ -77,7 +78,7 @@ export function json(text: string): unknown {
 export function duration(text: string): number {
   const millis = durationSchema.safeParse(text);
   if (!millis.success)
-    throw new InvalidArgumentError('It must be a number with ms, s, m, h or d, such as 30s.');
+    throw new InvalidArgumentError(`${millis.error.issues.map(({ message }) => message).join('; ')}.`);
   return millis.data;
 }
 

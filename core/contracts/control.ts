@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { federatedRoundInputSchema, gateSettingsSchema, plateauSchema } from './rounds';
-import { durationTextSchema } from './settings';
+import { type Difference } from './patch';
+import { type FederatedRoundInput, type FederatedTrainingInput } from './rounds';
 
 /**
  * Inputs of a running workflow's updates: one optional object each, as Temporal's UI sends it. `by` and `reason` are for the
@@ -12,27 +12,60 @@ const remark = z.string().max(500).optional();
 export const pauseInputSchema = z.strictObject({ reason: remark });
 export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
 
-/** Settings of a round that later steps use. */
-export const roundSettingsSchema = z
-  .strictObject({
-    windows: federatedRoundInputSchema.shape.windows.unwrap(),
-    windowsTimeout: federatedRoundInputSchema.shape.windowsTimeout.unwrap(),
-    gate: gateSettingsSchema,
-    minUpdates: federatedRoundInputSchema.shape.minUpdates.unwrap(),
-    approval: federatedRoundInputSchema.shape.approval.unwrap(),
-    approvalTimeout: durationTextSchema,
-    approvalDefault: federatedRoundInputSchema.shape.approvalDefault.unwrap(),
-  })
-  .partial();
-export type RoundSettings = z.infer<typeof roundSettingsSchema>;
+/** Settings of a round that later steps use, and that may be changed before them. */
+export const ROUND_SETTINGS = [
+  'minUpdates',
+  'windows',
+  'windowsTimeout',
+  'gate',
+  'approval',
+  'approvalTimeout',
+  'approvalDefault',
+] as const satisfies readonly (keyof FederatedRoundInput)[];
+export type RoundSetting = (typeof ROUND_SETTINGS)[number];
+
+export function isRoundSetting(name: string): name is RoundSetting {
+  return ROUND_SETTINGS.some((known) => known === name);
+}
 
 /** Settings of a training run from its next round on. */
-export const trainingSettingsChangeSchema = z
-  .strictObject({
-    rounds: z.int().min(1).max(100_000),
-    targetAccuracy: z.number().gt(0).max(1).nullable(),
-    plateau: plateauSchema.nullable(),
-    round: federatedRoundInputSchema,
-  })
-  .partial();
-export type TrainingSettingsChange = z.infer<typeof trainingSettingsChangeSchema>;
+export const TRAINING_SETTINGS = [
+  'rounds',
+  'targetAccuracy',
+  'plateau',
+  'round',
+] as const satisfies readonly (keyof FederatedTrainingInput)[];
+
+/** Input of the update `changeSettings`: a merge patch of the settings that may be changed, and remarks for the record. */
+export function settingsPatchSchema(names: readonly string[]): z.ZodType<SettingsPatch> {
+  return z.strictObject({
+    ...Object.fromEntries(names.map((name) => [name, z.unknown().optional()])),
+    ...remarks,
+  });
+}
+
+const remarks = {
+  by: remark,
+  reason: remark,
+  /** Validate and answer, and change nothing. */
+  dryRun: z.boolean().optional(),
+};
+type SettingsPatch = z.infer<z.ZodObject<typeof remarks>> & Readonly<Record<string, unknown>>;
+
+/** A change of settings that was made: the fields that differ, before and after it. */
+export interface SettingsChange extends Difference {
+  readonly at: string;
+  readonly by: string | null;
+  readonly reason: string | null;
+}
+
+/** Answer of `changeSettings`. Both sides are empty where the settings were so already. */
+export interface SettingsAnswer extends Difference {
+  readonly isChanged: boolean;
+}
+
+/** Answer to the query `settings`: what is in force, and the latest changes, the last one last. */
+export interface SettingsInForce {
+  readonly settings: object;
+  readonly changes: readonly SettingsChange[];
+}

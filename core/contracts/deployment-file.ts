@@ -7,6 +7,7 @@ import {
   durationMillis,
   durationText,
   durationTextSchema,
+  positiveDurationTextSchema,
   firstDifference,
   microsText,
   type SettingsDifference,
@@ -52,11 +53,6 @@ const covariateFileSchema = z.union([
   z.strictObject({ sensor: sensorNameSchema, unit: z.string().max(20).default(''), ...readings }),
 ]);
 
-const positiveDuration = durationTextSchema.refine(
-  (text) => durationMillis(text) > 0,
-  'it must be longer than 0',
-);
-
 export const deploymentFileSchema = z.strictObject({
   fleet: fleetNameSchema
     .default(DEFAULT_FLEET)
@@ -70,11 +66,11 @@ export const deploymentFileSchema = z.strictObject({
     .max(MAX_COVARIATES)
     .optional()
     .describe('Sensors that help to forecast the target.'),
-  window: positiveDuration
+  window: positiveDurationTextSchema
     .optional()
     .describe('Length of a tumbling window: at least four readings of a device fit in.'),
   watermark: durationTextSchema.optional().describe('How late an event may come.'),
-  idle: positiveDuration.optional().describe('A quiet partition closes its windows after so long.'),
+  idle: positiveDurationTextSchema.optional().describe('A quiet partition closes its windows after so long.'),
   future: durationTextSchema.optional().describe('How far an event may be ahead of its Kafka record.'),
   lags: z.int().min(2).max(MAX_LAGS).optional().describe('Windows that a forecast looks back on.'),
   outlierZ: z

@@ -1,43 +1,32 @@
 import { z } from 'zod';
+import { type SettingsChange } from './control';
 import { type VersionId } from './ids';
 import { liveCheckSettingsSchema, rollbackInputSchema } from './live-checks';
 import { federatedRoundInputSchema } from './rounds';
-import { durationTextSchema } from './settings';
+import { durationTextSchema, positiveDurationTextSchema } from './settings';
 import { type Micros } from './time';
-
-const fields = {
-  /** How often live accuracy is checked. */
-  checkEvery: durationTextSchema,
-  /** Settings of a check. */
-  check: liveCheckSettingsSchema,
-  /** A champion that falls behind its predecessor or persistence: roll it back, or only report it. */
-  rollback: z.enum(['automatic', 'off']),
-  /** Drift of the champion's live errors: start a round, or only report it. */
-  onDrift: z.enum(['round', 'off']),
-  /** While no trained version serves: start a round, which waits until the fleet has windows enough, or leave that to people. */
-  firstRound: z.enum(['auto', 'off']),
-  /** Rounds on drift, and first rounds, begin at least so far apart: a version needs live windows before it can be judged. */
-  driftPause: durationTextSchema,
-  /** Input of those rounds. */
-  round: federatedRoundInputSchema,
-};
 
 /** Input of `continuousEvaluation`: how the champion is watched between rounds. */
 export const continuousEvaluationInputSchema = z.strictObject({
-  checkEvery: fields.checkEvery.default('1m'),
-  check: fields.check.prefault({}),
-  rollback: fields.rollback.default('automatic'),
-  onDrift: fields.onDrift.default('round'),
-  // Off in an evaluation that an earlier release has started; workers start new ones with `auto` (workers/evaluation-lease.ts).
-  firstRound: fields.firstRound.default('off'),
-  driftPause: fields.driftPause.default('30m'),
-  round: fields.round.prefault({}),
+  /** How often live accuracy is checked. */
+  checkEvery: positiveDurationTextSchema.default('1m'),
+  /** Settings of a check. */
+  check: liveCheckSettingsSchema.prefault({}),
+  /** A champion that falls behind its predecessor or persistence: roll it back, or only report it. */
+  rollback: z.enum(['automatic', 'off']).default('automatic'),
+  /** Drift of the champion's live errors: start a round, or only report it. */
+  onDrift: z.enum(['round', 'off']).default('round'),
+  /**
+   * While no trained version serves: start a round, which waits until the fleet has windows enough, or leave that to people. Off in an evaluation
+   * that an earlier release has started; workers start new ones with `auto` (workers/evaluation-lease.ts).
+   */
+  firstRound: z.enum(['auto', 'off']).default('off'),
+  /** Rounds on drift, and first rounds, begin at least so far apart: a version needs live windows before it can be judged. */
+  driftPause: durationTextSchema.default('30m'),
+  /** Input of those rounds. */
+  round: federatedRoundInputSchema.prefault({}),
 });
 export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInputSchema>;
-
-/** Input of its update `changeSettings`: any of the fields, from the next check on. */
-export const evaluationSettingsSchema = z.strictObject(fields).partial();
-export type EvaluationSettings = z.infer<typeof evaluationSettingsSchema>;
 
 /** Input of its update `rollback`; without `version`, the champion that the last check saw. */
 export const requestedRollbackSchema = rollbackInputSchema.partial({ version: true }).extend({
@@ -102,9 +91,13 @@ export interface EvaluationState {
   readonly firstRoundAt?: number | null;
   /** Whether a trained version has served: then there is no first round any more. */
   readonly hasTrained?: boolean;
+  /** Why it is paused; absent in states of earlier releases. */
+  readonly paused?: string | null;
+  /** The latest changes of settings; absent in states of earlier releases. */
+  readonly changes?: readonly SettingsChange[];
 }
 
 /** Answer to the query `progress`. */
-export interface EvaluationProgress extends EvaluationState {
+export interface EvaluationProgress extends Omit<EvaluationState, 'changes'> {
   readonly paused: string | null;
 }

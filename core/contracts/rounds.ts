@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
-import { durationMillis, durationTextSchema } from './settings';
+import { durationMillis, positiveDurationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
 
@@ -94,11 +94,11 @@ const roundFieldsSchema = z.strictObject({
   /** Live windows to judge the candidate on. */
   windows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(6),
   /** How long to wait for those windows before judging on what came; auto = as `windowsTimeoutMillis` says. */
-  windowsTimeout: z.union([z.literal('auto'), durationTextSchema]).default('auto'),
+  windowsTimeout: z.union([z.literal('auto'), positiveDurationTextSchema]).default('auto'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
   approval: z.enum(['automatic', 'manual']).default('automatic'),
   /** How long to wait for that person, and the answer when none has come by then. */
-  approvalTimeout: durationTextSchema.default('24h'),
+  approvalTimeout: positiveDurationTextSchema.default('24h'),
   approvalDefault: z.enum(['approve', 'reject']).default('reject'),
   /** Fewer good updates than this fail the round; the champion stays. */
   minUpdates: z.int().min(1).default(2),
@@ -107,7 +107,7 @@ const roundFieldsSchema = z.strictObject({
   /** Before the fleet has windows enough for a round: fail at once with what is missing, or wait for it with the lock. */
   ifTooEarly: z.enum(['refuse', 'wait']).default('refuse'),
   /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
-  workerTimeout: durationTextSchema.default('5m'),
+  workerTimeout: positiveDurationTextSchema.default('5m'),
   sites: z
     .array(siteNameSchema)
     .min(1)

@@ -6,8 +6,11 @@ import { DEFAULT_TASK, sensorsOf, taskSchema } from './task';
 import { MICROS_PER_MILLI, microsSchema } from './time';
 import { microsOfText } from './timestamps';
 
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const DURATION = /^(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h|d)$/;
 const MILLIS_OF_UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Ten years: longer is a mistake, and a number of many digits is none that a timer or a table can hold. */
+const LONGEST_DURATION = '3650d';
 
 const NO_DURATION = 'a duration is a number with ms, s, m, h or d, such as 30s';
 
@@ -15,7 +18,16 @@ const NO_DURATION = 'a duration is a number with ms, s, m, h or d, such as 30s';
 export const durationTextSchema = z
   .string({ error: NO_DURATION })
   // A check behind it may take the text for a duration.
-  .regex(DURATION, { error: NO_DURATION, abort: true });
+  .regex(DURATION, { error: NO_DURATION, abort: true })
+  .refine((text) => durationMillis(text) <= durationMillis(LONGEST_DURATION), {
+    error: `a duration is at most ${LONGEST_DURATION}`,
+  });
+
+/** A duration that something is waited for, or repeated after. */
+export const positiveDurationTextSchema = durationTextSchema.refine(
+  (text) => durationMillis(text) >= 1,
+  'it must be longer than 0',
+);
 
 /** The same, parsed to milliseconds. */
 export const durationSchema = durationTextSchema.transform(durationMillis);

@@ -174,7 +174,6 @@ export const leftOutMessageSchema = z
   }, 'must have each kind of a device once');
 export type LeftOutMessage = z.infer<typeof leftOutMessageSchema>;
 
-
 /** A round's request to a simulated fleet: send until `windows` windows that start at or after `from_window` were scored. */
 export const windowRequestSchema = z.object({
   type: z.literal('window-request'),

@@ -1,5 +1,6 @@
 import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { type SettingsInForce } from '../../core/contracts/control';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type ChampionCheck, type CheckChampionResult } from '../../core/contracts/live-checks';
@@ -13,7 +14,7 @@ import {
 } from '../support/workflow-world';
 import { NAMES } from '../support/names';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 let world: WorkflowWorld;
 let evaluation: WorkflowHandle;
@@ -55,6 +56,13 @@ async function finish(name?: string): Promise<void> {
   await evaluation.cancel();
   await failureOf(evaluation);
   if (name !== undefined) await record(name, evaluation);
+}
+
+async function emptyState(): Promise<EvaluationProgress> {
+  await join();
+  const state = await progressOf();
+  await finish();
+  return state;
 }
 
 const change = { mean: -0.05, low: -0.07, high: -0.03 };
@@ -107,6 +115,21 @@ describe('the leases of stream workers', () => {
     await finish();
   });
 
+  it('are not given to what fits no schema, or to names that nobody answers to', async () => {
+    await join();
+    await until(({ workers }) => workers.length === 1);
+    for (const raw of [{}, null, { worker: 'A b' }, { worker: 7 }, []]) await evaluation.signal('join', raw);
+    for (let ghost = 0; ghost < 20; ghost += 1) await evaluation.signal('join', { worker: `ghost-${ghost}` });
+    const before = (await progressOf()).checks;
+    const { workers, news } = await until(({ checks }) => checks > before + 1);
+    expect(workers).toEqual([STREAM_WORKER]);
+    expect(news.map(({ what }) => what)).toEqual([
+      `${STREAM_WORKER} evaluates`,
+      'passed over a signal "join" that names no worker',
+    ]);
+    await finish();
+  });
+
   it('end with a worker that is gone, and are granted anew when it comes back', async () => {
     world.script({ evaluateStream: () => Promise.reject(new Error('killed')) });
     await join();
@@ -154,13 +177,6 @@ describe('the leases of stream workers', () => {
     expect(progress).toMatchObject({ workers: [STREAM_WORKER], rollbacks: 1 });
     await finish('evaluation-carried-on');
   });
-
-  async function emptyState(): Promise<EvaluationProgress> {
-    await join();
-    const state = await progressOf();
-    await finish();
-    return state;
-  }
 });
 
 describe('live checks', () => {
@@ -242,6 +258,49 @@ describe('live checks', () => {
     await evaluation.executeUpdate('resume');
     await until(({ checks }) => checks > 0);
     await finish('evaluation-paused');
+  });
+
+  it('keep a pause and changed settings, and who changed them, in the runs that continue them', async () => {
+    await join();
+    const { runId: first } = await evaluation.describe();
+    await evaluation.executeUpdate('changeSettings', {
+      args: [{ round: { participants: 20, approval: 'manual' }, by: 'Ada', reason: 'a trial' }],
+    });
+    const held = world.hold('checkChampion');
+    await held.reached;
+    // While a check runs, so that the pause begins in the run that ends with it.
+    await evaluation.executeUpdate('pause', { args: [{ reason: 'maintenance' }] });
+    held.release();
+    await until(({ paused }) => paused === 'maintenance');
+    await evaluation.executeUpdate('resume');
+    // A run ends when its history is long: signals make it so.
+    for (let sent = 0; sent < 4_000; sent += 200)
+      await Promise.all(Array.from({ length: 200 }, () => evaluation.signal('join', { worker: '' })));
+    evaluation = world.client.workflow.getHandle(NAMES.evaluationId);
+    while ((await evaluation.describe()).runId === first) await pause();
+    await evaluation.executeUpdate('pause', { args: [{ reason: 'again' }] });
+    const { settings, changes } = await evaluation.query<SettingsInForce>('settings');
+    expect(settings).toMatchObject({ checkEvery: '100ms', round: { participants: 20, approval: 'manual' } });
+    expect(changes).toMatchObject([
+      {
+        by: 'Ada',
+        reason: 'a trial',
+        before: { round: { participants: 'all', approval: 'automatic' } },
+        after: { round: { participants: 20, approval: 'manual' } },
+      },
+    ]);
+    await finish();
+  });
+
+  it('are paused from the start of a run that continues a paused one', async () => {
+    evaluation = await world.client.workflow.start('continuousEvaluation', {
+      workflowId: NAMES.evaluationId,
+      taskQueue: NAMES.roundsQueue,
+      args: [{ checkEvery: '10ms' }, { ...(await emptyState()), paused: 'maintenance' }],
+    });
+    await new Promise((wake) => setTimeout(wake, 300));
+    expect(await progressOf()).toMatchObject({ paused: 'maintenance', checks: 0 });
+    await finish();
   });
 });
 

@@ -282,6 +282,11 @@ describe('a round that people speak to', () => {
     expect(await refusal('changeSettings', {})).toContain('name a setting');
     expect(await refusal('changeSettings', { window: 2 })).toContain('did you mean "windows"?');
     expect(await refusal('changeSettings', { minUpdates: 5 })).toContain('minUpdates: too late');
+    expect(await refusal('changeSettings', { gate: { minWindow: 2 } })).toContain(
+      'did you mean "minWindows"?',
+    );
+    expect(await refusal('changeSettings', { windows: 0 })).toContain('windows: ');
+    expect(await refusal('changeSettings', { approvalTimeout: '0s' })).toContain('longer than 0');
     held.release();
     await round.result();
   });
@@ -290,7 +295,20 @@ describe('a round that people speak to', () => {
     const held = world.hold('trainLocals');
     const round = await startRound();
     await held.reached;
-    expect(await round.executeUpdate('changeSettings', { args: [{ windows: 2 }] })).toEqual({ windows: 2 });
+    const change = { windows: 2, gate: { minWindows: 2 }, by: 'Ada' };
+    const answer = {
+      before: { windows: 6, gate: { minWindows: 3 } },
+      after: { windows: 2, gate: { minWindows: 2 } },
+    };
+    const ask = (dryRun: boolean): Promise<unknown> =>
+      round.executeUpdate('changeSettings', { args: [{ ...change, dryRun }] });
+    expect(await ask(true)).toEqual({ ...answer, isChanged: false });
+    expect(await ask(false)).toEqual({ ...answer, isChanged: true });
+    expect(await ask(false)).toEqual({ before: {}, after: {}, isChanged: false });
+    expect(await round.query('settings')).toMatchObject({
+      settings: { windows: 2, minUpdates: 2 },
+      changes: [{ by: 'Ada', reason: null, ...answer }],
+    });
     held.release();
     await round.result();
     expect(world.argumentsOf('evaluate')[0]).toMatchObject({ windows: 2 });

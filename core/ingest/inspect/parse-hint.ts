@@ -1,9 +1,7 @@
-import { durationMillis, durationTextSchema } from '../../contracts/settings';
+import { positiveDurationTextSchema } from '../../contracts/settings';
 import { pathSchema, TIME_UNITS } from '../../contracts/source';
 import { z } from 'zod';
 import { type AskedHint, type Hints } from './hints';
-
-const duration = durationTextSchema.refine((text) => durationMillis(text) > 0, 'it must be longer than 0');
 
 /** What each hint may be. */
 export const HINT_SCHEMAS = {
@@ -16,8 +14,8 @@ export const HINT_SCHEMAS = {
     .string()
     .max(200)
     .regex(/^[^*]*\*[^*]*$/, 'a pattern has one *, such as temperature_*'),
-  window: duration,
-  hold: duration,
+  window: positiveDurationTextSchema,
+  hold: positiveDurationTextSchema,
   duplicates: z.enum(['time', 'reading']),
 } satisfies Record<AskedHint, z.ZodType>;
 
