@@ -26,7 +26,8 @@ export class WindowRing {
   /** Grid number of the newest window of each device, and of the newest window that came with a value that is not a number. */
   private readonly newest: number[] = [];
   private readonly newestBroken: number[] = [];
-  /** Grid number of the newest window that the stream has closed. */
+  /** Grid numbers of the oldest and the newest window that the stream has closed. */
+  private oldestClosed = Number.POSITIVE_INFINITY;
   private newestClosed = NOTHING_YET;
 
   /** @param capacity windows kept of each device */
@@ -39,7 +40,9 @@ export class WindowRing {
 
   /** The stream has closed a window: a history reaches no further, whoever says so. */
   noteClosed(windowStart: Micros): void {
-    this.newestClosed = Math.max(this.newestClosed, this.gridNumber(windowStart));
+    const window = this.gridNumber(windowStart);
+    this.oldestClosed = Math.min(this.oldestClosed, window);
+    this.newestClosed = Math.max(this.newestClosed, window);
   }
 
   /**
@@ -160,12 +163,14 @@ export class WindowRing {
     return newest === NOTHING_YET ? undefined : newest * this.task.windowMicros;
   }
 
-  /** Start of the newest window that a device has sent anything in, a value that is no number too. */
+  /**
+   * Start of the newest window that a device has sent anything in, a value that is no number too. A history tells of the time before the stream: once
+   * that has begun, who sends is seen by live windows alone.
+   */
   latestSign(deviceId: string): Micros | undefined {
     const device = this.indexOf.get(deviceId) ?? -1;
     const newest = this.newest[device] ?? NOTHING_YET;
-    const isForged = this.isBeyondStream(newest) && this.isHistory(device, newest);
-    const latest = Math.max(isForged ? NOTHING_YET : newest, this.newestBroken[device] ?? NOTHING_YET);
+    const latest = Math.max(this.newestSent(device, newest), this.newestBroken[device] ?? NOTHING_YET);
     return latest === NOTHING_YET ? undefined : latest * this.task.windowMicros;
   }
 
@@ -227,6 +232,16 @@ export class WindowRing {
   private isHistory(device: number, window: number): boolean {
     const origins = this.fromHistory[Math.floor(device / DEVICES_PER_SLAB)];
     return window !== NOTHING_YET && origins?.[this.offset(device, window) / this.fields] === 1;
+  }
+
+  private newestSent(device: number, newest: number): number {
+    if (!this.isHistory(device, newest)) return newest;
+    const before = this.isBeyondStream(newest) ? NOTHING_YET : Math.min(newest, this.oldestClosed - 1);
+    const slab = this.slabOf(device);
+    for (let window = newest; window > newest - this.capacity; window -= 1)
+      if (!this.isHistory(device, window) && !Number.isNaN(slab[this.offset(device, window)]))
+        return Math.max(before, window);
+    return before;
   }
 
   /** A history that reaches beyond a device's live windows would keep them out for good: what lies behind this one is forgotten. */

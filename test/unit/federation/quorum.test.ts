@@ -62,6 +62,18 @@ describe('who takes part in a round', () => {
     expect(quorumOf(ring).silent).toEqual(['d1']);
   });
 
+  it('takes nobody for one who sends because of a history that is written while the stream runs', () => {
+    const ring = new WindowRing(DEFAULT_TASK);
+    for (let window = 1; window <= 40; window += 1) {
+      ring.noteClosed(window * W);
+      for (const device of ['a', 'b', 'c', 'd', 'e']) ring.put(device, window * W, 20, []);
+    }
+    for (let ghost = 0; ghost < 5; ghost += 1)
+      for (let window = 10; window <= 40; window += 1)
+        ring.put(`ghost-${ghost}`, window * W, 20, [], 'history');
+    expect(quorumOf(ring)).toMatchObject({ until: 40 * W, sending: ['a', 'b', 'c', 'd', 'e'] });
+  });
+
   it('waits for a device that is only late', () => {
     const devices = fleet(20, 0, 100).map((device, at) => (at === 0 ? { ...device, until: 95 } : device));
     expect(quorumOf(ringOf(devices))).toMatchObject({ until: 94 * W, silent: [] });
