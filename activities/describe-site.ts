@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { FIRST_VERSION } from '../core/contracts/ids';
 import { type FeatureSums, type SiteDescription } from '../core/contracts/site-reports';
 import { type SiteReadinessReport } from '../core/contracts/readiness';
 import { trainingSettingsSchema } from '../core/contracts/rounds';
 import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
 import { countClusters } from '../core/federation/panels/selection';
 import { featuresOf, typicalSums } from '../core/federation/training/feature-sums';
-import { quorumOf, readinessOf } from '../core/federation/training/quorum';
+import { quorumOf, readinessOf, type WaitsFor } from '../core/federation/training/quorum';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { type Site, type SiteDependencies } from './shared/site';
 import { publishReports } from './shared/site-reports';
@@ -46,7 +47,13 @@ export async function describeSite(
     devices: devices.length,
     groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,
     latestWindow: quorum.until ?? null,
-    readiness: await readinessOf(store.ring, quorum, trainingWindows, pauseNowAndThen),
+    readiness: await readinessOf(
+      store.ring,
+      quorum,
+      trainingWindows,
+      pauseNowAndThen,
+      waitsFor(site.dependencies),
+    ),
     featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
   };
   await publishReports(producer, [description]);
@@ -71,9 +78,14 @@ export async function readinessReport(
   const { task, watermarkMicros, idleMillis } = deployments.settings();
   const { lags, windowMicros } = task;
   return {
-    readiness: await readinessOf(ring, quorumOf(ring), trainingWindows, pause),
+    readiness: await readinessOf(ring, quorumOf(ring), trainingWindows, pause, waitsFor({ deployments })),
     settings: { task: { lags, windowMicros }, watermarkMicros, idleMillis },
   };
+}
+
+/** Once a trained version serves, devices that are new must not hold up the rounds of those that can train. */
+function waitsFor({ deployments }: Pick<SiteDependencies, 'deployments'>): WaitsFor {
+  return (deployments.champion()?.version ?? FIRST_VERSION) === FIRST_VERSION ? 'everyone' : 'trainable';
 }
 
 /** A large site takes long: let other work go on, report that it lives, and end when it is cancelled. */

@@ -1,5 +1,6 @@
 import { windowStartOf, type Micros } from '../core/contracts/time';
 import { partitionOf } from '../core/platform/kafka';
+import { EVENTS_PER_SEND } from './constants';
 import { windowEvents, type FleetEvent, type LiveGrid } from './events';
 import { type FleetPlan } from './plan';
 
@@ -18,7 +19,7 @@ export class Playback {
   private readonly partitionOfDevice: Int32Array;
   /** Per partition with devices, the largest event time handed out, in ms; −∞ where nothing was sent yet. */
   private readonly largest = new Map<number, number>();
-  private readonly resumed: ReadonlyMap<number, LastRecord>;
+  private readonly resumed: Map<number, LastRecord>;
   private window: number;
   private events: readonly FleetEvent[] = [];
   private next = 0;
@@ -37,10 +38,26 @@ export class Playback {
     for (const partition of this.partitionOfDevice) {
       this.largest.set(partition, this.resumed.get(partition)?.timestampMillis ?? Number.NEGATIVE_INFINITY);
     }
+    this.goOnInNewPartitions();
     // A crash may have cut a batch short: play from where the partition that got least ends; the others skip what they have.
     const began = Math.min(...this.largest.values());
     this.window = Math.max(0, this.windowOf(began));
     this.reachedMillis = Math.max(grid.liveStart / 1_000, ...this.largest.values());
+  }
+
+  /**
+   * A partition that got nothing, while others are further than a crash can have cut off, was added to the topic: what its devices have sent
+   * before lies elsewhere, and must not come twice.
+   */
+  private goOnInNewPartitions(): void {
+    const reached = Math.max(...this.largest.values());
+    const cutOff = Math.ceil((2 * EVENTS_PER_SEND) / (this.plan.devices.length * this.grid.readings)) + 1;
+    if (this.windowOf(reached) <= cutOff) return;
+    for (const [partition, millis] of this.largest) {
+      if (millis !== Number.NEGATIVE_INFINITY) continue;
+      this.largest.set(partition, reached);
+      this.resumed.set(partition, { partition, timestampMillis: reached, value: Buffer.alloc(0) });
+    }
   }
 
   /** Simulated time: everything sent before it has been handed out. */

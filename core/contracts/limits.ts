@@ -41,8 +41,12 @@ export const ROW_LIMITS = {
  */
 export const ASIDE_LIMITS = { events: 16_384, bytes: 8 * 1024 * 1024 } as const;
 
-/** Whether a text is short enough for a device id, and has something in it. */
-export function isDeviceIdLength(id: string): boolean {
+/** A mark of the byte order at a text's beginning: decoders take it away, so that two devices would read alike. */
+const BYTE_ORDER_MARK = '\ufeff';
+
+/** Whether a text is short enough for a device id, has something in it, and reads as it was written. */
+export function isDeviceIdText(id: string): boolean {
+  if (id.startsWith(BYTE_ORDER_MARK)) return false;
   // A character has at most two UTF-16 units, so most texts need no counting.
   const { deviceIdCharacters: most } = ROW_LIMITS;
   return id.length > 0 && (id.length <= most || (id.length <= 2 * most && Array.from(id).length <= most));

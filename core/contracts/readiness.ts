@@ -46,7 +46,10 @@ const counts = {
 /** How far a site's devices are on their way to a round. */
 export const siteReadinessSchema = z.object({
   ...counts,
-  /** Closed windows since half of the devices that can be forecast have been there; counted up to `firstRoundWindows`. */
+  /**
+   * Closed windows since half of the devices that can be forecast have been there; counted up to `firstRoundWindows`. Once a trained version serves, of
+   * those that can train.
+   */
   windows: z.int().min(0),
   /** Start of the newest window that the devices that send have closed. */
   latestWindow: microsSchema.nullable(),

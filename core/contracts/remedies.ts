@@ -20,7 +20,8 @@ export const REMEDIES: Readonly<Record<ReasonToMend, string>> = {
   malformed: 'Look at the latest: fedloop rejects list --reason malformed.',
   'implausible-time': 'A clock that was never set, or another unit: set unit of source.fields.timestamp.',
   'missing-device-id': OTHER_FIELD,
-  'bad-device-id': 'An id is a text of 1 to 256 characters, or for the ingest worker a whole number.',
+  'bad-device-id':
+    'An id is a text of 1 to 256 characters without a byte-order mark before it, or for the ingest worker a whole number.',
   'missing-timestamp': OTHER_FIELD,
   'bad-timestamp':
     'A time is ISO 8601 or a number of milliseconds; for another unit set unit of source.fields.timestamp.',

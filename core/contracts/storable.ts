@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isDeviceIdLength, ROW_LIMITS } from './limits';
+import { isDeviceIdText, ROW_LIMITS } from './limits';
 import { MICROS_PER_MILLI } from './time';
 
 /**
@@ -36,7 +36,7 @@ export const storedDeviceIdSchema = z
 
 /** Half a surrogate pair would become another character in the table, and two devices one. */
 export function isStorableDeviceId(value: unknown): value is string {
-  return typeof value === 'string' && isDeviceIdLength(value) && !LONE_SURROGATE.test(value);
+  return typeof value === 'string' && isDeviceIdText(value) && !LONE_SURROGATE.test(value);
 }
 const LONE_SURROGATE = /\p{Surrogate}/u;
 

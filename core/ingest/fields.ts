@@ -1,4 +1,4 @@
-import { isDeviceIdLength, ROW_LIMITS } from '../contracts/limits';
+import { isDeviceIdText, ROW_LIMITS } from '../contracts/limits';
 import { INGEST_LIMITS } from './limits';
 
 /** What single values of a message mean. */
@@ -15,7 +15,7 @@ export function isAbsent(value: unknown): value is null | undefined {
 /** The device id that a text or a whole number is; undefined where it is none. */
 export function deviceIdOf(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
-  if (typeof value !== 'string' || !isDeviceIdLength(value)) return undefined;
+  if (typeof value !== 'string' || !isDeviceIdText(value)) return undefined;
   // Half of a surrogate pair has no UTF-8: different ids with one would become the same.
   return LONE_SURROGATE.test(value) ? undefined : value;
 }

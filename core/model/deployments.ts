@@ -272,6 +272,11 @@ export async function logDeployment(
 ): Promise<void> {
   await producer.send(
     TOPICS.deployments.name,
-    messages.map((message) => ({ key: deploymentKey(message), value: JSON.stringify(message) })),
+    messages.map((message) => ({
+      key: deploymentKey(message),
+      value: JSON.stringify(message),
+      // The order of all messages counts, also where somebody has given the topic more partitions.
+      partition: 0,
+    })),
   );
 }

@@ -69,6 +69,9 @@ function reachedBy(ring: WindowRing, deviceIds: readonly string[], count: number
   return reached === -Infinity ? undefined : reached;
 }
 
+/** Whose windows a round waits for: before the first version all devices', so that it is made of the whole fleet. Later ones wait for no newcomer. */
+export type WaitsFor = 'everyone' | 'trainable';
+
 /**
  * How far a site's devices are on their way to a round of as many training windows.
  * @param pause called before each device, so that a large site can do other work in between
@@ -78,6 +81,7 @@ export async function readinessOf(
   { until, sending, silent }: Quorum,
   trainingWindows: number,
   pause: (device: number) => Promise<void> | undefined,
+  waitsFor: WaitsFor = 'everyone',
 ): Promise<SiteReadiness> {
   const nobody = { devices: 0, silent: silent.length, tooSparse: 0, trainable: 0, rows: 0, windows: 0 };
   if (until === undefined) return { ...nobody, latestWindow: null };
@@ -90,11 +94,13 @@ export async function readinessOf(
   let rows = 0;
   for (const [device, deviceId] of sending.entries()) {
     await pause(device);
-    if (isTooSparse(ring, deviceId, until)) tooSparse += 1;
-    else spans.push(Math.min(needed, ring.windowsSince(deviceId, until, 2 * needed)));
     const own = ring.targetsPresent(deviceId, until, targets);
+    const isTrainable = own >= Math.min(MIN_TRAINING_ROWS, trainingWindows);
     rows += own;
-    if (own >= Math.min(MIN_TRAINING_ROWS, trainingWindows)) trainable += 1;
+    if (isTrainable) trainable += 1;
+    if (isTooSparse(ring, deviceId, until)) tooSparse += 1;
+    else if (isTrainable || waitsFor === 'everyone')
+      spans.push(Math.min(needed, ring.windowsSince(deviceId, until, 2 * needed)));
   }
   return {
     ...nobody,

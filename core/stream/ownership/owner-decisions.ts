@@ -1,4 +1,5 @@
 import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
+import { type Micros } from '../../contracts/time';
 import { type DeployedVersion } from '../../model/deployments';
 import { type PartitionEngine } from '../engine';
 import { type LoggedDecision } from './checkpoint-log';
@@ -30,8 +31,8 @@ export function versionDecisions(
 ): readonly { readonly key: string; readonly decision: VersionDecision }[] {
   const activations = wanted
     .filter(({ version }) => !engine.inForce.includes(version))
-    .map(({ version, model, stage }) => {
-      const from_window = engine.firstUnseenWindow(stage.not_before);
+    .map(({ version, message, model, stage }) => {
+      const from_window = engine.firstUnseenWindow(notBefore(stage.not_before, message.lineage.data_until));
       const { residualStddev: residual_stddev } = model.metadata;
       const key = checkpointKeys.activation(partition, version, epoch, from_window);
       const type = 'activation' as const;
@@ -45,6 +46,15 @@ export function versionDecisions(
       return { key, decision: { type: 'deactivation' as const, partition, epoch, version, until_window } };
     });
   return [...activations, ...deactivations];
+}
+
+/**
+ * Never a window that the version was trained on: a partition that has read nothing yet, such as a new one, does not know what others have seen.
+ * @param dataUntil start of the last window of its training
+ */
+function notBefore(asked: Micros | null, dataUntil: Micros | null): Micros | null {
+  const bounds = [asked, dataUntil === null ? null : dataUntil + 1].filter((bound) => bound !== null);
+  return bounds.length === 0 ? null : Math.max(...bounds);
 }
 
 /** The answer to a request to set the watermark back: it is refused when the partition is no longer as it was asked for. */

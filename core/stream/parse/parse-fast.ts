@@ -150,7 +150,7 @@ export class FastParser extends JsonScanner {
     if (bytes[at] !== QUOTE) return;
     const start = at + 1;
     const close = endOfText(bytes, start, end) - 1;
-    if (close <= start || close - start > MAX_ID_BYTES) return;
+    if (close <= start || close - start > MAX_ID_BYTES || hasByteOrderMark(bytes, start)) return;
     for (let position = start; position < close; position += 1) if (bytes[position] === BACKSLASH) return;
     event.idBytes = bytes;
     event.idStart = start;
@@ -230,4 +230,9 @@ export class FastParser extends JsonScanner {
     this.cursor = -1;
     return -1;
   }
+}
+
+/** An id that begins so is refused, with a reason, by the strict parser. */
+function hasByteOrderMark(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }

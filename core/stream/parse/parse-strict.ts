@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type MalformedDetail, type PlausibleSpan, timeInAnotherUnit } from '../../contracts/events';
-import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
+import { isDeviceIdText, ROW_LIMITS } from '../../contracts/limits';
 import { EVERY_TIME } from '../../contracts/settings';
 import { FORBIDDEN_KEYS, type SensorName, type Sensors, sensorsOf } from '../../contracts/task';
 import { microsOfMillis, microsOfText } from '../../contracts/timestamps';
@@ -96,7 +96,7 @@ export class StrictParser {
 function readId(fields: ReadonlyMap<string, unknown>, event: EventFields): MalformedDetail | undefined {
   const id = fields.get('device_id');
   if (isAbsent(id)) return 'missing-device-id';
-  if (typeof id !== 'string' || !isDeviceIdLength(id) || hasLoneSurrogate(id)) return 'bad-device-id';
+  if (typeof id !== 'string' || !isDeviceIdText(id) || hasLoneSurrogate(id)) return 'bad-device-id';
   event.idBytes = BYTES.encode(id);
   event.idStart = 0;
   event.idEnd = event.idBytes.length;

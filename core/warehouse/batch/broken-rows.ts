@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isDeviceIdLength, ROW_LIMITS } from '../../contracts/limits';
+import { isDeviceIdText, ROW_LIMITS } from '../../contracts/limits';
 import { microsOfCell } from '../../contracts/timestamps';
 import { type SerialConnection } from '../database/connection';
 import { readCsv, splitCells } from './csv';
@@ -84,7 +84,7 @@ function judgeCells(
 ): Pick<BrokenRow, 'reason' | 'detail'> | undefined {
   const device = cells[layout.device] ?? '';
   if (device === '') return { reason: 'no-device', detail: 'device_id is empty' };
-  if (!isDeviceIdLength(device)) return { reason: 'no-device', detail: 'device_id is too long' };
+  if (!isDeviceIdText(device)) return { reason: 'no-device', detail: 'device_id is too long' };
   if (Number.isNaN(microsOfCell(cells[layout.timestamp] ?? '')))
     return { reason: 'bad-timestamp', detail: badTimestamp(layout) };
   for (const { name, column, certain } of sensors) {

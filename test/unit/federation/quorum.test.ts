@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { DEFAULT_TASK, type Task } from '../../../core/contracts/task';
 import { RING_WINDOWS } from '../../../core/federation/constants';
-import { quorumOf, readinessOf } from '../../../core/federation/training/quorum';
+import { quorumOf, readinessOf, type WaitsFor } from '../../../core/federation/training/quorum';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { type SiteReadiness } from '../../../core/contracts/readiness';
 
@@ -154,6 +154,17 @@ describe('how far a site is on its way to a round', () => {
       trainable: 10,
       windows: 32,
     });
+  });
+
+  it('waits, once a version was trained, for no newcomers, however many they are', async () => {
+    const ring = ringOf([
+      ...fleet(10, 0, 100),
+      ...fleet(30, 99, 100).map((one) => ({ ...one, id: `new-${one.id}` })),
+    ]);
+    const ready = (waitsFor: WaitsFor): Promise<SiteReadiness> =>
+      readinessOf(ring, quorumOf(ring), 336, () => undefined, waitsFor);
+    expect(await ready('everyone')).toMatchObject({ devices: 40, trainable: 10, windows: 1 });
+    expect(await ready('trainable')).toMatchObject({ devices: 40, trainable: 10, windows: 32 });
   });
 
   it('names devices that are there and can never be forecast', async () => {

@@ -54,6 +54,19 @@ describe('a playback', () => {
     expect(playback.passed(at(1))).toBe(false);
   });
 
+  it('sends nothing twice when partitions were added to the topic', () => {
+    const before = play();
+    const sent = before.nextEvents(1e6, at(40));
+    const last = Array.from({ length: PARTITIONS }, (_, partition) => {
+      const { sentMillis, value } = sent.findLast((event) => before.partitionOf(event) === partition)!;
+      return { partition, timestampMillis: sentMillis, value };
+    });
+    const grown = new Playback(plan, GRID, 2 * PARTITIONS, last);
+    const again = grown.nextEvents(1e6, at(42));
+    expect(Math.min(...again.map(({ sentMillis }) => sentMillis * 1_000))).toBeGreaterThan(at(39.9));
+    expect(new Set(again.map((event) => grown.partitionOf(event))).size).toBeGreaterThan(PARTITIONS);
+  });
+
   it('goes on behind whatever each partition holds, wherever a crash cut it off', () => {
     const whole = play();
     const lists = Array.from({ length: PARTITIONS }, (_, partition) =>

@@ -204,6 +204,7 @@ function deployed(version: typeof V1): DeployedVersion {
   return {
     version,
     model: { metadata: { residualStddev: 0.5 } },
+    message: { lineage: { data_until: null } },
     stage: { not_before: null },
   } as unknown as DeployedVersion;
 }

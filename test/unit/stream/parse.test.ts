@@ -100,6 +100,11 @@ describe('a good event', () => {
     expect(parse(good({ label })).event.label).toBe(Number(label));
   });
 
+  it('has no byte-order mark before its id, which readers would take away', () => {
+    expect(parse(good({ device_id: '\ufeffbom' })).detail).toBe('bad-device-id');
+    expect(parse(good({ device_id: 'bom\ufeff' })).detail).toBeUndefined();
+  });
+
   it('has an id of up to 256 characters', () => {
     expect(parse(good({ device_id: 'x'.repeat(256) })).detail).toBeUndefined();
     expect(parse(good({ device_id: 'ж'.repeat(256) })).detail).toBeUndefined();
