@@ -199,12 +199,12 @@ function rowsOf(start: number, columns: Record<string, unknown[]>): string[] {
   );
 }
 
-function deployed(version: typeof V1): DeployedVersion {
+function deployed(version: typeof V1, trainedUntil: number | null = null): DeployedVersion {
   // Only what an owner looks at.
   return {
     version,
     model: { metadata: { residualStddev: 0.5 } },
-    message: { lineage: { data_until: null } },
+    message: { lineage: { data_until: trainedUntil } },
     stage: { not_before: null },
   } as unknown as DeployedVersion;
 }
@@ -237,6 +237,14 @@ describe('the owner of a partition', () => {
     expect(world.stored('stream-analysis-results')).toEqual(analysis);
     expect(world.stored('model-evaluations')).toEqual(evaluations);
     expect(evaluations.length).toBeGreaterThan(6);
+  });
+
+  it('puts no version in force on windows that it was trained on, in a partition that has read nothing yet', async () => {
+    const world = new World();
+    world.inForce = [deployed(V1, 50 * WINDOW)];
+    const owner = world.acquire('w1');
+    await owner.run(() => owner.followVersions());
+    expect(world.readLog().decisions).toMatchObject([{ decision: { from_window: 51 * WINDOW } }]);
   });
 
   it('sends blocks before the checkpoint that counts them as written', async () => {
