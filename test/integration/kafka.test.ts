@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { eventually } from '../support/round-watch';
 import { testDeployment, type TestDeployment } from '../support/deployment';
 
 const TOPIC = 'letters';
@@ -54,6 +57,40 @@ describe('a tail of a topic', () => {
     await producer.send(TOPIC, [{ key: null, value: 'after', partition: 0 }]);
     await tail.sync();
     expect(seen).toEqual(['after']);
+    await tail.close();
+    await producer.disconnect();
+  });
+});
+
+describe('a tail whose topic is deleted and made anew', () => {
+  it('follows the new one from its beginning, though its offsets were read before', async () => {
+    const { kafka, env } = deployment;
+    const spec = { name: 'diaries', partitions: 1, cleanup: 'delete' } as const;
+    await kafka.createTopics([spec]);
+    const producer = await kafka.producer();
+    const send = (value: string): Promise<unknown> => producer.send(spec.name, [{ key: null, value }]);
+    for (const value of ['1', '2', '3']) await send(value);
+    const seen: string[] = [];
+    const tail = await kafka.tail({
+      topic: spec.name,
+      from: 'start',
+      onRecords: (records) => {
+        for (const { value } of records) seen.push(value?.toString() ?? '');
+      },
+    });
+    await tail.caughtUp;
+    const admin = new KafkaJs({ brokers: env.KAFKA_BROKERS ?? [], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const topic = `${env.FEDLOOP_TOPIC_PREFIX ?? ''}${spec.name}`;
+    await admin.deleteTopics({ topics: [topic] });
+    await sleep(1_000);
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+    await admin.disconnect();
+    await send('anew');
+    await eventually('the record of the new topic', 60_000, () =>
+      Promise.resolve(seen.includes('anew') ? { found: true } : { seen: seen.join() }),
+    );
+    expect(seen).toEqual(['1', '2', '3', 'anew']);
     await tail.close();
     await producer.disconnect();
   });

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type Admin, type Consumer, type EachBatchPayload, type Kafka as KafkaJs } from 'kafkajs';
+import { type Admin, type Batch, type Consumer, type EachBatchPayload, type Kafka as KafkaJs } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type Logger } from '../log';
 import { HEARTBEATS_PER_SESSION, METADATA_MAX_AGE_MS, orDisconnect } from './group-consumer';
 import { orNotAllowed } from './kafka-trouble';
+import { gapSentence, logGap } from './log-gap';
 import { recordsOf, toIncoming } from './records';
 import { topicOffsets } from './topic-offsets';
 import { type PartitionOffsets, type Position, type Tail, type TailOptions } from './types';
@@ -65,7 +66,10 @@ export async function tailTopic(
     await consumer.run({
       autoCommit: false,
       partitionsConsumedConcurrently: CONCURRENCY,
-      eachBatch: (payload) => readBatch(payload, onRecords, progress, fail),
+      eachBatch: (payload) => {
+        noteReplaced(payload.batch, topic, progress, log);
+        return readBatch(payload, onRecords, progress, fail);
+      },
     });
     await joined;
   });
@@ -105,6 +109,16 @@ function seekWhenJoined(
       resolve();
     });
   });
+}
+
+/** A topic that was deleted and made anew begins with offsets that were read before: what has them now is new all the same. */
+function noteReplaced(batch: Batch, topic: string, progress: ReadProgress, log: Logger): void {
+  const { partition, highWatermark } = batch;
+  const from = Number(batch.firstOffset() ?? highWatermark);
+  const gap = logGap(progress.next(partition), { from, highWatermark: Number(highWatermark) });
+  if (gap?.kind !== 'replaced') return;
+  log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is followed from its beginning'));
+  progress.startOver(partition);
 }
 
 async function readBatch(
@@ -160,6 +174,10 @@ class ReadProgress {
 
   next(partition: number): number {
     return (this.last.get(partition) ?? -1) + 1;
+  }
+
+  startOver(partition: number): void {
+    this.last.delete(partition);
   }
 
   advance(partition: number, offset: number): void {

@@ -41,7 +41,13 @@ class CrashingClient {
 
   /** Hand the tail a batch of partition 0 whose last record is at this offset. */
   async deliver(lastOffset: number): Promise<void> {
-    const batch = { partition: 0, messages: [], lastOffset: () => String(lastOffset) };
+    const batch = {
+      partition: 0,
+      messages: [],
+      highWatermark: String(lastOffset + 1),
+      firstOffset: () => String(lastOffset),
+      lastOffset: () => String(lastOffset),
+    };
     await this.eachBatch({ batch, heartbeat: () => Promise.resolve() });
   }
 
