@@ -13,6 +13,7 @@ import { type HostileMessage } from '../support/hostile-message';
 import { hostileMessages } from '../support/hostile-messages';
 import { RoundSystem } from '../support/round-system';
 import { eventually, RoundWatch } from '../support/round-watch';
+import { verifiedAt } from '../support/verified';
 
 /**
  * Messages that nobody of the deployment has written, to every topic of a running fleet. `FEDLOOP_FUZZ_MESSAGES` sends more of them than the
@@ -91,23 +92,6 @@ async function runRound(id: string): Promise<void> {
   expect((await rounds.resultOf(round)).candidate.evaluations).toBeGreaterThan(0);
 }
 
-async function expectVerified(): Promise<void> {
-  const url = system.urlOf('analytics');
-  const { code, out, err } = await system.stream.command(
-    'verify',
-    '--analytics',
-    url,
-    '--json',
-    '--wait',
-    '60s',
-  );
-  expect({ code, out: code === 0 ? '' : out, err: code === 0 ? '' : err }).toEqual({
-    code: 0,
-    out: '',
-    err: '',
-  });
-}
-
 /** Messages that the warehouse has read since it started, by topic: used and put aside together. */
 async function messagesRead(): Promise<ReadonlyMap<string, number>> {
   const text = await (await fetch(`${system.urlOf('analytics')}/metrics`)).text();
@@ -175,13 +159,13 @@ async function expectUnharmedBy(name: string, send: () => Promise<void>): Promis
   await send();
   await runRound(`${name}-after`);
   await expectAllAccountedFor(readBefore);
-  await expectVerified();
+  await verifiedAt(system.stream, system.urlOf('analytics'));
   expectAllAlive();
 
   for (const role of ROLES) system.kill(role);
   await Promise.all(ROLES.map((role) => system.startWorker(role)));
   await runRound(`${name}-after-restart`);
-  await expectVerified();
+  await verifiedAt(system.stream, system.urlOf('analytics'));
   expectAllAlive();
 }
 

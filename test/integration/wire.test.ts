@@ -35,6 +35,7 @@ import {
   stageModel,
 } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
+import { verifiedAt } from '../support/verified';
 import { taskWith } from '../support/task';
 
 /** What lies in people's topics: every codec, transactions, damaged batches. Real broker, workers as processes. */
@@ -213,19 +214,6 @@ async function metric(name: string): Promise<number | undefined> {
   return value === undefined ? undefined : Number(value);
 }
 
-async function verified(): Promise<VerificationReport> {
-  const { code, out, err } = await system.command(
-    'verify',
-    '--analytics',
-    analytics.url,
-    '--json',
-    '--wait',
-    '60s',
-  );
-  expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
-  return JSON.parse(out) as VerificationReport;
-}
-
 const rejectRow = z.object({ source_offset: z.number() });
 
 describe('a topic with every codec, transactions and damaged batches', () => {
@@ -273,7 +261,7 @@ describe('a topic with every codec, transactions and damaged batches', () => {
   });
 
   it('is what verify finds in it, to the last event', async () => {
-    const { accounting, differences } = await verified();
+    const { accounting, differences } = await verifiedAt(system, analytics.url);
     expect(differences.count).toBe(0);
     expect(accounting).toEqual([expect.objectContaining({ read: readable + 2, addsUp: true })]);
   });
@@ -293,7 +281,7 @@ describe('a topic with every codec, transactions and damaged batches', () => {
     await until(async () =>
       (await metric('fedloop_stream_events_read_total')) === readable + 2 ? true : undefined,
     );
-    const { accounting } = await verified();
+    const { accounting } = await verifiedAt(system, analytics.url);
     expect(accounting).toEqual([expect.objectContaining({ read: readable + 2, addsUp: true })]);
   });
 });

@@ -7,10 +7,10 @@ import { modelMessage, stageMessage } from '../../core/model/deployment-messages
 import { type DeploymentKeys } from '../../core/platform/deployment-keys';
 import { type IncomingRecord, type Kafka } from '../../core/platform/kafka';
 import { version } from './stream-deployment';
+import { SIGNATURE_HEADER } from '../../core/platform/kafka/signed-topics';
 import { untrainedModel } from './task';
 
 const TOPIC = TOPICS.deployments.name;
-const HEADER = 'fedloop-signature';
 /** Later than all that a fleet has written: nothing is refused for its age alone. */
 const LATER = '2100-01-01T00:00:00.000Z';
 
@@ -53,7 +53,7 @@ export function forgeriesOf(
       log.findLast((record) => keyOf(record) === key),
       key,
     );
-  const first = log.find((record) => keyOf(record) === 'stage/v0' && HEADER in record.headers);
+  const first = log.find((record) => keyOf(record) === 'stage/v0' && SIGNATURE_HEADER in record.headers);
   const model = latest(`model/${champion}`);
   const stage = latest(`stage/${champion}`);
   const other = modelMessage(untrainedModel('v900'), untrainedLineage(1), LATER);
@@ -89,7 +89,7 @@ export async function sendRaw(broker: string, messages: readonly Message[]): Pro
 }
 
 function signedBy(keys: DeploymentKeys, message: Forged): Message {
-  return { ...message, headers: { [HEADER]: keys.sign(message) } };
+  return { ...message, headers: { [SIGNATURE_HEADER]: keys.sign(message) } };
 }
 
 function messageOf({ value }: IncomingRecord): object {

@@ -238,9 +238,9 @@ export class WindowRing {
     if (!this.isHistory(device, newest)) return newest;
     const before = this.isBeyondStream(newest) ? NOTHING_YET : Math.min(newest, this.oldestClosed - 1);
     const slab = this.slabOf(device);
-    for (let window = newest; window > newest - this.capacity; window -= 1)
-      if (!this.isHistory(device, window) && !Number.isNaN(slab[this.offset(device, window)]))
-        return Math.max(before, window);
+    // Only a live window behind it would say more.
+    for (let window = newest; window > Math.max(before, newest - this.capacity); window -= 1)
+      if (!this.isHistory(device, window) && !Number.isNaN(slab[this.offset(device, window)])) return window;
     return before;
   }
 

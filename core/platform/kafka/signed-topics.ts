@@ -4,7 +4,7 @@ import { toIncoming } from './records';
 import { type IncomingRecord, type Kafka, type OutgoingMessage, type RawRecord } from './types';
 
 const SIGNED_TOPIC = TOPICS.deployments.name;
-const HEADER = 'fedloop-signature';
+export const SIGNATURE_HEADER = 'fedloop-signature';
 
 /**
  * The same Kafka, whose messages of `model-deployments` are signed when they are sent, and judged when they are read. Signatures stand in a
@@ -52,7 +52,7 @@ function signed(message: OutgoingMessage, keys: DeploymentKeys): OutgoingMessage
   const signature = keys.sign({ key, value });
   return signature === undefined
     ? message
-    : { ...message, headers: { ...message.headers, [HEADER]: signature } };
+    : { ...message, headers: { ...message.headers, [SIGNATURE_HEADER]: signature } };
 }
 
 /** A record as it was fetched has its fields from its class, which a mere copy would leave behind: each is named. */
@@ -67,6 +67,6 @@ function verdictOn(
   keys: DeploymentKeys,
 ): Pick<IncomingRecord, 'signature'> {
   if (value === null) return {};
-  const signature = keys.judge({ key: key?.toString('utf8') ?? null, value }, headers[HEADER]);
+  const signature = keys.judge({ key: key?.toString('utf8') ?? null, value }, headers[SIGNATURE_HEADER]);
   return signature === undefined ? {} : { signature };
 }

@@ -13,10 +13,6 @@ export interface StoredDeployments {
   readonly staged: Set<VersionId>;
 }
 
-export function nothingStored(): StoredDeployments {
-  return { orders: new Map(), hashes: new Map(), staged: new Set() };
-}
-
 const versionRow = z.object({
   model_version: versionIdSchema,
   sha256: z.string().nullable(),
@@ -31,7 +27,7 @@ export async function storedDeployments(
   connection: Pick<SerialConnection, 'rows'>,
   batches: readonly SinkRecords[],
 ): Promise<StoredDeployments> {
-  const stored = nothingStored();
+  const stored: StoredDeployments = { orders: new Map(), hashes: new Map(), staged: new Set() };
   if (!batches.some(({ topic, records }) => topic === TOPICS.deployments.name && records.length > 0))
     return stored;
   const sql = 'SELECT model_version, sha256, created_at, stage_at FROM model_versions';
