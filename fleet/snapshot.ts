@@ -22,7 +22,7 @@ type DeviceHistory = HistoryChunk['devices'][number];
 /**
  * The last 24 windows of every device before it goes live, as `device-history` carries them, by partition of the device.
  * `stddev` is null: one logged reading a window shows nothing of the spread inside it. The hash is over all devices in the
- * plan's order.
+ * plan's order, and how they are spread: partitions that are added must not change what others began with.
  */
 export function historySnapshot(
   plan: FleetPlan,
@@ -43,7 +43,7 @@ export function historySnapshot(
   });
   const lastWindow: Micros = grid.liveStart - grid.windowMicros;
   const snapshot = createHash('sha256')
-    .update(JSON.stringify([lastWindow, grid.windowMicros, devices]))
+    .update(JSON.stringify([lastWindow, grid.windowMicros, partitions, devices]))
     .digest('hex');
   const byPartition = new Map<number, DeviceHistory[]>();
   for (const device of devices) {

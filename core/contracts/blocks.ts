@@ -217,8 +217,8 @@ const historyHeader = {
   type: z.literal('history'),
   /** SHA-256 over the snapshot's rows; all chunks of one snapshot carry the same. */
   snapshot: nameSchema,
-  /** How many chunks the snapshot has in this partition: fewer are no snapshot. */
-  chunks: integerSchema.min(1),
+  /** How many chunks the snapshot has in this partition: fewer are no snapshot. A former release did not say. */
+  chunks: integerSchema.min(1).optional(),
   /** Start of the last window in the chunk; column k of a device lies k windows before it. */
   last_window_start: microsSchema,
   window_micros: microsSchema,

@@ -94,7 +94,8 @@ export class Snapshots {
   /** All chunks of a snapshot; undefined unless it is whole. */
   chunksOf(snapshot: string | null): readonly HistoryChunk[] | undefined {
     const chunks = this.allOf(snapshot);
-    return chunks.length > 0 && chunks.every((chunk) => chunk.chunks === chunks.length) ? chunks : undefined;
+    const isWhole = chunks.every((chunk) => (chunk.chunks ?? chunks.length) === chunks.length);
+    return chunks.length > 0 && isWhole ? chunks : undefined;
   }
 
   /** By number, which every key ends with: a former release's fleet left the snapshot out of its keys, so a chunk may be there under two. */

@@ -119,6 +119,7 @@ describe('the snapshot of the last windows', () => {
     expect(new Set(chunks.map(({ chunk }) => chunk.snapshot)).size).toBe(1);
     const other = planFleet(weather(2), { seed: 7, devices: 30, liveWindows: 60 });
     expect(historySnapshot(other, GRID, 4)[0]!.chunk.snapshot).not.toBe(chunks[0]!.chunk.snapshot);
+    expect(historySnapshot(plan, GRID, 6)[0]!.chunk.snapshot).not.toBe(chunks[0]!.chunk.snapshot);
     expect(historySnapshot(plan, GRID, 4)).toEqual(chunks);
   });
 

@@ -3,7 +3,7 @@ import { Snapshots } from '../../../core/stream/ownership/history-snapshots';
 import { WINDOW } from './support';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 
-const chunk = (snapshot: string, chunks: number): HistoryChunk => ({
+const chunk = (snapshot: string, chunks?: number): HistoryChunk => ({
   type: 'history',
   snapshot,
   chunks,
@@ -74,6 +74,16 @@ describe('snapshots of the devices’ past', () => {
   it('published again replace themselves', () => {
     const again = logged(['0', chunk('a', 2)], ['1', chunk('a', 2)], ['0', chunk('a', 2)]);
     expect(again.newest()).toEqual({ snapshot: 'a', incomplete: undefined });
+  });
+
+  it('of a release that did not say how many chunks they have count as they are', () => {
+    const old = logged(
+      ['history/3/0', chunk('a')],
+      ['history/3/1', chunk('a')],
+      ['history/3/b/0', chunk('b', 1)],
+    );
+    expect(old.chunksOf('a')).toHaveLength(2);
+    expect(old.newest()).toEqual({ snapshot: 'b', incomplete: undefined });
   });
 
   it('published again by a release whose keys name the snapshot are the same chunks', () => {
