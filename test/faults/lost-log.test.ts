@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admin, Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { type Admin, ConfigResourceTypes, Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
@@ -93,6 +93,24 @@ it('does not pass over the events of a topic that was made anew, and says why it
     'so it is another log: it is not read; bring the old one back',
   );
   expect(stream.child.running).toBe(true);
+});
+
+it('reads nothing where the decisions that rows were made under are gone, and says what happened and what to do', async () => {
+  await stream.child.stop(0);
+  const topic = TOPICS.checkpoints.name;
+  const configEntries = [{ name: 'cleanup.policy', value: 'compact,delete' }];
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+  });
+  const [ends] = await admin.fetchTopicOffsets(topic);
+  const end = ends?.high ?? '';
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: end }] });
+  stream = await system.startWorker('stream');
+  expect(await stream.child.ended).toMatchObject({ code: 2 });
+  expect(await readFile(stream.child.logFile, 'utf8')).toContain(
+    `decisions of partition 0 are gone: ${topic} begins at offset ${end}, and there is no checkpoint`,
+  );
 });
 
 async function send(): Promise<void> {

@@ -12,6 +12,7 @@ import { logGap, type LogGap } from '../../platform/kafka/log-gap';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
+import { requireDecisions } from './lost-decisions';
 import { type CheckpointPosition, restoreState } from './state-codec';
 
 /** Where an owner starts reading, and from which source offset on it counts again. */
@@ -84,6 +85,7 @@ export class Claims {
    * Take a partition over. The order of the steps makes it safe. The claim voids what predecessors still decide. The fence voids what they
    * still write as results. Their blocks before the fence came from events that were in the source by then, so this owner decides nothing
    * before it has read those.
+   * @throws FedloopError `InvalidData` when the decisions that rows were made under are gone
    */
   async claim(partition: number): Promise<Claim> {
     const { worker } = this;
@@ -91,13 +93,16 @@ export class Claims {
     this.attempts += 1;
     const key = checkpointKeys.claim(partition, worker, this.attempts);
     const epoch = await this.append(key, { type: 'claim', partition, worker });
-    await this.fence(partition, epoch);
-    const offsets = await kafka.offsets(eventTopic(settings.source));
-    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
     const log = this.logs.of(partition);
+    const { engine, start, passedOver } = recover(partition, settings, log, logger);
+    const topic = eventTopic(settings.source);
+    if (!start.seeded)
+      await requireDecisions(kafka, partition, { eventTopic: topic, hadClaim: log.firstEpoch < epoch });
+    await this.fence(partition, epoch);
+    const offsets = await kafka.offsets(topic);
+    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
     const begin =
       log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
-    const { engine, start, passedOver } = recover(partition, settings, log, logger);
     const rewind = Math.max(start.rewind, begin);
     const next = Math.max(start.next, begin);
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');

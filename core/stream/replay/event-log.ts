@@ -11,6 +11,7 @@ import { PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { modelForecaster } from '../forecasts/model-forecaster';
 import { PartitionLogs } from '../ownership/checkpoint-log';
+import { requireWholeLogs } from '../ownership/lost-decisions';
 import { type DevicePasts, followDevicePasts } from '../ownership/history-snapshots';
 import { type ClosedWindow } from '../windows/rows';
 import { LogReplay, type SourceRecord } from './replay-log';
@@ -68,7 +69,7 @@ interface EventLogOptions {
  * Replay the topic of events, from where the fleet began to read it up to `ends`, through the pure core, under the decisions that were logged.
  * Partitions take turns: the reader gets one call at a time.
  * @returns the partitions in order.
- * @throws FedloopError `InvalidData` when events, or a snapshot that the devices began with, are no longer in their logs.
+ * @throws FedloopError `InvalidData` when events, decisions, or a snapshot that the devices began with, are no longer in their logs.
  */
 export async function replayEventLog(options: EventLogOptions): Promise<readonly ReplayedPartition[]> {
   const { kafka, deployments, decisions, ends, reader, signal } = options;
@@ -81,6 +82,7 @@ export async function replayEventLog(options: EventLogOptions): Promise<readonly
         { hint: 'Only a deployment that keeps its whole event log can be verified.' },
       );
   }
+  await requireWholeLogs(kafka);
   const models = modelForecaster((version) => deployments.find(version)?.model);
   const pasts = await followDevicePasts(kafka, deployments.settings().task, silentLogger());
   try {
