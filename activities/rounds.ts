@@ -25,10 +25,11 @@ import { select, type SelectInput } from './select';
 import { waitForTurn } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
-import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
+import { longStep, type Brokers } from './shared/long-step';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface RoundsDependencies {
+  readonly brokers: Brokers;
   readonly producer: Producer;
   readonly deployments: Deployments;
   readonly inbox: UpdateInbox;
@@ -69,7 +70,7 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
     select: (input) => select(dependencies, input),
     aggregate: (plan, trained, scoredTo, evidence) =>
-      withHeartbeat(HEARTBEAT_MS, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
+      longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),
     deploy: (plan, aggregated, evidence) => deploy(dependencies, plan, aggregated, evidence),
     decide: (input) => decide(dependencies, input),

@@ -10,7 +10,7 @@ import { describeSite, siteReadiness, type DescribeSiteInput } from './describe-
 import { scoreProposals, sumPanels } from './panels';
 import { scoreLocals } from './score-locals';
 import { withFailureCodes } from './shared/failures';
-import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
+import { longStep } from './shared/long-step';
 import { Site, type SiteDependencies } from './shared/site';
 import { trainLocals } from './train-locals';
 
@@ -27,12 +27,13 @@ export interface SiteActivities {
 
 export function createSiteActivities(dependencies: SiteDependencies): SiteActivities {
   const site = new Site(dependencies);
+  const { brokers } = dependencies;
   return withFailureCodes<SiteActivities>({
-    describeSite: (input) => describeSite(site, input),
-    siteReadiness: (input) => siteReadiness(site, input),
+    describeSite: (input) => longStep(brokers, () => describeSite(site, input)),
+    siteReadiness: (input) => longStep(brokers, () => siteReadiness(site, input)),
     trainLocals: (plan) => trainLocals(site, plan),
-    scoreLocals: (plan, trainedTo) => withHeartbeat(HEARTBEAT_MS, () => scoreLocals(site, plan, trainedTo)),
-    sumPanels: (plan) => withHeartbeat(HEARTBEAT_MS, () => sumPanels(site, plan)),
-    scoreProposals: (plan, names) => withHeartbeat(HEARTBEAT_MS, () => scoreProposals(site, plan, names)),
+    scoreLocals: (plan, trainedTo) => longStep(brokers, () => scoreLocals(site, plan, trainedTo)),
+    sumPanels: (plan) => longStep(brokers, () => sumPanels(site, plan)),
+    scoreProposals: (plan, names) => longStep(brokers, () => scoreProposals(site, plan, names)),
   });
 }

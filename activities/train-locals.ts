@@ -20,7 +20,8 @@ import { type WindowRing } from '../core/federation/training/window-ring';
 import { strategyByName } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
-import { HEARTBEAT_MS, heartbeatProgress, withHeartbeat } from './shared/heartbeat';
+import { heartbeatProgress } from './shared/heartbeat';
+import { longStep } from './shared/long-step';
 import { unitsOf, type Site, type SiteRoles } from './shared/site';
 
 /** What a chunk's header needs for one device, in bytes of JSON; ids are at most 256 characters but mostly short. */
@@ -44,28 +45,28 @@ const NOTHING_SENT: Sent = { chunks: 0, last: -1, trained: 0, leftOut: {} };
  * @throws FedloopError `InvalidInput` for more training windows than the site remembers.
  */
 export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResult> {
-  const { deployments, feedback, site: name, store } = site.dependencies;
+  const { brokers, deployments, feedback, site: name, store } = site.dependencies;
   const started = performance.now();
   requireWindows(plan.training.windows, store.ring);
-  await deployments.sync();
-  const { participants, silent } = await site.planOf(plan);
-  const parts = partsFor(plan.strategy, plan.parts);
-  const effects = effectsOfFeedback(await feedback.latest(plan.champion), parts);
   let sent = heartbeatProgress(sentSchema) ?? NOTHING_SENT;
+  let of = 0;
   /** Heartbeats also show people how far the step is. */
-  const progress = (): Sent & { readonly of: number } => ({ ...sent, of: participants.length });
-  if (sent.chunks === 0) await publishSelection(site, plan, participants);
+  const progress = (): Sent & { readonly of: number } => ({ ...sent, of });
+  const train = async (): Promise<FeedbackEffects> => {
+    await deployments.sync();
+    const { participants, silent } = await site.planOf(plan);
+    of = participants.length;
+    const parts = partsFor(plan.strategy, plan.parts);
+    const effects = effectsOfFeedback(await feedback.latest(plan.champion), parts);
+    if (sent.chunks === 0) await publishSelection(site, plan, participants);
+    for await (const trained of trainChunks(site, plan, { participants, silent }, effects, sent.chunks)) {
+      sent = await sendChunk(site, plan, sent, trained);
+      Context.current().heartbeat(progress());
+    }
+    return effects;
+  };
   // A chunk may take minutes, by the round's number of passes.
-  await withHeartbeat(
-    HEARTBEAT_MS,
-    async () => {
-      for await (const trained of trainChunks(site, plan, { participants, silent }, effects, sent.chunks)) {
-        sent = await sendChunk(site, plan, sent, trained);
-        Context.current().heartbeat(progress());
-      }
-    },
-    progress,
-  );
+  const effects = await longStep(brokers, train, progress);
   return {
     site: name,
     last: sent.last,

@@ -18,6 +18,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
   const temporal = await connectToTemporal(log);
   const activities = countEarlyEnds(
     createRoundsActivities({
+      brokers: kafka,
       producer,
       inbox,
       feedback,

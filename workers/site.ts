@@ -27,6 +27,7 @@ export const siteRole: Role = async ({ env, log, kafka, deployments, registry })
   const activities = createSiteActivities({
     site: env.FEDLOOP_SITE,
     threads: cpuSlots(env),
+    brokers: kafka,
     producer,
     inbox,
     feedback,

@@ -40,11 +40,11 @@ export const MUST_COMPLETE_READING: ActivityOptions = {
 };
 
 /**
- * Training and scoring: minutes for a quarter of a million devices. Each chunk heartbeats, so a dead worker costs the
- * heartbeat time-out and not the whole step; a retry starts after the last chunk that was sent.
+ * Training and scoring: minutes for a quarter of a million devices, and a day of the broker being away. They heartbeat, so a dead worker costs
+ * the heartbeat time-out and not the whole step; a retry starts after the last chunk that was sent.
  */
 export const SITE_WORK: ActivityOptions = {
-  startToCloseTimeout: '1h',
+  startToCloseTimeout: '25h',
   heartbeatTimeout: '20s',
   retry: {
     initialInterval: '500ms',
@@ -54,8 +54,8 @@ export const SITE_WORK: ActivityOptions = {
   },
 };
 
-/** Aggregation reads every update of a round from the broker; no chunk of it takes longer than the heartbeat. */
-export const AGGREGATION: ActivityOptions = { ...SITE_WORK, startToCloseTimeout: '30m' };
+/** Aggregation reads every update of a round from the broker: half an hour at most, and a day of the broker being away. */
+export const AGGREGATION: ActivityOptions = { ...SITE_WORK, startToCloseTimeout: '1470m' };
 
 /** Waiting for live windows takes as long as the fleet takes; the activity's own limit is the round's `windowsTimeout`. */
 export const EVALUATION_HEARTBEAT = '20s';

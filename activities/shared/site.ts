@@ -17,6 +17,7 @@ import { type DeployedVersion, type Deployments } from '../../core/model/deploym
 import { networkShape, type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
 import { type FeedbackLog } from './feedback-log';
+import { type Brokers } from './long-step';
 import { deployedVersion } from './registry';
 import { type SiteStore } from './site-store';
 import { type UpdateInbox } from './update-inbox';
@@ -25,6 +26,7 @@ export interface SiteDependencies {
   readonly site: SiteName;
   /** Threads of one onnxruntime run. */
   readonly threads: number;
+  readonly brokers: Brokers;
   readonly producer: Producer;
   readonly inbox: UpdateInbox;
   readonly feedback: FeedbackLog;

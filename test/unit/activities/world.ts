@@ -1,4 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { type Brokers } from '../../../activities/shared/long-step';
 import { deployModels } from '../../../activities/shared/registry';
 import { untrainedLineage } from '../../../core/contracts/deployments';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
@@ -20,6 +21,7 @@ import { DEFAULT_TASK } from '../../../core/contracts/task';
 /** What the steps of a round need, without servers: real logs, a real site with made-up readings, real training. */
 export interface ActivityWorld {
   readonly kafka: MemoryKafka;
+  readonly brokers: Brokers;
   readonly producer: Producer;
   readonly deployments: Deployments;
   readonly inbox: UpdateInbox;
@@ -58,14 +60,17 @@ export async function activityWorld(): Promise<ActivityWorld> {
   );
   const inbox = await openUpdateInbox(kafka, silentLogger());
   const store = siteStore();
+  const brokers: Brokers = { trouble: () => undefined };
   return {
     kafka,
+    brokers,
     producer,
     deployments,
     inbox,
     site: {
       site: MAIN,
       threads: 1,
+      brokers,
       producer,
       inbox,
       deployments,
