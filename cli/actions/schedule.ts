@@ -11,8 +11,8 @@ import {
   setSchedule,
   triggerSchedule,
   type ScheduleLine,
-  type Timing,
 } from '../temporal/schedules';
+import { type Timing } from '../temporal/schedule-timing';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
@@ -32,10 +32,20 @@ export interface NoteOptions extends Printing {
 
 /** `fedloop schedule set` */
 export async function set(session: Session, name: ScheduleName, options: SetOptions): Promise<void> {
-  const done = await withClient(session, (client, names) =>
+  const { done, paused, missedStarts } = await withClient(session, (client, names) =>
     setSchedule(client, names, { name, timing: options, input: options.input }),
   );
-  report(session, options, { schedule: name, done });
+  report(session, options, {
+    schedule: name,
+    done,
+    notes: [
+      ...(paused ? [`it is paused still: fedloop schedule resume ${name}`] : []),
+      ...missedStarts.map(
+        ({ date, time }) =>
+          `clocks in ${options.timezone ?? 'UTC'} leave ${time} out on ${date}: it does not start then`,
+      ),
+    ],
+  });
 }
 
 /** `fedloop schedule list` */
@@ -60,10 +70,16 @@ export async function resume(session: Session, name: ScheduleName, options: Note
   report(session, options, { schedule: name, done: changed ? 'resumed' : 'not paused' });
 }
 
+const TRIGGER_NOTES = {
+  started: [],
+  skipped: ['a run of it lasts, or waits for a round: see fedloop status'],
+  asked: ['Temporal has not said yet whether it started: see fedloop schedule list'],
+} as const;
+
 /** `fedloop schedule trigger` */
 export async function trigger(session: Session, name: ScheduleName, options: Printing): Promise<void> {
-  await withClient(session, (client, names) => triggerSchedule(client, names, name));
-  report(session, options, { schedule: name, done: 'triggered' });
+  const done = await withClient(session, (client, names) => triggerSchedule(client, names, name));
+  report(session, options, { schedule: name, done, notes: TRIGGER_NOTES[done] });
 }
 
 /** `fedloop schedule delete` */
@@ -83,11 +99,11 @@ async function withClient<Result>(
 function report(
   session: Session,
   { json: asJson }: Printing,
-  outcome: { readonly schedule: ScheduleName; readonly done: string },
+  outcome: { readonly schedule: ScheduleName; readonly done: string; readonly notes?: readonly string[] },
 ): void {
-  session.out(
-    asJson === true ? `${JSON.stringify(outcome)}\n` : `schedule for ${outcome.schedule}: ${outcome.done}\n`,
-  );
+  const { schedule, done, notes = [] } = outcome;
+  const lines = [`schedule for ${schedule}: ${done}`, ...notes.map((note) => `  ${note}`)];
+  session.out(asJson === true ? `${JSON.stringify(outcome)}\n` : `${lines.join('\n')}\n`);
 }
 
 function timestampOr(iso: string | null): string {
@@ -100,9 +116,9 @@ function render(lines: readonly ScheduleLine[]): string {
     ...PLAIN_TABLE,
     head: ['schedule', 'when', 'next', 'last', 'started', 'skipped', 'note'],
   });
-  for (const { name, when, paused, next, last, started, skipped, note } of lines)
+  for (const { name, id, when, paused, next, last, started, skipped, note } of lines)
     table.push([
-      name,
+      name ?? id,
       when,
       paused ? 'paused' : timestampOr(next),
       timestampOr(last),

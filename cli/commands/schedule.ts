@@ -37,7 +37,11 @@ function registerTiming(schedule: Command): void {
     .option('--cron <expression>', 'minute hour day month weekday, such as "0 3 * * *"')
     .option('--timezone <name>', 'time zone of --cron, such as Europe/Zurich (UTC)')
     .option('--input <json>', 'the workflow’s input: JSON, @file or - for standard input', json)
-    .option('--jitter <duration>', 'start late by up to this, at random', duration, '5s')
+    .option(
+      '--jitter <duration>',
+      'start late by up to this, at random (5s, or half of a short --every)',
+      duration,
+    )
     .option('--catch-up <duration>', 'make up for starts missed up to so long ago', duration, '10m')
     .option('--no-pause-on-failure', 'go on after a run that failed')
     .option('--note <text>', 'a note that the schedule keeps')

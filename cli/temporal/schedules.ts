@@ -4,9 +4,9 @@ import {
   ScheduleOverlapPolicy,
   ServiceError,
   type Client,
+  type ScheduleDescription,
   type ScheduleHandle,
   type ScheduleOptions,
-  type ScheduleSpec,
 } from '@temporalio/client';
 import { type z } from 'zod';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
@@ -15,7 +15,11 @@ import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../../core
 import { durationMillis } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
 import { hasGrpcStatus } from '../../workers/grpc-status';
+import { poll } from '../shared/wait';
 import { span } from '../shared/format';
+import { cronOf } from './calendars';
+import { missedStarts, type MissedStart } from './clock-changes';
+import { noteOf, specOf, type Timing } from './schedule-timing';
 
 /** The workflow that a schedule starts, by the schedule's name. */
 const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readonly input: z.ZodType }>> = {
@@ -23,19 +27,9 @@ const ACTIONS: Readonly<Record<ScheduleName, { readonly workflow: string; readon
   batch: { workflow: 'batchAnalytics', input: batchAnalyticsInputSchema },
 };
 
-/** A shorter interval would only skip runs: a round takes seconds at least. */
-const MIN_INTERVAL_MS = 1_000;
-
-/** When and how a schedule starts its workflow: the options of `fedloop schedule set`. */
-export interface Timing {
-  readonly every?: string;
-  readonly cron?: string;
-  readonly timezone?: string;
-  readonly jitter: string;
-  readonly catchUp: string;
-  readonly pauseOnFailure: boolean;
-  readonly note?: string;
-}
+/** Temporal's server takes a trigger up within a second. */
+const TRIGGER_WAIT_MS = 10_000;
+const TRIGGER_LOOK_MS = 200;
 
 /** What a schedule starts, when, and with which input. */
 export interface ScheduleSetting {
@@ -44,9 +38,18 @@ export interface ScheduleSetting {
   readonly input: unknown;
 }
 
+/** What became of `fedloop schedule set`. */
+export interface ScheduleSet {
+  readonly done: 'made' | 'changed';
+  readonly paused: boolean;
+  /** Starts of the next year that fall into an hour which the time zone leaves out. */
+  readonly missedStarts: readonly MissedStart[];
+}
+
 /** One line of `fedloop schedule list`. */
 export interface ScheduleLine {
-  readonly name: ScheduleName;
+  /** null: made by hand, in Temporal's UI. */
+  readonly name: ScheduleName | null;
   readonly id: string;
   readonly when: string;
   readonly paused: boolean;
@@ -58,31 +61,54 @@ export interface ScheduleLine {
 }
 
 /**
- * Create the schedule, or change the existing one, which keeps its id and stays paused if it was.
+ * Create the schedule, or change the existing one, which keeps its id, and stays paused for the reason that it was paused for.
  * @throws FedloopError `InvalidInput` for an invalid time or input.
  */
 export async function setSchedule(
   client: Client,
   names: FleetNames,
   { name, timing, input }: ScheduleSetting,
-): Promise<'made' | 'changed'> {
+): Promise<ScheduleSet> {
   const options = scheduleOptions(names, { name, timing, input });
+  const handle = client.schedule.getHandle(options.scheduleId);
+  const done = (await isMade(client, options, timing)) ? 'made' : 'changed';
+  const { action, policies, spec } = options;
+  if (done === 'changed')
+    await withSchedule(name, () =>
+      handle.update(({ state }) => ({
+        action,
+        spec,
+        ...(policies === undefined ? {} : { policies }),
+        state: {
+          paused: state.paused,
+          note: state.paused && timing.note === undefined ? (state.note ?? '') : noteOf(timing),
+        },
+      })),
+    );
+  const { spec: kept, state } = await handle.describe();
+  return { done, paused: state.paused, missedStarts: missedBy(kept, timing) };
+}
+
+/** @returns false when there is one already. */
+async function isMade(client: Client, options: ScheduleOptions, timing: Timing): Promise<boolean> {
   try {
     await client.schedule.create({ ...options, state: { note: noteOf(timing) } });
-    return 'made';
+    return true;
   } catch (thrown) {
-    if (!(thrown instanceof ScheduleAlreadyRunning)) throw asFedloopError(thrown);
+    if (thrown instanceof ScheduleAlreadyRunning) return false;
+    throw asFedloopError(thrown);
   }
-  const { action, policies, spec } = options;
-  await withSchedule(name, () =>
-    client.schedule.getHandle(options.scheduleId).update(({ state }) => ({
-      action,
-      spec,
-      ...(policies === undefined ? {} : { policies }),
-      state: { paused: state.paused, note: noteOf(timing) },
-    })),
-  );
-  return 'changed';
+}
+
+function missedBy({ calendars }: ScheduleDescription['spec'], { timezone }: Timing): readonly MissedStart[] {
+  if (timezone === undefined || calendars === undefined) return [];
+  try {
+    return missedStarts(calendars, timezone, Date.now());
+  } catch (thrown) {
+    // Temporal's server knows the zone; where we do not, there is nothing to say of it.
+    if (thrown instanceof RangeError) return [];
+    throw thrown;
+  }
 }
 
 /**
@@ -115,53 +141,47 @@ function scheduleOptions(
   };
 }
 
-function specOf({ every, cron, timezone, jitter }: Timing): ScheduleSpec {
-  if ((every === undefined) === (cron === undefined))
-    throw new FedloopError('InvalidInput', 'give --every or --cron, one of the two');
-  const common = { jitter: durationMillis(jitter), ...(timezone === undefined ? {} : { timezone }) };
-  if (cron !== undefined) return { ...common, cronExpressions: [cron] };
-  const millis = durationMillis(every ?? '');
-  if (millis < MIN_INTERVAL_MS) throw new FedloopError('InvalidInput', '--every must be at least a second');
-  return { ...common, intervals: [{ every: millis }] };
-}
-
-function whenOf({ every, cron, timezone }: Timing): string {
-  return every === undefined
-    ? `at ${cron ?? ''}${timezone === undefined ? ' (UTC)' : ` (${timezone})`}`
-    : `every ${every}`;
-}
-
-function noteOf(timing: Timing): string {
-  return timing.note ?? `${whenOf(timing)}, set by fedloop schedule`;
-}
-
-/** The fleet's schedules that the namespace has. */
+/** The fleet's schedules that the namespace has: its own two, then those that people made for its queue, by id. */
 export async function listSchedules(
   client: Client,
-  { schedules }: FleetNames,
+  { schedules, roundsQueue }: FleetNames,
 ): Promise<readonly ScheduleLine[]> {
-  const lines = await Promise.all(
-    SCHEDULE_NAMES.map(async (name): Promise<readonly ScheduleLine[]> => {
-      try {
-        return [await describe(client.schedule.getHandle(schedules[name]), name)];
-      } catch (thrown) {
-        if (thrown instanceof ScheduleNotFoundError) return [];
-        throw thrown;
-      }
-    }),
+  const own = await Promise.all(
+    SCHEDULE_NAMES.map(async (name) => ({ name, found: await find(client, schedules[name]) })),
   );
-  return lines.flat();
+  const byHand: ScheduleDescription[] = [];
+  for await (const { scheduleId } of client.schedule.list()) {
+    if (Object.values(schedules).includes(scheduleId)) continue;
+    const found = await find(client, scheduleId);
+    if (found?.action.taskQueue === roundsQueue) byHand.push(found);
+  }
+  byHand.sort((one, other) => (one.scheduleId < other.scheduleId ? -1 : 1));
+  return [
+    ...own.flatMap(({ name, found }) => (found === undefined ? [] : [lineOf(found, name)])),
+    ...byHand.map((found) => lineOf(found, null)),
+  ];
 }
 
-async function describe(handle: ScheduleHandle, name: ScheduleName): Promise<ScheduleLine> {
-  const { spec, state, info } = await handle.describe();
+async function find(client: Client, scheduleId: string): Promise<ScheduleDescription | undefined> {
+  try {
+    return await client.schedule.getHandle(scheduleId).describe();
+  } catch (thrown) {
+    if (thrown instanceof ScheduleNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+function lineOf(
+  { scheduleId, spec, state, info }: ScheduleDescription,
+  name: ScheduleName | null,
+): ScheduleLine {
   const last = info.recentActions.at(-1);
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${span(every / 1_000)}`);
-  // The server returns cron expressions as calendars, with the text as their comment where it keeps it.
-  const calendars = (spec.calendars ?? []).map(({ comment }) => comment ?? 'by calendar');
+  const zone = spec.timezone === undefined || spec.timezone === '' ? 'UTC' : spec.timezone;
+  const calendars = (spec.calendars ?? []).map((calendar) => `${cronOf(calendar)} (${zone})`);
   return {
     name,
-    id: handle.scheduleId,
+    id: scheduleId,
     when: [...intervals, ...calendars].join(', '),
     paused: state.paused,
     note: state.note ?? null,
@@ -214,10 +234,29 @@ async function toggle(
   });
 }
 
-/** Start its workflow now. SKIP holds here too. */
-export function triggerSchedule(client: Client, names: FleetNames, name: ScheduleName): Promise<void> {
+/**
+ * Start its workflow now, also while it is paused. SKIP holds here too.
+ * @returns what became of it; `asked`: the server has not said within ten seconds.
+ */
+export function triggerSchedule(
+  client: Client,
+  names: FleetNames,
+  name: ScheduleName,
+): Promise<'started' | 'skipped' | 'asked'> {
   const { handle } = scheduleOf(client, names, name);
-  return withSchedule(name, () => handle.trigger(ScheduleOverlapPolicy.SKIP));
+  return withSchedule(name, async () => {
+    const { info: before } = await handle.describe();
+    await handle.trigger(ScheduleOverlapPolicy.SKIP);
+    const outcome = await poll(
+      async () => {
+        const { info } = await handle.describe();
+        if (info.numActionsTaken > before.numActionsTaken) return 'started';
+        return info.numActionsSkippedOverlap > before.numActionsSkippedOverlap ? 'skipped' : undefined;
+      },
+      { everyMillis: TRIGGER_LOOK_MS, timeoutMillis: TRIGGER_WAIT_MS },
+    );
+    return outcome ?? 'asked';
+  });
 }
 
 export function deleteSchedule(client: Client, names: FleetNames, name: ScheduleName): Promise<void> {

@@ -7,8 +7,9 @@ import {
   resumeSchedule,
   setSchedule,
   triggerSchedule,
-  type Timing,
+  type ScheduleSet,
 } from '../../cli/temporal/schedules';
+import { type Timing } from '../../cli/temporal/schedule-timing';
 import { connectTemporal } from '../../cli/servers/temporal-client';
 import { NAMES } from '../support/names';
 
@@ -25,6 +26,12 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const name of ['rounds', 'batch'] as const)
     await deleteSchedule(client, NAMES, name).catch(() => undefined);
+  for await (const { scheduleId } of client.schedule.list())
+    if (scheduleId.startsWith('by-hand'))
+      await client.schedule
+        .getHandle(scheduleId)
+        .delete()
+        .catch(() => undefined);
   for await (const { workflowId, status } of client.workflow.list())
     if (status.name === 'RUNNING' && workflowId.includes('scheduled'))
       await client.workflow.getHandle(workflowId).terminate();
@@ -36,12 +43,13 @@ const described = (
 ): ReturnType<ReturnType<Client['schedule']['getHandle']>['describe']> =>
   client.schedule.getHandle(NAMES.schedules[name]).describe();
 
-const set = (name: 'rounds' | 'batch', timing: Timing, input?: unknown): Promise<'made' | 'changed'> =>
+const set = (name: 'rounds' | 'batch', timing: Timing, input?: unknown): Promise<ScheduleSet> =>
   setSchedule(client, NAMES, { name, timing, input });
 
 describe('a schedule', () => {
   it('starts rounds under a stable id, skips overlaps, and pauses on failure', async () => {
-    expect(await set('rounds', EVERY_HOUR, { participants: 20 })).toBe('made');
+    const made = await set('rounds', EVERY_HOUR, { participants: 20 });
+    expect(made).toEqual({ done: 'made', paused: false, missedStarts: [] });
     const { action, policies, spec, state } = await described('rounds');
     expect(action).toMatchObject({
       workflowType: 'federatedRound',
@@ -54,14 +62,43 @@ describe('a schedule', () => {
     expect(state.note).toBe('every 1h, set by fedloop schedule');
   });
 
-  it('that exists is changed in place and stays paused', async () => {
+  it('that exists is changed in place, and stays paused for the reason that it was paused for', async () => {
     await set('rounds', EVERY_HOUR);
     expect(await pauseSchedule(client, NAMES, 'rounds', 'maintenance')).toBe(true);
-    const changed = { ...EVERY_HOUR, every: '2h', note: 'less often' };
-    expect(await set('rounds', changed)).toBe('changed');
+    const changed = { ...EVERY_HOUR, every: '2h' };
+    expect(await set('rounds', changed)).toMatchObject({ done: 'changed', paused: true });
     const { spec, state } = await described('rounds');
     expect(spec.intervals).toMatchObject([{ every: 7_200_000 }]);
-    expect(state).toMatchObject({ paused: true, note: 'less often' });
+    expect(state).toMatchObject({ paused: true, note: 'maintenance' });
+    await set('rounds', { ...changed, note: 'less often' });
+    expect((await described('rounds')).state).toMatchObject({ paused: true, note: 'less often' });
+  });
+
+  it('by a calendar is listed with its cron expression and zone, and says which starts the clocks leave out', async () => {
+    const { missedStarts } = await set('batch', {
+      cron: '30 2 * * *',
+      timezone: 'Europe/Zurich',
+      catchUp: '10m',
+      pauseOnFailure: true,
+    });
+    expect(missedStarts).toEqual([{ date: expect.stringMatching(/^20\d\d-03-/) as string, time: '02:30' }]);
+    expect((await listSchedules(client, NAMES))[0]?.when).toBe('30 2 * * * (Europe/Zurich)');
+  });
+
+  it('that a person made in Temporal’s UI is listed by its id', async () => {
+    const scheduleId = `by-hand-${randomUUID()}`;
+    const of = (taskQueue: string, id: string) =>
+      client.schedule.create({
+        scheduleId: id,
+        spec: { intervals: [{ every: '2h' }] },
+        action: { type: 'startWorkflow', workflowType: 'federatedRound', taskQueue, args: [] },
+      });
+    await of(NAMES.roundsQueue, scheduleId);
+    await of('of-somebody-else', `${scheduleId}-other`);
+    // Temporal's list of schedules follows within seconds.
+    let lines = await listSchedules(client, NAMES);
+    while (!lines.some(({ id }) => id === scheduleId)) lines = await listSchedules(client, NAMES);
+    expect(lines).toMatchObject([{ name: null, id: scheduleId, when: 'every 2 h' }]);
   });
 
   it('is listed with its next start, held, let go, started at once and deleted', async () => {
@@ -74,8 +111,9 @@ describe('a schedule', () => {
     expect((await listSchedules(client, NAMES))[0]).toMatchObject({ paused: true, next: null, note: 'why' });
     expect(await resumeSchedule(client, NAMES, 'batch', 'because')).toBe(true);
     expect(await resumeSchedule(client, NAMES, 'batch', 'because')).toBe(false);
-    await triggerSchedule(client, NAMES, 'batch');
-    while ((await listSchedules(client, NAMES))[0]?.started !== 1);
+    expect(await triggerSchedule(client, NAMES, 'batch')).toBe('started');
+    expect(await triggerSchedule(client, NAMES, 'batch')).toBe('skipped');
+    expect((await listSchedules(client, NAMES))[0]).toMatchObject({ started: 1, skipped: 1 });
     await deleteSchedule(client, NAMES, 'batch');
     expect(await listSchedules(client, NAMES)).toEqual([]);
   });
@@ -83,6 +121,9 @@ describe('a schedule', () => {
   it.each([
     [{ ...EVERY_HOUR, cron: '* * * * *' }, {}, 'give --every or --cron'],
     [{ ...EVERY_HOUR, every: '10ms' }, {}, '--every must be at least a second'],
+    [{ ...EVERY_HOUR, jitter: '1h' }, {}, '--jitter must be shorter than --every'],
+    [{ ...EVERY_HOUR, catchUp: '5s' }, {}, '--catch-up must be at least 10 seconds'],
+    [{ ...EVERY_HOUR, timezone: 'Europe/Zurich' }, {}, '--timezone belongs to --cron'],
     [EVERY_HOUR, { participant: 1 }, 'did you mean "participants"?'],
     [
       { jitter: '0s', catchUp: '1m', pauseOnFailure: true, cron: 'at noon' },
