@@ -1,6 +1,9 @@
-import { type Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, type WorkflowHandle } from '@temporalio/client';
+import { type SettingsInForce } from '../../core/contracts/control';
+import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { RoundSystem } from '../support/round-system';
-import { RoundWatch } from '../support/round-watch';
+import { eventually, RoundWatch } from '../support/round-watch';
 import { NAMES } from '../support/names';
 import { SOUND, soundnessOf } from '../support/soundness';
 
@@ -20,18 +23,27 @@ const LONG_TRAINING = { epochs: 400 };
 /** Far longer than any of it takes on a busy machine. A wait that ends by it says what there was instead. */
 const WAIT_MILLIS = 90_000;
 const TEST_MILLIS = 300_000 + 4 * AWAY_MILLIS;
+/** The settings of the evaluation, as a person has changed them. */
+const CHANGED = { checkEvery: '1s', by: 'Ada', reason: 'look often' };
+const MALFORMED_SIGNALS = 1_000;
+const SIGNALS_AT_ONCE = 50;
 
 jest.setTimeout(TEST_MILLIS);
 
 let system: RoundSystem;
 let client: Client;
 let rounds: RoundWatch;
+let evaluation: WorkflowHandle;
+let firstRun: string;
 
 beforeAll(async () => {
   // A window a second: live windows last as long as the test needs them to.
   system = await RoundSystem.start({ devices: 60, speed: 30 });
   client = await system.client();
   rounds = new RoundWatch(client, WAIT_MILLIS);
+  evaluation = client.workflow.getHandle(NAMES.evaluationId);
+  firstRun = await runOf(evaluation);
+  await evaluation.executeUpdate('changeSettings', { args: [CHANGED] });
 }, TEST_MILLIS);
 
 afterEach(async () => {
@@ -110,9 +122,61 @@ it.each([
   report({ [`Kafka away during ${activity}, then until the round was done`]: Date.now() - back });
 });
 
+it('has had one evaluation through all of it, which has forgotten nothing that it was told', async () => {
+  for (const role of ['analytics', 'stream'] as const) {
+    system.kill(role);
+    await sleep(AWAY_MILLIS);
+    await system.startWorker(role);
+    await checksGoOn();
+  }
+  for (let sent = 0; sent < MALFORMED_SIGNALS; sent += SIGNALS_AT_ONCE)
+    await Promise.all(Array.from({ length: SIGNALS_AT_ONCE }, () => evaluation.signal('join', {})));
+  await evaluation.executeUpdate('pause', { args: [{ reason: 'the fleet moves' }] });
+  await Promise.all([system.temporalAway(AWAY_MILLIS), system.stream.restartBroker('killed', AWAY_MILLIS)]);
+
+  const { paused } = await answerOf<EvaluationProgress>('progress');
+  const { settings, changes } = await answerOf<SettingsInForce>('settings');
+  const { checkEvery, by, reason } = CHANGED;
+  expect({ paused, settings, changes }).toMatchObject({
+    paused: 'the fleet moves',
+    settings: { checkEvery },
+    changes: [{ by, reason, after: { checkEvery } }],
+  });
+  await evaluation.executeUpdate('resume');
+  const checks = await checksGoOn();
+  expect(await runOf(evaluation)).toBe(firstRun);
+  report({ 'checks, of which a minute each is the default': checks * 1_000 });
+});
+
 it('has kept every row through all of it, and measured what it promoted', async () => {
   expect(await soundnessOf(system)).toEqual(SOUND);
 });
+
+/** The first of the chain of runs that it belongs to. */
+async function runOf(workflow: WorkflowHandle): Promise<string> {
+  const { raw, status } = await workflow.describe();
+  expect(status.name).toBe('RUNNING');
+  return raw.workflowExecutionInfo?.firstRunId ?? '';
+}
+
+/** What a query says, once a worker is there that answers it. */
+function answerOf<Answer>(query: string): Promise<Answer> {
+  return eventually(query, WAIT_MILLIS, () =>
+    evaluation.query<Answer>(query).then(
+      (found) => ({ found }),
+      (cause: unknown) => ({ seen: String(cause) }),
+    ),
+  );
+}
+
+/** Wait for two more checks that saw the champion. */
+async function checksGoOn(): Promise<number> {
+  const { checks: before } = await answerOf<EvaluationProgress>('progress');
+  return eventually('two more checks', WAIT_MILLIS, async () => {
+    const { checks, news } = await answerOf<EvaluationProgress>('progress');
+    return checks > before + 1 ? { found: checks } : { seen: news.at(-1)?.what ?? 'no news' };
+  });
+}
 
 /** Figures for a run by hand. */
 function report(millis: Readonly<Record<string, number>>): void {
