@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { type Feedback } from '../core/contracts/feedback';
 import { type AskResult } from '../core/contracts/steps';
 import { EVIDENCE_ROUNDS } from '../core/federation/constants';
@@ -5,6 +6,9 @@ import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { type FeedbackLog } from './shared/feedback-log';
 import { deployModels } from './shared/registry';
+
+/** Rounds of which a broker that lost power may have lost every trace; a number further ahead is forged. */
+const LOST_ROUNDS = 100;
 
 export interface AskDependencies {
   readonly producer: Producer;
@@ -23,17 +27,33 @@ export async function ask({
   await deployments.sync();
   await retireLeftovers(producer, deployments);
   const champion = deployments.champion()?.version ?? null;
-  const [latest, verdicts] = await Promise.all([
+  const [latest, verdicts, measured] = await Promise.all([
     champion === null ? null : feedback.latest(champion),
     feedback.roundVerdicts(),
+    feedback.measuredRounds(),
   ]);
   return {
-    round: 1 + Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round)),
+    round: 1 + lastRound(deployments, measured),
     champion,
     feedback: latest,
     evidence: evidenceOf(verdicts, deployments),
     searchAttributes,
   };
+}
+
+/**
+ * The latest round that made a version. A broker that lost the end of `model-deployments` has versions measured that it does not know any more:
+ * their names must not be given to other models.
+ */
+function lastRound(deployments: Deployments, measured: readonly number[]): number {
+  const deployed = Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round));
+  const lost = measured.filter((round) => round > deployed && round <= deployed + LOST_ROUNDS);
+  if (lost.length === 0) return deployed;
+  const last = Math.max(...lost);
+  Context.current().log.error(
+    `model-deployments has lost versions: those of round ${last} were measured, and it ends with round ${deployed}; their names are not used again`,
+  );
+  return last;
 }
 
 /** Rounds never overlap: candidates in force when a round begins belong to one that was terminated and could not withdraw them. */

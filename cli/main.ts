@@ -17,6 +17,7 @@ import { registerReplay } from './commands/replay';
 import { registerReport } from './commands/report';
 import { registerRound } from './commands/round';
 import { registerSchedule } from './commands/schedule';
+import { registerSettings } from './commands/settings';
 import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStream } from './commands/stream';
@@ -75,6 +76,7 @@ export function createProgram(): Command {
   program.commandsGroup('Train and count:');
   registerRound(program);
   registerSchedule(program);
+  registerSettings(program);
   registerBatch(program);
   registerHistory(program);
   registerStrategies(program);

@@ -1,5 +1,5 @@
 import { feedbackMessageSchema, type Feedback } from '../../core/contracts/feedback';
-import { type VersionId } from '../../core/contracts/ids';
+import { roundOfVersion, type VersionId } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
@@ -11,6 +11,8 @@ export interface FeedbackLog {
   latest(version: VersionId): Promise<Feedback | null>;
   /** Verdicts of rounds, oldest first. */
   roundVerdicts(): Promise<readonly Feedback[]>;
+  /** Rounds whose versions have been measured, by the names of the versions. */
+  measuredRounds(): Promise<readonly number[]>;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,10 @@ export async function openFeedbackLog(kafka: Kafka, log: Logger): Promise<Feedba
     async roundVerdicts() {
       await tail.sync();
       return verdicts;
+    },
+    async measuredRounds() {
+      await tail.sync();
+      return [...latestWindow.keys(), ...latestRound.keys()].map(roundOfVersion);
     },
     close: () => tail.close(),
   };

@@ -19,14 +19,14 @@ import {
   fractionOf,
   type ShownProgress,
 } from '../temporal/rounds-progress';
+import { inputOf, type InputOptions } from '../system/presets';
 import { type Session } from '../system/session';
 import { poll, unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
 import { resultOf } from '../temporal/workflow-result';
 import { withTemporal } from '../servers/temporal-client';
 
-export interface StartOptions {
-  readonly input?: unknown;
+export interface StartOptions extends InputOptions {
   readonly wait?: boolean;
   /** Wait until the fleet has windows enough, then for the round. */
   readonly whenReady?: boolean;
@@ -38,8 +38,9 @@ export interface StartOptions {
  * @throws FedloopError `TooFewWindows` with what is missing, when no round is possible yet.
  */
 export async function startRound(session: Session, options: StartOptions): Promise<void> {
+  const given = await inputOf(session, options);
   // Checked here as well, so that a mistake is reported at once and with exit code 2.
-  const input = parseOrThrow(federatedRoundInputSchema, options.input ?? {}, 'the input');
+  const input = parseOrThrow(federatedRoundInputSchema, given ?? {}, 'the input');
   const whenReady = options.whenReady === true;
   await withTemporal(await deploymentEnvironment(session), async (client, names) => {
     const waiting = await queryRunningRound(client, names.roundId);
@@ -50,7 +51,7 @@ export async function startRound(session: Session, options: StartOptions): Promi
       return;
     }
     const workflowId = names.byHandId('round', new Date().toISOString().replace(/\D/g, '').slice(0, 17));
-    await begin(client, names, workflowId, whenReady ? waitingInput(input) : options.input);
+    await begin(client, names, workflowId, whenReady ? waitingInput(input) : given);
     const started = { client, names, workflowId };
     if (options.wait === true || whenReady) {
       await follow(session, started, options);

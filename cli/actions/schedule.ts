@@ -14,6 +14,7 @@ import {
 } from '../temporal/schedules';
 import { type Timing } from '../temporal/schedule-timing';
 import { withTemporal } from '../servers/temporal-client';
+import { inputOf, type InputOptions } from '../system/presets';
 import { type Session } from '../system/session';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 import { unlessAborted } from '../shared/wait';
@@ -22,9 +23,7 @@ export interface Printing {
   readonly json?: boolean;
 }
 
-export interface SetOptions extends Timing, Printing {
-  readonly input?: unknown;
-}
+export interface SetOptions extends Timing, Printing, InputOptions {}
 
 export interface NoteOptions extends Printing {
   readonly note: string;
@@ -32,8 +31,9 @@ export interface NoteOptions extends Printing {
 
 /** `fedloop schedule set` */
 export async function set(session: Session, name: ScheduleName, options: SetOptions): Promise<void> {
+  const input = await inputOf(session, options);
   const { done, paused, missedStarts } = await withClient(session, (client, names) =>
-    setSchedule(client, names, { name, timing: options, input: options.input }),
+    setSchedule(client, names, { name, timing: options, input }),
   );
   report(session, options, {
     schedule: name,

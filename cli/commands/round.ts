@@ -10,6 +10,7 @@ export function registerRound(program: Command): void {
     .command('start')
     .description('Start one round on the running system, or on the server that TEMPORAL_ADDRESS names.')
     .option('--input <json>', 'the round’s input: JSON, @file or - for standard input', json)
+    .option('--preset <name>', 'the input of that name in the deployment file; --input changes it')
     .option('--wait', 'follow it to its end')
     .option('--when-ready', 'wait until the fleet has windows enough for a round, then follow it')
     .addOption(jsonOption())

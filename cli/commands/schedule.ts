@@ -37,6 +37,7 @@ function registerTiming(schedule: Command): void {
     .option('--cron <expression>', 'minute hour day month weekday, such as "0 3 * * *"')
     .option('--timezone <name>', 'time zone of --cron, such as Europe/Zurich (UTC)')
     .option('--input <json>', 'the workflow’s input: JSON, @file or - for standard input', json)
+    .option('--preset <name>', 'the round’s input of that name in the deployment file; --input changes it')
     .option(
       '--jitter <duration>',
       'start late by up to this, at random (5s, or half of a short --every)',

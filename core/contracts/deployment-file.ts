@@ -14,6 +14,7 @@ import {
   type StreamSettings,
   streamSettingsSchema,
 } from './settings';
+import { federatedRoundInputSchema } from './rounds';
 import { sourceSchema } from './source';
 import { DEFAULT_TASK, MAX_COVARIATES, MAX_LAGS, sensorNameSchema, type taskSchema } from './task';
 import { isoOfMicros, MICROS_PER_MILLI } from './time';
@@ -53,6 +54,12 @@ const covariateFileSchema = z.union([
   z.strictObject({ sensor: sensorNameSchema, unit: z.string().max(20).default(''), ...readings }),
 ]);
 
+/** Input of a round, as it was written: what it leaves out keeps the value that the round has without it. */
+const presetSchema = z.record(z.string(), z.unknown()).superRefine((given, context) => {
+  const { error } = federatedRoundInputSchema.safeParse(given);
+  for (const { message, path } of error?.issues ?? []) context.addIssue({ code: 'custom', message, path });
+});
+
 export const deploymentFileSchema = z.strictObject({
   fleet: fleetNameSchema
     .default(DEFAULT_FLEET)
@@ -87,8 +94,18 @@ export const deploymentFileSchema = z.strictObject({
     .refine(({ from, until }) => microsOfText(from) < microsOfText(until), 'from must lie before until')
     .optional()
     .describe('Event times outside it are rejected.'),
+  presets: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'a name has small letters, digits and dashes'),
+      presetSchema,
+    )
+    .optional()
+    .describe(
+      'Inputs of rounds by name, for `--preset`: {"nightly": {"windows": 12, "approval": "manual"}}.',
+    ),
 });
 export type DeploymentFile = z.infer<typeof deploymentFileSchema>;
+export type Presets = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** What a deployment file means. */
 export interface DeploymentPlan {
@@ -96,6 +113,8 @@ export interface DeploymentPlan {
   readonly settings: StreamSettings;
   /** The tolerance is still to be measured: the one in `settings` is a place holder. */
   readonly measuresTolerance: boolean;
+  /** Inputs of rounds by name. They may change while the fleet lives. */
+  readonly presets?: Presets;
 }
 
 /**
@@ -131,6 +150,7 @@ export function planDeployment(file: DeploymentFile): DeploymentPlan {
     fleet: file.fleet,
     settings: parseOrThrow(streamSettingsSchema, settings, 'the deployment file', 'InvalidConfig'),
     measuresTolerance: target.tolerance === 'auto',
+    ...(file.presets === undefined ? {} : { presets: file.presets }),
   };
 }
 

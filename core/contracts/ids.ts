@@ -38,6 +38,11 @@ export function versionOfRound(round: number): VersionId {
   return versionIdSchema.parse(`v${round}`);
 }
 
+/** The round that made a version, by its name; 0 for one that no round made. */
+export function roundOfVersion(version: VersionId): number {
+  return roundNumberSchema.safeParse(Number(/^v(\d+)/.exec(version)?.[1])).data ?? 0;
+}
+
 /** The untrained network: the first round's champion. */
 export const FIRST_VERSION: VersionId = versionIdSchema.parse('v0');
 

@@ -24,10 +24,9 @@ beforeEach(async () => {
   site = createSiteActivities(world.site);
   rounds = createRoundsActivities({
     ...world,
+    ...ROUNDS,
     feedback: world.site.feedback,
-    roundId: NAMES.roundId,
     modelsFolder: models,
-    searchAttributes: true,
   });
 });
 afterEach(() => rm(models, { recursive: true, force: true }));
@@ -37,6 +36,7 @@ function run<Result>(step: () => Promise<Result>): Promise<Result> {
   return activityEnvironment().environment.run(step);
 }
 
+const ROUNDS = { roundId: NAMES.roundId, searchAttributes: true };
 const ref = { round: 1, attempt: 'this-try' };
 
 /** Everything up to the proposals. */
@@ -271,6 +271,17 @@ describe('asking', () => {
     const { candidates } = await deployed();
     expect(await run(() => rounds.ask())).toMatchObject({ round: 2, champion: 'v0', searchAttributes: true });
     expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'retired'));
+  });
+
+  it('gives no version the name of one that was measured and that its topic has lost', async () => {
+    const after = (measured: readonly number[]): Promise<number> => {
+      const feedback = { ...world.site.feedback, measuredRounds: () => Promise.resolve(measured) };
+      const asking = createRoundsActivities({ ...world, ...ROUNDS, modelsFolder: models, feedback });
+      return run(async () => (await asking.ask()).round);
+    };
+    expect(await after([1, 3, 4, 2])).toBe(5);
+    // No broker loses so many rounds: the number is forged.
+    expect(await after([3, 999_999_998])).toBe(4);
   });
 
   it('makes v0 again just as it was when it is asked twice', async () => {

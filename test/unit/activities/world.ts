@@ -78,6 +78,7 @@ export async function activityWorld(): Promise<ActivityWorld> {
       feedback: {
         latest: () => Promise.resolve(null),
         roundVerdicts: () => Promise.resolve([]),
+        measuredRounds: () => Promise.resolve([]),
         close: () => Promise.resolve(),
       },
     },

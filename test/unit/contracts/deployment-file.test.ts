@@ -58,6 +58,19 @@ describe('a deployment file', () => {
     });
   });
 
+  it('names inputs of rounds, as they were written', () => {
+    const nightly = { windows: 12, approval: 'manual', gate: { margin: 0.001 } };
+    expect(planOf(JSON.stringify({ presets: { nightly } })).presets).toEqual({ nightly });
+  });
+
+  it.each([
+    [{ nightly: { window: 12 } }, 'presets.nightly: '],
+    [{ nightly: { gate: { margin: 2 } } }, 'presets.nightly.gate.margin: '],
+    [{ 'Every night': {} }, 'presets.'],
+  ])('with the presets %j is refused', (presets, message) => {
+    expect(() => planOf(JSON.stringify({ presets }))).toThrow(message);
+  });
+
   it('leaves the tolerance to measurement where it gives none', () => {
     expect(planOf('target: {sensor: vibration}').measuresTolerance).toBe(true);
     expect(planOf('target: {sensor: vibration, tolerance: auto}').measuresTolerance).toBe(true);
