@@ -73,7 +73,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
 
   const failure = await Promise.race([
     stopRequested.then(() => undefined),
-    running.failed.catch((cause: unknown) => cause),
+    Promise.race([running.failed, kafka.failed]).catch((cause: unknown) => cause),
   ]);
   if (failure !== undefined) log.fatal({ err: failure }, 'the worker cannot continue');
   const timer = setTimeout(() => {

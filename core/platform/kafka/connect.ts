@@ -54,6 +54,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   const names = topicNames(topicPrefixOf(env));
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
+  const tails = failureOfAny();
   const kafka: Kafka = {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
@@ -80,7 +81,8 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
     tail: (options) => {
       const isWritten = isWrittenByUs(options.topic);
-      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis, isWritten };
+      const { onFailure } = tails;
+      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis, isWritten, onFailure };
       return allowed(`follow ${named.topic}`, tailTopic(client, admin, named, log));
     },
     consume: (options) => {
@@ -92,10 +94,21 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = { ...options, groupId: topic(options.groupId), topics, onFailure };
       return allowed(doing, consumeGroup(client, { ...named, sessionTimeoutMillis }, names));
     },
+    failed: tails.failed,
     trouble: () => contact.trouble,
     disconnect: () => admin.disconnect(),
   };
   return withSignatures(kafka, keys);
+}
+
+function failureOfAny(): { readonly failed: Promise<never>; readonly onFailure: (cause: Error) => void } {
+  let onFailure: (cause: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    onFailure = reject;
+  });
+  // Commands that read a topic once learn of it by their own waits.
+  failed.catch(() => undefined);
+  return { failed, onFailure };
 }
 
 /** Wait until a broker lets us in, or what no retry can mend is known. */

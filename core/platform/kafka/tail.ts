@@ -25,7 +25,11 @@ const CONCURRENCY = 4;
 export async function tailTopic(
   client: KafkaJs,
   admin: Admin,
-  options: TailOptions & { readonly sessionTimeoutMillis: number; readonly isWritten: boolean },
+  options: TailOptions & {
+    readonly sessionTimeoutMillis: number;
+    readonly isWritten: boolean;
+    readonly onFailure: (cause: Error) => void;
+  },
   log: Logger,
 ): Promise<Tail> {
   const { topic, sessionTimeoutMillis, isWritten } = options;
@@ -46,11 +50,9 @@ export async function tailTopic(
   });
   const fail = (cause: unknown): void => {
     log.error({ err: cause, topic }, 'the topic is not followed any further');
-    const message = `${topic} is not followed any further: ${messageOf(cause)}`;
-    const hint = 'The log says why; start the process again.';
-    const refused = orNotAllowed(cause, `follow ${topic}`);
-    const failure = new FedloopError('KafkaUnavailable', message, { hint, cause });
-    progress.fail(refused instanceof FedloopError ? refused : failure);
+    const failure = notFollowed(topic, cause);
+    progress.fail(failure);
+    options.onFailure(failure);
   };
   // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {
@@ -87,6 +89,14 @@ export async function tailTopic(
       await admin.deleteGroups([groupId]).catch(() => undefined);
     },
   };
+}
+
+function notFollowed(topic: string, cause: unknown): FedloopError {
+  const refused = orNotAllowed(cause, `follow ${topic}`);
+  if (refused instanceof FedloopError) return refused;
+  const hint = 'The log says why; start the process again.';
+  const message = `${topic} is not followed any further: ${messageOf(cause)}`;
+  return new FedloopError('KafkaUnavailable', message, { hint, cause });
 }
 
 /**

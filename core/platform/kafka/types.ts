@@ -174,6 +174,8 @@ export interface Kafka {
   producer(retryPolicy?: RetryPolicy): Promise<Producer>;
   tail(options: TailOptions): Promise<Tail>;
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>;
+  /** Rejects when a topic is not followed any further: a process that went on would work on what it knew by then, for ever. */
+  readonly failed: Promise<never>;
   /** What keeps us from a broker that has let us in before, such as a changed password or a lost network; undefined while all is well. */
   trouble(): { readonly message: string; readonly hint: string } | undefined;
   disconnect(): Promise<void>;

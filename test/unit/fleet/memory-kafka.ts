@@ -56,6 +56,9 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve();
   }
 
+  /** Memory does not fail. */
+  readonly failed = new Promise<never>(() => undefined);
+
   offsetsAt(name: string, timestampMillis: number): Promise<readonly Position[]> {
     return Promise.resolve(
       this.records(name).map((log, partition) => {

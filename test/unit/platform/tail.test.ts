@@ -56,7 +56,10 @@ class CrashingClient {
   }
 }
 
-const follow = (world: CrashingClient): ReturnType<typeof tailTopic> =>
+const follow = (
+  world: CrashingClient,
+  onFailure: (cause: Error) => void = () => undefined,
+): ReturnType<typeof tailTopic> =>
   tailTopic(
     world.client,
     world.admin,
@@ -66,11 +69,22 @@ const follow = (world: CrashingClient): ReturnType<typeof tailTopic> =>
       onRecords: () => undefined,
       sessionTimeoutMillis: 10_000,
       isWritten: true,
+      onFailure,
     },
     silentLogger(),
   );
 
 describe('a tail whose consumer crashes', () => {
+  it('for good says so to the process, once; a crash that it outlives is no matter', async () => {
+    const world = new CrashingClient(true);
+    const told: string[] = [];
+    await follow(world, ({ message }) => told.push(message));
+    world.crash(true);
+    expect(told).toEqual([]);
+    world.crash(false);
+    expect(told).toEqual(['letters is not followed any further: out of luck']);
+  });
+
   it('for good leaves nobody waiting', async () => {
     const world = new CrashingClient(true);
     const tail = await follow(world);

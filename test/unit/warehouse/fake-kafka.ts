@@ -89,6 +89,7 @@ export class FakeKafka {
       livingGroups: refuse,
       startGroup: refuse,
       trouble: () => undefined,
+      failed: new Promise<never>(() => undefined),
       disconnect: () => Promise.resolve(),
       offsets: (topic) =>
         Promise.resolve(

@@ -24,6 +24,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
     createTopics: refuse,
     partitions: refuse,
     trouble: refuse,
+    failed: new Promise<never>(() => undefined),
     growTopics: refuse,
     committed: refuse,
     livingGroups: refuse,
