@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { FedloopError } from '../../core/contracts/errors';
 import { isoOfMicros } from '../../core/contracts/time';
+import { lostRounds, lostRoundsSentence, type LostRound } from '../../core/warehouse/verify/lost-rounds';
 import { type RowDifference } from '../../core/warehouse/verify/row-differences';
 import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices';
 import { type VerificationReport } from '../../core/warehouse/verify/verification';
@@ -35,7 +36,12 @@ export async function verify(session: Session, options: VerifyOptions): Promise<
     verifyRows(session, { query, waitMillis: options.wait, examples: options.show }),
     session.signal,
   );
-  session.out(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : render(report));
+  const lost = await unlessAborted(lostRounds(query), session.signal);
+  session.out(
+    options.json === true
+      ? `${JSON.stringify({ ...report, lostRounds: lost }, null, 2)}\n`
+      : render(report, lost),
+  );
   assertEqual(report);
 }
 
@@ -69,7 +75,8 @@ async function tables(session: Session, url: string | undefined): Promise<Query>
   return (row, sql) => withFile(file, (query) => query(row, sql));
 }
 
-function render(report: VerificationReport): string {
+function render(report: VerificationReport, lost: readonly LostRound[]): string {
+  const missing = lostRoundsSentence(lost);
   const { compared, differences, onTheirWay, expired } = report;
   const rows = Object.entries(compared).map(([table, count]) => `${count.toLocaleString('en')} of ${table}`);
   const lines = [
@@ -85,6 +92,7 @@ function render(report: VerificationReport): string {
       ? []
       : [`${onTheirWay.toLocaleString('en')} rows are on their way and were not compared.`]),
     ...splitLines(report),
+    ...(missing === undefined ? [] : [pc.yellow(`${missing}.`)]),
     ...(differences.count === 0
       ? [pc.green('Every row is what the event log leads to.')]
       : differenceLines(differences)),

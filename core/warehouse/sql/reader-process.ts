@@ -1,7 +1,8 @@
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
-import { FedloopError, messageOf } from '../../contracts/errors';
+import { FedloopError, messageOf, messageWithHint } from '../../contracts/errors';
 import { parseJson } from '../../contracts/validation';
+import { damagedError, isDamage } from '../database/trouble';
 import { MAX_SNAPSHOTS, READER_NICENESS } from '../limits';
 import { answerSql } from './answer';
 import { requestSchema, type ReaderRequest, type ReplyHead } from './protocol';
@@ -57,9 +58,15 @@ async function serve([file = '', folder = '']: readonly string[]): Promise<void>
       reply('answered', await answer(requestSchema.parse(parseJson(line)), file, folder));
     } catch (cause) {
       const isRefused = cause instanceof FedloopError && cause.code === 'InvalidInput';
-      reply(isRefused ? 'refused' : 'failed', messageOf(cause));
+      reply(isRefused ? 'refused' : 'failed', isRefused ? messageOf(cause) : failureText(file, cause));
     }
   }
+}
+
+/** A damaged file is not what DuckDB says of it, with forty frames of its own. */
+function failureText(file: string, cause: unknown): string {
+  const message = messageOf(cause);
+  return isDamage(message) ? messageWithHint(damagedError(file, message, cause)) : message;
 }
 
 void serve(process.argv.slice(2));

@@ -13,6 +13,7 @@ import {
   type VerificationReport,
   type WindowRows,
 } from '../../../core/warehouse/verify/verification';
+import { lostRounds, lostRoundsSentence } from '../../../core/warehouse/verify/lost-rounds';
 import { splitDevicesSentence } from '../../../core/warehouse/verify/split-devices';
 import { addFinishedDays } from '../../../core/warehouse/batch/stream-days';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
@@ -247,5 +248,39 @@ describe('verification', () => {
     expect(report.differences.count).toBe(0);
     expect(report.expired).toEqual({ rows: 8, before: T0 + 2 * WINDOW });
     expect(report.accounting).toMatchObject([{ addsUp: true, inStoredWindows: 0 }]);
+  });
+});
+
+describe('a round that promoted a version', () => {
+  /** Rounds 1 to 3 made versions; those that are named have a record. */
+  async function deployed(recorded: readonly number[]): Promise<void> {
+    for (const round of [1, 2, 3])
+      await connection.run(
+        `INSERT INTO model_versions (model_version, round) VALUES ('v${round}', ${round});
+         INSERT INTO model_stages BY NAME SELECT ${round} AS log_offset, 'v${round}' AS model_version, 'champion' AS stage, ${round} AS round,
+           'better' AS reason, TIMESTAMP '2020-01-01' AS staged_at`,
+      );
+    for (const round of recorded)
+      await connection.run(
+        `INSERT INTO federated_rounds BY NAME SELECT ${round} AS round, 'v${round}' AS model_version, 'v0' AS champion, 'promoted' AS decision,
+           'better' AS reason, 'closed-loop' AS strategy, 1 AS windows, TIMESTAMP '2020-01-01' AS window_from, TIMESTAMP '2020-01-01' AS window_until,
+           1 AS evaluations, 1 AS accuracy, 1 AS accuracy_low, 1 AS accuracy_high, 1 AS champion_accuracy, 1 AS persistence_accuracy,
+           0 AS paired_change, 0 AS paired_change_low, 0 AS paired_change_high, 1 AS updates_trained,
+           1 AS updates_used, '{}' AS feedback_used, '{}' AS result`,
+      );
+  }
+
+  it('is named where its record is gone', async () => {
+    await deployed([1]);
+    const lost = await lostRounds(query);
+    expect(lost).toEqual([{ round: 2, version: 'v2' }]);
+    expect(lostRoundsSentence(lost)).toBe(
+      'federated_rounds has no record of round 2 (promoted v2): terminated while deciding, or lost with a warehouse file',
+    );
+  });
+
+  it('is not named where its record is there, nor while it may be about to be written', async () => {
+    await deployed([1, 2]);
+    expect(lostRoundsSentence(await lostRounds(query))).toBeUndefined();
   });
 });
