@@ -13,6 +13,13 @@ import { type Role } from './role';
  */
 const MOST_INLINED_BYTECODE = 4_000;
 
+function troubleOf({ topic, partitions }: StreamStatus): string | undefined {
+  const replaced = partitions.flatMap(({ partition, isReplaced }) => (isReplaced === true ? partition : []));
+  return replaced.length === 0
+    ? undefined
+    : `partition ${replaced.join(', ')} of ${topic} is not read: its log is another one than was read; this worker's log says what to do`;
+}
+
 /** Windows, verdicts and the live evaluation of every version in force, under a lease of `continuousEvaluation`. */
 export const streamRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${MOST_INLINED_BYTECODE}`);
@@ -23,6 +30,7 @@ export const streamRole: Role = async ({ env, log, kafka, deployments, registry 
   return {
     routes: { '/status': jsonRoute(status) },
     failed: service.failed,
+    health: () => troubleOf(status()),
     async stop() {
       await lease.stop();
       await service.stop();

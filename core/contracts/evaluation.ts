@@ -54,6 +54,8 @@ export const leaseReportSchema = z.object({
         /** Next source offset to read. */
         offset: z.int(),
         lag: z.int(),
+        /** Its log is another one than was read, so nothing of it is. */
+        isReplaced: z.boolean().optional(),
       }),
     )
     .readonly(),

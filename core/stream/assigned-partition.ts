@@ -1,3 +1,4 @@
+import { type LeaseReport } from '../contracts/evaluation';
 import { type StreamSettings } from '../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../contracts/time';
 import { type Deployments } from '../model/deployments';
@@ -35,6 +36,12 @@ export class AssignedPartition {
     readonly owner: PartitionOwner,
     private readonly parts: Parts,
   ) {}
+
+  /** Where it stands. */
+  get report(): LeaseReport['partitions'][number] {
+    const { partition, next: offset, lag, isSourceReplaced } = this.owner;
+    return { partition, offset, lag, ...(isSourceReplaced ? { isReplaced: true } : {}) };
+  }
 
   get number(): number {
     return this.owner.partition;

@@ -131,8 +131,7 @@ class StreamWorker implements StreamService {
   }
 
   status(): LeaseReport {
-    const owners = this.assigned.all().map(({ owner }) => owner);
-    return { partitions: owners.map(({ partition, next: offset, lag }) => ({ partition, offset, lag })) };
+    return { partitions: this.assigned.all().map(({ report }) => report) };
   }
 
   async pause(): Promise<void> {

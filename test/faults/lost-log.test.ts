@@ -92,6 +92,9 @@ it('does not pass over the events of a topic that was made anew, and says why it
   expect(await readFile(stream.child.logFile, 'utf8')).toContain(
     'so it is another log: it is not read; bring the old one back',
   );
+  expect(await (await fetch(`${stream.url}/healthz`)).text()).toContain(
+    `partition 0 of ${TOPICS.stream.name} is not read: its log is another one than was read`,
+  );
   expect(stream.child.running).toBe(true);
 });
 

@@ -52,6 +52,12 @@ export async function requireWholeLogs(kafka: Pick<Kafka, 'offsets'>): Promise<v
   });
 }
 
+/** Forecasts without the past that the devices began with would be other rows of the same events. */
+export function snapshotGone(partition: number): FedloopError {
+  const message = `${TOPICS.history.name} no longer has the snapshot that the devices of partition ${partition} began with`;
+  return new FedloopError('InvalidData', message, { hint: HINT });
+}
+
 function decisionsGone(partition: number, low: number): string {
   const what = low > 0 ? `begins at offset ${low}` : 'was made anew';
   return `decisions of partition ${partition} are gone: ${TOPICS.checkpoints.name} ${what}`;

@@ -13,6 +13,7 @@ import { blocksOf } from '../windows/rows';
 import { piecesOf } from './checkpoint-chunks';
 import { type Claim } from './claims';
 import { LoggedDecisions } from './decisions';
+import { snapshotGone } from './lost-decisions';
 import { ingestRecord, recordOf, rejectMessage, resetFence } from './source-records';
 import { encodeState } from './state-codec';
 import { type OwnerParts } from './owner-parts';
@@ -63,11 +64,7 @@ export class PartitionOwner {
     this.rebuildUntil = start.next;
     this.decideFrom = Math.max(start.next, start.decideFrom);
     const seedHistory = (seeded: PartitionEngine, snapshot: string | null): void => {
-      if (!parts.pasts.seed(seeded, snapshot))
-        parts.log.error(
-          { partition: this.partition, snapshot },
-          'the snapshot that the devices began with is gone',
-        );
+      if (!parts.pasts.seed(seeded, snapshot)) throw snapshotGone(this.partition);
     };
     this.decisions = new LoggedDecisions(engine, seedHistory, start.seeded, (reset) =>
       this.fenceReset(reset),

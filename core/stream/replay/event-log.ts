@@ -2,7 +2,6 @@ import { type RejectReason } from '../../contracts/blocks';
 import { isPieceKey } from '../../contracts/checkpoints';
 import { FedloopError } from '../../contracts/errors';
 import { type MalformedDetail } from '../../contracts/events';
-import { TOPICS } from '../../contracts/topics';
 import { type Deployments } from '../../model/deployments';
 import { type IncomingRecord, type Kafka, type PartitionOffsets } from '../../platform/kafka';
 import { silentLogger } from '../../platform/log';
@@ -11,7 +10,7 @@ import { PartitionEngine } from '../engine';
 import { type Forecaster } from '../forecasts/forecaster';
 import { modelForecaster } from '../forecasts/model-forecaster';
 import { PartitionLogs } from '../ownership/checkpoint-log';
-import { requireWholeLogs } from '../ownership/lost-decisions';
+import { requireWholeLogs, snapshotGone } from '../ownership/lost-decisions';
 import { type DevicePasts, followDevicePasts } from '../ownership/history-snapshots';
 import { type ClosedWindow } from '../windows/rows';
 import { LogReplay, type SourceRecord } from './replay-log';
@@ -129,11 +128,7 @@ class PartitionReplay {
       decisions: decisions.of(partition).decisions,
       forecaster,
       seedHistory(seeded, snapshot) {
-        if (!pasts.seed(seeded, snapshot))
-          throw new FedloopError(
-            'InvalidData',
-            `${TOPICS.history.name} no longer has the snapshot that the devices of partition ${partition} began with`,
-          );
+        if (!pasts.seed(seeded, snapshot)) throw snapshotGone(partition);
       },
       onVerdict: (record, reason, detail) => {
         if (reason === 'windowed') return;
