@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import { type NativeConnection } from '@temporalio/worker';
 import { z } from 'zod';
 import { Lease } from '../activities/shared/lease';
 import { createStreamActivities } from '../activities/stream';
@@ -15,7 +14,7 @@ import { type FleetNames } from '../core/contracts/queues';
 import { parseOrThrow } from '../core/contracts/validation';
 import { type Logger } from '../core/platform/log';
 import { type StreamService } from '../core/stream/service';
-import { startTemporalWorker } from './temporal';
+import { startTemporalWorker, type TemporalConnection } from './temporal';
 
 /** A join is answered within a second where a rounds worker runs; where none does, it is repeated ever more rarely. */
 const FIRST_JOIN_PAUSE_MS = 10_000;
@@ -75,15 +74,15 @@ export function keepEvaluationLease(
       maxConcurrentActivityTaskExecutions: LEASES_AT_ONCE,
     });
     try {
-      await Promise.race([temporal.failed, seek(temporal.connection, temporal.namespace)]);
+      await Promise.race([temporal.failed, seek(temporal)]);
     } finally {
       await temporal.stop();
     }
   };
 
   /** Join whenever this worker has no lease. */
-  const seek = async (connection: NativeConnection, namespace: string): Promise<void> => {
-    const client = new Client({ connection, namespace });
+  const seek = async ({ connection, namespace, dataConverter }: TemporalConnection): Promise<void> => {
+    const client = new Client({ connection, namespace, ...(dataConverter && { dataConverter }) });
     let wait = FIRST_JOIN_PAUSE_MS;
     while (!stopping.signal.aborted) {
       if (lease.isHeld) {

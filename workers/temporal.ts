@@ -3,6 +3,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import { FedloopError } from '../core/contracts/errors';
 import { type Environment } from '../core/contracts/config';
 import { type Logger } from '../core/platform/log';
+import { payloadCodec } from './payload-codec';
 import { type RunningRole } from './role';
 import { sdkTelemetry } from './sdk-metrics';
 import { reasonOf, temporalConfig } from './temporal-config';
@@ -53,15 +54,13 @@ export function workflowOptions(
   };
 }
 
-export interface TemporalWorker extends RunningRole {
-  readonly connection: NativeConnection;
-  readonly namespace: string;
+export interface TemporalWorker extends RunningRole, TemporalConnection {
   /** Whether the server is there. */
   readonly health: () => string | undefined;
 }
 
-/** A connection to Temporal, and the namespace to use. */
-export interface TemporalConnection {
+/** A connection to Temporal, the namespace to use, and how payloads are encoded there. */
+export interface TemporalConnection extends Pick<WorkerOptions, 'dataConverter'> {
   readonly connection: NativeConnection;
   readonly namespace: string;
 }
@@ -69,7 +68,7 @@ export interface TemporalConnection {
 /**
  * Address, namespace, API key and TLS come from Temporal's own environment variables and profile file.
  * @throws FedloopError `ServerUnavailable` when no Temporal server answers; `InvalidConfig` when it has no such namespace, when there is no such profile, and
- * as `refuseTlsTrouble`.
+ * as `refuseTlsTrouble` and `payloadCodec`.
  */
 export async function connectToTemporal(
   log: Logger,
@@ -79,6 +78,7 @@ export async function connectToTemporal(
   const config = temporalConfig(env);
   const address = config.connectionOptions.address ?? 'localhost:7233';
   const namespace = config.namespace ?? 'default';
+  const codec = await payloadCodec(env);
   await refuseTlsTrouble(config.connectionOptions);
   let connection: NativeConnection;
   try {
@@ -91,7 +91,7 @@ export async function connectToTemporal(
     );
   }
   await requireNamespace(connection, namespace, address);
-  return { connection, namespace };
+  return { connection, namespace, ...codec };
 }
 
 type OwnOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'>;
@@ -107,25 +107,24 @@ export async function startTemporalWorker(log: Logger, options: OwnOptions): Pro
 /** Poll one task queue over a connection that is closed with it. */
 export async function pollQueue(
   log: Logger,
-  { connection, namespace }: TemporalConnection,
+  temporal: TemporalConnection,
   options: OwnOptions,
 ): Promise<TemporalWorker> {
   const worker = await Worker.create({
-    connection,
-    namespace,
+    ...temporal,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxHeartbeatThrottleInterval: MAX_HEARTBEAT_INTERVAL,
     ...options,
   });
+  const { connection } = temporal;
   const contact = new TemporalContact(connection, log);
   const ended = worker.run();
   const failed = ended.then(() => new Promise<never>(() => undefined));
   // Callers wait on `failed`; until they do, a failure must not count as unhandled.
   failed.catch(() => undefined);
   return {
-    connection,
-    namespace,
+    ...temporal,
     failed,
     health: () => contact.trouble,
     async stop() {

@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { fleetNames, type FleetNames } from '../../core/contracts/queues';
 import { readEnvironment } from '../../core/platform/config';
+import { payloadCodec } from '../../workers/payload-codec';
 import { temporalConfig } from '../../workers/temporal-config';
 import { requireNamespace } from '../../workers/temporal-namespace';
 import { refuseTlsTrouble } from '../../workers/temporal-trouble';
@@ -22,7 +23,7 @@ export function namesTemporal(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Connect to the server that an environment names (TEMPORAL_ADDRESS and its relatives, or a profile).
- * @throws FedloopError `ServerUnavailable`; `InvalidConfig` as `temporalConfig`, or when there is no such namespace
+ * @throws FedloopError `ServerUnavailable`; `InvalidConfig` as `temporalConfig` and `payloadCodec`, or when there is no such namespace
  */
 export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalClient> {
   const { connectionOptions, namespace = 'default' } = temporalConfig(env);
@@ -39,7 +40,8 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
       connectTimeout: LIMITS.externalConnectMillis,
     });
     await requireNamespace(connection, namespace, address);
-    return { client: new Client({ connection, namespace }), close: () => connection.close() };
+    const codec = await payloadCodec(env);
+    return { client: new Client({ connection, namespace, ...codec }), close: () => connection.close() };
   } catch (cause) {
     if (cause instanceof FedloopError) throw cause;
     throw new FedloopError(

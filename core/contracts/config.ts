@@ -114,6 +114,8 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a build id has 1 to 100 letters, digits, ., _ and -')
     .optional(),
+  /** File of a JavaScript module that exports `payloadCodecs`: encodes what Temporal keeps, such as by encryption. */
+  FEDLOOP_PAYLOAD_CODEC: z.string().optional(),
   FEDLOOP_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Threads of onnxruntime and of training activities; 0 = one a core. */
   FEDLOOP_THREADS: z.coerce.number().int().min(0).max(1_024).default(0),
