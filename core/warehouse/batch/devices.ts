@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { VARCHAR } from '@duckdb/node-api';
 import { type SerialConnection } from '../database/connection';
 import { splitCells } from './csv';
@@ -15,9 +15,14 @@ interface DeviceEntry {
   readonly slot: string;
 }
 
-/** Entries of the file; none when it is missing or has other columns. */
+/** Whether something other than a file has the name: reading a pipe waits for whoever writes into it, for ever. */
+export async function isNoFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === false;
+}
+
+/** Entries of the file; none when it is missing, no file or has other columns. */
 export async function readDevices(path: string): Promise<DeviceEntry[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = (await isNoFile(path)) ? '' : await readFile(path, 'utf8').catch(() => '');
   const [header = '', ...lines] = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   const names = splitCells(header, ',').map((name) => name.trim().toLowerCase());
   const [device, series, slot] = ['device_id', 'series', 'slot'].map((name) => names.indexOf(name));

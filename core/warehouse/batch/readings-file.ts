@@ -6,7 +6,7 @@ import { isNumberType, timestampOfCell, timestampOfColumn } from '../../contract
 import { type Parameters, type SerialConnection } from '../database/connection';
 import { MAX_COLUMNS, MAX_LINE_BYTES, SENSOR_NUMERIC_SHARE, SENSOR_SAMPLE_ROWS } from '../limits';
 import { firstLine, splitCells } from './csv';
-import { DEVICES_FILE } from './devices';
+import { DEVICES_FILE, isNoFile } from './devices';
 
 /** Columns that every file of readings has; their names may be written in any case. */
 const DEVICE = 'device_id';
@@ -66,6 +66,7 @@ export async function openReadings(
   connection: SerialConnection,
   path: string,
 ): Promise<ReadingsFile | string> {
+  if (await isNoFile(path)) return 'it is no file';
   const layout = path.endsWith('.parquet')
     ? await parquetLayout(connection, path)
     : csvLayout(await firstLine(path));

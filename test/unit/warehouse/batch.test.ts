@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
+import { openReadings } from '../../../core/warehouse/batch/readings-file';
 import { runBatch } from '../../../core/warehouse/batch/run-batch';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
@@ -168,6 +170,13 @@ describe('counting a folder', () => {
       { day: '2020-01-01', avg: 7 / 3, count: 3 },
       { day: '2020-01-02', avg: 3, count: 1 },
     ]);
+  });
+
+  it('waits for no pipe that has the name of a file', async () => {
+    write('own.csv', `${HEADER}d1,2020-01-01T00:00:00Z,1,50\n`);
+    for (const name of ['devices.csv', 'pipe.csv']) execFileSync('mkfifo', [join(folder, name)]);
+    expect(await runBatch(connection, folder)).toMatchObject({ files: { counted: 1 }, rows: 1 });
+    expect(await openReadings(connection, join(folder, 'pipe.csv'))).toBe('it is no file');
   });
 
   it('loads devices.csv beside it and does not count it', async () => {
