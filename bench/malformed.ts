@@ -72,7 +72,7 @@ async function main(session: Session): Promise<void> {
     const { processes, folder } = workspace;
     const servers = await serversOf(workspace);
     const env = { ...servers.env, FEDLOOP_PARTITIONS: String(options.partitions) };
-    const place = { processes, folder: join(folder, 'run'), env, brokerPid: servers.kafka.child?.pid };
+    const place = { processes, folder: join(folder, 'run'), env, brokerPid: servers.kafka.own?.child.pid };
     const step = session.progress.step(`${options.events.toLocaleString('en')} malformed events`);
     const run = await measure(place, options);
     step.done();

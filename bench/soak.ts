@@ -129,8 +129,8 @@ async function watch(
 ): Promise<readonly Sample[]> {
   const { kafka, temporal } = system.servers;
   const servers: Watched[] = [
-    { name: 'kafka', pid: kafka.child?.pid ?? 0, url: undefined },
-    { name: 'temporal', pid: temporal.child?.pid ?? 0, url: undefined },
+    { name: 'kafka', pid: kafka.own?.child.pid ?? 0, url: undefined },
+    { name: 'temporal', pid: temporal.own?.child.pid ?? 0, url: undefined },
   ].filter(({ pid }) => pid > 0);
   const processes = [...system.workers().map(watchedOf), ...servers];
   const began = performance.now();

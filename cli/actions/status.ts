@@ -7,7 +7,13 @@ import { inUnit, level, signedError } from '../shared/quantities';
 import { type DevicesInState, type PutAside, type RoundReadiness } from '../status/fleet-status';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
-import { describeRound, nothingOf, readSystemStatus, type SystemStatus } from '../status/system-status';
+import {
+  describeRound,
+  nothingOf,
+  readSystemStatus,
+  type ShownProcess,
+  type SystemStatus,
+} from '../status/system-status';
 import { unlessAborted } from '../shared/wait';
 
 /** `fedloop status`: what runs here, on one screen. */
@@ -23,11 +29,11 @@ const NAME_WIDTH = 12;
 /** The status on one screen. Parts that did not answer are named. */
 export function renderStatus(status: SystemStatus, folder: string): string {
   const { system, processes, target, champion, lastRound, round, lag, nextScheduled } = status;
-  const state = processes.map(({ name, up }) => (up ? pc.green(name) : pc.red(`${name} (gone)`))).join(', ');
   const lines: readonly (readonly [string, string])[] = [
     ['run', `${system.id}, since ${timestamp(system.startedAt)}`],
     ...(system.fleet === DEFAULT_FLEET ? [] : ([['fleet', system.fleet]] as const)),
-    ['processes', state],
+    ['processes', processes.map(describeProcess).join(', ')],
+    ...processes.flatMap(({ name, trouble }) => (trouble === null ? [] : [[name, pc.red(trouble)] as const])),
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
     ...(system.prometheusUrl === null ? [] : ([['Prometheus', system.prometheusUrl]] as const)),
@@ -60,6 +66,14 @@ export function renderStatus(status: SystemStatus, folder: string): string {
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
   return `${lines.map(([name, text]) => `${pc.bold(`${name.padEnd(NAME_WIDTH)} `)}${text}`).join('\n')}\n`;
+}
+
+/** `stream`, `stream (restarted 2 times)`, `stream (frozen)`. */
+function describeProcess({ name, state, restarts }: ShownProcess): string {
+  const again = restarts === 0 ? [] : [`restarted ${restarts === 1 ? 'once' : `${restarts} times`}`];
+  const remarks = [...(state === 'running' ? [] : [state]), ...again];
+  const text = remarks.length === 0 ? name : `${name} (${remarks.join(', ')})`;
+  return state === 'running' ? pc.green(text) : pc.red(text);
 }
 
 /** The fleet: its devices, its way to the first round, who is not forecast, and what was put aside. */

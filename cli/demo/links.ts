@@ -20,8 +20,8 @@ export function renderLinks(system: System, until: 'Ctrl-C' | '`fedloop down`'):
           ['Temporal UI', `${temporal.uiUrl}/namespaces/${encodeURIComponent(temporal.namespace)}/workflows`],
           ['Start a round', startRoundLink(names, temporal.uiUrl, temporal.namespace)],
         ]),
-    ...(system.prometheus === undefined ? [] : [['Prometheus', system.prometheus.url]]),
-    ...system.workers.map(({ role, url }) => [`${role} metrics`, `${url}/metrics`]),
+    ...(system.metrics?.server === undefined ? [] : [['Prometheus', system.metrics.server.url]]),
+    ...system.workers.all.map(({ role, url }) => [`${role} metrics`, `${url}/metrics`]),
     ['Kafka', system.servers.kafka.brokers],
     ['This run', system.run.path],
   ];

@@ -40,6 +40,7 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<v
   const system = await startSystem({
     session,
     run,
+    ends: 'end the system',
     roles: ({ source }) => [...deploymentRoles(source), 'fleet'],
     deployment: {
       plan: {

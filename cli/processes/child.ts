@@ -5,7 +5,8 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
-import { tailOfFile } from './tail';
+import { startOf, type ProcessId } from './identity';
+import { sizeOfFile, tailOfFile } from './tail';
 
 export interface ChildOptions {
   /** Name for messages: `kafka`, `stream worker`. */
@@ -33,12 +34,14 @@ interface Exit {
 export interface Child {
   readonly name: string;
   readonly pid: number;
+  /** For whoever signals it later, from another process. */
+  readonly id: ProcessId;
   readonly logFile: string;
   readonly dataFolder: string | undefined;
   readonly running: boolean;
   /** Resolves once it has ended. */
   readonly ended: Promise<Exit>;
-  /** The last lines of its log. */
+  /** The last lines that this process has written to its log, and none of an earlier one. */
   tail(): Promise<string>;
   /** Ask it to stop, kill the group after `graceMillis`; resolves when it has ended. */
   stop(graceMillis: number): Promise<Exit>;
@@ -60,6 +63,8 @@ export async function startChild(
   admit: (group: number) => Promise<void>,
 ): Promise<Child> {
   await mkdir(dirname(options.logFile), { recursive: true });
+  const logs = [...(options.ownLogFile === undefined ? [] : [options.ownLogFile]), options.logFile];
+  const before = await Promise.all(logs.map(sizeOfFile));
   const log = openSync(options.logFile, 'a');
   const readsOutput = options.onLine !== undefined;
   let process: ChildProcess;
@@ -73,14 +78,7 @@ export async function startChild(
   } finally {
     closeSync(log);
   }
-  const ended = new Promise<Exit>((resolve) => {
-    process.once('exit', (code, signal) => {
-      resolve({ code, signal });
-    });
-    process.once('error', () => {
-      resolve({ code: 127, signal: null });
-    });
-  });
+  const ended = endOf(process);
   const { pid } = process;
   if (pid === undefined)
     throw new FedloopError('NotFound', `${options.name} could not be started: there is no /bin/sh`);
@@ -100,6 +98,7 @@ export async function startChild(
   return {
     name: options.name,
     pid,
+    id: { pid, started: startOf(pid) },
     logFile: options.logFile,
     dataFolder: options.dataFolder,
     get running() {
@@ -107,23 +106,36 @@ export async function startChild(
     },
     ended,
     async tail() {
-      const { logFile, ownLogFile } = options;
-      const logs = ownLogFile === undefined ? [logFile] : [ownLogFile, logFile];
-      const tails = await Promise.all(logs.map((log) => tailOfFile(log, LIMITS.tailLines)));
+      const tails = await Promise.all(
+        logs.map((log, index) => tailOfFile(log, LIMITS.tailLines, before[index])),
+      );
       return tails.filter((tail) => tail !== '').join('\n');
     },
     async stop(graceMillis) {
-      signalGroup(pid, 'SIGTERM');
+      // Until it is known to have ended, nobody else can have its number.
+      if (running()) signalGroup(pid, 'SIGTERM');
       const timer = setTimeout(() => {
-        signalGroup(pid, 'SIGKILL');
+        if (running()) signalGroup(pid, 'SIGKILL');
       }, graceMillis);
       const exit = await ended;
       clearTimeout(timer);
-      // Processes that the command itself had started and left in its group.
-      signalGroup(pid, 'SIGKILL');
       return exit;
     },
   };
+}
+
+/** The end of a process, and with it of its whole group. */
+function endOf(child: ChildProcess): Promise<Exit> {
+  return new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      // What it had started and left in its group. Later its number may be another's.
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+      resolve({ code, signal });
+    });
+    child.once('error', () => {
+      resolve({ code: 127, signal: null });
+    });
+  });
 }
 
 /** Signal every process of a group; a group that is gone is no error. */

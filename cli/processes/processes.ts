@@ -7,11 +7,28 @@ import { Supervisor } from './supervisor';
 export class Processes {
   private readonly children = new Set<Child>();
   private closed = false;
+  private supervisor = this.supervise();
 
-  private constructor(private readonly supervisor: Supervisor) {}
+  private constructor() {
+    // From `start`, which says that something begins to run.
+  }
 
   static start(): Processes {
-    return new Processes(Supervisor.start());
+    return new Processes();
+  }
+
+  /** A supervisor that is killed has a successor, which is told of all that runs. */
+  private supervise(): Supervisor {
+    const supervisor = Supervisor.start();
+    void supervisor.ended.then(async () => {
+      if (this.closed) return;
+      this.supervisor = this.supervise();
+      // One that is killed at once has a successor again.
+      await Promise.all([...this.children].map(({ pid }) => this.supervisor.watch(pid))).catch(
+        () => undefined,
+      );
+    });
+    return supervisor;
   }
 
   /** Start a process that lives no longer than this one, even if this one is killed with SIGKILL. */

@@ -11,11 +11,18 @@ import { packageFile } from '../shared/package-root';
  */
 export class Supervisor {
   private readonly waiting: (() => void)[] = [];
+  /** Resolves when it was killed: it never ends before this process. */
+  readonly ended: Promise<void>;
 
   private constructor(
     private readonly process: ChildProcessWithoutNullStreams,
     private readonly answers: Interface,
   ) {
+    this.ended = new Promise((resolve) => {
+      this.process.once('exit', () => {
+        resolve();
+      });
+    });
     this.answers.on('line', () => this.waiting.shift()?.());
     // A supervisor that is gone sends no answer: without this, callers would wait for ever.
     this.answers.on('close', () => {

@@ -29,6 +29,14 @@ export async function requireFree(port: number, option: string): Promise<number>
   }
 }
 
+/** Whether a server could listen on the port now. */
+export function isFree(port: number): Promise<boolean> {
+  return requireFree(port, '').then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Whether `host:port` accepts connections within the time. */
 export function answers(address: string, timeoutMillis: number): Promise<boolean> {
   const { host, port } = splitAddress(address);

@@ -13,6 +13,7 @@ import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
 import { kafkaProperties } from './kafka-properties';
 import { answers, freePorts } from './ports';
+import { serverEnvironment } from './own-environment';
 import { runTool } from './tool';
 
 export interface KafkaServer {
@@ -89,12 +90,14 @@ async function launch(start: KafkaStart, brokerPort: number, controllerPort: num
         `--cluster-id=${clusterId()}`,
         `--config=${properties}`,
       ],
+      env: serverEnvironment(process.env),
       logFile: join(start.logFolder, 'kafka-format.log'),
     });
   }
   return start.processes.spawn({
     name: 'Kafka',
     command: start.java,
+    env: serverEnvironment(process.env),
     args: [
       '-server',
       ...HEAP,
@@ -147,7 +150,7 @@ async function whenReady(child: Child, broker: string): Promise<boolean> {
     { everyMillis: LIMITS.readyPollMillis, timeoutMillis: LIMITS.kafkaReadyMillis },
   );
   if (listens !== true) return false;
-  const asked = requireBroker([broker]).then(
+  const asked = requireBroker([broker], {}).then(
     () => true,
     () => false,
   );
@@ -156,17 +159,18 @@ async function whenReady(child: Child, broker: string): Promise<boolean> {
 
 /**
  * Ask brokers for their cluster, through the same client that the workers use.
+ * @param env how to make oneself known to them; empty for a broker of our own.
  * @throws FedloopError `KafkaUnavailable` at once when no address has a listener.
  */
-export async function requireBroker(brokers: readonly string[]): Promise<void> {
+export async function requireBroker(brokers: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const listening = await Promise.all(brokers.map((broker) => answers(broker, LIMITS.externalConnectMillis)));
   if (!listening.includes(true)) {
     throw new FedloopError('KafkaUnavailable', `no Kafka broker answers at ${brokers.join(', ')}`, {
       hint: 'Check KAFKA_BROKERS and that the broker runs, or unset it to let fedloop start one.',
     });
   }
-  const env = readEnvironment({ ...process.env, KAFKA_BROKERS: brokers.join(',') });
-  const kafka = await connectKafka(env, 'fedloop-cli', silentLogger());
+  const named = readEnvironment({ ...env, KAFKA_BROKERS: brokers.join(',') });
+  const kafka = await connectKafka(named, 'fedloop-cli', silentLogger());
   await kafka.disconnect();
 }
 

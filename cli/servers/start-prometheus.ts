@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
+import { serverEnvironment } from './own-environment';
 import { freePorts } from './ports';
 import { prometheusConfig, scrapeTargets, type Target } from './prometheus-config';
 
@@ -21,6 +22,8 @@ interface PrometheusStart {
   readonly targets: readonly Target[];
   /** File of recording and alert rules. */
   readonly rules: string;
+  /** A port that was checked to be free, or any. */
+  readonly port?: number | undefined;
 }
 
 /**
@@ -28,16 +31,17 @@ interface PrometheusStart {
  * @throws FedloopError `ServerUnavailable`
  */
 export async function startPrometheus(start: PrometheusStart): Promise<PrometheusServer> {
-  const targetsFile = join(start.folder, 'targets.json');
   const configFile = join(start.folder, 'prometheus.yml');
   await mkdir(start.folder, { recursive: true });
-  await writeFile(targetsFile, scrapeTargets(start.targets));
-  await writeFile(configFile, prometheusConfig({ targets: targetsFile, rules: start.rules }));
-  const [port = 0] = await freePorts(1);
+  await writeTargets(start.folder, start.targets);
+  await writeFile(configFile, prometheusConfig({ targets: targetsIn(start.folder), rules: start.rules }));
+  const [free = 0] = await freePorts(1);
+  const port = start.port ?? free;
   const url = `http://127.0.0.1:${port}`;
   const child = await start.processes.spawn({
     name: 'Prometheus',
     command: start.program,
+    env: serverEnvironment(process.env),
     args: [
       `--config.file=${configFile}`,
       `--storage.tsdb.path=${join(start.folder, 'data')}`,
@@ -60,4 +64,15 @@ export async function startPrometheus(start: PrometheusStart): Promise<Prometheu
     hint: `Its log is ${child.logFile}.`,
     cause: new Error(await child.tail()),
   });
+}
+
+/** Tell a Prometheus that runs, or will, where the metrics are: it reads the file again by itself. */
+export async function writeTargets(folder: string, targets: readonly Target[]): Promise<void> {
+  const draft = `${targetsIn(folder)}.draft`;
+  await writeFile(draft, scrapeTargets(targets));
+  await rename(draft, targetsIn(folder));
+}
+
+function targetsIn(folder: string): string {
+  return join(folder, 'targets.json');
 }

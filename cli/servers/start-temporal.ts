@@ -7,6 +7,7 @@ import { LIMITS } from '../shared/limits';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
+import { serverEnvironment } from './own-environment';
 import { answers, freePorts } from './ports';
 
 export interface TemporalServer {
@@ -26,6 +27,7 @@ interface TemporalStart {
   /** Ports that were checked to be free, or any. */
   readonly port?: number | undefined;
   readonly uiPort?: number | undefined;
+  readonly metricsPort?: number | undefined;
 }
 
 const HOST = '127.0.0.1';
@@ -57,11 +59,12 @@ export async function startTemporal(start: TemporalStart): Promise<TemporalServe
       start.port ?? ports[0],
       start.uiPort ?? ports[1],
       ports[2],
-      ports[3],
+      start.metricsPort ?? ports[3],
     ];
     const child = await start.processes.spawn({
       name: 'Temporal',
       command: start.program,
+      env: serverEnvironment(process.env),
       args: [
         ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--ui-port', String(uiPort)],
         ...[
@@ -97,7 +100,7 @@ export async function startTemporal(start: TemporalStart): Promise<TemporalServe
     }
     await child.stop(0);
     const log = await child.tail();
-    const anyPort = start.port === undefined && start.uiPort === undefined;
+    const anyPort = [start.port, start.uiPort, start.metricsPort].every((port) => port === undefined);
     if (
       /address already in use|can't set frontend port/i.test(log) &&
       anyPort &&

@@ -27,6 +27,13 @@ export const LIMITS = {
   /** Grace of the workers plus that of the servers; then the daemon is killed, and its supervisor ends the processes. */
   daemonGraceMillis: 30_000,
 
+  /** Pause before the second start of a process that ended soon after its first one; it doubles with each failure. */
+  restartMillis: 1_000,
+  /** A full disk that was emptied, or a port that is free again, is noticed within so long. */
+  longestRestartMillis: 30_000,
+  /** A process that has worked for so long did not end for the way in which it was started. */
+  steadyMillis: 5_000,
+
   /** The SDK's download is aborted when no byte has come for so long. */
   downloadSilenceMillis: 20_000,
   /** Age at which the lock of a killed command is taken over. */

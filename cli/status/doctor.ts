@@ -2,12 +2,12 @@ import { mkdtemp, readdir, rmdir, stat, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
-import { readEnvironment } from '../../core/platform/config';
 import { LIMITS } from '../shared/limits';
-import { environmentOf } from '../system/deployment';
+import { environmentIn } from '../system/deployment';
 import { findRunning } from '../system/running';
 import { cacheFolder } from '../servers/cache';
 import { findJava } from '../servers/java';
+import { namedBrokers } from '../servers/own-environment';
 import { freePorts } from '../servers/ports';
 import { requireBroker } from '../servers/start-kafka';
 import { connectTemporal, namesTemporal } from '../servers/temporal-client';
@@ -66,9 +66,9 @@ async function built(): Promise<Finding> {
 
 async function kafka(session: Session, cache: string): Promise<readonly Finding[]> {
   try {
-    const named = readEnvironment(session.env).KAFKA_BROKERS;
+    const named = namedBrokers(session.env);
     if (named !== undefined) {
-      await requireBroker(named);
+      await requireBroker(named, session.env);
       return [fine('Kafka', `answers at ${named.join(', ')}`)];
     }
   } catch (cause) {
@@ -155,9 +155,9 @@ async function runningHere(session: Session): Promise<Finding> {
       return { role, healthy: response?.ok === true };
     }),
   );
-  const env = { ...session.env, ...environmentOf(running) };
+  const env = await environmentIn(session, running);
   const servers = await Promise.all([
-    answered('Kafka', () => requireBroker(running.kafka.brokers.split(','))),
+    answered('Kafka', () => requireBroker(running.kafka.brokers.split(','), env)),
     answered('Temporal', async () => (await connectTemporal(env)).close()),
   ]);
   const silent = [...servers, ...states].filter(({ healthy }) => !healthy).map(({ role }) => role);

@@ -9,7 +9,8 @@ import { splitDevicesSentence } from '../../core/warehouse/verify/split-devices'
 import { queryWorker } from '../query/query-worker';
 import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
-import { analyticsOf, isAlive, type RunningSystem } from '../system/running';
+import { stateOf, type ProcessState } from '../processes/identity';
+import { analyticsOf, type RunningSystem, type SystemProcess } from '../system/running';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
@@ -46,10 +47,16 @@ const splitRow = z.object({ device_id: z.string(), devices: z.number() });
 /** Programs that a status queries. */
 type Source = 'the analytics worker' | 'the site worker' | 'Temporal' | 'Kafka';
 
+/** A process of the system, as it is now. */
+export interface ShownProcess extends Pick<SystemProcess, 'name' | 'pid' | 'restarts' | 'trouble'> {
+  readonly up: boolean;
+  readonly state: ProcessState;
+}
+
 /** State of a running system. Parts whose program does not answer in time are null, and the program is in `silent`. */
 export interface SystemStatus {
   readonly system: RunningSystem;
-  readonly processes: readonly { readonly name: string; readonly pid: number; readonly up: boolean }[];
+  readonly processes: readonly ShownProcess[];
   /** What the fleet forecasts, in its own words. */
   readonly target: TargetWords | null;
   readonly champion: VersionLine | null;
@@ -81,12 +88,7 @@ export async function readSystemStatus(
   system: RunningSystem,
   about: 'everything' | 'scoreboard',
 ): Promise<SystemStatus> {
-  const { kafka, temporal, workers } = system;
-  const processes = [
-    ...(kafka.pid === null ? [] : [{ name: 'Kafka', pid: kafka.pid }]),
-    ...(temporal.pid === null ? [] : [{ name: 'Temporal', pid: temporal.pid }]),
-    ...workers.map(({ role, pid }) => ({ name: role, pid })),
-  ].map((known) => ({ ...known, up: isAlive(known.pid) }));
+  const processes = processesOf(system);
   const analytics = await analyticsOf(system, session.env);
   const env = await environmentIn(session, system);
   const query = analytics === undefined ? undefined : queryWorker(analytics);
@@ -120,6 +122,15 @@ export async function readSystemStatus(
       ...(stream === null ? (['Kafka'] as const) : []),
     ],
   };
+}
+
+/** The command that keeps it up, and all that it has started. */
+function processesOf({ pid, started, processes }: RunningSystem): readonly ShownProcess[] {
+  const keeper = { name: 'daemon', pid, started, restarts: 0, trouble: null };
+  return [keeper, ...processes].map(({ started, ...known }) => {
+    const state = known.trouble === null ? stateOf({ pid: known.pid, started }) : 'gone';
+    return { ...known, up: state === 'running', state };
+  });
 }
 
 /** Text for a missing part: `none`, or that its source does not answer. */

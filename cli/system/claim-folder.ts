@@ -7,9 +7,14 @@ import { machineError } from '../../core/contracts/machine-trouble';
 import { parseJson } from '../../core/contracts/validation';
 import { makeFolder } from '../../core/platform/make-folder';
 import { LIMITS } from '../shared/limits';
-import { isAlive } from './running';
+import { isAlive, startOf } from '../processes/identity';
 
-const claimSchema = z.object({ pid: z.int().positive(), id: z.string() });
+const claimSchema = z.object({
+  pid: z.int().positive(),
+  /** When that process was started (`startOf`). */
+  started: z.string().nullable().default(null),
+  id: z.string(),
+});
 
 /** As long as the lock of a killed command counts. */
 const LOCK_RETRIES = {
@@ -32,7 +37,7 @@ export async function claimFolder(folder: string, id: string): Promise<() => Pro
   let unlock: (() => Promise<void>) | undefined;
   try {
     await makeFolder(state);
-    await writeFile(draft, JSON.stringify({ pid: process.pid, id }));
+    await writeFile(draft, JSON.stringify({ pid: process.pid, started: startOf(process.pid), id }));
     unlock = await lock(path, {
       realpath: false,
       stale: LIMITS.lockStaleMillis,
@@ -55,7 +60,7 @@ export async function claimFolder(folder: string, id: string): Promise<() => Pro
 /** @throws FedloopError `ServerUnavailable` when the claim is that of another process that lives. */
 async function refuseOther(path: string): Promise<void> {
   const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
-  if (!claim.success || claim.data.pid === process.pid || !isAlive(claim.data.pid)) return;
+  if (!claim.success || claim.data.pid === process.pid || !isAlive(claim.data)) return;
   const { pid, id } = claim.data;
   throw new FedloopError(
     'ServerUnavailable',

@@ -6,9 +6,10 @@ import { FedloopError } from '../../core/contracts/errors';
 import { LIMITS } from '../shared/limits';
 import { packageFile } from '../shared/package-root';
 import { errorLine } from '../processes/stderr-tail';
-import { tailOfFile } from '../processes/tail';
-import { type RunFolder } from './run-folder';
-import { findRunning, isAlive, type RunningSystem } from './running';
+import { isAlive, signalProcess, startOf, type ProcessId } from '../processes/identity';
+import { sizeOfFile, tailOfFile } from '../processes/tail';
+import { hasBegun, type RunFolder } from './run-folder';
+import { findRunning, type RunningSystem } from './running';
 import { type Session } from './session';
 import { poll } from '../shared/wait';
 
@@ -22,6 +23,8 @@ const ERROR = 'error: ';
  */
 export async function startDaemon(session: Session, run: RunFolder): Promise<RunningSystem> {
   const logFile = join(run.logs, 'up.log');
+  // A run that is resumed has the lines of earlier daemons in it.
+  const before = await sizeOfFile(logFile);
   const log = openSync(logFile, 'a');
   const child = spawn(
     process.execPath,
@@ -32,9 +35,10 @@ export async function startDaemon(session: Session, run: RunFolder): Promise<Run
   child.unref();
   const { pid } = child;
   if (pid === undefined) throw new FedloopError('Internal', 'the daemon of the system could not be started');
+  const daemon: ProcessId = { pid, started: startOf(pid) };
   // What the daemon ends with is this command's own error, said once.
   const last: string[] = [];
-  const relay = relayLines(logFile, (line) => {
+  const relay = relayLines(logFile, before, (line) => {
     if (last.length > 0 || line.startsWith(ERROR)) last.push(line);
     else session.progress.note(line);
   });
@@ -53,40 +57,45 @@ export async function startDaemon(session: Session, run: RunFolder): Promise<Run
       },
     );
     if (system !== undefined && system !== null) return system;
-    const [error = errorLine(await tailOfFile(logFile, LIMITS.tailLines)), ...hint] = last;
+    const [error = errorLine(await tailOfFile(logFile, LIMITS.tailLines, before)), ...hint] = last;
     throw new FedloopError(
       'ServerUnavailable',
       error === '' ? 'the system did not come up' : error.replace(ERROR, ''),
-      { hint: [...hint.map((line) => line.trim()), `The log is ${logFile}.`].join(' ').trim() },
+      {
+        hint: [
+          ...hint.map((line) => line.trim()),
+          ...((await hasBegun(run)) ? [`The log is ${logFile}.`] : []),
+        ].join(' '),
+      },
     );
   } catch (cause) {
-    await stopDaemon(pid);
+    await stopDaemon(daemon);
     throw cause;
   }
 }
 
-/** Ask the daemon to stop its system, and make sure that it has ended. */
-export async function stopDaemon(pid: number): Promise<void> {
-  signal(pid, 'SIGTERM');
-  const gone = await poll(() => Promise.resolve(isAlive(pid) ? undefined : true), {
+/**
+ * Ask the daemon to stop its system, and make sure that it has ended. A process that has its number by now is left alone.
+ * @throws FedloopError `InvalidInput` when it may not be stopped by this user.
+ */
+export async function stopDaemon(daemon: ProcessId): Promise<void> {
+  if (signalProcess(daemon, 'SIGTERM') === 'refused')
+    throw new FedloopError(
+      'InvalidInput',
+      `the system of this folder belongs to another user: its process ${daemon.pid} may not be stopped from here`,
+      { hint: 'Run the command as the user who has started it.' },
+    );
+  const gone = await poll(() => Promise.resolve(isAlive(daemon) ? undefined : true), {
     everyMillis: LIMITS.readyPollMillis,
     timeoutMillis: LIMITS.daemonGraceMillis,
   });
   // Its supervisor ends the processes that it had started.
-  if (gone !== true) signal(pid, 'SIGKILL');
+  if (gone !== true) signalProcess(daemon, 'SIGKILL');
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended by itself, as the caller wanted.
-  }
-}
-
-/** @returns a function that publishes the lines that a growing file has got since its last call. */
-function relayLines(path: string, publish: (line: string) => void): () => Promise<void> {
-  let offset = 0;
+/** @returns a function that publishes the lines that a growing file has got since its last call, from a byte on. */
+function relayLines(path: string, from: number, publish: (line: string) => void): () => Promise<void> {
+  let offset = from;
   let unfinished = '';
   return async () => {
     const file = await open(path, 'r');

@@ -3,6 +3,7 @@ import { readDeploymentFile } from '../../core/platform/deployment-file';
 import { deployedIn } from './deployment-file';
 import { type Session } from './session';
 import { findRunning, type RunningSystem } from './running';
+import { withoutOthers, type OwnServers } from '../servers/own-environment';
 import { namesTemporal } from '../servers/temporal-client';
 import { FedloopError } from '../../core/contracts/errors';
 
@@ -54,7 +55,13 @@ export async function environmentIn(session: Session, running: RunningSystem): P
         `the system that runs in this folder is the fleet ${running.fleet}, but ${file} describes the fleet ${fleet}: leave --config out, or work in another folder`,
       );
   }
-  return { ...session.env, ...environmentOf(running) };
+  return { ...withoutOthers(session.env, ownServersOf(running)).env, ...environmentOf(running) };
+}
+
+/** Servers that a system has started itself take nobody's credentials; those that it was led to keep the environment's. */
+function ownServersOf({ processes }: RunningSystem): OwnServers {
+  const has = (name: string): boolean => processes.some((one) => one.name === name);
+  return { kafka: has('Kafka'), temporal: has('Temporal') };
 }
 
 /** Environment variables that lead to a running system. */

@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { machineSentence } from '../../core/contracts/machine-trouble';
 import { makeFolder } from '../../core/platform/make-folder';
@@ -56,6 +56,22 @@ export async function createRunFolder(folder: string, id: string): Promise<RunFo
     });
   }
   return run;
+}
+
+/** Whether a run got as far as its servers: only then is there anything in its folder that somebody may want. */
+export async function hasBegun(run: RunFolder): Promise<boolean> {
+  return stat(run.servers).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Remove the folder of a run that was refused before it began. */
+export async function discardUnbegun(run: RunFolder): Promise<void> {
+  if (await hasBegun(run)) return;
+  await rm(run.path, { recursive: true, force: true }).catch(() => undefined);
+  // With the last of them; any other keeps it.
+  await rmdir(dirname(run.path)).catch(() => undefined);
 }
 
 /** The latest run that has a warehouse. */

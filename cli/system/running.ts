@@ -6,13 +6,31 @@ import { DEFAULT_FLEET, fleetNameSchema } from '../../core/contracts/ids';
 import { TOPICS } from '../../core/contracts/topics';
 import { parseJson } from '../../core/contracts/validation';
 import { readToken } from '../../core/warehouse/sql/token';
+import { isAlive, signalProcess, startOf } from '../processes/identity';
+import { LIMITS } from '../shared/limits';
+import { poll } from '../shared/wait';
 import { WAREHOUSE_FILE } from './run-folder';
+
+/** A process that a system has started. */
+const systemProcessSchema = z.object({
+  /** `Kafka`, `Temporal`, `Prometheus`, or a worker's role. */
+  name: z.string(),
+  pid: z.int().positive(),
+  started: z.string().nullable(),
+  /** How often it has ended by itself and was started again. */
+  restarts: z.int(),
+  /** Why it does not run now; null while it was not seen to end. */
+  trouble: z.string().nullable(),
+});
+export type SystemProcess = z.infer<typeof systemProcessSchema>;
 
 /** What a running system publishes to the other commands in its folder. */
 export const runningSystemSchema = z.object({
   id: z.string(),
   /** The daemon or command that keeps it up; the system ends with it. */
   pid: z.int().positive(),
+  /** When that process was started (`startOf`): its number may be another's by now. */
+  started: z.string().nullable().default(null),
   startedAt: z.iso.datetime(),
   runFolder: z.string(),
   fleet: fleetNameSchema.default(DEFAULT_FLEET),
@@ -21,17 +39,17 @@ export const runningSystemSchema = z.object({
     topicPrefix: z.string(),
     /** What stream workers read, as Kafka's interface takes it. */
     eventTopic: z.string().default(TOPICS.stream.name),
-    pid: z.int().nullable(),
   }),
   temporal: z.object({
     address: z.string().nullable(),
     namespace: z.string(),
     uiUrl: z.string().nullable(),
     configFile: z.string().nullable(),
-    pid: z.int().nullable(),
   }),
   prometheusUrl: z.string().nullable(),
-  workers: z.array(z.object({ role: z.string(), pid: z.int(), url: z.string(), log: z.string() })),
+  workers: z.array(z.object({ role: z.string(), url: z.string(), log: z.string() })),
+  /** All that it has started; servers that the environment names are none of them. */
+  processes: z.array(systemProcessSchema).default([]),
 });
 export type RunningSystem = z.infer<typeof runningSystemSchema>;
 
@@ -39,12 +57,21 @@ function fileIn(folder: string): string {
   return join(folder, '.fedloop', 'running.json');
 }
 
-/** The running system of a folder, or undefined. A file that a killed command has left does not count. */
-export async function findRunning(folder: string): Promise<RunningSystem | undefined> {
+/** What is known of a folder's system. `ended`: its command was killed, or the machine was started anew; only its entry is left. */
+export type KnownSystem =
+  { readonly is: 'running' | 'ended'; readonly system: RunningSystem } | { readonly is: 'none' };
+
+export async function lookForSystem(folder: string): Promise<KnownSystem> {
   const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = runningSystemSchema.safeParse(parseJson(text));
-  return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
+  const parsed = runningSystemSchema.safeParse(parseJson(text ?? ''));
+  if (!parsed.success) return { is: 'none' };
+  return { is: isAlive(parsed.data) ? 'running' : 'ended', system: parsed.data };
+}
+
+/** The running system of a folder, or undefined. An entry that a killed command has left does not count. */
+export async function findRunning(folder: string): Promise<RunningSystem | undefined> {
+  const known = await lookForSystem(folder);
+  return known.is === 'running' ? known.system : undefined;
 }
 
 /**
@@ -115,12 +142,24 @@ export async function analyticsAt(
   return { url, token: configured === '' ? await readToken(warehouse) : configured };
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    // A process of another user may not be signalled, but it exists.
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
-  }
+/**
+ * End the processes of a system whose command and supervisor were both killed, and its entry. What has the number of one of them by now
+ * is left alone.
+ * @returns names of the processes that were still there.
+ */
+export async function endLeftovers(folder: string, system: RunningSystem): Promise<readonly string[]> {
+  const left = system.processes.filter(isAlive);
+  for (const one of left) signalProcess(one, 'SIGTERM', 'group');
+  await poll(() => Promise.resolve(left.some(isAlive) ? undefined : true), {
+    everyMillis: LIMITS.readyPollMillis,
+    timeoutMillis: LIMITS.workerGraceMillis,
+  });
+  for (const one of left) signalProcess(one, 'SIGKILL', 'group');
+  await forgetRunning(folder, system.pid);
+  return left.map(({ name }) => name);
+}
+
+/** Why the process whose number an entry has is not the system's. */
+export function describeEnded({ id, pid }: RunningSystem): string {
+  return `run ${id} ended without \`fedloop down\`${startOf(pid) === null ? '' : `, and process ${pid} is another program`}`;
 }

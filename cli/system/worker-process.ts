@@ -84,17 +84,26 @@ export function readyUrl(line: string): string | undefined {
   }
 }
 
-/** An error about a worker, with the last error of its log. */
+/** An error about a worker or server, with the last error of its log. */
 export async function workerFailure(child: Child, what: string): Promise<FedloopError> {
   const tail = await child.tail();
-  const said = machineSentenceOfLog(tail, child.dataFolder ?? `the ${child.name}`);
+  const subject = child.name.endsWith(' worker') ? `the ${child.name}` : child.name;
+  const said = machineSentenceOfLog(tail, child.dataFolder ?? subject);
   const error = said?.message ?? errorLine(tail);
-  return new FedloopError(
-    'ServerUnavailable',
-    `the ${child.name} ${what}${error === '' ? '' : `: ${error}`}`,
-    {
-      hint: [said?.hint ?? [], `Its log is ${child.logFile}.`].flat().join(' '),
-      cause: new Error(`last lines of ${child.logFile}:\n${tail}`),
-    },
+  return new FedloopError('ServerUnavailable', `${subject} ${what}${error === '' ? '' : `: ${error}`}`, {
+    hint: [said?.hint ?? [], `Its log is ${child.logFile}.`].flat().join(' '),
+    cause: new Error(`last lines of ${child.logFile}:\n${tail}`),
+  });
+}
+
+/** As `workerFailure`, of a process that nobody here has stopped. Its log does not say why another ended it with a signal. */
+export async function unexpectedEnd(child: Child): Promise<FedloopError> {
+  const { code, signal } = await child.ended;
+  const failure = await workerFailure(
+    child,
+    `ended unexpectedly (${signal ?? `exit code ${code ?? 'unknown'}`})`,
   );
+  if (signal === null || failure.hint?.startsWith('Its log') !== true) return failure;
+  const { hint, cause } = failure;
+  return new FedloopError('ServerUnavailable', failure.message.replace(/\): .*$/s, ')'), { hint, cause });
 }

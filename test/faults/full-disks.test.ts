@@ -157,8 +157,7 @@ describeWith(MOUNT, `disks that fill up and checkpoints that are damaged (seed $
   const SAID: Readonly<Record<keyof typeof faults, RegExp>> = {
     'the disk of the warehouse is full':
       /^the disk of \S+w\.duckdb is full, so rows wait in their topics\. Free space on it/,
-    'the disk of the broker is full':
-      /^the Kafka ended unexpectedly: the disk of \S+ is full\. Free space on it/,
+    'the disk of the broker is full': /^Kafka ended unexpectedly: the disk of \S+ is full\. Free space on it/,
     'the disk of the logs is full': /both workers run/,
     'the warehouse is damaged':
       /the warehouse \S+ is damaged: .*valid DuckDB database.* Move \S+ and \S+ away and start again/s,

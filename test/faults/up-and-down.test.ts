@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { packageFile } from '../../cli/shared/package-root';
-import { isAlive, runningSystemSchema, type RunningSystem } from '../../cli/system/running';
-import { expectGone, GONE_MILLIS, processesOf, withoutSharedServers } from '../support/system-processes';
+import { isAlive } from '../../cli/processes/identity';
+import { runningSystemSchema, type RunningSystem } from '../../cli/system/running';
+import { expectGone, GONE_MILLIS, withoutSharedServers } from '../support/system-processes';
 
 /** Starting two servers and four workers on a busy machine, twice. */
 const UP_MILLIS = 240_000;
@@ -25,7 +26,7 @@ afterEach(async () => {
 
 it('what is up outlives its command, stops with down, and leaves nothing behind when its daemon is killed', async () => {
   const system = up();
-  expect(processesOf(system).every(isAlive)).toBe(true);
+  expect(system.processes.every(isAlive)).toBe(true);
   expect(fedloop('up').stderr).toContain('a system runs in this folder already');
   const status = z
     .object({ lag: z.number(), processes: z.array(z.object({ up: z.boolean() })) })

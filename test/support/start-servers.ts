@@ -27,10 +27,9 @@ export default async function startTestServers(): Promise<void> {
       processes,
       progress,
     });
-    for (const [name, value] of Object.entries(servers.env)) {
-      if (value === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = value;
-    }
+    for (const name of Object.keys(process.env))
+      if (servers.env[name] === undefined) Reflect.deleteProperty(process.env, name);
+    Object.assign(process.env, servers.env);
     rememberServers({ processes, folder });
   } catch (cause) {
     await processes.stopAll(0);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lookAtJars } from '../../../cli/servers/jars';
 import { obtainOnce } from '../../../cli/servers/cache';
+import { startOf } from '../../../cli/processes/identity';
 import { claimFolder } from '../../../cli/system/claim-folder';
 import { describeWith, MOUNT } from '../../support/requirements';
 import { SmallDisk } from '../../support/small-disk';
@@ -43,11 +44,17 @@ describe('a folder that a system works in', () => {
     const release = await claimFolder(folder, 'run-1');
     const other = join(folder, '.fedloop', 'claim.json');
     // The claim of a process that lives, and of one that was killed.
-    writeFileSync(other, JSON.stringify({ pid: process.ppid, id: 'run-0' }));
+    const first = { pid: process.ppid, started: startOf(process.ppid), id: 'run-0' };
+    writeFileSync(other, JSON.stringify(first));
     await expect(claimFolder(folder, 'run-2')).rejects.toMatchObject({
       message: `a system is starting or running in this folder already (run run-0, process ${process.ppid})`,
       hint: expect.stringContaining('fedloop down') as unknown,
     });
+    // As after a reboot: its number is another's by now.
+    writeFileSync(other, JSON.stringify({ ...first, started: 'long ago' }));
+    await (
+      await claimFolder(folder, 'run-2')
+    )();
     const dead = Number(execFileSync('sh', ['-c', 'echo $$']).toString());
     writeFileSync(other, JSON.stringify({ pid: dead, id: 'run-0' }));
     await (

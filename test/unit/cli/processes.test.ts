@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { packageFile } from '../../../cli/shared/package-root';
 import { Processes } from '../../../cli/processes/processes';
 import { errorLine } from '../../../cli/processes/stderr-tail';
-import { isAlive } from '../../../cli/system/running';
+import { startOf } from '../../../cli/processes/identity';
 
 let folder: string;
 let processes: Processes;
@@ -52,7 +52,7 @@ describe('a process that a command starts', () => {
         })
         .catch(reject);
     });
-    expect(isAlive(grandchild)).toBe(true);
+    expect(startOf(grandchild)).not.toBeNull();
     await processes.stopAll(5_000);
     await gone(grandchild);
   });
@@ -106,7 +106,7 @@ describe('the supervisor', () => {
     supervisor.stdin.end();
     const [, signal] = (await once(watched, 'exit')) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');
-    expect(isAlive(released.pid!)).toBe(true);
+    expect(startOf(released.pid!)).not.toBeNull();
     released.kill('SIGKILL');
   });
 });
@@ -128,12 +128,7 @@ describe('the error line of a stderr tail', () => {
   });
 });
 
-/** Resolves when nobody has the process id any more; the system takes a moment to bury an orphan. */
+/** Resolves when nobody has the process id any more, or only a dead process that is not buried yet. */
 async function gone(pid: number): Promise<void> {
-  while (isAlive(pid) && !(await isZombie(pid))) await new Promise(setImmediate);
-}
-
-async function isZombie(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z');
-  return status.includes(') Z');
+  while (startOf(pid) !== null) await new Promise(setImmediate);
 }

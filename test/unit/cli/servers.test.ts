@@ -99,7 +99,9 @@ describe('Kafka', () => {
 
   it('reports at once that a wrong address does not answer', async () => {
     const [port] = await freePorts(1);
-    await expect(requireBroker([`127.0.0.1:${port!}`])).rejects.toMatchObject({ code: 'KafkaUnavailable' });
+    await expect(requireBroker([`127.0.0.1:${port!}`], {})).rejects.toMatchObject({
+      code: 'KafkaUnavailable',
+    });
   });
 });
 

@@ -18,6 +18,7 @@ import {
 import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
 import { readyUrl } from '../../../cli/system/worker-process';
+import { startOf } from '../../../cli/processes/identity';
 import { NAMES } from '../../support/names';
 
 let folder: string;
@@ -103,13 +104,15 @@ describe('the note on what runs in a folder', () => {
   const system: RunningSystem = {
     id: 'run-1',
     pid: process.pid,
+    started: startOf(process.pid),
     startedAt: '2026-01-02T03:04:05.000Z',
     runFolder: '/runs/run-1',
     fleet: NAMES.fleet,
-    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', eventTopic: 'edge-iiot-stream', pid: 1 },
-    temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null, pid: null },
+    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', eventTopic: 'edge-iiot-stream' },
+    temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null },
     prometheusUrl: null,
-    workers: [{ role: 'analytics', pid: 2, url: 'http://127.0.0.1:1', log: 'x.log' }],
+    workers: [{ role: 'analytics', url: 'http://127.0.0.1:1', log: 'x.log' }],
+    processes: [],
   };
 
   it('is found by other commands, and keeps a second system away', async () => {
@@ -122,6 +125,9 @@ describe('the note on what runs in a folder', () => {
 
   it('counts for nothing when its command was killed, or when it is not one', async () => {
     await writeRunning(folder, { ...system, pid: 0x7ffffffe });
+    await expect(requireRunning(folder)).rejects.toThrow('no system is running');
+    // Its number is another's by now, as after a reboot.
+    await writeRunning(folder, { ...system, started: 'long ago' });
     await expect(requireRunning(folder)).rejects.toThrow('no system is running');
     await writeFile(join(folder, '.fedloop', 'running.json'), '{"pid":');
     expect(await findRunning(folder)).toBeUndefined();
