@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Query } from '../../core/warehouse/database/query';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
-import { openWarehouse } from '../../core/warehouse/database/open';
+import { openToRead } from '../../core/warehouse/database/open-to-read';
 import { answerSql } from '../../core/warehouse/sql/answer';
 import { Readers } from '../../core/warehouse/sql/readers';
 import { tableSchema, type AnswerTable } from './query-worker';
@@ -11,9 +11,9 @@ import { tableSchema, type AnswerTable } from './query-worker';
  * @throws FedloopError `InvalidInput` for SQL that is refused, `WarehouseBusy` when a system has it open, `Interrupted`
  */
 export async function queryFile(path: string, sql: string, signal: AbortSignal): Promise<AnswerTable> {
-  const warehouse = await openWarehouse(path);
+  const warehouse = await openToRead(path);
   try {
-    const readers = await Readers.open(warehouse);
+    const readers = await Readers.atRest(warehouse);
     try {
       return tableSchema.parse(JSON.parse((await readers.ask({ sql, signal })).toString('utf8')));
     } finally {
@@ -32,7 +32,7 @@ export async function withFile<Result>(
   path: string,
   work: (query: Query) => Promise<Result>,
 ): Promise<Result> {
-  const warehouse = await openWarehouse(path);
+  const warehouse = await openToRead(path);
   try {
     return await work(queryConnection(await warehouse.connect()));
   } finally {

@@ -16,7 +16,9 @@ interface WarehouseAtRest {
  * the default path of a deployment in this folder.
  */
 export async function warehouseAtRest(session: Session): Promise<WarehouseAtRest> {
-  const env = readEnvironment(session.env);
+  // Nothing else of the environment matters to a file, such as credentials of brokers.
+  const { FEDLOOP_WAREHOUSE, FEDLOOP_PROCESSED } = session.env;
+  const env = readEnvironment({ FEDLOOP_WAREHOUSE, FEDLOOP_PROCESSED });
   const own = {
     warehouse: resolve(session.folder, env.FEDLOOP_WAREHOUSE),
     processed: resolve(session.folder, env.FEDLOOP_PROCESSED),

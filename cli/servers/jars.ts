@@ -1,23 +1,29 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { changedFiles } from './checksums';
 
 /** The end of a ZIP file (APPNOTE 4.3.16): 22 bytes, and a comment of at most 64 KiB behind them. */
 const END_BYTES = 22;
 const MAX_END_BYTES = END_BYTES + 65_535;
 const END_SIGNATURE = Buffer.from('PK\x05\x06', 'latin1');
 
-/** Jars of a folder, and those of them that are empty or cut off. */
+/** Jars of a folder, and those of them that are missing, changed, empty or cut off. */
 export interface JarFolder {
   readonly jars: readonly string[];
   readonly damaged: readonly string[];
 }
 
-/** Look at the end of every jar, where a ZIP file says where its directory lies. A folder that is not there has none. */
+/**
+ * Compare every jar with its checksum and look at its end, where a ZIP file says where its directory lies: caches of earlier releases have
+ * no checksums. A folder that is not there has none.
+ */
 export async function lookAtJars(folder: string): Promise<JarFolder> {
   const names = await readdir(folder).catch(() => []);
   const jars = names.filter((name) => name.endsWith('.jar'));
   const whole = await Promise.all(jars.map((name) => isWhole(join(folder, name)).catch(() => false)));
-  return { jars, damaged: jars.filter((_, index) => whole[index] !== true) };
+  const changed = (await changedFiles(folder)) ?? [];
+  const cut = jars.filter((_, index) => whole[index] !== true);
+  return { jars, damaged: [...new Set([...changed, ...cut])].sort() };
 }
 
 async function isWhole(path: string): Promise<boolean> {

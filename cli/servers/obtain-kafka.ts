@@ -6,6 +6,7 @@ import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
+import { writeChecksums } from './checksums';
 import { lookAtJars } from './jars';
 import { onPath, runTool } from './tool';
 
@@ -17,9 +18,7 @@ const EXPECTED_JARS = 46;
  * @throws FedloopError `ServerUnavailable` when Maven is missing or cannot fetch the jars.
  */
 export async function obtainKafka(cache: string, processes: Processes, progress: Progress): Promise<string> {
-  const pom = packageFile('cli', 'servers', 'kafka', 'pom.xml');
-  const version = kafkaVersion(await readFile(pom, 'utf8'));
-  const folder = join(cache, `kafka-${version}`);
+  const { version, folder } = await placeOfKafka(cache);
   const classPath = join(folder, '*');
   return obtainOnce({
     cache,
@@ -29,16 +28,36 @@ export async function obtainKafka(cache: string, processes: Processes, progress:
       progress.note('Another fedloop is fetching Kafka; waiting for it.');
     },
     obtain: async () => {
-      const { jars, damaged } = await lookAtJars(folder);
-      const [one] = damaged;
-      if (one !== undefined)
-        progress.note(
-          `Kafka in ${folder} is damaged (${damaged.length} of ${jars.length} files, such as ${one}); it is fetched again.`,
-        );
-      await fetchJars(pom, version, folder, processes, progress);
+      const damage = await damageOfKafka(cache);
+      if (damage !== undefined) progress.note(`${damage}; it is fetched again.`);
+      await fetchJars(POM, version, folder, processes, progress);
       return classPath;
     },
   });
+}
+
+const POM = packageFile('cli', 'servers', 'kafka', 'pom.xml');
+
+interface PlaceOfKafka {
+  readonly version: string;
+  readonly folder: string;
+}
+
+/** The version that is used, and its folder in the cache. */
+export async function placeOfKafka(cache: string): Promise<PlaceOfKafka> {
+  const version = kafkaVersion(await readFile(POM, 'utf8'));
+  return { version, folder: join(cache, `kafka-${version}`) };
+}
+
+/** What is wrong with the Kafka of a cache, in one sentence; undefined where there is none, or nothing wrong. */
+export async function damageOfKafka(cache: string): Promise<string | undefined> {
+  const { folder } = await placeOfKafka(cache);
+  const { jars, damaged } = await lookAtJars(folder);
+  const [one] = damaged;
+  if (one !== undefined)
+    return `Kafka in ${folder} is damaged (${damaged.length} of its files, such as ${one})`;
+  if (jars.length === 0 || (await hasJars(folder))) return undefined;
+  return `Kafka in ${folder} is damaged (its broker is missing)`;
 }
 
 /** @throws FedloopError `Internal` when the pom names no version. */
@@ -87,6 +106,7 @@ async function fetchJars(
         step.update(line.replace(/^.*\/([^/\s]+\.jar).*$/, '$1'), Math.min(1, jars / EXPECTED_JARS));
       },
     });
+    await writeChecksums(partial);
     await rm(folder, { recursive: true, force: true });
     await rename(partial, folder);
   } catch (cause) {

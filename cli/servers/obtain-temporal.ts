@@ -10,6 +10,7 @@ import { errorLine } from '../processes/stderr-tail';
 import { type Processes } from '../processes/processes';
 import { type Progress } from '../progress';
 import { obtainOnce } from './cache';
+import { isUnchanged, writeChecksum } from './checksums';
 import { isExecutable, onPath, runTool } from './tool';
 
 /** The last tag that `go install` accepts: later ones have a `replace` directive. */
@@ -30,23 +31,43 @@ export async function obtainTemporal(
 ): Promise<string> {
   const installed = await onPath('temporal');
   if (installed !== undefined && (await runs(installed))) return installed;
-  const target = join(cache, 'bin', 'temporal');
+  const target = cachedTemporal(cache);
   return obtainOnce({
     cache,
     name: 'temporal',
-    find: async () => ((await isExecutable(target)) && (await runs(target)) ? target : undefined),
+    find: async () => ((await isSound(target)) ? target : undefined),
     onWait: () => {
       progress.note('Another fedloop is obtaining Temporal; waiting for it.');
     },
     obtain: async () => {
-      if (await isExecutable(target))
-        progress.note(`Temporal’s server at ${target} is damaged: it does not run, and is obtained again.`);
+      const damage = await damageOfTemporal(cache);
+      if (damage !== undefined) progress.note(`${damage}; it is obtained again.`);
       await mkdir(join(cache, 'bin'), { recursive: true });
       const downloadFault = await download(cache, target, processes, progress);
       if (downloadFault !== undefined) await build(cache, target, downloadFault, processes, progress);
+      await writeChecksum(target);
       return target;
     },
   });
+}
+
+export function cachedTemporal(cache: string): string {
+  return join(cache, 'bin', 'temporal');
+}
+
+/** What is wrong with the Temporal of a cache, in one sentence; undefined where there is none, or nothing wrong. */
+export async function damageOfTemporal(cache: string): Promise<string | undefined> {
+  const target = cachedTemporal(cache);
+  const isThere = await stat(target).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere || (await isSound(target))) return undefined;
+  return `Temporal’s server at ${target} is damaged`;
+}
+
+async function isSound(target: string): Promise<boolean> {
+  return (await isExecutable(target)) && (await isUnchanged(target)) && (await runs(target));
 }
 
 /** Download Temporal's command through the SDK. @returns undefined after success, else the reason of the failure. */
@@ -152,9 +173,10 @@ async function build(
   step.done();
 }
 
+/** Whether it says its version: an empty file is run as an empty script, which succeeds. */
 async function runs(path: string): Promise<boolean> {
   return promisify(execFile)(path, ['--version']).then(
-    () => true,
+    ({ stdout }) => /version/i.test(stdout),
     () => false,
   );
 }

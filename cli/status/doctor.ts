@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rmdir, stat, statfs } from 'node:fs/promises';
+import { mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { FedloopError, messageOf } from '../../core/contracts/errors';
@@ -7,6 +7,10 @@ import { environmentIn } from '../system/deployment';
 import { findRunning } from '../system/running';
 import { cacheFolder } from '../servers/cache';
 import { findJava } from '../servers/java';
+import { damageOfKafka, obtainKafka, placeOfKafka } from '../servers/obtain-kafka';
+import { cachedTemporal, damageOfTemporal, obtainTemporal } from '../servers/obtain-temporal';
+import { Processes } from '../processes/processes';
+import { type Progress } from '../progress';
 import { namedBrokers } from '../servers/own-environment';
 import { freePorts } from '../servers/ports';
 import { requireBroker } from '../servers/start-kafka';
@@ -31,7 +35,7 @@ const PORTS = 12;
 /** All Node processes (2 GB), Kafka (0.7 GB) and Temporal. */
 const MEMORY_BYTES = 3e9;
 
-/** Check everything that a demo needs. Leaves no files and starts no server. */
+/** Check everything that a demo needs. Starts no server, and leaves no files but those of a damaged cache, which it mends. */
 export async function examine(session: Session): Promise<readonly Finding[]> {
   const cache = cacheFolder(session.env);
   return [
@@ -78,9 +82,10 @@ async function kafka(session: Session, cache: string): Promise<readonly Finding[
     async (path) => fine('Java', `${path}${await versionText(path, '-version')}`),
     (cause: unknown) => failed('Java', cause),
   );
-  const names = await readdir(cache).catch(() => []);
-  const cached = names.find((name) => /^kafka-[\d.]+$/.test(name));
-  if (cached !== undefined) return [java, fine('Kafka', join(cache, cached))];
+  const damage = await damageOfKafka(cache);
+  if (damage !== undefined) return [java, await mend('Kafka', damage, session, cache, obtainKafka)];
+  const { folder } = await placeOfKafka(cache);
+  if ((await existing(folder)) !== undefined) return [java, fine('Kafka', folder)];
   const maven = await onPath('mvn', session.env);
   if (maven !== undefined)
     return [java, fine('Maven', `${maven}${await versionText(maven)}; Kafka is fetched on first use`)];
@@ -100,7 +105,10 @@ async function temporal(session: Session, cache: string): Promise<readonly Findi
       return [failed('Temporal', cause)];
     }
   }
-  const there = (await onPath('temporal', session.env)) ?? (await existing(join(cache, 'bin', 'temporal')));
+  const installed = await onPath('temporal', session.env);
+  const damage = installed === undefined ? await damageOfTemporal(cache) : undefined;
+  if (damage !== undefined) return [await mend('Temporal', damage, session, cache, obtainTemporal)];
+  const there = installed ?? (await existing(cachedTemporal(cache)));
   if (there !== undefined) return [fine('Temporal', `${there}${await versionText(there)}`)];
   const go = await onPath('go', session.env);
   return [
@@ -116,6 +124,26 @@ async function temporal(session: Session, cache: string): Promise<readonly Findi
           `is downloaded, or built with ${go}${await versionText(go, 'version')}, on first use`,
         ),
   ];
+}
+
+/** Obtain a damaged server again. */
+async function mend(
+  name: string,
+  damage: string,
+  { progress }: Session,
+  cache: string,
+  obtain: (cache: string, processes: Processes, progress: Progress) => Promise<string>,
+): Promise<Finding> {
+  const processes = Processes.start();
+  try {
+    await obtain(cache, processes, progress);
+    return fine(name, `${damage}: it was obtained again`);
+  } catch (cause) {
+    const { advice = 'Delete it; it is obtained again on the next use.' } = failed(name, cause);
+    return missing(name, `${damage}, and could not be obtained again: ${messageOf(cause)}`, advice);
+  } finally {
+    await processes.stopAll(0);
+  }
 }
 
 async function prometheus(session: Session): Promise<Finding> {

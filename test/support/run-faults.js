@@ -1,14 +1,14 @@
 'use strict';
 /**
  * `npm run test:faults`: random faults for as long as one likes, or with another `--kind` full disks and damaged checkpoints, bad
- * networks, clocks that are set, or restarts of every worker in turn, so many times each. Its log says each fault as it comes, and what was checked at the end.
+ * networks, clocks that are set, restarts of every worker in turn, or kills of each process under `fedloop up`, so many times each. Its log says each fault as it comes, and what was checked at the end.
  */
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 
 const USAGE =
   'usage: npm run test:faults -- [--kind random] [--hours H] [--seed N]   (0.1 hours and seed 1 unless told otherwise)\n' +
-  '       npm run test:faults -- --kind disks|network|clocks|restarts [--times N] [--seed N]   (each fault 20 times unless told otherwise)';
+  '       npm run test:faults -- --kind disks|network|clocks|restarts|up [--times N] [--seed N]   (each fault 20 times unless told otherwise)';
 
 /** Test file of each kind of faults. */
 const FILES = {
@@ -17,6 +17,7 @@ const FILES = {
   network: 'faults/network',
   clocks: 'faults/clocks',
   restarts: 'faults/rolling-restart',
+  up: 'faults/up-and-down',
 };
 /** Tests of single workers share the servers of their run; those of a whole system have their own. */
 const PROJECTS = {
@@ -25,6 +26,7 @@ const PROJECTS = {
   network: 'system',
   clocks: 'integration',
   restarts: 'system',
+  up: 'system',
 };
 
 function options() {

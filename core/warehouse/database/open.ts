@@ -75,10 +75,15 @@ export async function openWarehouse(path: string): Promise<Warehouse> {
 /** Files that this process has open: a second instance over one file would corrupt it, and DuckDB does not notice. */
 const openFiles = new Set<string>();
 
-async function openInstance(file: string): Promise<DuckDBInstance> {
+/** @throws FedloopError as `openWarehouse` */
+export async function openInstance(
+  file: string,
+  access: 'AUTOMATIC' | 'READ_ONLY' = 'AUTOMATIC',
+): Promise<DuckDBInstance> {
   let instance: DuckDBInstance | undefined;
   try {
     instance = await DuckDBInstance.create(file, {
+      access_mode: access,
       enable_external_access: 'false',
       memory_limit: MEMORY_LIMIT,
     });

@@ -11,3 +11,6 @@ export const replyHeadSchema = z.object({
   bytes: z.int().nonnegative(),
 });
 export type ReplyHead = z.infer<typeof replyHeadSchema>;
+
+/** The reader's word for a file that nobody writes. */
+export const AT_REST = 'at-rest';

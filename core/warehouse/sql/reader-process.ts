@@ -5,23 +5,26 @@ import { parseJson } from '../../contracts/validation';
 import { damagedError, isDamage } from '../database/trouble';
 import { MAX_SNAPSHOTS, READER_NICENESS } from '../limits';
 import { answerSql } from './answer';
-import { requestSchema, type ReaderRequest, type ReplyHead } from './protocol';
-import { takeSnapshot, type Snapshot } from './snapshot';
+import { AT_REST, requestSchema, type ReaderRequest, type ReplyHead } from './protocol';
+import { readAtRest, takeSnapshot, type Snapshot } from './snapshot';
 
 /**
  * A reader: answers queries on a snapshot of the warehouse, one after the other, in a process that may be killed at any time.
- * Arguments: the warehouse's file, and a folder of its own beside it.
+ * Arguments: the warehouse's file, a folder of its own (beside the file, unless that is at rest), and `at-rest` where nobody writes the file.
  */
 
 let held: Snapshot | undefined;
 
-async function answer({ sql, maxRows }: ReaderRequest, file: string, folder: string): Promise<string> {
+async function answer(
+  { sql, maxRows }: ReaderRequest,
+  [file = '', folder = '', state]: readonly string[],
+): Promise<string> {
   for (let attempt = 0; attempt < MAX_SNAPSHOTS; attempt += 1) {
     if (held !== undefined && !(await held.isCurrent())) {
       await held.close();
       held = undefined;
     }
-    held ??= await takeSnapshot(file, folder);
+    held ??= await (state === AT_REST ? readAtRest : takeSnapshot)(file, folder);
     if (held === undefined) continue;
     const { connection, isIntact } = held;
     const outcome = await answerSql(connection, sql, { maxRows }).then(
@@ -45,7 +48,7 @@ function reply(outcome: ReplyHead['outcome'], text: string): void {
   process.stdout.write(body);
 }
 
-async function serve([file = '', folder = '']: readonly string[]): Promise<void> {
+async function serve(words: readonly string[]): Promise<void> {
   setPriority(READER_NICENESS);
   // Ctrl-C reaches the whole group; the process that asks decides.
   process.on('SIGINT', () => undefined);
@@ -55,7 +58,7 @@ async function serve([file = '', folder = '']: readonly string[]): Promise<void>
   lines.on('close', () => process.kill(process.pid, 'SIGKILL'));
   for await (const line of lines) {
     try {
-      reply('answered', await answer(requestSchema.parse(parseJson(line)), file, folder));
+      reply('answered', await answer(requestSchema.parse(parseJson(line)), words));
     } catch (cause) {
       const isRefused = cause instanceof FedloopError && cause.code === 'InvalidInput';
       reply(isRefused ? 'refused' : 'failed', isRefused ? messageOf(cause) : failureText(file, cause));

@@ -32,7 +32,7 @@ export class Reader {
   /** After the process has ended and its folder is removed. */
   readonly ended: Promise<void>;
 
-  constructor(file: string, folder: string) {
+  constructor(file: string, folder: string, state: readonly string[] = []) {
     const run = [
       '-c',
       LIMITED,
@@ -42,6 +42,7 @@ export class Reader {
       program(),
       file,
       folder,
+      ...state,
     ];
     this.child = spawn('/bin/sh', run, { stdio: ['pipe', 'pipe', 'ignore'] });
     this.child.stdout.on('data', (bytes: Buffer) => {

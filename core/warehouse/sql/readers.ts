@@ -1,7 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FedloopError } from '../../contracts/errors';
 import { type Warehouse } from '../database/open';
+import { type WarehouseAtRest } from '../database/open-to-read';
 import {
   ALL_READERS_BYTES,
   MAX_READERS,
@@ -14,6 +16,7 @@ import {
   SQL_TIMEOUT_MS,
 } from '../limits';
 import { refused } from './policy';
+import { AT_REST } from './protocol';
 import { Reader, type Reply } from './reader';
 
 export interface Question {
@@ -57,7 +60,15 @@ export class Readers {
     private readonly file: string,
     private readonly folder: string,
     private readonly options: ReadersOptions,
+    /** What else a reader is told about the file. */
+    private readonly state: readonly string[] = [],
   ) {}
+
+  /** For a file that no process writes, and whose folder may be read-only. Several may read it at once. */
+  static async atRest({ path }: WarehouseAtRest, options: ReadersOptions = {}): Promise<Readers> {
+    const folder = await mkdtemp(join(tmpdir(), 'fedloop-readers-'));
+    return new Readers(path, folder, options, [AT_REST]);
+  }
 
   static async open(warehouse: Warehouse, options: ReadersOptions = {}): Promise<Readers> {
     const folder = `${warehouse.path}.readers`;
@@ -139,7 +150,7 @@ export class Readers {
       if (reader.isAlive) return reader;
     }
     this.started += 1;
-    const reader = new Reader(this.file, join(this.folder, String(this.started)));
+    const reader = new Reader(this.file, join(this.folder, String(this.started)), this.state);
     this.all.add(reader);
     void reader.ended.then(() => this.all.delete(reader));
     return reader;

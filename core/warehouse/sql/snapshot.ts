@@ -35,6 +35,19 @@ export async function takeSnapshot(file: string, folder: string): Promise<Snapsh
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'warehouse.duckdb');
+  const before = await linkWhole(file, path);
+  return before === undefined ? undefined : openSnapshot(file, path, folder, before);
+}
+
+/** Read a file that nobody writes where it is: nothing has to be linked or copied. @param folder for what spills; emptied. */
+export async function readAtRest(file: string, folder: string): Promise<Snapshot> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return openSnapshot(file, file, folder, await stateOf(file));
+}
+
+/** @returns the state that the copy has; undefined when a checkpoint came in between. */
+async function linkWhole(file: string, path: string): Promise<FileState | undefined> {
   await link(file, path).catch((cause: unknown) => {
     throw new FedloopError(
       'WarehouseFailed',
@@ -48,7 +61,15 @@ export async function takeSnapshot(file: string, folder: string): Promise<Snapsh
   const before = await stateOf(file);
   for (const log of ['.wal', '.wal.checkpoint']) await copyIfThere(`${file}${log}`, `${path}${log}`);
   const after = await stateOf(file);
-  if (after.iteration !== before.iteration || after.logs !== before.logs) return undefined;
+  return after.iteration === before.iteration && after.logs === before.logs ? before : undefined;
+}
+
+async function openSnapshot(
+  file: string,
+  path: string,
+  folder: string,
+  before: FileState,
+): Promise<Snapshot> {
   const instance = await DuckDBInstance.create(path, {
     access_mode: 'READ_ONLY',
     memory_limit: READER_MEMORY_LIMIT,

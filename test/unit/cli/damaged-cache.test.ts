@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { writeChecksum, writeChecksums } from '../../../cli/servers/checksums';
 import { lookAtJars } from '../../../cli/servers/jars';
+import { damageOfKafka, placeOfKafka } from '../../../cli/servers/obtain-kafka';
+import { cachedTemporal, damageOfTemporal } from '../../../cli/servers/obtain-temporal';
 import { obtainOnce } from '../../../cli/servers/cache';
 import { startOf } from '../../../cli/processes/identity';
 import { claimFolder } from '../../../cli/system/claim-folder';
@@ -36,6 +39,35 @@ describe('jars in the cache', () => {
 
   it('are none where there is no folder', async () => {
     expect(await lookAtJars(join(folder, 'nowhere'))).toEqual({ jars: [], damaged: [] });
+  });
+});
+
+describe('a server in the cache', () => {
+  it('is damaged when a jar is changed or missing by its checksum, also where its end is whole', async () => {
+    const kafka = (await placeOfKafka(folder)).folder;
+    mkdirSync(kafka);
+    for (const name of ['kafka_2.13-4.jar', 'a.jar', 'b.jar']) writeFileSync(join(kafka, name), EMPTY_ZIP);
+    await writeChecksums(kafka);
+    expect(await damageOfKafka(folder)).toBeUndefined();
+    writeFileSync(
+      join(kafka, 'a.jar'),
+      Buffer.concat([EMPTY_ZIP.subarray(0, 20), Buffer.from([1, 0]), Buffer.from('!')]),
+    );
+    rmSync(join(kafka, 'b.jar'));
+    expect(await damageOfKafka(folder)).toBe(`Kafka in ${kafka} is damaged (2 of its files, such as a.jar)`);
+  });
+
+  it('is damaged when it is empty, does not run, or is not what was obtained', async () => {
+    const program = cachedTemporal(folder);
+    mkdirSync(dirname(program));
+    expect(await damageOfTemporal(folder)).toBeUndefined();
+    writeFileSync(program, '', { mode: 0o755 });
+    expect(await damageOfTemporal(folder)).toBe(`Temporal’s server at ${program} is damaged`);
+    writeFileSync(program, '#!/bin/sh\necho temporal version 1\n');
+    await writeChecksum(program);
+    expect(await damageOfTemporal(folder)).toBeUndefined();
+    writeFileSync(program, '#!/bin/sh\necho temporal version 1 \n');
+    expect(await damageOfTemporal(folder)).toBe(`Temporal’s server at ${program} is damaged`);
   });
 });
 
