@@ -139,6 +139,8 @@ function exitCodes(): string {
 export async function run(): Promise<never> {
   // A reader that closes the pipe early (`fedloop sql … | head`) is not an error.
   process.stdout.on('error', (cause: NodeJS.ErrnoException) => process.exit(cause.code === 'EPIPE' ? 0 : 1));
+  // A log on a full disk must not end the system that a daemon keeps up.
+  process.stderr.on('error', () => undefined);
   const program = createProgram();
   const fail = (thrown: unknown): never => {
     const failure = describeFailure(thrown, program.opts<{ verbose?: boolean }>().verbose === true);

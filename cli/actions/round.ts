@@ -1,16 +1,18 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
 import { type FleetNames } from '../../core/contracts/queues';
 import {
   federatedRoundInputSchema,
   federatedRoundResultSchema,
   type FederatedRoundInput,
+  type FederatedRoundResult,
 } from '../../core/contracts/rounds';
 import { ROUND_STEPS } from '../../core/contracts/steps';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { deploymentEnvironment } from '../system/deployment';
+import { deploymentEnvironment, environmentIn } from '../system/deployment';
+import { findRunning, type RunningSystem } from '../system/running';
 import { LIMITS } from '../shared/limits';
-import { endOf } from '../progress';
+import { endOf, type Step } from '../progress';
 import {
   queryRoundProgress,
   queryRunningRound,
@@ -23,8 +25,9 @@ import { inputOf, type InputOptions } from '../system/presets';
 import { type Session } from '../system/session';
 import { poll, unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
+import { FollowedSystem } from '../temporal/followed-system';
 import { resultOf } from '../temporal/workflow-result';
-import { withTemporal } from '../servers/temporal-client';
+import { connectTemporal, withTemporal } from '../servers/temporal-client';
 
 export interface StartOptions extends InputOptions {
   readonly wait?: boolean;
@@ -42,17 +45,18 @@ export async function startRound(session: Session, options: StartOptions): Promi
   // Checked here as well, so that a mistake is reported at once and with exit code 2.
   const input = parseOrThrow(federatedRoundInputSchema, given ?? {}, 'the input');
   const whenReady = options.whenReady === true;
+  const system = await findRunning(session.folder);
   await withTemporal(await deploymentEnvironment(session), async (client, names) => {
     const waiting = await queryRunningRound(client, names.roundId);
     if (waiting !== undefined && waiting.waitsFor !== null) {
       if (!whenReady) throw tooEarly(waiting.waitsFor);
       session.progress.note('A round waits for the fleet’s windows already; this follows it.');
-      await follow(session, { client, names, workflowId: names.roundId }, options);
+      await follow(session, { client, names, workflowId: names.roundId, system }, options);
       return;
     }
     const workflowId = names.byHandId('round', new Date().toISOString().replace(/\D/g, '').slice(0, 17));
     await begin(client, names, workflowId, whenReady ? waitingInput(input) : given);
-    const started = { client, names, workflowId };
+    const started = { client, names, workflowId, system };
     if (options.wait === true || whenReady) {
       await follow(session, started, options);
       return;
@@ -91,9 +95,14 @@ async function begin(
 }
 
 interface StartedRound {
-  readonly client: Client;
+  /** Another one when the system has moved. */
+  client: Client;
   readonly names: FleetNames;
   readonly workflowId: string;
+  /** That of this folder; undefined for a server that the environment names. */
+  readonly system: RunningSystem | undefined;
+  /** Of its Temporal server, once that has moved. */
+  address?: string | null;
 }
 
 /** Give a round that begins too early the time to say so. A round that waits for its turn, or for a worker, counts as started. */
@@ -123,48 +132,95 @@ function stepNumber({ step }: ShownProgress): number {
   return ROUND_STEPS.indexOf(step);
 }
 
-/** Wait for the round. Ctrl-C ends the wait, not the round, which is durable; a round that only waits for windows is cancelled. */
-async function follow(
-  session: Session,
-  { client, names, workflowId }: StartedRound,
-  options: StartOptions,
-): Promise<void> {
+/**
+ * Wait for the round, as long as there is a system that can go on with it. Ctrl-C ends the wait, not the round, which is durable; a round
+ * that only waits for windows is cancelled.
+ */
+async function follow(session: Session, started: StartedRound, options: StartOptions): Promise<void> {
   const step = session.progress.step('Round');
-  let ended = false;
-  let latest: ShownProgress | undefined;
-  const result = resultOf(client.workflow.getHandle(workflowId), 'the round', session).finally(() => {
-    ended = true;
+  const seen: Seen = { latest: undefined };
+  const followed = started.system && new FollowedSystem(session, started.system, 'the round');
+  const stopped = followed?.stopped();
+  let isStopped = false;
+  stopped?.catch(() => {
+    isStopped = true;
   });
-  result.catch(() => undefined);
   try {
-    await poll(
-      async () => {
-        const progress = await progressOf({ client, names, workflowId });
-        if (progress === undefined) {
-          if (latest === undefined) step.update('waiting for the round before it');
-        } else {
-          if (progress.waitsFor !== null && latest === undefined)
-            session.progress.note(`No round is possible yet: ${progress.waitsFor}. Waiting.`);
-          latest = progress;
-          if (progress.round !== null) step.rename(`Round ${progress.round}`);
-          step.update(describeStep(progress), fractionOf(progress));
-        }
-        return ended ? true : undefined;
-      },
-      {
-        everyMillis: LIMITS.progressPollMillis,
-        timeoutMillis: Number.POSITIVE_INFINITY,
-        signal: session.signal,
-      },
-    );
-    const round = federatedRoundResultSchema.parse(await unlessAborted(result, session.signal));
+    const ended = untilEnd(session, started, step, seen, followed);
+    ended.catch(() => undefined);
+    const round = await Promise.race([ended, ...(stopped === undefined ? [] : [stopped])]);
     step.done(describeResult(round));
     if (options.json === true) session.out(`${JSON.stringify(round, null, 2)}\n`);
   } catch (thrown) {
-    step.fail(endOf(thrown));
-    if (session.signal.aborted) await leave(session, { client, names, workflowId }, latest);
+    step.fail(isStopped ? 'stopped' : endOf(thrown));
+    if (session.signal.aborted) await leave(session, started, seen.latest);
     throw workflowFailure(thrown, 'the round');
+  } finally {
+    followed?.close();
   }
+}
+
+/** Progress of the round as it was seen last. */
+interface Seen {
+  latest: ShownProgress | undefined;
+}
+
+/** Show the round's progress until it ends. */
+async function untilEnd(
+  session: Session,
+  started: StartedRound,
+  step: Step,
+  seen: Seen,
+  followed: FollowedSystem | undefined,
+): Promise<FederatedRoundResult> {
+  let ended = false;
+  const result = resultOf(
+    started.client.workflow.getHandle(started.workflowId),
+    'the round',
+    session,
+    followed === undefined ? LIMITS : { ...LIMITS, temporalAwayMillis: Number.POSITIVE_INFINITY },
+    () => elsewhere(session, started, followed),
+  ).finally(() => {
+    ended = true;
+  });
+  result.catch(() => undefined);
+  await poll(
+    async () => {
+      const progress = await progressOf(started);
+      if (progress === undefined) {
+        if (seen.latest === undefined) step.update('waiting for the round before it');
+      } else {
+        if (progress.waitsFor !== null && seen.latest === undefined)
+          session.progress.note(`No round is possible yet: ${progress.waitsFor}. Waiting.`);
+        seen.latest = progress;
+        if (progress.round !== null) step.rename(`Round ${progress.round}`);
+        step.update(describeStep(progress), fractionOf(progress));
+      }
+      return ended ? true : undefined;
+    },
+    {
+      everyMillis: LIMITS.progressPollMillis,
+      timeoutMillis: Number.POSITIVE_INFINITY,
+      signal: session.signal,
+    },
+  );
+  return federatedRoundResultSchema.parse(await unlessAborted(result, session.signal));
+}
+
+/** The round at a system that has come back at another address. */
+async function elsewhere(
+  session: Session,
+  started: StartedRound,
+  followed: FollowedSystem | undefined,
+): Promise<WorkflowHandle | undefined> {
+  const now = followed?.now;
+  if (now === undefined || now.temporal.address === (started.address ?? started.system?.temporal.address))
+    return undefined;
+  const temporal = await connectTemporal(await environmentIn(session, now)).catch(() => undefined);
+  if (temporal === undefined) return undefined;
+  started.client = temporal.client;
+  started.address = now.temporal.address;
+  return temporal.client.workflow.getHandle(started.workflowId);
 }
 
 function progressOf({ client, names, workflowId }: StartedRound): Promise<ShownProgress | undefined> {

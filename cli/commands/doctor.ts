@@ -8,7 +8,7 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .summary('check that everything needed is here')
     .description(
-      'Check Node, Java, Maven, Go, Temporal, Prometheus, ports, disk, memory, the system that runs here and the servers that the environment names, with advice for each problem.',
+      'Check Node, Java, Maven, Go, Temporal, Prometheus, ports, disk, memory, the system that runs here and the servers that the environment names, with advice for each problem. A damaged cache is mended.',
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>

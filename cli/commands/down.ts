@@ -8,7 +8,7 @@ export function registerDown(program: Command): void {
     .command('down')
     .summary('stop what runs in this folder')
     .description(
-      'Stop the workers and servers of this folder; their data stays in runs/<id>. Nothing running is no error.',
+      'Stop the workers and servers of this folder; their data stays in runs/<id>. Nothing running is no error. A process that has the number of an ended one is left alone.',
     )
     .addOption(jsonOption())
     .action((options: { json?: boolean }) =>

@@ -4,8 +4,12 @@ import { jsonOption, port, positiveNumber, wholeNumber } from '../shared/options
 import { withSession } from '../system/session';
 
 const HELP = `
-Kafka, Temporal and the workers run in the background until \`fedloop down\`, also after this terminal is closed. They end
-when their daemon is killed. Logs are in runs/<id>/logs/.
+Kafka, Temporal and the workers run in the background until \`fedloop down\`, also after this terminal is closed. One that ends
+by itself is started again where it was, for as long as it takes; \`fedloop status\` shows how often, and why one does not
+run. They end when their daemon is killed. Logs are in runs/<id>/logs/.
+
+Servers of its own get no credentials: KAFKA_* without KAFKA_BROKERS, and TEMPORAL_* that name no server, are not used.
+--resume brings back what ran: the simulated fleet, the deployment file, its own servers and their ports.
 
 A deployment file (--config, FEDLOOP_CONFIG, else fedloop.yaml of this folder) describes the fleet: its settings are logged
 when the fleet is new; one that runs already is joined when the file says the same, and refused otherwise. Without a file

@@ -6,34 +6,42 @@ import { type Session } from '../system/session';
 import { poll } from '../shared/wait';
 import { causesOf } from './workflow-failure';
 
+type Handle = Pick<WorkflowHandle, 'result' | 'describe'>;
+
 /**
  * A workflow's result. The wait outlasts a restart of the server, as the workflow does.
  * @param what the workflow as the subject of a sentence, such as "the round"
+ * @param elsewhere the same workflow at a server that has moved; undefined while it has not.
  * @throws FedloopError `ServerUnavailable` when the server stays away; the workflow's failure.
  */
 export async function resultOf(
-  handle: Pick<WorkflowHandle, 'result' | 'describe'>,
+  first: Handle,
   what: string,
   { signal, progress }: Pick<Session, 'signal' | 'progress'>,
   limits: Readonly<Record<'temporalAwayMillis' | 'progressPollMillis', number>> = LIMITS,
+  elsewhere: () => Promise<Handle | undefined> = () => Promise.resolve(undefined),
 ): Promise<unknown> {
+  let handle = first;
   for (;;) {
     try {
       return await handle.result();
     } catch (thrown) {
       if (!isServerAway(thrown)) throw thrown;
       progress.note(`Temporal does not answer; ${what} goes on when it is back.`);
-      const isBack = await poll(() => answers(handle), {
+      const find = async (): Promise<Handle | undefined> =>
+        (await elsewhere()) ?? ((await answers(handle)) === true ? handle : undefined);
+      const found = await poll(find, {
         everyMillis: limits.progressPollMillis,
         timeoutMillis: limits.temporalAwayMillis,
         signal,
       });
-      if (isBack === undefined) {
+      if (found === undefined) {
         throw new FedloopError('ServerUnavailable', `Temporal stays away; ${what} waits for it`, {
           hint: '`fedloop status` shows when it is back.',
           cause: thrown,
         });
       }
+      handle = found;
     }
   }
 }
