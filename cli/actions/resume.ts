@@ -1,5 +1,5 @@
 import { FedloopError } from '../../core/contracts/errors';
-import { parseJson } from '../../core/contracts/validation';
+import { parseJson, parseOrThrow } from '../../core/contracts/validation';
 import { fleetSettingsSchema, type FleetSettings } from '../../fleet/settings';
 import { type RememberedRun } from '../system/remembered-run';
 
@@ -22,10 +22,18 @@ export function resumedFleet(
   { simulation }: Pick<RememberedRun, 'simulation'>,
   asked: AskedFleet,
 ): FleetSettings | undefined {
-  const had = simulation === null ? undefined : fleetSettingsSchema.safeParse(parseJson(simulation)).data;
+  const had =
+    simulation === null
+      ? undefined
+      : parseOrThrow(
+          fleetSettingsSchema,
+          parseJson(simulation),
+          `the simulated fleet of run ${id}`,
+          'InvalidConfig',
+        );
   const names = (['devices', 'data', 'seed'] as const).filter((name) => asked[name] !== undefined);
   if (had === undefined) {
-    const [option] = asked.fleet ? ['fleet'] : names;
+    const option = asked.fleet ? 'fleet' : names.at(0);
     if (option === undefined) return undefined;
     throw refused(`run ${id} had no simulated fleet, so --${option} cannot be given when it goes on`);
   }

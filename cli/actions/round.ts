@@ -141,9 +141,9 @@ async function follow(session: Session, started: StartedRound, options: StartOpt
   const seen: Seen = { latest: undefined };
   const followed = started.system && new FollowedSystem(session, started.system, 'the round');
   const stopped = followed?.stopped();
-  let isStopped = false;
-  stopped?.catch(() => {
-    isStopped = true;
+  const ending: { reason?: unknown } = {};
+  stopped?.catch((reason: unknown) => {
+    ending.reason = reason;
   });
   try {
     const ended = untilEnd(session, started, step, seen, followed);
@@ -152,7 +152,7 @@ async function follow(session: Session, started: StartedRound, options: StartOpt
     step.done(describeResult(round));
     if (options.json === true) session.out(`${JSON.stringify(round, null, 2)}\n`);
   } catch (thrown) {
-    step.fail(isStopped ? 'stopped' : endOf(thrown));
+    step.fail(thrown === ending.reason ? 'stopped' : endOf(thrown));
     if (session.signal.aborted) await leave(session, started, seen.latest);
     throw workflowFailure(thrown, 'the round');
   } finally {

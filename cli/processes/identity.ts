@@ -18,15 +18,14 @@ interface Seen {
 
 /** When a process was started, as a text that only compares; null when there is none of that number. */
 export function startOf(pid: number): string | null {
-  const seen = look(pid);
-  return seen?.state === 'gone' ? null : (seen?.started ?? null);
+  return look(pid)?.started ?? null;
 }
 
 /** The process itself, and no other that has its number by now. */
 export function stateOf({ pid, started }: ProcessId): ProcessState {
-  if (started === null) return 'gone';
-  const seen = look(pid);
-  return seen === undefined || seen.started !== started ? 'gone' : seen.state;
+  const seen = started === null ? undefined : look(pid);
+  if (seen === undefined) return 'gone';
+  return seen.started === started ? seen.state : 'gone';
 }
 
 export function isAlive(known: ProcessId): boolean {
@@ -54,8 +53,10 @@ export function signalProcess(
 
 const HAS_PROC = existsSync('/proc/self/stat');
 
+/** @returns undefined for one that has ended, also while its parent does not know yet. */
 function look(pid: number): Seen | undefined {
-  return HAS_PROC ? lookIntoProc(pid) : askPs(pid);
+  const seen = HAS_PROC ? lookIntoProc(pid) : askPs(pid);
+  return seen?.state === 'gone' ? undefined : seen;
 }
 
 /** Behind the name in brackets (which may hold anything): the state is the 3rd field, the start the 22nd, in ticks since the boot. */
