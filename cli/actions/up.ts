@@ -78,7 +78,8 @@ export async function up(session: Session, options: UpOptions, given: GivenOptio
         : `up: run ${system.id} (stop it with \`fedloop down\`)\n`,
     );
   } catch (cause) {
-    await discardUnbegun(run);
+    // The command that has started a daemon reads its log first.
+    if (options.runId === undefined) await discardUnbegun(run);
     throw cause;
   }
 }

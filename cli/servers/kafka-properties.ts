@@ -30,6 +30,9 @@ export function kafkaProperties(place: BrokerPlace): string {
     'share.coordinator.state.topic.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
+    // A broker that was killed may come back when its session has ended: 9 s by default, of the 14 s that it was away.
+    'broker.session.timeout.ms': 5_000,
+    'broker.heartbeat.interval.ms': 1_000,
     // A worker that joins gets its partitions at once.
     'group.initial.rebalance.delay.ms': 0,
     // How long a silent worker keeps its partitions is the worker's own setting.

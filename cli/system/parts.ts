@@ -104,11 +104,17 @@ export async function publish(
     await writeRunning(session.folder, describeRunning(parts, processes));
     await parts.metrics?.followWorkers();
     await remember(parts.run, whatRan(session, parts));
+    unwritten.delete(parts.run);
   } catch (cause) {
-    // A full disk must not end what runs.
+    // A full disk must not end what runs. It is said once.
+    if (unwritten.has(parts.run)) return;
+    unwritten.add(parts.run);
     session.progress.note(`The system's state cannot be written now: ${messageOf(cause)}`);
   }
 }
+
+/** Runs whose state could not be written when that was tried last. */
+const unwritten = new WeakSet<RunFolder>();
 
 function describeRunning(parts: Parts, processes: readonly SystemProcess[]): RunningSystem {
   const { run, settings, metrics, workers, env, startedAt } = parts;
