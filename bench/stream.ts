@@ -172,7 +172,12 @@ async function measureSize(bench: Bench, peers: readonly Peer[], workload: Workl
     const runFolder = join(folder, `run-${devices}-${run}`);
     if (run > 1) await forgetRun(env);
     const step = session.progress.step(`fedloop, run ${run} of ${options.repeat}`);
-    const place = { processes, folder: join(runFolder, 'fedloop'), env, brokerPid: servers.kafka.own?.child.pid };
+    const place = {
+      processes,
+      folder: join(runFolder, 'fedloop'),
+      env,
+      brokerPid: servers.kafka.own?.child.pid,
+    };
     fedloop.push(await runFedloop(place, workload, filled, streamWorkers));
     step.done(rateText(fedloop.at(-1)?.eventsPerSecond));
     for (const peer of peers) {

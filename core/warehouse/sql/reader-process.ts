@@ -61,7 +61,10 @@ async function serve(words: readonly string[]): Promise<void> {
       reply('answered', await answer(requestSchema.parse(parseJson(line)), words));
     } catch (cause) {
       const isRefused = cause instanceof FedloopError && cause.code === 'InvalidInput';
-      reply(isRefused ? 'refused' : 'failed', isRefused ? messageOf(cause) : failureText(file, cause));
+      reply(
+        isRefused ? 'refused' : 'failed',
+        isRefused ? messageOf(cause) : failureText(words[0] ?? '', cause),
+      );
     }
   }
 }
