@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import { FedloopError } from '../../core/contracts/errors';
 import { type FleetNames } from '../../core/contracts/queues';
@@ -86,6 +87,7 @@ async function begin(
     await client.workflow.start('federatedRound', {
       taskQueue: roundsQueue,
       workflowId,
+      memo: { startedBy: `${userInfo().username} with fedloop round start` },
       args: input === undefined ? [] : [input],
     });
   } catch (cause) {

@@ -3,9 +3,17 @@ import { fleetNames, type FleetNames } from '../../core/contracts/queues';
 import { readEnvironment } from '../../core/platform/config';
 import { type System } from '../system/system';
 
-/** Page of Temporal's UI that starts a round by hand, with queue and type filled in. */
-export function startRoundLink({ roundsQueue }: FleetNames, uiUrl: string, namespace: string): string {
-  const query = new URLSearchParams({ taskQueue: roundsQueue, workflowType: 'federatedRound' });
+/** Page of Temporal's UI that starts a round by hand, with id, queue and type filled in: under that id the round itself runs, and lists its updates. */
+export function startRoundLink(
+  { roundId, roundsQueue }: FleetNames,
+  uiUrl: string,
+  namespace: string,
+): string {
+  const query = new URLSearchParams({
+    workflowId: roundId,
+    taskQueue: roundsQueue,
+    workflowType: 'federatedRound',
+  });
   return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?${query.toString()}`;
 }
 

@@ -225,7 +225,7 @@ describe('small contracts', () => {
 
   it('links to the page that starts a round by hand', () => {
     expect(startRoundLink(NAMES, 'http://127.0.0.1:8233', 'default')).toBe(
-      'http://127.0.0.1:8233/namespaces/default/workflows/start-workflow?taskQueue=fedloop-rounds&workflowType=federatedRound',
+      'http://127.0.0.1:8233/namespaces/default/workflows/start-workflow?workflowId=fedloop-round&taskQueue=fedloop-rounds&workflowType=federatedRound',
     );
   });
 });
