@@ -26,6 +26,7 @@ import { sha256Of } from '../core/model/model-file';
 import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { seededRandom } from '../core/platform/random';
+import { requireUndecided } from './shared/decided';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
 import { possibleScores } from './shared/possible-reports';
@@ -53,6 +54,7 @@ export async function aggregate(
   evidence: readonly number[],
 ): Promise<AggregateResult> {
   const { producer, deployments, inbox } = dependencies;
+  await requireUndecided(deployments, plan);
   const base = deployedVersion(deployments, plan.champion);
   const { weights } = base.model;
   const { good: updates, leftOut } = await receiveUpdates(dependencies, plan, trained, base);
@@ -94,6 +96,7 @@ async function receiveUpdates(
   const { good, leftOut } = checkUpdates(chunks, {
     round: plan.round,
     attempt: plan.attempt,
+    take: plan.takes?.train,
     baseVersion: plan.champion,
     parameters: parameterCount(base.model.metadata.shape),
     windows: plan.training.windows,

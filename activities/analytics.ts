@@ -38,8 +38,8 @@ export function createAnalyticsActivities({
 }: AnalyticsDependencies): AnalyticsActivities {
   const checks = new ChampionChecks(service, deployments);
   return withFailureCodes<AnalyticsActivities>({
-    evaluate: (input) => evaluate(service, input),
-    feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, input)),
+    evaluate: (input) => evaluate(service, deployments, input),
+    feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, deployments, input)),
     runBatch: (input) => runBatch(service, processed, input),
     checkChampion: (input) => checks.check(input),
   });

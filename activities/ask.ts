@@ -1,9 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { type Feedback } from '../core/contracts/feedback';
-import { type AskResult } from '../core/contracts/steps';
+import { type AskInput, type AskResult } from '../core/contracts/steps';
 import { EVIDENCE_ROUNDS } from '../core/federation/constants';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
+import { requireUndecided } from './shared/decided';
 import { type FeedbackLog } from './shared/feedback-log';
 import { deployModels } from './shared/registry';
 
@@ -17,14 +18,20 @@ export interface AskDependencies {
   readonly searchAttributes: boolean;
 }
 
-/** Step 0: the champion, its live accuracy, and the number of the next round. */
-export async function ask({
-  producer,
-  deployments,
-  feedback,
-  searchAttributes,
-}: AskDependencies): Promise<AskResult> {
+/**
+ * Step 0: the champion, its live accuracy, and the number of the round. A run that was reset keeps the number under which it has deployed.
+ * @throws FedloopError `RoundOvertaken` when that round has been decided, or another one came after it.
+ */
+export async function ask(
+  { producer, deployments, feedback, searchAttributes }: AskDependencies,
+  { attempt }: AskInput = {},
+): Promise<AskResult> {
   await deployments.sync();
+  const own = deployments
+    .versions()
+    .find(({ message }) => attempt !== undefined && message.lineage.attempt === attempt)?.message
+    .lineage.round;
+  if (own !== undefined) await requireUndecided(deployments, { round: own, attempt: attempt ?? '' });
   await retireLeftovers(producer, deployments);
   const champion = deployments.champion()?.version ?? null;
   const [latest, verdicts, measured] = await Promise.all([
@@ -33,7 +40,8 @@ export async function ask({
     feedback.measuredRounds(),
   ]);
   return {
-    round: 1 + lastRound(deployments, measured),
+    round:
+      own ?? 1 + Math.max(lastRound(deployments, measured), deployments.serverState('current')?.round ?? 0),
     champion,
     feedback: latest,
     evidence: evidenceOf(verdicts, deployments),
@@ -90,8 +98,9 @@ export function evidenceOf(
     .flatMap(([round, judged]) => {
       const made = deployments.versions().filter(({ message }) => message.lineage.round === round);
       const accuracyOf = (role: 'steady' | 'responsive'): number | undefined => {
-        const version = made.find(({ message }) => message.lineage.role === role)?.version;
-        return judged.find((verdict) => verdict.model_version === version)?.accuracy;
+        // A round that was reset has made more versions than were judged.
+        const own = made.filter(({ message }) => message.lineage.role === role).map(({ version }) => version);
+        return judged.find((verdict) => own.includes(verdict.model_version))?.accuracy;
       };
       const ownVersions = new Set(made.map(({ version }) => version));
       const championAccuracy = judged.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;

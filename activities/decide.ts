@@ -4,6 +4,7 @@ import { type DecideInput, type DecideResult, type WithdrawInput } from '../core
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
+import { earlierDecision } from './shared/decided';
 import { publishLatestModel } from './shared/latest-model';
 import { deployedVersion, deployModels } from './shared/registry';
 import { type StageChange } from '../core/model/deployment-messages';
@@ -16,12 +17,19 @@ export interface DecideDependencies {
 
 /**
  * Step 7: carry out the gate's verdict: promote the elected candidate, or keep the champion. The champion that it replaces stays in
- * shadow, where it is measured in case of a rollback; the version that was in shadow retires.
+ * shadow, where it is measured in case of a rollback; the version that was in shadow retires. Once it is carried out, it stands: the same try at
+ * the round decides nothing a second time.
+ * @throws FedloopError `RoundOvertaken` when another run has decided the round, or a later round has come.
  */
 export async function decide(dependencies: DecideDependencies, input: DecideInput): Promise<DecideResult> {
-  const { deployments, producer, modelsFolder } = dependencies;
+  const { deployments, producer } = dependencies;
   const { round, champion, elected, candidates, evaluation } = input;
-  await deployments.sync();
+  const earlier = await earlierDecision(deployments, input, evaluation.verdict);
+  if (earlier !== null) {
+    // A retry, or a reset of a closed round: only the files may be missing.
+    if (deployments.champion()?.version === elected) await publishFiles(dependencies, input);
+    return earlier;
+  }
   // This is a retry, and its own promotion was rolled back since: only a person brings such a version back.
   if (deployments.find(elected)?.stage.stage === 'rolled-back') return evaluation.verdict;
   const verdict = stillValid(evaluation.verdict, deployments, input);
@@ -42,12 +50,8 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
     changes.push(stage(elected, 'rejected', verdict.reason));
   }
   await deployModels(producer, deployments, [], changes);
-  await closeServerState(dependencies, promoted);
-  if (promoted) {
-    const known = deployedVersion(deployments, elected);
-    const accuracy = evaluation.scores.find((score) => score.version === elected)?.accuracy ?? null;
-    await publishLatestModel(modelsFolder, known.model, known.message.lineage, accuracy);
-  }
+  await closeServerState(dependencies, input, verdict);
+  if (promoted) await publishFiles(dependencies, input);
   return verdict;
 
   function stage(version: VersionId, next: Stage, reason: string): StageChange {
@@ -90,13 +94,27 @@ export async function withdraw(
   );
 }
 
-/** The strategy's pending state becomes current with the promotion; after a rejection without its momentum. */
+async function publishFiles(
+  { deployments, modelsFolder }: DecideDependencies,
+  { elected, evaluation }: DecideInput,
+): Promise<void> {
+  const known = deployedVersion(deployments, elected);
+  const accuracy = evaluation.scores.find((score) => score.version === elected)?.accuracy ?? null;
+  await publishLatestModel(modelsFolder, known.model, known.message.lineage, accuracy);
+}
+
+/**
+ * The strategy's pending state becomes current with the promotion; after a rejection without its momentum. It comes last, with the decision: from
+ * then on the round is decided.
+ */
 async function closeServerState(
   { producer, deployments }: DecideDependencies,
-  promoted: boolean,
+  { attempt }: DecideInput,
+  decided: DecideResult,
 ): Promise<void> {
   const pending = deployments.serverState('pending');
   if (pending === undefined) return;
-  const state = promoted ? pending.state : encodeState(withoutMomentum(decodeState(pending.state)));
-  await logDeployment(producer, [{ ...pending, kind: 'current', state }]);
+  const isPromoted = decided.decision === 'promoted';
+  const state = isPromoted ? pending.state : encodeState(withoutMomentum(decodeState(pending.state)));
+  await logDeployment(producer, [{ ...pending, kind: 'current', state, decided: { attempt, ...decided } }]);
 }

@@ -6,9 +6,12 @@ import { type AggregateResult, type DeployResult, type RoundPlan } from '../core
 import { historyWindows, type Task } from '../core/contracts/task';
 import { addTallies } from '../core/federation/panels/panel-tally';
 import { chooseCandidates, type JudgedProposal } from '../core/federation/panels/choose-candidates';
+import { type StageChange } from '../core/model/deployment-messages';
 import { type Deployments } from '../core/model/deployments';
+import { encodeModel, sha256Of } from '../core/model/model-file';
 import { type GlobalModel } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
+import { requireUndecided } from './shared/decided';
 import { combinedSums, possiblePanelScores } from './shared/possible-reports';
 import { PROPOSALS, REFITS } from './shared/proposals';
 import { deployedVersion, deployModels } from './shared/registry';
@@ -20,6 +23,9 @@ export interface DeployDependencies {
   readonly inbox: UpdateInbox;
 }
 
+/** Deployments of one round, of which all but the last were left behind by a reset: the name has three digits for it. */
+const MOST_NAMES = 999;
+
 interface Candidate {
   readonly version: VersionId;
   readonly role: CandidateRole | null;
@@ -29,6 +35,7 @@ interface Candidate {
 /**
  * Step 5: choose the candidates by the proposals' scores on panels and by past rounds, and deploy them: the elected one as `v<round>`,
  * the other beside it under its role's name, so that the next rounds have evidence.
+ * @throws FedloopError `RoundOvertaken` for a closed round.
  */
 export async function deploy(
   { producer, deployments, inbox }: DeployDependencies,
@@ -36,6 +43,7 @@ export async function deploy(
   aggregated: AggregateResult,
   evidence: readonly number[],
 ): Promise<DeployResult> {
+  await requireUndecided(deployments, plan);
   const base = deployedVersion(deployments, plan.champion);
   const sites = await inbox.descriptions(plan);
   const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
@@ -53,37 +61,84 @@ export async function deploy(
     }),
   };
   const { task } = deployments.settings();
-  const models = await Promise.all(
-    candidates.map(async (candidate) => ({
+  const made = await Promise.all(
+    candidates.map(async ({ version, role, proposal }) => ({
+      role,
       model: {
         metadata: {
           ...base.model.metadata,
-          version: candidate.version,
-          residualStddev: residualStddev(panelScores, candidate.proposal, base.model),
+          version,
+          residualStddev: residualStddev(panelScores, proposal, base.model),
         },
-        weights: await inbox.proposal(plan, candidate.proposal),
+        weights: await inbox.proposal(plan, proposal),
       },
-      lineage: lineageOf(plan, candidate, aggregated, { feedbackUsed, task }),
+      lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, task }),
     })),
   );
-  await deployModels(
-    producer,
-    deployments,
-    models,
-    candidates.map(({ version, role }) => ({
-      version,
+  const named = underFreeNames(deployments, plan.round, made);
+  const versions = named.map(({ model }) => model.metadata.version);
+  await deployModels(producer, deployments, named, [
+    ...leftBehind(deployments, plan, versions),
+    ...named.map(({ model, role }) => ({
+      version: model.metadata.version,
       stage: 'candidate' as const,
       round: plan.round,
       reason: role === null ? `made by ${plan.strategy}` : `the ${role} candidate of ${plan.strategy}`,
     })),
-  );
-  const [elected] = candidates;
+  ]);
+  const [elected] = named;
   if (elected === undefined) throw new FedloopError('Internal', `round ${plan.round} has no candidate`);
   return {
-    elected: { version: elected.version, role: elected.role },
-    candidates: candidates.map(({ version }) => version),
+    elected: { version: elected.model.metadata.version, role: elected.role },
+    candidates: versions,
     feedbackUsed,
   };
+}
+
+interface Made {
+  readonly role: CandidateRole | null;
+  readonly model: GlobalModel;
+  readonly lineage: Lineage;
+}
+
+/**
+ * The weights of a version that was deployed are final. A round that was reset and makes other ones deploys them as `v<round>.2`, and so on; the same
+ * ones keep their names.
+ */
+function underFreeNames(
+  deployments: Pick<Deployments, 'find'>,
+  round: number,
+  made: readonly Made[],
+): readonly Made[] {
+  for (let again = 1; again <= MOST_NAMES; again += 1) {
+    const named = made.map((own) => renamed(own, round, again));
+    const isFree = named.every(({ model }) => {
+      const known = deployments.find(model.metadata.version);
+      return known === undefined || known.message.sha256 === sha256Of(encodeModel(model));
+    });
+    if (isFree) return named;
+  }
+  throw new FedloopError('InvalidInput', `round ${round} has deployed ${MOST_NAMES} times`, {
+    hint: 'Cancel it and start a new round.',
+  });
+}
+
+function renamed({ model, ...own }: Made, round: number, again: number): Made {
+  const { version } = model.metadata;
+  const name = versionIdSchema.parse(version.replace(versionOfRound(round), versionOfRound(round, again)));
+  return { ...own, model: { ...model, metadata: { ...model.metadata, version: name } } };
+}
+
+/** Candidates of the same round from before a reset. */
+function leftBehind(
+  deployments: Pick<Deployments, 'versions'>,
+  { round }: RoundPlan,
+  own: readonly VersionId[],
+): StageChange[] {
+  return deployments
+    .versions()
+    .filter(({ version, stage }) => stage.stage === 'candidate' && !own.includes(version))
+    .map(({ version }) => ({ version, stage: 'retired', round, reason: 'its round was reset' }));
 }
 
 /** The elected candidate first. */
@@ -148,7 +203,7 @@ function residualStddev(scores: readonly PanelScore[], proposal: string, base: G
 
 function lineageOf(
   plan: RoundPlan,
-  { role, proposal }: Candidate,
+  { role, proposal }: Omit<Candidate, 'version'>,
   { contributors }: AggregateResult,
   { feedbackUsed, task }: { readonly feedbackUsed: Lineage['feedback_used']; readonly task: Task },
 ): Lineage {
@@ -166,5 +221,7 @@ function lineageOf(
     data_from: plan.trainUntil - (plan.training.windows - 1 + historyWindows(task)) * task.windowMicros,
     data_until: plan.trainUntil,
     feedback_used: feedbackUsed,
+    attempt: plan.attempt,
+    training: plan.takes?.train ?? plan.attempt,
   };
 }

@@ -4,7 +4,7 @@ import { FIRST_VERSION } from '../core/contracts/ids';
 import { type FeatureSums, type SiteDescription } from '../core/contracts/site-reports';
 import { type SiteReadinessReport } from '../core/contracts/readiness';
 import { trainingSettingsSchema } from '../core/contracts/rounds';
-import { type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
+import { sentIn, type RoundRef, type SiteReadinessInput, type SiteSize } from '../core/contracts/steps';
 import { countClusters } from '../core/federation/panels/selection';
 import { featuresOf, typicalSums } from '../core/federation/training/feature-sums';
 import { quorumOf, readinessOf, type WaitsFor } from '../core/federation/training/quorum';
@@ -27,12 +27,7 @@ export interface DescribeSiteInput extends RoundRef {
  */
 export async function describeSite(
   site: Site,
-  {
-    round,
-    attempt,
-    withFeatureSums,
-    trainingWindows = trainingSettingsSchema.parse({}).windows,
-  }: DescribeSiteInput,
+  { withFeatureSums, trainingWindows = trainingSettingsSchema.parse({}).windows, ...ref }: DescribeSiteInput,
 ): Promise<SiteSize> {
   const { store, producer, site: name } = site.dependencies;
   await store.sync();
@@ -41,8 +36,7 @@ export async function describeSite(
   const devices = store.devices().filter(({ deviceId }) => sending.has(deviceId));
   const description: SiteDescription = {
     type: 'site',
-    round,
-    attempt,
+    ...sentIn(ref, 'describe'),
     site: name,
     devices: devices.length,
     groups: store.clustersAreShared ? Object.fromEntries(countClusters(devices)) : null,

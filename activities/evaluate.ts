@@ -6,8 +6,10 @@ import { type Micros } from '../core/contracts/time';
 import { SCORE_CONFIDENCE } from '../core/federation/constants';
 import { decidePromotion } from '../core/federation/promotion/gate';
 import { accuracyInterval, type PairedCluster } from '../core/federation/promotion/cluster-interval';
+import { type Deployments } from '../core/model/deployments';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
+import { requireUndecided } from './shared/decided';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 /** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
@@ -16,9 +18,14 @@ const ACTIVATION_TIMEOUT_MS = 120_000;
 /**
  * Step 6, prequential evaluation: wait until the stream has scored the candidates on enough live windows, all of which start after
  * the last event that had been read when they were deployed, and compare them with the champion on the same device-windows.
- * @throws FedloopError `TooFewWindows` when no window came in time.
+ * @throws FedloopError `TooFewWindows` when no window came in time; `RoundOvertaken` for a closed round.
  */
-export async function evaluate(service: WarehouseService, input: EvaluateInput): Promise<EvaluateResult> {
+export async function evaluate(
+  service: WarehouseService,
+  deployments: Deployments,
+  input: EvaluateInput,
+): Promise<EvaluateResult> {
+  await requireUndecided(deployments, input);
   const { elected, candidates, round, attempt, windows: wanted } = input;
   const signal = Context.current().cancellationSignal;
   let seen = 0;

@@ -8,6 +8,7 @@ import { scalingOf } from '../core/model/features';
 import { initialWeights } from '../core/model/network';
 import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
+import { requireUndecided } from './shared/decided';
 import { deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -24,6 +25,9 @@ export async function deployFirstVersion(
   input: RoundRef & { readonly seed: number },
 ): Promise<VersionId> {
   const { seed } = input;
+  await requireUndecided(deployments, input);
+  // A round that is reset finds it: there must not be two.
+  if (deployments.champion()?.version === FIRST_VERSION) return FIRST_VERSION;
   const descriptions = await inbox.descriptions(input);
   const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [featureSums]));
   if (sums.length === 0)

@@ -1,5 +1,5 @@
 import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
-import { type SitePlan } from '../core/contracts/steps';
+import { sentIn, type SitePlan } from '../core/contracts/steps';
 import { sumPanel, tallyProposals } from '../core/federation/panels/panel-scoring';
 import { REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
@@ -18,8 +18,7 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
     if (!plan.parts[part]) continue;
     const weights = await inbox.proposal(plan, proposal);
     const sums = sumPanel(shape, weights, await site.refitSamples(plan, windows), windows);
-    const { round, attempt } = plan;
-    reports.push({ type: 'refit-sums', round, attempt, site: name, proposal, ...sums });
+    reports.push({ type: 'refit-sums', ...sentIn(plan, 'sum panels'), site: name, proposal, ...sums });
   }
   await publishReports(producer, reports);
   return reports.map(({ proposal }) => proposal);
@@ -42,11 +41,11 @@ export async function scoreProposals(
   const panelC = await site.panelSamples(plan, 'C', 'recent');
   const b = await tallyProposals(predictor, champion, weights, panelB);
   const c = await tallyProposals(predictor, champion, weights, panelC);
-  const { round, attempt } = plan;
   const reports = names.flatMap((proposal, index): PanelScore[] => {
     const tallies = { b: b[index], c: c[index] };
     if (tallies.b === undefined || tallies.c === undefined) return [];
-    return [{ type: 'panel-score', round, attempt, site: siteName, proposal, b: tallies.b, c: tallies.c }];
+    const sent = { ...sentIn(plan, 'score proposals'), site: siteName };
+    return [{ type: 'panel-score', ...sent, proposal, b: tallies.b, c: tallies.c }];
   });
   await publishReports(producer, reports);
   return reports.map(({ proposal }) => proposal);

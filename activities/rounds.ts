@@ -1,7 +1,9 @@
+import { type RoundAnswer, type ToldRun } from '../core/contracts/control';
 import { type VersionId } from '../core/contracts/ids';
 import { type ChampionChange, type PromoteInput, type RollbackInput } from '../core/contracts/live-checks';
 import {
   type AggregateResult,
+  type AskInput,
   type AskResult,
   type DecideInput,
   type DecideResult,
@@ -22,7 +24,8 @@ import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
 import { refit } from './refit';
 import { select, type SelectInput } from './select';
-import { waitForTurn } from './wait-for-turn';
+import { tellRun } from './tell-run';
+import { waitForTurn, type TurnInput } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
 import { longStep, type Brokers } from './shared/long-step';
@@ -36,6 +39,8 @@ export interface RoundsDependencies {
   readonly feedback: FeedbackLog;
   /** The workflow id that is the round lock. */
   readonly roundId: string;
+  /** The task queue of rounds. */
+  readonly roundsQueue: string;
   /** Folder that `latest_model/` is kept in. */
   readonly modelsFolder: string;
   /** Whether the namespace knows Fedloop's search attributes. */
@@ -44,7 +49,7 @@ export interface RoundsDependencies {
 
 /** The activities of the rounds worker: all steps of a round that need neither readings nor tables. */
 export interface RoundsActivities {
-  ask(): Promise<AskResult>;
+  ask(input?: AskInput): Promise<AskResult>;
   deployFirstVersion(input: RoundRef & { readonly seed: number }): Promise<VersionId>;
   select(input: SelectInput): Promise<Selection>;
   aggregate(
@@ -61,12 +66,15 @@ export interface RoundsActivities {
   rollback(input: RollbackInput): Promise<ChampionChange>;
   /** Make a version champion for a person. */
   promote(input: PromoteInput): Promise<ChampionChange>;
-  waitForTurn(): Promise<void>;
+  waitForTurn(input?: TurnInput): Promise<void>;
+  /** Send an update on to a run, and give its answer back. */
+  tellRun(input: ToldRun): Promise<RoundAnswer>;
+  namespaceFacts(): Promise<Pick<AskResult, 'searchAttributes'>>;
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
   return withFailureCodes<RoundsActivities>({
-    ask: () => ask(dependencies),
+    ask: (input) => ask(dependencies, input),
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
     select: (input) => select(dependencies, input),
     aggregate: (plan, trained, scoredTo, evidence) =>
@@ -77,6 +85,8 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     withdraw: (input) => withdraw(dependencies, input),
     rollback: (input) => rollback(dependencies, input),
     promote: (input) => promote(dependencies, input),
-    waitForTurn: () => waitForTurn(dependencies.roundId),
+    waitForTurn: (input) => waitForTurn(dependencies.roundId, dependencies.roundsQueue, input),
+    tellRun,
+    namespaceFacts: () => Promise.resolve({ searchAttributes: dependencies.searchAttributes }),
   });
 }

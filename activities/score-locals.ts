@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { type MessageRange, type SitePlan } from '../core/contracts/steps';
+import { sentIn, type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
 import { scoreLocalModels, scoringPanel } from '../core/federation/panels/local-scoring';
@@ -28,8 +28,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
     if (deltas.length !== header.devices.length * champion.model.weights.length) continue;
     const message: ScoreMessage = {
       type: 'score',
-      round: plan.round,
-      attempt: plan.attempt,
+      ...sentIn(plan, 'score'),
       site: dependencies.site,
       scored_site: header.site,
       scored_chunk: header.chunk,

@@ -9,6 +9,7 @@ import { type Task } from '../core/contracts/task';
 import { MICROS_PER_MILLI } from '../core/contracts/time';
 import { clustersOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
 import { type Deployments } from '../core/model/deployments';
+import { requireUndecided } from './shared/decided';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface SelectInput extends RoundRef {
@@ -20,12 +21,13 @@ export interface SelectInput extends RoundRef {
 
 /**
  * Step 1: share participants and panels over the sites, by the sites' own reports.
- * @throws FedloopError `TooFewWindows` with what the round still needs, before anything is trained.
+ * @throws FedloopError `TooFewWindows` with what the round still needs, before anything is trained; `RoundOvertaken` for a closed round.
  */
 export async function select(
   { inbox, deployments }: { readonly inbox: UpdateInbox; readonly deployments: Deployments },
   { sites, participants, minUpdates, ...ref }: SelectInput,
 ): Promise<Selection> {
+  await requireUndecided(deployments, ref);
   const described = await inbox.descriptions(ref);
   const descriptions = sites.map((name) => {
     const known = described.find(({ site }) => site === name);

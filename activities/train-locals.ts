@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
 import { partsFor } from '../core/contracts/rounds';
-import { type SitePlan, type TrainResult } from '../core/contracts/steps';
+import { sentIn, type SitePlan, type TrainResult } from '../core/contracts/steps';
 import { historyWindows } from '../core/contracts/task';
 import { MAX_UPDATE_BYTES, TOPICS } from '../core/contracts/topics';
 import {
@@ -20,6 +20,7 @@ import { type WindowRing } from '../core/federation/training/window-ring';
 import { strategyByName } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
+import { requireUndecided } from './shared/decided';
 import { heartbeatProgress } from './shared/heartbeat';
 import { longStep } from './shared/long-step';
 import { unitsOf, type Site, type SiteRoles } from './shared/site';
@@ -53,7 +54,7 @@ export async function trainLocals(site: Site, plan: SitePlan): Promise<TrainResu
   /** Heartbeats also show people how far the step is. */
   const progress = (): Sent & { readonly of: number } => ({ ...sent, of });
   const train = async (): Promise<FeedbackEffects> => {
-    await deployments.sync();
+    await requireUndecided(deployments, plan);
     const { participants, silent } = await site.planOf(plan);
     of = participants.length;
     const parts = partsFor(plan.strategy, plan.parts);
@@ -148,8 +149,7 @@ async function sendChunk(
   const { producer, site: name } = site.dependencies;
   const header: UpdateHeader = {
     type: 'update',
-    round: plan.round,
-    attempt: plan.attempt,
+    ...sentIn(plan, 'train'),
     site: name,
     chunk: sent.chunks,
     base_version: plan.champion,
@@ -173,8 +173,7 @@ async function publishSelection(site: Site, plan: SitePlan, participants: readon
   for (let first = 0; first < participants.length; first += SELECTION_PER_MESSAGE) {
     messages.push({
       type: 'selection',
-      round: plan.round,
-      attempt: plan.attempt,
+      ...sentIn(plan, 'train'),
       site: site.dependencies.site,
       device_id: participants.slice(first, first + SELECTION_PER_MESSAGE),
     });

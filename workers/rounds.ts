@@ -24,6 +24,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
       feedback,
       deployments,
       roundId,
+      roundsQueue,
       modelsFolder: env.FEDLOOP_MODELS,
       searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
     }),

@@ -1,11 +1,29 @@
 import { type EvaluationProgress } from '../core/contracts/evaluation';
-import { type FederatedRoundResult } from '../core/contracts/rounds';
+import { type FederatedRoundResult, type Interval } from '../core/contracts/rounds';
 import { type RoundProgress } from '../core/contracts/steps';
 import { ROUNDS_SHOWN } from './limits';
 import { markdownText } from './markdown';
 
+/** What people see beside a round's progress. */
+interface RoundFacts {
+  readonly startedBy: string;
+  /** Whether a pause holds it now; else the step that runs is finished first. */
+  readonly isHeld: boolean;
+  /** Candidate minus champion, with its interval. */
+  readonly change: Interval | null;
+  /** While a person is asked: the gate's sentence, until when (milliseconds since 1970; null while the clock stands still) and what happens then. */
+  readonly approval: {
+    readonly gate: string;
+    readonly deadline: number | null;
+    readonly byDefault: 'approve' | 'reject';
+  } | null;
+}
+
 /** What Temporal's UI shows of a running round: a small Markdown table. */
-export function describeProgress(progress: RoundProgress): string {
+export function describeProgress(
+  progress: RoundProgress,
+  { startedBy, isHeld, change: measured, approval }: RoundFacts,
+): string {
   const {
     step,
     paused,
@@ -23,13 +41,15 @@ export function describeProgress(progress: RoundProgress): string {
   return table(
     ['', ''],
     [
-      ['Step', paused === null ? step : `paused after ${step}: ${paused}`],
+      ['Step', paused === null ? step : `${isHeld ? 'paused after' : 'pauses after'} ${step}: ${paused}`],
+      ['To answer', approval === null ? null : whatIsAsked(approval)],
+      ['The gate', approval?.gate ?? null],
       ['Waits for', waitsFor],
       ['Round', round],
       ['Version', candidate === null ? null : `${candidate} beside champion ${champion ?? 'none'}`],
       ['Champion', candidate === null ? champion : null],
       ['Accuracy', accuracy === null ? null : percent(accuracy)],
-      ['Change', change === null ? null : points(change)],
+      ['Change', measured !== null ? pointsWithin(measured) : change === null ? null : points(change)],
       ['Devices trained', devicesTrained],
       [
         'Updates that do not count',
@@ -40,6 +60,7 @@ export function describeProgress(progress: RoundProgress): string {
             : rejects.map(([reason, count]) => `${reason}: ${count}`).join(', '),
       ],
       ['Decision', decision],
+      ['Started by', startedBy],
     ],
   );
 }
@@ -49,9 +70,13 @@ export function describeRounds(
   finished: readonly FederatedRoundResult[],
   heading: string,
   paused: string | null,
+  trouble: string | null,
 ): string {
   const shown = finished.slice(-ROUNDS_SHOWN).reverse();
-  const lines = [markdownText(paused === null ? heading : `Paused before the next round: ${paused}`)];
+  const lines = [
+    ...(trouble === null ? [] : [markdownText(trouble), '']),
+    markdownText(paused === null ? heading : `Paused before the next round: ${paused}`),
+  ];
   if (shown.length > 0) {
     lines.push(
       '',
@@ -103,6 +128,19 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
     `| ${head.map(() => '---').join(' | ')} |`,
     ...rows.filter((row) => row.at(-1) !== null).map((row) => line(row)),
   ].join('\n');
+}
+
+/** What people can do, until when, and what happens if they do not. */
+function whatIsAsked({ deadline, byDefault }: NonNullable<RoundFacts['approval']>): string {
+  const until =
+    deadline === null
+      ? 'the time stands still while it is paused, and an answer waits for resume'
+      : `until ${new Date(deadline).toISOString().slice(0, 19)}Z`;
+  return `send the update approve or reject: ${until}; without an answer: ${byDefault}`;
+}
+
+function pointsWithin({ mean, low, high }: Interval): string {
+  return `${points(mean)} (${points(low)} to ${points(high)})`;
 }
 
 function percent(share: number): string {

@@ -39,6 +39,13 @@ const progressQuery = defineQuery<EvaluationProgress>('progress');
 const scoreboardQuery = defineQuery<ChampionCheck | null>('scoreboard');
 const rollbackUpdate = defineUpdate<ChampionChange, [unknown?]>('rollback');
 
+/** Of a champion that no check has judged yet. */
+const NOT_MEASURED = {
+  accuracy: null,
+  predecessorAccuracy: null,
+  persistenceAccuracy: null,
+} as const satisfies Partial<EvaluationState>;
+
 const NO_WORKER = 'passed over a signal "join" that names no worker';
 
 /** The live evaluation: leases of the stream workers, checks of the champion, and how people watch and control both. */
@@ -146,7 +153,10 @@ export class EvaluationControl {
   }
 
   private update(changes: Partial<EvaluationState>): void {
-    this.known = { ...this.known, ...changes };
+    const { champion } = this.known;
+    // Figures are of the champion that was checked: they must not stand under another one's name.
+    const isOther = changes.champion !== undefined && changes.champion !== champion;
+    this.known = { ...this.known, ...(isOther ? NOT_MEASURED : {}), ...changes };
     this.show();
   }
 

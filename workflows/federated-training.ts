@@ -1,25 +1,36 @@
 import {
+  ChildWorkflowFailure,
   continueAsNew,
   defineQuery,
-  executeChild,
+  defineUpdate,
+  isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
+  sleep,
+  startChild,
   workflowInfo,
+  type ChildWorkflowHandle,
 } from '@temporalio/workflow';
-import { TRAINING_SETTINGS } from '../core/contracts/control';
+import { TRAINING_SETTINGS, type RoundAnswer } from '../core/contracts/control';
 import {
   federatedTrainingInputSchema,
   type FederatedRoundResult,
+  type FederatedTrainingInput,
   type FederatedTrainingResult,
 } from '../core/contracts/rounds';
+import { durationMillis } from '../core/contracts/settings';
 import { type ScoreboardEntry, type TrainingProgress } from '../core/contracts/steps';
 import { describeRounds } from './details';
 import { federatedRound } from './federated-round';
 import { ChangingSettings } from './changing-settings';
-import { parseInput } from './input';
+import { causeFirst, causeOf } from './failures';
+import { parseInput, refuse } from './input';
 import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
-import { reasonToStop, startOfTraining, withRound, type TrainingState } from './training-state';
+import { tellRun } from './round-lock';
+import { reasonToStop, startOfTraining, withFailure, withRound, type TrainingState } from './training-state';
+import { startedBy } from './visibility';
 
 const progressQuery = defineQuery<TrainingProgress>('progress');
 const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
@@ -33,10 +44,11 @@ export async function federatedTraining(
   carried: TrainingState = startOfTraining,
 ): Promise<FederatedTrainingResult> {
   let state = carried;
+  let child: ChildWorkflowHandle<typeof federatedRound> | undefined;
   const finished: FederatedRoundResult[] = [];
   const show = (): void => {
     const next = `Round ${state.rounds + 1} of at most ${settings.value.rounds}.`;
-    setCurrentDetails(describeRounds(finished, next, pausing.reason()));
+    setCurrentDetails(describeRounds(finished, next, pausing.reason(), state.trouble ?? null));
   };
   const settings = new ChangingSettings({
     schema: federatedTrainingInputSchema,
@@ -46,26 +58,90 @@ export async function federatedTraining(
     ...(carried.changes === undefined ? {} : { made: carried.changes }),
     onChange: show,
   });
-  const pausing = new Pausing(show);
+  const pausing = new Pausing(show, null, () =>
+    child === undefined
+      ? 'Paused before the next round.'
+      : 'Paused before the next round; the one that runs goes on. Pause fedloop-round to hold that.',
+  );
   pausing.accept();
   setHandler(progressQuery, () => ({ rounds: settings.value.rounds, paused: pausing.reason(), finished }));
   setHandler(scoreboardQuery, () => finished.map(entryOf));
   settings.accept();
+  for (const update of ANSWERS) sendOn(update, () => child);
 
   for (;;) {
     show();
     await pausing.whenRunning();
     const stopped = reasonToStop(state, settings.value);
-    if (stopped !== null) return { ...state.last, rounds: state.rounds, stopped };
+    if (stopped !== null) return endOf(state, stopped);
     if (finished.length >= ROUNDS_PER_RUN || workflowInfo().continueAsNewSuggested)
       return continueAsNew<typeof federatedTraining>(settings.value, { ...state, changes: settings.changes });
-    const result = await executeChild(federatedRound, {
-      args: [settings.value.round],
-      staticSummary: `round ${state.rounds + 1} of ${workflowInfo().workflowId}`,
-    });
-    finished.push(result);
-    state = withRound(state, result);
+    try {
+      child = await startChild(federatedRound, {
+        args: [settings.value.round],
+        staticSummary: `round ${state.rounds + 1} of ${workflowInfo().workflowId}`,
+        memo: { startedBy: `${startedBy()} as ${workflowInfo().workflowId}` },
+      });
+      const result = await child.result();
+      finished.push(result);
+      state = withRound(state, result);
+    } catch (thrown) {
+      state = await afterFailure(thrown, state, settings.value, (failed) => {
+        state = failed;
+        show();
+      });
+    }
+    child = undefined;
   }
+}
+
+/** Answers to the question of a round; everything else that a training is told is meant for itself. */
+const ANSWERS = ['approve', 'reject'] as const;
+
+function sendOn(
+  update: (typeof ANSWERS)[number],
+  child: () => ChildWorkflowHandle<typeof federatedRound> | undefined,
+): void {
+  const running = (): ChildWorkflowHandle<typeof federatedRound> => {
+    const round = child();
+    if (round === undefined) throw refuse('no round of this training runs');
+    return round;
+  };
+  const isThere: (input?: unknown) => void = () => {
+    running();
+  };
+  const handler = (input?: unknown): Promise<RoundAnswer> => tellRun(running(), update, input);
+  setHandler(defineUpdate<RoundAnswer, [unknown?]>(update), handler, {
+    description: 'Sent on to the round that runs, which answers.',
+    validator: isThere,
+  });
+}
+
+/** What the settings say about a round that failed; whoever cancels a round, or the training, means it. @throws the failure, when training is over */
+async function afterFailure(
+  thrown: unknown,
+  state: TrainingState,
+  settings: FederatedTrainingInput,
+  show: (state: TrainingState) => void,
+): Promise<TrainingState> {
+  if (isCancellation(thrown) || !(thrown instanceof ChildWorkflowFailure) || !patched('failed-rounds'))
+    throw thrown;
+  const { state: failed, isOver } = withFailure(state, causeOf(thrown).message, settings);
+  if (isOver) {
+    const inARow = failed.failedInARow ?? 1;
+    throw causeFirst(thrown, inARow > 1 ? `${inARow} rounds in a row failed, the last one` : undefined);
+  }
+  show(failed);
+  if (settings.onFailedRound === 'retry' && durationMillis(settings.failedRoundPause) > 0)
+    await sleep(settings.failedRoundPause, { summary: 'pause after a failed round' });
+  return failed;
+}
+
+function endOf(
+  { last, rounds, failed }: TrainingState,
+  stopped: FederatedTrainingResult['stopped'],
+): FederatedTrainingResult {
+  return { ...last, rounds, stopped, ...(failed === undefined ? {} : { failed }) };
 }
 
 function entryOf({

@@ -6,9 +6,16 @@ import { NON_RETRYABLE } from '../core/contracts/errors';
  * with them; a class is one set of options. How long a task may wait for a worker is the round's own `workerTimeout`.
  */
 
+/**
+ * How long a step is tried again while a broker, a worker or a disk is away: over a weekend, but not for ever. The alert `FedloopStepKeepsFailing` comes within
+ * minutes.
+ */
+export const STEP_DEADLINE = '3d';
+
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
   startToCloseTimeout: '1m',
+  scheduleToCloseTimeout: STEP_DEADLINE,
   retry: {
     initialInterval: '200ms',
     backoffCoefficient: 2,
@@ -29,8 +36,14 @@ export const CHANGE_OF_MODELS: ActivityOptions = {
 /** A person waits for it, and learns after a minute that no worker takes it. */
 export const CHANGE_BY_HAND: ActivityOptions = { ...CHANGE_OF_MODELS, scheduleToStartTimeout: '1m' };
 
-/** A step that must complete: it waits for a worker without limit. */
-export const MUST_COMPLETE: ActivityOptions = { ...QUICK_STEP };
+/** Longer than any step before it: what it puts right must not stay as it is. */
+const MUST_COMPLETE_DEADLINE = '30d';
+
+/** A step that must complete: it waits a month for a worker. */
+export const MUST_COMPLETE: ActivityOptions = {
+  ...QUICK_STEP,
+  scheduleToCloseTimeout: MUST_COMPLETE_DEADLINE,
+};
 
 /** The same, of a step that reads the tables device by device: seconds for thousands of devices, minutes for a million. */
 export const MUST_COMPLETE_READING: ActivityOptions = {
@@ -45,6 +58,7 @@ export const MUST_COMPLETE_READING: ActivityOptions = {
  */
 export const SITE_WORK: ActivityOptions = {
   startToCloseTimeout: '25h',
+  scheduleToCloseTimeout: STEP_DEADLINE,
   heartbeatTimeout: '20s',
   retry: {
     initialInterval: '500ms',
@@ -64,6 +78,8 @@ export const EVALUATION_HEARTBEAT = '20s';
  * Heartbeats tell a worker that has gone within seconds.
  */
 export const EVALUATION_SLACK_MS = 24 * 60 * 60_000;
+/** Beyond that, for tries of workers that go: as other steps have it. */
+export const EVALUATION_RETRIES_MS = 3 * 24 * 60 * 60_000;
 
 /** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour. */
 export const WAIT_FOR_LOCK: ActivityOptions = {

@@ -10,10 +10,13 @@ export class Pausing {
   /**
    * @param onChange called after every pause and resume
    * @param pausedBecause why it is paused from the start, as an earlier run was
+   * @param effect what a pause will do from where the workflow is
    */
   constructor(
     private readonly onChange: () => void,
     private pausedBecause: string | null = null,
+    private readonly effect: () => string = () =>
+      'Paused before the next step; a step that runs is finished first.',
   ) {}
 
   /** Why the workflow is paused; null while it runs. */
@@ -33,7 +36,7 @@ export class Pausing {
       (raw?: unknown) => {
         this.pausedBecause = parseInput(pauseInputSchema, raw).reason ?? 'paused by hand';
         this.onChange();
-        return 'Paused before the next step; a step that runs is finished first.';
+        return this.effect();
       },
       {
         description: 'Pause before the next step. Optional input: {"reason": "…"}.',

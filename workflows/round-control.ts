@@ -1,11 +1,18 @@
-import { condition, defineQuery, defineUpdate, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import {
+  condition,
+  defineQuery,
+  defineUpdate,
+  patched,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import {
   answerInputSchema,
   isRoundSetting,
   ROUND_SETTINGS,
   type RoundSetting,
 } from '../core/contracts/control';
-import { federatedRoundInputSchema, type FederatedRoundInput } from '../core/contracts/rounds';
+import { federatedRoundInputSchema, type FederatedRoundInput, type Interval } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import {
   ROUND_STEPS,
@@ -20,6 +27,7 @@ import { describeProgress } from './details';
 import { ChangingSettings } from './changing-settings';
 import { parseInput, refuse } from './input';
 import { Pausing } from './pausing';
+import { startedBy } from './visibility';
 
 export const progressQuery = defineQuery<RoundProgress>('progress');
 export const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
@@ -33,7 +41,7 @@ const USED_IN: Readonly<Record<RoundSetting, RoundStep>> = {
   windowsTimeout: 'evaluate',
   gate: 'evaluate',
   approval: 'decide',
-  approvalTimeout: 'approve',
+  approvalTimeout: 'decide',
   approvalDefault: 'decide',
 };
 
@@ -62,9 +70,18 @@ export class RoundControl {
   private progress: RoundProgress = { ...BEFORE_ALL, step: 'ask' };
   private scoreboard: readonly ScoreboardEntry[] = [];
   private answer: Answer | null = null;
-  private readonly pausing = new Pausing(() => {
-    this.show();
-  });
+  /** The gate's sentence, and until when a person may answer; null while nobody is asked. */
+  private asked: { readonly gate: string; readonly deadline: number | null } | null = null;
+  private change: Interval | null = null;
+  private isBetweenSteps = false;
+  private readonly startedBy = startedBy();
+  private readonly pausing = new Pausing(
+    () => {
+      this.show();
+    },
+    null,
+    () => effectOfPause(this.progress.step),
+  );
 
   private readonly changing: ChangingSettings<typeof federatedRoundInputSchema>;
 
@@ -98,10 +115,17 @@ export class RoundControl {
     return this.changing.value;
   }
 
+  /** The step that runs. */
+  get step(): RoundStep {
+    return this.progress.step;
+  }
+
   /** Begin a step, after a pause if there is one, and report what is known by now. */
   async enter(step: RoundStep, known: Partial<RoundProgress> = {}): Promise<void> {
+    this.isBetweenSteps = true;
     this.report(known);
     await this.pausing.whenRunning();
+    this.isBetweenSteps = false;
     this.report({ step });
   }
 
@@ -124,6 +148,7 @@ export class RoundControl {
       evaluations,
       decision: version === champion ? 'champion' : version === elected ? verdict.decision : 'kept',
     }));
+    this.change = pairedChange;
     this.report({
       accuracy: scores.find(({ version }) => version === elected)?.accuracy ?? null,
       change: pairedChange.mean,
@@ -134,17 +159,53 @@ export class RoundControl {
   async approved(verdict: DecideResult): Promise<DecideResult> {
     const isOpen = (): boolean => this.settings.approval === 'manual' && this.answer === null;
     if (verdict.decision !== 'promoted' || !isOpen()) return verdict;
+    this.asked = { gate: verdict.reason, deadline: null };
     await this.enter('approve');
-    const { approvalTimeout } = this.settings;
-    const inTime = await condition(() => !isOpen(), durationMillis(approvalTimeout), {
-      summary: `wait for approve or reject, at most ${approvalTimeout}`,
-    });
+    const inTime = patched('approval-clock-stops')
+      ? await this.answered(isOpen)
+      : await condition(() => !isOpen(), durationMillis(this.settings.approvalTimeout));
+    this.asked = null;
     return withAnswer(verdict, inTime ? this.answer : defaultAnswer(this.settings));
+  }
+
+  /** Wait for an answer. The clock stands still while the round is paused, and goes by `approvalTimeout` as it is set by then. */
+  private async answered(isOpen: () => boolean): Promise<boolean> {
+    let used = 0;
+    while (isOpen() || this.pausing.reason() !== null) {
+      this.setDeadline(null);
+      await this.pausing.whenRunning();
+      const { approvalTimeout } = this.settings;
+      const left = durationMillis(approvalTimeout) - used;
+      if (!isOpen()) break;
+      if (left <= 0) return false;
+      const began = Date.now();
+      this.setDeadline(began + left);
+      const isHeldUp = (): boolean =>
+        !isOpen() || this.pausing.reason() !== null || this.settings.approvalTimeout !== approvalTimeout;
+      await condition(isHeldUp, left, { summary: `wait for approve or reject, at most ${approvalTimeout}` });
+      used += Date.now() - began;
+    }
+    return true;
+  }
+
+  private setDeadline(deadline: number | null): void {
+    if (this.asked !== null) this.asked = { ...this.asked, deadline };
+    this.show();
   }
 
   private show(): void {
     this.progress = { ...this.progress, paused: this.pausing.reason() };
-    setCurrentDetails(describeProgress(this.progress));
+    setCurrentDetails(
+      describeProgress(this.progress, {
+        startedBy: this.startedBy,
+        isHeld: this.isBetweenSteps || this.progress.step === 'approve',
+        change: this.change,
+        approval:
+          this.asked === null || this.answer !== null
+            ? null
+            : { ...this.asked, byDefault: this.settings.approvalDefault },
+      }),
+    );
   }
 
   private acceptAnswers(): void {
@@ -158,7 +219,9 @@ export class RoundControl {
       approveUpdate,
       (raw?: unknown) => {
         this.answer = { approved: true, reason: `approved${remarks(raw)}` };
-        return 'Approved: the candidate is promoted.';
+        return this.pausing.reason() === null
+          ? 'Approved: the candidate is promoted.'
+          : 'Approved: the candidate is promoted once the round is resumed; it is paused.';
       },
       { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
@@ -166,7 +229,9 @@ export class RoundControl {
       rejectUpdate,
       (raw?: unknown) => {
         this.answer = { approved: false, reason: `rejected by a person${remarks(raw)}` };
-        return 'Rejected: the champion stays.';
+        return this.pausing.reason() === null
+          ? 'Rejected: the champion stays.'
+          : 'Rejected: the champion stays; the round is paused, and ends once it is resumed.';
       },
       { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
@@ -175,6 +240,15 @@ export class RoundControl {
   private isPast(step: RoundStep): boolean {
     return ROUND_STEPS.indexOf(this.progress.step) >= ROUND_STEPS.indexOf(step);
   }
+}
+
+/** What a pause does from a step on, said to whoever asks for it. */
+function effectOfPause(step: RoundStep): string {
+  if (step === 'approve')
+    return 'Paused: the time for an answer stands still, and an answer waits for resume.';
+  if (ROUND_STEPS.indexOf(step) >= ROUND_STEPS.indexOf('decide'))
+    return 'Paused after the decision that is being made: it is carried out, and the round ends with it.';
+  return `Paused before the next step; "${step}" is finished first.`;
 }
 
 /** The answer that the round's input gives when no person has answered in time. */

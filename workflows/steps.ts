@@ -15,8 +15,10 @@ import { durationMillis } from '../core/contracts/settings';
 import { ownFleet } from './fleet';
 import {
   AGGREGATION,
+  CHANGE_BY_HAND,
   CHANGE_OF_MODELS,
   EVALUATION_HEARTBEAT,
+  EVALUATION_RETRIES_MS,
   EVALUATION_SLACK_MS,
   LIVE_CHECK,
   MUST_COMPLETE,
@@ -151,6 +153,7 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
           ...QUICK_STEP,
           scheduleToStartTimeout,
           startToCloseTimeout: windowsTimeoutMillis + EVALUATION_SLACK_MS,
+          scheduleToCloseTimeout: windowsTimeoutMillis + EVALUATION_SLACK_MS + EVALUATION_RETRIES_MS,
           heartbeatTimeout: EVALUATION_HEARTBEAT,
         },
         { evaluate: 'wait for live windows, compare candidates and champion' },
@@ -166,11 +169,19 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
   };
 }
 
-/** The step of a round that waits for the round lock; recorded histories name it `waitForTurn`. */
-export function lockSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'>> {
-  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(atRounds(), WAIT_FOR_LOCK, {
-    waitForTurn: 'wait until the round that runs has ended',
-  });
+type Told = Pick<RoundsActivities, 'namespaceFacts' | 'tellRun'>;
+
+/** Steps of a run whose round is its child: it waits for the round lock (recorded histories name that `waitForTurn`), and sends updates on. */
+export function lockSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'> & Told> {
+  return {
+    ...stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(atRounds(), WAIT_FOR_LOCK, {
+      waitForTurn: 'wait until the round that runs has ended',
+    }),
+    ...stepsAt<Told>(atRounds(), CHANGE_BY_HAND, {
+      namespaceFacts: 'whether the namespace knows the search attributes',
+      tellRun: 'send an update on to the round',
+    }),
+  };
 }
 
 type EvaluationSteps = Pick<AnalyticsActivities, 'checkChampion'> & Pick<RoundsActivities, 'rollback'>;

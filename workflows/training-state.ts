@@ -11,6 +11,11 @@ export interface TrainingState {
   /** Gain of each of the latest rounds: the paired change of a promoted version, 0 of any other. */
   readonly gains: readonly number[];
   readonly last: Pick<FederatedTrainingResult, 'champion' | 'accuracy'>;
+  /** Rounds that failed: all of them, and those since the last that did not. Absent in states of earlier releases, and before the first. */
+  readonly failed?: number;
+  readonly failedInARow?: number;
+  /** The latest failure, and what was done; null once a round has ended well again. */
+  readonly trouble?: string | null;
   /** The latest changes of settings; absent before the first continue-as-new, and in states of earlier releases. */
   readonly changes?: readonly SettingsChange[];
 }
@@ -32,10 +37,34 @@ export function withRound(
   return {
     ...state,
     rounds: state.rounds + 1,
+    ...(state.failed === undefined ? {} : { failedInARow: 0, trouble: null }),
     gains: [...state.gains, promoted ? pairedChange.mean : 0].slice(-GAINS_KEPT),
     last: promoted
       ? { champion: version, accuracy: candidate.accuracy }
       : { champion, accuracy: previousChampion.accuracy },
+  };
+}
+
+/** A round has failed: what the training does about it, by its settings. */
+export function withFailure(
+  state: TrainingState,
+  message: string,
+  { onFailedRound, maxFailedRounds, failedRoundPause }: FederatedTrainingInput,
+): { readonly state: TrainingState; readonly isOver: boolean } {
+  const failed = (state.failed ?? 0) + 1;
+  const failedInARow = (state.failedInARow ?? 0) + 1;
+  const isOver = onFailedRound === 'stop' || failedInARow >= maxFailedRounds;
+  const isSkipped = onFailedRound === 'skip';
+  const next = isSkipped ? 'it is skipped' : `another one begins in ${failedRoundPause}`;
+  return {
+    isOver,
+    state: {
+      ...state,
+      failed,
+      failedInARow,
+      trouble: `Round ${state.rounds + 1} failed (${failedInARow} of at most ${maxFailedRounds} in a row), ${next}: ${message}`,
+      ...(isSkipped ? { rounds: state.rounds + 1, gains: [...state.gains, 0].slice(-GAINS_KEPT) } : {}),
+    },
   };
 }
 

@@ -12,26 +12,38 @@ import {
   selectionMessageSchema,
   updateHeaderSchema,
   type ScoreMessage,
+  type SelectionMessage,
 } from '../../core/contracts/updates';
+import { isOfTake } from '../../core/contracts/steps';
 import { type ReceivedChunk } from '../../core/federation/aggregation/update-checks';
 import { decodeFrame } from '../../core/platform/frames';
 import { type IncomingRecord } from '../../core/platform/kafka';
 
 /** An update that no step waits for. Its weights are not kept, so that an unknown sender costs little. */
-type UnmatchedUpdate =
+export type UnmatchedUpdate =
   | ReceivedChunk
   /** Its key, where it could not be read. */
   | string;
 
+/** A proposal's weights. */
+export interface FiledProposal {
+  readonly name: string;
+  readonly take: string | undefined;
+  readonly weights: Float32Array;
+  readonly refitShare: number | null;
+}
+
 /** What one attempt at a round has sent. */
 export interface AttemptMessages {
-  readonly selected: Map<SiteName, Set<string>>;
+  /** Devices that sites chose, by the take of training; '' for none. */
+  readonly selected: Map<string, Map<SiteName, Set<string>>>;
   readonly updates: ReceivedChunk[];
-  /** Updates that arrived while this attempt ran, and belong to another one or cannot be read. */
-  readonly unmatched: UnmatchedUpdate[];
+  /** Updates that arrived while a take of this attempt trained, and belong to another one or cannot be read. */
+  readonly unmatched: { readonly during: string | undefined; readonly update: UnmatchedUpdate }[];
   readonly scores: ScoreMessage[];
-  readonly proposals: Map<string, { readonly weights: Float32Array; readonly refitShare: number | null }>;
-  /** By key: the first report under a key counts, so that all readers see the same one. */
+  /** The latest of a name and take counts. */
+  readonly proposals: FiledProposal[];
+  /** By key and take: the first report under them counts, so that all readers see the same one. */
   readonly reports: Map<string, SiteReport>;
   /** Devices in `unmatched`. */
   unmatchedDevices: number;
@@ -56,7 +68,7 @@ const ATTEMPTS_KEPT = 2;
 export class MessagesByAttempt {
   private readonly attempts = new Map<string, AttemptMessages>();
   /** Rounds never overlap: the attempt that began last is the running one. */
-  private running: string | undefined;
+  private running: { readonly attempt: string; readonly take: string | undefined } | undefined;
   /** Attempts whose steps have asked for messages, the latest last. */
   private readonly known = new Set<string>();
 
@@ -77,14 +89,16 @@ export class MessagesByAttempt {
       updates: [],
       unmatched: [],
       scores: [],
-      proposals: new Map(),
+      proposals: [],
       reports: new Map(),
       unmatchedDevices: 0,
       unexpectedBytes: 0,
     };
     this.attempts.set(attempt, made);
     // Never the running one, nor one that a step has asked for: messages of unknown attempts must not push them out.
-    const oldest = [...this.attempts.keys()].find((one) => one !== this.running && !this.known.has(one));
+    const oldest = [...this.attempts.keys()].find(
+      (one) => one !== this.running?.attempt && !this.known.has(one),
+    );
     if (this.attempts.size > ATTEMPTS_KEPT + this.known.size && oldest !== undefined)
       this.attempts.delete(oldest);
     return made;
@@ -108,20 +122,18 @@ export class MessagesByAttempt {
         const { header, numbers } = decodeFrame(value);
         const known = updateHeaderSchema.parse(header);
         this.keeping(known.attempt, value)?.updates.push({ header: known, deltas: numbers });
-        if (known.attempt !== this.running) this.addUnmatched({ header: known, deltas: new Float32Array() });
+        if (known.attempt !== this.running?.attempt || !isOfTake(known, this.running.take))
+          this.addUnmatched({ header: known, deltas: new Float32Array() });
         return;
       }
       case 'candidate': {
         const { header, numbers } = decodeFrame(value);
-        const { attempt, name, refit_share: refitShare } = candidateHeaderSchema.parse(header);
-        this.keeping(attempt, value)?.proposals.set(name, { weights: numbers, refitShare });
+        const { attempt, take, name, refit_share: refitShare } = candidateHeaderSchema.parse(header);
+        this.keeping(attempt, value)?.proposals.push({ name, take, weights: numbers, refitShare });
         return;
       }
       case 'selection': {
-        const { attempt, site, device_id: devices } = parse(selectionMessageSchema, value);
-        const { selected } = this.of(attempt);
-        selected.set(site, new Set([...(selected.get(site) ?? []), ...devices]));
-        this.running = attempt;
+        this.select(parse(selectionMessageSchema, value));
         return;
       }
       case 'score': {
@@ -143,20 +155,29 @@ export class MessagesByAttempt {
     }
   }
 
+  private select({ attempt, take, site, device_id: devices }: SelectionMessage): void {
+    const { selected } = this.of(attempt);
+    const ofTake = selected.get(take ?? '') ?? new Map<SiteName, Set<string>>();
+    selected.set(take ?? '', ofTake);
+    ofTake.set(site, new Set([...(ofTake.get(site) ?? []), ...devices]));
+    this.running = { attempt, take };
+  }
+
   private addUnmatched(update: UnmatchedUpdate): void {
     if (this.running === undefined) return;
-    const running = this.of(this.running);
+    const running = this.of(this.running.attempt);
     const devices =
       typeof update === 'string' ? 1 : update.header.devices.length + update.header.left_out.length;
     const isFull = running.unmatchedDevices + devices > MAX_UNMATCHED_DEVICES;
     if (isFull || running.unmatched.length >= MAX_UNMATCHED) return;
     running.unmatchedDevices += devices;
-    running.unmatched.push(update);
+    running.unmatched.push({ during: this.running.take, update });
   }
 
   private keepFirst(key: string, report: SiteReport, value: Buffer): void {
     const reports = this.keeping(report.attempt, value)?.reports;
-    if (reports?.has(key) === false) reports.set(key, report);
+    const own = `${key}\n${report.take ?? ''}`;
+    if (reports?.has(own) === false) reports.set(own, report);
   }
 
   /** What its attempt has sent, to keep a message in; undefined where nobody expects one and too many came. */

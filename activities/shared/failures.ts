@@ -1,12 +1,31 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
-import { FedloopError, messageWithHint } from '../../core/contracts/errors';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { FedloopError, messageOf, messageWithHint } from '../../core/contracts/errors';
+
+/** A slip in the code does not mend itself. What comes and goes, as a library's time-out, does within so many tries; a minute with their pauses. */
+const TRIES_OF_UNKNOWN = 8;
+
+/** An error that nobody has thought of, after its last try. */
+function isUnknown(thrown: unknown): boolean {
+  const { info, cancellationSignal } = Context.current();
+  const isTemporals = thrown instanceof ApplicationFailure || thrown instanceof CancelledFailure;
+  return !isTemporals && !cancellationSignal.aborted && info.attempt >= TRIES_OF_UNKNOWN;
+}
+
+function forGood(thrown: unknown): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'Internal',
+    message: `${messageOf(thrown)} (after ${TRIES_OF_UNKNOWN} tries)`,
+    nonRetryable: true,
+    ...(thrown instanceof Error ? { cause: thrown } : {}),
+  });
+}
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
 /**
- * Give every FedloopError to Temporal under its code, so that retry policies and callers can distinguish them; any other error stays
- * a failure that is tried again. An activity that was interrupted by its cancellation ends as cancelled.
+ * Give every FedloopError to Temporal under its code, so that retry policies and callers can distinguish them; any other error is
+ * tried again a few times, and then fails the step. An activity that was interrupted by its cancellation ends as cancelled.
  */
 export function withFailureCodes<Activities extends { readonly [Name in keyof Activities]: Activity }>(
   activities: Activities,
@@ -18,7 +37,7 @@ export function withFailureCodes<Activities extends { readonly [Name in keyof Ac
         try {
           return await activity(...args);
         } catch (thrown) {
-          if (!(thrown instanceof FedloopError)) throw thrown;
+          if (!(thrown instanceof FedloopError)) throw isUnknown(thrown) ? forGood(thrown) : thrown;
           // A worker that stops cancels its activities. Reported as cancelled, the step goes to another worker; reported as failed, it
           // would end the round.
           if (thrown.code === 'Interrupted' && Context.current().cancellationSignal.aborted)

@@ -1,5 +1,5 @@
 import { type VersionId } from '../../core/contracts/ids';
-import { type RoundRef } from '../../core/contracts/steps';
+import { sentIn, type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type LeftOutMessage, type OutcomeMessage } from '../../core/contracts/updates';
 import { type Proposal, type RealAccuracy } from '../../core/federation/strategies/strategy';
@@ -9,10 +9,10 @@ import { type Producer } from '../../core/platform/kafka';
 /** Devices in one message: about 100 bytes each, well below a record's limit. */
 const DEVICES_PER_MESSAGE = 2_000;
 
-/** Publish which updates did not pass the checks, and why; also for a round that fails. */
+/** Publish which updates of a training did not pass the checks, and why; also for a round that fails. */
 export async function publishLeftOut(
   producer: Producer,
-  { round, attempt }: RoundRef,
+  ref: RoundRef,
   leftOut: readonly LeftOutDevice[],
 ): Promise<void> {
   const kinds = new Map<string, LeftOutDevice & { copies: number }>();
@@ -24,8 +24,7 @@ export async function publishLeftOut(
   }
   await sendPortions(producer, [...kinds.values()], (part): LeftOutMessage => ({
     type: 'left-out',
-    round,
-    attempt,
+    ...sentIn(ref, 'train'),
     device_id: part.map(({ deviceId }) => deviceId),
     site: part.map(({ site }) => site),
     reason: part.map(({ reason }) => reason),
@@ -43,10 +42,10 @@ export interface Outcomes {
   readonly proposals: readonly Proposal[];
 }
 
-/** Publish the outcome of each device: its real accuracy, its share, or why it has none. */
+/** Publish the outcome of each device of a training: its real accuracy, its share, or why it has none. */
 export async function publishOutcomes(
   producer: Producer,
-  { round, attempt }: RoundRef,
+  ref: RoundRef,
   { version, updates, real, leftOut, proposals }: Outcomes,
 ): Promise<void> {
   // Of two candidates the responsive one, which leaves no update out, gives the weights; the steady one's reasons stand beside them.
@@ -77,8 +76,7 @@ export async function publishOutcomes(
   ];
   await sendPortions(producer, rows, (part): OutcomeMessage => ({
     type: 'outcome',
-    round,
-    attempt,
+    ...sentIn(ref, 'train'),
     version,
     device_id: part.map(({ deviceId }) => deviceId),
     site: part.map(({ site }) => site),

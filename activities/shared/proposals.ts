@@ -1,5 +1,5 @@
 import { type LoopParts } from '../../core/contracts/rounds';
-import { type RoundRef } from '../../core/contracts/steps';
+import { sentIn, type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type CandidateHeader } from '../../core/contracts/updates';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
@@ -42,20 +42,19 @@ export const REFITS = [
 /** Publish a proposal's weights under its name, so that later steps can refer to it; a refit with the share of its step. */
 export async function publishProposal(
   producer: Producer,
-  { round, attempt }: RoundRef,
+  ref: RoundRef,
   name: string,
   weights: FlatWeights,
   refitShare: number | null = null,
 ): Promise<void> {
   const header: CandidateHeader = {
     type: 'candidate',
-    round,
-    attempt,
+    ...sentIn(ref, refitShare === null ? 'aggregate' : 'refit'),
     name,
     parameters: weights.length,
     refit_share: refitShare,
   };
   await producer.send(TOPICS.updates.name, [
-    { key: updateKey('candidate', round, name), value: encodeFrame(header, weights) },
+    { key: updateKey('candidate', ref.round, name), value: encodeFrame(header, weights) },
   ]);
 }

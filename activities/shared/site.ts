@@ -44,15 +44,16 @@ const NO_ROLES: Roles = { participants: [], panels: { A: [], B: [], C: [] }, ref
 
 /** What the steps of one site share: its plan of the running round, and a predictor that is made once. */
 export class Site {
-  private planned: { readonly attempt: string; readonly roles: SiteRoles } | undefined;
+  private planned: { readonly of: string; readonly roles: SiteRoles } | undefined;
   private predictor: Promise<ModelsOnSamples> | undefined;
 
   constructor(readonly dependencies: SiteDependencies) {}
 
   /** Which devices of this site train and which judge; the same at every step of a round, also when new devices arrive. */
   async planOf(round: SitePlan): Promise<SiteRoles> {
-    if (this.planned?.attempt !== round.attempt)
-      this.planned = { attempt: round.attempt, roles: await this.assignRoles(round) };
+    // A reset may have repeated the selection within the same attempt.
+    const of = JSON.stringify([round.attempt, round.takes?.describe, round.trainUntil]);
+    if (this.planned?.of !== of) this.planned = { of, roles: await this.assignRoles(round) };
     return this.planned.roles;
   }
 

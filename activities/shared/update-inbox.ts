@@ -6,13 +6,18 @@ import {
   type SiteDescription,
   type SiteReport,
 } from '../../core/contracts/site-reports';
-import { type RoundRef } from '../../core/contracts/steps';
+import { isOfTake, type RoundRef, type SendingStep } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { type ScoreMessage } from '../../core/contracts/updates';
 import { type ReceivedChunk } from '../../core/federation/aggregation/update-checks';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Logger } from '../../core/platform/log';
-import { MessagesByAttempt, type AttemptMessages } from './attempt-messages';
+import {
+  MessagesByAttempt,
+  type AttemptMessages,
+  type FiledProposal,
+  type UnmatchedUpdate,
+} from './attempt-messages';
 
 /** The messages of `model-updates` of the latest rounds; one per process. */
 export interface UpdateInbox {
@@ -57,35 +62,72 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     if (last >= 0) await tail.reached(0, last);
     return messages.asked(attempt);
   };
-  const reports = async ({ attempt }: RoundRef): Promise<readonly SiteReport[]> => {
+  const reports = async ({ attempt, takes }: RoundRef): Promise<readonly SiteReport[]> => {
     await tail.sync();
     // Sums of floating-point numbers depend on their order, which must not be the order in which sites finished.
     return [...messages.asked(attempt).reports]
+      .filter(([, report]) => isOfTake(report, takes?.[SENT_IN[report.type]]))
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, report]) => report);
   };
+  const unmatched = (
+    { unmatched: filed }: AttemptMessages,
+    { takes }: RoundRef,
+  ): readonly UnmatchedUpdate[] =>
+    filed.flatMap(({ during, update }) => (isOfTake({ take: during }, takes?.train) ? [update] : []));
+  /** The latest: a retry publishes the same proposal again. */
+  const proposalOf = ({ attempt, takes }: RoundRef, name: string): FiledProposal | undefined =>
+    messages
+      .asked(attempt)
+      .proposals.findLast(
+        (filed) =>
+          filed.name === name &&
+          (isOfTake(filed, takes?.aggregate) || (takes?.refit !== undefined && isOfTake(filed, takes.refit))),
+      );
   return {
     async updates(ref, last) {
-      const { updates, unmatched } = await readTo(ref, last);
-      return [...updates, ...unmatched.filter((update) => typeof update !== 'string')];
+      const filed = await readTo(ref, last);
+      return [
+        ...filed.updates.filter(({ header }) => isOfTake(header, ref.takes?.train)),
+        ...unmatched(filed, ref).filter((update) => typeof update !== 'string'),
+      ];
     },
     unreadable: async (ref, last) =>
-      (await readTo(ref, last)).unmatched.filter((update) => typeof update === 'string'),
-    selected: ({ attempt }) => messages.asked(attempt).selected,
-    scores: async (ref, last) => (await readTo(ref, last)).scores,
-    async proposal({ attempt, round }, name) {
-      const known = (): Float32Array | undefined => messages.asked(attempt).proposals.get(name)?.weights;
-      // A retry publishes the same proposal again, so the first one read is as good as the latest.
-      if (known() === undefined) await tail.sync();
-      const proposal = known();
+      unmatched(await readTo(ref, last), ref).filter((update) => typeof update === 'string'),
+    selected: ({ attempt, takes }) => selectedIn(messages.asked(attempt), takes?.train),
+    scores: async (ref, last) =>
+      (await readTo(ref, last)).scores.filter((score) => isOfTake(score, ref.takes?.score)),
+    async proposal(ref, name) {
+      if (proposalOf(ref, name) === undefined) await tail.sync();
+      const proposal = proposalOf(ref, name);
       if (proposal === undefined)
-        throw new FedloopError('NotFound', `round ${round} has no proposal named "${name}"`);
-      return proposal;
+        throw new FedloopError('NotFound', `round ${ref.round} has no proposal named "${name}"`);
+      return proposal.weights;
     },
-    refitShare: ({ attempt }, name) => messages.asked(attempt).proposals.get(name)?.refitShare ?? null,
+    refitShare: (ref, name) => proposalOf(ref, name)?.refitShare ?? null,
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
     close: () => tail.close(),
   };
+}
+
+/** The step that sends each kind of report. */
+const SENT_IN = {
+  site: 'describe',
+  'refit-sums': 'sum panels',
+  'panel-score': 'score proposals',
+} as const satisfies Record<SiteReport['type'], SendingStep>;
+
+/** The devices that sites chose in a take, and those chosen in none, by sites of an earlier release. */
+function selectedIn(
+  { selected }: AttemptMessages,
+  take: string | undefined,
+): ReadonlyMap<SiteName, ReadonlySet<string>> {
+  const chosen = new Map<SiteName, Set<string>>();
+  for (const [of, sites] of selected) {
+    if (!isOfTake({ take: of === '' ? undefined : of }, take)) continue;
+    for (const [site, devices] of sites) chosen.set(site, new Set([...(chosen.get(site) ?? []), ...devices]));
+  }
+  return chosen;
 }

@@ -22,6 +22,9 @@ const WINDOWS_PER_TRANSACTION = 500;
 const EPOCH = 0;
 
 /** Stores a backtest in a warehouse of its own, as a deployment would have: `fedloop sql` and `fedloop report` read it. */
+/** The try that rounds of a backtest stand under. */
+const BACKTEST = 'backtest';
+
 export class BacktestRecorder implements BacktestLog {
   private readonly waiting = new Map<string, SinkRecord[]>();
   private readonly offsets = new Map<string, number>();
@@ -69,7 +72,7 @@ export class BacktestRecorder implements BacktestLog {
     for (const round of rounds) {
       const scoreOf = (version: VersionId): VersionScore =>
         versionScore(version, rowsBetween(tally.of(version), round), tolerance);
-      await saveRound(this.connection, {
+      const result = {
         round: round.round,
         version: round.version,
         champion: round.championBefore,
@@ -86,7 +89,8 @@ export class BacktestRecorder implements BacktestLog {
         selfReportGap: null,
         updates: { trained: round.trained, used: round.trained, leftOut: {} },
         feedbackUsed: {},
-      });
+      };
+      await saveRound(this.connection, result, BACKTEST);
     }
   }
 

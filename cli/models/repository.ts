@@ -93,7 +93,8 @@ export function queryLeftOut(
 ): Promise<readonly z.infer<typeof leftOutRow>[]> {
   return query(
     leftOutRow,
-    `WITH made AS (SELECT round, any_value(attempt) AS attempt FROM local_models WHERE model_version = '${version}' GROUP BY round),
+    `WITH made AS (SELECT round, coalesce(training, (SELECT any_value(attempt) FROM local_models WHERE model_version = '${version}')) AS attempt
+                   FROM model_versions WHERE model_version = '${version}'),
           refused AS (SELECT reason, sum(copies) AS updates FROM left_out_updates SEMI JOIN made USING (round, attempt) GROUP BY reason),
           passed_over AS (SELECT left_out AS reason, count(*) AS updates FROM local_models SEMI JOIN made USING (round, attempt)
                           WHERE left_out IS NOT NULL AND left_out NOT IN (SELECT reason FROM refused) GROUP BY left_out)

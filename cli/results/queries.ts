@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
-import { decisionSchema } from '../../core/contracts/rounds';
+import { decisionSchema } from '../../core/contracts/decisions';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Query } from '../../core/warehouse/database/query';
 import { upToCutoff, type Cutoff } from './cutoff';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { versionIdSchema } from '../../core/contracts/ids';
-import { decisionSchema, federatedTrainingInputSchema } from '../../core/contracts/rounds';
+import { decisionSchema } from '../../core/contracts/decisions';
+import { federatedTrainingInputSchema } from '../../core/contracts/rounds';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { fleetSettingsSchema } from '../../fleet/settings';
 import { batchResultSchema } from '../../core/contracts/steps';

@@ -12,6 +12,21 @@ const remark = z.string().max(500).optional();
 export const pauseInputSchema = z.strictObject({ reason: remark });
 export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
 
+/** Updates of a round; a run that has the round as its child sends them on. */
+export const ROUND_UPDATES = ['pause', 'resume', 'approve', 'reject', 'changeSettings'] as const;
+export type RoundUpdate = (typeof ROUND_UPDATES)[number];
+
+/** Input of the activity `tellRun`. */
+export interface ToldRun {
+  readonly workflowId: string;
+  readonly firstExecutionRunId: string;
+  readonly update: RoundUpdate;
+  readonly input: unknown;
+}
+
+/** What a round answers to an update. */
+export type RoundAnswer = string | SettingsAnswer;
+
 /** Settings of a round that later steps use, and that may be changed before them. */
 export const ROUND_SETTINGS = [
   'minUpdates',
@@ -33,6 +48,9 @@ export const TRAINING_SETTINGS = [
   'rounds',
   'targetAccuracy',
   'plateau',
+  'onFailedRound',
+  'maxFailedRounds',
+  'failedRoundPause',
   'round',
 ] as const satisfies readonly (keyof FederatedTrainingInput)[];
 

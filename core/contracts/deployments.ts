@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decisionSchema } from './decisions';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
 import { serverStateTextSchema } from './server-state';
@@ -45,6 +46,9 @@ export const lineageSchema = z.object({
   data_from: microsSchema.nullable(),
   data_until: microsSchema.nullable(),
   feedback_used: feedbackUsedSchema,
+  /** The try at the round that made it, and the try at its training: what `local_models` has its local models under. */
+  attempt: nameSchema.nullable().default(null),
+  training: nameSchema.nullable().default(null),
 });
 export type Lineage = z.infer<typeof lineageSchema>;
 
@@ -61,6 +65,8 @@ export function untrainedLineage(seed: number): Lineage {
     data_from: null,
     data_until: null,
     feedback_used: {},
+    attempt: null,
+    training: null,
   };
 }
 
@@ -108,6 +114,8 @@ export const serverStateMessageSchema = z.object({
   kind: z.enum(['pending', 'current']),
   round: roundNumberSchema,
   state: serverStateTextSchema,
+  /** Of `current`: the try at the round that was decided, and how; absent in logs of earlier releases. */
+  decided: z.object({ attempt: nameSchema, decision: decisionSchema, reason: textSchema }).optional(),
 });
 export type ServerStateMessage = z.infer<typeof serverStateMessageSchema>;
 

@@ -11,10 +11,16 @@ import { nameSchema } from './storable';
 export const deviceIdSchema = z.string().min(1).max(ROW_LIMITS.deviceIdCharacters).brand<'DeviceId'>();
 export type DeviceId = z.infer<typeof deviceIdSchema>;
 
-/** A version of the global model: `v0`, `v1`, …; the candidate that was not elected adds its role: `v3-steady`. */
+/**
+ * A version of the global model: `v0`, `v1`, …; the candidate that was not elected adds its role: `v3-steady`. A round that was reset after it had deployed
+ * makes other weights, under a name of their own: `v3.2`.
+ */
 export const versionIdSchema = z
   .string()
-  .regex(/^v\d{1,9}(-(steady|responsive))?$/, 'a version is named v0, v1, … or v3-steady, v3-responsive')
+  .regex(
+    /^v\d{1,9}(\.\d{1,3})?(-(steady|responsive))?$/,
+    'a version is named v0, v1, … or v3-steady, v3-responsive, v3.2',
+  )
   .brand<'VersionId'>();
 export type VersionId = z.infer<typeof versionIdSchema>;
 
@@ -28,14 +34,14 @@ export type SiteName = z.infer<typeof siteNameSchema>;
 /** Rounds count from 1; version `v<round>` is what round `<round>` made. */
 export const roundNumberSchema = z.int().min(1).max(999_999_999);
 
-/** What the messages of a round in `model-updates` begin with; `attempt` is the workflow's run id. */
-export const roundKey = { round: roundNumberSchema, attempt: nameSchema };
+/** What the messages of a round in `model-updates` begin with (`RoundRef` says more); of an earlier release they have no `take`. */
+export const roundKey = { round: roundNumberSchema, attempt: nameSchema, take: nameSchema.optional() };
 /** The same of a message that a site sends. */
 export const siteKey = { ...roundKey, site: siteNameSchema };
 
-/** Name of the version that serves from a round on. */
-export function versionOfRound(round: number): VersionId {
-  return versionIdSchema.parse(`v${round}`);
+/** Name of the version that serves from a round on. @param again 2 for the second one that the same round makes, after a reset */
+export function versionOfRound(round: number, again = 1): VersionId {
+  return versionIdSchema.parse(again === 1 ? `v${round}` : `v${round}.${again}`);
 }
 
 /** The round that made a version, by its name; 0 for one that no round made. */

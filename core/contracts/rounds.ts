@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { decisionSchema } from './decisions';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
-import { durationMillis, positiveDurationTextSchema } from './settings';
+import { durationMillis, durationTextSchema, positiveDurationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
 
@@ -156,6 +157,12 @@ export const federatedTrainingInputSchema = z.strictObject({
   targetAccuracy: z.number().gt(0).max(1).optional(),
   /** Stop once a run of rounds has brought too little; left out: never. */
   plateau: plateauSchema.optional(),
+  /** A round that fails: run another in its place, count it as one without gain, or stop with it. */
+  onFailedRound: z.enum(['retry', 'skip', 'stop']).default('retry'),
+  /** So many failed rounds in a row stop the training, whatever `onFailedRound` says. */
+  maxFailedRounds: z.int().min(1).max(1_000).default(3),
+  /** Wait so long after a failed round: what failed may mend itself. */
+  failedRoundPause: durationTextSchema.default('1m'),
   round: federatedRoundInputSchema.prefault({}),
 });
 export type FederatedTrainingInput = z.infer<typeof federatedTrainingInputSchema>;
@@ -167,6 +174,8 @@ export interface FederatedTrainingResult {
   readonly champion: string | null;
   /** Real accuracy of the champion on the live windows of the last round. */
   readonly accuracy: number | null;
+  /** Rounds that failed on the way; absent where none did. */
+  readonly failed?: number;
 }
 
 export const batchAnalyticsInputSchema = z.strictObject({
@@ -174,10 +183,6 @@ export const batchAnalyticsInputSchema = z.strictObject({
   directory: z.string().min(1).optional(),
 });
 export type BatchAnalyticsInput = z.infer<typeof batchAnalyticsInputSchema>;
-
-export const DECISIONS = ['promoted', 'rejected', 'kept'] as const;
-export const decisionSchema = z.enum(DECISIONS);
-export type Decision = z.infer<typeof decisionSchema>;
 
 /** A mean with its interval; `null` where too little was measured. */
 export const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { type Decision } from './decisions';
 import { type CandidateRole, type Lineage } from './deployments';
 import { type Feedback } from './feedback';
 import { type SiteName, type VersionId } from './ids';
 import {
-  type Decision,
   type FederatedRoundInput,
   type FederatedRoundResult,
   type GateSettings,
@@ -20,11 +20,49 @@ import { type ReasonCounts } from './updates';
  * readings or lists of devices.
  */
 
-/** One try at a round: `attempt` is the workflow's run id, so that messages of a cancelled try are never mixed in. */
+/** Steps of a round that send messages to `model-updates` for later ones. */
+export const SENDING_STEPS = [
+  'describe',
+  'train',
+  'score',
+  'aggregate',
+  'sum panels',
+  'refit',
+  'score proposals',
+] as const;
+export type SendingStep = (typeof SENDING_STEPS)[number];
+
+/**
+ * One try at a round: `attempt` is the id of the run that began it, which a reset leaves as it is, so that messages of a cancelled try are never mixed
+ * in. A reset repeats steps of the same attempt; so each step has a `take`, drawn when it begins. Those before the point of the reset
+ * stay, and so does what was sent under them; those behind it are drawn anew.
+ */
 export interface RoundRef {
   readonly round: number;
   readonly attempt: string;
+  /** Absent in a round that began under an earlier release. */
+  readonly takes?: Readonly<Partial<Record<SendingStep, string>>>;
 }
+
+/** What a message of this step begins with. */
+export function sentIn(
+  { round, attempt, takes }: RoundRef,
+  step: SendingStep,
+): { readonly round: number; readonly attempt: string; readonly take?: string } {
+  const take = takes?.[step];
+  return { round, attempt, ...(take === undefined ? {} : { take }) };
+}
+
+/** Whether a message was sent in this step's take; one without, from a site of an earlier release, is taken for one of it. */
+export function isOfTake(
+  { take }: { readonly take?: string | undefined },
+  wanted: string | undefined,
+): boolean {
+  return take === undefined || wanted === undefined || take === wanted;
+}
+
+/** Absent in a round that began under an earlier release. */
+export type AskInput = Partial<Pick<RoundRef, 'attempt'>>;
 
 export interface AskResult {
   readonly round: number;

@@ -11,7 +11,7 @@ import {
   type CompareInput,
   type RoundComparison,
 } from './queries/comparison';
-import { saveRound } from './queries/rounds';
+import { savedAttempt, saveRound } from './queries/rounds';
 import { evaluatedWindows, type WindowRange } from './queries/windows';
 import { type Completeness } from './sink/completeness';
 
@@ -58,7 +58,12 @@ export class RoundRepository {
     return saveCheck(this.connection, check);
   }
 
-  saveRound(result: FederatedRoundResult): Promise<void> {
-    return saveRound(this.connection, result);
+  saveRound(result: FederatedRoundResult, attempt: string): Promise<void> {
+    return saveRound(this.connection, result, attempt);
+  }
+
+  /** The try whose result is stored for a round: null for one of an earlier release; undefined where none is stored. */
+  savedAttempt(round: number): Promise<string | null | undefined> {
+    return savedAttempt(this.connection, round);
   }
 }

@@ -1,5 +1,8 @@
 import { type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { withFailureCodes } from '../../activities/shared/failures';
+import { tellRun } from '../../activities/tell-run';
+import { waitForTurn } from '../../activities/wait-for-turn';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
 import { CANDIDATE, evaluationOf, smoothRound, type MockActivities } from '../support/smooth-round';
@@ -30,6 +33,11 @@ const startByHand = (workflow: string, ...args: unknown[]): Promise<WorkflowHand
 const progressOf = (handle: WorkflowHandle): Promise<RoundProgress> =>
   handle.query<RoundProgress>('progress');
 const callsOf = (name: keyof MockActivities): number => world.calls.filter((call) => call === name).length;
+
+async function detailsOf(handle: WorkflowHandle): Promise<string> {
+  const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return metadata.currentDetails ?? '';
+}
 
 /** Ask until the round says what is awaited; it says so within milliseconds. */
 async function until(handle: WorkflowHandle, is: (progress: RoundProgress) => boolean): Promise<void> {
@@ -347,6 +355,99 @@ describe('a round that people speak to', () => {
   });
 });
 
+describe('a person who is asked', () => {
+  it('sees the change with its interval, the gate’s sentence, until when to answer, and what happens else', async () => {
+    const round = await startRound({ approval: 'manual', approvalTimeout: '1h' });
+    await until(round, ({ step }) => step === 'approve');
+    const details = await detailsOf(round);
+    expect(details).toContain('| Change | +2.00 points (−9.00 points to +3.00 points) |');
+    expect(details).toContain('| The gate | better than the champion |');
+    expect(details).toMatch(
+      /send the update approve or reject: until \d{4}-\d\d-\d\dT[\d:]{8}Z; without an answer: reject/,
+    );
+    await round.executeUpdate('reject');
+    const result = (await round.result()) as FederatedRoundResult;
+    expect(Object.keys(result).slice(0, 2)).toEqual(['reason', 'decision']);
+  });
+
+  it('has the time that a pause takes, and more when the round is given more', async () => {
+    const round = await startRound({ approval: 'manual', approvalTimeout: '2s' });
+    await until(round, ({ step }) => step === 'approve');
+    expect(await round.executeUpdate('pause')).toBe(
+      'Paused: the time for an answer stands still, and an answer waits for resume.',
+    );
+    await new Promise((wake) => setTimeout(wake, 2_500));
+    expect(await progressOf(round)).toMatchObject({ step: 'approve' });
+    expect(await detailsOf(round)).toContain('the time stands still while it is paused');
+    await round.executeUpdate('changeSettings', { args: [{ approvalTimeout: '1h' }] });
+    await round.executeUpdate('resume');
+    await new Promise((wake) => setTimeout(wake, 2_500));
+    expect(await progressOf(round)).toMatchObject({ step: 'approve' });
+    await round.executeUpdate('pause');
+    expect(await round.executeUpdate('approve')).toBe(
+      'Approved: the candidate is promoted once the round is resumed; it is paused.',
+    );
+    expect(world.calls).not.toContain('decide');
+    await round.executeUpdate('resume');
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+    await record('round-approval-paused', round);
+  });
+
+  it('is told that a pause comes after the decision that is being made', async () => {
+    const held = world.hold('decide');
+    const round = await startRound();
+    await held.reached;
+    expect(await round.executeUpdate('pause')).toContain('Paused after the decision that is being made');
+    held.release();
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+  });
+});
+
+describe('a run whose round is its child', () => {
+  it('sends updates on to the round, and gives its answers and refusals back', async () => {
+    world.script(withFailureCodes({ tellRun }));
+    const outer = await startByHand('federatedRound', { approval: 'manual' });
+    const round = world.client.workflow.getHandle(NAMES.roundId);
+    while (!world.calls.includes('evaluate')) await new Promise((wake) => setTimeout(wake, 20));
+    await until(round, ({ step }) => step === 'approve');
+    await outer.executeUpdate('pause', { args: [{ reason: 'lunch' }] });
+    expect(await progressOf(round)).toMatchObject({ paused: 'lunch' });
+    const refused = outer.executeUpdate('pause').catch((thrown: unknown) => String((thrown as Error).cause));
+    expect(await refused).toContain('it is paused already (lunch)');
+    await outer.executeUpdate('resume');
+    expect(await outer.executeUpdate('approve')).toBe('Approved: the candidate is promoted.');
+    expect(await outer.result()).toMatchObject({ decision: 'promoted' });
+    expect(await progressOf(outer)).toMatchObject({ step: 'done', candidate: 'v3', decision: 'promoted' });
+    const { typedSearchAttributes, memo } = await outer.describe();
+    const indexed = typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(Object.fromEntries(indexed)).toMatchObject({ FedloopVersion: 'v3', FedloopStage: 'champion' });
+    expect(memo).toMatchObject({ decision: 'promoted' });
+    expect((await round.describe()).memo).toMatchObject({
+      startedBy: `somebody by hand as ${outer.workflowId}`,
+    });
+    await record('round-outer-told', outer);
+  });
+
+  it('waits its turn behind those that were started before', async () => {
+    world.script({ waitForTurn: (input) => waitForTurn(NAMES.roundId, NAMES.roundsQueue, input) });
+    const held = world.hold('trainLocals');
+    const first = await startByHand('federatedRound');
+    await held.reached;
+    const others: WorkflowHandle[] = [];
+    for (let number = 0; number < 3; number += 1) others.push(await startByHand('federatedRound'));
+    held.release();
+    await first.result();
+    const ended: string[] = [];
+    await Promise.all(
+      others.map(async (other) => {
+        await other.result();
+        ended.push(other.workflowId);
+      }),
+    );
+    expect(ended).toEqual(others.map(({ workflowId }) => workflowId));
+  });
+});
+
 describe('a round that is cancelled', () => {
   it.each([
     ['describeSite'],
@@ -504,9 +605,56 @@ describe('a training run', () => {
 
   it('stops with the round that fails', async () => {
     world.script({ select: () => Promise.reject(ApplicationFailure.nonRetryable('no site', 'NotFound')) });
-    const training = await startByHand('federatedTraining', { rounds: 3 });
-    expect(await failureOf(training)).toContain('no site');
+    const training = await startByHand('federatedTraining', { rounds: 3, onFailedRound: 'stop' });
+    expect(await failureOf(training)).toMatch(/ApplicationFailure: select: no site/);
     expect(callsOf('ask')).toBe(1);
+  });
+
+  it.each([
+    ['retry', 3],
+    ['skip', 2],
+  ])('gets over a failed round by its policy %s', async (onFailedRound, decided) => {
+    let failures = 1;
+    world.script({
+      select: (input) =>
+        (failures -= 1) >= 0
+          ? Promise.reject(ApplicationFailure.nonRetryable('no site', 'NotFound'))
+          : smoothRound.select(input),
+    });
+    const input = { rounds: 3, onFailedRound, failedRoundPause: '0s' };
+    const training = await startByHand('federatedTraining', input);
+    expect(await training.result()).toMatchObject({ rounds: 3, stopped: 'all rounds', failed: 1 });
+    expect(callsOf('decide')).toBe(decided);
+    await record(`training-failed-round-${onFailedRound}`, training);
+  });
+
+  it('says on top that a round failed, and why, and ends after too many in a row', async () => {
+    world.script({ select: () => Promise.reject(ApplicationFailure.nonRetryable('no site', 'NotFound')) });
+    const input = { rounds: 9, maxFailedRounds: 2, failedRoundPause: '2s' };
+    const training = await startByHand('federatedTraining', input);
+    let details = '';
+    while (!details.includes('failed')) details = await detailsOf(training);
+    expect(details).toMatch(
+      /^Round 1 failed \(1 of at most 2 in a row\), another one begins in 2s: select: no site\n/,
+    );
+    expect(await failureOf(training)).toContain(
+      'ApplicationFailure: 2 rounds in a row failed, the last one: select: no site',
+    );
+    expect(callsOf('ask')).toBe(2);
+    await record('training-failed-rounds', training);
+  });
+
+  it('sends an answer on to the round that runs', async () => {
+    const training = await startByHand('federatedTraining', { rounds: 1, round: { approval: 'manual' } });
+    while (!world.calls.includes('evaluate')) await new Promise((wake) => setTimeout(wake, 20));
+    world.script(withFailureCodes({ tellRun }));
+    const round = world.client.workflow.getHandle(NAMES.roundId);
+    await until(round, ({ step }) => step === 'approve');
+    expect(await training.executeUpdate('approve', { args: [{ by: 'Ada' }] })).toBe(
+      'Approved: the candidate is promoted.',
+    );
+    expect(await training.result()).toMatchObject({ champion: CANDIDATE });
+    await record('training-answered', training);
   });
 });
 

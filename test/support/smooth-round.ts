@@ -77,6 +77,8 @@ export const smoothRound: MockActivities = {
   decide: ({ evaluation }) => Promise.resolve(evaluation.verdict),
   withdraw: () => Promise.resolve(),
   waitForTurn: () => Promise.resolve(),
+  tellRun: ({ update }) => Promise.resolve(update),
+  namespaceFacts: () => Promise.resolve({ searchAttributes: true }),
   rollback: ({ version, reason }) =>
     Promise.resolve({ champion: CHAMPION, previous: version, changed: true, reason }),
   promote: ({ version, reason }) =>

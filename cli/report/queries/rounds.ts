@@ -80,7 +80,7 @@ export function queryLocals(query: Query, rounds: readonly number[]): Promise<An
     query,
     localsRow,
     `SELECT round, count(*)::DOUBLE AS locals, avg(self_reported_accuracy) AS self_reported, avg(real_accuracy) AS panel
-FROM local_models WHERE model_version IS NOT NULL AND round IN (${rounds.length === 0 ? 'NULL' : rounds.join(', ')})
+FROM round_local_models WHERE round IN (${rounds.length === 0 ? 'NULL' : rounds.join(', ')})
 GROUP BY round ORDER BY round`,
   );
 }

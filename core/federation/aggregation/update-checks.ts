@@ -1,5 +1,6 @@
 import { FedloopError } from '../../contracts/errors';
 import { type SiteName, type VersionId } from '../../contracts/ids';
+import { isOfTake } from '../../contracts/steps';
 import { countReasons, type LeftOutReason, type UpdateHeader } from '../../contracts/updates';
 import { type LocalUpdate } from '../strategies/strategy';
 import { isFiniteVector } from '../vectors';
@@ -14,6 +15,8 @@ export interface ReceivedChunk {
 export interface ExpectedUpdates {
   readonly round: number;
   readonly attempt: string;
+  /** Of the round's training; undefined where the round began under an earlier release. */
+  readonly take?: string | undefined;
   readonly baseVersion: VersionId;
   readonly parameters: number;
   /** Targets that each device trains on, at most. */
@@ -98,8 +101,13 @@ export function isPossibleClaim(
   );
 }
 
-function isOfRound(header: UpdateHeader, { round, attempt, baseVersion }: ExpectedUpdates): boolean {
-  return header.round === round && header.attempt === attempt && header.base_version === baseVersion;
+function isOfRound(header: UpdateHeader, { round, attempt, take, baseVersion }: ExpectedUpdates): boolean {
+  return (
+    header.round === round &&
+    header.attempt === attempt &&
+    isOfTake(header, take) &&
+    header.base_version === baseVersion
+  );
 }
 
 /** @throws FedloopError `TooFewUpdates` saying why the others do not count. */

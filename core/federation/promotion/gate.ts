@@ -1,4 +1,5 @@
-import { type Decision, type GateSettings, type Interval } from '../../contracts/rounds';
+import { type Decision } from '../../contracts/decisions';
+import { type GateSettings, type Interval } from '../../contracts/rounds';
 import { pairedChange, type PairedCluster } from './cluster-interval';
 
 export interface GateVerdict {

@@ -466,6 +466,23 @@ CREATE TABLE dead_letters (
 );
 `;
 
+/** A round that is reset may train more than once: readers count one training a round, that of its latest version. */
+const TRIES = `
+ALTER TABLE model_versions ADD COLUMN training VARCHAR;
+ALTER TABLE federated_rounds ADD COLUMN attempt VARCHAR;
+CREATE VIEW round_local_models AS
+  SELECT local_models.*
+  FROM local_models
+  LEFT JOIN (SELECT round, arg_max(training, created_at) AS training FROM model_versions GROUP BY round) AS made USING (round)
+  WHERE model_version IS NOT NULL AND (made.training IS NULL OR local_models.attempt = made.training);
+CREATE OR REPLACE VIEW self_reports AS
+  SELECT round, count(*) AS locals, avg(self_reported_accuracy) AS self_reported_accuracy, avg(real_accuracy) AS real_accuracy,
+         avg(self_reported_accuracy - real_accuracy) AS gap
+  FROM round_local_models
+  WHERE self_reported_accuracy IS NOT NULL AND real_accuracy IS NOT NULL
+  GROUP BY round;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -497,4 +514,5 @@ export const MIGRATIONS: readonly Migration[] = [
   // The view as it is today, again: files that had an earlier form of it at step 10 get this one.
   { version: 12, name: 'a device whose last reading still holds is not silent', sql: DEVICE_STATES },
   { version: 13, name: 'messages that could not be stored', sql: DEAD_LETTERS },
+  { version: 14, name: 'which try at a round made what', sql: TRIES },
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { DECISIONS, type FederatedRoundResult } from '../../contracts/rounds';
+import { DECISIONS } from '../../contracts/decisions';
+import { type FederatedRoundResult } from '../../contracts/rounds';
 import { LEFT_OUT_REASONS } from '../../contracts/updates';
 import { type SerialConnection } from '../database/connection';
 import { ROUNDS_WITH_METRICS } from '../limits';
@@ -56,8 +57,8 @@ const WEIGHT_SPREAD = `
   SELECT round, list_transform(
            quantile_cont(weight, [${PERCENTILES.map((percent) => percent / 100).join(', ')}]),
            lambda value: value / avg_weight) AS values
-  FROM (SELECT round, weight, avg(weight) OVER (PARTITION BY round) AS avg_weight FROM local_models
-        WHERE round >= $from AND model_version IS NOT NULL AND left_out IS NULL AND weight > 0)
+  FROM (SELECT round, weight, avg(weight) OVER (PARTITION BY round) AS avg_weight FROM round_local_models
+        WHERE round >= $from AND left_out IS NULL AND weight > 0)
   GROUP BY round, avg_weight`;
 
 /** Results of rounds: the latest of them one by one, all of them as counts. */

@@ -9,11 +9,31 @@ import { timestamp } from '../database/values';
 const ROLLBACK = (column: string): string =>
   `(SELECT max_by(${column}, log_offset) FROM model_stages WHERE model_version = $version AND stage = 'rolled-back')`;
 
+const attemptRow = z.object({ attempt: z.string().nullable() });
+
+/** The try whose result is stored for a round: null for one of an earlier release; undefined where none is stored. */
+export async function savedAttempt(
+  connection: SerialConnection,
+  round: number,
+): Promise<string | null | undefined> {
+  const [row] = await connection.rows(
+    attemptRow,
+    'SELECT attempt FROM federated_rounds WHERE round = $round',
+    { round },
+  );
+  return row?.attempt;
+}
+
 /** Store the result of a round; storing it again changes nothing. */
-export function saveRound(connection: SerialConnection, result: FederatedRoundResult): Promise<void> {
+export function saveRound(
+  connection: SerialConnection,
+  result: FederatedRoundResult,
+  attempt: string,
+): Promise<void> {
   const { version, candidate, previousChampion, pairedChange, windows, updates } = result;
   const row = {
     round: result.round,
+    attempt,
     model_version: version,
     champion: result.champion,
     decision: result.decision,

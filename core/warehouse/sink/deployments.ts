@@ -78,6 +78,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
     sha256,
     created_at: timestamp(microsOfText(message.created_at)),
     devices_sha256: lineage.devices_sha256,
+    training: lineage.training,
   };
   await insertRow(inside, 'model_versions', row, 'replace');
   const onnx = blobValue(Buffer.from(message.onnx_base64, 'base64'));

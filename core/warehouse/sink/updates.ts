@@ -58,8 +58,15 @@ function storeLeftOut(inside: Statements, message: LeftOutMessage): Promise<void
     reason: list(message.reason, VARCHAR),
     copies: list(message.copies, INTEGER),
   };
-  const { round, attempt } = message;
-  return insertRows(inside, 'left_out_updates', { same: { round, attempt }, own }, 'replace');
+  return insertRows(inside, 'left_out_updates', { same: triedIn(message), own }, 'replace');
+}
+
+/** A training that a reset repeats is another one: rows of two must not mix. */
+function triedIn({ round, attempt, take }: UpdateMessage): {
+  readonly round: number;
+  readonly attempt: string;
+} {
+  return { round, attempt: take ?? attempt };
 }
 
 /** One NaN would make every average NaN. */
@@ -69,8 +76,8 @@ function finite(value: number): number | null {
 
 /** The first message of a device in an attempt counts: an update sent twice changes nothing. */
 async function storeHeader(inside: Statements, header: UpdateHeader): Promise<void> {
-  const { devices, left_out: leftOut, round, attempt, site, base_version } = header;
-  const same = { round, attempt, site, base_version };
+  const { devices, left_out: leftOut, site, base_version } = header;
+  const same = { ...triedIn(header), site, base_version };
   const trained = {
     device_id: column(devices, VARCHAR, ({ device_id }) => device_id),
     training_rows: column(devices, INTEGER, ({ rows }) => rows),
@@ -88,7 +95,7 @@ async function storeHeader(inside: Statements, header: UpdateHeader): Promise<vo
 
 /** The outcome overrides what the update reported, but for figures that it lacks. */
 function storeOutcome(inside: Statements, outcome: OutcomeMessage): Promise<void> {
-  const { round, attempt, version: model_version } = outcome;
+  const { version: model_version } = outcome;
   const own = {
     device_id: list(outcome.device_id, VARCHAR),
     site: list(outcome.site, VARCHAR),
@@ -102,6 +109,6 @@ function storeOutcome(inside: Statements, outcome: OutcomeMessage): Promise<void
     training_rows = coalesce(local_models.training_rows, excluded.training_rows),
     self_reported_accuracy = coalesce(local_models.self_reported_accuracy, excluded.self_reported_accuracy),
     real_accuracy = excluded.real_accuracy, weight = excluded.weight, left_out = excluded.left_out`;
-  const rows = { same: { round, attempt, model_version }, own, distinct: 'device_id' };
+  const rows = { same: { ...triedIn(outcome), model_version }, own, distinct: 'device_id' };
   return insertRows(inside, 'local_models', rows, { set });
 }

@@ -64,6 +64,8 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           seed: 1,
           devices: 3,
           devices_sha256: null,
+          attempt: null,
+          training: null,
           data_from: null,
           data_until: null,
           feedback_used: {},

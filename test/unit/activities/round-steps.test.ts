@@ -4,7 +4,7 @@ import { createRoundsActivities, type RoundsActivities } from '../../../activiti
 import { createSiteActivities, type SiteActivities } from '../../../activities/site';
 import { publishReports } from '../../../activities/shared/site-reports';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
-import { type EvaluateResult } from '../../../core/contracts/steps';
+import { SENDING_STEPS, type EvaluateResult, type RoundPlan } from '../../../core/contracts/steps';
 import { addTallies } from '../../../core/federation/panels/panel-tally';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ function run<Result>(step: () => Promise<Result>): Promise<Result> {
   return activityEnvironment().environment.run(step);
 }
 
-const ROUNDS = { roundId: NAMES.roundId, searchAttributes: true };
+const ROUNDS = { roundId: NAMES.roundId, roundsQueue: NAMES.roundsQueue, searchAttributes: true };
 const ref = { round: 1, attempt: 'this-try' };
 
 /** Everything up to the proposals. */
@@ -263,6 +263,42 @@ describe('deploying and deciding', () => {
     await run(() => rounds.withdraw({ ...ref, reason: 'the round was cancelled' }));
     expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'retired'));
     expect(world.deployments.champion()?.version).toBe('v0');
+  });
+});
+
+describe('a round that was reset', () => {
+  const takes = (name: string): NonNullable<RoundPlan['takes']> =>
+    Object.fromEntries(SENDING_STEPS.map((step) => [step, `${step} ${name}`]));
+
+  /** Everything up to the candidates, in a take of its own. */
+  async function deployedIn(name: string, seed: number): ReturnType<RoundsActivities['deploy']> {
+    const plan = { ...world.plan(), takes: takes(name), seed };
+    await run(() => site.describeSite({ ...ref, takes: takes(name), withFeatureSums: false }));
+    const trained = await run(() => site.trainLocals(plan));
+    const scored = await run(() => site.scoreLocals(plan, trained.last));
+    const made = await run(() =>
+      rounds.aggregate(plan, { last: trained.last, feedbackUsed: {} }, scored.last, []),
+    );
+    expect(made).toMatchObject({ trained: 20, leftOut: {} });
+    await run(() => site.sumPanels(plan));
+    const refitted = await run(() => rounds.refit(plan));
+    await run(() => site.scoreProposals(plan, [...made.proposals, ...refitted]));
+    return run(() => rounds.deploy(plan, made, []));
+  }
+
+  it('finds what it has sent before, and deploys the same weights under the same names', async () => {
+    const first = await deployedIn('first', 1);
+    expect((await deployedIn('second', 1)).candidates).toEqual(first.candidates);
+  });
+
+  it('deploys other weights under names of their own, and takes the former ones out of force', async () => {
+    const first = await deployedIn('first', 1);
+    const second = await deployedIn('second', 2);
+    expect(second.candidates.every((version) => version.startsWith('v1.2'))).toBe(true);
+    expect(first.candidates.map(stageOf)).toEqual(first.candidates.map(() => 'retired'));
+    expect(second.candidates.map(stageOf)).toEqual(second.candidates.map(() => 'candidate'));
+    const { lineage } = world.deployments.find(second.elected.version)!.message;
+    expect(lineage).toMatchObject({ round: 1, attempt: 'this-try', training: 'train second' });
   });
 });
 

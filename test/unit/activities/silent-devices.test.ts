@@ -36,6 +36,7 @@ async function roundAfter(later: number, silent = 2) {
     modelsFolder: 'models',
     searchAttributes: true,
     roundId: NAMES.roundId,
+    roundsQueue: NAMES.roundsQueue,
   });
   const ref = { round: 1, attempt: 'this-try' };
   await run(() => site.describeSite({ ...ref, withFeatureSums: false }));

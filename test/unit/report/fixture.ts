@@ -106,8 +106,8 @@ export async function reportFixture(
       batch('evaluations', 0, [record(window, evaluationsOf(fleet, evaluationBlock({ window }, rows)))]),
     ]);
   }
-  await saveRound(connection, roundResult(1, 'promoted'));
-  await saveRound(connection, roundResult(2, 'promoted'));
+  await saveRound(connection, roundResult(1, 'promoted'), 'try-1');
+  await saveRound(connection, roundResult(2, 'promoted'), 'try-1');
   await connection.run(`INSERT INTO model_versions (model_version, round, role, strategy, parents, seed, devices, stage) VALUES
     ('v0', 0, NULL, 'none', [], 1, 0, 'retired'), ('v1', 1, 'steady', 'closed-loop', ['v0'], 1, 9, 'shadow'),
     ('v2', 2, 'steady', 'closed-loop', ['v1'], 1, 9, 'champion')`);

@@ -78,7 +78,7 @@ describe('metrics from the tables', () => {
   });
 
   it('show each of the latest rounds, and of all of them as a count that survives a restart', async () => {
-    for (let number = 1; number <= 25; number += 1) await saveRound(connection, round(number));
+    for (let number = 1; number <= 25; number += 1) await saveRound(connection, round(number), 'try-1');
     const before = await scrape();
     expect(before).toContain('fedloop_rounds_total{decision="promoted"} 25');
     expect(before).toContain('fedloop_round_number 25');
@@ -95,7 +95,7 @@ describe('metrics from the tables', () => {
   });
 
   it('show how weights are spread over the local models that took part', async () => {
-    await saveRound(connection, round(1));
+    await saveRound(connection, round(1), 'try-1');
     await connection.run(
       `INSERT INTO local_models (round, attempt, device_id, site, model_version, weight, left_out) VALUES
          (1, 'a', 'd1', 'main', 'v1', 1, NULL), (1, 'a', 'd2', 'main', 'v1', 1, NULL), (1, 'a', 'd3', 'main', 'v1', 4, NULL),

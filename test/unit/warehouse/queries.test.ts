@@ -357,9 +357,9 @@ describe('rounds', () => {
     feedbackUsed: { weights: 'real accuracy' },
   });
   it('are stored once and come back as they were', async () => {
-    await saveRound(connection, result(2));
-    await saveRound(connection, result(1));
-    await saveRound(connection, result(1));
+    await saveRound(connection, result(2), 'try-1');
+    await saveRound(connection, result(1), 'try-1');
+    await saveRound(connection, result(1), 'try-1');
     expect(await pastRounds(connection, 5)).toEqual([result(1), result(2)]);
     expect(await pastRounds(connection, 1)).toEqual([result(2)]);
   });

@@ -50,6 +50,8 @@ const lineage: Lineage = {
   data_until: T0,
   feedback_used: { 'left out as worse than the median': 2 },
   devices_sha256: null,
+  attempt: null,
+  training: null,
 };
 const model = modelMessage(untrainedModel('v1'), lineage, '2020-01-01T00:00:00Z');
 const MODEL_KEY = { key: 'model/v1' };

@@ -34,7 +34,7 @@ describe.each(HOSTILE_TEXTS.map((text) => [JSON.stringify(text), text] as const)
     });
 
     it('is text where a training waits', () => {
-      expect(describeRounds([], 'none yet', text)).not.toMatch(BARE_MARK);
+      expect(describeRounds([], 'none yet', text, text)).not.toMatch(BARE_MARK);
     });
   },
 );

@@ -1,0 +1,65 @@
+import { type Decision } from '../../core/contracts/decisions';
+import { FedloopError } from '../../core/contracts/errors';
+import { type RoundRef, type DecideResult } from '../../core/contracts/steps';
+import { type Deployments } from '../../core/model/deployments';
+
+type Log = Pick<Deployments, 'serverState' | 'sync' | 'versions'>;
+
+/**
+ * Before a step that comes before the decision, and changes anything: its round must be the newest, and open. One that was closed and is reset
+ * must not change what has been decided since.
+ * @throws FedloopError `RoundOvertaken`
+ */
+export async function requireUndecided(deployments: Log, { round, attempt }: RoundRef): Promise<void> {
+  await requireNewest(deployments, round);
+  const last = deployments.serverState('current');
+  if (last?.round !== round) return;
+  const { decided } = last;
+  if (decided !== undefined && decided.attempt !== attempt) throw decidedByAnother(round, decided.decision);
+  const how = decided === undefined ? '' : ` (${decided.decision})`;
+  throw new FedloopError(
+    'RoundOvertaken',
+    `round ${round} was decided${how} before its run was reset, and that stands: nothing was changed`,
+    { hint: 'Start a new round; or reset this one to its step decide, to complete its record.' },
+  );
+}
+
+/** @returns what this try at the round has decided already: nothing is left to carry out; null where it has not. */
+export async function earlierDecision(
+  deployments: Log,
+  { round, attempt }: RoundRef,
+  verdict: DecideResult,
+): Promise<DecideResult | null> {
+  await requireNewest(deployments, round);
+  const last = deployments.serverState('current');
+  if (last?.round !== round) return null;
+  const { decided } = last;
+  // An earlier release did not write down how it decided.
+  if (decided === undefined) return verdict;
+  if (decided.attempt === attempt) return { decision: decided.decision, reason: decided.reason };
+  throw decidedByAnother(round, decided.decision);
+}
+
+export function decidedByAnother(round: number, decision: Decision): FedloopError {
+  return new FedloopError(
+    'RoundOvertaken',
+    `another run has decided round ${round} (${decision}) since: nothing was changed`,
+    { hint: 'Start a new round.' },
+  );
+}
+
+/** @throws FedloopError `RoundOvertaken` when a later round has got as far as an aggregation, a deployment or a decision. */
+export async function requireNewest(deployments: Log, round: number): Promise<void> {
+  await deployments.sync();
+  const later = Math.max(
+    deployments.serverState('current')?.round ?? 0,
+    deployments.serverState('pending')?.round ?? 0,
+    ...deployments.versions().map(({ message }) => message.lineage.round),
+  );
+  if (later <= round) return;
+  throw new FedloopError(
+    'RoundOvertaken',
+    `round ${later} has come after round ${round}, whose run was reset: nothing was changed`,
+    { hint: 'Start a new round.' },
+  );
+}

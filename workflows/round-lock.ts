@@ -1,0 +1,138 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  defineUpdate,
+  ParentClosePolicy,
+  patched,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  workflowInfo,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ROUND_UPDATES, type RoundAnswer, type RoundUpdate } from '../core/contracts/control';
+import { type FederatedRoundInput, type FederatedRoundResult } from '../core/contracts/rounds';
+import { type RoundProgress } from '../core/contracts/steps';
+import { causeFirst } from './failures';
+import { refuse } from './input';
+import { BEFORE_ALL, progressQuery, scoreboardQuery } from './round-control';
+import { lockSteps } from './steps';
+import { rememberResult, startedBy, visibility } from './visibility';
+
+/** The workflow `federatedRound` itself, which this file is a part of. */
+type Round = (input: FederatedRoundInput) => Promise<FederatedRoundResult>;
+
+/**
+ * Acquire the round lock and run the round as a child; while another round has the lock, wait or refuse, by the input's `ifBusy`. Those
+ * that wait get it in the order in which they were started.
+ */
+export async function runUnderLock(
+  input: FederatedRoundInput,
+  roundId: string,
+): Promise<FederatedRoundResult> {
+  const outer = new OuterRound(roundId);
+  const { workflowId, startTime } = workflowInfo();
+  for (;;) {
+    try {
+      const round = await startChild<Round>('federatedRound', {
+        workflowId: roundId,
+        args: [input],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: `round by ${workflowId}`,
+        memo: { startedBy: `${startedBy()} as ${workflowId}` },
+      });
+      return await outer.follow(round);
+    } catch (thrown) {
+      if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
+      if (input.ifBusy === 'refuse') {
+        throw ApplicationFailure.create({
+          type: 'RoundInProgress',
+          message: 'another round is running; start again when it is done, or with {"ifBusy": "wait"}',
+          nonRetryable: true,
+        });
+      }
+      setCurrentDetails(
+        'Another round is running; this one starts when it has ended, and those that were started before.',
+      );
+      await lockSteps().waitForTurn({ since: startTime.toISOString() });
+    }
+  }
+}
+
+/** A run that has a round as its child: how people watch it and speak to it. */
+class OuterRound {
+  private progress: RoundProgress = BEFORE_ALL;
+  private round: ChildWorkflowHandle<Round> | undefined;
+
+  constructor(private readonly roundId: string) {
+    setHandler(progressQuery, () => this.progress);
+    setHandler(scoreboardQuery, () => []);
+    for (const update of ROUND_UPDATES) this.forward(update);
+  }
+
+  async follow(round: ChildWorkflowHandle<Round>): Promise<FederatedRoundResult> {
+    this.round = round;
+    this.progress = { ...this.progress, step: 'running' };
+    setCurrentDetails(
+      `The round runs as workflow \`${this.roundId}\`: look there for its steps. Updates sent here reach it.`,
+    );
+    const result = await round.result().catch((thrown: unknown) => {
+      throw causeFirst(thrown);
+    });
+    await this.show(result);
+    return result;
+  }
+
+  private async show(result: FederatedRoundResult): Promise<void> {
+    const { round, version, champion, decision, candidate, pairedChange, updates } = result;
+    this.progress = {
+      ...this.progress,
+      step: 'done',
+      round,
+      champion,
+      candidate: version,
+      devicesTrained: updates.trained,
+      leftOut: updates.leftOut,
+      accuracy: candidate.accuracy,
+      change: pairedChange.mean,
+      decision,
+    };
+    rememberResult(result);
+    if (patched('outer-rounds-are-searched')) {
+      const { searchAttributes } = await lockSteps().namespaceFacts();
+      visibility(searchAttributes).decided(version, decision, candidate.accuracy);
+    }
+    // The answer to an update that has ended the round is still on its way.
+    await condition(allHandlersFinished);
+  }
+
+  private forward(update: RoundUpdate): void {
+    const child = (): ChildWorkflowHandle<Round> => {
+      if (this.round === undefined) throw refuse('the round has not begun: another one has the round lock');
+      return this.round;
+    };
+    const isThere: (input?: unknown) => void = () => {
+      child();
+    };
+    const handler = (input?: unknown): Promise<RoundAnswer> => tellRun(child(), update, input);
+    setHandler(defineUpdate<RoundAnswer, [unknown?]>(update), handler, {
+      description: `Sent on to ${this.roundId}, which answers.`,
+      validator: isThere,
+    });
+  }
+}
+
+/** Send an update on to a child; a workflow cannot do so itself. @returns the child's answer @throws what it says when it refuses */
+export async function tellRun(
+  { workflowId, firstExecutionRunId }: Pick<ChildWorkflowHandle<Round>, 'workflowId' | 'firstExecutionRunId'>,
+  update: RoundUpdate,
+  input: unknown,
+): Promise<RoundAnswer> {
+  try {
+    return await lockSteps().tellRun({ workflowId, firstExecutionRunId, update, input: input ?? {} });
+  } catch (thrown) {
+    throw causeFirst(thrown);
+  }
+}

@@ -1,0 +1,157 @@
+import { uuid4 } from '@temporalio/workflow';
+import { type SiteName, type VersionId } from '../core/contracts/ids';
+import { partsFor } from '../core/contracts/rounds';
+import {
+  type AggregateResult,
+  type AskResult,
+  type MessageRange,
+  type RoundPlan,
+  type RoundRef,
+  type Selection,
+  type SendingStep,
+  type SitePlan,
+} from '../core/contracts/steps';
+import { addReasons } from '../core/contracts/updates';
+import { type RoundControl } from './round-control';
+import { feedbackOfSites } from './site-feedback';
+import { type RoundSteps } from './steps';
+
+/** What the first half of a round passes to the second. */
+export interface Prepared {
+  readonly asked: AskResult;
+  readonly plan: RoundPlan;
+  readonly aggregated: AggregateResult;
+}
+
+/** Select, train locals, score locals, aggregate: nothing that serves changes yet. */
+export async function trainAndAggregate(
+  control: RoundControl,
+  { rounds, sites }: RoundSteps,
+  asked: AskResult,
+  attempt: string,
+): Promise<Prepared> {
+  const { described, champion, selection, planFor } = await selectDevices(
+    control,
+    { rounds, sites },
+    asked,
+    attempt,
+  );
+  const { settings } = control;
+  await control.enter('train locals', { champion });
+  const planned = {
+    ...described,
+    champion,
+    ...selection,
+    seed: settings.seed,
+    strategy: settings.strategy,
+    strategySettings: settings.strategySettings,
+    parts: partsFor(settings.strategy, settings.parts),
+    training: settings.training,
+    privacy: settings.privacy ?? null,
+    minUpdates: control.settings.minUpdates,
+  };
+  const training = nextTake(planned, 'train');
+  const trained = await Promise.all(sites.map((site) => site.trainLocals(planFor(training, site.name))));
+  const trainedTo = lastOf(trained);
+
+  await control.enter('score locals', {
+    devicesTrained: trained.reduce((sum, { trained: count }) => sum + count, 0),
+    leftOut: addReasons(trained.map(({ leftOut }) => leftOut)),
+  });
+  const scoring = nextTake(training, 'score');
+  const scored = await Promise.all(
+    sites.map((site) => site.scoreLocals(planFor(scoring, site.name), trainedTo)),
+  );
+
+  await control.enter('aggregate');
+  const plan = nextTake(scoring, 'aggregate');
+  const aggregated = await rounds.aggregate(
+    plan,
+    { last: trainedTo, feedbackUsed: feedbackOfSites(trained) },
+    lastOf(scored),
+    asked.evidence,
+  );
+  control.report({ leftOut: aggregated.leftOut });
+  if (!aggregated.wantsPanels) return { asked, plan, aggregated };
+  return {
+    asked,
+    plan: await judgeOnPanels(plan, planFor, { rounds, sites }, aggregated.proposals),
+    aggregated,
+  };
+}
+
+type PlanFor = (plan: RoundPlan, site: SiteName) => SitePlan;
+
+interface Selected {
+  readonly described: RoundRef;
+  readonly champion: VersionId;
+  readonly selection: Omit<Selection, 'quotas'>;
+  /** The plan as each site gets it, with its share. */
+  readonly planFor: PlanFor;
+}
+
+/** Sites describe themselves; participants and panels are shared over them. Before the first round v0 is made. */
+async function selectDevices(
+  control: RoundControl,
+  { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
+  asked: AskResult,
+  attempt: string,
+): Promise<Selected> {
+  await control.enter('select', { round: asked.round, champion: asked.champion });
+  const { settings } = control;
+  const described = nextTake({ round: asked.round, attempt }, 'describe');
+  await Promise.all(
+    sites.map((site) =>
+      site.describeSite({
+        ...described,
+        withFeatureSums: asked.champion === null,
+        trainingWindows: settings.training.windows,
+      }),
+    ),
+  );
+  const { quotas, ...selection } = await rounds.select({
+    ...described,
+    participants: settings.participants,
+    sites: settings.sites,
+    minUpdates: settings.minUpdates,
+  });
+  const champion = asked.champion ?? (await rounds.deployFirstVersion({ ...described, seed: settings.seed }));
+  return {
+    described,
+    champion,
+    selection,
+    planFor: (plan, name) => ({ ...plan, quota: quotas.find(({ site }) => site === name) ?? null }),
+  };
+}
+
+/** A step that sends messages begins: what it sends has a name of its own. A reset changes every name that is drawn behind its point. */
+function nextTake<Ref extends RoundRef>(ref: Ref, step: SendingStep): Ref {
+  return { ...ref, takes: { ...ref.takes, [step]: uuid4() } };
+}
+
+/** Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. */
+async function judgeOnPanels(
+  aggregated: RoundPlan,
+  planFor: PlanFor,
+  { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
+  proposals: readonly string[],
+): Promise<RoundPlan> {
+  let plan = aggregated;
+  let refitted: readonly string[] = [];
+  if (plan.parts.refit || plan.parts.steadyRefit) {
+    const summing = nextTake(plan, 'sum panels');
+    await Promise.all(sites.map((site) => site.sumPanels(planFor(summing, site.name))));
+    plan = nextTake(summing, 'refit');
+    refitted = await rounds.refit(plan);
+  }
+  const judging = nextTake(plan, 'score proposals');
+  await Promise.all(
+    sites.map((site) => site.scoreProposals(planFor(judging, site.name), [...proposals, ...refitted])),
+  );
+  return judging;
+}
+
+/** Offset in `model-updates`, which has one partition, up to which all messages of these sites stand. */
+function lastOf(sent: readonly MessageRange[]): number {
+  return Math.max(-1, ...sent.map(({ last }) => last));
+}
