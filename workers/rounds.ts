@@ -9,6 +9,12 @@ import { type Role } from './role';
 import { registerSearchAttributes } from './search-attributes';
 import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './temporal';
 
+/**
+ * Rounds that wait for their turn hold a slot each, and do nothing in it. Without slots beside theirs the round that they wait for would get none for its
+ * steps.
+ */
+const WAITING_ROUNDS = 1_000;
+
 /** Runs the workflows, aggregates, deploys and decides. */
 export const roundsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
   const { roundsQueue, roundId } = fleetNames(env.FEDLOOP_FLEET);
@@ -36,7 +42,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
     activities,
     interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
-    maxConcurrentActivityTaskExecutions: cpuSlots(env),
+    maxConcurrentActivityTaskExecutions: cpuSlots(env) + WAITING_ROUNDS,
     // A poll occupies a slot. With one poll, a slot stays free for a step that Temporal returns together with a workflow task.
     maxConcurrentActivityTaskPolls: 1,
   });

@@ -11,7 +11,7 @@ import {
   setHandler,
   startChild,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ApplicationFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   requestedRollbackSchema,
   continuousEvaluationInputSchema,
@@ -133,8 +133,9 @@ export class EvaluationControl {
       }
       await this.startFirstRound();
     } catch (thrown) {
-      // A check that fails must not end the workflow; the next one looks at the same windows.
-      if (isCancellation(thrown) || !(thrown instanceof ActivityFailure)) throw thrown;
+      // A check that fails, or that no worker takes, must not end the workflow; the next one looks at the same windows.
+      const isFailedStep = thrown instanceof ActivityFailure || thrown instanceof ApplicationFailure;
+      if (isCancellation(thrown) || !isFailedStep) throw thrown;
       this.report(`a check failed: ${thrown.cause?.message ?? thrown.message}`);
     }
   }

@@ -48,7 +48,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   // A round that a failing test has left must not stand in the way of the next.
-  for (const id of ['next', NAMES.roundId])
+  for (const id of ['next', 'last', NAMES.roundId])
     await client.workflow
       .getHandle(id)
       .terminate()
@@ -78,6 +78,9 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
   // A round that waits for its turn has its step at the rounds worker, which runs the workflows as well.
   const next = await rounds.start('next', { participants: 20, windows: 1 });
   await rounds.begun(next, 'waitForTurn');
+  // More wait than the machine has cores: the one that they wait for must not wait for them.
+  const last = await rounds.start('last', { participants: 20, windows: 1 });
+  await rounds.begun(last, 'waitForTurn');
   const killed = system.kill('rounds');
   system.kill('stream');
   await Promise.all([system.startWorker('rounds'), system.startWorker('stream')]);
@@ -92,6 +95,7 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
   const result = await rounds.resultOf(round);
   expect(result.candidate.evaluations).toBeGreaterThan(0);
   expect((await rounds.resultOf(next)).round).toBe(result.round + 1);
+  expect((await rounds.resultOf(last)).round).toBe(result.round + 2);
   report({
     'site worker, in training': trainedAnew - siteKilled,
     'rounds worker, with a step': waitsAnew - killed,
