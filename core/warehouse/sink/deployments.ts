@@ -62,6 +62,14 @@ export async function storeSettings(inside: Statements, settings: StreamSettings
   await insertRow(inside, 'stream_settings', row, 'fail');
 }
 
+/** Take out what a log said that is another one by now: its offsets name other messages, and versions that it has lost serve no more. */
+export async function forgetStages(inside: Statements): Promise<void> {
+  await inside.run('DELETE FROM model_stages');
+  await inside.run(
+    "UPDATE model_versions SET stage = 'retired', stage_reason = 'model-deployments has lost it', stage_at = NULL",
+  );
+}
+
 async function storeModel(inside: Statements, message: ModelMessage): Promise<void> {
   const { lineage, version: model_version, sha256 } = message;
   const row = {

@@ -104,7 +104,7 @@ export class Intake {
 
   private async ingest(batch: RawBatch): Promise<void> {
     const { topic, partition, next: offset } = batch;
-    this.noteGap(batch);
+    await this.noteGap(batch);
     const records = toSinkRecords(batch);
     while (!(await this.stored(records))) {
       await sleep(MACHINE_RETRY_MS);
@@ -122,14 +122,14 @@ export class Intake {
   }
 
   /** What the topic no longer has is counted and said; a log that is another one is stored from its beginning. */
-  private noteGap(batch: RawBatch): void {
+  private async noteGap(batch: RawBatch): Promise<void> {
     const { topic, partition } = batch;
     const { sink, log, onLost } = this.options;
     const gap = logGap(sink.nextOffset(topic, partition), batch);
     if (gap === undefined) return;
     log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
     if (gap.kind === 'expired') onLost(topic, gap.records);
-    else sink.beginAnew(topic, partition);
+    else await sink.beginAnew(topic, partition);
   }
 
   /**

@@ -12,6 +12,7 @@ import { type StoredDeployments, storedDeployments } from './stored-deployments'
 import { completeBefore, type Mark } from './marks';
 import { type Origin, type Origins, TRUSTED } from './origins';
 import { positionKey, readPositions, type Position } from './positions';
+import { forgetStages } from './deployments';
 import { readRecord, type ReadingRules } from './reading';
 import { type ReadRecord, type SinkRecords } from './records';
 import { addReports, type SinkReport } from './report';
@@ -55,8 +56,12 @@ export class Sink {
     return this.positions.get(positionKey({ topic, partition }))?.nextOffset ?? 0;
   }
 
-  /** The partition's log is another one: what it has is new, whatever its offsets. Blocks that are stored already are known by their marks. */
-  beginAnew(topic: string, partition: number): void {
+  /**
+   * The partition's log is another one: what it has is new, whatever its offsets. Blocks that are stored already are known by their marks; stages are
+   * not, and are what the log now says.
+   */
+  async beginAnew(topic: string, partition: number): Promise<void> {
+    if (topic === TOPICS.deployments.name) await this.connection.transaction(forgetStages);
     const key = positionKey({ topic, partition });
     const known = this.positions.get(key);
     if (known === undefined) return;

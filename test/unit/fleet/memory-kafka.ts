@@ -154,6 +154,8 @@ export class MemoryKafka implements Kafka {
 
   createTopics(topics: readonly Topic[]): Promise<void> {
     for (const { name, partitions } of topics) {
+      // As a broker does it: what is there stays.
+      if (this.logs.has(name)) continue;
       this.logs.set(
         name,
         Array.from({ length: partitions }, () => []),

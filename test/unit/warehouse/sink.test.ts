@@ -410,6 +410,32 @@ describe('other topics', () => {
     ]);
   });
 
+  it('take stages from a log that is another one by now, whose offsets name other messages', async () => {
+    await sink.store([
+      batch('deployments', 0, [
+        record(0, model, MODEL_KEY),
+        record(1, stage('candidate', '2020-01-01T00:00:01Z'), STAGE_KEY),
+        record(2, stage('champion', '2020-01-01T00:00:02Z'), STAGE_KEY),
+        record(3, stage('champion', '2020-01-01T00:00:03Z'), { key: 'stage/v2' }),
+      ]),
+    ]);
+    await sink.beginAnew('model-deployments', 0);
+    await sink.store([
+      batch('deployments', 0, [
+        record(0, model, MODEL_KEY),
+        record(1, stage('candidate', '2020-01-01T00:00:01Z'), STAGE_KEY),
+        record(2, stage('shadow', '2020-01-01T00:00:05Z'), STAGE_KEY),
+      ]),
+    ]);
+    expect(await query(connection, 'SELECT stage FROM model_stages ORDER BY log_offset')).toEqual([
+      { stage: 'candidate' },
+      { stage: 'shadow' },
+    ]);
+    expect(await query(connection, 'SELECT model_version, stage, stage_reason FROM model_versions')).toEqual([
+      { model_version: 'v1', stage: 'shadow', stage_reason: 'because shadow' },
+    ]);
+  });
+
   it('store what local models report beside what came of them, and no weights', async () => {
     const update = {
       type: 'update',
