@@ -47,6 +47,9 @@ const DYNAMIC_CONFIG = {
   'system.enableActivityEagerExecution': true,
 };
 
+/** SQLite's words for a file that it cannot use, and for one that was emptied. */
+const DAMAGED = /no such table|database disk image is malformed|file is not a database/i;
+
 /**
  * Start Temporal's development server and wait until it answers.
  * @throws FedloopError `ServerUnavailable` when it ends or doesn't answer in time.
@@ -107,11 +110,19 @@ export async function startTemporal(start: TemporalStart): Promise<TemporalServe
       attempt < LIMITS.portAttempts
     )
       continue;
+    if (DAMAGED.test(log)) throw damagedDatabase(start.database, log);
     throw new FedloopError('ServerUnavailable', 'Temporal was started but did not become ready', {
       hint: `Its log is ${child.logFile}.`,
       cause: new Error(log),
     });
   }
+}
+
+function damagedDatabase(database: string, log: string): FedloopError {
+  return new FedloopError('ServerUnavailable', `Temporal's database ${database} is damaged`, {
+    hint: `Move ${database}* away and start again: rounds under way, their histories and schedules are lost with it; versions, tables and all that was measured stay.`,
+    cause: new Error(log),
+  });
 }
 
 async function whenReady(child: Child, address: string): Promise<boolean> {
