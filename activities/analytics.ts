@@ -37,10 +37,11 @@ export function createAnalyticsActivities({
   processed,
 }: AnalyticsDependencies): AnalyticsActivities {
   const checks = new ChampionChecks(service, deployments);
-  return withFailureCodes<AnalyticsActivities>({
+  const activities: AnalyticsActivities = {
     evaluate: (input) => evaluate(service, deployments, input),
     feedBack: (input) => withHeartbeat(HEARTBEAT_MS, () => feedBack(service, deployments, input)),
     runBatch: (input) => runBatch(service, processed, input),
     checkChampion: (input) => checks.check(input),
-  });
+  };
+  return withFailureCodes(activities, ['feedBack']);
 }

@@ -4,12 +4,9 @@ import { type AskInput, type AskResult } from '../core/contracts/steps';
 import { EVIDENCE_ROUNDS } from '../core/federation/constants';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
-import { requireUndecided } from './shared/decided';
+import { latestRound, requireUndecided, ROUNDS_AHEAD } from './shared/decided';
 import { type FeedbackLog } from './shared/feedback-log';
 import { deployModels } from './shared/registry';
-
-/** Rounds of which a broker that lost power may have lost every trace; a number further ahead is forged. */
-const LOST_ROUNDS = 100;
 
 export interface AskDependencies {
   readonly producer: Producer;
@@ -40,8 +37,7 @@ export async function ask(
     feedback.measuredRounds(),
   ]);
   return {
-    round:
-      own ?? 1 + Math.max(lastRound(deployments, measured), deployments.serverState('current')?.round ?? 0),
+    round: own ?? 1 + lastRound(deployments, measured),
     champion,
     feedback: latest,
     evidence: evidenceOf(verdicts, deployments),
@@ -50,12 +46,12 @@ export async function ask(
 }
 
 /**
- * The latest round that made a version. A broker that lost the end of `model-deployments` has versions measured that it does not know any more:
+ * The latest round that was decided or made a version. A broker that lost the end of `model-deployments` has versions measured that it does not know any more:
  * their names must not be given to other models.
  */
 function lastRound(deployments: Deployments, measured: readonly number[]): number {
-  const deployed = Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round));
-  const lost = measured.filter((round) => round > deployed && round <= deployed + LOST_ROUNDS);
+  const deployed = latestRound(deployments, ['current']);
+  const lost = measured.filter((round) => round > deployed && round <= deployed + ROUNDS_AHEAD);
   if (lost.length === 0) return deployed;
   const last = Math.max(...lost);
   Context.current().log.error(

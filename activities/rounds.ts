@@ -73,7 +73,7 @@ export interface RoundsActivities {
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
-  return withFailureCodes<RoundsActivities>({
+  const activities: RoundsActivities = {
     ask: (input) => ask(dependencies, input),
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
     select: (input) => select(dependencies, input),
@@ -88,5 +88,6 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     waitForTurn: (input) => waitForTurn(dependencies.roundId, dependencies.roundsQueue, input),
     tellRun,
     namespaceFacts: () => Promise.resolve({ searchAttributes: dependencies.searchAttributes }),
-  });
+  };
+  return withFailureCodes(activities, ['decide', 'withdraw']);
 }

@@ -1,4 +1,5 @@
 import { type Decision } from '../../core/contracts/decisions';
+import { type ServerStateMessage } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { type RoundRef, type DecideResult } from '../../core/contracts/steps';
 import { type Deployments } from '../../core/model/deployments';
@@ -51,15 +52,24 @@ export function decidedByAnother(round: number, decision: Decision): FedloopErro
 /** @throws FedloopError `RoundOvertaken` when a later round has got as far as an aggregation, a deployment or a decision. */
 export async function requireNewest(deployments: Log, round: number): Promise<void> {
   await deployments.sync();
-  const later = Math.max(
-    deployments.serverState('current')?.round ?? 0,
-    deployments.serverState('pending')?.round ?? 0,
-    ...deployments.versions().map(({ message }) => message.lineage.round),
-  );
+  const later = latestRound(deployments, ['current', 'pending']);
   if (later <= round) return;
   throw new FedloopError(
     'RoundOvertaken',
     `round ${later} has come after round ${round}, whose run was reset: nothing was changed`,
     { hint: 'Start a new round.' },
   );
+}
+
+/** Rounds that a log may know of beyond its latest version. A number further ahead is forged, and must not stop every round before it. */
+export const ROUNDS_AHEAD = 100;
+
+/** The latest round that made a version, or that a strategy's state is of. */
+export function latestRound(
+  deployments: Pick<Deployments, 'serverState' | 'versions'>,
+  states: readonly ServerStateMessage['kind'][],
+): number {
+  const deployed = Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round));
+  const known = states.map((kind) => deployments.serverState(kind)?.round ?? 0);
+  return Math.max(deployed, ...known.filter((round) => round <= deployed + ROUNDS_AHEAD));
 }

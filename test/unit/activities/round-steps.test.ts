@@ -5,6 +5,8 @@ import { createSiteActivities, type SiteActivities } from '../../../activities/s
 import { publishReports } from '../../../activities/shared/site-reports';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
 import { SENDING_STEPS, type EvaluateResult, type RoundPlan } from '../../../core/contracts/steps';
+import { encodeState, stateFor } from '../../../core/federation/strategies/server-state';
+import { logDeployment } from '../../../core/model/deployments';
 import { addTallies } from '../../../core/federation/panels/panel-tally';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -318,6 +320,15 @@ describe('asking', () => {
     expect(await after([1, 3, 4, 2])).toBe(5);
     // No broker loses so many rounds: the number is forged.
     expect(await after([3, 999_999_998])).toBe(4);
+  });
+
+  it('is not led astray by a forged state of a round far ahead, nor is any step', async () => {
+    const state = encodeState(stateFor('closed-loop', null, 4));
+    for (const kind of ['current', 'pending'] as const)
+      await logDeployment(world.producer, [{ type: 'server-state', kind, round: 999_999_998, state }]);
+    expect(await run(() => rounds.ask())).toMatchObject({ round: 1 });
+    const { candidates } = await deployed();
+    expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'candidate'));
   });
 
   it('makes v0 again just as it was when it is asked twice', async () => {

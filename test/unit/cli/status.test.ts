@@ -177,7 +177,7 @@ describe('status', () => {
       silent: ['the analytics worker', 'the site worker', 'Temporal', 'Kafka'],
     });
     const unknown = (text: string, who: string): number =>
-      text.split(`unknown: ${who} does not answer`).length - 1;
+      text.split(`unknown: ${who} has not answered within 10 s`).length - 1;
     const screen = renderStatus(silent, '/work');
     expect(unknown(screen, 'the analytics worker')).toBe(2);
     expect(unknown(screen, 'Temporal')).toBe(2);
@@ -185,7 +185,7 @@ describe('status', () => {
     expect(unknown(screen, 'the site worker')).toBe(1);
     expect(renderBoard(silent)).not.toMatch(/none|no round|No version/);
     expect(plainLine(silent)).toBe(
-      'unknown: the analytics worker does not answer; unknown: Temporal does not answer',
+      'unknown: the analytics worker has not answered within 10 s; unknown: Temporal has not answered within 10 s',
     );
   });
 });
