@@ -117,7 +117,7 @@ export function whatRoundNeeds(
     return `all ${silent} devices are silent: no window has closed for ${SILENT_WINDOWS} times as long as usual`;
   const seconds = settings.task.windowMicros / 1_000_000;
   if (devices > 0 && tooSparse === devices)
-    return `none of ${devices} devices can be forecast: each sends in too few windows of ${seconds} s; use a longer window`;
+    return `none of ${devices} devices can be forecast: each lacks too many of its latest windows of ${seconds} s; wait for new ones, or use a longer window where devices send more seldom`;
   if (needsWindows(readiness)) return windowsSoFar(readiness, settings, now);
   if (trainable < devicesNeeded)
     return `${trainable} devices have enough windows, and a round needs ${devicesNeeded}: ${MIN_PANEL_DEVICES} judge, the others train`;

@@ -48,7 +48,9 @@ describe('what a round still needs', () => {
 
   it('names what more windows cannot mend', () => {
     expect(needs({ devices: 0, silent: 100 })).toMatch(/^all 100 devices are silent/);
-    expect(needs({ tooSparse: 100, windows: 0 })).toMatch(/too few windows of 30 s; use a longer window$/);
+    expect(needs({ tooSparse: 100, windows: 0 })).toMatch(
+      /lacks too many of its latest windows of 30 s; wait for new ones, or use a longer window/,
+    );
     expect(needs({ trainable: 4 })).toBe(
       '4 devices have enough windows, and a round needs 5: 3 judge, the others train',
     );
