@@ -50,7 +50,7 @@ export async function ask(
  * their names must not be given to other models.
  */
 function lastRound(deployments: Deployments, measured: readonly number[]): number {
-  const deployed = latestRound(deployments, ['current']);
+  const deployed = latestRound(deployments);
   const lost = measured.filter((round) => round > deployed && round <= deployed + ROUNDS_AHEAD);
   if (lost.length === 0) return deployed;
   const last = Math.max(...lost);

@@ -19,7 +19,7 @@ export class Pausing {
       'Paused before the next step; a step that runs is finished first.',
   ) {}
 
-  /** Why the workflow is paused; null while it runs. */
+  /** Why the workflow is paused, and by whom where that was said; null while it runs. */
   reason(): string | null {
     return this.pausedBecause;
   }
@@ -34,12 +34,13 @@ export class Pausing {
     setHandler(
       pauseUpdate,
       (raw?: unknown) => {
-        this.pausedBecause = parseInput(pauseInputSchema, raw).reason ?? 'paused by hand';
+        const { reason = 'paused by hand', by } = parseInput(pauseInputSchema, raw);
+        this.pausedBecause = by === undefined ? reason : `${reason} (${by})`;
         this.onChange();
         return this.effect();
       },
       {
-        description: 'Pause before the next step. Optional input: {"reason": "…"}.',
+        description: 'Pause before the next step. Optional input: {"reason": "…", "by": "…"}.',
         validator: (raw?: unknown) => {
           parseInput(pauseInputSchema, raw);
           if (this.pausedBecause !== null) throw refuse(`it is paused already (${this.pausedBecause})`);

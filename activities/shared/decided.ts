@@ -1,5 +1,4 @@
 import { type Decision } from '../../core/contracts/decisions';
-import { type ServerStateMessage } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { type RoundRef, type DecideResult } from '../../core/contracts/steps';
 import { type Deployments } from '../../core/model/deployments';
@@ -49,10 +48,13 @@ export function decidedByAnother(round: number, decision: Decision): FedloopErro
   );
 }
 
-/** @throws FedloopError `RoundOvertaken` when a later round has got as far as an aggregation, a deployment or a decision. */
+/**
+ * A round that has only begun does not count: it deploys under its own number, and anybody may write a pending state.
+ * @throws FedloopError `RoundOvertaken` when a later round has got as far as a deployment or a decision
+ */
 export async function requireNewest(deployments: Log, round: number): Promise<void> {
   await deployments.sync();
-  const later = latestRound(deployments, ['current', 'pending']);
+  const later = latestRound(deployments);
   if (later <= round) return;
   throw new FedloopError(
     'RoundOvertaken',
@@ -64,12 +66,9 @@ export async function requireNewest(deployments: Log, round: number): Promise<vo
 /** Rounds that a log may know of beyond its latest version. A number further ahead is forged, and must not stop every round before it. */
 export const ROUNDS_AHEAD = 100;
 
-/** The latest round that made a version, or that a strategy's state is of. */
-export function latestRound(
-  deployments: Pick<Deployments, 'serverState' | 'versions'>,
-  states: readonly ServerStateMessage['kind'][],
-): number {
+/** The latest round that made a version or was decided. */
+export function latestRound(deployments: Pick<Deployments, 'serverState' | 'versions'>): number {
   const deployed = Math.max(0, ...deployments.versions().map(({ message }) => message.lineage.round));
-  const known = states.map((kind) => deployments.serverState(kind)?.round ?? 0);
-  return Math.max(deployed, ...known.filter((round) => round <= deployed + ROUNDS_AHEAD));
+  const decided = deployments.serverState('current')?.round ?? 0;
+  return decided <= deployed + ROUNDS_AHEAD ? Math.max(deployed, decided) : deployed;
 }

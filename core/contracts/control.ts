@@ -9,8 +9,8 @@ import { type FederatedRoundInput, type FederatedTrainingInput } from './rounds'
 
 const remark = z.string().max(500).optional();
 
-export const pauseInputSchema = z.strictObject({ reason: remark });
 export const answerInputSchema = z.strictObject({ by: remark, reason: remark });
+export const pauseInputSchema = answerInputSchema;
 
 /** Updates of a round; a run that has the round as its child sends them on. */
 export const ROUND_UPDATES = ['pause', 'resume', 'approve', 'reject', 'changeSettings'] as const;

@@ -135,14 +135,16 @@ it('has had one evaluation through all of it, which has forgotten nothing that i
   }
   for (let sent = 0; sent < MALFORMED_SIGNALS; sent += SIGNALS_AT_ONCE)
     await Promise.all(Array.from({ length: SIGNALS_AT_ONCE }, () => evaluation.signal('join', {})));
-  await evaluation.executeUpdate('pause', { args: [{ reason: 'the fleet moves' }] });
+  await evaluation.executeUpdate('pause', {
+    args: [{ reason: 'the fleet moves', by: 'Ada' }],
+  });
   await Promise.all([system.temporalAway(AWAY_MILLIS), system.stream.restartBroker('killed', AWAY_MILLIS)]);
 
   const { paused } = await answerOf<EvaluationProgress>('progress');
   const { settings, changes } = await answerOf<SettingsInForce>('settings');
   const { checkEvery, by, reason } = CHANGED;
   expect({ paused, settings, changes }).toMatchObject({
-    paused: 'the fleet moves',
+    paused: 'the fleet moves (Ada)',
     settings: { checkEvery },
     changes: [{ by, reason, after: { checkEvery } }],
   });
