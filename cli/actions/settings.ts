@@ -34,7 +34,8 @@ export async function showSettings(session: Session, which: Changeable, options:
   }
   const lines = changes.map(
     ({ at, by, reason, before, after }) =>
-      `${at} ${by ?? 'somebody'}: ${changeText({ before, after })}${reason === null ? '' : ` (${reason})`}`,
+      // Quoted: a text of somebody's must not look like a change of somebody else's.
+      `${at} by ${by === null ? 'somebody' : JSON.stringify(by)}: ${changeText({ before, after })}${reason === null ? '' : `, because ${JSON.stringify(reason)}`}`,
   );
   session.out(
     `${JSON.stringify(settings, null, 2)}\n${lines.length > 0 ? `changed:\n  ${lines.join('\n  ')}\n` : ''}`,

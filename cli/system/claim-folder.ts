@@ -57,11 +57,23 @@ export async function claimFolder(folder: string, id: string): Promise<() => Pro
   return () => rm(path, { force: true }).catch(() => undefined);
 }
 
+export type Claim = z.infer<typeof claimSchema>;
+
+/** Whose the folder is: a process that lives, and the run that it keeps up or is about to. */
+export function claimOf(folder: string): Promise<Claim | undefined> {
+  return livingClaim(join(folder, '.fedloop', 'claim.json'));
+}
+
+async function livingClaim(path: string): Promise<Claim | undefined> {
+  const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
+  return claim.success && isAlive(claim.data) ? claim.data : undefined;
+}
+
 /** @throws FedloopError `ServerUnavailable` when the claim is that of another process that lives. */
 async function refuseOther(path: string): Promise<void> {
-  const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
-  if (!claim.success || claim.data.pid === process.pid || !isAlive(claim.data)) return;
-  const { pid, id } = claim.data;
+  const claim = await livingClaim(path);
+  if (claim === undefined || claim.pid === process.pid) return;
+  const { pid, id } = claim;
   throw new FedloopError(
     'ServerUnavailable',
     `a system is starting or running in this folder already (run ${id}, process ${pid})`,

@@ -122,6 +122,24 @@ describe('down', () => {
     expect(isAlive(known(stranger))).toBe(true);
   });
 
+  it('stops a system whose entry is damaged by its claim on the folder, and nobody by a claim of before', async () => {
+    await writeRunning(folder, systemOf({}));
+    await writeFile(join(folder, '.fedloop', 'running.json'), '');
+    let said = '';
+    const out = (text: string): void => void (said += text);
+    const session = { progress: silentProgress, signal: new AbortController().signal, env: {}, folder, out };
+    const claim = join(folder, '.fedloop', 'claim.json');
+    const { pid, started } = known(stranger);
+    await writeFile(claim, JSON.stringify({ pid, started: '99@another boot', id: 'run-1' }));
+    await down(session, {});
+    expect(said).toBe('nothing is running in this folder\n');
+    const exit = once(stranger, 'exit');
+    await writeFile(claim, JSON.stringify({ pid, started, id: 'run-1' }));
+    await down(session, {});
+    expect(said).toContain('stopped run run-1');
+    expect(await exit).toEqual([null, 'SIGTERM']);
+  });
+
   it('says so when the system is another user’s', async () => {
     const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
       throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
