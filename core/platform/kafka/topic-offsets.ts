@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin } from 'kafkajs';
+import { FedloopError } from '../../contracts/errors';
 import { type PartitionOffsets } from './types';
 
 /** A broker that has just come back leads its partitions again within seconds; on a busy machine within some more. */
@@ -12,6 +13,7 @@ const NO_LEADER_ERRORS: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITIO
 /**
  * First and next offset of every partition of a topic. The library fails at once when a broker that restarts leads nothing yet, and breaks
  * down when its view of the topic is renewed between its two questions; this function retries until both are answered.
+ * @throws FedloopError `KafkaUnavailable` when the brokers do not have the topic
  */
 export async function topicOffsets(
   admin: Pick<Admin, 'fetchTopicOffsets'>,
@@ -23,6 +25,7 @@ export async function topicOffsets(
       const offsets = await admin.fetchTopicOffsets(topic);
       return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
     } catch (cause) {
+      if (isMissing(cause)) throw missingTopic(topic, cause);
       if (!(hasNoLeader(cause) || isHalfAnswered(cause)) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);
     }
@@ -31,6 +34,20 @@ export async function topicOffsets(
 
 function hasNoLeader(thrown: unknown): boolean {
   return thrown instanceof Error && 'type' in thrown && NO_LEADER_ERRORS.has(thrown.type);
+}
+
+/** At the bottom of what the library makes of its own retries. */
+function isMissing(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  if ('type' in thrown && thrown.type === 'UNKNOWN_TOPIC_OR_PARTITION') return true;
+  return thrown.cause !== thrown && isMissing(thrown.cause);
+}
+
+function missingTopic(topic: string, cause: unknown): FedloopError {
+  return new FedloopError('KafkaUnavailable', `the Kafka brokers do not have the topic ${topic}`, {
+    hint: 'Start the workers again, which make topics that are missing; what it held is gone with it.',
+    cause,
+  });
 }
 
 /** The library takes apart an answer that it did not get: a plain `TypeError`. */

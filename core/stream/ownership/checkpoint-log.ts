@@ -33,7 +33,6 @@ type PieceInLog = NonNullable<ReturnType<typeof readPiece>>;
  */
 export class PartitionLog {
   private highestClaim = -1;
-  private firstClaim: number | undefined;
   private readonly valid: LoggedDecision[] = [];
   /** Requests to set the watermark back that no owner has answered. */
   private readonly openResets = new Map<string, ResetRequest>();
@@ -49,11 +48,6 @@ export class PartitionLog {
   /** Epoch of the highest claim; −1 before the first. */
   get epoch(): number {
     return this.highestClaim;
-  }
-
-  /** Epoch of the first claim that the log has; Infinity before it. */
-  get firstEpoch(): number {
-    return this.firstClaim ?? Infinity;
   }
 
   /**
@@ -112,10 +106,8 @@ export class PartitionLog {
   }
 
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
-    if (message.type === 'claim') {
-      this.highestClaim = logOffset;
-      this.firstClaim ??= logOffset;
-    } else if (message.type === 'reset-request') this.openResets.set(message.request, message);
+    if (message.type === 'claim') this.highestClaim = logOffset;
+    else if (message.type === 'reset-request') this.openResets.set(message.request, message);
     // An epoch is the offset of the latest claim: an older one is void, and a higher one is forged.
     else if (message.epoch === this.epoch) {
       this.valid.push({ logOffset, decision: message });

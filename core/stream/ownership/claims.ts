@@ -97,7 +97,7 @@ export class Claims {
     const { engine, start, passedOver } = recover(partition, settings, log, logger);
     const topic = eventTopic(settings.source);
     if (!start.seeded)
-      await requireDecisions(kafka, partition, { eventTopic: topic, hadClaim: log.firstEpoch < epoch });
+      await requireDecisions(kafka, partition, { eventTopic: topic, mayHaveBeenRead: log.mayHaveBeenRead });
     await this.fence(partition, epoch);
     const offsets = await kafka.offsets(topic);
     const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };

@@ -9,17 +9,17 @@ const HINT =
 interface Traces {
   /** First offset that the log of decisions still has: compaction alone leaves it at 0. */
   readonly low: number;
-  /** Some worker has claimed the partition before. */
-  readonly hadClaim: boolean;
+  /** By the log of decisions some owner may have read an event. A claim alone shows nothing: who was refused has claimed as well. */
+  readonly mayHaveBeenRead: boolean;
   /** End of the partition's results. */
   readonly results: number;
-  /** Offset that the group of the stream workers has committed; 0 before the first. */
+  /** Offset that the group of the stream workers has committed, each time after a checkpoint; 0 before the first. */
   readonly committed: number;
 }
 
 /** Whether rows were made under decisions that their log no longer has. Records that strangers write into one topic are no proof. */
-export function areDecisionsLost({ low, hadClaim, results, committed }: Traces): boolean {
-  return results > 0 && (low > 0 || (!hadClaim && committed > 0));
+export function areDecisionsLost({ low, mayHaveBeenRead, results, committed }: Traces): boolean {
+  return results > 0 && (low > 0 || (!mayHaveBeenRead && committed > 0));
 }
 
 /**
@@ -30,13 +30,13 @@ export function areDecisionsLost({ low, hadClaim, results, committed }: Traces):
 export async function requireDecisions(
   kafka: Pick<Kafka, 'offsets' | 'committed'>,
   partition: number,
-  { eventTopic, hadClaim }: Pick<Traces, 'hadClaim'> & { readonly eventTopic: string },
+  { eventTopic, mayHaveBeenRead }: Pick<Traces, 'mayHaveBeenRead'> & { readonly eventTopic: string },
 ): Promise<void> {
   const { low } = await endsOf(kafka, TOPICS.checkpoints.name, partition);
   const { high: results } = await endsOf(kafka, TOPICS.analysis.name, partition);
   const group = await kafka.committed(STREAM_GROUP, eventTopic);
   const committed = group.find((position) => position.partition === partition)?.offset ?? 0;
-  if (areDecisionsLost({ low, hadClaim, results, committed }))
+  if (areDecisionsLost({ low, mayHaveBeenRead, results, committed }))
     throw new FedloopError('InvalidData', `${decisionsGone(partition, low)}, and there is no checkpoint`, {
       hint: HINT,
     });

@@ -6,24 +6,28 @@ import {
   requireWholeLogs,
 } from '../../../core/stream/ownership/lost-decisions';
 
-const WHOLE = { low: 0, hadClaim: true, results: 40, committed: 900 };
+const WHOLE = { low: 0, mayHaveBeenRead: true, results: 40, committed: 900 };
 
 describe('decisions that rows were made under', () => {
   it.each([
     ['are there where the log begins at its beginning', WHOLE, false],
     ['are lost where it begins later', { ...WHOLE, low: 44 }, true],
     [
-      'are lost where nobody has claimed the partition, but the group has read it',
-      { ...WHOLE, hadClaim: false },
+      'are lost where by the log nobody has read the partition, but the group has',
+      { ...WHOLE, mayHaveBeenRead: false },
       true,
     ],
-    ['are none before the first row', { low: 44, hadClaim: false, results: 0, committed: 900 }, false],
+    ['are none before the first row', { low: 44, mayHaveBeenRead: false, results: 0, committed: 900 }, false],
     [
       'are none where strangers alone have written results',
-      { ...WHOLE, hadClaim: false, committed: 0 },
+      { ...WHOLE, mayHaveBeenRead: false, committed: 0 },
       false,
     ],
-    ['are none where strangers alone have committed', { ...WHOLE, hadClaim: false, results: 0 }, false],
+    [
+      'are none where strangers alone have committed',
+      { ...WHOLE, mayHaveBeenRead: false, results: 0 },
+      false,
+    ],
   ])('%s', (_, traces, lost) => {
     expect(areDecisionsLost(traces)).toBe(lost);
   });
@@ -43,7 +47,7 @@ function brokerWith(checkpoints: Omit<PartitionOffsets, 'partition'>) {
 it('a partition whose decisions are gone is not read, with what happened and what to do', async () => {
   const claiming = requireDecisions(brokerWith({ low: 44, high: 44 }), 0, {
     eventTopic: TOPICS.stream.name,
-    hadClaim: false,
+    mayHaveBeenRead: false,
   });
   await expect(claiming).rejects.toMatchObject({
     code: 'InvalidData',
