@@ -135,7 +135,9 @@ function processesOf({ pid, started, processes }: RunningSystem): readonly Shown
 
 /** Text for a missing part: `none`, or that its source has not answered in time: it may be busy. */
 export function nothingOf(status: SystemStatus, source: Source, none: string): string {
-  return status.silent.includes(source) ? `unknown: ${source} has not answered within ${LIMITS.statusMillis / 1_000} s` : none;
+  return status.silent.includes(source)
+    ? `unknown: ${source} has not answered within ${LIMITS.statusMillis / 1_000} s`
+    : none;
 }
 
 async function readTables(
