@@ -10,10 +10,15 @@ const { join } = require('node:path');
 const { describeSkipped } = require('./outcome-reporter.js');
 
 /**
- * Projects of jest.config.js, the longest first, each with what it took alone on two cores. Two run side by side, because tests on
- * servers mostly wait; within a project one file runs after the other.
+ * Projects of jest.config.js, the longest first. Two run side by side, because tests on servers mostly wait; within a run one file comes after the
+ * other. The unit tests are two halves, so that no run is left alone with them.
  */
-const PROJECTS = ['system' /* 290 s */, 'integration' /* 160 s */, 'unit' /* 80 s */];
+const RUNS = [
+  ['--selectProjects', 'system'],
+  ['--selectProjects', 'integration'],
+  ['--selectProjects', 'unit', '--shard', '1/2'],
+  ['--selectProjects', 'unit', '--shard', '2/2'],
+];
 const AT_ONCE = 2;
 const NO_SKIPS = '--no-skips';
 
@@ -41,7 +46,7 @@ async function main() {
   const words = process.argv.slice(2).filter((word) => word !== NO_SKIPS);
   const mayNotSkip = process.argv.includes(NO_SKIPS);
   const folder = mkdtempSync(join(tmpdir(), 'fedloop-test-'));
-  const runs = words.length > 0 ? [words] : PROJECTS.map((project) => ['--selectProjects', project]);
+  const runs = words.length > 0 ? [words] : RUNS;
   // Only one run can have the terminal to itself.
   const stdio = runs.length > 1 ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
   const outcomes = [];
