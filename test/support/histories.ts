@@ -1,4 +1,5 @@
 import { temporal } from '@temporalio/proto';
+import { packageFile } from '../../cli/shared/package-root';
 
 type History = temporal.api.history.v1.IHistory;
 const { History } = temporal.api.history.v1;
@@ -16,7 +17,8 @@ export function runToText({ workflowId, history }: RecordedRun): string {
     longs: String,
     bytes: String,
   });
-  return `${JSON.stringify({ workflowId, history: plain }, null, 1)}\n`;
+  // Stacks of failures name the folder of whoever recorded them.
+  return `${JSON.stringify({ workflowId, history: plain }, null, 1).replaceAll(packageFile(), '/fedloop')}\n`;
 }
 
 export function runFromText(text: string): RecordedRun {
