@@ -1,5 +1,6 @@
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
 import { NON_RETRYABLE } from '../core/contracts/errors';
+import { durationMillis } from '../core/contracts/settings';
 
 /**
  * Every limit, time-out and retry policy of the workflows, each with its reason. Activities fall into classes by what can go wrong
@@ -11,6 +12,9 @@ import { NON_RETRYABLE } from '../core/contracts/errors';
  * minutes.
  */
 export const STEP_DEADLINE = '3d';
+
+/** How long one try at a step waits for brokers that are away. */
+const BROKERS_AWAY_MS = durationMillis('1d');
 
 /** Reads and small writes: seconds at most; a broker or worker that restarts is waited for, with the pauses capped. */
 export const QUICK_STEP: ActivityOptions = {
@@ -57,7 +61,7 @@ export const MUST_COMPLETE_READING: ActivityOptions = {
  * the heartbeat time-out and not the whole step; a retry starts after the last chunk that was sent.
  */
 export const SITE_WORK: ActivityOptions = {
-  startToCloseTimeout: '25h',
+  startToCloseTimeout: durationMillis('1h') + BROKERS_AWAY_MS,
   scheduleToCloseTimeout: STEP_DEADLINE,
   heartbeatTimeout: '20s',
   retry: {
@@ -69,7 +73,10 @@ export const SITE_WORK: ActivityOptions = {
 };
 
 /** Aggregation reads every update of a round from the broker: half an hour at most, and a day of the broker being away. */
-export const AGGREGATION: ActivityOptions = { ...SITE_WORK, startToCloseTimeout: '1470m' };
+export const AGGREGATION: ActivityOptions = {
+  ...SITE_WORK,
+  startToCloseTimeout: durationMillis('30m') + BROKERS_AWAY_MS,
+};
 
 /** Waiting for live windows takes as long as the fleet takes; the activity's own limit is the round's `windowsTimeout`. */
 export const EVALUATION_HEARTBEAT = '20s';
@@ -77,9 +84,9 @@ export const EVALUATION_HEARTBEAT = '20s';
  * Beyond `windowsTimeout`: activation before the wait, counting after it, and a day of the broker being away, which `windowsTimeout` leaves out.
  * Heartbeats tell a worker that has gone within seconds.
  */
-export const EVALUATION_SLACK_MS = 24 * 60 * 60_000;
+export const EVALUATION_SLACK_MS = BROKERS_AWAY_MS;
 /** Beyond that, for tries of workers that go: as other steps have it. */
-export const EVALUATION_RETRIES_MS = 3 * 24 * 60 * 60_000;
+export const EVALUATION_RETRIES_MS = durationMillis(STEP_DEADLINE);
 
 /** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour. */
 export const WAIT_FOR_LOCK: ActivityOptions = {

@@ -32,6 +32,14 @@ export async function topicOffsets(
   }
 }
 
+/** Those of one partition; of one that the topic does not have, as of an empty one. */
+export function endsOf(
+  ends: readonly PartitionOffsets[],
+  partition: number,
+): Pick<PartitionOffsets, 'low' | 'high'> {
+  return ends.find((end) => end.partition === partition) ?? { low: 0, high: 0 };
+}
+
 function hasNoLeader(thrown: unknown): boolean {
   return thrown instanceof Error && 'type' in thrown && NO_LEADER_ERRORS.has(thrown.type);
 }

@@ -9,6 +9,7 @@ import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
 import { logGap, type LogGap } from '../../platform/kafka/log-gap';
+import { endsOf } from '../../platform/kafka/topic-offsets';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
@@ -100,7 +101,7 @@ export class Claims {
       await requireDecisions(kafka, partition, { eventTopic: topic, mayHaveBeenRead: log.mayHaveBeenRead });
     await this.fence(partition, epoch);
     const offsets = await kafka.offsets(topic);
-    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
+    const { low, high } = endsOf(offsets, partition);
     const begin =
       log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
     const rewind = Math.max(start.rewind, begin);
@@ -141,7 +142,7 @@ export class Claims {
   private async firstOffset(partition: number, offsets: readonly PartitionOffsets[]): Promise<number> {
     const { kafka, settings } = this.options;
     const { from } = settings.source;
-    const { low, high } = offsets.find((source) => source.partition === partition) ?? { low: 0, high: 0 };
+    const { low, high } = endsOf(offsets, partition);
     if (from === 'earliest') return low;
     if (from === 'latest') return Math.max(low, this.logs.endAtStart(partition) ?? high);
     const millis = Math.ceil(microsOfText(from) / MICROS_PER_MILLI);

@@ -1,6 +1,7 @@
 import { FedloopError } from '../../contracts/errors';
 import { STREAM_GROUP, TOPICS } from '../../contracts/topics';
 import { type Kafka } from '../../platform/kafka';
+import { endsOf } from '../../platform/kafka/topic-offsets';
 
 const HINT =
   'Bring the topic back as it was and restart the stream workers, or start anew under another fleet name; keep its cleanup.policy at compact.';
@@ -32,8 +33,8 @@ export async function requireDecisions(
   partition: number,
   { eventTopic, mayHaveBeenRead }: Pick<Traces, 'mayHaveBeenRead'> & { readonly eventTopic: string },
 ): Promise<void> {
-  const { low } = await endsOf(kafka, TOPICS.checkpoints.name, partition);
-  const { high: results } = await endsOf(kafka, TOPICS.analysis.name, partition);
+  const { low } = endsOf(await kafka.offsets(TOPICS.checkpoints.name), partition);
+  const { high: results } = endsOf(await kafka.offsets(TOPICS.analysis.name), partition);
   const group = await kafka.committed(STREAM_GROUP, eventTopic);
   const committed = group.find((position) => position.partition === partition)?.offset ?? 0;
   if (areDecisionsLost({ low, mayHaveBeenRead, results, committed }))
@@ -61,13 +62,4 @@ export function snapshotGone(partition: number): FedloopError {
 function decisionsGone(partition: number, low: number): string {
   const what = low > 0 ? `begins at offset ${low}` : 'was made anew';
   return `decisions of partition ${partition} are gone: ${TOPICS.checkpoints.name} ${what}`;
-}
-
-async function endsOf(
-  kafka: Pick<Kafka, 'offsets'>,
-  topic: string,
-  partition: number,
-): Promise<{ readonly low: number; readonly high: number }> {
-  const ends = await kafka.offsets(topic);
-  return ends.find((end) => end.partition === partition) ?? { low: 0, high: 0 };
 }

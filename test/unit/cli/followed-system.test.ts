@@ -6,7 +6,7 @@ import { startOf } from '../../../cli/processes/identity';
 import { silentProgress } from '../../../cli/progress';
 import { forgetRunning, writeRunning, type RunningSystem } from '../../../cli/system/running';
 import { FollowedSystem } from '../../../cli/temporal/followed-system';
-import { NAMES } from '../../support/names';
+import { runningEntry } from '../../support/running-entry';
 
 let folder: string;
 beforeEach(async () => {
@@ -14,19 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const SYSTEM: RunningSystem = {
-  id: 'run-1',
-  pid: process.pid,
-  started: startOf(process.pid),
-  startedAt: '2026-01-02T03:04:05.000Z',
-  runFolder: '/runs/run-1',
-  fleet: NAMES.fleet,
-  kafka: { brokers: '127.0.0.1:1', topicPrefix: '', eventTopic: 'edge-iiot-stream' },
-  temporal: { address: '127.0.0.1:2', namespace: 'default', uiUrl: null, configFile: null },
-  prometheusUrl: null,
-  workers: [],
-  processes: [],
-};
+const SYSTEM = runningEntry({ pid: process.pid, started: startOf(process.pid) });
 /** Its command was killed. */
 const DEAD: RunningSystem = { ...SYSTEM, started: 'long ago' };
 

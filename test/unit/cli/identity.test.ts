@@ -8,7 +8,7 @@ import { isAlive, parsePs, signalProcess, startOf, stateOf } from '../../../cli/
 import { silentProgress } from '../../../cli/progress';
 import { stopDaemon } from '../../../cli/system/daemon';
 import { writeRunning, type RunningSystem, type SystemProcess } from '../../../cli/system/running';
-import { NAMES } from '../../support/names';
+import { runningEntry } from '../../support/running-entry';
 
 let folder: string;
 let stranger: ChildProcess;
@@ -58,20 +58,8 @@ describe('a process', () => {
   });
 });
 
-const systemOf = (entry: Partial<RunningSystem>): RunningSystem => ({
-  id: 'run-1',
-  pid: 0x7ffffffe,
-  started: '1@gone',
-  startedAt: '2026-01-02T03:04:05.000Z',
-  runFolder: join(folder, 'runs', 'run-1'),
-  fleet: NAMES.fleet,
-  kafka: { brokers: '127.0.0.1:1', topicPrefix: '', eventTopic: 'edge-iiot-stream' },
-  temporal: { address: '127.0.0.1:2', namespace: 'default', uiUrl: null, configFile: null },
-  prometheusUrl: null,
-  workers: [],
-  processes: [],
-  ...entry,
-});
+const systemOf = (entry: Partial<RunningSystem>): RunningSystem =>
+  runningEntry({ pid: 0x7ffffffe, started: '1@gone', runFolder: join(folder, 'runs', 'run-1'), ...entry });
 
 async function downSays(entry: Partial<RunningSystem>): Promise<string> {
   await writeRunning(folder, systemOf(entry));

@@ -14,10 +14,11 @@ import {
   latestRun,
   runFolder,
 } from '../../../cli/system/run-folder';
-import { type RunningSystem, type SystemProcess } from '../../../cli/system/running';
+import { type SystemProcess } from '../../../cli/system/running';
 import { silentProgress } from '../../../cli/progress';
 import { fleetSettingsSchema } from '../../../fleet/settings';
 import { NAMES } from '../../support/names';
+import { runningEntry } from '../../support/running-entry';
 
 let folder: string;
 beforeEach(async () => {
@@ -130,19 +131,7 @@ describe('credentials of other servers in the shell', () => {
       restarts: 0,
       trouble: null,
     });
-    const system: RunningSystem = {
-      id: 'run-1',
-      pid: 1,
-      started: null,
-      startedAt: '2026-01-02T03:04:05.000Z',
-      runFolder: '/runs/run-1',
-      fleet: NAMES.fleet,
-      kafka: { brokers: '127.0.0.1:1', topicPrefix: '', eventTopic: 'edge-iiot-stream' },
-      temporal: { address: '127.0.0.1:2', namespace: 'default', uiUrl: null, configFile: null },
-      prometheusUrl: null,
-      workers: [],
-      processes: [own('Kafka')],
-    };
+    const system = runningEntry({ processes: [own('Kafka')] });
     const env = await environmentIn({ ...SESSION, env: shell }, system);
     expect(env).toMatchObject({ KAFKA_BROKERS: '127.0.0.1:1', TEMPORAL_API_KEY: 'secret' });
     expect(env).not.toHaveProperty('KAFKA_SASL_PASSWORD');

@@ -13,13 +13,13 @@ import {
   requireNoneRunning,
   requireRunning,
   writeRunning,
-  type RunningSystem,
 } from '../../../cli/system/running';
 import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
 import { readyUrl } from '../../../cli/system/worker-process';
 import { startOf } from '../../../cli/processes/identity';
 import { NAMES } from '../../support/names';
+import { runningEntry } from '../../support/running-entry';
 
 let folder: string;
 beforeEach(async () => {
@@ -101,19 +101,11 @@ it('a folder that cannot be written is reported, with what to do', async () => {
 });
 
 describe('the note on what runs in a folder', () => {
-  const system: RunningSystem = {
-    id: 'run-1',
+  const system = runningEntry({
     pid: process.pid,
     started: startOf(process.pid),
-    startedAt: '2026-01-02T03:04:05.000Z',
-    runFolder: '/runs/run-1',
-    fleet: NAMES.fleet,
-    kafka: { brokers: '127.0.0.1:9092', topicPrefix: '', eventTopic: 'edge-iiot-stream' },
-    temporal: { address: '127.0.0.1:7233', namespace: 'default', uiUrl: null, configFile: null },
-    prometheusUrl: null,
     workers: [{ role: 'analytics', url: 'http://127.0.0.1:1', log: 'x.log' }],
-    processes: [],
-  };
+  });
 
   it('is found by other commands, and keeps a second system away', async () => {
     await writeRunning(folder, system);
