@@ -7,6 +7,7 @@ import { dashboardFileSchema } from '../../cli/dashboard/dashboard-file';
 import { unitOf } from '../../cli/dashboard/panel';
 import { connectPrometheus, type Prometheus, type Series } from '../../cli/dashboard/prometheus';
 import { resolveQuery, type TimeRange } from '../../cli/dashboard/variables';
+import { METRICS_MAX_PAUSE_MS } from '../../core/warehouse/limits';
 import { describeWith, PROMETHEUS } from './requirements';
 import { type CommandResult } from './run-fedloop';
 
@@ -25,8 +26,8 @@ export interface WatchedSystem {
 
 const FOLDER = resolve(__dirname, '../../dashboards');
 const SCRAPE_SECONDS = 2;
-/** Until the last figures have been scraped: a scrape, a read of the tables that is cached for a while, and a busy machine. */
-const SETTLED_MS = 6_000;
+/** Until the last figures have been scraped: a read of the tables that is cached for a while, a scrape, and a busy machine. */
+const SETTLED_MS = METRICS_MAX_PAUSE_MS + 2 * SCRAPE_SECONDS * 1_000;
 
 /** Queries that a healthy small loop leaves empty, and why; every other one must show something. */
 const QUIET = new Map([

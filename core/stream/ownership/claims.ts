@@ -33,6 +33,8 @@ export interface Claim {
   readonly log: PartitionLog;
   readonly engine: PartitionEngine;
   readonly start: StartingPoint;
+  /** End of the partition when it was claimed: until that offset has been read there is a lag. */
+  readonly highWatermark: number;
   /** What was lost before this claim. */
   readonly gap: LogGap | undefined;
   /** Checkpoints that were damaged or could not be used, and did not serve. */
@@ -111,6 +113,7 @@ export class Claims {
       epoch,
       log,
       engine,
+      highWatermark: high,
       gap: logGap(rewind, { from: Math.max(rewind, low), highWatermark: high }),
       passedOver,
       start: {

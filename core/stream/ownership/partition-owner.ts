@@ -35,7 +35,7 @@ export class PartitionOwner {
   /** Next source offset to read. */
   next: number;
   /** Highest offset that the partition was known to have. */
-  highWatermark = 0;
+  highWatermark: number;
   /** The log is not the one that was read: nothing more is. */
   isSourceReplaced = false;
   /** Kafka's timestamp of the latest record in milliseconds. */
@@ -57,6 +57,7 @@ export class PartitionOwner {
     private readonly parts: OwnerParts,
   ) {
     const { engine, epoch, start, log } = claim;
+    this.highWatermark = claim.highWatermark;
     this.engine = engine;
     this.epoch = epoch;
     this.partition = engine.partition;

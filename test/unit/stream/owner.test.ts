@@ -84,6 +84,7 @@ class World {
         passedOver: 0,
         log,
         gap: undefined,
+        highWatermark: this.source.length,
         start: {
           ...(position ?? { rewind: 0, next: 0, decisions_until: 0 }),
           decideFrom: hadOwner ? this.source.length : 0,
@@ -389,6 +390,15 @@ describe('the owner of a partition', () => {
     await ingest(second, world, 20);
     await second.run(() => second.followVersions());
     expect(world.history).toContain('activation');
+  });
+
+  it('lags by all that stood in the partition when it was claimed, until it has read that', async () => {
+    const world = new World();
+    play(world, 0, 100);
+    const owner = world.acquire('w1');
+    expect(owner.lag).toBe(world.source.length);
+    await ingest(owner, world);
+    expect(owner.lag).toBe(0);
   });
 
   it('closes idle windows only after logging it, once, and never while it lags', async () => {
