@@ -20,7 +20,7 @@ import {
   type FederatedTrainingResult,
 } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
-import { type ScoreboardEntry, type TrainingProgress } from '../core/contracts/steps';
+import { type RoundReport, type ScoreboardEntry, type TrainingProgress } from '../core/contracts/steps';
 import { describeRounds } from './details';
 import { federatedRound } from './federated-round';
 import { ChangingSettings } from './changing-settings';
@@ -28,6 +28,7 @@ import { causeFirst, causeOf } from './failures';
 import { parseInput, refuse } from './input';
 import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
+import { hearReports, REPORTS_TO_PARENT } from './reports';
 import { tellRun } from './round-lock';
 import { reasonToStop, startOfTraining, withFailure, withRound, type TrainingState } from './training-state';
 import { startedBy } from './visibility';
@@ -45,10 +46,12 @@ export async function federatedTraining(
 ): Promise<FederatedTrainingResult> {
   let state = carried;
   let child: ChildWorkflowHandle<typeof federatedRound> | undefined;
+  let current: RoundReport | null = null;
   const finished: FederatedRoundResult[] = [];
   const show = (): void => {
     const next = `Round ${state.rounds + 1} of at most ${settings.value.rounds}.`;
-    setCurrentDetails(describeRounds(finished, next, pausing.reason(), state.trouble ?? null));
+    const rounds = describeRounds(finished, next, pausing.reason(), state.trouble ?? null);
+    setCurrentDetails(current === null ? rounds : `${rounds}\n\n${current.details}`);
   };
   const settings = new ChangingSettings({
     schema: federatedTrainingInputSchema,
@@ -64,7 +67,16 @@ export async function federatedTraining(
       : 'Paused before the next round; the one that runs goes on. Pause fedloop-round to hold that.',
   );
   pausing.accept();
-  setHandler(progressQuery, () => ({ rounds: settings.value.rounds, paused: pausing.reason(), finished }));
+  setHandler(progressQuery, () => ({
+    rounds: settings.value.rounds,
+    paused: pausing.reason(),
+    current: current?.progress ?? null,
+    finished,
+  }));
+  hearReports((report) => {
+    current = report;
+    show();
+  });
   setHandler(scoreboardQuery, () => finished.map(entryOf));
   settings.accept();
   for (const update of ANSWERS) sendOn(update, () => child);
@@ -80,7 +92,7 @@ export async function federatedTraining(
       child = await startChild(federatedRound, {
         args: [settings.value.round],
         staticSummary: `round ${state.rounds + 1} of ${workflowInfo().workflowId}`,
-        memo: { startedBy: `${startedBy()} as ${workflowInfo().workflowId}` },
+        memo: { startedBy: `${startedBy()} as ${workflowInfo().workflowId}`, ...REPORTS_TO_PARENT },
       });
       const result = await child.result();
       finished.push(result);
@@ -92,6 +104,7 @@ export async function federatedTraining(
       });
     }
     child = undefined;
+    current = null;
   }
 }
 

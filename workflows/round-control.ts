@@ -27,6 +27,7 @@ import { describeProgress } from './details';
 import { ChangingSettings } from './changing-settings';
 import { parseInput, refuse } from './input';
 import { Pausing } from './pausing';
+import { ReportsToParent } from './reports';
 import { startedBy } from './visibility';
 
 export const progressQuery = defineQuery<RoundProgress>('progress');
@@ -75,6 +76,7 @@ export class RoundControl {
   private change: Interval | null = null;
   private isBetweenSteps = false;
   private readonly startedBy = startedBy();
+  private readonly parent = new ReportsToParent();
   private readonly pausing = new Pausing(
     () => {
       this.show();
@@ -195,17 +197,17 @@ export class RoundControl {
 
   private show(): void {
     this.progress = { ...this.progress, paused: this.pausing.reason() };
-    setCurrentDetails(
-      describeProgress(this.progress, {
-        startedBy: this.startedBy,
-        isHeld: this.isBetweenSteps || this.progress.step === 'approve',
-        change: this.change,
-        approval:
-          this.asked === null || this.answer !== null
-            ? null
-            : { ...this.asked, byDefault: this.settings.approvalDefault },
-      }),
-    );
+    const asked = this.answer === null ? this.asked : null;
+    const details = describeProgress(this.progress, {
+      startedBy: this.startedBy,
+      isHeld: this.isBetweenSteps || this.progress.step === 'approve',
+      change: this.change,
+      approval: asked && { ...asked, byDefault: this.settings.approvalDefault },
+    });
+    setCurrentDetails(details);
+    // Before a question has its deadline it is half the news.
+    if (asked !== null && asked.deadline === null && this.progress.paused === null) return;
+    this.parent.send({ progress: this.progress, details }, asked?.deadline ?? null);
   }
 
   private acceptAnswers(): void {

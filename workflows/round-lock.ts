@@ -17,6 +17,7 @@ import { type FederatedRoundInput, type FederatedRoundResult } from '../core/con
 import { type RoundProgress } from '../core/contracts/steps';
 import { causeFirst } from './failures';
 import { refuse } from './input';
+import { hearReports, REPORTS_TO_PARENT, ReportsToParent } from './reports';
 import { BEFORE_ALL, progressQuery, scoreboardQuery } from './round-control';
 import { lockSteps } from './steps';
 import { rememberResult, startedBy, visibility } from './visibility';
@@ -41,7 +42,7 @@ export async function runUnderLock(
         args: [input],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `round by ${workflowId}`,
-        memo: { startedBy: `${startedBy()} as ${workflowId}` },
+        memo: { startedBy: `${startedBy()} as ${workflowId}`, ...REPORTS_TO_PARENT },
       });
       return await outer.follow(round);
     } catch (thrown) {
@@ -53,9 +54,7 @@ export async function runUnderLock(
           nonRetryable: true,
         });
       }
-      setCurrentDetails(
-        'Another round is running; this one starts when it has ended, and those that were started before.',
-      );
+      outer.waits();
       await lockSteps().waitForTurn({ since: startTime.toISOString() });
     }
   }
@@ -65,27 +64,47 @@ export async function runUnderLock(
 class OuterRound {
   private progress: RoundProgress = BEFORE_ALL;
   private round: ChildWorkflowHandle<Round> | undefined;
+  private readonly parent = new ReportsToParent();
 
   constructor(private readonly roundId: string) {
     setHandler(progressQuery, () => this.progress);
     setHandler(scoreboardQuery, () => []);
     for (const update of ROUND_UPDATES) this.forward(update);
+    hearReports(({ progress, details }) => {
+      if (this.progress.step === 'done') return;
+      this.show(progress, `${details}\n\n${this.whereToLook()}`);
+      this.parent.sendOn({ progress, details });
+    });
+  }
+
+  waits(): void {
+    const details =
+      'Another round is running; this one starts when it has ended, and those that were started before.';
+    this.show(BEFORE_ALL, details);
+    this.parent.send({ progress: BEFORE_ALL, details }, null);
+  }
+
+  private whereToLook(): string {
+    return `The round runs as workflow \`${this.roundId}\`: look there for each of its steps. Updates sent here reach it.`;
+  }
+
+  private show(progress: RoundProgress, details: string): void {
+    this.progress = progress;
+    setCurrentDetails(details);
   }
 
   async follow(round: ChildWorkflowHandle<Round>): Promise<FederatedRoundResult> {
     this.round = round;
-    this.progress = { ...this.progress, step: 'running' };
-    setCurrentDetails(
-      `The round runs as workflow \`${this.roundId}\`: look there for its steps. Updates sent here reach it.`,
-    );
+    // The round's first report may come together with the news that it has begun.
+    if (this.progress.step === 'waiting') this.show({ ...BEFORE_ALL, step: 'running' }, this.whereToLook());
     const result = await round.result().catch((thrown: unknown) => {
       throw causeFirst(thrown);
     });
-    await this.show(result);
+    await this.conclude(result);
     return result;
   }
 
-  private async show(result: FederatedRoundResult): Promise<void> {
+  private async conclude(result: FederatedRoundResult): Promise<void> {
     const { round, version, champion, decision, candidate, pairedChange, updates } = result;
     this.progress = {
       ...this.progress,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type Decision } from './decisions';
+import { decisionSchema, type Decision } from './decisions';
 import { type CandidateRole, type Lineage } from './deployments';
 import { type Feedback } from './feedback';
-import { type SiteName, type VersionId } from './ids';
+import { roundNumberSchema, versionIdSchema, type SiteName, type VersionId } from './ids';
 import {
   type FederatedRoundInput,
   type FederatedRoundResult,
@@ -235,24 +235,30 @@ export const ROUND_STEPS = [
 ] as const;
 export type RoundStep = (typeof ROUND_STEPS)[number];
 
-export interface RoundProgress {
-  readonly round: number | null;
+/** Answer to the query `progress` of a round. */
+export const roundProgressSchema = z.object({
+  round: roundNumberSchema.nullable(),
   /** `waiting` for the round lock, `running` as a child under the locked id, or the step that runs. */
-  readonly step: RoundStep;
+  step: z.enum(ROUND_STEPS),
   /** Why it is paused before its next step; null while it runs. */
-  readonly paused: string | null;
+  paused: z.string().nullable(),
   /** What the fleet still needs for a round that waits for it; null when it waits for nothing. */
-  readonly waitsFor: string | null;
-  readonly champion: VersionId | null;
-  readonly candidate: VersionId | null;
-  readonly devicesTrained: number | null;
+  waitsFor: z.string().nullable(),
+  champion: versionIdSchema.nullable(),
+  candidate: versionIdSchema.nullable(),
+  devicesTrained: z.int().nullable(),
   /** Updates that did not count, by reason. */
-  readonly leftOut: Readonly<Record<string, number>>;
+  leftOut: z.record(z.string(), z.int()),
   /** Real accuracy (0 to 1) of the candidate, and its change from the champion on the same device-windows. */
-  readonly accuracy: number | null;
-  readonly change: number | null;
-  readonly decision: Decision | null;
-}
+  accuracy: z.number().nullable(),
+  change: z.number().nullable(),
+  decision: decisionSchema.nullable(),
+});
+export type RoundProgress = Readonly<z.infer<typeof roundProgressSchema>>;
+
+/** What a round tells the workflow that has started it as its child: its progress, and its details as it shows them itself. */
+export const roundReportSchema = z.object({ progress: roundProgressSchema, details: z.string() });
+export type RoundReport = Readonly<z.infer<typeof roundReportSchema>>;
 
 /** Answer to the query `scoreboard`: versions by their live accuracy. */
 export interface ScoreboardEntry {
@@ -268,6 +274,8 @@ export interface ScoreboardEntry {
 export interface TrainingProgress {
   readonly rounds: number;
   readonly paused: string | null;
+  /** The round that runs, as it last reported; null between two rounds, and before its first report. */
+  readonly current: RoundProgress | null;
   /** Rounds of this run of the workflow; a run that continues as new starts with none. */
   readonly finished: readonly FederatedRoundResult[];
 }

@@ -4,7 +4,7 @@ import { withFailureCodes } from '../../activities/shared/failures';
 import { tellRun } from '../../activities/tell-run';
 import { waitForTurn } from '../../activities/wait-for-turn';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
-import { type RoundProgress, type ScoreboardEntry } from '../../core/contracts/steps';
+import { type RoundProgress, type ScoreboardEntry, type TrainingProgress } from '../../core/contracts/steps';
 import { CANDIDATE, evaluationOf, smoothRound, type MockActivities } from '../support/smooth-round';
 import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 import { NAMES } from '../support/names';
@@ -428,6 +428,30 @@ describe('a run whose round is its child', () => {
     await record('round-outer-told', outer);
   });
 
+  it('shows where its round is, what is asked of people and that it is paused, as the round does', async () => {
+    const held = world.hold('evaluate');
+    const outer = await startByHand('federatedRound', { approval: 'manual', approvalTimeout: '1h' });
+    await held.reached;
+    await outer.signal('roundProgress', { progress: 'nonsense' });
+    await until(outer, ({ step }) => step === 'evaluate');
+    expect(await progressOf(outer)).toMatchObject({ round: 3, champion: 'v2', candidate: 'v3' });
+    expect(await detailsOf(outer)).toContain('| Version | v3 beside champion v2 |');
+    held.release();
+    await until(outer, ({ step }) => step === 'approve');
+    const round = world.client.workflow.getHandle(NAMES.roundId);
+    await round.executeUpdate('pause', { args: [{ reason: 'lunch' }] });
+    await until(outer, ({ paused }) => paused === 'lunch');
+    await round.executeUpdate('resume');
+    await until(outer, ({ paused }) => paused === null);
+    const details = await detailsOf(outer);
+    expect(details).toContain('send the update approve or reject: until ');
+    expect(details).toContain(`The round runs as workflow \`${NAMES.roundId}\``);
+    await round.executeUpdate('approve');
+    expect(await outer.result()).toMatchObject({ decision: 'promoted' });
+    await record('round-outer-shows', outer);
+    await record('round-reports', round);
+  });
+
   it('waits its turn behind those that were started before', async () => {
     world.script({ waitForTurn: (input) => waitForTurn(NAMES.roundId, NAMES.roundsQueue, input) });
     const held = world.hold('trainLocals');
@@ -531,7 +555,7 @@ describe('rounds that meet', () => {
     const turn = world.hold('waitForTurn');
     const second = await startByHand('federatedRound');
     await turn.reached;
-    expect(await progressOf(first)).toMatchObject({ step: 'running' });
+    await until(first, ({ step }) => step === 'train locals');
     expect(await progressOf(second)).toMatchObject({ step: 'waiting' });
     held.release();
     await first.result();
@@ -642,6 +666,27 @@ describe('a training run', () => {
     );
     expect(callsOf('ask')).toBe(2);
     await record('training-failed-rounds', training);
+  });
+
+  it('shows where the round is that runs, and that one waits for another', async () => {
+    const held = world.hold('evaluate');
+    const round = await startRound();
+    await held.reached;
+    const training = await startByHand('federatedTraining', { rounds: 1, round: { windows: 2 } });
+    const stepOf = async (): Promise<unknown> =>
+      (await training.query<TrainingProgress>('progress')).current?.step;
+    while ((await stepOf()) !== 'waiting') await new Promise((wake) => setTimeout(wake, 20));
+    expect(await detailsOf(training)).toContain('Another round is running');
+    world.script({ waitForTurn: async () => void (await round.result()) });
+    held.release();
+    const next = world.hold('evaluate');
+    await next.reached;
+    while ((await stepOf()) !== 'evaluate') await new Promise((wake) => setTimeout(wake, 20));
+    expect(await detailsOf(training)).toMatch(/^Round 1 of at most 1\.\n\n[^]*\| Step \| evaluate \|/);
+    next.release();
+    await training.result();
+    expect(await training.query<TrainingProgress>('progress')).toMatchObject({ current: null });
+    await record('training-shows', training);
   });
 
   it('sends an answer on to the round that runs', async () => {
