@@ -220,7 +220,7 @@ export class WarehouseService extends RoundRepository {
   }
 
   private withoutOutages(wait: WaitOptions): WaitOptions {
-    return { ...wait, isHeldUp: () => this.options.kafka.trouble() !== undefined };
+    return { ...wait, isHeldUp: () => (this.options.kafka.trouble() ?? this.trouble) !== undefined };
   }
 
   private async follow(): Promise<void> {

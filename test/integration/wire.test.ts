@@ -19,7 +19,7 @@ import { poll } from '../../cli/shared/wait';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { sourceSchema } from '../../core/contracts/source';
-import { TOPICS } from '../../core/contracts/topics';
+import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../../core/contracts/topics';
 import { ATTRIBUTES, HEADER_BYTES, LEADER_EPOCH, LENGTH } from '../../core/platform/kafka/batch-format';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka, type OutgoingMessage, type Producer } from '../../core/platform/kafka';
@@ -283,6 +283,27 @@ describe('a topic with every codec, transactions and damaged batches', () => {
     );
     const { accounting } = await verifiedAt(system, analytics.url);
     expect(accounting).toEqual([expect.objectContaining({ read: readable + 2, addsUp: true })]);
+  });
+});
+
+describe('a warehouse', () => {
+  it('says so when another program is in its consumer group, and has all partitions again without it', async () => {
+    const { rows } = await queryTable(analytics.url, 'SELECT id FROM warehouse_identity');
+    const health = async (): Promise<string> => (await fetch(`${analytics.url}/healthz`)).text();
+    const other = await kafka.consume({
+      groupId: `${ANALYTICS_GROUP_PREFIX}${String(rows[0]?.['id'])}`,
+      topics: [TOPICS.analysis.name, TOPICS.evaluations.name],
+      onAssigned: () => undefined,
+      onBatch: () => Promise.resolve(),
+      onFailure: () => undefined,
+    });
+    await until(async () =>
+      (await health()).includes('another program is in the consumer group') ? true : undefined,
+    );
+    await other.stop();
+    await until(async () => ((await health()).includes('another program') ? undefined : true));
+    await send(Array.from({ length: 20 }, () => feed.step()).flat());
+    await verifiedAt(system, analytics.url);
   });
 });
 

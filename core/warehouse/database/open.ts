@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { machineError } from '../../contracts/machine-trouble';
 import { makeFolder } from '../../platform/make-folder';
 import { MEMORY_LIMIT } from '../limits';
 import { type SerialConnection } from './connection';
 import { refuseDamagedLog } from './damaged-log';
+import { identityOf } from './identity';
 import { migrate } from './migrations';
 import { ReopenedInstance } from './reopened-instance';
 import { warehouseError } from './trouble';
@@ -14,7 +14,7 @@ import { warehouseError } from './trouble';
 /** One DuckDB file, owned by this process. Every concern has a connection of its own. */
 export interface Warehouse {
   readonly path: string;
-  /** Made once with the file, so that offsets of one file are never mistaken for those of another. */
+  /** As `identityOf` has it. */
   readonly id: string;
   connect(): Promise<SerialConnection>;
   /** Let other processes read the file from now on (`../sql/snapshot.ts`); none but this one can write it, as before. */
@@ -22,8 +22,6 @@ export interface Warehouse {
   /** Close every connection after its last statement, then the file. */
   close(): Promise<void>;
 }
-
-const identityRow = z.object({ id: z.string() });
 
 /**
  * Open the file, or make it, and bring its schema up to date. `:memory:` is a warehouse for tests.
@@ -56,12 +54,11 @@ export async function openWarehouse(path: string): Promise<Warehouse> {
     const opened = instance;
     const first = await opened.connect();
     await migrate(first);
-    const [identity] = await first.rows(identityRow, 'SELECT id FROM warehouse_identity');
-    if (identity === undefined) throw new FedloopError('WarehouseFailed', `${file} has lost its identity`);
+    const id = await identityOf(first, file);
     await opened.disconnect(first);
     return {
       path: file,
-      id: identity.id,
+      id,
       connect: () => opened.connect(),
       admitReaders: () => opened.share(),
       close,

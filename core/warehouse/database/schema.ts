@@ -515,4 +515,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: 'a device whose last reading still holds is not silent', sql: DEVICE_STATES },
   { version: 13, name: 'messages that could not be stored', sql: DEAD_LETTERS },
   { version: 14, name: 'which try at a round made what', sql: TRIES },
+  {
+    version: 15,
+    name: 'which file the identity is of',
+    sql: 'ALTER TABLE warehouse_identity ADD COLUMN file VARCHAR;',
+  },
 ];

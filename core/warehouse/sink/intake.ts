@@ -27,6 +27,8 @@ const INTAKE_TOPICS = [
 /** Another attempt does not help against a broken database: after so many failures in a row the intake fails. */
 const MAX_FAILURES = 5;
 
+type Assignment = ReadonlyMap<string, readonly number[]>;
+
 interface IntakeOptions {
   readonly kafka: Kafka;
   readonly sink: Sink;
@@ -52,6 +54,9 @@ export class Intake {
   private failures = 0;
   /** What the machine lacks; rows wait in their topics for as long. */
   private lacking: string | undefined;
+  /** Why some partitions are another member's. */
+  private sharing: string | undefined;
+  private assignment: Assignment | undefined;
   /** Offsets to commit, by partition. */
   private readonly uncommitted = new Map<string, Parameters<GroupConsumer['commit']>[0][number]>();
   private timer: NodeJS.Timeout | undefined;
@@ -83,6 +88,7 @@ export class Intake {
           for (const partition of partitions)
             consumer.seek(topic, partition, options.sink.nextOffset(topic, partition));
         }
+        void intake.noteSharing(assignment);
       },
       onFailure: intake.fail,
       onBatch: (batch) => intake.ingest(batch),
@@ -97,9 +103,29 @@ export class Intake {
     await this.commits.idle();
   }
 
-  /** Why nothing can be stored now, and what to do; undefined while all is well. */
+  /** Why rows cannot be stored now, all or some, and what to do; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.lacking;
+    return this.lacking ?? this.sharing;
+  }
+
+  /** The group is this file's alone: with another member in it, rows of the other's partitions would be missing here without a word. */
+  private async noteSharing(assignment: Assignment): Promise<void> {
+    const { kafka, groupId, log } = this.options;
+    this.assignment = assignment;
+    const counts = await Promise.all(
+      INTAKE_TOPICS.map(async ({ name }) => {
+        const all = await kafka.offsets(name);
+        return { all: all.length, own: assignment.get(name)?.length ?? 0 };
+      }),
+    ).catch((err: unknown) => {
+      log.debug({ err }, 'whether this warehouse has all partitions is not known: the broker does not say');
+    });
+    if (counts === undefined || this.assignment !== assignment) return;
+    const missing = counts.reduce((sum, { all, own }) => sum + Math.max(0, all - own), 0);
+    const before = this.sharing;
+    this.sharing = missing === 0 ? undefined : sharingSentence(groupId, missing);
+    if (this.sharing !== undefined) log.error(this.sharing);
+    else if (before !== undefined) log.info('this warehouse has all partitions again');
   }
 
   private async ingest(batch: RawBatch): Promise<void> {
@@ -174,6 +200,13 @@ export class Intake {
       this.options.log.debug({ err }, 'the group offset was not committed');
     });
   }
+}
+
+function sharingSentence(groupId: string, missing: number): string {
+  return (
+    `another program is in the consumer group ${groupId}, which is this warehouse’s alone, and has ${missing} partitions of its topics: their rows are missing here. ` +
+    'Stop that program; a second warehouse needs a file of its own.'
+  );
 }
 
 function toSinkRecords({ topic, partition, records }: RawBatch): SinkRecords {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -31,6 +31,24 @@ describe('a warehouse', () => {
       );
     });
     await second.close();
+  });
+
+  it('that is a copy gets an identity of its own, which it keeps, and leaves the first its own', async () => {
+    const [path, copy] = [join(folder.path, 'first.duckdb'), join(folder.path, 'copy.duckdb')];
+    const idOf = async (file: string): Promise<string> => {
+      const warehouse = await openWarehouse(file);
+      await warehouse.close();
+      return warehouse.id;
+    };
+    const first = await idOf(path);
+    copyFileSync(path, copy);
+    const other = await idOf(copy);
+    expect(other).not.toBe(first);
+    expect(await idOf(copy)).toBe(other);
+    expect(await idOf(path)).toBe(first);
+    const renamed = join(folder.path, 'renamed.duckdb');
+    renameSync(path, renamed);
+    expect(await idOf(renamed)).toBe(first);
   });
 
   it('runs new migrations on an old file, each once', async () => {

@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { FedloopError } from '../../contracts/errors';
+import { type SerialConnection } from './connection';
+
+const identityRow = z.object({ id: z.string(), file: z.string().nullable() });
+
+/**
+ * The id of a warehouse's file, made with it, so that offsets of one file are never mistaken for those of another. A copy gets an id of its own when it is
+ * first written: two warehouses in one consumer group would have half of the rows each.
+ * @throws FedloopError `WarehouseFailed` when the file has lost it
+ */
+export async function identityOf(connection: SerialConnection, file: string): Promise<string> {
+  const place = await placeOf(file);
+  const [found] = await connection.rows(identityRow, 'SELECT id, file FROM warehouse_identity');
+  if (found === undefined) throw new FedloopError('WarehouseFailed', `${file} has lost its identity`);
+  if (found.file === place) return found.id;
+  // A file of a release that kept no place stays who it is.
+  const id = found.file === null ? found.id : randomUUID().replaceAll('-', '');
+  await connection.run('UPDATE warehouse_identity SET id = $id, file = $place', { id, place });
+  return id;
+}
+
+/** Where a file lies on its disk: a copy lies elsewhere, a file that was renamed does not. */
+async function placeOf(file: string): Promise<string> {
+  if (file === ':memory:') return file;
+  const { dev, ino } = await stat(file);
+  return `${dev}:${ino}`;
+}
