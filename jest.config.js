@@ -21,6 +21,7 @@ const common = {
 };
 
 const WITH_OWN_SERVERS = [
+  'integration/controls',
   'integration/loop',
   'integration/secured-servers',
   'integration/upgrades',

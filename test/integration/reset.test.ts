@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { type FederatedRoundResult } from '../../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { NAMES } from '../support/names';
+import { resetTo } from '../support/reset-workflow';
 import { CANDIDATE, CHAMPION, evaluationOf, type MockActivities } from '../support/smooth-round';
 import { failureOf, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 import { activityWorld, type ActivityWorld } from '../unit/activities/world';
@@ -67,23 +67,6 @@ async function startRound(): Promise<WorkflowHandle> {
   return world.client.workflow.getHandle(workflowId, firstExecutionRunId);
 }
 
-/** Reset a run to the moment when a step was about to begin. @returns a handle of the new run */
-async function resetTo(round: WorkflowHandle, step: keyof MockActivities): Promise<WorkflowHandle> {
-  const { events } = await round.fetchHistory();
-  const scheduled = events?.find(
-    ({ activityTaskScheduledEventAttributes: known }) => known?.activityType?.name === step,
-  )?.activityTaskScheduledEventAttributes;
-  const { runId } = await round.describe();
-  const reset = await world.client.workflowService.resetWorkflowExecution({
-    namespace: world.client.options.namespace,
-    workflowExecution: { workflowId: round.workflowId, runId },
-    reason: `a test of the step ${step}`,
-    workflowTaskFinishEventId: scheduled?.workflowTaskCompletedEventId ?? null,
-    requestId: randomUUID(),
-  });
-  return world.client.workflow.getHandle(round.workflowId, reset.runId);
-}
-
 const inForce = (): readonly string[] =>
   steps.deployments.inForce().map(({ version, stage: { stage } }) => `${version} ${stage}`);
 const callsOf = (step: keyof MockActivities): number => world.calls.filter((call) => call === step).length;
@@ -115,7 +98,7 @@ describe('a running round that is reset', () => {
       const held = world.hold('evaluate');
       const round = await startRound();
       await held.reached;
-      const again = await resetTo(round, step);
+      const again = await resetTo(world.client, round, step);
       held.release();
       const result = (await again.result()) as FederatedRoundResult;
       expect(result).toMatchObject({ decision: 'promoted', updates: { trained: 20, leftOut: {} } });
@@ -137,7 +120,7 @@ describe('a running round that is reset', () => {
       args: [{ rounds: 1, round: INPUT }],
     });
     await held.reached;
-    await resetTo(world.client.workflow.getHandle(NAMES.roundId), 'trainLocals');
+    await resetTo(world.client, world.client.workflow.getHandle(NAMES.roundId), 'trainLocals');
     held.release();
     expect(await training.result()).toMatchObject({ rounds: 1, stopped: 'all rounds' });
   });
@@ -155,7 +138,7 @@ describe('a closed round that is reset', () => {
     const round = await startRound();
     const result = (await round.result()) as FederatedRoundResult;
     const before = await state();
-    const again = await resetTo(round, 'decide');
+    const again = await resetTo(world.client, round, 'decide');
     expect(await again.result()).toEqual(result);
     expect(await state()).toEqual(before);
   });
@@ -164,7 +147,7 @@ describe('a closed round that is reset', () => {
     const round = await startRound();
     await round.result();
     const before = await steps.kafka.offsets(TOPICS.updates.name);
-    expect(await failureOf(await resetTo(round, 'trainLocals'))).toContain(
+    expect(await failureOf(await resetTo(world.client, round, 'trainLocals'))).toContain(
       'was decided (promoted) before its run was reset, and that stands: nothing was changed',
     );
     expect(await steps.kafka.offsets(TOPICS.updates.name)).toEqual(before);
@@ -176,7 +159,7 @@ describe('a closed round that is reset', () => {
     await (await startRound()).result();
     const before = await state();
     for (const step of [...BEFORE_DECISION, 'decide'] as const) {
-      expect(await failureOf(await resetTo(round, step))).toContain(
+      expect(await failureOf(await resetTo(world.client, round, step))).toContain(
         `round ${number + 1} has come after round ${number}, whose run was reset: nothing was changed`,
       );
       expect(await state()).toEqual(before);
