@@ -97,7 +97,8 @@ async function carryOut(
     const state = encodeState(withoutMomentum(decodeState(current.state)));
     await logDeployment(producer, [{ ...current, state }]);
   }
-  await publish(dependencies, next);
+  // Another worker may have made another one champion meanwhile.
+  await publish(dependencies, deployments.champion() ?? next);
 }
 
 async function publish(

@@ -27,6 +27,7 @@ import { select, type SelectInput } from './select';
 import { tellRun } from './tell-run';
 import { waitForTurn, type TurnInput } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
+import { inTurn } from './shared/in-turn';
 import { type FeedbackLog } from './shared/feedback-log';
 import { longStep, type Brokers } from './shared/long-step';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -73,6 +74,8 @@ export interface RoundsActivities {
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
+  // Who changes the champion reads first which version serves: two at once would both take the place of the same one.
+  const change = inTurn();
   const activities: RoundsActivities = {
     ask: (input) => ask(dependencies, input),
     deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
@@ -81,10 +84,10 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
       longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),
     deploy: (plan, aggregated, evidence) => deploy(dependencies, plan, aggregated, evidence),
-    decide: (input) => decide(dependencies, input),
+    decide: (input) => change(() => decide(dependencies, input)),
     withdraw: (input) => withdraw(dependencies, input),
-    rollback: (input) => rollback(dependencies, input),
-    promote: (input) => promote(dependencies, input),
+    rollback: (input) => change(() => rollback(dependencies, input)),
+    promote: (input) => change(() => promote(dependencies, input)),
     waitForTurn: (input) => waitForTurn(dependencies.roundId, dependencies.roundsQueue, input),
     tellRun,
     namespaceFacts: () => Promise.resolve({ searchAttributes: dependencies.searchAttributes }),

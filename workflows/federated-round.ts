@@ -23,7 +23,7 @@ import {
   type RoundPlan,
 } from '../core/contracts/steps';
 import { causeFirst } from './failures';
-import { ownFleet } from './fleet';
+import { ownFleet, refuseLockedId } from './fleet';
 import { parseInput } from './input';
 import { waitUntilReady } from './readiness';
 import { RoundControl } from './round-control';
@@ -38,6 +38,7 @@ import { rememberResult, visibility, type Visibility } from './visibility';
  * two never overlap.
  */
 export async function federatedRound(rawInput?: unknown): Promise<FederatedRoundResult> {
+  refuseLockedId('roundId');
   const input = parseInput(federatedRoundInputSchema, rawInput);
   const { roundId } = ownFleet();
   return workflowInfo().workflowId === roundId ? runRound(input) : runUnderLock(input, roundId);

@@ -25,6 +25,7 @@ import { describeRounds } from './details';
 import { federatedRound } from './federated-round';
 import { ChangingSettings } from './changing-settings';
 import { causeFirst, causeOf } from './failures';
+import { refuseLockedId } from './fleet';
 import { parseInput, refuse } from './input';
 import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
@@ -44,6 +45,7 @@ export async function federatedTraining(
   rawInput?: unknown,
   carried: TrainingState = startOfTraining,
 ): Promise<FederatedTrainingResult> {
+  refuseLockedId();
   let state = carried;
   let child: ChildWorkflowHandle<typeof federatedRound> | undefined;
   let current: RoundReport | null = null;

@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { DEFAULT_FLEET } from '../core/contracts/ids';
 import { fleetNames, fleetOfRoundsQueue, type FleetNames } from '../core/contracts/queues';
+import { refuse } from './input';
 
 /**
  * Names of the fleet that the workflow belongs to. Its task queue tells which: rounds workers run workflows of their own fleet alone. A
@@ -11,3 +12,22 @@ export function ownFleet(): FleetNames {
   const queue = workflowInfo().taskQueue.replace(/-rounds-\d+$/, '-rounds');
   return fleetNames(fleetOfRoundsQueue(queue) ?? DEFAULT_FLEET);
 }
+
+/**
+ * Two ids are the fleet's locks: the round that plays has one, the evaluation the other. Anything else under them would keep those out for as long as it runs,
+ * and a training would wait for itself.
+ * @param own the lock that the calling workflow may have
+ * @throws ApplicationFailure `InvalidInput` for a run under another one
+ */
+export function refuseLockedId(own?: 'roundId' | 'evaluationId'): void {
+  const names = ownFleet();
+  const { workflowId, workflowType } = workflowInfo();
+  for (const lock of ['roundId', 'evaluationId'] as const) {
+    if (workflowId === names[lock] && lock !== own)
+      throw refuse(
+        `${workflowId} is the id of ${OWNERS[lock]} alone: start ${workflowType} under another one`,
+      );
+  }
+}
+
+const OWNERS = { roundId: 'the round that plays', evaluationId: 'the live evaluation' } as const;

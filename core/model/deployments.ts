@@ -111,11 +111,13 @@ export class Deployments {
     return this.refusals;
   }
 
-  /** Every version that has both a model and a stage, oldest first. */
+  /** Every version that has both a model and a stage, oldest first. One of them at most is champion. */
   versions(): readonly DeployedVersion[] {
+    const serving = this.serving();
     return [...this.models].flatMap(([version, known]) => {
-      const stage = this.stages.get(version);
-      return stage === undefined || !this.isUsable(version) ? [] : [{ version, ...known, stage }];
+      const logged = this.stages.get(version);
+      if (logged === undefined || !this.isUsable(version)) return [];
+      return [{ version, ...known, stage: withOneChampion(logged, serving) }];
     });
   }
 
@@ -123,12 +125,16 @@ export class Deployments {
     return this.versions().find((known) => known.version === version);
   }
 
-  /** The version that was made champion last, of those that still are. */
   champion(): DeployedVersion | undefined {
-    const latest = [...this.stages.values()].findLast(
+    const serving = this.serving();
+    return serving === undefined ? undefined : this.find(serving);
+  }
+
+  /** The version that was made champion last, of those that still are. */
+  private serving(): VersionId | undefined {
+    return [...this.stages.values()].findLast(
       ({ stage, version }) => stage === 'champion' && this.isUsable(version),
-    );
-    return latest && this.find(latest.version);
+    )?.version;
   }
 
   inForce(): readonly DeployedVersion[] {
@@ -263,6 +269,16 @@ export class Deployments {
       );
     }
   }
+}
+
+/**
+ * Two that change the champion at the same moment each log one, and take the stage from the version that served before both. The one that was logged
+ * last serves; the other one is beside it.
+ */
+function withOneChampion(logged: StageMessage, serving: VersionId | undefined): StageMessage {
+  return logged.stage === 'champion' && serving !== undefined && logged.version !== serving
+    ? { ...logged, stage: 'shadow' }
+    : logged;
 }
 
 /** Append messages to `model-deployments`. */

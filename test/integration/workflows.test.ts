@@ -627,6 +627,15 @@ describe('a training run', () => {
     await record('training-paused', training);
   });
 
+  it.each(['federatedTraining', 'batchAnalytics', 'changeChampion'])(
+    '(%s) is refused under the id of the round that plays, which it would keep out',
+    async (workflow) => {
+      expect(await failureOf(await start(workflow, NAMES.roundId, {}))).toContain(
+        `${NAMES.roundId} is the id of the round that plays alone: start ${workflow} under another one`,
+      );
+    },
+  );
+
   it('stops with the round that fails', async () => {
     world.script({ select: () => Promise.reject(ApplicationFailure.nonRetryable('no site', 'NotFound')) });
     const training = await startByHand('federatedTraining', { rounds: 3, onFailedRound: 'stop' });

@@ -91,6 +91,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
   await insertRow(inside, 'model_versions', row, 'replace');
   const onnx = blobValue(Buffer.from(message.onnx_base64, 'base64'));
   await insertRow(inside, 'model_files', { model_version, sha256, onnx }, 'replace');
+  await keepOneChampion(inside);
 }
 
 async function storeStage(inside: Statements, message: StageMessage, offset: number): Promise<void> {
@@ -116,4 +117,18 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
   // A stage may come before its model: a compacted log keeps the latest of each key, in the order of writing.
   const version = { model_version, stage, stage_reason: reason, stage_at: at };
   await insertRow(inside, 'model_versions', version, 'replace');
+  await keepOneChampion(inside);
+}
+
+/** Of versions that were logged as champions, the last one with a model serves, and the others are beside it: as `Deployments.versions` has it. */
+async function keepOneChampion(inside: Statements): Promise<void> {
+  await inside.run(
+    `WITH logged AS (SELECT model_version, arg_max(stage, log_offset) AS stage, max(log_offset) AS latest FROM model_stages GROUP BY ALL),
+          champions AS (SELECT model_version, row_number() OVER (ORDER BY sha256 IS NULL, latest DESC) AS place
+                        FROM logged JOIN model_versions USING (model_version)
+                        WHERE logged.stage = 'champion')
+     UPDATE model_versions SET stage = CASE place WHEN 1 THEN 'champion' ELSE 'shadow' END
+     FROM champions
+     WHERE champions.model_version = model_versions.model_version AND model_versions.stage <> CASE place WHEN 1 THEN 'champion' ELSE 'shadow' END`,
+  );
 }

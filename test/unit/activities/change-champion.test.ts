@@ -120,6 +120,22 @@ describe('a rollback', () => {
     expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
   });
 
+  it('that two workers carry out at once leaves one champion, the one that was logged last', async () => {
+    await Promise.all([
+      rollback(dependencies, { version: v('v3'), to: v('v1'), ...asked }),
+      rollback(
+        { ...dependencies, modelsFolder: join(folder, 'of another worker') },
+        { version: v('v3'), to: v('v2'), ...asked },
+      ),
+    ]);
+    const logged = kafka.records(TOPICS.deployments.name)[0]!.map(({ value }) => String(value));
+    const last = logged.findLast((message) => message.includes('"stage":"champion"'));
+    const champion = deployments.champion()!.version;
+    expect(last).toContain(`"version":"${champion}"`);
+    const beside = champion === 'v1' ? 'v2' : 'v1';
+    expect(stages()).toEqual({ [champion]: 'champion', [beside]: 'shadow', v3: 'rolled-back' });
+  });
+
   it('goes to the version that is named', async () => {
     await rollback(dependencies, { version: v('v3'), to: v('v1'), ...asked });
     expect(stages()).toEqual({ v1: 'champion', v2: 'shadow', v3: 'rolled-back' });

@@ -245,6 +245,18 @@ describe('deploying and deciding', () => {
     expect(metadata).toMatchObject({ version: 'v1' });
   });
 
+  it('change the champion once when two ask for it at the same moment', async () => {
+    const { elected, candidates } = await deployed();
+    const verdict = evaluation(elected.version, 'promoted');
+    await run(() =>
+      rounds.decide({ ...ref, champion: V0, elected: elected.version, candidates, evaluation: verdict }),
+    );
+    const back = { version: elected.version, reason: 'too warm', by: 'Ada' };
+    const answers = await Promise.all([run(() => rounds.rollback(back)), run(() => rounds.rollback(back))]);
+    expect(answers.map(({ changed }) => changed)).toEqual([true, false]);
+    expect([stageOf('v1'), stageOf('v0')]).toEqual(['rolled-back', 'champion']);
+  });
+
   it('keep the champion when the verdict says so', async () => {
     const { elected, candidates } = await deployed();
     await run(() =>

@@ -16,7 +16,7 @@ import {
 } from './helpers';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { modelMessage } from '../../../core/model/deployment-messages';
-import { type Lineage } from '../../../core/contracts/deployments';
+import { untrainedLineage, type Lineage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { taskWith, untrainedModel } from '../../support/task';
 
@@ -407,6 +407,38 @@ describe('other topics', () => {
     expect(await query(connection, 'SELECT tolerance FROM stream_settings')).toEqual([]);
     expect(await query(connection, 'SELECT sha256(onnx) = sha256 AS whole FROM model_files')).toEqual([
       { whole: true },
+    ]);
+  });
+
+  it('have one champion, the one that was logged last, also when its model comes later', async () => {
+    const other = { ...STAGE_KEY, key: 'stage/v2' };
+    const stagesNow = (): Promise<unknown> =>
+      query(connection, 'SELECT model_version, stage FROM model_versions ORDER BY model_version');
+    await sink.store([
+      batch('deployments', 0, [
+        record(0, model, MODEL_KEY),
+        record(1, stage('champion', '2020-01-01T00:00:01Z'), STAGE_KEY),
+        record(2, { ...stage('champion', '2020-01-01T00:00:02Z'), version: 'v2' }, other),
+      ]),
+    ]);
+    expect(await stagesNow()).toEqual([
+      { model_version: 'v1', stage: 'champion' },
+      { model_version: 'v2', stage: 'shadow' },
+    ]);
+    const second = modelMessage(untrainedModel('v2'), untrainedLineage(2), '2020-01-01T00:00:00Z');
+    await sink.store([batch('deployments', 0, [record(3, second, { key: 'model/v2' })])]);
+    expect(await stagesNow()).toEqual([
+      { model_version: 'v1', stage: 'shadow' },
+      { model_version: 'v2', stage: 'champion' },
+    ]);
+    await sink.store([
+      batch('deployments', 0, [
+        record(4, { ...stage('rolled-back', '2020-01-01T00:00:03Z'), version: 'v2' }, other),
+      ]),
+    ]);
+    expect(await stagesNow()).toEqual([
+      { model_version: 'v1', stage: 'champion' },
+      { model_version: 'v2', stage: 'rolled-back' },
     ]);
   });
 
