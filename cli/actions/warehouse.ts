@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
 import { readEnvironment } from '../../core/platform/config';
 import { type Query } from '../../core/warehouse/database/query';
+import { forgetLogs } from '../../core/warehouse/database/identity';
+import { openWarehouse } from '../../core/warehouse/database/open';
 import { compactWarehouse, exportWarehouse } from '../../core/warehouse/database/files';
 import { queryWorker } from '../query/query-worker';
 import { withFile } from '../query/query-file';
@@ -116,6 +118,22 @@ export async function exportTables(session: Session, folder: string, json: boole
     step.fail(endOf(cause));
     throw cause;
   }
+}
+
+/** `fedloop warehouse adopt` */
+export async function adopt(session: Session, json: boolean): Promise<void> {
+  const path = await atRest(session);
+  const warehouse = await openWarehouse(path);
+  try {
+    await forgetLogs(await warehouse.connect());
+  } finally {
+    await warehouse.close();
+  }
+  session.out(
+    json
+      ? `${JSON.stringify({ path })}\n`
+      : `${path} goes on with the brokers that the analytics worker next has\n`,
+  );
 }
 
 /** @throws FedloopError `WarehouseBusy` while a system of this folder owns it. */

@@ -3,14 +3,14 @@ import { jsonOption } from '../shared/options';
 import { withSession } from '../system/session';
 
 const HELP = `
-Commands act on the warehouse that \`fedloop sql\` queries. compact and export need the system stopped (\`fedloop down\`).
+Commands act on the warehouse that \`fedloop sql\` queries. compact, export and adopt need the system stopped (\`fedloop down\`).
 `;
 
 /** `fedloop warehouse`: the DuckDB file itself. */
 export function registerWarehouse(program: Command): void {
   const warehouse = program
     .command('warehouse')
-    .summary('size and rows of the DuckDB file; compact, export')
+    .summary('size and rows of the DuckDB file; compact, export, adopt')
     .description('Maintain the DuckDB file that holds everything measured.')
     .addHelpText('after', HELP);
   warehouse
@@ -42,6 +42,16 @@ export function registerWarehouse(program: Command): void {
       withSession(async (session) => {
         const { exportTables } = await import('../actions/warehouse.js');
         await exportTables(session, folder, options.json === true);
+      }),
+    );
+  warehouse
+    .command('adopt')
+    .description('Let the file go on with other Kafka brokers, which took the place of those that filled it.')
+    .addOption(jsonOption())
+    .action((options: { json?: boolean }) =>
+      withSession(async (session) => {
+        const { adopt } = await import('../actions/warehouse.js');
+        await adopt(session, options.json === true);
       }),
     );
 }

@@ -17,6 +17,7 @@ import { DEVICES_FILE, loadDevices } from './batch/devices';
 import { runBatch, type BatchOptions } from './batch/run-batch';
 import { addFinishedDays } from './batch/stream-days';
 import { type SerialConnection } from './database/connection';
+import { keepLogs } from './database/identity';
 import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
@@ -94,11 +95,24 @@ export class WarehouseService extends RoundRepository {
     });
   }
 
-  /** @throws FedloopError `WarehouseBusy` when another process owns the file. */
+  /** @throws FedloopError `WarehouseBusy` when another process owns the file, `InvalidConfig` when it was filled from other brokers. */
   static async start(options: WarehouseServiceOptions): Promise<WarehouseService> {
+    const warehouse = await openWarehouse(options.env.FEDLOOP_WAREHOUSE);
+    try {
+      return await WarehouseService.over(warehouse, options);
+    } catch (cause) {
+      await warehouse.close();
+      throw cause;
+    }
+  }
+
+  private static async over(
+    warehouse: Warehouse,
+    options: WarehouseServiceOptions,
+  ): Promise<WarehouseService> {
     const { kafka, env, settings } = options;
-    const warehouse = await openWarehouse(env.FEDLOOP_WAREHOUSE);
     const connections = await connect(warehouse);
+    await keepLogs(connections.sink, warehouse.path, await kafka.identity());
     await connections.sink.transaction((inside) => storeSettings(inside, settings));
     await loadDevices(connections.batch, join(env.FEDLOOP_PROCESSED, DEVICES_FILE));
     const partitions = (await kafka.offsets(eventTopic(settings.source))).length;

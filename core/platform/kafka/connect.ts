@@ -60,6 +60,10 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
       return allowed('make topics', createTopics(admin, named));
     },
+    identity: async () => {
+      const { clusterId } = await allowed('look at the cluster', admin.describeCluster());
+      return `${clusterId}/${topic('')}`;
+    },
     partitions: (name) => allowed(`look at ${topic(name)}`, partitionsOf(admin, topic(name))),
     growTopics: (topics, partitions) =>
       allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions)),

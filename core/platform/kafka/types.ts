@@ -150,6 +150,8 @@ export interface PartitionOffsets {
 export type RetryPolicy = 'step' | 'outage';
 
 export interface Kafka {
+  /** Which logs these are: the id of the cluster, and what is put before the names of topics. */
+  identity(): Promise<string>;
   /** Make the topics that are missing; existing ones are left as they are. */
   createTopics(topics: readonly Topic[]): Promise<void>;
   /** How many partitions a topic has; undefined when there is no such topic. */

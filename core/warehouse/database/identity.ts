@@ -22,6 +22,32 @@ export async function identityOf(connection: SerialConnection, file: string): Pr
   return id;
 }
 
+const logsRow = z.object({ logs: z.string().nullable() });
+
+/**
+ * A file is filled from the logs of one deployment: rows of two would stand side by side, and nothing tells them apart.
+ * @param logs as `Kafka.identity` names them
+ * @throws FedloopError `InvalidConfig` when the file was filled from others
+ */
+export async function keepLogs(connection: SerialConnection, file: string, logs: string): Promise<void> {
+  const [found] = await connection.rows(logsRow, 'SELECT logs FROM warehouse_identity');
+  const known = found?.logs ?? null;
+  if (known === null) await connection.run('UPDATE warehouse_identity SET logs = $logs', { logs });
+  else if (known !== logs)
+    throw new FedloopError(
+      'InvalidConfig',
+      `the warehouse ${file} holds what other Kafka brokers, or another fleet's topics, led to`,
+      {
+        hint: 'Use another file (FEDLOOP_WAREHOUSE): a new one fills itself from the topics. Where these brokers took the place of those, run `fedloop warehouse adopt` first.',
+      },
+    );
+}
+
+/** Let the file be filled from the logs that a worker next has, whichever they are. */
+export async function forgetLogs(connection: SerialConnection): Promise<void> {
+  await connection.run('UPDATE warehouse_identity SET logs = NULL');
+}
+
 /** Where a file lies on its disk: a copy lies elsewhere, a file that was renamed does not. */
 async function placeOf(file: string): Promise<string> {
   if (file === ':memory:') return file;

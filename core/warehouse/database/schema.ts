@@ -517,7 +517,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 14, name: 'which try at a round made what', sql: TRIES },
   {
     version: 15,
-    name: 'which file the identity is of',
-    sql: 'ALTER TABLE warehouse_identity ADD COLUMN file VARCHAR;',
+    name: 'which file the identity is of, and which logs fill it',
+    sql: `ALTER TABLE warehouse_identity ADD COLUMN file VARCHAR;
+          ALTER TABLE warehouse_identity ADD COLUMN logs VARCHAR;`,
   },
 ];

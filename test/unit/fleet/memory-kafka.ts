@@ -152,6 +152,10 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve(consumer);
   }
 
+  identity(): Promise<string> {
+    return Promise.resolve('memory/');
+  }
+
   createTopics(topics: readonly Topic[]): Promise<void> {
     for (const { name, partitions } of topics) {
       // As a broker does it: what is there stays.

@@ -22,6 +22,8 @@ export class FakeKafka {
   readonly committed = new Map<string, number>();
   /** Refuse every commit, as a group does that considers its member dead. */
   refusesCommits = false;
+  /** Brokers by name. */
+  cluster = 'brokers/';
   private refusals = 0;
 
   constructor(private readonly partitions: number) {}
@@ -80,6 +82,7 @@ export class FakeKafka {
       throw new Error('not part of this test');
     };
     return {
+      identity: () => Promise.resolve(this.cluster),
       createTopics: refuse,
       partitions: refuse,
       growTopics: refuse,

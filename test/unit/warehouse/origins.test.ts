@@ -21,6 +21,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
   };
   let deliver: () => void | Promise<void> = refuse;
   return {
+    identity: refuse,
     createTopics: refuse,
     partitions: refuse,
     trouble: refuse,

@@ -7,6 +7,8 @@ import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/cont
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
+import { forgetLogs } from '../../../core/warehouse/database/identity';
+import { openWarehouse } from '../../../core/warehouse/database/open';
 import { TRUSTED } from '../../../core/warehouse/sink/origins';
 import { WarehouseService } from '../../../core/warehouse/service';
 import { FakeKafka } from './fake-kafka';
@@ -248,6 +250,20 @@ describe('the warehouse service', () => {
     await withConnection(service.warehouse, async (connection) => {
       expect(await query(connection, 'SELECT count(*) AS n FROM model_evaluations')).toEqual([{ n: 6 }]);
     });
+  });
+
+  it('takes no file that other brokers have filled, until a person says that these took their place', async () => {
+    await service.stop();
+    kafka.cluster = 'other brokers/';
+    await expect(start()).rejects.toMatchObject({
+      code: 'InvalidConfig',
+      message: expect.stringContaining('holds what other Kafka brokers') as string,
+    });
+    const warehouse = await openWarehouse(join(folder.path, `${runs}.duckdb`));
+    await withConnection(warehouse, forgetLogs);
+    await warehouse.close();
+    service = await start();
+    expect(service.trouble).toBeUndefined();
   });
 
   it('gives up when nothing can be stored any more', async () => {
