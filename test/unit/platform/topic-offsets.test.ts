@@ -9,11 +9,13 @@ function refusal(type: string): Error {
 /** Answers with each refusal once, then with offsets. */
 function admin(...refusals: readonly string[]): {
   fetchTopicOffsets(): Promise<typeof OFFSETS>;
+  listTopics(): Promise<string[]>;
   readonly asked: () => number;
 } {
   let asked = 0;
   return {
     asked: () => asked,
+    listTopics: () => Promise.resolve(['a topic']),
     fetchTopicOffsets() {
       const type = refusals[asked];
       asked += 1;
@@ -37,7 +39,16 @@ describe('reading the offsets of a topic', () => {
         ? Promise.reject(new TypeError("Cannot destructure property 'partitions' of 'low.pop(...)'"))
         : Promise.resolve(OFFSETS);
     };
-    await expect(topicOffsets({ fetchTopicOffsets }, 'a topic')).resolves.toHaveLength(1);
+    await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a topic')).resolves.toHaveLength(1);
+  });
+
+  it('names the topic that is gone, also when it was asked about another one', async () => {
+    const broker = admin('', 'UNKNOWN_TOPIC_OR_PARTITION');
+    await topicOffsets(broker, 'a topic that is deleted').catch(() => undefined);
+    await expect(topicOffsets(broker, 'a topic')).rejects.toMatchObject({
+      code: 'KafkaUnavailable',
+      message: 'the Kafka brokers do not have the topic a topic that is deleted',
+    });
   });
 
   it('does not wait for anything else', async () => {
