@@ -26,6 +26,7 @@ import { inputOf, type InputOptions } from '../system/presets';
 import { type Session } from '../system/session';
 import { poll, unlessAborted } from '../shared/wait';
 import { workflowFailure } from '../temporal/workflow-failure';
+import { missingWorker } from '../temporal/missing-worker';
 import { FollowedSystem } from '../temporal/followed-system';
 import { resultOf } from '../temporal/workflow-result';
 import { connectTemporal, withTemporal } from '../servers/temporal-client';
@@ -165,6 +166,8 @@ async function follow(session: Session, started: StartedRound, options: StartOpt
 /** Progress of the round as it was seen last. */
 interface Seen {
   latest: ShownProgress | undefined;
+  /** Why no worker took its next task then. */
+  missing?: string | undefined;
 }
 
 /** Show the round's progress until it ends. */
@@ -188,10 +191,17 @@ async function untilEnd(
   result.catch(() => undefined);
   await poll(
     async () => {
-      const progress = await progressOf(started);
-      if (progress === undefined) {
+      const missing = await missingOf(started);
+      if (missing !== undefined) {
+        if (missing !== seen.missing) session.progress.note(`The round stands still: ${missing}.`);
+        step.update('waiting for a worker');
+      }
+      seen.missing = missing;
+      // Nobody would answer.
+      const progress = missing === undefined ? await progressOf(started) : undefined;
+      if (missing === undefined && progress === undefined) {
         if (seen.latest === undefined) step.update('waiting for the round before it');
-      } else {
+      } else if (progress !== undefined) {
         if (progress.waitsFor !== null && seen.latest === undefined)
           session.progress.note(`No round is possible yet: ${progress.waitsFor}. Waiting.`);
         seen.latest = progress;
@@ -229,6 +239,17 @@ function progressOf({ client, names, workflowId }: StartedRound): Promise<ShownP
   return workflowId === names.roundId
     ? queryRunningRound(client, workflowId)
     : queryRoundProgress(client, names, workflowId);
+}
+
+/** Why no worker goes on with the round, or with the one that it waits for; undefined while Temporal does not answer. */
+async function missingOf({ client, names, workflowId }: StartedRound): Promise<string | undefined> {
+  try {
+    return (
+      (await missingWorker(client, names, workflowId)) ?? (await missingWorker(client, names, names.roundId))
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /** After Ctrl-C: a round of this command that has not begun is cancelled, any other goes on. */

@@ -28,7 +28,7 @@ const NAME_WIDTH = 12;
 
 /** The status on one screen. Parts that did not answer are named. */
 export function renderStatus(status: SystemStatus, folder: string): string {
-  const { system, processes, target, champion, lastRound, round, lag, nextScheduled } = status;
+  const { system, processes, target, champion, lastRound, lag, nextScheduled } = status;
   const lines: readonly (readonly [string, string])[] = [
     ['run', `${system.id}, since ${timestamp(system.startedAt)}`],
     ...(system.fleet === DEFAULT_FLEET ? [] : ([['fleet', system.fleet]] as const)),
@@ -55,7 +55,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         ? nothingOf(status, 'the analytics worker', 'none yet')
         : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
     ],
-    ['now', round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)],
+    ['now', describeNow(status)],
     [
       'next',
       nextScheduled === null
@@ -66,6 +66,13 @@ export function renderStatus(status: SystemStatus, folder: string): string {
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
   return `${lines.map(([name, text]) => `${pc.bold(`${name.padEnd(NAME_WIDTH)} `)}${text}`).join('\n')}\n`;
+}
+
+/** The round under way, or why none can be. */
+function describeNow(status: SystemStatus): string {
+  const { round, missingWorker } = status;
+  if (missingWorker !== null) return pc.red(missingWorker);
+  return round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round);
 }
 
 /** `stream`, `stream (restarted 2 times)`, `stream (frozen)`. */

@@ -14,10 +14,11 @@ import { type Progress } from '../progress';
 import { namedBrokers } from '../servers/own-environment';
 import { freePorts } from '../servers/ports';
 import { requireBroker } from '../servers/start-kafka';
-import { connectTemporal, namesTemporal } from '../servers/temporal-client';
+import { connectTemporal, namesTemporal, withTemporal } from '../servers/temporal-client';
 import { onPath, versionOf } from '../servers/tool';
 import { requireBuilt } from '../system/worker-process';
 import { type Session } from '../system/session';
+import { missingWorker } from '../temporal/missing-worker';
 
 /** `hint`: Fedloop works without it, or with less comfort. */
 export interface Finding {
@@ -189,8 +190,15 @@ async function runningHere(session: Session): Promise<Finding> {
     answered('Temporal', async () => (await connectTemporal(env)).close()),
   ]);
   const silent = [...servers, ...states].filter(({ healthy }) => !healthy).map(({ role }) => role);
-  if (silent.length === 0)
-    return fine('system', `run ${running.id}: Kafka, Temporal and every worker answer`);
+  if (silent.length === 0) {
+    const stands = await withTemporal(env, (client, names) =>
+      missingWorker(client, names, names.roundId),
+    ).catch(() => undefined);
+    if (stands === undefined)
+      return fine('system', `run ${running.id}: Kafka, Temporal and every worker answer`);
+    const text = `run ${running.id}: every worker answers, but no round can run`;
+    return missing('system', text, `${stands.charAt(0).toUpperCase()}${stands.slice(1)}.`);
+  }
   return missing(
     'system',
     `run ${running.id}: no answer from ${silent.join(', ')}`,

@@ -11,6 +11,7 @@ import { environmentIn } from '../system/deployment';
 import { LIMITS } from '../shared/limits';
 import { stateOf, type ProcessState } from '../processes/identity';
 import { analyticsOf, type RunningSystem, type SystemProcess } from '../system/running';
+import { missingWorker } from '../temporal/missing-worker';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
@@ -65,6 +66,8 @@ export interface SystemStatus {
   readonly lastRound: z.infer<typeof roundRow> | null;
   /** The round under way. */
   readonly round: ShownProgress | null;
+  /** Why no worker takes the next task of a round, and what to do, in one sentence; null while one would. */
+  readonly missingWorker: string | null;
   /** That some devices send to more than one partition, in one sentence; null while none does. */
   readonly splitDevices: string | null;
   /** Events that the stream workers have not read yet. */
@@ -110,6 +113,7 @@ export async function readSystemStatus(
     lastRound: tables?.lastRound ?? null,
     splitDevices: tables?.splitDevices ?? null,
     round: control?.round ?? null,
+    missingWorker: control?.missingWorker ?? null,
     nextScheduled: control?.nextScheduled ?? null,
     lag: stream?.lag ?? null,
     stream,
@@ -164,9 +168,14 @@ async function readTables(
   return { target, versions, lastRound: rounds[0] ?? null, splitDevices: sentence ?? null };
 }
 
-async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 'round' | 'nextScheduled'>> {
-  return withTemporal(env, async (client, { roundId, schedules }) => {
-    const round = (await queryRunningRound(client, roundId)) ?? null;
+async function readTemporal(
+  env: NodeJS.ProcessEnv,
+): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'nextScheduled'>> {
+  return withTemporal(env, async (client, names) => {
+    const { roundId, schedules } = names;
+    const missing = (await missingWorker(client, names, roundId)) ?? null;
+    // Nobody would answer.
+    const round = missing === null ? ((await queryRunningRound(client, roundId)) ?? null) : null;
     // Other fleets of the namespace have schedules too.
     const own: ReadonlySet<string> = new Set(Object.values(schedules));
     const coming: { schedule: string; at: string }[] = [];
@@ -176,7 +185,7 @@ async function readTemporal(env: NodeJS.ProcessEnv): Promise<Pick<SystemStatus, 
         coming.push({ schedule: scheduleId, at: next.toISOString() });
     }
     coming.sort((a, b) => a.at.localeCompare(b.at));
-    return { round, nextScheduled: coming[0] ?? null };
+    return { round, missingWorker: missing, nextScheduled: coming[0] ?? null };
   });
 }
 

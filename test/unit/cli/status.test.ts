@@ -41,6 +41,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   target: DEFAULT_TASK.target,
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
+  missingWorker: null,
   splitDevices: null,
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: {
@@ -84,6 +85,13 @@ describe('status', () => {
     ])
       expect(screen).toContain(part);
     expect(screen.split('\n').length).toBeLessThanOrEqual(24);
+  });
+
+  it('says instead of a round which worker is missing', () => {
+    const missingWorker = 'no worker polls fedloop-rounds: start one (fedloop worker rounds)';
+    const screen = renderStatus(status({ round: null, missingWorker }), '/work');
+    expect(screen).toContain(missingWorker);
+    expect(screen).not.toContain('no round under way');
   });
 
   const nothing = {

@@ -127,6 +127,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     champion: versions.find(({ stage }) => stage === 'champion') ?? null,
     versions,
     lastRound: null,
+    missingWorker: null,
     splitDevices: null,
     round: null,
     lag: 0,
