@@ -47,7 +47,7 @@ export function workflowOptions(
             useWorkerVersioning: true,
             // Each fleet moves to a release by itself.
             version: { deploymentName: env.FEDLOOP_FLEET, buildId: env.FEDLOOP_BUILD_ID },
-            // A run stays with the release that it began on; runs that never end move on when they continue as new.
+            // A run stays with the release that it began on, unless its workflow says otherwise (`workflows/releases.ts`).
             defaultVersioningBehavior: 'PINNED',
           },
         }),

@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
 import { continuousEvaluationInputSchema, type EvaluationState } from '../core/contracts/evaluation';
@@ -10,6 +11,7 @@ import { EvaluationControl } from './evaluation-control';
 import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { EVENTS_PER_RUN } from './limits';
+import { MOVES_TO_CURRENT } from './releases';
 
 const startOfEvaluation: EvaluationState = {
   workers: [],
@@ -57,3 +59,4 @@ export async function continuousEvaluation(
     throw thrown;
   }
 }
+setWorkflowOptions(MOVES_TO_CURRENT, continuousEvaluation);

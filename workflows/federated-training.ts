@@ -7,6 +7,7 @@ import {
   patched,
   setCurrentDetails,
   setHandler,
+  setWorkflowOptions,
   sleep,
   startChild,
   workflowInfo,
@@ -31,6 +32,7 @@ import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
 import { hearReports, REPORTS_TO_PARENT } from './reports';
 import { tellRun } from './round-lock';
+import { MOVES_TO_CURRENT } from './releases';
 import { reasonToStop, startOfTraining, withFailure, withRound, type TrainingState } from './training-state';
 import { startedBy } from './visibility';
 
@@ -109,6 +111,8 @@ export async function federatedTraining(
     current = null;
   }
 }
+
+setWorkflowOptions(MOVES_TO_CURRENT, federatedTraining);
 
 /** Answers to the question of a round; everything else that a training is told is meant for itself. */
 const ANSWERS = ['approve', 'reject'] as const;
