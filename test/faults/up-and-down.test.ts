@@ -123,7 +123,8 @@ const partitionsSchema = z.object({ partitions: z.array(z.object({ partition: z.
 async function troubleOf(expected: { readonly name: string; readonly restarts: number }): Promise<string> {
   const system = await here();
   const victim = system.processes.find(({ name }) => name === expected.name);
-  if (victim?.restarts !== expected.restarts) return `${expected.name} was not started again`;
+  if (victim?.restarts !== expected.restarts)
+    return `${expected.name} has ${victim?.restarts ?? 'no'} restarts, and ${expected.restarts} are expected; ${victim?.trouble ?? 'no trouble is known'}`;
   const gone = system.processes.filter((one) => !isAlive(one)).map(({ name }) => name);
   if (gone.length > 0) return `${gone.join(', ')} gone`;
   for (const { role, url } of system.workers) {
