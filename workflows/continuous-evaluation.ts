@@ -11,7 +11,7 @@ import { EvaluationControl } from './evaluation-control';
 import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { EVENTS_PER_RUN } from './limits';
-import { MOVES_TO_CURRENT } from './releases';
+import { movesToCurrent } from './releases';
 
 const startOfEvaluation: EvaluationState = {
   workers: [],
@@ -59,4 +59,4 @@ export async function continuousEvaluation(
     throw thrown;
   }
 }
-setWorkflowOptions(MOVES_TO_CURRENT, continuousEvaluation);
+setWorkflowOptions(movesToCurrent, continuousEvaluation);

@@ -32,7 +32,7 @@ import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
 import { hearReports, REPORTS_TO_PARENT } from './reports';
 import { tellRun } from './round-lock';
-import { MOVES_TO_CURRENT } from './releases';
+import { movesToCurrent } from './releases';
 import { reasonToStop, startOfTraining, withFailure, withRound, type TrainingState } from './training-state';
 import { startedBy } from './visibility';
 
@@ -112,7 +112,7 @@ export async function federatedTraining(
   }
 }
 
-setWorkflowOptions(MOVES_TO_CURRENT, federatedTraining);
+setWorkflowOptions(movesToCurrent, federatedTraining);
 
 /** Answers to the question of a round; everything else that a training is told is meant for itself. */
 const ANSWERS = ['approve', 'reject'] as const;
