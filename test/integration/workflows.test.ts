@@ -686,7 +686,11 @@ describe('a training run', () => {
       (await training.query<TrainingProgress>('progress')).current?.step;
     while ((await stepOf()) !== 'waiting') await new Promise((wake) => setTimeout(wake, 20));
     expect(await detailsOf(training)).toContain('Another round is running');
-    world.script({ waitForTurn: async () => void (await round.result()) });
+    world.script({
+      waitForTurn: async () => {
+        await round.result();
+      },
+    });
     held.release();
     const next = world.hold('evaluate');
     await next.reached;
