@@ -66,8 +66,8 @@ export async function promote(
   const { version, reason, by } = parseOrThrow(promoteInputSchema, input, 'the promotion');
   const { deployments } = dependencies;
   await deployments.sync();
-  const serving = championOf(deployments);
-  if (serving.version === version) {
+  const serving = deployments.champion();
+  if (serving?.version === version) {
     await publish(dependencies, serving);
     return { champion: version, previous: null, changed: false, reason: `${version} serves already` };
   }
@@ -76,11 +76,11 @@ export async function promote(
     .versions()
     .filter(({ stage, version: known }) => stage.stage === 'shadow' && known !== version);
   await carryOut(dependencies, next, [
-    ...shadows.map((shadow) => change(shadow, 'retired', `${serving.version} is the predecessor now`, by)),
+    ...shadows.map((shadow) => change(shadow, 'retired', `${(serving ?? next).version} took its place`, by)),
     change(next, 'champion', reason, by),
-    change(serving, 'shadow', `${version} took its place`, by),
+    ...(serving === undefined ? [] : [change(serving, 'shadow', `${version} took its place`, by)]),
   ]);
-  return { champion: version, previous: serving.version, changed: true, reason };
+  return { champion: version, previous: serving?.version ?? null, changed: true, reason };
 }
 
 /** The new champion comes first in the log, so that there always is one. */

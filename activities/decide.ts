@@ -1,5 +1,6 @@
 import { type Stage } from '../core/contracts/deployments';
 import { type VersionId } from '../core/contracts/ids';
+import { FEDLOOP } from '../core/contracts/live-checks';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
@@ -35,7 +36,9 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
   const verdict = stillValid(evaluation.verdict, deployments, input);
   const promoted = verdict.decision === 'promoted';
 
-  const others = candidates.filter((version) => version !== elected);
+  // Whoever promoted a candidate by hand meanwhile has the last word: the version that serves is neither retired nor rejected.
+  const serving = deployments.champion()?.version;
+  const others = candidates.filter((version) => version !== elected && version !== serving);
   const changes: StageChange[] = others.map((version) => stage(version, 'retired', `${elected} was elected`));
   if (promoted) {
     const shadows = deployments
@@ -46,7 +49,7 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
       stage(champion, 'shadow', `${elected} took its place`),
       stage(elected, 'champion', verdict.reason),
     );
-  } else {
+  } else if (elected !== serving) {
     changes.push(stage(elected, 'rejected', verdict.reason));
   }
   await deployModels(producer, deployments, [], changes);
@@ -60,20 +63,22 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
 }
 
 /**
- * The verdict, unless another version than the round's champion serves by now (a rollback came in between): the comparison is
- * void then, and the champion is kept.
+ * The verdict, unless another version than the round's champion serves by now (a rollback or a promotion by hand came in between): the comparison is
+ * void then, and what serves is kept.
  */
 function stillValid(
   verdict: DecideResult,
   deployments: Deployments,
   { champion, elected }: DecideInput,
 ): DecideResult {
-  const serving = deployments.champion()?.version;
+  const serving = deployments.champion();
+  if (serving?.version === champion) return verdict;
   // A retry may find its own promotion carried out already.
-  if (serving === champion || serving === elected) return verdict;
+  if (serving?.version === elected && verdict.decision === 'promoted') return verdict;
+  const by = serving === undefined || serving.stage.by === FEDLOOP ? '' : `, by ${serving.stage.by},`;
   return {
     decision: 'kept',
-    reason: `${serving ?? 'no version'} became champion while the round compared its candidate with ${champion}`,
+    reason: `${serving?.version ?? 'no version'} became champion${by} while the round compared its candidate with ${champion}`,
   };
 }
 

@@ -26,33 +26,40 @@ import { causeFirst } from './failures';
 import { ownFleet, refuseLockedId } from './fleet';
 import { parseInput } from './input';
 import { waitUntilReady } from './readiness';
-import { RoundControl } from './round-control';
+import { RoundControl, type ToldRound } from './round-control';
 import { runUnderLock } from './round-lock';
 import { trainAndAggregate, type Prepared } from './round-training';
 import { roundSteps, type RoundSteps } from './steps';
 import { rememberResult, visibility, type Visibility } from './visibility';
 
+const NOTHING_TOLD: ToldRound = { paused: null, changes: [] };
+
 /**
  * One federated round: ask, select, train locals, score locals, aggregate, deploy, evaluate, decide, feed back.
  * The fleet's round id (`fedloop-round`) is the round lock: a round started under any other id runs as a child under that one, so that
- * two never overlap.
+ * two never overlap. `told` is what a run takes along when it continues as new.
  */
-export async function federatedRound(rawInput?: unknown): Promise<FederatedRoundResult> {
+export async function federatedRound(
+  rawInput?: unknown,
+  told: ToldRound = NOTHING_TOLD,
+): Promise<FederatedRoundResult> {
   refuseLockedId('roundId');
   const input = parseInput(federatedRoundInputSchema, rawInput);
   const { roundId } = ownFleet();
-  return workflowInfo().workflowId === roundId ? runRound(input) : runUnderLock(input, roundId);
+  return workflowInfo().workflowId === roundId ? runRound(input, told) : runUnderLock(input, roundId);
 }
 
-async function runRound(input: FederatedRoundInput): Promise<FederatedRoundResult> {
-  const control = new RoundControl(input);
+async function runRound(input: FederatedRoundInput, told: ToldRound): Promise<FederatedRoundResult> {
+  const control = new RoundControl(input, told);
   const steps = roundSteps(input);
   // A reset gives the workflow another run id, and leaves this one.
   const attempt = workflowInfo().originalExecutionRunId;
 
   await control.enter('ask');
   if (input.ifTooEarly === 'wait')
-    await waitUntilReady(control, steps.sites, () => continueAsNew<typeof federatedRound>(control.settings));
+    await waitUntilReady(control, steps.sites, () =>
+      continueAsNew<typeof federatedRound>(control.settings, control.told),
+    );
   const asked = await steps.rounds.ask({ attempt }).catch((thrown: unknown) => {
     throw causeFirst(thrown, 'ask');
   });

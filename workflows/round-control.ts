@@ -11,6 +11,7 @@ import {
   isRoundSetting,
   ROUND_SETTINGS,
   type RoundSetting,
+  type SettingsChange,
 } from '../core/contracts/control';
 import { federatedRoundInputSchema, type FederatedRoundInput, type Interval } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
@@ -61,6 +62,12 @@ export const BEFORE_ALL: RoundProgress = {
   decision: null,
 };
 
+/** What a round that waits for windows takes along when it continues as new: what people have told it. */
+export interface ToldRound {
+  readonly paused: string | null;
+  readonly changes: readonly SettingsChange[];
+}
+
 interface Answer {
   readonly approved: boolean;
   readonly reason: string;
@@ -77,22 +84,23 @@ export class RoundControl {
   private isBetweenSteps = false;
   private readonly startedBy = startedBy();
   private readonly parent = new ReportsToParent();
-  private readonly pausing = new Pausing(
-    () => {
-      this.show();
-    },
-    null,
-    () => effectOfPause(this.progress.step),
-  );
-
+  private readonly pausing: Pausing;
   private readonly changing: ChangingSettings<typeof federatedRoundInputSchema>;
 
-  constructor(start: FederatedRoundInput) {
+  constructor(start: FederatedRoundInput, told: ToldRound) {
+    this.pausing = new Pausing(
+      () => {
+        this.show();
+      },
+      told.paused,
+      () => effectOfPause(this.progress.step),
+    );
     this.changing = new ChangingSettings({
       schema: federatedRoundInputSchema,
       start,
       names: ROUND_SETTINGS,
       holds: 'Change settings of later steps',
+      made: told.changes,
       mayChange: (name) => {
         if (isRoundSetting(name) && this.isPast(USED_IN[name]))
           throw refuse(`${name}: too late, the round is at "${this.progress.step}"`);
@@ -115,6 +123,10 @@ export class RoundControl {
   /** The round's input with the changes made by now. */
   get settings(): FederatedRoundInput {
     return this.changing.value;
+  }
+
+  get told(): ToldRound {
+    return { paused: this.pausing.reason(), changes: this.changing.changes };
   }
 
   /** The step that runs. */

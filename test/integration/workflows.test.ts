@@ -105,6 +105,16 @@ describe('a round', () => {
     await record('round-waited-for-windows', round);
   });
 
+  it('that was paused while it waited stays so when it goes on as a new run', async () => {
+    const told = { paused: 'hold it (Ada)', changes: [] };
+    const round = await startRound({ ifTooEarly: 'wait' }, told);
+    await until(round, ({ paused }) => paused === 'hold it (Ada)');
+    await new Promise((wake) => setTimeout(wake, 500));
+    expect(world.calls).not.toContain('select');
+    await round.executeUpdate('resume');
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+  });
+
   it('makes v0 first where nobody has', async () => {
     world.script({
       ask: () =>

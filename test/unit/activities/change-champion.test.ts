@@ -226,6 +226,17 @@ describe('a promotion by a person', () => {
     });
   });
 
+  it('brings a version into service also where none serves', async () => {
+    await deploy('v1', 1, 'retired', 'v0');
+    expect(await promote(dependencies, { version: v('v1'), reason: 'none serves', by: 'Ada' })).toEqual({
+      champion: 'v1',
+      previous: null,
+      changed: true,
+      reason: 'none serves',
+    });
+    expect(stages()).toEqual({ v1: 'champion' });
+  });
+
   it('changes nothing when the version serves already', async () => {
     await deploy('v1', 1, 'champion');
     const before = written();

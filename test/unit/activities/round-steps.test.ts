@@ -257,6 +257,34 @@ describe('deploying and deciding', () => {
     expect([stageOf('v1'), stageOf('v0')]).toEqual(['rolled-back', 'champion']);
   });
 
+  it.each(['rejected', 'promoted'] as const)(
+    'leave a candidate in service that a person promoted meanwhile, although the round would have %s another',
+    async (decision) => {
+      const { elected, candidates } = await deployed();
+      const other = candidates.find((version) => version !== elected.version);
+      const chosen = decision === 'rejected' ? elected.version : other!;
+      await run(() => rounds.promote({ version: chosen, reason: 'now', by: 'Ada' }));
+      const decided = await run(() =>
+        rounds.decide({
+          ...ref,
+          champion: V0,
+          elected: elected.version,
+          candidates,
+          evaluation: evaluation(elected.version, decision),
+        }),
+      );
+      expect(decided).toEqual({
+        decision: 'kept',
+        reason: `${chosen} became champion, by Ada, while the round compared its candidate with v0`,
+      });
+      expect([world.deployments.champion()?.version, stageOf(chosen)]).toEqual([chosen, 'champion']);
+      expect(world.deployments.inForce().map(({ version }) => version)).toEqual(
+        expect.arrayContaining([V0, chosen]),
+      );
+      expect(world.deployments.inForce()).toHaveLength(2);
+    },
+  );
+
   it('keep the champion when the verdict says so', async () => {
     const { elected, candidates } = await deployed();
     await run(() =>
