@@ -10,7 +10,7 @@ import { continuousEvaluationInputSchema, type EvaluationState } from '../core/c
 import { EvaluationControl } from './evaluation-control';
 import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
-import { EVENTS_PER_RUN } from './limits';
+import { isLong } from './long-histories';
 import { movesToCurrent } from './releases';
 
 const startOfEvaluation: EvaluationState = {
@@ -46,10 +46,8 @@ export async function continuousEvaluation(
   const control = new EvaluationControl(input, carried);
   try {
     for (;;) {
-      await control.nextCheck();
-      await control.check();
-      const { continueAsNewSuggested, historyLength } = workflowInfo();
-      if (continueAsNewSuggested || historyLength > EVENTS_PER_RUN) {
+      if (await control.nextCheck()) await control.check();
+      if (isLong()) {
         await condition(allHandlersFinished);
         return await continueAsNew<typeof continuousEvaluation>(control.settings, control.state);
       }

@@ -30,6 +30,7 @@ import { federatedRound } from './federated-round';
 import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { Leases } from './leases';
+import { mustGoOn } from './long-histories';
 import { NEWS_KEPT } from './limits';
 import { Pausing } from './pausing';
 import { evaluationSteps } from './steps';
@@ -106,14 +107,27 @@ export class EvaluationControl {
     return { ...this.known, workers: this.leases.workers, paused: this.pausing.reason(), changes };
   }
 
-  /** Resolves when the next check is due and the workflow is not paused. */
-  async nextCheck(): Promise<void> {
-    this.settingsChanged = false;
+  /**
+   * Resolves when the next check is due, or when the history has become long: leases alone make it so in weeks of a pause.
+   * @returns false when there is none to make, because the workflow is paused.
+   */
+  async nextCheck(): Promise<boolean> {
     const summary = `next live check in ${this.settings.checkEvery}`;
-    const changed = (): boolean => this.settingsChanged;
-    while (await condition(changed, durationMillis(this.settings.checkEvery), { summary }))
-      this.settingsChanged = false;
-    await this.pausing.whenRunning();
+    do this.settingsChanged = false;
+    while (
+      (await condition(() => this.settingsChanged || mustGoOn(), durationMillis(this.settings.checkEvery), {
+        summary,
+      })) &&
+      this.hasNewSettings()
+    );
+    const isPaused = (): boolean => this.pausing.reason() !== null;
+    if (isPaused()) await condition(() => !isPaused() || mustGoOn());
+    return !isPaused();
+  }
+
+  /** A method, so that the compiler does not believe it unchanged across an await. */
+  private hasNewSettings(): boolean {
+    return this.settingsChanged;
   }
 
   async check(): Promise<void> {

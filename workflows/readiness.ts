@@ -1,4 +1,4 @@
-import { sleep, workflowInfo } from '@temporalio/workflow';
+import { sleep } from '@temporalio/workflow';
 import {
   fleetReadiness,
   whatRoundNeeds,
@@ -7,13 +7,13 @@ import {
 } from '../core/contracts/readiness';
 import { MICROS_PER_MILLI } from '../core/contracts/time';
 import {
-  EVENTS_PER_RUN,
   MAX_PAUSE_OF_MISSING,
   MAX_READINESS_PAUSE_MS,
   MIN_READINESS_PAUSE_MS,
   READINESS_LOOKS_A_WINDOW,
   READINESS_LOOKS_BEFORE_SLOWER,
 } from './limits';
+import { isLong } from './long-histories';
 import { type RoundControl } from './round-control';
 import { type RoundSteps } from './steps';
 
@@ -44,8 +44,7 @@ export async function waitUntilReady(
     const waitsFor = whatRoundNeeds(readiness, settings, Date.now() * MICROS_PER_MILLI);
     control.report({ waitsFor });
     if (waitsFor === null) return;
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (continueAsNewSuggested || historyLength > EVENTS_PER_RUN) return continueAsNew();
+    if (isLong()) return continueAsNew();
     looks = readiness.windows === windows ? looks + 1 : 0;
     windows = readiness.windows;
     await sleep(pauseAfter(looks, readiness, settings), { summary: waitsFor });
