@@ -46,7 +46,10 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
       .filter((known) => known.stage.stage === 'shadow' && known.version !== champion);
     changes.push(
       ...shadows.map(({ version }) => stage(version, 'retired', `${champion} is the predecessor now`)),
-      stage(champion, 'shadow', `${elected} took its place`),
+      // One that a person took out of service meanwhile stays out.
+      ...(deployments.find(champion)?.stage.stage === 'rolled-back'
+        ? []
+        : [stage(champion, 'shadow', `${elected} took its place`)]),
       stage(elected, 'champion', verdict.reason),
     );
   } else if (elected !== serving) {

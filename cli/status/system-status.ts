@@ -12,6 +12,7 @@ import { LIMITS } from '../shared/limits';
 import { stateOf, type ProcessState } from '../processes/identity';
 import { analyticsOf, type RunningSystem, type SystemProcess } from '../system/running';
 import { missingWorker } from '../temporal/missing-worker';
+import { listSchedules } from '../temporal/schedules';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
@@ -172,19 +173,13 @@ async function readTemporal(
   env: NodeJS.ProcessEnv,
 ): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'nextScheduled'>> {
   return withTemporal(env, async (client, names) => {
-    const { roundId, schedules } = names;
+    const { roundId } = names;
     const missing = (await missingWorker(client, names, roundId)) ?? null;
     // Nobody would answer.
     const round = missing === null ? ((await queryRunningRound(client, roundId)) ?? null) : null;
-    // Other fleets of the namespace have schedules too.
-    const own: ReadonlySet<string> = new Set(Object.values(schedules));
-    const coming: { schedule: string; at: string }[] = [];
-    for await (const { scheduleId, info, state } of client.schedule.list()) {
-      const [next] = info.nextActionTimes;
-      if (own.has(scheduleId) && next !== undefined && !state.paused)
-        coming.push({ schedule: scheduleId, at: next.toISOString() });
-    }
-    coming.sort((a, b) => a.at.localeCompare(b.at));
+    const coming = (await listSchedules(client, names))
+      .flatMap(({ id, next }) => (next === null ? [] : [{ schedule: id, at: next }]))
+      .sort((a, b) => a.at.localeCompare(b.at));
     return { round, missingWorker: missing, nextScheduled: coming[0] ?? null };
   });
 }

@@ -285,6 +285,21 @@ describe('deploying and deciding', () => {
     },
   );
 
+  it('leave a champion out of service that a person rolled back to the candidate, which is promoted', async () => {
+    const { elected, candidates } = await deployed();
+    await run(() => rounds.rollback({ version: V0, to: elected.version, reason: 'bad', by: 'Ada' }));
+    await run(() =>
+      rounds.decide({
+        ...ref,
+        champion: V0,
+        elected: elected.version,
+        candidates,
+        evaluation: evaluation(elected.version, 'promoted'),
+      }),
+    );
+    expect([stageOf('v0'), stageOf('v1')]).toEqual(['rolled-back', 'champion']);
+  });
+
   it('keep the champion when the verdict says so', async () => {
     const { elected, candidates } = await deployed();
     await run(() =>
