@@ -97,8 +97,13 @@ async function carryOut(
     const state = encodeState(withoutMomentum(decodeState(current.state)));
     await logDeployment(producer, [{ ...current, state }]);
   }
-  // Another worker may have made another one champion meanwhile.
-  await publish(dependencies, deployments.champion() ?? next);
+  // Another worker may make another one champion meanwhile, and publish it before.
+  let published: DeployedVersion;
+  do {
+    published = deployments.champion() ?? next;
+    await publish(dependencies, published);
+    await deployments.sync();
+  } while ((deployments.champion() ?? next).version !== published.version);
 }
 
 async function publish(

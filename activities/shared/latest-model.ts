@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lineage } from '../../core/contracts/deployments';
 import { encodeModel, sha256Of } from '../../core/model/model-file';
@@ -34,7 +34,15 @@ export async function publishLatestModel(
   const next = join(folder, `.${LATEST}-${process.pid}`);
   await rm(next, { force: true });
   await symlink(join('versions', version), next);
-  await rename(next, join(folder, LATEST));
+  const latest = join(folder, LATEST);
+  await moveFolderAside(latest);
+  await rename(next, latest);
+}
+
+/** A restore may have made a folder of the link, which a link cannot replace. What it holds is not ours to delete. */
+async function moveFolderAside(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there?.isDirectory() === true) await rename(path, `${path}.before-${Date.now()}`);
 }
 
 /** A version that serves again has its files there already, and a program may be reading them. */

@@ -17,7 +17,7 @@ import { DEVICES_FILE, loadDevices } from './batch/devices';
 import { runBatch, type BatchOptions } from './batch/run-batch';
 import { addFinishedDays } from './batch/stream-days';
 import { type SerialConnection } from './database/connection';
-import { keepLogs } from './database/identity';
+import { keepLogs, placeOf } from './database/identity';
 import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
@@ -57,6 +57,7 @@ export class WarehouseService extends RoundRepository {
   private readonly feedback: WindowFeedback;
   private readonly counts: SinkCounts;
   private intake: Intake | undefined;
+  private readonly place: string | undefined;
 
   private constructor(
     private readonly options: WarehouseServiceOptions,
@@ -81,6 +82,7 @@ export class WarehouseService extends RoundRepository {
       },
     );
     super(connections.queries, completeness, settings.task.target.tolerance);
+    this.place = placeOf(warehouse.path);
     this.routes = {
       '/sql': sqlRoute(questions.readers, questions.token),
       '/marks': marksRoute(connections.metrics),
@@ -145,7 +147,15 @@ export class WarehouseService extends RoundRepository {
 
   /** What it waits for outside of itself, and what to do; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.intake?.trouble;
+    return this.intake?.trouble ?? this.fileTrouble;
+  }
+
+  /** Rows of a file that has lost its name are gone with this process. */
+  private get fileTrouble(): string | undefined {
+    const { path } = this.warehouse;
+    return placeOf(path) === this.place
+      ? undefined
+      : `the file ${path} was removed or replaced while it is open: what is stored now is lost when this worker ends. Stop the system, put the file back, and start it again; without it, rows come back from the topics, records of rounds do not.`;
   }
 
   async stop(): Promise<void> {
@@ -234,7 +244,7 @@ export class WarehouseService extends RoundRepository {
   }
 
   private withoutOutages(wait: WaitOptions): WaitOptions {
-    return { ...wait, isHeldUp: () => (this.options.kafka.trouble() ?? this.trouble) !== undefined };
+    return { ...wait, isHeldUp: () => (this.options.kafka.trouble() ?? this.intake?.trouble) !== undefined };
   }
 
   private async follow(): Promise<void> {

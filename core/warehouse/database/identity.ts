@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
 import { type SerialConnection } from './connection';
@@ -12,7 +12,8 @@ const identityRow = z.object({ id: z.string(), file: z.string().nullable() });
  * @throws FedloopError `WarehouseFailed` when the file has lost it
  */
 export async function identityOf(connection: SerialConnection, file: string): Promise<string> {
-  const place = await placeOf(file);
+  const place = placeOf(file);
+  if (place === undefined) throw new FedloopError('WarehouseFailed', `${file} is gone`);
   const [found] = await connection.rows(identityRow, 'SELECT id, file FROM warehouse_identity');
   if (found === undefined) throw new FedloopError('WarehouseFailed', `${file} has lost its identity`);
   if (found.file === place) return found.id;
@@ -48,9 +49,9 @@ export async function forgetLogs(connection: SerialConnection): Promise<void> {
   await connection.run('UPDATE warehouse_identity SET logs = NULL');
 }
 
-/** Where a file lies on its disk: a copy lies elsewhere, a file that was renamed does not. */
-async function placeOf(file: string): Promise<string> {
+/** Where a file lies on its disk: a copy lies elsewhere, a file that was renamed does not. Undefined where there is none. */
+export function placeOf(file: string): string | undefined {
   if (file === ':memory:') return file;
-  const { dev, ino } = await stat(file);
-  return `${dev}:${ino}`;
+  const there = statSync(file, { throwIfNoEntry: false });
+  return there && `${there.dev}:${there.ino}`;
 }

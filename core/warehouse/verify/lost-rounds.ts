@@ -6,11 +6,11 @@ import { type Query } from '../database/query';
 const lostRoundSchema = z.object({ round: z.int(), version: z.string() });
 export type LostRound = z.infer<typeof lostRoundSchema>;
 
-/** A version that a person made champion need not have been promoted by its round. The latest round may be about to write its record. */
+/** A version that a person made champion need not have been promoted by its round. The latest round may be about to write its record: it does so within minutes. */
 const LOST_ROUNDS = `SELECT DISTINCT s.round::INT AS round, s.model_version AS version
   FROM model_stages AS s JOIN model_versions AS v ON v.model_version = s.model_version AND v.round = s.round
   WHERE s.stage = 'champion' AND s.changed_by = '${FEDLOOP}' AND s.round > 0 AND s.round NOT IN (SELECT round FROM federated_rounds)
-    AND s.round < (SELECT max(round) FROM model_versions)
+    AND (s.round < (SELECT max(round) FROM model_versions) OR s.staged_at < now()::TIMESTAMP - INTERVAL 15 MINUTE)
   ORDER BY round`;
 
 /**

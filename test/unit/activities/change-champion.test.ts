@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promote, rollback, type ChangeChampionDependencies } from '../../../activities/change-champion';
@@ -107,6 +107,13 @@ describe('a rollback', () => {
       await readFile(join(folder, 'latest_model', 'metadata.json'), 'utf8'),
     );
     expect(metadata).toMatchObject({ version: 'v2', sha256: deployments.find(v('v2'))?.message.sha256 });
+  });
+
+  it('puts the link in the place of a folder that a restore has left, and keeps that', async () => {
+    await mkdir(join(folder, 'latest_model', 'x'), { recursive: true });
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    expect(await readlink(join(folder, 'latest_model'))).toBe(join('versions', 'v2'));
+    expect((await readdir(folder)).filter((name) => name.startsWith('latest_model.before-'))).toHaveLength(1);
   });
 
   it('that is tried again does not roll back the next one too', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentSchema } from '../../../core/contracts/config';
 import { versionIdSchema } from '../../../core/contracts/ids';
@@ -264,6 +264,12 @@ describe('the warehouse service', () => {
     await warehouse.close();
     service = await start();
     expect(service.trouble).toBeUndefined();
+  });
+
+  it('says so when its file is removed under it', () => {
+    expect(service.trouble).toBeUndefined();
+    rmSync(join(folder.path, `${runs}.duckdb`));
+    expect(service.trouble).toContain('was removed or replaced while it is open');
   });
 
   it('gives up when nothing can be stored any more', async () => {

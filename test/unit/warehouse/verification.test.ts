@@ -258,7 +258,7 @@ describe('a round that promoted a version', () => {
       await connection.run(
         `INSERT INTO model_versions (model_version, round) VALUES ('v${round}', ${round});
          INSERT INTO model_stages BY NAME SELECT ${round} AS log_offset, 'v${round}' AS model_version, 'champion' AS stage, ${round} AS round,
-           'better' AS reason, TIMESTAMP '2020-01-01' AS staged_at`,
+           'better' AS reason, now()::TIMESTAMP AS staged_at`,
       );
     for (const round of recorded)
       await connection.run(
@@ -282,5 +282,7 @@ describe('a round that promoted a version', () => {
   it('is not named where its record is there, nor while it may be about to be written', async () => {
     await deployed([1, 2]);
     expect(lostRoundsSentence(await lostRounds(query))).toBeUndefined();
+    await connection.run('UPDATE model_stages SET staged_at = staged_at - INTERVAL 1 HOUR');
+    expect(await lostRounds(query)).toEqual([{ round: 3, version: 'v3' }]);
   });
 });
