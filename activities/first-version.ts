@@ -10,6 +10,7 @@ import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
 import { deployModels } from './shared/registry';
+import { type StageChange } from '../core/model/deployment-messages';
 import { type UpdateInbox } from './shared/update-inbox';
 
 /**
@@ -28,6 +29,17 @@ export async function deployFirstVersion(
   await requireUndecided(deployments, input);
   // A round that is reset finds it: there must not be two.
   if (deployments.champion()?.version === FIRST_VERSION) return FIRST_VERSION;
+  const change: StageChange = {
+    version: FIRST_VERSION,
+    stage: 'champion',
+    round: 0,
+    reason: 'the untrained network, the first round’s champion',
+  };
+  // Another model under a name that was measured would be refused everywhere.
+  if (deployments.find(FIRST_VERSION) !== undefined) {
+    await deployModels(producer, deployments, [], [change]);
+    return FIRST_VERSION;
+  }
   const descriptions = await inbox.descriptions(input);
   const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [featureSums]));
   if (sums.length === 0)
@@ -46,18 +58,6 @@ export async function deployFirstVersion(
     weights: initialWeights(shape, seed),
   };
   const lineage = untrainedLineage(seed);
-  await deployModels(
-    producer,
-    deployments,
-    [{ model, lineage }],
-    [
-      {
-        version: FIRST_VERSION,
-        stage: 'champion',
-        round: 0,
-        reason: 'the untrained network, the first round’s champion',
-      },
-    ],
-  );
+  await deployModels(producer, deployments, [{ model, lineage }], [change]);
   return FIRST_VERSION;
 }

@@ -6,7 +6,7 @@ import { followDeployments, type Deployments } from '../../core/model/deployment
 import { silentLogger } from '../../core/platform/log';
 import { type Kafka } from '../../core/platform/kafka';
 import { NAMES } from '../support/names';
-import { resetTo } from '../support/reset-workflow';
+import { BEFORE_DECISION, resetTo } from '../support/reset-workflow';
 import { RoundSystem } from '../support/round-system';
 import { eventually, RoundWatch } from '../support/round-watch';
 import { verifiedAt } from '../support/verified';
@@ -24,21 +24,7 @@ const MANUAL = { participants: 20, windows: 2, approval: 'manual', gate: EASY_GA
 
 /** Steps that a running round is reset to; all of them with FEDLOOP_RESETS=all. */
 const RESETS =
-  process.env['FEDLOOP_RESETS'] === 'all'
-    ? [
-        'ask',
-        'describeSite',
-        'select',
-        'trainLocals',
-        'scoreLocals',
-        'aggregate',
-        'sumPanels',
-        'refit',
-        'scoreProposals',
-        'deploy',
-        'evaluate',
-      ]
-    : ['trainLocals', 'evaluate'];
+  process.env['FEDLOOP_RESETS'] === 'all' ? BEFORE_DECISION : (['trainLocals', 'evaluate'] as const);
 
 jest.setTimeout(TEST_MILLIS);
 

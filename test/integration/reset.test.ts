@@ -8,7 +8,7 @@ import { type FederatedRoundResult } from '../../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { NAMES } from '../support/names';
-import { resetTo } from '../support/reset-workflow';
+import { BEFORE_DECISION, resetTo } from '../support/reset-workflow';
 import { CANDIDATE, CHAMPION, evaluationOf, type MockActivities } from '../support/smooth-round';
 import { failureOf, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 import { activityWorld, type ActivityWorld } from '../unit/activities/world';
@@ -70,20 +70,6 @@ async function startRound(): Promise<WorkflowHandle> {
 const inForce = (): readonly string[] =>
   steps.deployments.inForce().map(({ version, stage: { stage } }) => `${version} ${stage}`);
 const callsOf = (step: keyof MockActivities): number => world.calls.filter((call) => call === step).length;
-
-const BEFORE_DECISION = [
-  'ask',
-  'describeSite',
-  'select',
-  'trainLocals',
-  'scoreLocals',
-  'aggregate',
-  'sumPanels',
-  'refit',
-  'scoreProposals',
-  'deploy',
-  'evaluate',
-] as const;
 
 /** A round at a step of each kind; all of them with FEDLOOP_RESETS=all. */
 const STEPS =

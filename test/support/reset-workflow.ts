@@ -1,6 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, type WorkflowHandle } from '@temporalio/client';
 
+/** Steps of a round, by their activities, that change nothing for good. */
+export const BEFORE_DECISION = [
+  'ask',
+  'describeSite',
+  'select',
+  'trainLocals',
+  'scoreLocals',
+  'aggregate',
+  'sumPanels',
+  'refit',
+  'scoreProposals',
+  'deploy',
+  'evaluate',
+] as const;
+
 /** Reset a run to the moment when a step was about to begin, as Temporal's UI does. @returns a handle of the new run */
 export async function resetTo(
   client: Client,

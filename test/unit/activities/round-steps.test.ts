@@ -220,6 +220,22 @@ describe('deploying and deciding', () => {
     verdict: { decision, reason: `${elected} was ${decision}` },
   });
 
+  /** A round that compared its candidates with v0 carries out this verdict. */
+  const decidedAs = (
+    decision: 'promoted' | 'rejected',
+    elected: Parameters<typeof evaluation>[0],
+    candidates: readonly (typeof elected)[],
+  ): ReturnType<RoundsActivities['decide']> =>
+    run(() =>
+      rounds.decide({
+        ...ref,
+        champion: V0,
+        elected,
+        candidates,
+        evaluation: evaluation(elected, decision),
+      }),
+    );
+
   it('bring candidates into force, and a second try changes nothing', async () => {
     const { elected, candidates } = await deployed();
     expect(elected.version).toBe('v1');
@@ -247,10 +263,7 @@ describe('deploying and deciding', () => {
 
   it('change the champion once when two ask for it at the same moment', async () => {
     const { elected, candidates } = await deployed();
-    const verdict = evaluation(elected.version, 'promoted');
-    await run(() =>
-      rounds.decide({ ...ref, champion: V0, elected: elected.version, candidates, evaluation: verdict }),
-    );
+    await decidedAs('promoted', elected.version, candidates);
     const back = { version: elected.version, reason: 'too warm', by: 'Ada' };
     const answers = await Promise.all([run(() => rounds.rollback(back)), run(() => rounds.rollback(back))]);
     expect(answers.map(({ changed }) => changed)).toEqual([true, false]);
@@ -264,16 +277,7 @@ describe('deploying and deciding', () => {
       const other = candidates.find((version) => version !== elected.version);
       const chosen = decision === 'rejected' ? elected.version : other!;
       await run(() => rounds.promote({ version: chosen, reason: 'now', by: 'Ada' }));
-      const decided = await run(() =>
-        rounds.decide({
-          ...ref,
-          champion: V0,
-          elected: elected.version,
-          candidates,
-          evaluation: evaluation(elected.version, decision),
-        }),
-      );
-      expect(decided).toEqual({
+      expect(await decidedAs(decision, elected.version, candidates)).toEqual({
         decision: 'kept',
         reason: `${chosen} became champion, by Ada, while the round compared its candidate with v0`,
       });
@@ -288,29 +292,13 @@ describe('deploying and deciding', () => {
   it('leave a champion out of service that a person rolled back to the candidate, which is promoted', async () => {
     const { elected, candidates } = await deployed();
     await run(() => rounds.rollback({ version: V0, to: elected.version, reason: 'bad', by: 'Ada' }));
-    await run(() =>
-      rounds.decide({
-        ...ref,
-        champion: V0,
-        elected: elected.version,
-        candidates,
-        evaluation: evaluation(elected.version, 'promoted'),
-      }),
-    );
+    await decidedAs('promoted', elected.version, candidates);
     expect([stageOf('v0'), stageOf('v1')]).toEqual(['rolled-back', 'champion']);
   });
 
   it('keep the champion when the verdict says so', async () => {
     const { elected, candidates } = await deployed();
-    await run(() =>
-      rounds.decide({
-        ...ref,
-        champion: V0,
-        elected: elected.version,
-        candidates,
-        evaluation: evaluation(elected.version, 'rejected'),
-      }),
-    );
+    await decidedAs('rejected', elected.version, candidates);
     expect([stageOf('v1'), stageOf('v0')]).toEqual(['rejected', 'champion']);
   });
 
