@@ -17,6 +17,9 @@ import { MemoryKafka } from './memory-kafka';
 import { GRID, weather } from './synthetic';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 
+/** A test plays hundreds of windows, in seconds on a busy machine. */
+jest.setTimeout(30_000);
+
 const PARTITIONS = 2;
 const W = GRID.windowMicros;
 const stream = DEFAULT_STREAM_SETTINGS;
