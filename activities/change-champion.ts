@@ -75,8 +75,10 @@ export async function promote(
   const shadows = deployments
     .versions()
     .filter(({ stage, version: known }) => stage.stage === 'shadow' && known !== version);
+  const predecessor =
+    serving === undefined ? `${version} serves` : `${serving.version} is the predecessor now`;
   await carryOut(dependencies, next, [
-    ...shadows.map((shadow) => change(shadow, 'retired', `${(serving ?? next).version} took its place`, by)),
+    ...shadows.map((shadow) => change(shadow, 'retired', predecessor, by)),
     change(next, 'champion', reason, by),
     ...(serving === undefined ? [] : [change(serving, 'shadow', `${version} took its place`, by)]),
   ]);

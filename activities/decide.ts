@@ -3,7 +3,7 @@ import { type VersionId } from '../core/contracts/ids';
 import { FEDLOOP } from '../core/contracts/live-checks';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
-import { logDeployment, type Deployments } from '../core/model/deployments';
+import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { earlierDecision } from './shared/decided';
 import { publishLatestModel } from './shared/latest-model';
@@ -33,12 +33,12 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
   }
   // This is a retry, and its own promotion was rolled back since: only a person brings such a version back.
   if (deployments.find(elected)?.stage.stage === 'rolled-back') return evaluation.verdict;
-  const verdict = stillValid(evaluation.verdict, deployments, input);
+  const serving = deployments.champion();
+  const verdict = stillValid(evaluation.verdict, serving, input);
   const promoted = verdict.decision === 'promoted';
 
   // Whoever promoted a candidate by hand meanwhile has the last word: the version that serves is neither retired nor rejected.
-  const serving = deployments.champion()?.version;
-  const others = candidates.filter((version) => version !== elected && version !== serving);
+  const others = candidates.filter((version) => version !== elected && version !== serving?.version);
   const changes: StageChange[] = others.map((version) => stage(version, 'retired', `${elected} was elected`));
   if (promoted) {
     const shadows = deployments
@@ -52,7 +52,7 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
         : [stage(champion, 'shadow', `${elected} took its place`)]),
       stage(elected, 'champion', verdict.reason),
     );
-  } else if (elected !== serving) {
+  } else if (elected !== serving?.version) {
     changes.push(stage(elected, 'rejected', verdict.reason));
   }
   await deployModels(producer, deployments, [], changes);
@@ -71,10 +71,9 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
  */
 function stillValid(
   verdict: DecideResult,
-  deployments: Deployments,
+  serving: DeployedVersion | undefined,
   { champion, elected }: DecideInput,
 ): DecideResult {
-  const serving = deployments.champion();
   if (serving?.version === champion) return verdict;
   // A retry may find its own promotion carried out already.
   if (serving?.version === elected && verdict.decision === 'promoted') return verdict;

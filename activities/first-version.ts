@@ -3,6 +3,7 @@ import { FedloopError } from '../core/contracts/errors';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { type RoundRef } from '../core/contracts/steps';
 import { typicalSums } from '../core/federation/training/feature-sums';
+import { type StageChange } from '../core/model/deployment-messages';
 import { type Deployments } from '../core/model/deployments';
 import { scalingOf } from '../core/model/features';
 import { initialWeights } from '../core/model/network';
@@ -10,7 +11,6 @@ import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
 import { deployModels } from './shared/registry';
-import { type StageChange } from '../core/model/deployment-messages';
 import { type UpdateInbox } from './shared/update-inbox';
 
 /**

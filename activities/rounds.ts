@@ -15,6 +15,7 @@ import {
   type WithdrawInput,
 } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
+import { inTurn } from '../core/platform/in-turn';
 import { type Producer } from '../core/platform/kafka';
 import { aggregate } from './aggregate';
 import { ask } from './ask';
@@ -27,7 +28,6 @@ import { select, type SelectInput } from './select';
 import { tellRun } from './tell-run';
 import { waitForTurn, type TurnInput } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
-import { inTurn } from './shared/in-turn';
 import { type FeedbackLog } from './shared/feedback-log';
 import { longStep, type Brokers } from './shared/long-step';
 import { type UpdateInbox } from './shared/update-inbox';

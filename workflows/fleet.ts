@@ -17,9 +17,9 @@ export function ownFleet(): FleetNames {
  * Two ids are the fleet's locks: the round that plays has one, the evaluation the other. Anything else under them would keep those out for as long as it runs,
  * and a training would wait for itself.
  * @param own the lock that the calling workflow may have
- * @throws ApplicationFailure `InvalidInput` for a run under another one
+ * @throws ApplicationFailure `InvalidInput` for a run under a lock that is not its own
  */
-export function refuseLockedId(own?: 'roundId' | 'evaluationId'): void {
+export function refuseLockedId(own?: 'roundId'): void {
   const names = ownFleet();
   const { workflowId, workflowType } = workflowInfo();
   for (const lock of ['roundId', 'evaluationId'] as const) {

@@ -244,9 +244,11 @@ function progressOf({ client, names, workflowId }: StartedRound): Promise<ShownP
 /** Why no worker goes on with the round, or with the one that it waits for; undefined while Temporal does not answer. */
 async function missingOf({ client, names, workflowId }: StartedRound): Promise<string | undefined> {
   try {
-    return (
-      (await missingWorker(client, names, workflowId)) ?? (await missingWorker(client, names, names.roundId))
-    );
+    for (const id of new Set([workflowId, names.roundId])) {
+      const missing = await missingWorker(client, names, id);
+      if (missing !== undefined) return missing;
+    }
+    return undefined;
   } catch {
     return undefined;
   }

@@ -132,7 +132,7 @@ export async function adopt(session: Session, json: boolean): Promise<void> {
   session.out(
     json
       ? `${JSON.stringify({ path })}\n`
-      : `${path} goes on with the brokers that the analytics worker next has\n`,
+      : `${path} takes rows from the brokers that the next analytics worker is given\n`,
   );
 }
 

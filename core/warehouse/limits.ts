@@ -147,5 +147,8 @@ export const RETENTION_QUORUM = 3;
 /** Windows of event time that the states of devices look back on: as many as sites remember. Part of a migration: fixed. */
 export const DEVICE_STATE_WINDOWS = 400;
 
+/** A round stores its record seconds after its promotion; with time for a worker that starts anew and tries again. */
+export const ROUND_RECORDED_WITHIN_MINUTES = 15;
+
 /** The latest rejected events among which devices are sought that are never in time. Part of a migration: fixed. */
 export const LATE_EVENTS_SEARCHED = 100_000;

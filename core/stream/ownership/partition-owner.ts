@@ -4,6 +4,7 @@ import { type MalformedDetail } from '../../contracts/events';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
+import { inTurn } from '../../platform/in-turn';
 import { type RawRecord } from '../../platform/kafka';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
@@ -45,7 +46,7 @@ export class PartitionOwner {
   /** From this source offset on this owner may decide. */
   private readonly decideFrom: number;
   private readonly decisions: LoggedDecisions;
-  private tail: Promise<unknown> = Promise.resolve();
+  private readonly inTurn = inTurn();
   private windowsSinceCheckpoint = 0;
   private bytesSinceCheckpoint = 0;
   private checkpointBytes = 0;
@@ -110,7 +111,7 @@ export class PartitionOwner {
 
   /** Do `work` after all work before it; skipped when the partition is lost by then. */
   run(work: () => Promise<void>): Promise<void> {
-    const done = this.tail.then(async () => {
+    return this.inTurn(async () => {
       if (!this.isOwner) return;
       try {
         await work();
@@ -121,9 +122,6 @@ export class PartitionOwner {
         this.parts.log.warn({ partition, epoch }, 'the partition was taken over');
       }
     });
-    // The caller gets a failure; the next piece of work must not get it a second time.
-    this.tail = done.catch(() => undefined);
-    return done;
   }
 
   /**

@@ -7,6 +7,7 @@ import {
 } from '@duckdb/node-api';
 import { type z } from 'zod';
 import { parseOrThrow } from '../../contracts/validation';
+import { inTurn } from '../../platform/in-turn';
 import { toCell, type TypedList } from './values';
 
 export type Parameters = Readonly<Record<string, DuckDBValue | TypedList>>;
@@ -40,7 +41,7 @@ const NO_WATCH: InstanceWatch = { ready: () => undefined, onFailure: () => undef
  * must not contain statements of others, so everything goes through one queue.
  */
 export class SerialConnection implements Omit<Statements, 'raw'> {
-  private tail: Promise<void> = Promise.resolve();
+  private readonly inTurn = inTurn();
   private statements: Statements;
   private working: Promise<unknown> = Promise.resolve();
 
@@ -97,7 +98,7 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
 
   /** Hold the connection until `work` is done. */
   alone<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result> {
-    const result = this.tail.then(async () => {
+    return this.inTurn(async () => {
       await this.watch.ready();
       const working = work(this.statements);
       this.working = working;
@@ -108,11 +109,6 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
         throw cause;
       }
     });
-    this.tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
   }
 
   /**
@@ -141,7 +137,7 @@ export class SerialConnection implements Omit<Statements, 'raw'> {
 
   /** After the last statement that was queued. */
   async close(): Promise<void> {
-    await this.tail;
+    await this.inTurn(() => Promise.resolve());
     this.release();
   }
 }

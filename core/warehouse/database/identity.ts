@@ -37,7 +37,7 @@ export async function keepLogs(connection: SerialConnection, file: string, logs:
   else if (known !== logs)
     throw new FedloopError(
       'InvalidConfig',
-      `the warehouse ${file} holds what other Kafka brokers, or another fleet's topics, led to`,
+      `the warehouse ${file} was filled from other Kafka brokers, or from another fleet’s topics`,
       {
         hint: 'Use another file (FEDLOOP_WAREHOUSE): a new one fills itself from the topics. Where these brokers took the place of those, run `fedloop warehouse adopt` first.',
       },

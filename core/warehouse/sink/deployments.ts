@@ -124,11 +124,11 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
 async function keepOneChampion(inside: Statements): Promise<void> {
   await inside.run(
     `WITH logged AS (SELECT model_version, arg_max(stage, log_offset) AS stage, max(log_offset) AS latest FROM model_stages GROUP BY ALL),
-          champions AS (SELECT model_version, row_number() OVER (ORDER BY sha256 IS NULL, latest DESC) AS place
+          champions AS (SELECT model_version, if(row_number() OVER (ORDER BY sha256 IS NULL, latest DESC) = 1, 'champion', 'shadow') AS stage
                         FROM logged JOIN model_versions USING (model_version)
                         WHERE logged.stage = 'champion')
-     UPDATE model_versions SET stage = CASE place WHEN 1 THEN 'champion' ELSE 'shadow' END
+     UPDATE model_versions SET stage = champions.stage
      FROM champions
-     WHERE champions.model_version = model_versions.model_version AND model_versions.stage <> CASE place WHEN 1 THEN 'champion' ELSE 'shadow' END`,
+     WHERE champions.model_version = model_versions.model_version AND champions.stage <> model_versions.stage`,
   );
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FEDLOOP } from '../../contracts/live-checks';
 import { type Query } from '../database/query';
+import { ROUND_RECORDED_WITHIN_MINUTES } from '../limits';
 
 /** A round that promoted a version, and of which the tables have no record. */
 const lostRoundSchema = z.object({ round: z.int(), version: z.string() });
@@ -10,7 +11,7 @@ export type LostRound = z.infer<typeof lostRoundSchema>;
 const LOST_ROUNDS = `SELECT DISTINCT s.round::INT AS round, s.model_version AS version
   FROM model_stages AS s JOIN model_versions AS v ON v.model_version = s.model_version AND v.round = s.round
   WHERE s.stage = 'champion' AND s.changed_by = '${FEDLOOP}' AND s.round > 0 AND s.round NOT IN (SELECT round FROM federated_rounds)
-    AND (s.round < (SELECT max(round) FROM model_versions) OR s.staged_at < now()::TIMESTAMP - INTERVAL 15 MINUTE)
+    AND (s.round < (SELECT max(round) FROM model_versions) OR s.staged_at < now()::TIMESTAMP - INTERVAL ${ROUND_RECORDED_WITHIN_MINUTES} MINUTE)
   ORDER BY round`;
 
 /**

@@ -257,7 +257,7 @@ describe('the warehouse service', () => {
     kafka.cluster = 'other brokers/';
     await expect(start()).rejects.toMatchObject({
       code: 'InvalidConfig',
-      message: expect.stringContaining('holds what other Kafka brokers') as string,
+      message: expect.stringContaining('was filled from other Kafka brokers') as string,
     });
     const warehouse = await openWarehouse(join(folder.path, `${runs}.duckdb`));
     await withConnection(warehouse, forgetLogs);
