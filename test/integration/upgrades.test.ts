@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { z } from 'zod';
+import { signalProcess } from '../../cli/processes/identity';
 import { Processes } from '../../cli/processes/processes';
 import { withFile } from '../../cli/query/query-file';
 import { queryWorker } from '../../cli/query/query-worker';
@@ -28,6 +29,12 @@ jest.setTimeout(240_000);
 
 /** A new warehouse reads three rounds within seconds. */
 const FILLED_MILLIS = 60_000;
+
+/** Of the topic of events, as a new broker is told. */
+const PARTITIONS = 4;
+
+/** A quiet partition closes its windows after the idle time-out, 30 s by default. */
+const QUIET_MILLIS = 90_000;
 
 /** Tables whose rows follow from the topics alone; columns that say who wrote a row and when are left out. */
 const FROM_TOPICS = [
@@ -124,6 +131,20 @@ describe.each(savedRuns())('the run that release %s left', (commit) => {
     expect(compared.model_evaluations).toBeGreaterThanOrEqual(before.n + 3 * saved.devices);
   });
 
+  const signalFleet = (signal: NodeJS.Signals): void => {
+    const fleet = system.processes.find(({ name }) => name === 'fleet');
+    expect(fleet && signalProcess(fleet, signal)).toBe('sent');
+  };
+
+  /** Windows of each partition that the stream worker has not closed yet. */
+  const openWindows = async (): Promise<readonly number[]> => {
+    const url = system.workers.find(({ role }) => role === 'stream')?.url;
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return [...text.matchAll(/^fedloop_stream_open_windows\{.*\} (\d+)$/gm)].map(([, count]) =>
+      Number(count),
+    );
+  };
+
   const evaluationsOf = async (stage: string): Promise<{ version: string; n: number }> => {
     const sql = `SELECT model_version AS version, evaluations::INT AS n FROM model_scoreboard WHERE stage = '${stage}'`;
     const [found] = z.tuple([z.object({ version: z.string(), n: z.int() })]).parse(await rowsOf(sql));
@@ -172,10 +193,19 @@ describe.each(savedRuns())('the run that release %s left', (commit) => {
     });
     const counted = queryWorker({ url: worker.url, token: undefined });
     const counts = async (): Promise<{ readonly fresh: unknown; readonly known: unknown }> => ({
-      // Partitions that fall quiet close windows meanwhile.
       known: await rowsOf(COUNTS),
       fresh: await counted(anyRow, COUNTS),
     });
+    // With a fleet that sends, rows would come between two questions. A quiet partition closes all windows but the one that it is in.
+    signalFleet('SIGSTOP');
+    const quiet = await poll(
+      async () => {
+        const open = await openWindows();
+        return open.every((count) => count <= 1) ? open : undefined;
+      },
+      { everyMillis: 500, timeoutMillis: QUIET_MILLIS },
+    );
+    expect(quiet).toHaveLength(PARTITIONS);
     await poll(
       async () => {
         const { fresh: now, known } = await counts();
@@ -186,6 +216,7 @@ describe.each(savedRuns())('the run that release %s left', (commit) => {
     const { fresh: filled, known } = await counts();
     expect(filled).toEqual(known);
     await worker.child.stop(10_000);
+    signalFleet('SIGCONT');
     await fedloop('down');
     for (const [table, leftOut] of FROM_TOPICS) {
       const sql = `SELECT to_json(kept)::VARCHAR AS line FROM (SELECT * EXCLUDE (${leftOut}) FROM ${table}) AS kept ORDER BY line`;
