@@ -1,4 +1,5 @@
 import { FedloopError } from '../core/contracts/errors';
+import { type Stage } from '../core/contracts/deployments';
 import { type VersionId } from '../core/contracts/ids';
 import {
   promoteInputSchema,
@@ -11,35 +12,37 @@ import { parseOrThrow } from '../core/contracts/validation';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
-import { type FeedbackLog } from './shared/feedback-log';
-import { publishLatestModel } from './shared/latest-model';
+import { type LatestModel } from './shared/latest-model';
 import { deployedVersion, deployModels } from './shared/registry';
 import { type StageChange } from '../core/model/deployment-messages';
 
 export interface ChangeChampionDependencies {
   readonly producer: Producer;
   readonly deployments: Deployments;
-  readonly feedback: Pick<FeedbackLog, 'latest'>;
-  readonly modelsFolder: string;
+  readonly latestModel: Pick<LatestModel, 'publish'>;
 }
 
 /**
  * Take the champion out of service: it is `rolled-back`, and its predecessor serves again. A second call, or one for a version that
  * no longer serves, changes nothing.
+ * @param isRetry after a try that may have been carried out, and could not say so
  * @throws FedloopError `NotFound` when there is no version to go back to, `InvalidInput` when that version was itself
  *   rolled back or rejected: only a person's `promote` brings such a version into service.
  */
 export async function rollback(
   dependencies: ChangeChampionDependencies,
   input: RollbackInput,
+  isRetry = false,
 ): Promise<ChampionChange> {
   const { version, to, reason, by } = parseOrThrow(rollbackInputSchema, input, 'the rollback');
   const { deployments } = dependencies;
   await deployments.sync();
   const serving = championOf(deployments);
   if (version !== serving.version) {
-    // A retry after a crash finds the rollback done; the files may be missing.
-    await publish(dependencies, serving);
+    if (isRetry && isMadeBy(deployments.find(version)?.stage, 'rolled-back', { reason, by })) {
+      await settle(dependencies);
+      return { champion: serving.version, previous: version, changed: true, reason };
+    }
     return {
       champion: serving.version,
       previous: null,
@@ -48,7 +51,7 @@ export async function rollback(
     };
   }
   const next = targetOf(deployments, serving, to);
-  await carryOut(dependencies, next, [
+  await carryOut(dependencies, [
     change(next, 'champion', `${serving.version} was rolled back: ${reason}`, by),
     change(serving, 'rolled-back', reason, by),
   ]);
@@ -57,18 +60,23 @@ export async function rollback(
 
 /**
  * Make a version champion, whatever its past; the one that serves stays beside it in shadow. A second call changes nothing.
+ * @param isRetry as for `rollback`
  * @throws FedloopError `NotFound` for a version that is not in the registry.
  */
 export async function promote(
   dependencies: ChangeChampionDependencies,
   input: PromoteInput,
+  isRetry = false,
 ): Promise<ChampionChange> {
   const { version, reason, by } = parseOrThrow(promoteInputSchema, input, 'the promotion');
   const { deployments } = dependencies;
   await deployments.sync();
   const serving = deployments.champion();
   if (serving?.version === version) {
-    await publish(dependencies, serving);
+    if (isRetry && isMadeBy(serving.stage, 'champion', { reason, by })) {
+      await settle(dependencies);
+      return { champion: version, previous: predecessorOf(deployments, version), changed: true, reason };
+    }
     return { champion: version, previous: null, changed: false, reason: `${version} serves already` };
   }
   const next = deployedVersion(deployments, version);
@@ -77,10 +85,10 @@ export async function promote(
     .filter(({ stage, version: known }) => stage.stage === 'shadow' && known !== version);
   const predecessor =
     serving === undefined ? `${version} serves` : `${serving.version} is the predecessor now`;
-  await carryOut(dependencies, next, [
+  await carryOut(dependencies, [
     ...shadows.map((shadow) => change(shadow, 'retired', predecessor, by)),
     change(next, 'champion', reason, by),
-    ...(serving === undefined ? [] : [change(serving, 'shadow', `${version} took its place`, by)]),
+    ...(serving === undefined ? [] : [change(serving, 'shadow', tookItsPlace(version), by)]),
   ]);
   return { champion: version, previous: serving?.version ?? null, changed: true, reason };
 }
@@ -88,32 +96,40 @@ export async function promote(
 /** The new champion comes first in the log, so that there always is one. */
 async function carryOut(
   dependencies: ChangeChampionDependencies,
-  next: DeployedVersion,
   changes: readonly StageChange[],
 ): Promise<void> {
-  const { producer, deployments } = dependencies;
-  await deployModels(producer, deployments, [], changes);
+  await deployModels(dependencies.producer, dependencies.deployments, [], changes);
+  await settle(dependencies);
+}
+
+/** What follows a change of champion; a second time it changes nothing. */
+async function settle({ producer, deployments, latestModel }: ChangeChampionDependencies): Promise<void> {
   // Momentum points away from the version that served: the strategy starts without, as after a rejection.
   const current = deployments.serverState('current');
   if (current !== undefined) {
     const state = encodeState(withoutMomentum(decodeState(current.state)));
     await logDeployment(producer, [{ ...current, state }]);
   }
-  // Another worker may make another one champion meanwhile, and publish it before.
-  let published: DeployedVersion;
-  do {
-    published = deployments.champion() ?? next;
-    await publish(dependencies, published);
-    await deployments.sync();
-  } while ((deployments.champion() ?? next).version !== published.version);
+  await latestModel.publish();
 }
 
-async function publish(
-  { feedback, modelsFolder }: ChangeChampionDependencies,
-  { version, model, message }: DeployedVersion,
-): Promise<void> {
-  const accuracy = (await feedback.latest(version))?.accuracy ?? null;
-  await publishLatestModel(modelsFolder, model, message.lineage, accuracy);
+/** Whether a stage is what such a change leaves behind. */
+function isMadeBy(
+  found: DeployedVersion['stage'] | undefined,
+  stage: Stage,
+  { reason, by }: Pick<RollbackInput, 'reason' | 'by'>,
+): boolean {
+  return found?.stage === stage && found.reason === reason && found.by === by;
+}
+
+/** The version whose place another one took by a promotion. */
+function predecessorOf(deployments: Deployments, promoted: VersionId): VersionId | null {
+  const shadow = deployments.inForce().find(({ stage }) => stage.stage === 'shadow');
+  return shadow?.stage.reason === tookItsPlace(promoted) ? shadow.version : null;
+}
+
+function tookItsPlace(version: VersionId): string {
+  return `${version} took its place`;
 }
 
 /** The version named, else the one in shadow, else the one that the champion was made from. */

@@ -6,14 +6,14 @@ import { decodeState, encodeState, withoutMomentum } from '../core/federation/st
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { earlierDecision } from './shared/decided';
-import { publishLatestModel } from './shared/latest-model';
-import { deployedVersion, deployModels } from './shared/registry';
+import { type LatestModel } from './shared/latest-model';
+import { deployModels } from './shared/registry';
 import { type StageChange } from '../core/model/deployment-messages';
 
 export interface DecideDependencies {
   readonly producer: Producer;
   readonly deployments: Deployments;
-  readonly modelsFolder: string;
+  readonly latestModel: Pick<LatestModel, 'publish'>;
 }
 
 /**
@@ -102,12 +102,11 @@ export async function withdraw(
 }
 
 async function publishFiles(
-  { deployments, modelsFolder }: DecideDependencies,
+  { latestModel }: DecideDependencies,
   { elected, evaluation }: DecideInput,
 ): Promise<void> {
-  const known = deployedVersion(deployments, elected);
   const accuracy = evaluation.scores.find((score) => score.version === elected)?.accuracy ?? null;
-  await publishLatestModel(modelsFolder, known.model, known.message.lineage, accuracy);
+  await latestModel.publish({ version: elected, accuracy });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { type RoundAnswer, type ToldRun } from '../core/contracts/control';
 import { type VersionId } from '../core/contracts/ids';
 import { type ChampionChange, type PromoteInput, type RollbackInput } from '../core/contracts/live-checks';
@@ -29,6 +30,7 @@ import { tellRun } from './tell-run';
 import { waitForTurn, type TurnInput } from './wait-for-turn';
 import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
+import { type LatestModel } from './shared/latest-model';
 import { longStep, type Brokers } from './shared/long-step';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -42,8 +44,7 @@ export interface RoundsDependencies {
   readonly roundId: string;
   /** The task queue of rounds. */
   readonly roundsQueue: string;
-  /** Folder that `latest_model/` is kept in. */
-  readonly modelsFolder: string;
+  readonly latestModel: Pick<LatestModel, 'publish'>;
   /** Whether the namespace knows Fedloop's search attributes. */
   readonly searchAttributes: boolean;
 }
@@ -73,6 +74,11 @@ export interface RoundsActivities {
   namespaceFacts(): Promise<Pick<AskResult, 'searchAttributes'>>;
 }
 
+/** Whether an earlier try of the activity may have been carried out. */
+function isRetry(): boolean {
+  return Context.current().info.attempt > 1;
+}
+
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
   // Who changes the champion reads first which version serves: two at once would both take the place of the same one.
   const change = inTurn();
@@ -86,8 +92,8 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     deploy: (plan, aggregated, evidence) => deploy(dependencies, plan, aggregated, evidence),
     decide: (input) => change(() => decide(dependencies, input)),
     withdraw: (input) => withdraw(dependencies, input),
-    rollback: (input) => change(() => rollback(dependencies, input)),
-    promote: (input) => change(() => promote(dependencies, input)),
+    rollback: (input) => change(() => rollback(dependencies, input, isRetry())),
+    promote: (input) => change(() => promote(dependencies, input, isRetry())),
     waitForTurn: (input) => waitForTurn(dependencies.roundId, dependencies.roundsQueue, input),
     tellRun,
     namespaceFacts: () => Promise.resolve({ searchAttributes: dependencies.searchAttributes }),

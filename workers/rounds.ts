@@ -1,5 +1,6 @@
 import { createRoundsActivities } from '../activities/rounds';
 import { openFeedbackLog } from '../activities/shared/feedback-log';
+import { LatestModel } from '../activities/shared/latest-model';
 import { openUpdateInbox } from '../activities/shared/update-inbox';
 import { fleetNames } from '../core/contracts/queues';
 import { activityMetrics } from './activity-metrics';
@@ -21,6 +22,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
+  const latestModel = new LatestModel({ folder: env.FEDLOOP_MODELS, deployments, feedback, log });
   const temporal = await connectToTemporal(log);
   const activities = countEarlyEnds(
     createRoundsActivities({
@@ -31,7 +33,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
       deployments,
       roundId,
       roundsQueue,
-      modelsFolder: env.FEDLOOP_MODELS,
+      latestModel,
       searchAttributes: await registerSearchAttributes(temporal.connection, temporal.namespace, log),
     }),
     registry,
@@ -46,10 +48,12 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     // A poll occupies a slot. With one poll, a slot stays free for a step that Temporal returns together with a workflow task.
     maxConcurrentActivityTaskPolls: 1,
   });
+  latestModel.keep();
   return {
     failed: worker.failed,
-    health: worker.health,
+    health: () => worker.health() ?? latestModel.trouble,
     async stop() {
+      latestModel.close();
       await worker.stop();
       await inbox.close();
       await feedback.close();

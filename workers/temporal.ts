@@ -117,8 +117,8 @@ export async function pollQueue(
     maxHeartbeatThrottleInterval: MAX_HEARTBEAT_INTERVAL,
     ...options,
   });
-  const { connection } = temporal;
-  const contact = new TemporalContact(connection, log);
+  const { connection, namespace } = temporal;
+  const contact = new TemporalContact(connection, namespace, log);
   const ended = worker.run();
   const failed = ended.then(() => new Promise<never>(() => undefined));
   // Callers wait on `failed`; until they do, a failure must not count as unhandled.

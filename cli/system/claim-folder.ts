@@ -1,5 +1,5 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { z } from 'zod';
 import { FedloopError } from '../../core/contracts/errors';
@@ -8,12 +8,15 @@ import { parseJson } from '../../core/contracts/validation';
 import { makeFolder } from '../../core/platform/make-folder';
 import { LIMITS } from '../shared/limits';
 import { isAlive, startOf } from '../processes/identity';
+import { isCopied } from './same-place';
 
 const claimSchema = z.object({
   pid: z.int().positive(),
   /** When that process was started (`startOf`). */
   started: z.string().nullable().default(null),
   id: z.string(),
+  /** The claimed folder: a copy of it is not claimed. */
+  folder: z.string().optional(),
 });
 
 /** As long as the lock of a killed command counts. */
@@ -32,19 +35,22 @@ const LOCK_RETRIES = {
  */
 export async function claimFolder(folder: string, id: string): Promise<() => Promise<void>> {
   const state = join(folder, '.fedloop');
-  const path = join(state, 'claim.json');
+  const path = claimIn(folder);
   const draft = `${path}.${process.pid}`;
   let unlock: (() => Promise<void>) | undefined;
   try {
     await makeFolder(state);
-    await writeFile(draft, JSON.stringify({ pid: process.pid, started: startOf(process.pid), id }));
+    await writeFile(
+      draft,
+      JSON.stringify({ pid: process.pid, started: startOf(process.pid), id, folder: resolve(folder) }),
+    );
     unlock = await lock(path, {
       realpath: false,
       stale: LIMITS.lockStaleMillis,
       onCompromised: () => undefined,
       retries: LOCK_RETRIES,
     });
-    await refuseOther(path);
+    await refuseOther(folder);
     await rename(draft, path);
   } catch (cause) {
     await rm(draft, { force: true }).catch(() => undefined);
@@ -60,18 +66,20 @@ export async function claimFolder(folder: string, id: string): Promise<() => Pro
 export type Claim = z.infer<typeof claimSchema>;
 
 /** Whose the folder is: a process that lives, and the run that it keeps up or is about to. */
-export function claimOf(folder: string): Promise<Claim | undefined> {
-  return livingClaim(join(folder, '.fedloop', 'claim.json'));
+export async function claimOf(folder: string): Promise<Claim | undefined> {
+  const text = await readFile(claimIn(folder), 'utf8').catch(() => '');
+  const claim = claimSchema.safeParse(parseJson(text));
+  if (!claim.success || !isAlive(claim.data)) return undefined;
+  return (await isCopied(claim.data.folder ?? folder, folder)) ? undefined : claim.data;
 }
 
-async function livingClaim(path: string): Promise<Claim | undefined> {
-  const claim = claimSchema.safeParse(parseJson(await readFile(path, 'utf8').catch(() => '')));
-  return claim.success && isAlive(claim.data) ? claim.data : undefined;
+function claimIn(folder: string): string {
+  return join(folder, '.fedloop', 'claim.json');
 }
 
 /** @throws FedloopError `ServerUnavailable` when the claim is that of another process that lives. */
-async function refuseOther(path: string): Promise<void> {
-  const claim = await livingClaim(path);
+async function refuseOther(folder: string): Promise<void> {
+  const claim = await claimOf(folder);
   if (claim === undefined || claim.pid === process.pid) return;
   const { pid, id } = claim;
   throw new FedloopError(

@@ -9,7 +9,8 @@ import { readToken } from '../../core/warehouse/sql/token';
 import { isAlive, signalProcess, startOf } from '../processes/identity';
 import { LIMITS } from '../shared/limits';
 import { poll } from '../shared/wait';
-import { WAREHOUSE_FILE } from './run-folder';
+import { runFolder, WAREHOUSE_FILE } from './run-folder';
+import { isCopied } from './same-place';
 
 /** A process that a system has started. */
 const systemProcessSchema = z.object({
@@ -57,7 +58,10 @@ function fileIn(folder: string): string {
   return join(folder, '.fedloop', 'running.json');
 }
 
-/** What is known of a folder's system. `ended`: its command was killed, or the machine was started anew; only its entry is left. */
+/**
+ * What is known of a folder's system. `ended`: its command was killed, or the machine was started anew; only its entry is left. The entry in a copy of
+ * another system's folder is none: what lives is the other's.
+ */
 export type KnownSystem =
   { readonly is: 'running' | 'ended'; readonly system: RunningSystem } | { readonly is: 'none' };
 
@@ -65,6 +69,7 @@ export async function lookForSystem(folder: string): Promise<KnownSystem> {
   const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
   const parsed = runningSystemSchema.safeParse(parseJson(text ?? ''));
   if (!parsed.success) return { is: 'none' };
+  if (await isCopied(parsed.data.runFolder, runFolder(folder, parsed.data.id).path)) return { is: 'none' };
   return { is: isAlive(parsed.data) ? 'running' : 'ended', system: parsed.data };
 }
 

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type WorkflowHandle } from '@temporalio/client';
 import { createRoundsActivities } from '../../activities/rounds';
+import { LatestModel } from '../../activities/shared/latest-model';
+import { silentLogger } from '../../core/platform/log';
 import { createSiteActivities } from '../../activities/site';
 import { type FederatedRoundResult } from '../../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../../core/contracts/steps';
@@ -40,7 +42,12 @@ beforeEach(() => {
       feedback: steps.site.feedback,
       roundId: NAMES.roundId,
       roundsQueue: NAMES.roundsQueue,
-      modelsFolder: models,
+      latestModel: new LatestModel({
+        folder: models,
+        deployments: steps.deployments,
+        feedback: steps.site.feedback,
+        log: silentLogger(),
+      }),
       searchAttributes: true,
     }),
     ...createSiteActivities(steps.site),

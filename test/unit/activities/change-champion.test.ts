@@ -1,14 +1,16 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promote, rollback, type ChangeChampionDependencies } from '../../../activities/change-champion';
 import { decide } from '../../../activities/decide';
+import { LatestModel } from '../../../activities/shared/latest-model';
 import { deployModels } from '../../../activities/shared/registry';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { TOPICS } from '../../../core/contracts/topics';
 import { decodeState, encodeState, stateFor } from '../../../core/federation/strategies/server-state';
 import { followDeployments, logDeployment, type Deployments } from '../../../core/model/deployments';
+import { encodeModel } from '../../../core/model/model-file';
 import { initialWeights } from '../../../core/model/network';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
@@ -27,14 +29,17 @@ beforeEach(async () => {
   kafka = new MemoryKafka({ [TOPICS.deployments.name]: 1 });
   producer = await kafka.producer();
   deployments = await followDeployments(kafka, silentLogger());
-  dependencies = {
-    producer,
-    deployments,
-    feedback: { latest: () => Promise.resolve(null) },
-    modelsFolder: folder,
-  };
+  dependencies = { producer, deployments, latestModel: latestModelIn(folder) };
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const latestModelIn = (place: string): LatestModel =>
+  new LatestModel({
+    folder: place,
+    deployments,
+    feedback: { latest: () => Promise.resolve(null) },
+    log: silentLogger(),
+  });
 
 async function deploy(version: string, round: number, stage: Stage, parent?: string): Promise<void> {
   const scaling = {
@@ -127,11 +132,25 @@ describe('a rollback', () => {
     expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
   });
 
+  it('that was carried out by a try that could not say so is reported as done', async () => {
+    await rollback(dependencies, { version: v('v3'), ...asked });
+    expect(await rollback(dependencies, { version: v('v3'), ...asked }, true)).toEqual({
+      champion: 'v2',
+      previous: 'v3',
+      changed: true,
+      reason: asked.reason,
+    });
+    // What somebody else did is not its own.
+    const other = { version: v('v3'), reason: 'for another reason', by: 'ada' };
+    expect(await rollback(dependencies, other, true)).toMatchObject({ changed: false });
+    expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
+  });
+
   it('that two workers carry out at once leaves one champion, the one that was logged last', async () => {
     await Promise.all([
       rollback(dependencies, { version: v('v3'), to: v('v1'), ...asked }),
       rollback(
-        { ...dependencies, modelsFolder: join(folder, 'of another worker') },
+        { ...dependencies, latestModel: latestModelIn(join(folder, 'of another worker')) },
         { version: v('v3'), to: v('v2'), ...asked },
       ),
     ]);
@@ -210,6 +229,48 @@ describe('a decision that is tried again', () => {
   });
 });
 
+describe('the files of the champion', () => {
+  const model = (): string => join(folder, 'latest_model', 'model.onnx');
+  const saved = async (): Promise<boolean> =>
+    (await readFile(model()).catch(() => Buffer.alloc(0))).equals(
+      Buffer.from(encodeModel(deployments.champion()!.model)),
+    );
+  /** Wait for a look of the keeper, which comes every few milliseconds. */
+  const until = async (is: () => boolean | Promise<boolean>): Promise<void> => {
+    while (!(await is())) await new Promise((wake) => setTimeout(wake, 5));
+  };
+
+  it('hold up no change while they cannot be written, say why, and follow later', async () => {
+    await deploy('v1', 1, 'champion');
+    await deploy('v2', 2, 'retired', 'v1');
+    // A file where the folder of versions belongs.
+    await writeFile(join(folder, 'versions'), '');
+    const latestModel = latestModelIn(folder).keep(5);
+    const wanted = { version: v('v2'), reason: 'it was better', by: 'ada' };
+    expect(await promote({ ...dependencies, latestModel }, wanted)).toMatchObject({ changed: true });
+    expect(latestModel.trouble).toContain(
+      `the champion's files in ${join(folder, 'latest_model')} are not up to date`,
+    );
+    await rm(join(folder, 'versions'));
+    await until(() => latestModel.trouble === undefined);
+    expect(await readlink(join(folder, 'latest_model'))).toBe(join('versions', 'v2'));
+    latestModel.close();
+  });
+
+  it.each([
+    ['was cut off', () => truncate(model(), 700)],
+    ['was removed', () => rm(model())],
+    ['is missing, link and all', () => rm(join(folder, 'latest_model'))],
+  ])('are made anew where one %s', async (_, damage) => {
+    await deploy('v1', 1, 'champion');
+    const latestModel = latestModelIn(folder).keep(5);
+    await until(saved);
+    await damage();
+    await until(saved);
+    latestModel.close();
+  });
+});
+
 describe('a rollback with nobody to go back to', () => {
   it('fails and leaves the champion', async () => {
     await deploy('v0', 0, 'champion');
@@ -251,6 +312,16 @@ describe('a promotion by a person', () => {
       changed: false,
     });
     expect(written()).toBe(before);
+  });
+
+  it('that was carried out by a try that could not say so is reported as done', async () => {
+    await deploy('v1', 1, 'champion');
+    await deploy('v2', 2, 'retired', 'v1');
+    const wanted = { version: v('v2'), reason: 'it was better', by: 'ada' };
+    const done = { champion: 'v2', previous: 'v1', changed: true, reason: 'it was better' };
+    expect(await promote(dependencies, wanted)).toEqual(done);
+    expect(await promote(dependencies, wanted, true)).toEqual(done);
+    expect(stages()).toEqual({ v1: 'shadow', v2: 'champion' });
   });
 
   it('knows the versions that there are', async () => {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { createRoundsActivities, type RoundsActivities } from '../../../activities/rounds';
+import { LatestModel } from '../../../activities/shared/latest-model';
+import { silentLogger } from '../../../core/platform/log';
 import { createSiteActivities, type SiteActivities } from '../../../activities/site';
 import { publishReports } from '../../../activities/shared/site-reports';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
@@ -28,10 +30,18 @@ beforeEach(async () => {
     ...world,
     ...ROUNDS,
     feedback: world.site.feedback,
-    modelsFolder: models,
+    latestModel: latestModelIn(models),
   });
 });
 afterEach(() => rm(models, { recursive: true, force: true }));
+
+const latestModelIn = (folder: string): LatestModel =>
+  new LatestModel({
+    folder,
+    deployments: world.deployments,
+    feedback: world.site.feedback,
+    log: silentLogger(),
+  });
 
 /** Run one step, as Temporal would. */
 function run<Result>(step: () => Promise<Result>): Promise<Result> {
@@ -357,7 +367,12 @@ describe('asking', () => {
   it('gives no version the name of one that was measured and that its topic has lost', async () => {
     const after = (measured: readonly number[]): Promise<number> => {
       const feedback = { ...world.site.feedback, measuredRounds: () => Promise.resolve(measured) };
-      const asking = createRoundsActivities({ ...world, ...ROUNDS, modelsFolder: models, feedback });
+      const asking = createRoundsActivities({
+        ...world,
+        ...ROUNDS,
+        latestModel: latestModelIn(models),
+        feedback,
+      });
       return run(async () => (await asking.ask()).round);
     };
     expect(await after([1, 3, 4, 2])).toBe(5);

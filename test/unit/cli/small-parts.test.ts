@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, rename, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderCsv, renderJson, renderTable } from '../../../cli/query/answer';
@@ -10,10 +10,12 @@ import { liveLine } from '../../../cli/progress/terminal';
 import {
   forgetRunning,
   findRunning,
+  lookForSystem,
   requireNoneRunning,
   requireRunning,
   writeRunning,
 } from '../../../cli/system/running';
+import { claimFolder, claimOf } from '../../../cli/system/claim-folder';
 import { createRunFolder, latestRun, runId } from '../../../cli/system/run-folder';
 import { interrupted, poll, unlessAborted } from '../../../cli/shared/wait';
 import { readyUrl } from '../../../cli/system/worker-process';
@@ -123,6 +125,23 @@ describe('the note on what runs in a folder', () => {
     await expect(requireRunning(folder)).rejects.toThrow('no system is running');
     await writeFile(join(folder, '.fedloop', 'running.json'), '{"pid":');
     expect(await findRunning(folder)).toBeUndefined();
+  });
+
+  it('is none in a copy of the folder, and still one in a folder that was moved', async () => {
+    const [original, copy, moved] = ['original', 'copy', 'moved'].map((name) => join(folder, name));
+    if (original === undefined || copy === undefined || moved === undefined) throw new Error('three names');
+    const { path } = await createRunFolder(original, system.id);
+    await writeRunning(original, { ...system, runFolder: path });
+    const free = await claimFolder(original, system.id);
+    await cp(original, copy, { recursive: true });
+    expect((await findRunning(original))?.id).toBe(system.id);
+    expect((await claimOf(original))?.id).toBe(system.id);
+    expect(await lookForSystem(copy)).toEqual({ is: 'none' });
+    expect(await claimOf(copy)).toBeUndefined();
+    await rename(original, moved);
+    expect((await findRunning(moved))?.id).toBe(system.id);
+    expect((await claimOf(moved))?.id).toBe(system.id);
+    await free();
   });
 
   it('is taken back only by the command that wrote it', async () => {
