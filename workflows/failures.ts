@@ -24,6 +24,15 @@ export function causeFirst(thrown: unknown, where?: string): unknown {
   });
 }
 
+/** Whether an activity was not begun, or not done, within this limit. */
+export function isTimeout(thrown: unknown, limit: TimeoutFailure['timeoutType']): boolean {
+  return (
+    thrown instanceof ActivityFailure &&
+    thrown.cause instanceof TimeoutFailure &&
+    thrown.cause.timeoutType === limit
+  );
+}
+
 /** The first cause that says more than that something failed. */
 export function causeOf(thrown: unknown): { readonly type?: string | undefined; readonly message: string } {
   if (thrown instanceof ActivityFailure || thrown instanceof ChildWorkflowFailure) {

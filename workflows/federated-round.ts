@@ -51,6 +51,14 @@ export async function federatedRound(
 
 async function runRound(input: FederatedRoundInput, told: ToldRound): Promise<FederatedRoundResult> {
   const control = new RoundControl(input, told);
+  try {
+    return await stepByStep(control, input);
+  } finally {
+    control.ended();
+  }
+}
+
+async function stepByStep(control: RoundControl, input: FederatedRoundInput): Promise<FederatedRoundResult> {
   const steps = roundSteps(input);
   // A reset gives the workflow another run id, and leaves this one.
   const attempt = workflowInfo().originalExecutionRunId;

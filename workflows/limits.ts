@@ -88,7 +88,7 @@ export const EVALUATION_SLACK_MS = BROKERS_AWAY_MS;
 /** Beyond that, for tries of workers that go: as other steps have it. */
 export const EVALUATION_RETRIES_MS = durationMillis(STEP_DEADLINE);
 
-/** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour. */
+/** A round that waits for the round lock runs one activity that watches the other round; it starts again every hour, until the round's own `roundTimeout`. */
 export const WAIT_FOR_LOCK: ActivityOptions = {
   startToCloseTimeout: '1h',
   heartbeatTimeout: '20s',

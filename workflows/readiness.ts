@@ -44,6 +44,7 @@ export async function waitUntilReady(
     const waitsFor = whatRoundNeeds(readiness, settings, Date.now() * MICROS_PER_MILLI);
     control.report({ waitsFor });
     if (waitsFor === null) return;
+    control.requireTime();
     if (isLong()) return continueAsNew();
     looks = readiness.windows === windows ? looks + 1 : 0;
     windows = readiness.windows;

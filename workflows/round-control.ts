@@ -24,11 +24,13 @@ import {
   type ScoreboardEntry,
 } from '../core/contracts/steps';
 import { type VersionId } from '../core/contracts/ids';
+import { type Answer, defaultAnswer, remarks, withAnswer } from './answers';
 import { describeProgress } from './details';
 import { ChangingSettings } from './changing-settings';
 import { parseInput, refuse } from './input';
 import { Pausing } from './pausing';
 import { ReportsToParent } from './reports';
+import { RoundClock } from './round-clock';
 import { startedBy } from './visibility';
 
 export const progressQuery = defineQuery<RoundProgress>('progress');
@@ -45,7 +47,11 @@ const USED_IN: Readonly<Record<RoundSetting, RoundStep>> = {
   approval: 'decide',
   approvalTimeout: 'decide',
   approvalDefault: 'decide',
+  roundTimeout: 'decide',
 };
+
+/** They wait for live windows and for a person, which have limits of their own. */
+const UNTIMED: readonly RoundStep[] = ['evaluate', 'approve'];
 
 /** Nothing known yet. */
 export const BEFORE_ALL: RoundProgress = {
@@ -66,11 +72,8 @@ export const BEFORE_ALL: RoundProgress = {
 export interface ToldRound {
   readonly paused: string | null;
   readonly changes: readonly SettingsChange[];
-}
-
-interface Answer {
-  readonly approved: boolean;
-  readonly reason: string;
+  /** Milliseconds that it has worked for; missing in a run of an earlier release. */
+  readonly worked?: number;
 }
 
 /** How people watch and control a round: the queries for progress and scoreboard, the updates for pause, approval and settings. */
@@ -84,10 +87,12 @@ export class RoundControl {
   private isBetweenSteps = false;
   private readonly startedBy = startedBy();
   private readonly parent = new ReportsToParent();
+  private readonly clock: RoundClock;
   private readonly pausing: Pausing;
   private readonly changing: ChangingSettings<typeof federatedRoundInputSchema>;
 
   constructor(start: FederatedRoundInput, told: ToldRound) {
+    this.clock = new RoundClock(told.worked ?? 0);
     this.pausing = new Pausing(
       () => {
         this.show();
@@ -126,7 +131,7 @@ export class RoundControl {
   }
 
   get told(): ToldRound {
-    return { paused: this.pausing.reason(), changes: this.changing.changes };
+    return { paused: this.pausing.reason(), changes: this.changing.changes, worked: this.clock.millis };
   }
 
   /** The step that runs. */
@@ -134,13 +139,27 @@ export class RoundControl {
     return this.progress.step;
   }
 
-  /** Begin a step, after a pause if there is one, and report what is known by now. */
+  /**
+   * Begin a step, after a pause if there is one, and report what is known by now.
+   * @throws ApplicationFailure `TimedOut` when the round has worked for its `roundTimeout`
+   */
   async enter(step: RoundStep, known: Partial<RoundProgress> = {}): Promise<void> {
     this.isBetweenSteps = true;
     this.report(known);
     await this.pausing.whenRunning();
+    this.requireTime();
     this.isBetweenSteps = false;
     this.report({ step });
+  }
+
+  /** @throws ApplicationFailure `TimedOut`; a round that is paused has all the time. */
+  requireTime(): void {
+    if (this.pausing.reason() === null) this.clock.requireTime(this.settings.roundTimeout);
+  }
+
+  /** It has a result, or has failed. */
+  ended(): void {
+    this.clock.ended();
   }
 
   report(known: Partial<RoundProgress>): void {
@@ -209,6 +228,8 @@ export class RoundControl {
 
   private show(): void {
     this.progress = { ...this.progress, paused: this.pausing.reason() };
+    this.clock.run(this.progress.paused === null && !UNTIMED.includes(this.progress.step));
+    this.clock.publish(this.settings.roundTimeout);
     const asked = this.answer === null ? this.asked : null;
     const details = describeProgress(this.progress, {
       startedBy: this.startedBy,
@@ -263,26 +284,4 @@ function effectOfPause(step: RoundStep): string {
   if (ROUND_STEPS.indexOf(step) >= ROUND_STEPS.indexOf('decide'))
     return 'Paused after the decision that is being made: it is carried out, and the round ends with it.';
   return `Paused before the next step; "${step}" is finished first.`;
-}
-
-/** The answer that the round's input gives when no person has answered in time. */
-function defaultAnswer({ approvalTimeout, approvalDefault }: FederatedRoundInput): Answer {
-  return {
-    approved: approvalDefault === 'approve',
-    reason: `nobody answered within ${approvalTimeout}, and the default is to ${approvalDefault}`,
-  };
-}
-
-/** The gate's verdict stands when there is no answer, because the round no longer asks for one. */
-function withAnswer(verdict: DecideResult, answer: Answer | null): DecideResult {
-  if (answer === null) return verdict;
-  return {
-    decision: answer.approved ? verdict.decision : 'rejected',
-    reason: `${answer.reason}; the gate: ${verdict.reason}`,
-  };
-}
-
-function remarks(raw: unknown): string {
-  const { by, reason } = parseInput(answerInputSchema, raw);
-  return `${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : ` (${reason})`}`;
 }

@@ -14,12 +14,14 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ROUND_UPDATES, type RoundAnswer, type RoundUpdate } from '../core/contracts/control';
 import { type FederatedRoundInput, type FederatedRoundResult } from '../core/contracts/rounds';
+import { durationMillis } from '../core/contracts/settings';
 import { type RoundProgress } from '../core/contracts/steps';
-import { causeFirst } from './failures';
+import { causeFirst, isTimeout } from './failures';
 import { refuse } from './input';
 import { hearReports, REPORTS_TO_PARENT, ReportsToParent } from './reports';
+import { outOfTime } from './round-clock';
 import { BEFORE_ALL, progressQuery, scoreboardQuery } from './round-control';
-import { lockSteps } from './steps';
+import { lockSteps, turnSteps } from './steps';
 import { rememberResult, startedBy, visibility } from './visibility';
 
 /** The workflow `federatedRound` itself, which this file is a part of. */
@@ -34,7 +36,7 @@ export async function runUnderLock(
   roundId: string,
 ): Promise<FederatedRoundResult> {
   const outer = new OuterRound(roundId);
-  const { workflowId, startTime } = workflowInfo();
+  const { workflowId } = workflowInfo();
   for (;;) {
     try {
       const round = await startChild<Round>('federatedRound', {
@@ -55,8 +57,23 @@ export async function runUnderLock(
         });
       }
       outer.waits();
-      await lockSteps().waitForTurn({ since: startTime.toISOString() });
+      await waitForTurn(input.roundTimeout, roundId);
     }
+  }
+}
+
+/** @throws ApplicationFailure `TimedOut` when it has waited for its `roundTimeout` */
+async function waitForTurn(roundTimeout: string, roundId: string): Promise<void> {
+  const { startTime } = workflowInfo();
+  const left = startTime.getTime() + durationMillis(roundTimeout) - Date.now();
+  try {
+    // A wait that is over has the least time that an activity can have.
+    await turnSteps(Math.max(1, left)).waitForTurn({ since: startTime.toISOString() });
+  } catch (thrown) {
+    if (!isTimeout(thrown, 'SCHEDULE_TO_CLOSE')) throw thrown;
+    throw outOfTime(
+      `other rounds have kept the round lock for this one's roundTimeout of ${roundTimeout}: look at the workflow ${roundId}, and start again when it has ended`,
+    );
   }
 }
 

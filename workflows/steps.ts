@@ -1,10 +1,8 @@
 import {
-  ActivityFailure,
   type ActivityInterfaceFor,
   type ActivityOptions,
   ApplicationFailure,
   proxyActivities,
-  TimeoutFailure,
 } from '@temporalio/workflow';
 import { type AnalyticsActivities } from '../activities/analytics';
 import { type RoundsActivities } from '../activities/rounds';
@@ -12,6 +10,7 @@ import { type SiteActivities } from '../activities/site';
 import { type SiteName } from '../core/contracts/ids';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
+import { isTimeout } from './failures';
 import { ownFleet } from './fleet';
 import {
   AGGREGATION,
@@ -68,19 +67,11 @@ function stepsAt<Activities>(
         try {
           return await proxy[name]?.executeWithOptions({ summary }, args);
         } catch (thrown) {
-          throw noWorkerTookIt(thrown) ? missingWorker(queue) : thrown;
+          throw isTimeout(thrown, 'SCHEDULE_TO_START') ? missingWorker(queue) : thrown;
         }
       },
     ]),
   ) as ActivityInterfaceFor<Activities>;
-}
-
-function noWorkerTookIt(thrown: unknown): boolean {
-  return (
-    thrown instanceof ActivityFailure &&
-    thrown.cause instanceof TimeoutFailure &&
-    thrown.cause.timeoutType === 'SCHEDULE_TO_START'
-  );
 }
 
 function missingWorker({ taskQueue, worker }: StepQueue): ApplicationFailure {
@@ -171,17 +162,23 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
 
 type Told = Pick<RoundsActivities, 'namespaceFacts' | 'tellRun'>;
 
-/** Steps of a run whose round is its child: it waits for the round lock (recorded histories name that `waitForTurn`), and sends updates on. */
-export function lockSteps(): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'> & Told> {
-  return {
-    ...stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(atRounds(), WAIT_FOR_LOCK, {
-      waitForTurn: 'wait until the round that runs has ended',
-    }),
-    ...stepsAt<Told>(atRounds(), CHANGE_BY_HAND, {
-      namespaceFacts: 'whether the namespace knows the search attributes',
-      tellRun: 'send an update on to the round',
-    }),
-  };
+/**
+ * The wait for the round lock (recorded histories name it `waitForTurn`).
+ * @param waitMillis how long at most
+ */
+export function turnSteps(waitMillis: number): ActivityInterfaceFor<Pick<RoundsActivities, 'waitForTurn'>> {
+  const options = { ...WAIT_FOR_LOCK, scheduleToCloseTimeout: waitMillis };
+  return stepsAt<Pick<RoundsActivities, 'waitForTurn'>>(atRounds(), options, {
+    waitForTurn: 'wait until the round that runs has ended',
+  });
+}
+
+/** Steps of a run whose round is its child: it sends updates on. */
+export function lockSteps(): ActivityInterfaceFor<Told> {
+  return stepsAt<Told>(atRounds(), CHANGE_BY_HAND, {
+    namespaceFacts: 'whether the namespace knows the search attributes',
+    tellRun: 'send an update on to the round',
+  });
 }
 
 type EvaluationSteps = Pick<AnalyticsActivities, 'checkChampion'> & Pick<RoundsActivities, 'rollback'>;

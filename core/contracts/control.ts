@@ -36,6 +36,7 @@ export const ROUND_SETTINGS = [
   'approval',
   'approvalTimeout',
   'approvalDefault',
+  'roundTimeout',
 ] as const satisfies readonly (keyof FederatedRoundInput)[];
 export type RoundSetting = (typeof ROUND_SETTINGS)[number];
 

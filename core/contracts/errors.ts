@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   TooFewWindows: { exit: 1, retryable: false },
   RowsDiffer: { exit: 1, retryable: false },
   RoundInProgress: { exit: 1, retryable: false },
+  TimedOut: { exit: 1, retryable: false },
   RoundOvertaken: { exit: 1, retryable: false },
   Interrupted: { exit: 130, retryable: false },
   Internal: { exit: 1, retryable: true },

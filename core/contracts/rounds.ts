@@ -109,6 +109,12 @@ const roundFieldsSchema = z.strictObject({
   ifTooEarly: z.enum(['refuse', 'wait']).default('refuse'),
   /** How long a step waits for a worker before the round fails: a worker that is there takes it at once. */
   workerTimeout: positiveDurationTextSchema.default('5m'),
+  /**
+   * How long a round may work, the wait for the fleet's first windows too, and how long it may wait for the round lock: then it fails, and the
+   * champion stays. Pauses, live windows and a person's answer have limits of their own and do not count. A season, because a fleet with
+   * windows of a day needs a month before its first round.
+   */
+  roundTimeout: positiveDurationTextSchema.default('90d'),
   sites: z
     .array(siteNameSchema)
     .min(1)

@@ -413,6 +413,61 @@ describe('a person who is asked', () => {
   });
 });
 
+describe('the time of a round', () => {
+  const OVER = 'worked for its roundTimeout of 1s; the champion stays';
+  const pass = (millis: number): Promise<void> => new Promise((wake) => setTimeout(wake, millis));
+
+  it('ends it before its next step, and withdraws its candidates', async () => {
+    world.script({ aggregate: async (...args) => (await pass(1_200), smoothRound.aggregate(...args)) });
+    const round = await startRound({ roundTimeout: '1s' });
+    expect(await failureOf(round)).toContain(OVER);
+    expect(world.calls).not.toContain('deploy');
+    expect(world.calls.at(-1)).toBe('withdraw');
+  });
+
+  it('ends its wait for windows that nobody sends', async () => {
+    world.script({
+      siteReadiness: async () => {
+        const report = await smoothRound.siteReadiness({ trainingWindows: 336 });
+        const settings = { ...report.settings, task: { lags: 24, windowMicros: 1_000_000 } };
+        return { readiness: { ...report.readiness, windows: 13 }, settings };
+      },
+    });
+    const round = await startRound({ ifTooEarly: 'wait', roundTimeout: '1s' });
+    expect(await failureOf(round)).toContain(OVER);
+    expect(world.calls).not.toContain('ask');
+  });
+
+  it('can be changed, and leaves out pauses and the wait for live windows', async () => {
+    const training = world.hold('trainLocals');
+    const evaluating = world.hold('evaluate');
+    const round = await startRound({ roundTimeout: '1s' });
+    await training.reached;
+    await round.executeUpdate('changeSettings', { args: [{ roundTimeout: '4s' }] });
+    await round.executeUpdate('pause');
+    await pass(2_600);
+    training.release();
+    await round.executeUpdate('resume');
+    await evaluating.reached;
+    await pass(2_600);
+    evaluating.release();
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+  });
+
+  it('ends its wait for the round lock, and names the workflow that has it', async () => {
+    const held = world.hold('trainLocals');
+    const round = await startRound();
+    await held.reached;
+    world.script({ waitForTurn: () => pass(20_000) });
+    const outer = await startByHand('federatedRound', { roundTimeout: '1s' });
+    expect(await failureOf(outer)).toContain(
+      `kept the round lock for this one's roundTimeout of 1s: look at the workflow ${NAMES.roundId}`,
+    );
+    held.release();
+    expect(await round.result()).toMatchObject({ decision: 'promoted' });
+  });
+});
+
 describe('a run whose round is its child', () => {
   it('sends updates on to the round, and gives its answers and refusals back', async () => {
     world.script(withFailureCodes({ tellRun }));
