@@ -28,6 +28,7 @@ import { registerWarehouse } from './commands/warehouse';
 import { registerWatch } from './commands/watch';
 import { registerWorker } from './commands/worker';
 import { describeFailure, EXIT_CODES } from './shared/fail';
+import { outputFlushed } from './shared/standard-output';
 import { packageVersion } from './shared/package-root';
 
 const EXAMPLES = `
@@ -137,8 +138,6 @@ function exitCodes(): string {
 
 /** Run the command that this process was started with, and end the process with its exit code. */
 export async function run(): Promise<never> {
-  // A reader that closes the pipe early (`fedloop sql … | head`) is not an error.
-  process.stdout.on('error', (cause: NodeJS.ErrnoException) => process.exit(cause.code === 'EPIPE' ? 0 : 1));
   // A log on a full disk must not end the system that a daemon keeps up.
   process.stderr.on('error', () => undefined);
   const program = createProgram();
@@ -147,9 +146,14 @@ export async function run(): Promise<never> {
     process.stderr.write(failure.text);
     process.exit(failure.exitCode);
   };
+  // A reader that closes the pipe early (`fedloop sql … | head`) is not an error.
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) =>
+    cause.code === 'EPIPE' ? process.exit(0) : fail(cause),
+  );
   process.on('uncaughtException', fail);
   try {
     await program.parseAsync();
+    await outputFlushed();
   } catch (thrown) {
     fail(thrown);
   }

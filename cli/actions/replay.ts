@@ -17,6 +17,7 @@ import { modelForecaster } from '../../core/stream/forecasts/model-forecaster';
 import { replayLines } from '../../core/stream/replay/replay';
 import { bytes as sized } from '../shared/format';
 import { LIMITS } from '../shared/limits';
+import { outputStream } from '../shared/standard-output';
 import { createProgress, type Progress, silentProgress, type Step } from '../progress';
 import { jsonReport, tableReport, type Write } from './replay-output';
 
@@ -46,7 +47,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<void
   const model = options.model === undefined ? undefined : await readModel(options.model);
   const forecaster = modelForecaster(() => model);
   const settings = settingsOf(options);
-  const write = writerTo(process.stdout);
+  const write = writerTo(outputStream());
   const report =
     options.json === true ? jsonReport(write, settings.task) : tableReport(write, settings.task.target);
   // Rows that scroll by on the same terminal show progress enough.

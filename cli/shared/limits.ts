@@ -31,6 +31,8 @@ export const LIMITS = {
   restartMillis: 1_000,
   /** A full disk that was emptied, or a port that is free again, is noticed within so long. */
   longestRestartMillis: 30_000,
+  /** A full disk under the state of a running system is noticed to be free again within so long. */
+  stateAgainMillis: 5_000,
   /** A process that has worked for so long did not end for the way in which it was started. */
   steadyMillis: 5_000,
 

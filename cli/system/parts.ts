@@ -3,9 +3,11 @@ import { messageOf } from '../../core/contracts/errors';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { eventTopic } from '../../core/contracts/source';
 import { readEnvironment } from '../../core/platform/config';
+import { inTurn } from '../../core/platform/in-turn';
 import { FLEET_VARIABLE } from '../../fleet/settings';
 import { type Child } from '../processes/child';
 import { startOf } from '../processes/identity';
+import { LIMITS } from '../shared/limits';
 import { splitAddress } from '../servers/ports';
 import { type Servers } from '../servers/servers';
 import { type MetricsCollection } from './collect-metrics';
@@ -43,15 +45,16 @@ export interface Watch {
 /** Start again whatever ends, and publish where it is then. */
 export function keepRunning(session: Session, parts: Parts): Watch {
   const { servers, metrics, workers } = parts;
-  let published = Promise.resolve();
+  const published = inTurn();
+  const write = async (): Promise<void> => {
+    const isWritten = await published(() => publish(session, parts, keeper.processes));
+    if (!isWritten) setTimeout(() => void write(), LIMITS.stateAgainMillis).unref();
+  };
   const keeper: Keeper = new Keeper({
     note: (line) => {
       session.progress.note(`${new Date().toISOString()} ${line}`);
     },
-    onChange: () => {
-      published = published.then(() => publish(session, parts, keeper.processes));
-      return published;
-    },
+    onChange: write,
   });
   const { kafka, temporal } = servers;
   if (kafka.own !== undefined) keeper.keep('Kafka', kafka.own.child, kafka.own.again);
@@ -94,22 +97,29 @@ export function endWithAny({ servers, metrics, workers }: Parts): Watch {
   };
 }
 
-/** Tell the folder's other commands, and Prometheus, where everything is; keep with the run what `--resume` needs. */
+/**
+ * Tell the folder's other commands, and Prometheus, where everything is; keep with the run what `--resume` needs.
+ * @returns whether that could be written.
+ */
 export async function publish(
   session: Session,
   parts: Parts,
   processes: readonly SystemProcess[],
-): Promise<void> {
+): Promise<boolean> {
   try {
     await writeRunning(session.folder, describeRunning(parts, processes));
     await parts.metrics?.followWorkers();
     await remember(parts.run, whatRan(session, parts));
     unwritten.delete(parts.run);
+    return true;
   } catch (cause) {
     // A full disk must not end what runs. It is said once.
-    if (unwritten.has(parts.run)) return;
+    if (!unwritten.has(parts.run))
+      session.progress.note(
+        `The system's state cannot be written now: ${messageOf(cause)}. It is tried again.`,
+      );
     unwritten.add(parts.run);
-    session.progress.note(`The system's state cannot be written now: ${messageOf(cause)}`);
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { forTerminal } from '../shared/format';
 import { interruption } from '../shared/interrupt';
+import { writeOut } from '../shared/standard-output';
 import { createProgress, type Progress } from '../progress';
 
 /** Surroundings of a command. */
@@ -25,7 +26,7 @@ export async function withSession(work: (session: Session) => Promise<void>): Pr
       env: process.env,
       folder: resolve('.'),
       out: (text) => {
-        process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text);
+        writeOut(process.stdout.isTTY ? forTerminal(text) : text);
       },
     });
   } finally {

@@ -4,6 +4,7 @@ import { deadConnections } from './dead-connections';
 import { fastFetch } from './fast-fetch';
 import { fastProduce } from './fast-produce';
 import { freshConnections } from './fresh-connections';
+import { lostMembership } from './lost-membership';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
 import { steadyHeartbeats, steadyMetadata } from './steady-clock';
@@ -19,6 +20,7 @@ export const PATCHES: readonly LibraryPatch[] = [
   deadConnections,
   steadyHeartbeats,
   steadyMetadata,
+  lostMembership,
   toldRefusals,
 ];
 
