@@ -93,7 +93,8 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
         ? nothingOf(status, 'the site worker', 'none seen yet')
         : `${whole(readiness.sending)} send, ${whole(readiness.silent)} silent${latestWindowOf(readiness)}`,
     ],
-    ...(readiness === null || lastRound !== null
+    // Without the tables nobody knows whether there was a round.
+    ...(readiness === null || lastRound !== null || status.silent.includes('the analytics worker')
       ? []
       : ([['first round', readiness.needs ?? 'possible now']] as const)),
     ...(fleet?.notForecast ?? []).map(

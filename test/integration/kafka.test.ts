@@ -1,9 +1,14 @@
+import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { Kafka as KafkaJs, KafkaJSConnectionError, logLevel } from 'kafkajs';
 import { eventually } from '../support/round-watch';
 import { testDeployment, type TestDeployment } from '../support/deployment';
 
 const TOPIC = 'letters';
+/** A group waits three seconds for its first members. */
+const JOINED_MILLIS = 30_000;
+
+jest.setTimeout(3 * JOINED_MILLIS);
 
 let deployment: TestDeployment;
 
@@ -183,4 +188,75 @@ describe('a group consumer', () => {
     expect((await readUntil('3', 1)).slice(-3)).toEqual(['1', '2', '3']);
     await producer.disconnect();
   });
+
+  it('joins its group again also when its broker is away at the first try', async () => {
+    const { kafka } = deployment;
+    const topic = 'words';
+    await kafka.createTopics([{ name: topic, partitions: 1, cleanup: 'delete' }]);
+    const producer = await kafka.producer();
+    const member = nextMember();
+    const seen: string[] = [];
+    let joined = 0;
+    const consumer = await kafka.consume({
+      groupId: 'rejoining',
+      topics: [topic],
+      onAssigned: () => {
+        joined += 1;
+      },
+      onFailure: (cause) => {
+        throw cause;
+      },
+      onBatch: async (batch) => {
+        for (const { value } of batch.records) seen.push(String(value));
+        batch.resolve(batch.next);
+        await Promise.resolve();
+      },
+    });
+    const group = await member.joined;
+    const joins = (times: number): Promise<unknown> =>
+      eventually(`joined ${times} times`, JOINED_MILLIS, () =>
+        Promise.resolve(joined === times ? { found: true } : { seen: String(joined) }),
+      );
+    await joins(1);
+
+    // The group forgets it, and the broker is away when it asks to be taken in again.
+    group.joinAndSync = () => {
+      Reflect.deleteProperty(group, 'joinAndSync');
+      return Promise.reject(new KafkaJSConnectionError('the broker is away'));
+    };
+    await group.coordinator.leaveGroup({ groupId: group.groupId, memberId: group.memberId });
+
+    await joins(2);
+    await producer.send(topic, [{ key: null, value: 'after' }]);
+    await eventually('what came after', JOINED_MILLIS, () =>
+      Promise.resolve(seen.includes('after') ? { found: true } : { seen: seen.join() }),
+    );
+    await consumer.stop();
+    await producer.disconnect();
+  });
 });
+
+/** The library's own object of a member, which nothing hands out. */
+interface LibraryMember {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly coordinator: { leaveGroup(member: { groupId: string; memberId: string }): Promise<unknown> };
+  joinAndSync: () => Promise<void>;
+}
+
+/** The next member that joins a group in this process. */
+function nextMember(): { readonly joined: Promise<LibraryMember> } {
+  const { prototype } = createRequire(__filename)('kafkajs/src/consumer/consumerGroup') as {
+    prototype: LibraryMember;
+  };
+  const { joinAndSync } = prototype;
+  return {
+    joined: new Promise((resolve) => {
+      prototype.joinAndSync = async function joinOnce(this: LibraryMember) {
+        prototype.joinAndSync = joinAndSync;
+        await joinAndSync.call(this);
+        resolve(this);
+      };
+    }),
+  };
+}
