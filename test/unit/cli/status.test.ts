@@ -156,6 +156,9 @@ describe('status', () => {
       '4; no worker here reads 3',
     ])
       expect(screen).toContain(part);
+    expect(renderStatus({ ...young, silent: ['the analytics worker'] }, '/work')).not.toContain(
+      'first round',
+    );
   });
 
   it('counts messages that became no events, and reasons that it has no room for', () => {
