@@ -74,22 +74,26 @@ export class LatestModel {
     isDone: (champion: DeployedVersion) => Promise<boolean>,
     measured?: Measured,
   ): Promise<void> {
-    const { deployments } = this.options;
+    let champion = await this.serving();
     try {
-      await deployments.sync();
-      let champion = deployments.champion();
       while (champion !== undefined) {
         if (!(await isDone(champion))) await this.write(champion, measured);
-        await deployments.sync();
         // Another worker may make another one champion meanwhile.
-        const now = deployments.champion();
-        if (now?.version === champion.version) break;
+        const now = await this.serving();
+        if (now === undefined || now.version === champion.version) break;
         champion = now;
       }
       this.missed = undefined;
     } catch (cause) {
       this.note(cause);
     }
+  }
+
+  /** As the log has it by now, or as it had it last where its broker is away, which others tell. */
+  private async serving(): Promise<DeployedVersion | undefined> {
+    const { deployments } = this.options;
+    await deployments.sync().catch(() => undefined);
+    return deployments.champion();
   }
 
   private async write({ version, model, message }: DeployedVersion, measured?: Measured): Promise<void> {
@@ -104,7 +108,7 @@ export class LatestModel {
   private note(cause: unknown): void {
     const { folder, log } = this.options;
     const said = machineSentence(cause, folder);
-    const why = said === undefined ? messageOf(cause) : `${said.message}. ${said.hint}`;
+    const why = said === undefined ? `${messageOf(cause)}.` : `${said.message}. ${said.hint}`;
     const missed = `the champion's files in ${join(folder, LATEST)} are not up to date: ${why}`;
     if (missed !== this.missed) log.warn(`${missed} They are written as soon as that is over.`);
     this.missed = missed;

@@ -35,9 +35,10 @@ export interface Parts {
 
 /** What happens when a process ends that nobody has stopped. */
 export interface Watch {
-  readonly processes: readonly SystemProcess[];
   /** Rejects when the system cannot go on; never resolves. */
   readonly failed: Promise<never>;
+  /** Tell where everything is. */
+  publish(): Promise<void>;
   /** What ends from now on was stopped. */
   expectEnds(): void;
 }
@@ -46,7 +47,9 @@ export interface Watch {
 export function keepRunning(session: Session, parts: Parts): Watch {
   const { servers, metrics, workers } = parts;
   const published = inTurn();
+  let isOver = false;
   const write = async (): Promise<void> => {
+    if (isOver) return;
     const isWritten = await published(() => publish(session, parts, keeper.processes));
     if (!isWritten) setTimeout(() => void write(), LIMITS.stateAgainMillis).unref();
   };
@@ -65,18 +68,18 @@ export function keepRunning(session: Session, parts: Parts): Watch {
   if (metrics !== undefined && collector !== undefined)
     keeper.keep('Prometheus', collector, async () => (await metrics.again()).child);
   return {
-    get processes() {
-      return keeper.processes;
-    },
     failed: never(),
+    publish: write,
     expectEnds: () => {
+      isOver = true;
       keeper.stop();
     },
   };
 }
 
 /** For a command that measures: its result would not be what was asked for. */
-export function endWithAny({ servers, metrics, workers }: Parts): Watch {
+export function endWithAny(session: Session, parts: Parts): Watch {
+  const { servers, metrics, workers } = parts;
   const { kafka, temporal } = servers;
   const children = [
     ['Kafka', kafka.own?.child] as const,
@@ -85,8 +88,11 @@ export function endWithAny({ servers, metrics, workers }: Parts): Watch {
     ['Prometheus', metrics?.server?.child] as const,
   ].flatMap(([name, child]) => (child === undefined ? [] : [{ name, child }]));
   let areExpected = false;
+  const processes = children.map(({ name, child }) => ({ name, ...child.id, restarts: 0, trouble: null }));
   return {
-    processes: children.map(({ name, child }) => ({ name, ...child.id, restarts: 0, trouble: null })),
+    async publish() {
+      await publish(session, parts, processes);
+    },
     failed: firstUnexpectedEnd(
       children.map(({ child }) => child),
       () => areExpected,
@@ -101,7 +107,7 @@ export function endWithAny({ servers, metrics, workers }: Parts): Watch {
  * Tell the folder's other commands, and Prometheus, where everything is; keep with the run what `--resume` needs.
  * @returns whether that could be written.
  */
-export async function publish(
+async function publish(
   session: Session,
   parts: Parts,
   processes: readonly SystemProcess[],

@@ -6,7 +6,7 @@ import { collectMetrics } from './collect-metrics';
 import { agreeOnDeployment, type WantedDeployment } from './log-settings';
 import { Processes } from '../processes/processes';
 import { type RunFolder } from './run-folder';
-import { endWithAny, keepRunning, publish, type Parts, type Watch } from './parts';
+import { endWithAny, keepRunning, type Parts, type Watch } from './parts';
 import { hadPort, type RememberedRun } from './remembered-run';
 import { requireAlone } from './require-alone';
 import { endLeftovers, forgetRunning, lookForSystem, requireNoneRunning } from './running';
@@ -113,8 +113,8 @@ async function bringUp(start: SystemStart, processes: Processes): Promise<System
     env,
     startedAt: new Date().toISOString(),
   };
-  const watch = start.ends === 'start again' ? keepRunning(session, parts) : endWithAny(parts);
-  await publish(session, parts, watch.processes);
+  const watch = start.ends === 'start again' ? keepRunning(session, parts) : endWithAny(session, parts);
+  await watch.publish();
   return {
     ...parts,
     failed: watch.failed,
