@@ -9,7 +9,7 @@ import { startTemporalWorker } from './temporal';
 const CONCURRENT_STEPS = 8;
 
 /** Owns DuckDB: stores every row, publishes feedback, judges rounds, runs the batch path, answers SQL. */
-export const analyticsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+export const analyticsRole: Role = async ({ env, log, kafka, deployments, registry, tracing }) => {
   const service = await WarehouseService.start({
     kafka,
     env,
@@ -21,7 +21,7 @@ export const analyticsRole: Role = async ({ env, log, kafka, deployments, regist
   const worker = await startTemporalWorker(log, {
     taskQueue: fleetNames(env.FEDLOOP_FLEET).analyticsQueue,
     activities,
-    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
+    interceptors: { activity: [...tracing.activities, activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: CONCURRENT_STEPS,
   });
   return {

@@ -9,6 +9,7 @@ export const WORKFLOW_BUNDLE = join(__dirname, '..', 'workflow-bundle.js');
 async function buildBundle(): Promise<void> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(__dirname, '..', 'workflows', 'index.js'),
+    workflowInterceptorModules: [join(__dirname, '..', 'workflows', 'pass-trace.js')],
     // Evaluated once for all runs rather than at the start of each; it holds nothing that belongs to a run.
     preloadModules: ['zod'],
     logger: new DefaultLogger('WARN', ({ message }) => process.stderr.write(`${message}\n`)),

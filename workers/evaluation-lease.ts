@@ -12,8 +12,8 @@ import {
 } from '../core/contracts/evaluation';
 import { type FleetNames } from '../core/contracts/queues';
 import { parseOrThrow } from '../core/contracts/validation';
-import { type Logger } from '../core/platform/log';
 import { type StreamService } from '../core/stream/service';
+import { type RoleContext } from './role';
 import { startTemporalWorker, type TemporalConnection } from './temporal';
 
 /** A join is answered within a second where a rounds worker runs; where none does, it is repeated ever more rarely. */
@@ -56,7 +56,7 @@ export function keepEvaluationLease(
   service: StreamService,
   input: ContinuousEvaluationInput,
   names: FleetNames,
-  log: Logger,
+  { log, tracing }: Pick<RoleContext, 'log' | 'tracing'>,
 ): EvaluationLease {
   const worker = `${hostname()
     .toLowerCase()
@@ -71,6 +71,7 @@ export function keepEvaluationLease(
     const temporal = await startTemporalWorker(log, {
       taskQueue: names.streamQueue(worker),
       activities: createStreamActivities({ service, lease }),
+      interceptors: { activity: [...tracing.activities] },
       maxConcurrentActivityTaskExecutions: LEASES_AT_ONCE,
     });
     try {

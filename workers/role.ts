@@ -10,6 +10,7 @@ import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, Gauge, type Registry } from '../core/platform/metrics';
 import { joinDeployment } from './join-deployment';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
+import { type Tracing, workerTracing } from './tracing';
 
 /** What every role is given: its surroundings, connected and checked. */
 export interface RoleContext {
@@ -19,6 +20,7 @@ export interface RoleContext {
   readonly kafka: Kafka;
   readonly deployments: Deployments;
   readonly registry: Registry;
+  readonly tracing: Tracing;
 }
 
 export interface RunningRole {
@@ -48,6 +50,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const env = readEnvironment(deployed.env);
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
   const stopRequested = stopSignal();
+  const tracing = await workerTracing(name, log);
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
   await joinDeployment({ kafka, env, log }, deployed.plan, name === LOGS_SETTINGS ? 'log' : 'wait');
   const deployments = await followDeployments(kafka, log);
@@ -55,7 +58,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const registry = createMetrics(name);
   countRefusedDeployments(registry, deployments);
   await reserveSdkMetrics();
-  const running = await role({ role: name, env, log, kafka, deployments, registry });
+  const running = await role({ role: name, env, log, kafka, deployments, registry, tracing });
   const http = await serveHttp({
     host: env.FEDLOOP_HTTP_HOST,
     port: env.FEDLOOP_HTTP_PORT,
@@ -81,6 +84,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     process.exit(1);
   }, STOP_TIMEOUT_MS);
   await running.stop();
+  await tracing.stop();
   await http.close();
   await deployments.close();
   await kafka.disconnect();

@@ -17,7 +17,7 @@ import { connectToTemporal, cpuSlots, pollQueue, workflowOptions } from './tempo
 const WAITING_ROUNDS = 1_000;
 
 /** Runs the workflows, aggregates, deploys and decides. */
-export const roundsRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+export const roundsRole: Role = async ({ env, log, kafka, deployments, registry, tracing }) => {
   const { roundsQueue, roundId } = fleetNames(env.FEDLOOP_FLEET);
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
@@ -43,7 +43,7 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry 
     taskQueue: roundsQueue,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
     activities,
-    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
+    interceptors: { activity: [...tracing.activities, activityMetrics(registry, Object.keys(activities))] },
     maxConcurrentActivityTaskExecutions: cpuSlots(env) + WAITING_ROUNDS,
     // A poll occupies a slot. With one poll, a slot stays free for a step that Temporal returns together with a workflow task.
     maxConcurrentActivityTaskPolls: 1,

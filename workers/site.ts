@@ -19,7 +19,7 @@ function betweenDevices(device: number): Promise<void> | undefined {
 }
 
 /** Trains and scores on one site's devices; their readings stay here. */
-export const siteRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+export const siteRole: Role = async ({ env, log, kafka, deployments, registry, tracing }) => {
   const producer = await kafka.producer();
   const inbox = await openUpdateInbox(kafka, log);
   const feedback = await openFeedbackLog(kafka, log);
@@ -37,7 +37,7 @@ export const siteRole: Role = async ({ env, log, kafka, deployments, registry })
   const worker = await startTemporalWorker(log, {
     taskQueue: fleetNames(env.FEDLOOP_FLEET).siteQueue(env.FEDLOOP_SITE),
     activities,
-    interceptors: { activity: [activityMetrics(registry, Object.keys(activities))] },
+    interceptors: { activity: [...tracing.activities, activityMetrics(registry, Object.keys(activities))] },
     // One training graph already uses every core.
     maxConcurrentActivityTaskExecutions: 1,
   });

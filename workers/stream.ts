@@ -21,11 +21,14 @@ function troubleOf({ topic, partitions }: StreamStatus): string | undefined {
 }
 
 /** Windows, verdicts and the live evaluation of every version in force, under a lease of `continuousEvaluation`. */
-export const streamRole: Role = async ({ env, log, kafka, deployments, registry }) => {
+export const streamRole: Role = async ({ env, log, kafka, deployments, registry, tracing }) => {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${MOST_INLINED_BYTECODE}`);
   const input = evaluationInput(env.FEDLOOP_EVALUATION);
   const service = await startStreamService({ kafka, deployments, log, registry });
-  const lease = keepEvaluationLease(service, input, fleetNames(env.FEDLOOP_FLEET), log);
+  const lease = keepEvaluationLease(service, input, fleetNames(env.FEDLOOP_FLEET), {
+    log,
+    tracing,
+  });
   const status = (): StreamStatus => ({ topic: deployments.eventTopic, ...service.status() });
   return {
     routes: { '/status': jsonRoute(status) },

@@ -6,11 +6,14 @@ import { payloadCodec } from '../../workers/payload-codec';
 import { temporalConfig } from '../../workers/temporal-config';
 import { requireNamespace } from '../../workers/temporal-namespace';
 import { refuseTlsTrouble } from '../../workers/temporal-trouble';
+import { clientTracing } from '../../workers/tracing';
 import { LIMITS } from '../shared/limits';
 import { answers } from './ports';
 
 interface TemporalClient {
   readonly client: Client;
+  /** Send the spans of what was started. Never fails. */
+  endTracing(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,11 +26,12 @@ export function namesTemporal(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Connect to the server that an environment names (TEMPORAL_ADDRESS and its relatives, or a profile).
- * @throws FedloopError `ServerUnavailable`; `InvalidConfig` as `temporalConfig` and `payloadCodec`, or when there is no such namespace
+ * @throws FedloopError `ServerUnavailable`; `InvalidConfig` as `temporalConfig`, `payloadCodec` and `clientTracing`, or when there is no such namespace
  */
 export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalClient> {
   const { connectionOptions, namespace = 'default' } = temporalConfig(env);
   const address = connectionOptions.address ?? 'the configured address';
+  const tracing = clientTracing(env, (sentence) => process.stderr.write(`warning: ${sentence}\n`));
   const { tls, apiKey, metadata } = connectionOptions;
   try {
     if (await refusesAtOnce(address)) throw new Error('the connection was refused');
@@ -41,7 +45,11 @@ export async function connectTemporal(env: NodeJS.ProcessEnv): Promise<TemporalC
     });
     await requireNamespace(connection, namespace, address);
     const codec = await payloadCodec(env);
-    return { client: new Client({ connection, namespace, ...codec }), close: () => connection.close() };
+    return {
+      client: new Client({ connection, namespace, ...codec, interceptors: { workflow: tracing.workflow } }),
+      endTracing: () => tracing.stop(),
+      close: () => connection.close(),
+    };
   } catch (cause) {
     if (cause instanceof FedloopError) throw cause;
     throw new FedloopError(
@@ -74,7 +82,12 @@ export async function withTemporal<Result>(
 ): Promise<Result> {
   const names = fleetNames(readEnvironment(env).FEDLOOP_FLEET);
   const temporal = await connectTemporal(env);
-  const result = await work(temporal.client, names);
+  let result: Result;
+  try {
+    result = await work(temporal.client, names);
+  } finally {
+    await temporal.endTracing();
+  }
   await temporal.close();
   return result;
 }
