@@ -10,7 +10,8 @@ import { serveHttp, type RouteHandler } from '../core/platform/http';
 import { createMetrics, Gauge, type Registry } from '../core/platform/metrics';
 import { joinDeployment } from './join-deployment';
 import { reserveSdkMetrics, SDK_METRICS_PATH, sdkMetricsRoute } from './sdk-metrics';
-import { type Tracing, workerTracing } from './tracing';
+import { type WorkerRole } from './roles';
+import { NO_TRACING, type Tracing, workerTracing } from './tracing';
 
 /** What every role is given: its surroundings, connected and checked. */
 export interface RoleContext {
@@ -41,6 +42,9 @@ const STOP_TIMEOUT_MS = 20_000;
 /** The one kind of worker that logs the settings of a new fleet: with more kinds, two could log what they measured at the same time. */
 const LOGS_SETTINGS = 'rounds';
 
+/** Kinds of workers in which there is nothing to trace. */
+const WITHOUT_ACTIVITIES: readonly string[] = ['ingest', 'fleet'] satisfies readonly WorkerRole[];
+
 /**
  * Run a role as this process: connect, start, report it on stdout, and stop cleanly on SIGINT or SIGTERM.
  * @returns the exit code.
@@ -50,7 +54,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
   const env = readEnvironment(deployed.env);
   const log = createLogger(`fedloop-${name}`, env.FEDLOOP_LOG_LEVEL);
   const stopRequested = stopSignal();
-  const tracing = await workerTracing(name, log);
+  const tracing = WITHOUT_ACTIVITIES.includes(name) ? NO_TRACING : await workerTracing(name, log);
   const kafka = await connectKafka(env, `fedloop-${name}`, log);
   await joinDeployment({ kafka, env, log }, deployed.plan, name === LOGS_SETTINGS ? 'log' : 'wait');
   const deployments = await followDeployments(kafka, log);

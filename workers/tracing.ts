@@ -18,6 +18,9 @@ export interface ClientTracing {
   stop(): Promise<void>;
 }
 
+/** Of a worker that runs no activities, or whose environment asks for no traces. */
+export const NO_TRACING: Tracing = { activities: [], stop: () => Promise.resolve() };
+
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 
 /**
@@ -58,7 +61,7 @@ export async function workerTracing(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Tracing> {
   const wanted = tracesWanted(env);
-  if (wanted === undefined) return { activities: [], stop: () => Promise.resolve() };
+  if (wanted === undefined) return NO_TRACING;
   const { Spans, traceActivities } = await import('./spans.js');
   log.info({ receiver: wanted.receiver }, 'activities are traced');
   const spans = new Spans(`fedloop-${role}`, wanted, (sentence) => {
