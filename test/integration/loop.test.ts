@@ -2,7 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  WorkflowFailedError,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { z } from 'zod';
 import { federatedRoundResultSchema } from '../../core/contracts/rounds';
 import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
@@ -14,6 +19,7 @@ import { summarySchema, type Summary } from '../../cli/results/summary-schema';
 import { encodeFrame } from '../../core/platform/frames';
 import { testDeployment } from '../support/deployment';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
+import { startTraceReceiver, type ReceivedSpan, type TraceReceiver } from '../support/trace-receiver';
 import { withoutSharedServers } from '../support/system-processes';
 import { SHAPE } from '../support/task';
 import { NAMES } from '../support/names';
@@ -29,6 +35,12 @@ const ROUNDS = 2;
 /** Times the wall clock: a window closes each second, so that Prometheus, which looks every two, sees things move on any machine. */
 const SPEED = '30';
 const DEMO_TIMEOUT_MS = 300_000;
+/** Workers hold their spans until they stop. */
+const TRACES = {
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+  OTEL_EXPORTER_OTLP_HEADERS: 'authorization=hush',
+  OTEL_BSP_SCHEDULE_DELAY: '3600000',
+};
 
 // Each question is a process of its own, and CI's two cores are busy with a whole system.
 jest.setTimeout(60_000);
@@ -52,8 +64,10 @@ let connection: Connection;
 let brokers: string;
 let topicPrefix: string;
 let watched: WatchedSystem;
+let traces: TraceReceiver;
 
 beforeAll(async () => {
+  traces = await startTraceReceiver();
   folder = await mkdtemp(join(tmpdir(), 'fedloop-loop-'));
   // It brings up servers of its own, as a person's first command does.
   env = withoutSharedServers();
@@ -75,7 +89,11 @@ beforeAll(async () => {
       '--data',
       DATA,
     ],
-    { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: folder,
+      env: { ...env, ...TRACES, OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   let printed = '';
   demo.stdout?.on('data', (text: Buffer) => (printed += text.toString()));
@@ -110,12 +128,16 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connection.close();
-  if (demo.exitCode === null) {
-    demo.kill('SIGINT');
-    await new Promise((done) => demo.once('exit', done));
-  }
+  await stopDemo();
+  await traces.close();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
+
+async function stopDemo(): Promise<void> {
+  if (demo.exitCode !== null) return;
+  demo.kill('SIGINT');
+  await new Promise((done) => demo.once('exit', done));
+}
 
 /** What `fedloop sql` answers, as a user would ask it. */
 async function sql<Row extends z.ZodType>(row: Row, question: string): Promise<z.infer<Row>[]> {
@@ -474,5 +496,85 @@ describe('the registry', () => {
       { stage: 'rolled-back', by: 'ada', reason: 'odd spikes' },
       { stage: 'champion', reason: 'the sensors were at fault' },
     ]);
+  });
+});
+
+/** The last group: its spans come when the system stops. */
+describe('what is told to a receiver of traces', () => {
+  const spansOf = (isWanted: (span: ReceivedSpan) => boolean): readonly ReceivedSpan[] =>
+    traces.spans().filter(isWanted);
+  const distinct = (values: readonly unknown[]): readonly unknown[] => [...new Set(values)].sort();
+  /** Workers that run activities. */
+  const ROLES = ['analytics', 'rounds', 'site', 'stream'];
+  /** STATUS_CODE_ERROR of OTLP. */
+  const FAILED = 2;
+  let untraced: WorkflowHandleWithFirstExecutionRunId;
+  let before: readonly ReceivedSpan[];
+
+  beforeAll(async () => {
+    untraced = await temporal.workflow.start('federatedRound', {
+      workflowId: NAMES.roundId,
+      taskQueue: NAMES.roundsQueue,
+      args: [{ participants: 1_000 }],
+    });
+    await expect(untraced.result()).rejects.toThrow();
+    before = traces.spans();
+    await stopDemo();
+  }, 60_000);
+
+  it('a command tells it what it started once it is done, and workers what they hold when they stop', () => {
+    expect(before.map(({ name, service }) => `${String(service)} ${name}`)).toEqual([
+      'fedloop StartWorkflow:federatedTraining',
+      'fedloop StartWorkflow:batchAnalytics',
+    ]);
+    expect(distinct(traces.spans().map(({ service }) => service))).toEqual([
+      'fedloop',
+      ...ROLES.map((role) => `fedloop-${role}`),
+    ]);
+  });
+
+  it('a worker says that it is traced where it runs activities, and nowhere else', async () => {
+    const says = async ({ role }: { readonly role: string }): Promise<readonly string[]> => {
+      const log = await readFile(join(folder, 'runs', summary.run, 'logs', `${role}.log`), 'utf8');
+      return log.includes('activities are traced') ? [role] : [];
+    };
+    expect((await Promise.all(watched.workers.map(says))).flat().sort()).toEqual(ROLES);
+  });
+
+  it('a training is one trace, with the steps of all its rounds on all workers', () => {
+    const [start] = before;
+    const trace = spansOf(({ traceId }) => traceId === start?.traceId);
+    expect(start).toMatchObject({ attributes: { temporalWorkflowId: NAMES.trainingId } });
+    expect(start?.parentSpanId ?? '').toBe('');
+    const steps = trace.filter(({ spanId }) => spanId !== start?.spanId);
+    expect(distinct(steps.map(({ parentSpanId }) => parentSpanId))).toEqual([start?.spanId]);
+    expect(distinct(steps.map(({ service }) => service))).toEqual(
+      ['analytics', 'rounds', 'site'].map((role) => `fedloop-${role}`),
+    );
+    // Each round is a workflow run of its own.
+    for (const step of ['trainLocals', 'aggregate', 'evaluate', 'decide']) {
+      const runs = steps.filter(({ name }) => name === `RunActivity:${step}`);
+      expect(distinct(runs.map(({ attributes }) => attributes['temporalRunId']))).toHaveLength(ROUNDS);
+    }
+    expect(steps.filter(({ status }) => status.code === FAILED)).toEqual([]);
+  });
+
+  it('a round that was started without a trace has one of its own, and its failed step says what kind of failure it was', () => {
+    const { firstExecutionRunId: run } = untraced;
+    const steps = spansOf(({ attributes }) => attributes['temporalRunId'] === run);
+    expect(distinct(steps.map(({ traceId }) => traceId))).toEqual([run.replaceAll('-', '')]);
+    const failed = steps.filter(({ status }) => status.code === FAILED);
+    expect(failed).toMatchObject([
+      {
+        name: 'RunActivity:select',
+        status: { message: 'InvalidInput' },
+        attributes: { 'error.type': 'InvalidInput', temporalAttempt: 1 },
+      },
+    ]);
+  });
+
+  it('nothing of inputs, results, messages and secrets is told', () => {
+    const told = traces.bodies.join();
+    for (const word of ['asked for', 'participants', 'accuracy', 'hush']) expect(told).not.toContain(word);
   });
 });
