@@ -30,6 +30,8 @@ const STEP_MICROS = 300_000;
 /** Longer than a session, so that whoever has stopped speaking to the broker is thrown out, and others take over. */
 const AFTER_JUMP_MILLIS = SESSION_MILLIS + 2_000;
 const ROWS_MILLIS = 10_000;
+/** A worker starts within seconds, more of them on a busy machine, and joins its group within a few more. */
+const SHARED_MILLIS = 60_000;
 
 jest.setTimeout(180_000 + EACH * 60_000);
 
@@ -67,6 +69,11 @@ describeWith(FAKETIME, 'workers whose clocks are set', () => {
     sending = send();
     sending.catch(() => undefined);
     await moreRows();
+    // One that joins later than the other takes its share over only then.
+    await eventually('both stream workers have partitions', SHARED_MILLIS, async () => {
+      const claimed = await claims();
+      return claimed.every((count) => count > 0) ? { found: claimed } : { seen: claimed.join(' and ') };
+    });
   });
 
   afterAll(async () => {
