@@ -53,8 +53,8 @@ export const roundsRole: Role = async ({ env, log, kafka, deployments, registry,
     failed: worker.failed,
     health: () => worker.health() ?? latestModel.trouble,
     async stop() {
-      latestModel.close();
       await worker.stop();
+      await latestModel.close();
       await inbox.close();
       await feedback.close();
       await producer.disconnect();

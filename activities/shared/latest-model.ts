@@ -51,8 +51,10 @@ export class LatestModel {
     return this;
   }
 
-  close(): void {
+  /** Look no more; resolves once what was begun is written. */
+  close(): Promise<void> {
     clearInterval(this.look);
+    return this.turn(() => Promise.resolve());
   }
 
   /** Why the files are not the champion's, and what to do; undefined while they are. */

@@ -254,7 +254,7 @@ describe('the files of the champion', () => {
     await rm(join(folder, 'versions'));
     await until(() => latestModel.trouble === undefined);
     expect(await readlink(join(folder, 'latest_model'))).toBe(join('versions', 'v2'));
-    latestModel.close();
+    await latestModel.close();
   });
 
   it.each([
@@ -267,7 +267,7 @@ describe('the files of the champion', () => {
     await until(saved);
     await damage();
     await until(saved);
-    latestModel.close();
+    await latestModel.close();
   });
 });
 
