@@ -75,7 +75,7 @@ export async function promote(
   if (serving?.version === version) {
     if (isRetry && isMadeBy(serving.stage, 'champion', { reason, by })) {
       await settle(dependencies);
-      return { champion: version, previous: predecessorOf(deployments, version), changed: true, reason };
+      return { champion: version, previous: shadowOf(deployments) ?? null, changed: true, reason };
     }
     return { champion: version, previous: null, changed: false, reason: `${version} serves already` };
   }
@@ -88,7 +88,7 @@ export async function promote(
   await carryOut(dependencies, [
     ...shadows.map((shadow) => change(shadow, 'retired', predecessor, by)),
     change(next, 'champion', reason, by),
-    ...(serving === undefined ? [] : [change(serving, 'shadow', tookItsPlace(version), by)]),
+    ...(serving === undefined ? [] : [change(serving, 'shadow', `${version} took its place`, by)]),
   ]);
   return { champion: version, previous: serving?.version ?? null, changed: true, reason };
 }
@@ -122,14 +122,9 @@ function isMadeBy(
   return found?.stage === stage && found.reason === reason && found.by === by;
 }
 
-/** The version whose place another one took by a promotion. */
-function predecessorOf(deployments: Deployments, promoted: VersionId): VersionId | null {
-  const shadow = deployments.inForce().find(({ stage }) => stage.stage === 'shadow');
-  return shadow?.stage.reason === tookItsPlace(promoted) ? shadow.version : null;
-}
-
-function tookItsPlace(version: VersionId): string {
-  return `${version} took its place`;
+/** The version in shadow: a promotion leaves there the one that served before, and retires every other. */
+function shadowOf(deployments: Deployments): VersionId | undefined {
+  return deployments.inForce().find(({ stage }) => stage.stage === 'shadow')?.version;
 }
 
 /** The version named, else the one in shadow, else the one that the champion was made from. */
@@ -138,8 +133,7 @@ function targetOf(
   serving: DeployedVersion,
   asked: VersionId | undefined,
 ): DeployedVersion {
-  const shadow = deployments.inForce().find(({ stage }) => stage.stage === 'shadow')?.version;
-  const wanted = asked ?? shadow ?? serving.message.lineage.parents[0];
+  const wanted = asked ?? shadowOf(deployments) ?? serving.message.lineage.parents[0];
   if (wanted === undefined)
     throw new FedloopError(
       'NotFound',

@@ -62,20 +62,21 @@ export class TemporalContact {
   private async ask(): Promise<void> {
     if (this.isAsking) return;
     this.isAsking = true;
-    const { workflowService } = this.connection;
-    const { namespace } = this;
     try {
-      if (!(await this.isAnswered(() => workflowService.getSystemInfo({})))) this.missed('silent');
-      else if (
-        !(await this.isAnswered(() =>
-          workflowService.describeWorkflowExecution({ namespace, execution: { workflowId: NOBODY } }),
-        ))
-      )
-        this.missed('without its database');
-      else this.answered();
+      const how = await this.findAway();
+      if (how === undefined) this.answered();
+      else this.missed(how);
     } finally {
       this.isAsking = false;
     }
+  }
+
+  private async findAway(): Promise<Away | undefined> {
+    const { workflowService } = this.connection;
+    const question = { namespace: this.namespace, execution: { workflowId: NOBODY } };
+    if (!(await this.isAnswered(() => workflowService.getSystemInfo({})))) return 'silent';
+    const isRead = await this.isAnswered(() => workflowService.describeWorkflowExecution(question));
+    return isRead ? undefined : 'without its database';
   }
 
   /** A server that refuses an answer is there. */

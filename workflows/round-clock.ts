@@ -21,9 +21,8 @@ export class RoundClock {
 
   /** Run or stand still from now on. */
   run(isRunning: boolean): void {
-    const now = Date.now();
-    if (this.began !== null) this.used += now - this.began;
-    this.began = isRunning ? now : null;
+    this.used = this.millis;
+    this.began = isRunning ? Date.now() : null;
   }
 
   /** Milliseconds up to now. */

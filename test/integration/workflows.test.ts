@@ -34,6 +34,13 @@ const progressOf = (handle: WorkflowHandle): Promise<RoundProgress> =>
   handle.query<RoundProgress>('progress');
 const callsOf = (name: keyof MockActivities): number => world.calls.filter((call) => call === name).length;
 
+/** A site that has so many windows, of a second each. */
+async function readyWith(windows: number): ReturnType<MockActivities['siteReadiness']> {
+  const report = await smoothRound.siteReadiness({ trainingWindows: 336 });
+  const settings = { ...report.settings, task: { lags: 24, windowMicros: 1_000_000 } };
+  return { readiness: { ...report.readiness, windows }, settings };
+}
+
 async function detailsOf(handle: WorkflowHandle): Promise<string> {
   const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
   return metadata.currentDetails ?? '';
@@ -89,13 +96,7 @@ describe('a round', () => {
 
   it('waits for the windows where its input says so, and says what is missing meanwhile', async () => {
     let windows = 13;
-    world.script({
-      siteReadiness: async () => {
-        const report = await smoothRound.siteReadiness({ trainingWindows: 336 });
-        const settings = { ...report.settings, task: { lags: 24, windowMicros: 1_000_000 } };
-        return { readiness: { ...report.readiness, windows }, settings };
-      },
-    });
+    world.script({ siteReadiness: () => readyWith(windows) });
     const round = await startRound({ ifTooEarly: 'wait' });
     await until(round, ({ waitsFor }) => waitsFor === '13 of 32 windows');
     windows = 32;
@@ -426,13 +427,7 @@ describe('the time of a round', () => {
   });
 
   it('ends its wait for windows that nobody sends', async () => {
-    world.script({
-      siteReadiness: async () => {
-        const report = await smoothRound.siteReadiness({ trainingWindows: 336 });
-        const settings = { ...report.settings, task: { lags: 24, windowMicros: 1_000_000 } };
-        return { readiness: { ...report.readiness, windows: 13 }, settings };
-      },
-    });
+    world.script({ siteReadiness: () => readyWith(13) });
     const round = await startRound({ ifTooEarly: 'wait', roundTimeout: '1s' });
     expect(await failureOf(round)).toContain(OVER);
     expect(world.calls).not.toContain('ask');
