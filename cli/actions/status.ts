@@ -119,12 +119,22 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
             `${counted(messages, 'message')} of ${topic} (${reason}; look at them: fedloop sql "FROM dead_letters")`,
           ] as const,
       ),
+    ...(fleet?.lostRecords ?? []).map(
+      ({ topic, records }) => ['lost', describeLost(topic, records)] as const,
+    ),
     ...(stream === null || stream.unread.length === 0
       ? []
       : ([
           ['partitions', `${stream.partitions}; no worker here reads ${stream.unread.join(', ')}`],
         ] as const)),
   ];
+}
+
+/** `15 records of edge-iiot-rejects were deleted before they were stored: …`. */
+function describeLost(topic: string, records: number): string {
+  const verb = records === 1 ? 'was' : 'were';
+  const text = `${counted(records, 'record')} of ${topic} ${verb} deleted before`;
+  return pc.red(`${text} ${records === 1 ? 'it was' : 'they were'} stored: fedloop sql "FROM lost_records"`);
 }
 
 /** What is put aside for the rarer reasons: counted, and where it is to be seen. */

@@ -64,10 +64,14 @@ export interface PutAside extends z.infer<typeof rejectRow> {
 
 const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.number() });
 
+const lostRow = z.object({ topic: z.string(), records: z.number() });
+
 /** What the tables know of the fleet. */
 export interface FleetTables {
   /** Messages that the warehouse could not store, by topic and reason. */
   readonly deadLetters: readonly z.infer<typeof letterRow>[];
+  /** Records that were deleted from their topics before the warehouse stored them, by topic. */
+  readonly lostRecords: readonly z.infer<typeof lostRow>[];
   readonly notForecast: readonly DevicesInState[];
   readonly putAside: readonly PutAside[];
 }
@@ -94,8 +98,13 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
     letterRow,
     'SELECT topic, reason, count(*)::DOUBLE AS messages FROM dead_letters GROUP BY ALL ORDER BY messages DESC, topic, reason',
   );
+  const lostRecords = await query(
+    lostRow,
+    'SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records FROM lost_records GROUP BY topic ORDER BY records DESC, topic',
+  );
   return {
     deadLetters,
+    lostRecords,
     notForecast: states.map(({ state, devices, is_held, named }) => ({
       state,
       devices,

@@ -256,7 +256,6 @@ export class WarehouseService extends RoundRepository {
       sink: this.sink,
       groupId: ANALYTICS_GROUP_PREFIX + this.warehouse.id,
       log,
-      onLost: this.counts.lost,
       file: this.warehouse.path,
       onStored: (report, seconds) => {
         this.counts.stored(report, seconds, Date.now());

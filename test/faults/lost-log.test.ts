@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, ConfigResourceTypes, Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { signalGroup } from '../../cli/processes/child';
+import { queryWorker } from '../../cli/query/query-worker';
+import { readFleetTables } from '../../cli/status/fleet-status';
 import { type WorkerProcess } from '../../cli/system/worker-process';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { TOPICS } from '../../core/contracts/topics';
@@ -10,7 +13,7 @@ import { deployStream } from '../support/stream-deployment';
 import { StreamSystem } from '../support/stream-system';
 import { taskWith } from '../support/task';
 
-/** The topic of events loses what was not read, or is made anew: nothing of that is silent. */
+/** A topic loses what was not read, or is made anew: nothing of that is silent. */
 const SETTINGS: StreamSettings = {
   ...DEFAULT_STREAM_SETTINGS,
   task: taskWith({ windowMicros: 2_000_000 }),
@@ -19,6 +22,7 @@ const SETTINGS: StreamSettings = {
 };
 const DEVICES = 10;
 const STEPS = 20;
+const LETTERS = 5;
 const LEAVE_MILLIS = 15_000;
 const WAIT_MILLIS = 30_000;
 
@@ -79,6 +83,37 @@ it('counts the events that were gone before they were read, and reads on behind 
   );
 });
 
+it('keeps in the tables what was gone before it was stored, though no record follows and the worker is killed', async () => {
+  const { name: topic } = TOPICS.ingestRejects;
+  const lostOf = (worker: WorkerProcess): Promise<number | undefined> =>
+    metric('fedloop_sink_records_lost_total', topic, worker);
+  let analytics = await system.startAnalytics();
+  await sendLetters(topic);
+  await until('the letters are put aside', async () => {
+    return (
+      (await metric('fedloop_sink_records_total', `topic="${topic}",outcome="aside"`, analytics)) === LETTERS
+    );
+  });
+  // While it runs: frozen, so that it reads nothing before that is gone.
+  signalGroup(analytics.child.pid, 'SIGSTOP');
+  await sleep(500);
+  await sendAndDelete(topic);
+  signalGroup(analytics.child.pid, 'SIGCONT');
+  await until('the loss is counted', async () => (await lostOf(analytics)) === LETTERS);
+  expect(await readFile(analytics.child.logFile, 'utf8')).toContain(
+    `${LETTERS} records of partition 0 of ${topic} were gone before they were read`,
+  );
+  // While it is away, killed before.
+  await analytics.child.stop(0);
+  await sendAndDelete(topic);
+  analytics = await system.startAnalytics();
+  expect(await lostOf(analytics)).toBe(LETTERS);
+  await until('both losses are counted', async () => (await lostOf(analytics)) === 2 * LETTERS);
+  const tables = await readFleetTables(queryWorker({ url: analytics.url, token: undefined }));
+  expect(tables.lostRecords).toEqual([{ topic, records: 2 * LETTERS }]);
+  await analytics.child.stop(LEAVE_MILLIS);
+});
+
 it('does not pass over the events of a topic that was made anew, and says why it does not read them', async () => {
   await admin.deleteTopics({ topics: [TOPICS.stream.name] });
   await sleep(1_000);
@@ -123,6 +158,19 @@ async function send(): Promise<void> {
   for (let step = 0; step < STEPS; step += 1) await producer.send(TOPICS.stream.name, feed.step());
 }
 
+/** Records that the warehouse puts aside. */
+async function sendLetters(topic: string): Promise<void> {
+  const letters = Array.from({ length: LETTERS }, () => ({ key: null, value: 'no reject' }));
+  await producer.send(topic, letters);
+}
+
+/** Send records, and delete all that the topic has. */
+async function sendAndDelete(topic: string): Promise<void> {
+  await sendLetters(topic);
+  const [ends] = await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: ends?.high ?? '' }] });
+}
+
 async function end(): Promise<number> {
   const [offsets] = await kafka.offsets(TOPICS.stream.name);
   return offsets?.high ?? 0;
@@ -147,8 +195,8 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
 }
 
 /** Its value in the worker's metrics; the first that has this label. */
-async function metric(name: string, label = ''): Promise<number | undefined> {
-  const text = await (await fetch(`${stream.url}/metrics`)).text();
+async function metric(name: string, label = '', worker = stream): Promise<number | undefined> {
+  const text = await (await fetch(`${worker.url}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(name) && one.includes(label));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
 }

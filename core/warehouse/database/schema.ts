@@ -483,6 +483,17 @@ CREATE OR REPLACE VIEW self_reports AS
   GROUP BY round;
 `;
 
+/** What topics let go before it was stored: of each partition from one offset up to another. */
+const LOST_RECORDS = `
+CREATE TABLE lost_records (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  from_offset BIGINT NOT NULL,
+  until_offset BIGINT NOT NULL,
+  noticed_at TIMESTAMP NOT NULL
+);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -521,4 +532,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `ALTER TABLE warehouse_identity ADD COLUMN file VARCHAR;
           ALTER TABLE warehouse_identity ADD COLUMN logs VARCHAR;`,
   },
+  { version: 16, name: 'records that were gone before they were stored', sql: LOST_RECORDS },
 ];

@@ -13,8 +13,6 @@ import { taskFigures } from './task';
 export interface SinkCounts {
   /** A transaction. */
   readonly stored: (report: SinkReport, seconds: number, nowMillis: number) => void;
-  /** Records that a topic let go before they were stored. */
-  readonly lost: (topic: string, records: number) => void;
 }
 
 /**
@@ -62,12 +60,6 @@ function sinkCounts(registers: Registry[]): SinkCounts {
     labelNames: ['topic', 'outcome'],
     registers,
   });
-  const lost = new Counter({
-    name: 'fedloop_sink_records_lost_total',
-    help: 'Records that a topic let go before they were stored, since the start of the process.',
-    labelNames: ['topic'],
-    registers,
-  });
   const seconds = new Histogram({
     name: 'fedloop_sink_transaction_seconds',
     help: 'Time of one transaction of the sink.',
@@ -98,10 +90,5 @@ function sinkCounts(registers: Registry[]): SinkCounts {
     size.observe(Object.values(report.rows).reduce((sum, count) => sum + count, 0));
     for (const written of report.blockMillis) latency.observe(Math.max(0, nowMillis - written) / 1_000);
   };
-  return {
-    stored,
-    lost(topic, count) {
-      lost.inc({ topic }, count);
-    },
-  };
+  return { stored };
 }

@@ -1,10 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { type SerialConnection } from '../database/connection';
-import { gauge, type TableFigures } from './table-figures';
+import { counter, gauge, type TableFigures } from './table-figures';
 
 const FIGURES = {
   fedloop_rejected_rows: gauge('Rows of rejected_rows, by source and reason.', 'source', 'reason'),
+  fedloop_sink_records_lost_total: counter(
+    'Records that a topic let go before they were stored, over all restarts.',
+    'topic',
+  ),
   fedloop_batch_files: gauge('Files that batch results are made of.'),
   fedloop_batch_rows: gauge('Readings in those files.'),
   fedloop_batch_rejected_rows: gauge('Broken rows in those files.'),
@@ -26,6 +30,7 @@ const FIGURES = {
 };
 
 const rejectedRow = z.object({ source: z.string(), reason: z.string(), n: z.int() });
+const lostRow = z.object({ topic: z.string(), records: z.number() });
 const batchRow = z.object({
   files: z.int(),
   rows: z.int(),
@@ -37,7 +42,7 @@ const batchRow = z.object({
 const memoryRow = z.object({ bytes: z.number().nullable() });
 const tableRow = z.object({ name: z.string(), rows: z.int() });
 
-/** Contents of the tables: rejects, batch results, sizes. */
+/** Contents of the tables: rejects, records that were lost, batch results, sizes. */
 export function storeFigures(figures: TableFigures, connection: SerialConnection, path: string): void {
   figures.read(FIGURES, async (put) => {
     const rejects = await connection.rows(
@@ -45,6 +50,11 @@ export function storeFigures(figures: TableFigures, connection: SerialConnection
       'SELECT source, reason, count(*) AS n FROM rejected_rows GROUP BY ALL',
     );
     for (const { source, reason, n } of rejects) put('fedloop_rejected_rows', n, source, reason);
+    const lost = await connection.rows(
+      lostRow,
+      'SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records FROM lost_records GROUP BY topic',
+    );
+    for (const { topic, records } of lost) put('fedloop_sink_records_lost_total', records, topic);
     const [batch] = await connection.rows(
       batchRow,
       `SELECT count(*) AS files, coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejected), 0)::BIGINT AS rejected,

@@ -9,6 +9,8 @@ import { type Logger } from '../../platform/log';
 import { damagedError, isDamage, passesBy } from '../database/trouble';
 import { INTAKE_CONCURRENCY, MACHINE_RETRY_MS, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { GroupCommit } from './group-commit';
+import { LogStartWatch } from './log-start-watch';
+import { positionKey } from './positions';
 import { type SinkRecords } from './records';
 import { type SinkReport } from './report';
 import { type Sink } from './sink';
@@ -27,6 +29,9 @@ const INTAKE_TOPICS = [
 /** Another attempt does not help against a broken database: after so many failures in a row the intake fails. */
 const MAX_FAILURES = 5;
 
+/** What becomes of a log that is another one. */
+const STORED_ANEW = 'it is stored from its beginning';
+
 type Assignment = ReadonlyMap<string, readonly number[]>;
 
 interface IntakeOptions {
@@ -38,7 +43,6 @@ interface IntakeOptions {
   readonly file: string;
   /** After every transaction. */
   readonly onStored: (report: SinkReport, seconds: number) => void;
-  readonly onLost: (topic: string, records: number) => void;
 }
 
 /**
@@ -60,6 +64,9 @@ export class Intake {
   /** Offsets to commit, by partition. */
   private readonly uncommitted = new Map<string, Parameters<GroupConsumer['commit']>[0][number]>();
   private timer: NodeJS.Timeout | undefined;
+  /** Partitions with records that are being stored. */
+  private readonly busy = new Set<string>();
+  private readonly logStarts: LogStartWatch;
 
   private constructor(private readonly options: IntakeOptions) {
     this.failed = new Promise<never>((_, reject) => {
@@ -70,8 +77,21 @@ export class Intake {
     this.commits = new GroupCommit(async (batches) => {
       const started = performance.now();
       const report = await options.sink.store(batches);
+      for (const { topic, partition, from, until } of report.lost) {
+        const gap = { kind: 'expired', records: until - from } as const;
+        options.log.error({ topic, partition }, gapSentence(topic, partition, gap, STORED_ANEW));
+      }
       options.onStored(report, (performance.now() - started) / 1_000);
       return report;
+    });
+    this.logStarts = new LogStartWatch({
+      kafka: options.kafka,
+      log: options.log,
+      assignment: () => this.assignment ?? new Map(),
+      nextOffset: (topic, partition) => options.sink.nextOffset(topic, partition),
+      isBusy: (topic, partition) =>
+        this.lacking !== undefined || this.busy.has(positionKey({ topic, partition })),
+      onExpired: (topic, partition, start) => this.noteExpired(topic, partition, start),
     });
   }
 
@@ -89,6 +109,7 @@ export class Intake {
             consumer.seek(topic, partition, options.sink.nextOffset(topic, partition));
         }
         void intake.noteSharing(assignment);
+        intake.logStarts.start();
       },
       onFailure: intake.fail,
       onBatch: (batch) => intake.ingest(batch),
@@ -97,6 +118,7 @@ export class Intake {
   }
 
   async stop(): Promise<void> {
+    this.logStarts.close();
     clearTimeout(this.timer);
     await this.commitOffsets();
     await this.consumer?.stop();
@@ -129,8 +151,18 @@ export class Intake {
   }
 
   private async ingest(batch: RawBatch): Promise<void> {
-    const { topic, partition, next: offset } = batch;
-    await this.noteGap(batch);
+    const key = positionKey(batch);
+    this.busy.add(key);
+    try {
+      await this.storeBatch(batch);
+    } finally {
+      this.busy.delete(key);
+    }
+  }
+
+  private async storeBatch(batch: RawBatch): Promise<void> {
+    const { topic, partition, next } = batch;
+    await this.noteReplaced(batch);
     const records = toSinkRecords(batch);
     while (!(await this.stored(records))) {
       await sleep(MACHINE_RETRY_MS);
@@ -139,23 +171,32 @@ export class Intake {
       if (!batch.isCurrent()) return;
     }
     if (!batch.isCurrent()) return;
-    batch.resolve(offset);
-    this.uncommitted.set(`${partition}/${topic}`, { topic, partition, offset });
+    batch.resolve(next);
+    this.commitLater(topic, partition, next);
+  }
+
+  private commitLater(topic: string, partition: number, offset: number): void {
+    this.uncommitted.set(positionKey({ topic, partition }), { topic, partition, offset });
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       void this.commitOffsets();
     }, OFFSET_COMMIT_INTERVAL_MS).unref();
   }
 
-  /** What the topic no longer has is counted and said; a log that is another one is stored from its beginning. */
-  private async noteGap(batch: RawBatch): Promise<void> {
+  /** A log that is another one is stored from its beginning. What a log no longer has the sink notes with the batch. */
+  private async noteReplaced(batch: RawBatch): Promise<void> {
     const { topic, partition } = batch;
-    const { sink, log, onLost } = this.options;
+    const { sink, log } = this.options;
     const gap = logGap(sink.nextOffset(topic, partition), batch);
-    if (gap === undefined) return;
-    log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is stored from its beginning'));
-    if (gap.kind === 'expired') onLost(topic, gap.records);
-    else await sink.beginAnew(topic, partition);
+    if (gap?.kind !== 'replaced') return;
+    log.error({ topic, partition }, gapSentence(topic, partition, gap, STORED_ANEW));
+    await sink.beginAnew(topic, partition);
+  }
+
+  /** What could not be noted now is noted after a later look. */
+  private async noteExpired(topic: string, partition: number, begins: number): Promise<void> {
+    const isNoted = await this.stored({ topic, partition, records: [], begins }).catch(() => false);
+    if (isNoted) this.commitLater(topic, partition, begins);
   }
 
   /**
@@ -209,10 +250,12 @@ function sharingSentence(groupId: string, missing: number): string {
   );
 }
 
-function toSinkRecords({ topic, partition, records }: RawBatch): SinkRecords {
+function toSinkRecords({ topic, partition, records, from, next }: RawBatch): SinkRecords {
   return {
     topic,
     partition,
+    begins: from,
+    ends: next,
     records: records.map((raw) => {
       const record = toIncoming(partition, raw);
       return { ...record, key: record.key?.toString('utf8') ?? null };

@@ -16,6 +16,10 @@ export interface SinkRecords {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly SinkRecord[];
+  /** Offset from which on the log was read: the topic has let go what stands before it and is not stored. Left out: nothing was let go. */
+  readonly begins?: number;
+  /** Offset behind all that was read. Behind the last record are markers, or records that were aborted or compacted. Left out: nothing is. */
+  readonly ends?: number;
 }
 
 /** The change of the tables by a record; a text for why it is not valid, undefined for none. */
@@ -28,6 +32,10 @@ export type Reading =
   | { readonly kind: 'reject'; readonly event: RejectedEvent }
   | { readonly kind: 'unmapped'; readonly row: RejectedRow }
   | { readonly kind: 'change'; readonly change: Exclude<Change, string | undefined> }
+  /** No record, but the last offset of those that the topic let go before they were stored. */
+  | { readonly kind: 'lost' }
+  /** No record, but the last offset that was read, where it has none. */
+  | { readonly kind: 'passed' }
   /** A valid message that is not the warehouse's. */
   | { readonly kind: 'none' }
   | { readonly kind: 'aside'; readonly reason: DeadLetterReason; readonly detail: string };

@@ -1,5 +1,6 @@
 import { type DeadLetterReason } from '../../contracts/dead-letters';
 import { type ReadTable } from '../database/columns';
+import { type LostRecords } from './lost-records';
 import { type Judgement } from './marks';
 
 /** Records of one topic: every one that was read is in one of the two. */
@@ -21,6 +22,8 @@ export interface SinkReport {
     readonly counts: Readonly<Partial<Record<DeadLetterReason, number>>>;
     readonly examples: readonly string[];
   };
+  /** Records that topics let go before they were stored. */
+  readonly lost: readonly LostRecords[];
   /** Broker times of the stored blocks, for the latency from a window's close to its readable row. */
   readonly blockMillis: readonly number[];
   /** Versions, stages or activations changed. */
@@ -43,6 +46,7 @@ export function addReports(first: SinkReport, second: SinkReport): SinkReport {
       counts: addCounts(first.aside.counts, second.aside.counts),
       examples: [...first.aside.examples, ...second.aside.examples].slice(0, MAX_EXAMPLES),
     },
+    lost: [...first.lost, ...second.lost],
     blockMillis: [...first.blockMillis, ...second.blockMillis],
     deploymentsChanged: first.deploymentsChanged || second.deploymentsChanged,
   };

@@ -14,7 +14,7 @@ import { type Origin, type Origins, TRUSTED } from './origins';
 import { positionKey, readPositions, type Position } from './positions';
 import { forgetStages } from './deployments';
 import { readRecord, type ReadingRules } from './reading';
-import { type ReadRecord, type SinkRecords } from './records';
+import { type ReadRecord, type SinkRecord, type SinkRecords } from './records';
 import { addReports, type SinkReport } from './report';
 import { Staging, type Tables } from './staging';
 
@@ -112,16 +112,20 @@ export class Sink {
   }
 
   /** What the records say, without those that are stored already. */
-  private read({ topic, partition, records }: SinkRecords, stored: StoredDeployments): ReadRecord[] {
+  private read(batch: SinkRecords, stored: StoredDeployments): ReadRecord[] {
+    const { topic, partition, begins = 0, ends = 0 } = batch;
     const next = this.nextOffset(topic, partition);
-    return records
+    const place = { topic, partition };
+    const records = batch.records
       .filter(({ offset }) => offset >= next)
       .map((record) => ({
-        topic,
-        partition,
+        ...place,
         record,
         reading: readRecord(topic, partition, record, { ...this.rules, stored }),
       }));
+    const lost: ReadRecord = { ...place, record: noRecord(begins - 1), reading: { kind: 'lost' } };
+    const passed: ReadRecord = { ...place, record: noRecord(ends - 1), reading: { kind: 'passed' } };
+    return [lost, ...records, passed].filter(({ record }) => record.offset >= next);
   }
 
   private judgeOrigin(read: ReadRecord): ReadRecord {
@@ -191,6 +195,11 @@ export class Sink {
       });
     }
   }
+}
+
+/** An offset at which there is nothing to read. */
+function noRecord(offset: number): SinkRecord {
+  return { offset, timestampMillis: 0, key: null, value: null, headers: {} };
 }
 
 /** Kinds of DuckDB's errors that no value in a record can bring about. */

@@ -6,6 +6,7 @@ import { type Statements } from '../database/connection';
 import { rowsOf, type Block } from './blocks';
 import { storeDeadLetters, type DeadLetter } from './dead-letters';
 import { newIngestRejects } from './ingest-rejects';
+import { storeLostRecords, type LostRecords } from './lost-records';
 import { fence, judge, type Mark } from './marks';
 import { positionKey, writePositions, type Position } from './positions';
 import { type ReadRecord, type Reading } from './records';
@@ -31,6 +32,7 @@ export class Staging {
   private readonly blocks = { stored: 0, 'stored-before': 0, 'older-epoch': 0, gap: 0 };
   private readonly records = new Map<string, RecordCounts>();
   private readonly letters: DeadLetter[] = [];
+  private readonly lost: LostRecords[] = [];
   private readonly blockMillis: number[] = [];
   private deploymentsChanged = false;
 
@@ -49,10 +51,10 @@ export class Staging {
     const { nextOffset, mark } = this.positions.get(key) ??
       this.before.get(key) ?? { nextOffset: 0, mark: undefined };
     if (record.offset < nextOffset) return;
-    const { used, aside } = this.records.get(topic) ?? NO_RECORDS;
     const judged = judgeByFence(read, mark);
-    const isAside = judged.reading.kind === 'aside';
-    this.records.set(topic, { used: used + Number(!isAside), aside: aside + Number(isAside) });
+    if (judged.reading.kind === 'lost')
+      this.lost.push({ topic, partition, from: nextOffset, until: record.offset + 1 });
+    else this.count(judged);
     const markAfter = this.stage(judged, mark);
     this.positions.set(key, { topic, partition, nextOffset: record.offset + 1, mark: markAfter });
   }
@@ -66,6 +68,7 @@ export class Staging {
     for (const buffer of [this.analysis, this.evaluations, this.rejects]) await buffer.flush(inside.raw);
     for (const change of this.changes) await change(inside);
     await storeDeadLetters(inside, this.letters);
+    await storeLostRecords(inside, this.lost);
     await writePositions(inside, this.positions.values());
   }
 
@@ -84,9 +87,17 @@ export class Staging {
       blocks: this.blocks,
       records: Object.fromEntries(this.records),
       aside: { counts, examples },
+      lost: this.lost,
       blockMillis: this.blockMillis,
       deploymentsChanged: this.deploymentsChanged,
     };
+  }
+
+  private count({ topic, reading }: ReadRecord): void {
+    if (reading.kind === 'passed') return;
+    const { used, aside } = this.records.get(topic) ?? NO_RECORDS;
+    const isAside = reading.kind === 'aside';
+    this.records.set(topic, { used: used + Number(!isAside), aside: aside + Number(isAside) });
   }
 
   /** @returns the partition's mark afterwards. */
@@ -114,6 +125,8 @@ export class Staging {
         this.letters.push({ topic, partition, record, reason, detail });
         return mark;
       }
+      case 'lost':
+      case 'passed':
       case 'none':
         return mark;
     }

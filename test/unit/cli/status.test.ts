@@ -63,7 +63,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     latestWindow: '2026-01-01T00:00:00Z',
     needs: null,
   },
-  fleet: { notForecast: [], putAside: [], deadLetters: [] },
+  fleet: { notForecast: [], putAside: [], deadLetters: [], lostRecords: [] },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -142,6 +142,10 @@ describe('status', () => {
           },
         ],
         deadLetters: [],
+        lostRecords: [
+          { topic: 'edge-iiot-rejects', records: 15 },
+          { topic: 'model-updates', records: 1 },
+        ],
         putAside: [
           { source: 'stream', reason: 'late', detail: null, events: 120, remedy: 'A longer watermark.' },
         ],
@@ -153,6 +157,8 @@ describe('status', () => {
       'first round  13 of 32 windows, first round about 21:12 UTC',
       'too sparse   3 devices not forecast: p1 sends every 60 s; a window of 5 min would do; and 2 more',
       'late         120 events put aside. A longer watermark.',
+      'lost         15 records of edge-iiot-rejects were deleted before they were stored: fedloop sql "FROM lost_records"',
+      'lost         1 record of model-updates was deleted before it was stored: fedloop sql "FROM lost_records"',
       '4; no worker here reads 3',
     ])
       expect(screen).toContain(part);
@@ -175,7 +181,7 @@ describe('status', () => {
       return { source: 'ingest' as const, reason, detail: null, events: 1_000, remedy: null };
     });
     const screen = renderStatus(
-      status({ ...nothing, fleet: { notForecast: [], putAside, deadLetters: [] } }),
+      status({ ...nothing, fleet: { notForecast: [], putAside, deadLetters: [], lostRecords: [] } }),
       '/work',
     );
     expect(screen).toContain('bad-device-id 1,000 messages put aside');

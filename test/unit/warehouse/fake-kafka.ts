@@ -17,6 +17,7 @@ export class FakeKafka {
   private readonly logs = new Map<string, Stored[]>();
   private consumer: GroupConsumerOptions | undefined;
   private readonly next = new Map<string, number>();
+  private readonly starts = new Map<string, number>();
   private wakers: (() => void)[] = [];
   /** What the group has committed, by `partition/topic`. */
   readonly committed = new Map<string, number>();
@@ -61,6 +62,11 @@ export class FakeKafka {
     this.next.set(`${partition}/${topic}`, offset);
   }
 
+  /** Delete the records before an offset, as retention does it. */
+  deleteBefore(topic: string, partition: number, offset: number): void {
+    this.starts.set(`${partition}/${topic}`, offset);
+  }
+
   /** Hand everything that is new to the consumer, all partitions at once, until it has dealt with it. */
   async deliver(): Promise<void> {
     const consumer = this.consumer;
@@ -69,7 +75,7 @@ export class FakeKafka {
       const batches = [...this.logs].flatMap(([name, log]) => {
         const { topic, partition } = split(name);
         if (!consumer.topics.includes(topic)) return [];
-        const from = this.next.get(name) ?? 0;
+        const from = Math.max(this.next.get(name) ?? 0, this.starts.get(name) ?? 0);
         return from < log.length ? [this.batchOf(topic, partition, from)] : [];
       });
       again = batches.length > 0;
@@ -98,7 +104,7 @@ export class FakeKafka {
         Promise.resolve(
           Array.from({ length: this.partitions }, (_, partition) => ({
             partition,
-            low: 0,
+            low: this.starts.get(`${partition}/${topic}`) ?? 0,
             high: this.log(topic, partition).length,
           })),
         ),

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import { TOPICS } from '../../../core/contracts/topics';
+import { silentLogger } from '../../../core/platform/log';
+import { createMetrics } from '../../../core/platform/metrics';
+import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
+import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
+import { Intake } from '../../../core/warehouse/sink/intake';
+import { LogStartWatch } from '../../../core/warehouse/sink/log-start-watch';
+import { Sink } from '../../../core/warehouse/sink/sink';
+import { FakeKafka } from './fake-kafka';
+import { analysisBlock, batch, query, record, temporaryFolder } from './helpers';
+
+const folder = temporaryFolder();
+const TOPIC = TOPICS.analysis.name;
+let files = 0;
+let warehouse: Warehouse;
+let connection: SerialConnection;
+let sink: Sink;
+
+beforeEach(async () => {
+  files += 1;
+  warehouse = await openWarehouse(join(folder.path, `${files}.duckdb`));
+  connection = await warehouse.connect();
+  sink = await Sink.open(connection);
+});
+afterEach(async () => {
+  await warehouse.close();
+});
+afterAll(() => {
+  folder.remove();
+});
+
+const block = (window: number) => record(window, analysisBlock({ window }, ['a']));
+const place = { topic: TOPIC, partition: 0 };
+const lostRecords = () =>
+  query(
+    connection,
+    'SELECT topic, source_partition AS p, from_offset AS a, until_offset AS z FROM lost_records ORDER BY a',
+  );
+
+describe('the sink', () => {
+  it('keeps which records were gone before a batch, beside the rows behind them', async () => {
+    await sink.store([{ ...place, records: [block(0)], begins: 0, ends: 1 }]);
+    const report = await sink.store([{ ...place, records: [block(5)], begins: 5, ends: 6 }]);
+    expect(report.lost).toEqual([{ ...place, from: 1, until: 5 }]);
+    expect(report.records).toEqual({ [TOPIC]: { used: 1, aside: 0 } });
+    expect(await lostRecords()).toEqual([{ topic: TOPIC, p: 0, a: 1, z: 5 }]);
+    expect((await Sink.open(connection)).nextOffset(TOPIC, 0)).toBe(6);
+  });
+
+  it('keeps them once, however often they are noticed', async () => {
+    for (let time = 0; time < 2; time += 1) await sink.store([{ ...place, records: [], begins: 5 }]);
+    const restarted = await Sink.open(connection);
+    await restarted.store([{ ...place, records: [block(5)], begins: 5, ends: 6 }]);
+    expect(await lostRecords()).toEqual([{ topic: TOPIC, p: 0, a: 0, z: 5 }]);
+  });
+
+  it('loses nothing that the same transaction stores before', async () => {
+    await sink.store([
+      { ...place, records: [block(0), block(1)] },
+      { ...place, records: [block(4)], begins: 4 },
+    ]);
+    expect(await lostRecords()).toEqual([{ topic: TOPIC, p: 0, a: 2, z: 4 }]);
+    expect(await query(connection, 'SELECT count(*)::INTEGER AS n FROM stream_analysis_results')).toEqual([
+      { n: 3 },
+    ]);
+  });
+
+  it('neither keeps the gap nor moves the mark where the transaction fails', async () => {
+    await connection.run('ALTER TABLE lost_records RENAME TO elsewhere');
+    await expect(sink.store([{ ...place, records: [], begins: 5 }])).rejects.toThrow('lost_records');
+    await connection.run('ALTER TABLE elsewhere RENAME TO lost_records');
+    expect(sink.nextOffset(TOPIC, 0)).toBe(0);
+    expect(await lostRecords()).toEqual([]);
+  });
+
+  it('takes markers and compacted records behind a batch for no loss, also after a restart', async () => {
+    await sink.store([{ ...place, records: [block(0)], begins: 0, ends: 3 }]);
+    await sink.store([{ ...place, records: [], begins: 3, ends: 7 }]);
+    const restarted = await Sink.open(connection);
+    expect(restarted.nextOffset(TOPIC, 0)).toBe(7);
+    const report = await restarted.store([{ ...place, records: [block(7)], begins: 7, ends: 8 }]);
+    expect(report.lost).toEqual([]);
+    expect(await lostRecords()).toEqual([]);
+  });
+
+  it('says nothing of records between others, which a topic has compacted', async () => {
+    await sink.store([batch('checkpoints', 0, [record(0, { type: 'x' }), record(9, { type: 'x' })])]);
+    expect(await lostRecords()).toEqual([]);
+  });
+});
+
+describe('the watch over where logs begin', () => {
+  const expired: unknown[] = [];
+  let low: number;
+  let next: number;
+  let isBusy: boolean;
+  let watch: LogStartWatch;
+
+  beforeEach(() => {
+    expired.length = 0;
+    low = 15;
+    next = 10;
+    isBusy = false;
+    watch = new LogStartWatch({
+      kafka: { offsets: () => Promise.resolve([0, 1].map((partition) => ({ partition, low, high: 20 }))) },
+      log: silentLogger(),
+      assignment: () => new Map([[TOPIC, [1]]]),
+      nextOffset: () => next,
+      isBusy: () => isBusy,
+      onExpired: (...gap) => {
+        expired.push(gap);
+        return Promise.resolve();
+      },
+    });
+  });
+
+  it('notes a loss that two looks have seen, of its own partitions alone', async () => {
+    await watch.look();
+    expect(expired).toEqual([]);
+    await watch.look();
+    expect(expired).toEqual([[TOPIC, 1, 15]]);
+  });
+
+  it('notes none where the log begins at or before what is stored', async () => {
+    low = 10;
+    for (let look = 0; look < 3; look += 1) await watch.look();
+    expect(expired).toEqual([]);
+  });
+
+  it('waits for records that are on their way to the tables', async () => {
+    await watch.look();
+    next = 12;
+    await watch.look();
+    isBusy = true;
+    await watch.look();
+    isBusy = false;
+    await watch.look();
+    expect(expired).toEqual([]);
+    await watch.look();
+    expect(expired).toEqual([[TOPIC, 1, 15]]);
+  });
+
+  it('notes nothing any more once it is closed', async () => {
+    await watch.look();
+    watch.close();
+    await watch.look();
+    expect(expired).toEqual([]);
+  });
+});
+
+it('counts a loss in the metrics of every process that opens the file', async () => {
+  const kafka = new FakeKafka(1);
+  for (let window = 0; window < 4; window += 1) kafka.append(TOPIC, 0, analysisBlock({ window }, ['a']));
+  kafka.deleteBefore(TOPIC, 0, 3);
+  const intake = await Intake.start({
+    kafka: kafka.asKafka(),
+    sink,
+    groupId: 'group',
+    log: silentLogger(),
+    file: warehouse.path,
+    onStored: () => undefined,
+  });
+  await kafka.deliver();
+  await intake.stop();
+  for (let process = 0; process < 2; process += 1) {
+    const registry = createMetrics('analytics');
+    registerWarehouseMetrics(registry, await warehouse.connect(), warehouse.path);
+    expect(await registry.metrics()).toMatch(
+      /fedloop_sink_records_lost_total\{.*topic="stream-analysis-results".*\} 3\n/,
+    );
+  }
+});
