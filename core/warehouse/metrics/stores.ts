@@ -9,6 +9,10 @@ const FIGURES = {
     'Records that a topic let go before they were stored, over all restarts.',
     'topic',
   ),
+  fedloop_sink_records_lost_timestamp_seconds: gauge(
+    'When the latest of those records were noticed, in Unix time.',
+    'topic',
+  ),
   fedloop_batch_files: gauge('Files that batch results are made of.'),
   fedloop_batch_rows: gauge('Readings in those files.'),
   fedloop_batch_rejected_rows: gauge('Broken rows in those files.'),
@@ -30,7 +34,7 @@ const FIGURES = {
 };
 
 const rejectedRow = z.object({ source: z.string(), reason: z.string(), n: z.int() });
-const lostRow = z.object({ topic: z.string(), records: z.number() });
+const lostRow = z.object({ topic: z.string(), records: z.number(), noticed: z.number() });
 const batchRow = z.object({
   files: z.int(),
   rows: z.int(),
@@ -52,9 +56,13 @@ export function storeFigures(figures: TableFigures, connection: SerialConnection
     for (const { source, reason, n } of rejects) put('fedloop_rejected_rows', n, source, reason);
     const lost = await connection.rows(
       lostRow,
-      'SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records FROM lost_records GROUP BY topic',
+      `SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records, epoch(max(noticed_at)) AS noticed
+         FROM lost_records GROUP BY topic`,
     );
-    for (const { topic, records } of lost) put('fedloop_sink_records_lost_total', records, topic);
+    for (const { topic, records, noticed } of lost) {
+      put('fedloop_sink_records_lost_total', records, topic);
+      put('fedloop_sink_records_lost_timestamp_seconds', noticed, topic);
+    }
     const [batch] = await connection.rows(
       batchRow,
       `SELECT count(*) AS files, coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejected), 0)::BIGINT AS rejected,

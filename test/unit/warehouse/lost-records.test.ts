@@ -150,7 +150,8 @@ describe('the watch over where logs begin', () => {
   });
 });
 
-it('counts a loss in the metrics of every process that opens the file', async () => {
+it('counts a loss, and when it was noticed, in the metrics of every process that opens the file', async () => {
+  const began = Date.now() / 1_000;
   const kafka = new FakeKafka(1);
   for (let window = 0; window < 4; window += 1) kafka.append(TOPIC, 0, analysisBlock({ window }, ['a']));
   kafka.deleteBefore(TOPIC, 0, 3);
@@ -167,8 +168,10 @@ it('counts a loss in the metrics of every process that opens the file', async ()
   for (let process = 0; process < 2; process += 1) {
     const registry = createMetrics('analytics');
     registerWarehouseMetrics(registry, await warehouse.connect(), warehouse.path);
-    expect(await registry.metrics()).toMatch(
-      /fedloop_sink_records_lost_total\{.*topic="stream-analysis-results".*\} 3\n/,
-    );
+    const shown = await registry.metrics();
+    expect(shown).toMatch(/fedloop_sink_records_lost_total\{.*topic="stream-analysis-results".*\} 3\n/);
+    const [, noticed] = /records_lost_timestamp_seconds\{.*\} (\S+)\n/.exec(shown) ?? [];
+    expect(Number(noticed)).toBeGreaterThanOrEqual(began - 0.001);
+    expect(Number(noticed)).toBeLessThanOrEqual(Date.now() / 1_000);
   }
 });
