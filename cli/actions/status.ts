@@ -56,6 +56,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
     ],
     ['now', describeNow(status)],
+    ...status.retries.map((text) => ['failing', pc.red(printableLine(text))] as const),
     [
       'next',
       nextScheduled === null

@@ -12,6 +12,7 @@ import { LIMITS } from '../shared/limits';
 import { stateOf, type ProcessState } from '../processes/identity';
 import { analyticsOf, type RunningSystem, type SystemProcess } from '../system/running';
 import { missingWorker } from '../temporal/missing-worker';
+import { readRetries } from '../temporal/retries';
 import { listSchedules } from '../temporal/schedules';
 import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
@@ -69,6 +70,8 @@ export interface SystemStatus {
   readonly round: ShownProgress | null;
   /** Why no worker takes the next task of a round, and what to do, in one sentence; null while one would. */
   readonly missingWorker: string | null;
+  /** What workflows try again and again, in a sentence each. */
+  readonly retries: readonly string[];
   /** That some devices send to more than one partition, in one sentence; null while none does. */
   readonly splitDevices: string | null;
   /** Events that the stream workers have not read yet. */
@@ -115,6 +118,7 @@ export async function readSystemStatus(
     splitDevices: tables?.splitDevices ?? null,
     round: control?.round ?? null,
     missingWorker: control?.missingWorker ?? null,
+    retries: control?.retries ?? [],
     nextScheduled: control?.nextScheduled ?? null,
     lag: stream?.lag ?? null,
     stream,
@@ -171,16 +175,17 @@ async function readTables(
 
 async function readTemporal(
   env: NodeJS.ProcessEnv,
-): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'nextScheduled'>> {
+): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'retries' | 'nextScheduled'>> {
   return withTemporal(env, async (client, names) => {
     const { roundId } = names;
     const missing = (await missingWorker(client, names, roundId)) ?? null;
     // Nobody would answer.
     const round = missing === null ? ((await queryRunningRound(client, roundId)) ?? null) : null;
+    const retries = await readRetries(client, names);
     const coming = (await listSchedules(client, names))
       .flatMap(({ id, next }) => (next === null ? [] : [{ schedule: id, at: next }]))
       .sort((a, b) => a.at.localeCompare(b.at));
-    return { round, missingWorker: missing, nextScheduled: coming[0] ?? null };
+    return { round, missingWorker: missing, retries, nextScheduled: coming[0] ?? null };
   });
 }
 

@@ -2,23 +2,22 @@ import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
-  ServiceError,
   type Client,
   type ScheduleDescription,
   type ScheduleHandle,
   type ScheduleOptions,
 } from '@temporalio/client';
 import { type z } from 'zod';
-import { FedloopError, messageOf } from '../../core/contracts/errors';
+import { FedloopError } from '../../core/contracts/errors';
 import { SCHEDULE_NAMES, type FleetNames, type ScheduleName } from '../../core/contracts/queues';
 import { batchAnalyticsInputSchema, federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { durationMillis } from '../../core/contracts/settings';
 import { parseOrThrow } from '../../core/contracts/validation';
-import { hasGrpcStatus } from '../../workers/grpc-status';
 import { poll } from '../shared/wait';
 import { span } from '../shared/format';
 import { cronOf } from './calendars';
 import { missedStarts, type MissedStart } from './clock-changes';
+import { refusalOf, requireStarts } from './schedule-refusals';
 import { noteOf, specOf, type Timing } from './schedule-timing';
 
 /** The workflow that a schedule starts, by the schedule's name. */
@@ -70,6 +69,7 @@ export async function setSchedule(
   { name, timing, input }: ScheduleSetting,
 ): Promise<ScheduleSet> {
   const options = scheduleOptions(names, { name, timing, input });
+  if (timing.cron !== undefined) await requireStarts(client, options, timing.cron);
   const handle = client.schedule.getHandle(options.scheduleId);
   const done = (await isMade(client, options, timing)) ? 'made' : 'changed';
   const { action, policies, spec } = options;
@@ -96,7 +96,7 @@ async function isMade(client: Client, options: ScheduleOptions, timing: Timing):
     return true;
   } catch (thrown) {
     if (thrown instanceof ScheduleAlreadyRunning) return false;
-    throw asFedloopError(thrown);
+    throw refusalOf(thrown);
   }
 }
 
@@ -268,23 +268,10 @@ async function withSchedule<Result>(name: ScheduleName, work: () => Promise<Resu
   try {
     return await work();
   } catch (thrown) {
-    if (!(thrown instanceof ScheduleNotFoundError)) throw asFedloopError(thrown);
+    if (!(thrown instanceof ScheduleNotFoundError)) throw refusalOf(thrown);
     throw new FedloopError('NotFound', `there is no schedule for ${name}`, {
       hint: `Make one: fedloop schedule set ${name} --every 10m`,
       cause: thrown,
     });
   }
-}
-
-function asFedloopError(thrown: unknown): unknown {
-  // The SDK parses cron expressions before it calls the server.
-  if (thrown instanceof TypeError || thrown instanceof RangeError)
-    return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${thrown.message}`, {
-      cause: thrown,
-    });
-  const cause: unknown = thrown instanceof ServiceError ? thrown.cause : undefined;
-  // The server has read the request and refuses it, such as a cron expression that is none.
-  if (!hasGrpcStatus(cause, 'invalidArgument')) return thrown;
-  const details = 'details' in cause && typeof cause.details === 'string' ? cause.details : messageOf(cause);
-  return new FedloopError('InvalidInput', `Temporal refuses the schedule: ${details}`, { cause });
 }

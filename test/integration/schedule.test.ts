@@ -130,6 +130,11 @@ describe('a schedule', () => {
       {},
       'Temporal refuses the schedule',
     ],
+    [
+      { jitter: '0s', catchUp: '1m', pauseOnFailure: true, cron: '0 3 31 2 *' },
+      {},
+      '--cron "0 3 31 2 *" never starts anything',
+    ],
   ])('%j with %j is refused and says why', async (timing, input, message) => {
     await expect(set('rounds', timing, input)).rejects.toMatchObject({
       code: 'InvalidInput',

@@ -42,6 +42,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   champion: version('v1', 'champion', 0.834),
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   missingWorker: null,
+  retries: [],
   splitDevices: null,
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: {
@@ -105,6 +106,13 @@ describe('status', () => {
     lastRound: null,
     nextScheduled: null,
   };
+
+  it('says what a round tries again and again', () => {
+    const retries = ['fedloop-round: decide has failed 4 times, at last with: no\nspace; it is tried again'];
+    expect(renderStatus(status({ retries }), '/work')).toMatch(
+      /failing .*decide has failed 4 times, .* tried again/,
+    );
+  });
 
   it('says so where there is nothing yet', () => {
     const screen = renderStatus(status({ ...nothing, lag: 0 }), '/work');

@@ -128,6 +128,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     versions,
     lastRound: null,
     missingWorker: null,
+    retries: [],
     splitDevices: null,
     round: null,
     lag: 0,

@@ -1,7 +1,7 @@
 import { type Socket } from 'node:net';
 import { type ISocketFactory } from 'kafkajs';
 import { watchRequests } from './dead-connections';
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 /** Hears how the connections of a client begin and end. Brokers are `host:port`. */
 export interface ConnectionWatcher {
@@ -50,14 +50,14 @@ export const connectionEndings: LibraryPatch = {
   otherwise:
     'a start that no retry can mend takes half a minute to say so, and a worker ends when its password has changed',
   apply(connection) {
-    const prototype: unknown = typeof connection === 'function' ? connection.prototype : undefined;
-    if (
-      !hasFunction<LibraryMethods>(prototype, 'connect') ||
-      !hasFunction<LibraryMethods>(prototype, 'authenticate') ||
-      !hasFunction<LibraryMethods>(prototype, 'disconnect') ||
-      !hasFunction<LibraryMethods>(prototype, 'rejectRequests')
-    )
-      return false;
+    const prototype = prototypeWith<LibraryMethods>(
+      connection,
+      'connect',
+      'authenticate',
+      'disconnect',
+      'rejectRequests',
+    );
+    if (prototype === undefined) return false;
     const { connect, authenticate, disconnect, rejectRequests } = prototype;
     prototype.connect = async function connectAndTell() {
       const connected = await connect.call(this);

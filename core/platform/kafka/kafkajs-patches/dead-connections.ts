@@ -1,4 +1,4 @@
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 /** Hears how the requests of one connection fare. */
 export interface RequestWatcher {
@@ -49,14 +49,14 @@ export const deadConnections: LibraryPatch = {
   module: 'kafkajs/src/network/requestQueue',
   otherwise: 'a connection that a network has forgotten is tried again for a quarter of an hour',
   apply(queue) {
-    const prototype: unknown = typeof queue === 'function' ? queue.prototype : undefined;
-    if (
-      !hasFunction<LibraryMethods>(prototype, 'sendSocketRequest') ||
-      !hasFunction<LibraryMethods>(prototype, 'fulfillRequest') ||
-      !hasFunction<LibraryMethods>(prototype, 'maybeThrottle') ||
-      !hasFunction<LibraryMethods>(prototype, 'scheduleRequestTimeoutCheck')
-    )
-      return false;
+    const prototype = prototypeWith<LibraryMethods>(
+      queue,
+      'sendSocketRequest',
+      'fulfillRequest',
+      'maybeThrottle',
+      'scheduleRequestTimeoutCheck',
+    );
+    if (prototype === undefined) return false;
     const { sendSocketRequest, fulfillRequest, maybeThrottle } = prototype;
     prototype.sendSocketRequest = function sendAndNote(request) {
       sentAt.set(request, performance.now());

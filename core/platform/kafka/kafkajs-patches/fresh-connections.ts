@@ -1,5 +1,5 @@
 import { type Socket } from 'node:net';
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 interface LibraryConnection {
   readonly socket: Socket | undefined;
@@ -24,12 +24,8 @@ export const freshConnections: LibraryPatch = {
   module: 'kafkajs/src/network/connection',
   otherwise: 'a connection that was cut in the middle of an answer understands none any more',
   apply(connection) {
-    const prototype: unknown = typeof connection === 'function' ? connection.prototype : undefined;
-    if (
-      !hasFunction<LibraryMethods>(prototype, 'connect') ||
-      !hasFunction<LibraryMethods>(prototype, 'isConnected')
-    )
-      return false;
+    const prototype = prototypeWith<LibraryMethods>(connection, 'connect', 'isConnected');
+    if (prototype === undefined) return false;
     const { connect, isConnected } = prototype;
     prototype.connect = function connectAnew() {
       if (isConnected.call(this)) return connect.call(this);

@@ -1,5 +1,5 @@
 import { KafkaJSProtocolError } from 'kafkajs';
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 interface LibraryMember {
   /** Null once the group no longer knows the member, until it has joined again. */
@@ -19,8 +19,8 @@ export const lostMembership: LibraryPatch = {
   module: 'kafkajs/src/consumer/consumerGroup',
   otherwise: 'a worker whose broker goes away while it joins its group again may read on outside of it',
   apply(group) {
-    const prototype: unknown = typeof group === 'function' ? group.prototype : undefined;
-    if (!hasFunction<MemberMethods>(prototype, 'heartbeat')) return false;
+    const prototype = prototypeWith<MemberMethods>(group, 'heartbeat');
+    if (prototype === undefined) return false;
     const { heartbeat } = prototype;
     prototype.heartbeat = async function heartbeatOfMember(wanted) {
       if (this.memberId === null) {

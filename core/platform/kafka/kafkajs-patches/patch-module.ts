@@ -41,3 +41,14 @@ export function hasFunction<Library>(found: unknown, name: keyof Library & strin
   if ((typeof found !== 'object' && typeof found !== 'function') || found === null) return false;
   return typeof Reflect.get(found, name) === 'function';
 }
+
+/** What objects of a class of the library are made from; undefined where it lacks one of these methods. */
+export function prototypeWith<Library>(
+  found: unknown,
+  first: keyof Library & string,
+  ...others: readonly (keyof Library & string)[]
+): Library | undefined {
+  const prototype: unknown = typeof found === 'function' ? found.prototype : undefined;
+  if (!hasFunction<Library>(prototype, first)) return undefined;
+  return others.every((name) => hasFunction<Library>(prototype, name)) ? prototype : undefined;
+}

@@ -1,4 +1,4 @@
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 /** What a queue of requests, one a connection, is made from. */
 interface LibraryQueue {
@@ -11,8 +11,8 @@ export const quietQueue: LibraryPatch = {
   module: 'kafkajs/src/network/requestQueue',
   otherwise: 'each idle connection wakes the process up a thousand times a second',
   apply(queue) {
-    const prototype: unknown = typeof queue === 'function' ? queue.prototype : undefined;
-    if (!hasFunction<LibraryQueue>(prototype, 'scheduleCheckPendingRequests')) return false;
+    const prototype = prototypeWith<LibraryQueue>(queue, 'scheduleCheckPendingRequests');
+    if (prototype === undefined) return false;
     const schedule = prototype.scheduleCheckPendingRequests;
     prototype.scheduleCheckPendingRequests = function scheduleWhileSomeWait() {
       if (this.pending.length > 0) schedule.call(this);

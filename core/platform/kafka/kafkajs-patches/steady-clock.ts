@@ -1,4 +1,4 @@
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 interface LibraryMember {
   /** By the wall clock; set when the broker has answered a heartbeat. */
@@ -19,8 +19,8 @@ export const steadyHeartbeats: LibraryPatch = {
   module: 'kafkajs/src/consumer/consumerGroup',
   otherwise: 'a clock that is set back by an hour takes a worker out of its group for an hour',
   apply(group) {
-    const prototype: unknown = typeof group === 'function' ? group.prototype : undefined;
-    if (!hasFunction<MemberMethods>(prototype, 'heartbeat')) return false;
+    const prototype = prototypeWith<MemberMethods>(group, 'heartbeat');
+    if (prototype === undefined) return false;
     const { heartbeat } = prototype;
     prototype.heartbeat = async function heartbeatWhenDue(wanted) {
       const now = performance.now();
@@ -52,12 +52,8 @@ export const steadyMetadata: LibraryPatch = {
   module: 'kafkajs/src/cluster/brokerPool',
   otherwise: 'a clock that is set back by an hour hides new partitions for an hour',
   apply(pool) {
-    const prototype: unknown = typeof pool === 'function' ? pool.prototype : undefined;
-    if (
-      !hasFunction<PoolMethods>(prototype, 'refreshMetadata') ||
-      !hasFunction<PoolMethods>(prototype, 'refreshMetadataIfNecessary')
-    )
-      return false;
+    const prototype = prototypeWith<PoolMethods>(pool, 'refreshMetadata', 'refreshMetadataIfNecessary');
+    if (prototype === undefined) return false;
     const { refreshMetadata, refreshMetadataIfNecessary } = prototype;
     prototype.refreshMetadata = async function refreshAndNote(topics) {
       const refreshed = await refreshMetadata.call(this, topics);

@@ -1,4 +1,4 @@
-import { hasFunction, type LibraryPatch } from './patch-module';
+import { prototypeWith, type LibraryPatch } from './patch-module';
 
 type Ask<Answer> = (brokerAndId: unknown) => Promise<Answer>;
 
@@ -12,8 +12,8 @@ export const toldRefusals: LibraryPatch = {
   module: 'kafkajs/src/cluster/brokerPool',
   otherwise: 'a consumer group that may not be used is looked for again and again',
   apply(pool) {
-    const prototype: unknown = typeof pool === 'function' ? pool.prototype : undefined;
-    if (!hasFunction<LibraryPool>(prototype, 'withBroker')) return false;
+    const prototype = prototypeWith<LibraryPool>(pool, 'withBroker');
+    if (prototype === undefined) return false;
     const { withBroker } = prototype;
     prototype.withBroker = async function withBrokerOrRefusal<Answer>(ask: Ask<Answer>) {
       const refusals: unknown[] = [];
