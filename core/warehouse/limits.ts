@@ -135,6 +135,12 @@ export const FILES_PER_TRANSACTION = 64;
 /** A partition with events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
 export const MAX_FIRST_BLOCK_WAIT_MS = 45_000;
 
+/** A stream worker says within a minute, with its checkpoint, up to where it has read. */
+export const READ_WITHIN_MS = 90_000;
+
+/** A partition that still delivers is waited for, unless its times are of another day: then its clocks are wrong. */
+export const ALIVE_BUT_BEHIND_MICROS = 86_400_000_000;
+
 /** How often the number of partitions is read: a partition that was added delivers its first blocks later than that. */
 export const PARTITIONS_LOOK_MS = 10_000;
 

@@ -28,6 +28,7 @@ import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
+import { IdlePartitions } from './sink/idle-partitions';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { LogOrigins, type Origins } from './sink/origins';
@@ -71,16 +72,12 @@ export class WarehouseService extends RoundRepository {
     private readonly changes = new ChangeSignal(),
   ) {
     const { kafka, env, settings, log, registry } = options;
-    const completeness = new Completeness(
-      sink,
-      kafka,
-      eventTopic(options.settings.source),
-      partitions,
-      () => {
-        this.feedback.wake();
-        changes.notify();
-      },
-    );
+    const topic = eventTopic(settings.source);
+    const idle = new IdlePartitions({ kafka, eventTopic: topic, settings, log });
+    const completeness = new Completeness(sink, kafka, topic, partitions, idle, () => {
+      this.feedback.wake();
+      changes.notify();
+    });
     super(connections.queries, completeness, settings.task.target.tolerance);
     this.place = placeOf(warehouse.path);
     this.routes = {

@@ -2,13 +2,15 @@ import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka } from '../../platform/kafka';
 import { MAX_FIRST_BLOCK_WAIT_MS, PARTITIONS_LOOK_MS } from '../limits';
+import { type IdlePartitions } from './idle-partitions';
+import { earliest } from './marks';
 import { type Sink } from './sink';
 
 /**
  * Up to which window evaluations are complete. A partition that has delivered blocks must have delivered the last one of a window. One
  * without events delivers none: a fleet of few devices may have such partitions for ever.
  * A partition with events and without a block is waited for: else the first windows of a run would count as complete with some of
- * the devices. After a while such a partition is assumed to hold rejected events alone.
+ * the devices. After a while such a partition is assumed to hold rejected events alone. One that is idle is not waited for either.
  */
 export class Completeness {
   private readonly firstSeen = new Map<number, number>();
@@ -24,6 +26,7 @@ export class Completeness {
     private readonly kafka: Kafka,
     private readonly eventTopic: string,
     private partitions: number,
+    private readonly idle: Pick<IdlePartitions, 'among'>,
     private readonly onExpired: () => void,
   ) {}
 
@@ -37,7 +40,7 @@ export class Completeness {
     const delivered = this.sink.partitionsWithBlocks(TOPICS.analysis.name);
     const now = performance.now();
     const isKnown = delivered.size >= this.partitions && now - this.lookedAt < PARTITIONS_LOOK_MS;
-    if (isKnown) return this.sink.evaluationsCompleteBefore();
+    if (isKnown) return this.completeBefore();
     const offsets = await this.kafka.offsets(this.eventTopic);
     this.partitions = offsets.length;
     this.lookedAt = now;
@@ -46,7 +49,13 @@ export class Completeness {
       .map(({ partition }) => partition)
       .filter((partition) => now - this.seenSince(partition, now) < MAX_FIRST_BLOCK_WAIT_MS);
     if (expected.length > 0) this.recheckLater();
-    return this.sink.evaluationsCompleteBefore(expected);
+    return this.completeBefore(expected);
+  }
+
+  private async completeBefore(expected: readonly number[] = []): Promise<Micros> {
+    const bounds = this.sink.evaluationBounds(expected);
+    const idle = await this.idle.among(bounds);
+    return earliest([...bounds].flatMap(([partition, before]) => (idle.has(partition) ? [] : [before])));
   }
 
   close(): void {

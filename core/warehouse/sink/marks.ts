@@ -63,11 +63,15 @@ function follows(place: Place, stored: Place | null): boolean {
 }
 
 /**
- * Windows that start before the result are complete: every partition has delivered its last block of them.
+ * Windows that start before the result are complete: the last block of them has come under every mark.
  * Negative infinity while nothing is known.
  */
 export function completeBefore(marks: Iterable<Mark | undefined>): Micros {
-  const bounds = [...marks].map((mark) => boundOf(mark?.place ?? null));
+  return earliest([...marks].map((mark) => boundOf(mark?.place ?? null)));
+}
+
+/** The earliest of bounds; negative infinity where there is none. */
+export function earliest(bounds: readonly Micros[]): Micros {
   return bounds.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...bounds);
 }
 

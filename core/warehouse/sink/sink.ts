@@ -84,10 +84,10 @@ export class Sink {
   }
 
   /**
-   * Evaluations of windows that start before the result are complete: every partition that ever delivered blocks, of either
-   * topic, has delivered all of them. `expected` adds partitions that are known to have events.
+   * By partition: evaluations of windows that start before are complete, as it has delivered all blocks of them, of either topic. Partitions that never delivered a
+   * block are left out; `expected` adds those that are known to have events.
    */
-  evaluationsCompleteBefore(expected: readonly number[] = []): Micros {
+  evaluationBounds(expected: readonly number[] = []): ReadonlyMap<number, Micros> {
     const evaluations = this.marks(TOPICS.evaluations.name);
     const analysis = this.marks(TOPICS.analysis.name);
     const partitions = new Set([
@@ -95,8 +95,11 @@ export class Sink {
       ...this.partitionsWithBlocks(TOPICS.analysis.name),
       ...expected,
     ]);
-    return completeBefore(
-      [...partitions].flatMap((partition) => [evaluations.get(partition), analysis.get(partition)]),
+    return new Map(
+      [...partitions].map((partition) => [
+        partition,
+        completeBefore([evaluations.get(partition), analysis.get(partition)]),
+      ]),
     );
   }
 

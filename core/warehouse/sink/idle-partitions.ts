@@ -1,0 +1,130 @@
+import { SILENT_WINDOWS } from '../../contracts/readiness';
+import { type StreamSettings } from '../../contracts/settings';
+import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
+import { STREAM_GROUP } from '../../contracts/topics';
+import { type Kafka } from '../../platform/kafka';
+import { type Logger } from '../../platform/log';
+import {
+  ALIVE_BUT_BEHIND_MICROS,
+  MAX_FIRST_BLOCK_WAIT_MS,
+  PARTITIONS_LOOK_MS,
+  READ_WITHIN_MS,
+} from '../limits';
+
+interface IdlePartitionsOptions {
+  readonly kafka: Pick<Kafka, 'offsets' | 'committed'>;
+  readonly eventTopic: string;
+  readonly settings: Pick<StreamSettings, 'task' | 'watermarkMicros'>;
+  readonly log: Logger;
+  /** In milliseconds, by a clock that nobody sets. */
+  readonly now?: () => number;
+}
+
+/** Up to which window a partition has delivered, and since when. */
+interface Bound {
+  readonly before: Micros;
+  readonly since: number;
+}
+
+/** Where the log of a partition ended at some time. */
+interface End {
+  readonly high: number;
+  readonly at: number;
+}
+
+/**
+ * Partitions that windows are not held open for, as idle sources are in Flink: their devices have all fallen silent, or send times of long ago. One device that is
+ * switched off would else stop every evaluation of the fleet, where it is alone in its partition.
+ *
+ * A partition is idle when it is behind the furthest one by more than late events are waited for and `SILENT_WINDOWS` windows, has delivered nothing new for as long, and
+ * everything in its log has been read: one whose worker is away, or is catching up, is waited for. One that still delivers is idle a day behind most others: behind
+ * the furthest alone may be a clock that is ahead. What an idle partition delivers later is in the tables, and in no feedback that was given before.
+ */
+export class IdlePartitions {
+  private readonly bounds = new Map<number, Bound>();
+  private readonly ends = new Map<number, readonly End[]>();
+  private readonly patience: Micros;
+  private readonly now: () => number;
+  /** Partitions of which everything is read that came a while ago. */
+  private read: ReadonlySet<number> = new Set();
+  private idle: ReadonlySet<number> = new Set();
+  private lookedAt = -Infinity;
+
+  constructor(private readonly options: IdlePartitionsOptions) {
+    const { task, watermarkMicros } = options.settings;
+    this.patience = watermarkMicros + SILENT_WINDOWS * task.windowMicros;
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** @param bounds of every partition: windows that start before it are delivered. */
+  async among(bounds: ReadonlyMap<number, Micros>): Promise<ReadonlySet<number>> {
+    const now = this.now();
+    for (const [partition, before] of bounds)
+      if (this.bounds.get(partition)?.before !== before) this.bounds.set(partition, { before, since: now });
+    const inOrder = [...bounds.values()].sort((one, other) => one - other);
+    const furthest = inOrder.at(-1) ?? -Infinity;
+    const usual = inOrder[(inOrder.length - 1) >> 1] ?? -Infinity;
+    const behind = [...bounds].filter(([, before]) => furthest - before > this.patience);
+    await this.lookAt(behind.length > 0, now);
+    const idle = behind.filter(
+      ([partition, before]) =>
+        this.read.has(partition) &&
+        (this.isStill(partition, now) || usual - before > ALIVE_BUT_BEHIND_MICROS),
+    );
+    this.tell(new Set(idle.map(([partition]) => partition)));
+    return this.idle;
+  }
+
+  private isStill(partition: number, now: number): boolean {
+    const { since } = this.bounds.get(partition) ?? { since: now };
+    return now - since > Math.max(MAX_FIRST_BLOCK_WAIT_MS, this.patience / MICROS_PER_MILLI);
+  }
+
+  private async lookAt(isSomeBehind: boolean, now: number): Promise<void> {
+    if (!isSomeBehind) {
+      this.ends.clear();
+      this.read = new Set();
+    } else if (now - this.lookedAt >= PARTITIONS_LOOK_MS) {
+      this.lookedAt = now;
+      this.read = await this.readPartitions(now);
+    }
+  }
+
+  private async readPartitions(now: number): Promise<ReadonlySet<number>> {
+    const { kafka, eventTopic, log } = this.options;
+    try {
+      const ends = await kafka.offsets(eventTopic);
+      const committed = await kafka.committed(STREAM_GROUP, eventTopic);
+      const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
+      const read = ends.filter(({ partition, high }) => {
+        const end = this.endAWhileAgo(partition, { high, at: now });
+        return end !== undefined && (done.get(partition) ?? 0) >= end.high;
+      });
+      return new Set(read.map(({ partition }) => partition));
+    } catch (err) {
+      log.warn({ err }, 'whether a partition that is behind is idle is not known: it is waited for');
+      return new Set();
+    }
+  }
+
+  /** The latest end that is old enough for a worker to have said that it has read up to there. */
+  private endAWhileAgo(partition: number, latest: End): End | undefined {
+    const ends = [...(this.ends.get(partition) ?? []), latest];
+    const old = ends.findLastIndex(({ at }) => latest.at - at >= READ_WITHIN_MS);
+    this.ends.set(partition, ends.slice(Math.max(0, old)));
+    return ends[old];
+  }
+
+  private tell(idle: ReadonlySet<number>): void {
+    const { log } = this.options;
+    const gone = [...idle].filter((partition) => !this.idle.has(partition));
+    const back = [...this.idle].filter((partition) => !idle.has(partition));
+    this.idle = idle;
+    if (gone.length > 0)
+      log.warn(
+        { partitions: gone },
+        'partitions are idle: their devices are silent or send times of long ago, and windows are complete without them',
+      );
+    if (back.length > 0) log.info({ partitions: back }, 'partitions are waited for again');
+  }
+}
