@@ -144,6 +144,9 @@ export const ALIVE_BUT_BEHIND_MICROS = 86_400_000_000;
 /** How often the number of partitions is read: a partition that was added delivers its first blocks later than that. */
 export const PARTITIONS_LOOK_MS = 10_000;
 
+/** How often it is looked whether DuckDB's log is whole: two questions to the file system. Readers answer without what it held meanwhile. */
+export const LOG_WATCH_MS = 1_000;
+
 /** How often it is looked where logs begin. A loss is known after two looks, sooner than Prometheus asks; a look is one question a topic. */
 export const LOG_STARTS_LOOK_MS = 5_000;
 

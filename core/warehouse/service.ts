@@ -18,6 +18,7 @@ import { runBatch, type BatchOptions } from './batch/run-batch';
 import { addFinishedDays } from './batch/stream-days';
 import { type SerialConnection } from './database/connection';
 import { keepLogs, placeOf } from './database/identity';
+import { LogWatch } from './database/log-watch';
 import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
@@ -59,6 +60,7 @@ export class WarehouseService extends RoundRepository {
   private readonly counts: SinkCounts;
   private intake: Intake | undefined;
   private readonly place: string | undefined;
+  private readonly logWatch: LogWatch;
 
   private constructor(
     private readonly options: WarehouseServiceOptions,
@@ -80,6 +82,8 @@ export class WarehouseService extends RoundRepository {
     });
     super(connections.queries, completeness, settings.task.target.tolerance);
     this.place = placeOf(warehouse.path);
+    const checkpoint = (): Promise<unknown> => connections.sink.run('CHECKPOINT');
+    this.logWatch = new LogWatch({ file: warehouse.path, checkpoint, log });
     this.routes = {
       '/sql': sqlRoute(questions.readers, questions.token),
       '/marks': marksRoute(connections.metrics),
@@ -144,7 +148,7 @@ export class WarehouseService extends RoundRepository {
 
   /** What it waits for outside of itself, and what to do; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.intake?.trouble ?? this.fileTrouble;
+    return this.intake?.trouble ?? this.fileTrouble ?? this.logWatch.trouble;
   }
 
   /** Rows of a file that has lost its name are gone with this process. */
@@ -157,6 +161,7 @@ export class WarehouseService extends RoundRepository {
 
   async stop(): Promise<void> {
     this.completeness.close();
+    await this.logWatch.close();
     await this.intake?.stop();
     await this.origins.close();
     await this.feedback.stop();
@@ -245,6 +250,7 @@ export class WarehouseService extends RoundRepository {
   }
 
   private async follow(): Promise<void> {
+    this.logWatch.start();
     const { kafka, log } = this.options;
     // Windows may have been complete before a crash and have no feedback.
     this.feedback.wake();

@@ -1,8 +1,9 @@
-import { open, copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { SerialConnection } from '../database/connection';
+import { hasSameLogs, isSame, stateOf, type FileState } from '../database/file-state';
 import { READER_MEMORY_LIMIT, READER_SPILL_LIMIT } from '../limits';
 
 /**
@@ -21,10 +22,6 @@ export interface Snapshot {
   readonly isCurrent: () => Promise<boolean>;
   readonly close: () => Promise<void>;
 }
-
-/** DuckDB keeps two headers behind the first 4 KiB and writes them in turn: a checksum, then the iteration. */
-const HEADER_BYTES = 4_096;
-const ITERATION_AT = 8;
 
 /**
  * @param folder beside the file, because a hard link cannot leave its file system; emptied, and used for what spills.
@@ -61,7 +58,7 @@ async function linkWhole(file: string, path: string): Promise<FileState | undefi
   const before = await stateOf(file);
   for (const log of ['.wal', '.wal.checkpoint']) await copyIfThere(`${file}${log}`, `${path}${log}`);
   const after = await stateOf(file);
-  return after.iteration === before.iteration && after.logs === before.logs ? before : undefined;
+  return after.iteration === before.iteration && hasSameLogs(before, after) ? before : undefined;
 }
 
 async function openSnapshot(
@@ -86,45 +83,12 @@ async function openSnapshot(
   return {
     connection,
     isIntact: async () => (await stateOf(file)).iteration === before.iteration,
-    isCurrent: async () => {
-      const now = await stateOf(file);
-      return now.iteration === before.iteration && now.logs === before.logs && now.bytes === before.bytes;
-    },
+    isCurrent: async () => isSame(before, await stateOf(file)),
     close: async () => {
       await connection.close();
       instance.closeSync();
     },
   };
-}
-
-interface FileState {
-  readonly iteration: bigint;
-  /** Which files the logs are: a checkpoint puts new ones in their place. */
-  readonly logs: string;
-  readonly bytes: string;
-}
-
-async function stateOf(file: string): Promise<FileState> {
-  const logs = await Promise.all(
-    ['.wal', '.wal.checkpoint'].map((log) => stat(`${file}${log}`).catch(() => undefined)),
-  );
-  return {
-    iteration: await iterationOf(file),
-    logs: logs.map((log) => log?.ino ?? '').join(' '),
-    bytes: logs.map((log) => log?.size ?? '').join(' '),
-  };
-}
-
-async function iterationOf(file: string): Promise<bigint> {
-  const handle = await open(file, 'r');
-  try {
-    const headers = Buffer.alloc(2 * HEADER_BYTES);
-    await handle.read(headers, 0, headers.length, HEADER_BYTES);
-    const iterations = [0, HEADER_BYTES].map((at) => headers.readBigUInt64LE(at + ITERATION_AT));
-    return iterations.reduce((latest, iteration) => (iteration > latest ? iteration : latest));
-  } finally {
-    await handle.close();
-  }
 }
 
 async function copyIfThere(from: string, to: string): Promise<void> {
