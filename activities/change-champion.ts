@@ -58,6 +58,16 @@ export async function rollback(
   return { champion: next.version, previous: serving.version, changed: true, reason };
 }
 
+/** The answer to a rollback that a reset of the evaluation repeats: the champion may have been changed since, by whoever knew more. */
+export async function notRepeated({
+  deployments,
+}: Pick<ChangeChampionDependencies, 'deployments'>): Promise<ChampionChange> {
+  await deployments.sync();
+  const reason =
+    'a rollback asked for before this workflow was reset is not carried out again; ask anew if it is still wanted';
+  return { champion: championOf(deployments).version, previous: null, changed: false, reason };
+}
+
 /**
  * Make a version champion, whatever its past; the one that serves stays beside it in shadow. A second call changes nothing.
  * @param isRetry as for `rollback`

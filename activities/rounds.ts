@@ -20,7 +20,7 @@ import { inTurn } from '../core/platform/in-turn';
 import { type Producer } from '../core/platform/kafka';
 import { aggregate } from './aggregate';
 import { ask } from './ask';
-import { promote, rollback } from './change-champion';
+import { notRepeated, promote, rollback } from './change-champion';
 import { decide, withdraw } from './decide';
 import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
@@ -33,6 +33,7 @@ import { type FeedbackLog } from './shared/feedback-log';
 import { type LatestModel } from './shared/latest-model';
 import { longStep, type Brokers } from './shared/long-step';
 import { type UpdateInbox } from './shared/update-inbox';
+import { isRepeatedByReset } from './shared/repeated-update';
 
 export interface RoundsDependencies {
   readonly brokers: Brokers;
@@ -64,8 +65,8 @@ export interface RoundsActivities {
   deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<DeployResult>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
-  /** Take the champion out of service; its predecessor serves again. */
-  rollback(input: RollbackInput): Promise<ChampionChange>;
+  /** Take the champion out of service; its predecessor serves again. @param updateId of the update that asks for it */
+  rollback(input: RollbackInput, updateId?: string): Promise<ChampionChange>;
   /** Make a version champion for a person. */
   promote(input: PromoteInput): Promise<ChampionChange>;
   waitForTurn(input?: TurnInput): Promise<void>;
@@ -80,19 +81,25 @@ function isRetry(): boolean {
 }
 
 export function createRoundsActivities(dependencies: RoundsDependencies): RoundsActivities {
-  // Who changes the champion reads first which version serves: two at once would both take the place of the same one.
+  // Who changes stages reads first which version serves: two at once would both take the place of the same one, or the stage of one that a
+  // person has just promoted.
   const change = inTurn();
   const activities: RoundsActivities = {
-    ask: (input) => ask(dependencies, input),
-    deployFirstVersion: (input) => deployFirstVersion(dependencies, input),
+    ask: (input) => change(() => ask(dependencies, input)),
+    deployFirstVersion: (input) => change(() => deployFirstVersion(dependencies, input)),
     select: (input) => select(dependencies, input),
     aggregate: (plan, trained, scoredTo, evidence) =>
       longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),
-    deploy: (plan, aggregated, evidence) => deploy(dependencies, plan, aggregated, evidence),
+    deploy: (plan, aggregated, evidence) => change(() => deploy(dependencies, plan, aggregated, evidence)),
     decide: (input) => change(() => decide(dependencies, input)),
-    withdraw: (input) => withdraw(dependencies, input),
-    rollback: (input) => change(() => rollback(dependencies, input, isRetry())),
+    withdraw: (input) => change(() => withdraw(dependencies, input)),
+    rollback: (input, updateId) =>
+      change(async () =>
+        updateId !== undefined && (await isRepeatedByReset(updateId))
+          ? notRepeated(dependencies)
+          : rollback(dependencies, input, isRetry()),
+      ),
     promote: (input) => change(() => promote(dependencies, input, isRetry())),
     waitForTurn: (input) => waitForTurn(dependencies.roundId, dependencies.roundsQueue, input),
     tellRun,

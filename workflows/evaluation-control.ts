@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
   condition,
+  currentUpdateInfo,
   defineQuery,
   defineSignal,
   defineUpdate,
@@ -202,12 +203,8 @@ export class EvaluationControl {
       rollbackUpdate,
       async (raw?: unknown) => {
         const { version, to, reason, by } = parseInput(requestedRollbackSchema, raw);
-        const change = await this.steps.rollback({
-          version: versionOf(version),
-          reason,
-          by,
-          ...(to === undefined ? {} : { to }),
-        });
+        const rollback = { version: versionOf(version), reason, by, ...(to === undefined ? {} : { to }) };
+        const change = await this.steps.rollback(rollback, currentUpdateInfo()?.id);
         this.reportRollback(change);
         return change;
       },

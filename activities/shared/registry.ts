@@ -34,6 +34,31 @@ export async function deployModels(
   const modelMessages = models.map(({ model, lineage }) => modelMessage(model, lineage, at));
   const stageMessages = changes.map((change) => stageMessage(change, at));
   await logDeployment(producer, [...modelMessages, ...stageMessages]);
+  await readBack(deployments, changes);
+  await restoreChampion(producer, deployments, changes);
+}
+
+async function readBack(
+  deployments: Deployments,
+  changes: readonly Pick<StageChange, 'version' | 'stage'>[],
+): Promise<void> {
   const signal = AbortSignal.timeout(READ_BACK_TIMEOUT_MS);
   await Promise.all(changes.map(({ version, stage }) => deployments.whenStaged(version, stage, signal)));
+}
+
+/**
+ * A person may make a version champion at the moment when another rounds worker takes it out of its round. It serves all the same: the fleet never is without a
+ * champion.
+ */
+async function restoreChampion(
+  producer: Producer,
+  deployments: Deployments,
+  changes: readonly StageChange[],
+): Promise<void> {
+  const { latestPromotion: promotion } = deployments;
+  if (promotion === undefined || deployments.champion() !== undefined) return;
+  if (!changes.some(({ version }) => version === promotion.version)) return;
+  const taken = deployments.find(promotion.version)?.stage;
+  await logDeployment(producer, [{ ...promotion, at: timeBehind([taken, promotion], Date.now()) }]);
+  await readBack(deployments, [promotion]);
 }

@@ -48,6 +48,8 @@ export async function followDeployments(
 export class Deployments {
   private readonly models = new Map<VersionId, Pick<DeployedVersion, 'message' | 'model'>>();
   private readonly stages = new Map<VersionId, StageMessage>();
+  /** The latest that made a version champion, whatever became of it since. */
+  latestPromotion: StageMessage | undefined;
   private readonly serverStates = new Map<ServerStateMessage['kind'], ServerStateMessage>();
   /** Models that do not fit the task and were reported, with their hashes. */
   private readonly misfits = new Map<VersionId, string>();
@@ -216,6 +218,7 @@ export class Deployments {
         // Kept in the order of the log, so that the latest to be made champion is known.
         this.stages.delete(message.version);
         this.stages.set(message.version, message);
+        if (message.stage === 'champion') this.latestPromotion = message;
         return;
       case 'model':
         assertSameWeights(message, this.finalHash(message.version));
@@ -225,9 +228,8 @@ export class Deployments {
   }
 
   private finalHash(version: VersionId): string | undefined {
-    return this.stages.has(version) && this.isUsable(version)
-      ? this.models.get(version)?.message.sha256
-      : undefined;
+    if (!this.stages.has(version) || !this.isUsable(version)) return undefined;
+    return this.models.get(version)?.message.sha256;
   }
 
   /** What was last taken in under the message's key. */

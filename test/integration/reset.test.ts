@@ -6,9 +6,12 @@ import { createRoundsActivities } from '../../activities/rounds';
 import { LatestModel } from '../../activities/shared/latest-model';
 import { silentLogger } from '../../core/platform/log';
 import { createSiteActivities } from '../../activities/site';
+import { type EvaluationProgress } from '../../core/contracts/evaluation';
+import { type ChampionChange } from '../../core/contracts/live-checks';
 import { type FederatedRoundResult } from '../../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
+import { poll } from '../../cli/shared/wait';
 import { NAMES } from '../support/names';
 import { BEFORE_DECISION, resetTo } from '../support/reset-workflow';
 import { CANDIDATE, CHAMPION, evaluationOf, type MockActivities } from '../support/smooth-round';
@@ -158,5 +161,36 @@ describe('a closed round that is reset', () => {
       expect(await state()).toEqual(before);
     }
     expect(world.calls).not.toContain('withdraw');
+  });
+});
+
+describe('a live evaluation that is reset', () => {
+  it('does not carry out once more what it was asked for before: the champion may have been changed since', async () => {
+    await (await startRound()).result();
+    const { version, champion } = (await (await startRound()).result()) as FederatedRoundResult;
+    const evaluation = await world.client.workflow.start('continuousEvaluation', {
+      taskQueue: NAMES.roundsQueue,
+      workflowId: NAMES.evaluationId,
+      args: [{ checkEvery: '1h' }],
+    });
+    const asked = await evaluation.executeUpdate<ChampionChange, [object]>('rollback', {
+      args: [{ version, reason: 'bad since the firmware', by: 'Ada' }],
+    });
+    expect(asked).toMatchObject({ changed: true, champion });
+    await world.client.workflow.execute('changeChampion', {
+      taskQueue: NAMES.roundsQueue,
+      workflowId: NAMES.championId,
+      args: [{ action: 'promote', version, reason: 'the firmware was mended', by: 'Carl' }],
+    });
+    const again = await resetTo(world.client, evaluation, 'rollback');
+    const told = async (): Promise<readonly string[]> =>
+      (await again.query<EvaluationProgress>('progress')).news.map(({ what }) => what);
+    await poll(async () => ((await told()).length > 0 ? true : undefined), {
+      everyMillis: 100,
+      timeoutMillis: 30_000,
+    });
+    expect(await told()).toEqual([expect.stringContaining('is not carried out again')]);
+    expect(steps.deployments.champion()).toMatchObject({ version, stage: { by: 'Carl' } });
+    await again.terminate();
   });
 });

@@ -305,6 +305,22 @@ describe('a promotion by a person', () => {
     expect(stages()).toEqual({ v1: 'champion' });
   });
 
+  it('holds where another worker takes the version out of its round at that moment', async () => {
+    await deploy('v1', 1, 'champion');
+    await deploy('v2', 2, 'candidate', 'v1');
+    await promote(dependencies, { version: v('v2'), reason: 'I know better', by: 'Ada' });
+    // The other one has read, before that, that v2 is a candidate.
+    await deployModels(
+      producer,
+      await followDeployments(kafka, silentLogger()),
+      [],
+      [{ version: v('v2'), stage: 'retired', round: 2, reason: 'the round was cancelled' }],
+    );
+    await deployments.sync();
+    expect(stages()).toEqual({ v1: 'shadow', v2: 'champion' });
+    expect(deployments.champion()?.stage).toMatchObject({ reason: 'I know better', by: 'Ada' });
+  });
+
   it('changes nothing when the version serves already', async () => {
     await deploy('v1', 1, 'champion');
     const before = written();
