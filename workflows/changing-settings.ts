@@ -25,7 +25,7 @@ interface Options<Schema extends z.ZodType<object>> {
   readonly made?: readonly SettingsChange[];
   /** @throws ApplicationFailure where it is too late for a setting */
   readonly mayChange?: (name: string) => void;
-  readonly onChange: () => void;
+  readonly onChange: (change: SettingsChange) => void;
 }
 
 /** A workflow's settings, which people change in part while it runs: the update `changeSettings` and the query `settings`. */
@@ -62,7 +62,7 @@ export class ChangingSettings<Schema extends z.ZodType<object>> {
           this.current = next;
           const change = { at: new Date().toISOString(), by, reason, ...difference };
           this.made = [...this.made, change].slice(-CHANGES_KEPT);
-          onChange();
+          onChange(change);
         }
         return { ...difference, isChanged: isChanged && !dryRun };
       },
@@ -94,4 +94,12 @@ export class ChangingSettings<Schema extends z.ZodType<object>> {
     for (const name of named) mayChange?.(name);
     return { next: parseInput(schema, mergePatch(this.current, patch)), by, reason, dryRun };
   }
+}
+
+/** `settings changed by Ada: rollback "automatic" → "off"`. */
+export function describeChange({ by, before, after }: SettingsChange): string {
+  const changes = Object.entries(after).map(
+    ([name, value]) => `${name} ${JSON.stringify(before[name] ?? null)} → ${JSON.stringify(value)}`,
+  );
+  return `settings changed${by === null ? '' : ` by ${by}`}: ${changes.join(', ')}`;
 }

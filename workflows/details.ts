@@ -7,8 +7,8 @@ import { markdownText } from './markdown';
 /** What people see beside a round's progress. */
 interface RoundFacts {
   readonly startedBy: string;
-  /** Whether a pause holds it now; else the step that runs is finished first. */
-  readonly isHeld: boolean;
+  /** A pause holds it between steps; else the step that runs is finished first. */
+  readonly state: 'in a step' | 'between steps' | 'ended';
   /** Candidate minus champion, with its interval. */
   readonly change: Interval | null;
   /** While a person is asked: the gate's sentence, until when (milliseconds since 1970; null while the clock stands still) and what happens then. */
@@ -22,26 +22,15 @@ interface RoundFacts {
 /** What Temporal's UI shows of a running round: a small Markdown table. */
 export function describeProgress(
   progress: RoundProgress,
-  { startedBy, isHeld, change: measured, approval }: RoundFacts,
+  { startedBy, state, change: measured, approval }: RoundFacts,
 ): string {
-  const {
-    step,
-    paused,
-    waitsFor,
-    round,
-    champion,
-    candidate,
-    devicesTrained,
-    leftOut,
-    accuracy,
-    change,
-    decision,
-  } = progress;
+  const { step, waitsFor, round, champion, candidate, devicesTrained, leftOut, accuracy, change, decision } =
+    progress;
   const rejects = Object.entries(leftOut).filter(([, count]) => count > 0);
   return table(
     ['', ''],
     [
-      ['Step', paused === null ? step : `${isHeld ? 'paused after' : 'pauses after'} ${step}: ${paused}`],
+      ['Step', whereItIs(progress, state)],
       ['To answer', approval === null ? null : whatIsAsked(approval)],
       ['The gate', approval?.gate ?? null],
       ['Waits for', waitsFor],
@@ -128,6 +117,13 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
     `| ${head.map(() => '---').join(' | ')} |`,
     ...rows.filter((row) => row.at(-1) !== null).map((row) => line(row)),
   ].join('\n');
+}
+
+function whereItIs({ step, paused }: RoundProgress, state: RoundFacts['state']): string {
+  if (state === 'ended') return step === 'done' ? step : `ended at ${step}, without a decision`;
+  if (paused === null) return step;
+  if (step === 'approve') return `paused at approve: ${paused}`;
+  return `${state === 'between steps' ? 'paused after' : 'pauses after'} ${step}: ${paused}`;
 }
 
 /** What people can do, until when, and what happens if they do not. */

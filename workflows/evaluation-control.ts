@@ -25,7 +25,7 @@ import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
-import { ChangingSettings } from './changing-settings';
+import { ChangingSettings, describeChange } from './changing-settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
 import { ownFleet } from './fleet';
@@ -79,8 +79,9 @@ export class EvaluationControl {
       names: Object.keys(continuousEvaluationInputSchema.shape),
       holds: 'From the next check on',
       ...(known.changes === undefined ? {} : { made: known.changes }),
-      onChange: () => {
+      onChange: (change) => {
         this.settingsChanged = true;
+        this.report(describeChange(change));
       },
     });
     this.pausing.accept();
@@ -136,6 +137,7 @@ export class EvaluationControl {
       const { dealtWith, checks } = this.known;
       const result = await this.steps.checkChampion({ settings: this.settings.check, dealtWith });
       this.update({ checks: checks + 1 });
+      this.noteChampion(result.outcome === 'judged' ? result.check.champion : result.champion);
       if (result.outcome === 'judged') {
         const { check, asksForRound } = result;
         this.latest = check;
@@ -143,8 +145,6 @@ export class EvaluationControl {
         this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
         await this.act(check, asksForRound);
         this.update({ dealtWith: check.windows.until });
-      } else {
-        this.update({ champion: result.champion });
       }
       await this.startFirstRound();
     } catch (thrown) {
@@ -166,6 +166,13 @@ export class EvaluationControl {
 
   private show(): void {
     setCurrentDetails(describeEvaluation(this.progress()));
+  }
+
+  /** A round, or a person, may have made another version champion since the last look. */
+  private noteChampion(champion: VersionId | null): void {
+    const before = this.known.champion;
+    if (before === null || champion === null || before === champion) this.update({ champion });
+    else this.report(`${champion} serves instead of ${before}`, { champion });
   }
 
   private update(changes: Partial<EvaluationState>): void {

@@ -84,6 +84,7 @@ export class RoundControl {
   /** The gate's sentence, and until when a person may answer; null while nobody is asked. */
   private asked: { readonly gate: string; readonly deadline: number | null } | null = null;
   private change: Interval | null = null;
+  private hasEnded = false;
   private isBetweenSteps = false;
   private readonly startedBy = startedBy();
   private readonly parent = new ReportsToParent();
@@ -157,9 +158,12 @@ export class RoundControl {
     if (this.pausing.reason() === null) this.clock.requireTime(this.settings.roundTimeout);
   }
 
-  /** It has a result, or has failed. */
+  /** It has a result, or has failed: nobody is asked any more. */
   ended(): void {
     this.clock.ended();
+    this.asked = null;
+    this.hasEnded = true;
+    setCurrentDetails(this.describe());
   }
 
   report(known: Partial<RoundProgress>): void {
@@ -230,17 +234,26 @@ export class RoundControl {
     this.progress = { ...this.progress, paused: this.pausing.reason() };
     this.clock.run(this.progress.paused === null && !UNTIMED.includes(this.progress.step));
     this.clock.publish(this.settings.roundTimeout);
-    const asked = this.answer === null ? this.asked : null;
-    const details = describeProgress(this.progress, {
-      startedBy: this.startedBy,
-      isHeld: this.isBetweenSteps || this.progress.step === 'approve',
-      change: this.change,
-      approval: asked && { ...asked, byDefault: this.settings.approvalDefault },
-    });
+    const details = this.describe();
     setCurrentDetails(details);
+    const asked = this.answer === null ? this.asked : null;
     // Before a question has its deadline it is half the news.
     if (asked !== null && asked.deadline === null && this.progress.paused === null) return;
     this.parent.send({ progress: this.progress, details }, asked?.deadline ?? null);
+  }
+
+  private describe(): string {
+    const asked = this.answer === null ? this.asked : null;
+    return describeProgress(this.progress, {
+      startedBy: this.startedBy,
+      state: this.hasEnded
+        ? 'ended'
+        : this.isBetweenSteps || this.progress.step === 'approve'
+          ? 'between steps'
+          : 'in a step',
+      change: this.change,
+      approval: asked && { ...asked, byDefault: this.settings.approvalDefault },
+    });
   }
 
   private acceptAnswers(): void {
@@ -263,7 +276,7 @@ export class RoundControl {
     setHandler(
       rejectUpdate,
       (raw?: unknown) => {
-        this.answer = { approved: false, reason: `rejected by a person${remarks(raw)}` };
+        this.answer = { approved: false, reason: `rejected${remarks(raw)}` };
         return this.pausing.reason() === null
           ? 'Rejected: the champion stays.'
           : 'Rejected: the champion stays; the round is paused, and ends once it is resumed.';

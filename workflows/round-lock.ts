@@ -16,6 +16,7 @@ import { ROUND_UPDATES, type RoundAnswer, type RoundUpdate } from '../core/contr
 import { type FederatedRoundInput, type FederatedRoundResult } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import { type RoundProgress } from '../core/contracts/steps';
+import { describeProgress } from './details';
 import { causeFirst, isTimeout } from './failures';
 import { refuse } from './input';
 import { hearReports, REPORTS_TO_PARENT, ReportsToParent } from './reports';
@@ -115,6 +116,7 @@ class OuterRound {
     // The round's first report may come together with the news that it has begun.
     if (this.progress.step === 'waiting') this.show({ ...BEFORE_ALL, step: 'running' }, this.whereToLook());
     const result = await round.result().catch((thrown: unknown) => {
+      this.show(this.progress, 'The round has ended without a decision: the result of this run says why.');
       throw causeFirst(thrown);
     });
     await this.conclude(result);
@@ -135,6 +137,14 @@ class OuterRound {
       change: pairedChange.mean,
       decision,
     };
+    setCurrentDetails(
+      describeProgress(this.progress, {
+        startedBy: startedBy(),
+        state: 'ended',
+        change: pairedChange,
+        approval: null,
+      }),
+    );
     rememberResult(result);
     if (patched('outer-rounds-are-searched')) {
       const { searchAttributes } = await lockSteps().namespaceFacts();

@@ -56,6 +56,9 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
     ],
     ['now', describeNow(status)],
+    ...(status.checksPaused === null
+      ? []
+      : ([['live checks', `paused: ${printableLine(status.checksPaused)}`]] as const)),
     ...status.retries.map((text) => ['failing', pc.red(printableLine(text))] as const),
     [
       'next',

@@ -14,7 +14,7 @@ import { analyticsOf, type RunningSystem, type SystemProcess } from '../system/r
 import { missingWorker } from '../temporal/missing-worker';
 import { readRetries } from '../temporal/retries';
 import { listSchedules } from '../temporal/schedules';
-import { queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
+import { queryPause, queryRunningRound, describeStep, type ShownProgress } from '../temporal/rounds-progress';
 import { withTemporal } from '../servers/temporal-client';
 import { type Session } from '../system/session';
 import {
@@ -70,6 +70,8 @@ export interface SystemStatus {
   readonly round: ShownProgress | null;
   /** Why no worker takes the next task of a round, and what to do, in one sentence; null while one would. */
   readonly missingWorker: string | null;
+  /** Who has paused the live checks of the champion, and why; null while they go on. */
+  readonly checksPaused: string | null;
   /** What workflows try again and again, in a sentence each. */
   readonly retries: readonly string[];
   /** That some devices send to more than one partition, in one sentence; null while none does. */
@@ -118,6 +120,7 @@ export async function readSystemStatus(
     splitDevices: tables?.splitDevices ?? null,
     round: control?.round ?? null,
     missingWorker: control?.missingWorker ?? null,
+    checksPaused: control?.checksPaused ?? null,
     retries: control?.retries ?? [],
     nextScheduled: control?.nextScheduled ?? null,
     lag: stream?.lag ?? null,
@@ -175,17 +178,18 @@ async function readTables(
 
 async function readTemporal(
   env: NodeJS.ProcessEnv,
-): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'retries' | 'nextScheduled'>> {
+): Promise<Pick<SystemStatus, 'round' | 'missingWorker' | 'checksPaused' | 'retries' | 'nextScheduled'>> {
   return withTemporal(env, async (client, names) => {
     const { roundId } = names;
     const missing = (await missingWorker(client, names, roundId)) ?? null;
     // Nobody would answer.
     const round = missing === null ? ((await queryRunningRound(client, roundId)) ?? null) : null;
     const retries = await readRetries(client, names);
+    const checksPaused = (await queryPause(client, names.evaluationId)) ?? null;
     const coming = (await listSchedules(client, names))
       .flatMap(({ id, next }) => (next === null ? [] : [{ schedule: id, at: next }]))
       .sort((a, b) => a.at.localeCompare(b.at));
-    return { round, missingWorker: missing, retries, nextScheduled: coming[0] ?? null };
+    return { round, missingWorker: missing, checksPaused, retries, nextScheduled: coming[0] ?? null };
   });
 }
 
@@ -218,6 +222,6 @@ async function inTime<Answer>(work: Promise<Answer>): Promise<Answer | null> {
 
 /** `round 3: evaluate v3 on live windows`, `a round waits: 13 of 32 windows`. */
 export function describeRound(round: ShownProgress): string {
-  if (round.waitsFor !== null) return `a round waits: ${round.waitsFor}`;
+  if (round.waitsFor !== null) return `a round waits: ${describeStep(round)}`;
   return `round ${round.round ?? '?'}: ${describeStep(round)}`;
 }

@@ -12,9 +12,13 @@ const roundProgress = z.object({
   step: z.enum(ROUND_STEPS),
   /** What the fleet still needs; null when the round waits for nothing. */
   waitsFor: z.string().nullable().default(null),
+  /** Who holds it, and why; null while nobody does. */
+  paused: z.string().nullable().default(null),
   candidate: z.string().nullable(),
   devicesTrained: z.number().nullable(),
 });
+
+const pauseable = z.object({ paused: z.string().nullable() });
 
 /** Heartbeats of a step's activities: devices trained, or windows seen, out of `of`. */
 const heartbeat = z.object({
@@ -56,6 +60,18 @@ export async function queryRunningRound(
     return await shownOf(handle, await handle.describe());
   } catch {
     // No round has run yet, or a busy worker answers late.
+    return undefined;
+  }
+}
+
+/** Who has paused a running workflow, and why; undefined while it goes on, or does not answer. */
+export async function queryPause(client: Client, workflowId: string): Promise<string | undefined> {
+  try {
+    const handle = client.workflow.getHandle(workflowId);
+    if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
+    return pauseable.parse(await handle.query('progress')).paused ?? undefined;
+  } catch {
+    // There is none, or a busy worker answers late.
     return undefined;
   }
 }
@@ -127,7 +143,12 @@ export function fractionOf({ step, counted }: Pick<ShownProgress, 'step' | 'coun
 }
 
 /** `train locals, 820 of 1,668`, `evaluate v3 on live windows, 4 of 6`, `13 of 32 windows, first round about 21:12 UTC`. */
-export function describeStep({ step, waitsFor, candidate, devicesTrained, counted }: ShownProgress): string {
+export function describeStep(progress: ShownProgress): string {
+  const { paused } = progress;
+  return paused === null ? describeWork(progress) : `${describeWork(progress)}; paused: ${paused}`;
+}
+
+function describeWork({ step, waitsFor, candidate, devicesTrained, counted }: ShownProgress): string {
   if (waitsFor !== null) return waitsFor;
   const name =
     step === 'evaluate'

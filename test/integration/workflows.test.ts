@@ -336,7 +336,7 @@ describe('a round that people speak to', () => {
 
   it.each([
     ['approve', 'promoted', 'approved by Ada (looks good); the gate: better'],
-    ['reject', 'rejected', 'rejected by a person by Ada (looks good); the gate: better'],
+    ['reject', 'rejected', 'rejected by Ada (looks good); the gate: better'],
   ])('waits for a person with approval "manual", and does what %s says', async (update, decision, reason) => {
     const round = await startRound({ approval: 'manual' });
     await until(round, ({ step }) => step === 'approve');

@@ -25,7 +25,7 @@ describe('how far a round is', () => {
   });
 
   it('is described in words, with counts', () => {
-    const round = { round: 7, candidate: null, devicesTrained: null, waitsFor: null };
+    const round = { round: 7, candidate: null, devicesTrained: null, waitsFor: null, paused: null };
     expect(describeStep({ ...round, ...at('train locals', 820, 1_668) })).toBe('train locals, 820 of 1,668');
     const waitsFor = '13 of 32 windows, first round about 21:12 UTC';
     expect(describeStep({ ...round, step: 'select', counted: null, waitsFor })).toBe(waitsFor);

@@ -43,12 +43,14 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   missingWorker: null,
   retries: [],
+  checksPaused: null,
   splitDevices: null,
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
   round: {
     round: 2,
     step: 'evaluate',
     waitsFor: null,
+    paused: null,
     candidate: 'v2',
     devicesTrained: 1_600,
     counted: { done: 4, of: 6 },
@@ -106,6 +108,17 @@ describe('status', () => {
     lastRound: null,
     nextScheduled: null,
   };
+
+  it('says who holds a round, or the live checks, and why', () => {
+    const round = status().round;
+    const held = status({
+      round: round && { ...round, paused: 'maintenance (Ada)' },
+      checksPaused: 'a night shift (Carl)',
+    });
+    const screen = renderStatus(held, '/work');
+    expect(screen).toMatch(/now .*evaluate v2 on live windows, 4 of 6; paused: maintenance \(Ada\)/);
+    expect(screen).toMatch(/live checks .*paused: a night shift \(Carl\)/);
+  });
 
   it('says what a round tries again and again', () => {
     const retries = ['fedloop-round: decide has failed 4 times, at last with: no\nspace; it is tried again'];

@@ -129,6 +129,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     lastRound: null,
     missingWorker: null,
     retries: [],
+    checksPaused: null,
     splitDevices: null,
     round: null,
     lag: 0,

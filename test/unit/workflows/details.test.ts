@@ -1,5 +1,5 @@
 import { markdownText } from '../../../workflows/markdown';
-import { describeEvaluation, describeRounds } from '../../../workflows/details';
+import { describeEvaluation, describeProgress, describeRounds } from '../../../workflows/details';
 import { HOSTILE_TEXTS, OBEYED } from '../../support/hostile-texts';
 
 /** Marks that no backslash stands before: an even number of them is none. */
@@ -43,4 +43,39 @@ it('plain words stay as they are', () => {
   expect(markdownText('v3 is 1.25 points better (p < 0.05), says Ann: promote!')).toBe(
     'v3 is 1.25 points better (p \\< 0.05), says Ann: promote!',
   );
+});
+
+describe('where a round is', () => {
+  const progress = {
+    round: 2,
+    step: 'approve',
+    paused: null,
+    waitsFor: null,
+    champion: 'v1',
+    candidate: 'v2',
+    devicesTrained: 40,
+    leftOut: {},
+    accuracy: 0.8,
+    change: 0.01,
+    decision: null,
+  } as unknown as Parameters<typeof describeProgress>[0];
+  const facts = { startedBy: 'Ada', state: 'in a step', change: null, approval: null } as const;
+  const stepOf = (
+    of: Partial<typeof progress>,
+    state: 'in a step' | 'between steps' | 'ended' = 'in a step',
+  ) => /^\| Step \| (.*) \|$/m.exec(describeProgress({ ...progress, ...of }, { ...facts, state }))?.[1];
+
+  it('is its step, and what a pause does there', () => {
+    expect(stepOf({})).toBe('approve');
+    expect(stepOf({ paused: 'a storm' })).toBe('paused at approve: a storm');
+    expect(stepOf({ step: 'aggregate', paused: 'a storm' })).toBe('pauses after aggregate: a storm');
+    expect(stepOf({ step: 'aggregate', paused: 'a storm' }, 'between steps')).toBe(
+      'paused after aggregate: a storm',
+    );
+  });
+
+  it('is said of one that has ended without a decision', () => {
+    expect(stepOf({}, 'ended')).toBe('ended at approve, without a decision');
+    expect(stepOf({ step: 'done' }, 'ended')).toBe('done');
+  });
 });
