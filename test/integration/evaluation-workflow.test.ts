@@ -348,8 +348,12 @@ describe('a rollback by hand', () => {
     world.script({ checkChampion: () => Promise.resolve({ outcome: 'no-news', champion: CANDIDATE }) });
     await join();
     await until(({ champion }) => champion === CANDIDATE);
-    await evaluation.executeUpdate('rollback', { args: [{ by: 'Ada', reason: 'looks wrong' }] });
-    expect(world.argumentsOf('rollback')).toEqual([{ version: CANDIDATE, by: 'Ada', reason: 'looks wrong' }]);
+    const args: [object] = [{ by: 'Ada', reason: 'looks wrong' }];
+    await evaluation.executeUpdate('rollback', { updateId: 'asked-once', args });
+    expect(world.argumentsOf('rollback')).toEqual([
+      { version: CANDIDATE, by: 'Ada', reason: 'looks wrong' },
+      'asked-once',
+    ]);
     expect((await progressOf()).rollbacks).toBe(1);
     await finish('evaluation-rollback-by-hand');
   });

@@ -56,8 +56,18 @@ async function rowsOnDisk(): Promise<number> {
 }
 
 it.each([
-  ['removed', () => { rmSync(`${file}.wal`); }],
-  ['emptied', () => { truncateSync(`${file}.wal`, 0); }],
+  [
+    'removed',
+    () => {
+      rmSync(`${file}.wal`);
+    },
+  ],
+  [
+    'emptied',
+    () => {
+      truncateSync(`${file}.wal`, 0);
+    },
+  ],
   [
     'replaced',
     () => {
