@@ -24,7 +24,7 @@ export function describeProgress(
   progress: RoundProgress,
   { startedBy, state, change: measured, approval }: RoundFacts,
 ): string {
-  const { step, waitsFor, round, champion, candidate, devicesTrained, leftOut, accuracy, change, decision } =
+  const { waitsFor, round, champion, candidate, devicesTrained, leftOut, accuracy, change, decision } =
     progress;
   const rejects = Object.entries(leftOut).filter(([, count]) => count > 0);
   return table(
