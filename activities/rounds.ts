@@ -32,8 +32,8 @@ import { withFailureCodes } from './shared/failures';
 import { type FeedbackLog } from './shared/feedback-log';
 import { type LatestModel } from './shared/latest-model';
 import { longStep, type Brokers } from './shared/long-step';
-import { type UpdateInbox } from './shared/update-inbox';
 import { isRepeatedByReset } from './shared/repeated-update';
+import { type UpdateInbox } from './shared/update-inbox';
 
 export interface RoundsDependencies {
   readonly brokers: Brokers;

@@ -246,11 +246,7 @@ export class RoundControl {
     const asked = this.answer === null ? this.asked : null;
     return describeProgress(this.progress, {
       startedBy: this.startedBy,
-      state: this.hasEnded
-        ? 'ended'
-        : this.isBetweenSteps || this.progress.step === 'approve'
-          ? 'between steps'
-          : 'in a step',
+      state: this.hasEnded ? 'ended' : this.isBetweenSteps ? 'between steps' : 'in a step',
       change: this.change,
       approval: asked && { ...asked, byDefault: this.settings.approvalDefault },
     });
