@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { machineSentenceOfLog } from '../../core/contracts/machine-trouble';
@@ -11,6 +11,7 @@ import { packageFile } from '../shared/package-root';
 import { type Child } from '../processes/child';
 import { type Processes } from '../processes/processes';
 import { poll } from '../shared/wait';
+import { prepareKafkaFolder } from './kafka-folder';
 import { kafkaProperties } from './kafka-properties';
 import { answers, freePorts } from './ports';
 import { serverEnvironment } from './own-environment';
@@ -40,7 +41,7 @@ const HEAP = ['-Xms128m', '-Xmx512m'];
 
 /**
  * Start a broker and wait until it answers.
- * @throws FedloopError `ServerUnavailable` when it ends or doesn't answer in time.
+ * @throws FedloopError `ServerUnavailable` when it ends, doesn't answer in time, or would start on a full disk.
  */
 export async function startKafka(start: KafkaStart): Promise<KafkaServer> {
   for (let attempt = 1; ; attempt += 1) {
@@ -67,7 +68,7 @@ export async function startKafka(start: KafkaStart): Promise<KafkaServer> {
 async function launch(start: KafkaStart, brokerPort: number, controllerPort: number): Promise<Child> {
   const dataFolder = join(start.folder, 'data');
   const properties = join(start.folder, 'server.properties');
-  await mkdir(start.folder, { recursive: true });
+  await prepareKafkaFolder(start.folder, dataFolder);
   const { advertisedPort } = start;
   await writeFile(properties, kafkaProperties({ brokerPort, advertisedPort, controllerPort, dataFolder }));
   const logging = [

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A file system in memory that a test fills, empties and makes read-only. Needs `MOUNT` (`requirements.ts`). */
@@ -29,6 +29,16 @@ export class SmallDisk {
 
   remount(options: 'ro' | 'rw'): void {
     execFileSync('mount', ['-o', `remount,${options}`, this.folder]);
+  }
+
+  /** Let it take no new file; space is left. */
+  refuseFiles(): void {
+    const { files, ffree } = statfsSync(this.folder);
+    execFileSync('mount', ['-o', `remount,nr_inodes=${files - ffree}`, this.folder]);
+  }
+
+  takeFiles(): void {
+    execFileSync('mount', ['-o', 'remount,nr_inodes=100000', this.folder]);
   }
 
   /** Also while a process that is about to end has files on it. */

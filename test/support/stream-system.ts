@@ -136,11 +136,20 @@ export class StreamSystem {
 
   /** The broker dies or is stopped, and comes back, after a while, with its log and its address. */
   async restartBroker(how: 'killed' | 'stopped', awayMillis = 0): Promise<void> {
+    await this.endBroker(how);
+    await sleep(awayMillis);
+    await this.startBroker();
+  }
+
+  async endBroker(how: 'killed' | 'stopped'): Promise<void> {
     const { broker } = this;
     if (broker === undefined) return;
     if (how === 'killed') signalGroup(broker.child.pid, 'SIGKILL');
     await broker.child.stop(STOP_MILLIS);
-    await sleep(awayMillis);
+  }
+
+  /** Start the broker again after its end, with its log and its address. */
+  async startBroker(): Promise<void> {
     this.broker = await startKafka({
       processes: this.processes,
       java: this.java,
