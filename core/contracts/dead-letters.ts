@@ -3,7 +3,7 @@
  * the details of each message.
  */
 export const DEAD_LETTER_REASONS = {
-  undecodable: 'a batch of the log cannot be read',
+  undecodable: 'a batch or record of the log cannot be read',
   invalid: 'it breaks the schema of its topic',
   'unknown-epoch': 'no claim in stream-checkpoints has its epoch, or it has none',
   'unseen-window': 'no event of its partition lies in its window or behind it',

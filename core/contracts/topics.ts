@@ -56,6 +56,17 @@ export const ROWS_PER_BLOCK = 256;
 /** A record batch over 1 MB is refused by a default broker; half of that leaves room for headers and base64. */
 export const MAX_UPDATE_BYTES = 512 * 1024;
 
+/**
+ * Bytes that key and value of a record of ours may have together: a default broker takes no larger one. A few kilobytes can be made to
+ * decompress to far more, and a schema spends hundreds of bytes on each wrong value, so that one record could use up a worker's memory.
+ */
+const MAX_OWN_RECORD_BYTES = 1024 * 1024;
+
+/** Bytes that key and value of a record of a topic may have together, to be read at all. Events and deployments have bounds of their own. */
+export function maxRecordBytes(topic: string): number {
+  return isWrittenByUs(topic) && topic !== TOPICS.deployments.name ? MAX_OWN_RECORD_BYTES : Infinity;
+}
+
 export const FOREIGN_TOPIC_MARK = '/';
 
 /**

@@ -1,6 +1,7 @@
 /**
  * Why a batch of Kafka's log cannot be read, and what to do about it. Such a batch becomes one reject (`malformed`, detail
- * `undecodable-batch`): it counts as one event, at its base offset, and the rest of its offsets are passed over.
+ * `undecodable-batch`): it counts as one event, at its base offset, and the rest of its offsets are passed over. A record that is `oversized`
+ * stands alone, in a topic of Fedloop's own.
  */
 export const BATCH_FAULTS = {
   'old-format':
@@ -10,6 +11,8 @@ export const BATCH_FAULTS = {
   'unknown-codec': 'its codec is unknown, so let its producer use gzip, snappy, lz4, zstd or none',
   'broken-compression': 'its records cannot be decompressed, so look for a producer with a faulty codec',
   'too-large': 'it decompresses to more than one batch may have, so let its producer send smaller batches',
+  oversized:
+    'it has more bytes than any record that Fedloop writes, so look who else may write to this topic',
   corrupt: 'its bytes are damaged, so look at the disks of the brokers and send its events again',
 } as const;
 
@@ -38,5 +41,7 @@ export interface Undecodable {
 
 /** One sentence for the log and the reject. */
 export function undecodableSentence(offset: number, { fault, lastOffset }: Undecodable): string {
-  return `the batch at offsets ${offset} to ${lastOffset} cannot be read: ${BATCH_FAULTS[fault]}`;
+  const what =
+    fault === 'oversized' ? `record at offset ${offset}` : `batch at offsets ${offset} to ${lastOffset}`;
+  return `the ${what} cannot be read: ${BATCH_FAULTS[fault]}`;
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { type Client } from '@temporalio/client';
+import { CompressionCodecs, CompressionTypes, Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { z } from 'zod';
 import { queryWorker } from '../../cli/query/query-worker';
 import { emptyAnalysis, emptyEvaluations } from '../../core/contracts/blocks';
@@ -139,6 +141,37 @@ async function expectAllAccountedFor(readBefore: string): Promise<void> {
   });
 }
 
+/** Bytes of JSON that a few kilobytes of gzip become. As a list of wrong values they would take gigabytes. */
+const BOMB_BYTES = 24 * 1024 * 1024;
+const BOMBED = ['checkpoints', 'updates', 'feedback', 'history', 'analysis', 'windowRequests'] as const;
+
+async function sendBombs(): Promise<void> {
+  const compress = ({ buffer }: { readonly buffer: Buffer }): Promise<Buffer> =>
+    Promise.resolve(gzipSync(buffer));
+  CompressionCodecs[CompressionTypes.GZIP] = () => ({ compress });
+  const client = new KafkaJs({ brokers: [system.stream.address], logLevel: logLevel.NOTHING });
+  const producer = client.producer();
+  await producer.connect();
+  const heads = [
+    '{"type":"start","partition":0,"epoch":1,"offset":0,"ends":[0',
+    '{"type":"outcome","round":9,"device_id":[0',
+  ];
+  for (const role of BOMBED) {
+    const messages = heads.map((head, n) => ({
+      key: `${n === 0 ? 'start/0/1' : 'outcome/9'}/x`,
+      partition: 0,
+      value: Buffer.from(`${head}${',0'.repeat(BOMB_BYTES / 2)}]}`),
+    }));
+    for (const message of messages)
+      await producer.send({
+        topic: TOPICS[role].name,
+        compression: CompressionTypes.GZIP,
+        messages: [message],
+      });
+  }
+  await producer.disconnect();
+}
+
 /** What a second fleet writes to the same topics, and what this one has written, once more. */
 async function sendOfOthers(): Promise<void> {
   const records = await recordsOf(kafka);
@@ -187,6 +220,11 @@ it('are put aside, each with its place and why, and the loop goes on, also after
   expect(await reasonsOfLetters()).toEqual(
     new Set(['invalid', 'unknown-epoch', 'unread-event', 'unseen-window']),
   );
+});
+
+it('of a few kilobytes that decompress to megabytes are passed over or put aside unread, also after a restart', async () => {
+  await expectUnharmedBy('bombs', sendBombs);
+  expect(await reasonsOfLetters()).toContain('undecodable');
 });
 
 it('of another fleet, and those of this one sent again, are told from its own: the loop goes on, also after a restart', async () => {

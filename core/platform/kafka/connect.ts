@@ -1,7 +1,7 @@
 import { Kafka as KafkaJs, logLevel, type Admin, type KafkaConfig, type RetryOptions } from 'kafkajs';
 import { type Environment, topicPrefixOf } from '../../contracts/config';
 import { FedloopError, messageOf } from '../../contracts/errors';
-import { isWrittenByUs } from '../../contracts/topics';
+import { isWrittenByUs, maxRecordBytes } from '../../contracts/topics';
 import { deploymentKeys } from '../deployment-keys';
 import { type Logger } from '../log';
 import { registerCodecs } from './codecs';
@@ -85,8 +85,10 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
     tail: (options) => {
       const isWritten = isWrittenByUs(options.topic);
+      const maxBytes = maxRecordBytes(options.topic);
       const { onFailure } = tails;
-      const named = { ...options, topic: topic(options.topic), sessionTimeoutMillis, isWritten, onFailure };
+      const of = { isWritten, maxBytes, sessionTimeoutMillis, onFailure };
+      const named = { ...options, ...of, topic: topic(options.topic) };
       return allowed(`follow ${named.topic}`, tailTopic(client, admin, named, log));
     },
     consume: (options) => {

@@ -105,11 +105,14 @@ export function isAbortMarker(bytes: Buffer, start: number): boolean {
   return key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
 }
 
+/** Far more than any producer gives a record. A few kilobytes can be made to decompress to millions. */
+const MAX_HEADERS = 1_000;
+
 function readHeaders(bytes: Buffer, start: number): NonNullable<RawRecord['headers']> {
   const headers = new Map<string, Buffer | (Buffer | string)[]>();
   cursor = start;
   // Never more than the bytes have, whatever the number says.
-  for (let left = readVarint(bytes); left > 0 && cursor < bytes.length; left -= 1) {
+  for (let left = Math.min(readVarint(bytes), MAX_HEADERS); left > 0 && cursor < bytes.length; left -= 1) {
     const name = readSized(bytes)?.toString('utf8') ?? '';
     const value = readSized(bytes) ?? Buffer.alloc(0);
     const before = headers.get(name);

@@ -1,5 +1,5 @@
 import { type Batch, type Consumer, type Kafka as KafkaJs } from 'kafkajs';
-import { isWrittenByUs } from '../../contracts/topics';
+import { isWrittenByUs, maxRecordBytes } from '../../contracts/topics';
 import { recordsOf } from './records';
 import { type TopicNames } from './topic-names';
 import { type GroupConsumer, type GroupConsumerOptions } from './types';
@@ -77,7 +77,7 @@ export async function consumeGroup(
           topic,
           partition: batch.partition,
           from: fetchedFrom(batch),
-          records: recordsOf(batch.messages),
+          records: recordsOf(batch.messages, maxRecordBytes(topic)),
           next: Number(batch.lastOffset()) + 1,
           highWatermark: Number(batch.highWatermark),
           heartbeat: () => payload.heartbeat(),

@@ -20,7 +20,7 @@ const CONCURRENCY = 4;
 
 /**
  * Follow a whole topic from one process. The client cannot be assigned partitions by hand, so each tail is the only member of a group of its
- * own, which is deleted when the tail closes. `isWritten`: by us alone, see `isWrittenByUs`. After an outage it resumes when the session of the member that it was before has timed out.
+ * own, which is deleted when the tail closes. `isWritten`: by us alone, see `isWrittenByUs`; `maxBytes`: see `maxRecordBytes`. After an outage it resumes when the session of the member that it was before has timed out.
  */
 export async function tailTopic(
   client: KafkaJs,
@@ -28,11 +28,12 @@ export async function tailTopic(
   options: TailOptions & {
     readonly sessionTimeoutMillis: number;
     readonly isWritten: boolean;
+    readonly maxBytes: number;
     readonly onFailure: (cause: Error) => void;
   },
   log: Logger,
 ): Promise<Tail> {
-  const { topic, sessionTimeoutMillis, isWritten } = options;
+  const { topic, sessionTimeoutMillis, isWritten, maxBytes } = options;
   const onRecords = options.withUndecodable === true ? options.onRecords : withoutUndecodable(options, log);
   const groupId = `tail-${topic}-${randomUUID()}`;
   const atStart = await topicOffsets(admin, topic);
@@ -70,7 +71,7 @@ export async function tailTopic(
       partitionsConsumedConcurrently: CONCURRENCY,
       eachBatch: (payload) => {
         noteReplaced(payload.batch, topic, progress, log);
-        return readBatch(payload, onRecords, progress, fail);
+        return readBatch(payload, { onRecords, maxBytes }, progress, fail);
       },
     });
     await joined;
@@ -133,14 +134,14 @@ function noteReplaced(batch: Batch, topic: string, progress: ReadProgress, log: 
 
 async function readBatch(
   payload: EachBatchPayload,
-  onRecords: TailOptions['onRecords'],
+  { onRecords, maxBytes }: { readonly onRecords: TailOptions['onRecords']; readonly maxBytes: number },
   progress: ReadProgress,
   fail: (cause: unknown) => void,
 ): Promise<void> {
   const { batch } = payload;
   // A partition that was added meanwhile starts over when the group is joined again; records that were read are left out.
   const next = progress.next(batch.partition);
-  const records = recordsOf(batch.messages).filter((message) => Number(message.offset) >= next);
+  const records = recordsOf(batch.messages, maxBytes).filter((message) => Number(message.offset) >= next);
   if (progress.hasFailed) return;
   try {
     if (records.length > 0) await onRecords(records.map((message) => toIncoming(batch.partition, message)));
@@ -154,7 +155,7 @@ async function readBatch(
   await payload.heartbeat();
 }
 
-/** A topic that only this system writes has no such batch, unless a disk of the broker is damaged. */
+/** A topic that only this system writes has none, unless a disk of the broker is damaged, or somebody else writes to it. */
 function withoutUndecodable({ topic, onRecords }: TailOptions, log: Logger): TailOptions['onRecords'] {
   return (records) => {
     const readable = records.filter(({ partition, offset, undecodable }) => {

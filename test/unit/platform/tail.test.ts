@@ -69,6 +69,7 @@ const follow = (
       onRecords: () => undefined,
       sessionTimeoutMillis: 10_000,
       isWritten: true,
+      maxBytes: Infinity,
       onFailure,
     },
     silentLogger(),
