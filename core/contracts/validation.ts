@@ -2,22 +2,35 @@ import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { FedloopError, type ErrorCode } from './errors';
 
-/** One sentence for all that is wrong with a value, each issue with its field, unknown fields with the nearest known one. */
+/** A person mends these first; a hostile list has hundreds of thousands. */
+const MAX_NAMED = 20;
+
+/**
+ * One sentence for all that is wrong with a value, each issue with its field, unknown fields with the nearest known one; of very many the
+ * first ones, and how many more there are.
+ */
 export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
-  const sentences = error.issues.flatMap(chosenIssues).map((issue) => {
-    const field = issue.path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys') {
-      const known = fieldsAt(schema, issue.path);
-      return issue.keys
-        .map((key) => {
+  const sentences = error.issues
+    .slice(0, MAX_NAMED)
+    .flatMap(chosenIssues)
+    .map((issue) => {
+      const field = issue.path.map(String).join('.');
+      if (issue.code === 'unrecognized_keys') {
+        const known = fieldsAt(schema, issue.path);
+        const unknown = issue.keys.slice(0, MAX_NAMED).map((key) => {
           const name = field === '' ? key : `${field}.${key}`;
           return `unknown field "${name}"${known.length === 0 ? '' : ` (${suggestion(key, known)})`}`;
-        })
-        .join('; ');
-    }
-    return field === '' ? wordsOf(issue) : `${field}: ${wordsOf(issue)}`;
-  });
-  return [...new Set(sentences)].join('; ');
+        });
+        return [...unknown, ...rest(issue.keys)].join('; ');
+      }
+      return field === '' ? wordsOf(issue) : `${field}: ${wordsOf(issue)}`;
+    });
+  return [...new Set(sentences), ...rest(error.issues)].join('; ');
+}
+
+function rest(all: readonly unknown[]): readonly string[] {
+  const more = all.length - MAX_NAMED;
+  return more > 0 ? [`and ${more} more`] : [];
 }
 
 /**
