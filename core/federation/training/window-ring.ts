@@ -8,6 +8,11 @@ import { RING_WINDOWS } from '../constants';
 const DEVICES_PER_SLAB = 256;
 const NOTHING_YET = Number.NEGATIVE_INFINITY;
 
+/** What is there of a window. */
+const MISSING = 0;
+const HELD = 1;
+const PRESENT = 2;
+
 /** Where a window comes from: closed by a stream worker, or out of a history that was imported. */
 export type WindowOrigin = 'live' | 'history';
 
@@ -120,40 +125,34 @@ export class WindowRing {
 
   /** How many of the `count` windows up to and including the one that starts at `windowStart` a device has. */
   windowsPresent(deviceId: string, windowStart: Micros, count: number): number {
-    let present = 0;
-    this.eachWindow(deviceId, windowStart, count, (isThere) => (present += Number(isThere)));
-    return present;
+    return this.statesOf(deviceId, windowStart, count).filter((state) => state === PRESENT).length;
   }
 
   /** The same, with those in which an earlier mean is held. */
   windowsKnown(deviceId: string, windowStart: Micros, count: number): number {
-    let known = 0;
-    this.eachWindow(deviceId, windowStart, count, (_isThere, _age, isKnown) => (known += Number(isKnown)));
-    return known;
+    return this.statesOf(deviceId, windowStart, count).filter((state) => state !== MISSING).length;
   }
 
   /** Of the windows of `windowsPresent`, how many have passed since the oldest that a device has, it included; 0 when it has none. */
   windowsSince(deviceId: string, windowStart: Micros, count: number): number {
-    let oldest = 0;
-    this.eachWindow(deviceId, windowStart, count, (isThere, age) => {
-      if (isThere) oldest = Math.max(oldest, age + 1);
-    });
-    return oldest;
+    const oldest = this.statesOf(deviceId, windowStart, count).indexOf(PRESENT);
+    return oldest < 0 ? 0 : count - oldest;
   }
 
   /** Samples among the last `count` targets: the target is there, the window before it is known, and so are enough of the lags. */
   targetsPresent(deviceId: string, windowStart: Micros, count: number): number {
     const { lags } = this.task;
     const needed = minLags(this.task);
-    const recent: boolean[] = [];
-    let present = 0;
+    const history = historyWindows(this.task);
+    const states = this.statesOf(deviceId, windowStart, count + history);
+    let known = 0;
     let samples = 0;
-    this.eachWindow(deviceId, windowStart, count + historyWindows(this.task), (isThere, age, isKnown) => {
-      if (age < count && isThere && recent.at(-1) === true && present >= needed) samples += 1;
-      recent.push(isKnown);
-      present += Number(isKnown);
-      if (recent.length > lags) present -= Number(recent.shift());
-    });
+    for (let at = 0; at < states.length; at += 1) {
+      const isTarget = at >= history && states[at] === PRESENT && at > 0 && states[at - 1] !== MISSING;
+      if (isTarget && known >= needed) samples += 1;
+      if (states[at] !== MISSING) known += 1;
+      if (at >= lags && states[at - lags] !== MISSING) known -= 1;
+    }
     return samples;
   }
 
@@ -181,29 +180,33 @@ export class WindowRing {
   }
 
   /**
-   * Visit the `count` windows of a device up to `windowStart`, oldest first; `age` 0 is the newest. One without readings is known while an
-   * earlier mean of the target is held.
+   * What is there of the `count` windows of a device up to `windowStart`, oldest first. One without readings is held while an earlier mean of
+   * the target is.
    */
-  private eachWindow(
-    deviceId: string,
-    windowStart: Micros,
-    count: number,
-    visit: (isThere: boolean, age: number, isKnown: boolean) => void,
-  ): void {
+  private statesOf(deviceId: string, windowStart: Micros, count: number): Uint8Array {
+    const states = new Uint8Array(count).fill(MISSING);
     const device = this.indexOf.get(deviceId);
-    if (device === undefined) return;
-    const last = this.gridNumber(windowStart);
+    if (device === undefined) return states;
+    const first = this.gridNumber(windowStart) - count + 1;
     const newest = this.newest[device] ?? NOTHING_YET;
     const slab = this.slabOf(device);
     const [held = 0] = heldWindows(this.task);
-    let latest = NOTHING_YET;
-    for (let age = count - 1; age >= 0; age -= 1) {
-      const window = last - age;
-      const isKept = window <= newest && window > newest - this.capacity;
-      const isThere = isKept && !Number.isNaN(slab[this.offset(device, window)]);
-      if (isThere) latest = window;
-      visit(isThere, age, window - latest <= held);
+    // No window is far from the one before it: a step and a jump back cost less than a division each.
+    const begin = this.offset(device, 0);
+    const end = begin + this.capacity * this.fields;
+    let place = this.offset(device, first);
+    let sinceLatest = Infinity;
+    for (let at = 0; at < count; at += 1) {
+      const window = first + at;
+      sinceLatest += 1;
+      if (window <= newest && window > newest - this.capacity && !Number.isNaN(slab[place])) {
+        sinceLatest = 0;
+        states[at] = PRESENT;
+      } else if (sinceLatest <= held) states[at] = HELD;
+      place += this.fields;
+      if (place === end) place = begin;
     }
+    return states;
   }
 
   private gridNumber(windowStart: Micros): number {
