@@ -23,13 +23,14 @@ import { openWarehouse, type Warehouse } from './database/open';
 import { FeedbackPublisher } from './feedback/publisher';
 import { WindowFeedback } from './feedback/window-feedback';
 import { registerWarehouseMetrics, type SinkCounts } from './metrics';
+import { firstWindowOf } from './queries/first-window';
 import { activationsOf, evaluatedWindows, type WindowRange } from './queries/windows';
 import { Retention } from './retention';
 import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
-import { IdlePartitions } from './sink/idle-partitions';
+import { IdlePartitions, patienceOf } from './sink/idle-partitions';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { LogOrigins, type Origins } from './sink/origins';
@@ -37,6 +38,10 @@ import { Sink } from './sink/sink';
 import { Readers } from './sql/readers';
 import { sqlRoute } from './sql/route';
 import { ensureToken } from './sql/token';
+
+/** Said of partitions that an evaluation does not wait for. */
+const AHEAD =
+  'the times of these partitions are ahead of the others, so the evaluation begins before they take part: look at the clocks of their devices';
 
 interface WarehouseServiceOptions {
   readonly kafka: Kafka;
@@ -172,7 +177,7 @@ export class WarehouseService extends RoundRepository {
 
   /**
    * Wait until every partition of the stream has begun to evaluate the version. While no broker answers, the time-out does not run.
-   * @returns the first window that all of them evaluate; null while no partition has read anything.
+   * @returns the first window that all of them evaluate, but those that are ahead of the others; null while no partition has read anything.
    * @throws FedloopError `TooFewWindows` when the time-out came first.
    */
   async waitForActivation(
@@ -182,10 +187,13 @@ export class WarehouseService extends RoundRepository {
     const found = await this.changes.waitFor(async () => {
       const activations = await activationsOf(this.connection, version);
       if (activations.length < this.completeness.partitionCount) return undefined;
-      const starts = activations.flatMap(({ fromWindow }) => (fromWindow === null ? [] : [fromWindow]));
-      return { fromWindow: starts.length === 0 ? null : Math.max(...starts) };
+      return firstWindowOf(activations, patienceOf(this.options.settings));
     }, this.withoutOutages(wait));
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      const { ahead: partitions, fromWindow } = found;
+      if (partitions.length > 0) this.options.log.warn({ version, partitions }, AHEAD);
+      return { fromWindow };
+    }
     throw new FedloopError('TooFewWindows', `the stream workers did not begin to evaluate ${version}`, {
       hint: 'Check that a stream worker runs for every partition.',
     });

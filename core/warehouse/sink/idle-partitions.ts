@@ -20,6 +20,14 @@ interface IdlePartitionsOptions {
   readonly now?: () => number;
 }
 
+/** How far the times of partitions may lie apart, where nothing is wrong: late events are waited for, and a device may skip windows. */
+export function patienceOf({
+  task,
+  watermarkMicros,
+}: Pick<StreamSettings, 'task' | 'watermarkMicros'>): Micros {
+  return watermarkMicros + SILENT_WINDOWS * task.windowMicros;
+}
+
 /** Up to which window a partition has delivered, and since when. */
 interface Bound {
   readonly before: Micros;
@@ -51,8 +59,7 @@ export class IdlePartitions {
   private lookedAt = -Infinity;
 
   constructor(private readonly options: IdlePartitionsOptions) {
-    const { task, watermarkMicros } = options.settings;
-    this.patience = watermarkMicros + SILENT_WINDOWS * task.windowMicros;
+    this.patience = patienceOf(options.settings);
     this.now = options.now ?? (() => performance.now());
   }
 
