@@ -255,30 +255,32 @@ export class RoundControl {
   private acceptAnswers(): void {
     const validator = (raw?: unknown): void => {
       parseInput(answerInputSchema, raw);
-      if (this.progress.step !== 'approve')
-        throw refuse(`nobody is asked: the round is at "${this.progress.step}"`);
+      if (this.asked === null) throw refuse(`nobody is asked: the round is at "${this.progress.step}"`);
       if (this.answer !== null) throw refuse('it has been answered already');
     };
     setHandler(
       approveUpdate,
-      (raw?: unknown) => {
-        this.answer = { approved: true, reason: `approved${remarks(raw)}` };
-        return this.pausing.reason() === null
+      (raw?: unknown) =>
+        this.take({ approved: true, reason: `approved${remarks(raw)}` })
           ? 'Approved: the candidate is promoted.'
-          : 'Approved: the candidate is promoted once the round is resumed; it is paused.';
-      },
+          : 'Approved: the candidate is promoted once the round is resumed; it is paused.',
       { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
     setHandler(
       rejectUpdate,
-      (raw?: unknown) => {
-        this.answer = { approved: false, reason: `rejected${remarks(raw)}` };
-        return this.pausing.reason() === null
+      (raw?: unknown) =>
+        this.take({ approved: false, reason: `rejected${remarks(raw)}` })
           ? 'Rejected: the champion stays.'
-          : 'Rejected: the champion stays; the round is paused, and ends once it is resumed.';
-      },
+          : 'Rejected: the champion stays; the round is paused, and ends once it is resumed.',
       { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
+  }
+
+  /** @returns whether the round goes on with the answer at once: a paused one waits for `resume`. */
+  private take(answer: Answer): boolean {
+    this.answer = answer;
+    setCurrentDetails(this.describe());
+    return this.pausing.reason() === null;
   }
 
   private isPast(step: RoundStep): boolean {

@@ -404,6 +404,22 @@ describe('a person who is asked', () => {
     await record('round-approval-paused', round);
   });
 
+  it('may answer as soon as the question stands on the page of a paused round, which then asks no more', async () => {
+    const held = world.hold('evaluate');
+    const round = await startRound({ approval: 'manual' });
+    await held.reached;
+    await round.executeUpdate('pause');
+    held.release();
+    await until(round, ({ accuracy }) => accuracy !== null);
+    expect(await progressOf(round)).toMatchObject({ step: 'evaluate', paused: 'paused by hand' });
+    expect(await detailsOf(round)).toContain('send the update approve or reject');
+    expect(await round.executeUpdate('reject')).toContain('ends once it is resumed');
+    expect(await detailsOf(round)).not.toContain('send the update approve or reject');
+    await round.executeUpdate('resume');
+    expect(await round.result()).toMatchObject({ decision: 'rejected' });
+    await record('round-answered-while-paused', round);
+  });
+
   it('is told that a pause comes after the decision that is being made', async () => {
     const held = world.hold('decide');
     const round = await startRound();

@@ -10,6 +10,16 @@ describe('a value that breaks its schema', () => {
     );
   });
 
+  it('of several forms has the nearest field of any of them named', () => {
+    const formsSchema = z.discriminatedUnion('action', [
+      z.strictObject({ action: z.literal('promote'), version: z.string().optional() }),
+      z.strictObject({ action: z.literal('rollback'), reason: z.string().optional() }),
+    ]);
+    expect(() => parseOrThrow(formsSchema, { action: 'rollback', raeson: 'x' }, 'the change')).toThrow(
+      'the change is not valid: unknown field "raeson" (did you mean "reason"?)',
+    );
+  });
+
   it('in very many places has the first of them named, and the rest counted', () => {
     const ends = Array.from({ length: 1_000 }, () => 'x');
     expect(() => parseOrThrow(listSchema, { ends }, 'the list')).toThrow(
