@@ -28,9 +28,10 @@ import { activationsOf, evaluatedWindows, type WindowRange } from './queries/win
 import { Retention } from './retention';
 import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
+import { patienceOf } from './sink/ahead-partitions';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
-import { IdlePartitions, patienceOf } from './sink/idle-partitions';
+import { IdlePartitions } from './sink/idle-partitions';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { LogOrigins, type Origins } from './sink/origins';

@@ -1,4 +1,5 @@
 import { type Micros } from '../../contracts/time';
+import { aheadOf } from '../sink/ahead-partitions';
 import { type Activation } from './windows';
 
 /** Where the evaluation of a version begins. */
@@ -9,19 +10,12 @@ export interface FirstWindow {
   readonly ahead: readonly number[];
 }
 
-/**
- * The latest of the partitions' first windows, so that each of them evaluates every window from there on. One that begins more than `patience`
- * behind where at least half of the partitions begin (of two: the earlier one) is left out: its devices' clocks are ahead, or the others' read a backlog.
- */
+/** The latest of the partitions' first windows, so that each of them evaluates every window from there on; those that are `aheadOf` the others are left out. */
 export function firstWindowOf(activations: readonly Activation[], patience: Micros): FirstWindow {
-  const known = activations.flatMap(({ partition, fromWindow }) =>
-    fromWindow === null ? [] : [{ partition, fromWindow }],
-  );
-  const starts = known.map(({ fromWindow }) => fromWindow).sort((one, other) => one - other);
-  const most = Math.max(2, Math.ceil(starts.length / 2));
-  const usual = starts[Math.max(0, starts.length - most)];
-  if (usual === undefined) return { fromWindow: null, ahead: [] };
-  const near = starts.filter((start) => start - usual <= patience);
-  const ahead = known.filter(({ fromWindow }) => fromWindow - usual > patience);
-  return { fromWindow: near.at(-1) ?? usual, ahead: ahead.map(({ partition }) => partition) };
+  const starts = new Map<number, Micros>();
+  for (const { partition, fromWindow } of activations)
+    if (fromWindow !== null) starts.set(partition, fromWindow);
+  const ahead = aheadOf(starts, patience);
+  const counted = [...starts].flatMap(([partition, start]) => (ahead.has(partition) ? [] : [start]));
+  return { fromWindow: counted.length === 0 ? null : Math.max(...counted), ahead: [...ahead] };
 }

@@ -1,4 +1,3 @@
-import { SILENT_WINDOWS } from '../../contracts/readiness';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { STREAM_GROUP } from '../../contracts/topics';
@@ -10,6 +9,7 @@ import {
   PARTITIONS_LOOK_MS,
   READ_WITHIN_MS,
 } from '../limits';
+import { AheadPartitions, patienceOf } from './ahead-partitions';
 
 interface IdlePartitionsOptions {
   readonly kafka: Pick<Kafka, 'offsets' | 'committed'>;
@@ -18,14 +18,6 @@ interface IdlePartitionsOptions {
   readonly log: Logger;
   /** In milliseconds, by a clock that nobody sets. */
   readonly now?: () => number;
-}
-
-/** How far the times of partitions may lie apart, where nothing is wrong: late events are waited for, and a device may skip windows. */
-export function patienceOf({
-  task,
-  watermarkMicros,
-}: Pick<StreamSettings, 'task' | 'watermarkMicros'>): Micros {
-  return watermarkMicros + SILENT_WINDOWS * task.windowMicros;
 }
 
 /** Up to which window a partition has delivered, and since when. */
@@ -46,12 +38,13 @@ interface End {
  *
  * A partition is idle when it is behind the furthest one by more than late events are waited for and `SILENT_WINDOWS` windows, has delivered nothing new for as long, and
  * everything in its log has been read: one whose worker is away, or is catching up, is waited for. One that still delivers is idle a day behind most others: behind
- * the furthest alone may be a clock that is ahead. What an idle partition delivers later is in the tables, and in no feedback that was given before.
+ * the furthest alone may be a clock that is ahead. None is while only such clocks go on. What an idle partition delivers later is in the tables, and in no feedback that was given before.
  */
 export class IdlePartitions {
   private readonly bounds = new Map<number, Bound>();
   private readonly ends = new Map<number, readonly End[]>();
   private readonly patience: Micros;
+  private readonly ahead: AheadPartitions;
   private readonly now: () => number;
   /** Partitions of which everything is read that came a while ago. */
   private read: ReadonlySet<number> = new Set();
@@ -60,6 +53,7 @@ export class IdlePartitions {
 
   constructor(private readonly options: IdlePartitionsOptions) {
     this.patience = patienceOf(options.settings);
+    this.ahead = new AheadPartitions(this.patience);
     this.now = options.now ?? (() => performance.now());
   }
 
@@ -78,7 +72,11 @@ export class IdlePartitions {
         this.read.has(partition) &&
         (this.isStill(partition, now) || usual - before > ALIVE_BUT_BEHIND_MICROS),
     );
-    this.tell(new Set(idle.map(([partition]) => partition)));
+    const without = new Set(idle.map(([partition]) => partition));
+    // A clock that is ahead does not say how far the fleet is: while all others pause, windows wait with them.
+    const ahead = this.ahead.among(bounds);
+    const isLed = [...bounds.keys()].some((partition) => !without.has(partition) && !ahead.has(partition));
+    this.tell(isLed ? without : new Set());
     return this.idle;
   }
 

@@ -60,6 +60,29 @@ class World {
   }
 }
 
+describe('a partition whose clocks are ahead', () => {
+  const AHEAD = 11 * 3_600_000_000;
+
+  it('does not say how far the fleet is while all others pause', async () => {
+    const world = new World(4);
+    const fleet = { 0: 0, 1: 0, 2: 0 };
+    expect(await world.pass(PATIENCE_MS, { ...fleet, 3: AHEAD })).toEqual([]);
+    expect(await world.pass(5 * PATIENCE_MS, { 3: AHEAD })).toEqual([]);
+    expect(await world.pass(PATIENCE_MS, { ...fleet, 3: AHEAD })).toEqual([]);
+  });
+
+  it('holds up nothing while most go on, and none of those that are silent either', async () => {
+    const world = new World(4);
+    expect(await world.pass(3 * PATIENCE_MS, { 0: 0, 1: 0, 3: AHEAD })).toEqual([2]);
+  });
+
+  it('is not one that goes on alone: it was like the others as long as they delivered', async () => {
+    const world = new World(4);
+    await world.pass(PATIENCE_MS, { 0: 0, 1: 0, 2: 0, 3: 0 });
+    expect(await world.pass(3 * PATIENCE_MS, { 3: 0 })).toEqual([0, 1, 2]);
+  });
+});
+
 describe('a partition whose devices are all silent', () => {
   it('is waited for as long as late events and silent devices are, then no more', async () => {
     const world = new World(3);
