@@ -53,7 +53,7 @@ const activationRow = z.object({
   /** First window that the partition evaluates the version on; null = the first that it will close. */
   fromWindow: z.int().nullable(),
 });
-export type Activation = z.infer<typeof activationRow>;
+type Activation = z.infer<typeof activationRow>;
 
 export function activationsOf(connection: SerialConnection, version: VersionId): Promise<Activation[]> {
   return connection.rows(

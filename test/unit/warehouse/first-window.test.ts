@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { firstWindowOf } from '../../../core/warehouse/queries/first-window';
+import { firstWindowOf } from '../../../core/warehouse/sink/first-window';
 
 const PATIENCE = 100;
 const first = (...starts: readonly (number | null)[]): ReturnType<typeof firstWindowOf> =>

@@ -1,6 +1,10 @@
 import { type Micros } from '../../contracts/time';
-import { aheadOf } from '../sink/ahead-partitions';
-import { type Activation } from './windows';
+import { aheadOf } from './ahead-partitions';
+
+interface Activation {
+  readonly partition: number;
+  readonly fromWindow: Micros | null;
+}
 
 /** Where the evaluation of a version begins. */
 export interface FirstWindow {
