@@ -363,7 +363,8 @@ CREATE VIEW split_devices AS
  * What each device does, and why one is never forecast. The rules are those of the sites (core/federation/training/quorum.ts), on the windows that the
  * tables have: `silent`, `too sparse` (fewer than five sixths of the lags, which the last windows never reach), `new` (too few windows yet),
  * `only late` (every event came behind the watermark), else `forecast`. A window in which the target's last reading holds counts for the lags,
- * and a device whose reading still holds is not silent. The newest window is that of the fleet without a few clocks that are ahead.
+ * and a device whose reading still holds is not silent. The newest window is that of the fleet without a few clocks that are ahead; rows count
+ * that are recent for the middle one of the partitions, so that no clock far ahead hides the fleet.
  */
 const DEVICE_STATES = `
 CREATE OR REPLACE VIEW device_states AS
@@ -376,7 +377,8 @@ CREATE OR REPLACE VIEW device_states AS
   ),
   rows AS (
     SELECT device_id, window_start, count FROM stream_analysis_results, agreed
-    WHERE window_start > (SELECT max(window_start) FROM stream_analysis_results)
+    WHERE window_start > coalesce((SELECT quantile_disc(window_start, 0.5) FROM sink_marks WHERE topic = '${TOPICS.analysis.name}'),
+                                  (SELECT max(window_start) FROM stream_analysis_results))
                          - to_microseconds(${DEVICE_STATE_WINDOWS} * window_micros)
   ),
   seen AS (
@@ -533,4 +535,5 @@ export const MIGRATIONS: readonly Migration[] = [
           ALTER TABLE warehouse_identity ADD COLUMN logs VARCHAR;`,
   },
   { version: 16, name: 'records that were gone before they were stored', sql: LOST_RECORDS },
+  { version: 17, name: 'no clock far ahead hides the states of all other devices', sql: DEVICE_STATES },
 ];

@@ -96,6 +96,19 @@ describe('device_states', () => {
     ]);
   });
 
+  it('are not hidden by one device whose clock is far ahead', async () => {
+    const states = (): Promise<unknown> =>
+      query(connection, "SELECT device_id, state FROM device_states WHERE device_id <> 'ahead' ORDER BY ALL");
+    const before = await states();
+    const sink = await Sink.open(connection);
+    const block = analysisBlock({ window: 5_000, partition: 1 }, ['ahead']);
+    await sink.store([batch('analysis', 1, [record(0, block)])]);
+    expect(await states()).toEqual(before);
+    expect(await query(connection, "SELECT state FROM device_states WHERE device_id = 'ahead'")).toEqual([
+      { state: 'new' },
+    ]);
+  });
+
   it('calls a device forecast that is, from its imported past, before its live windows suffice', async () => {
     const sink = await Sink.open(connection);
     const evaluation = evaluationBlock({ window: 59 }, [{ version: 'v0', device: 'young', error: 0.5 }]);
