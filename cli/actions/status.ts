@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
-import { counted, percent, printableLine, timestamp, whole } from '../shared/format';
+import { counted, percent, printableLine, span, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
 import { type DevicesInState, type PutAside, type RoundReadiness } from '../status/fleet-status';
 import { requireRunning } from '../system/running';
@@ -125,6 +125,15 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
       ),
     ...(fleet?.lostRecords ?? []).map(
       ({ topic, records }) => ['lost', describeLost(topic, records)] as const,
+    ),
+    ...(fleet?.partitionsAhead ?? []).map(
+      ({ partition, seconds }) =>
+        [
+          'clocks',
+          pc.red(
+            `partition ${partition} is ${span(seconds)} ahead of the others, and no round waits for it: look at the clocks of its devices, unless the others read a backlog`,
+          ),
+        ] as const,
     ),
     ...(stream === null || stream.unread.length === 0
       ? []

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { streamStatusSchema, type StreamStatus } from '../../core/contracts/evaluation';
+import { aheadOf, patienceOf } from '../../core/contracts/partition-times';
 import { fleetReadiness, siteReadinessReportSchema, whatRoundNeeds } from '../../core/contracts/readiness';
 import { remedyOf } from '../../core/contracts/remedies';
 import { federatedRoundInputSchema } from '../../core/contracts/rounds';
 import { isoOfMicros, MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../core/contracts/time';
 import { suggestedWindow } from '../../core/contracts/window-choice';
-import { STREAM_GROUP } from '../../core/contracts/topics';
+import { STREAM_GROUP, TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
 import { type Query } from '../../core/warehouse/database/query';
 import { LIMITS } from '../shared/limits';
@@ -66,8 +67,22 @@ const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.
 
 const lostRow = z.object({ topic: z.string(), records: z.number() });
 
+const placeRow = z.object({
+  partition: z.int(),
+  latest: z.number(),
+  watermarkMicros: z.number(),
+  windowMicros: z.number(),
+});
+
+/** A partition whose times are ahead of the others'. */
+interface PartitionAhead {
+  readonly partition: number;
+  readonly seconds: number;
+}
+
 /** What the tables know of the fleet. */
 export interface FleetTables {
+  readonly partitionsAhead: readonly PartitionAhead[];
   /** Messages that the warehouse could not store, by topic and reason. */
   readonly deadLetters: readonly z.infer<typeof letterRow>[];
   /** Records that were deleted from their topics before the warehouse stored them, by topic. */
@@ -103,6 +118,7 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
     'SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records FROM lost_records GROUP BY topic ORDER BY records DESC, topic',
   );
   return {
+    partitionsAhead: await readPartitionsAhead(query),
     deadLetters,
     lostRecords,
     notForecast: states.map(({ state, devices, is_held, named }) => ({
@@ -118,6 +134,27 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
       remedy: remedyOf(row.detail ?? row.reason) ?? remedyOf(row.reason) ?? null,
     })),
   };
+}
+
+async function readPartitionsAhead(query: Query): Promise<readonly PartitionAhead[]> {
+  const places = await query(
+    placeRow,
+    `SELECT source_partition AS "partition", epoch_us(window_start)::DOUBLE AS latest,
+            watermark_micros::DOUBLE AS "watermarkMicros", window_micros::DOUBLE AS "windowMicros"
+     FROM sink_marks, stream_settings
+     WHERE topic = '${TOPICS.analysis.name}' AND window_start IS NOT NULL ORDER BY source_partition`,
+  );
+  const [place] = places;
+  if (place === undefined) return [];
+  const times = new Map(places.map(({ partition, latest }) => [partition, latest]));
+  const { watermarkMicros, windowMicros } = place;
+  const ahead = aheadOf(times, patienceOf({ watermarkMicros, task: { windowMicros } }));
+  const others = Math.max(
+    ...places.flatMap(({ partition, latest }) => (ahead.has(partition) ? [] : [latest])),
+  );
+  return places
+    .filter(({ partition }) => ahead.has(partition))
+    .map(({ partition, latest }) => ({ partition, seconds: (latest - others) / MICROS_PER_SECOND }));
 }
 
 function reasonOf(state: string, device: z.infer<typeof stateRow>['named'][number], isHeld: boolean): string {

@@ -3,6 +3,7 @@ import { type Environment } from '../contracts/config';
 import { FedloopError } from '../contracts/errors';
 import { type Feedback } from '../contracts/feedback';
 import { type VersionId } from '../contracts/ids';
+import { patienceOf } from '../contracts/partition-times';
 import { type StreamSettings } from '../contracts/settings';
 import { eventTopic } from '../contracts/source';
 import { type BatchResult } from '../contracts/steps';
@@ -27,7 +28,6 @@ import { activationsOf, evaluatedWindows, type WindowRange } from './queries/win
 import { Retention } from './retention';
 import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
-import { patienceOf } from './sink/ahead-partitions';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
 import { firstWindowOf } from './sink/first-window';

@@ -1,28 +1,5 @@
-import { SILENT_WINDOWS } from '../../contracts/readiness';
-import { type StreamSettings } from '../../contracts/settings';
+import { aheadOf, halfOf } from '../../contracts/partition-times';
 import { type Micros } from '../../contracts/time';
-
-/** How far the times of partitions may lie apart, where nothing is wrong: late events are waited for, and a device may skip windows. */
-export function patienceOf({
-  task,
-  watermarkMicros,
-}: Pick<StreamSettings, 'task' | 'watermarkMicros'>): Micros {
-  return watermarkMicros + SILENT_WINDOWS * task.windowMicros;
-}
-
-/**
- * Partitions whose times lie more than `patience` behind what at least half of them have reached (of two: behind the earlier one). Their devices' clocks
- * are ahead, or the others read a backlog.
- */
-export function aheadOf(times: ReadonlyMap<number, Micros>, patience: Micros): ReadonlySet<number> {
-  const inOrder = [...times.values()].sort((one, other) => one - other);
-  const usual = inOrder[Math.max(0, inOrder.length - halfOf(inOrder.length))] ?? Infinity;
-  return new Set([...times].flatMap(([partition, time]) => (time - usual > patience ? [partition] : [])));
-}
-
-function halfOf(partitions: number): number {
-  return Math.max(2, Math.ceil(partitions / 2));
-}
 
 /** With two partitions nobody knows which clock is right. */
 const MIN_PARTITIONS = 3;

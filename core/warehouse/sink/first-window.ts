@@ -1,5 +1,5 @@
+import { aheadOf } from '../../contracts/partition-times';
 import { type Micros } from '../../contracts/time';
-import { aheadOf } from './ahead-partitions';
 
 interface Activation {
   readonly partition: number;

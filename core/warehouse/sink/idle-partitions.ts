@@ -1,3 +1,4 @@
+import { patienceOf } from '../../contracts/partition-times';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { STREAM_GROUP } from '../../contracts/topics';
@@ -9,7 +10,7 @@ import {
   PARTITIONS_LOOK_MS,
   READ_WITHIN_MS,
 } from '../limits';
-import { AheadPartitions, patienceOf } from './ahead-partitions';
+import { AheadPartitions } from './ahead-partitions';
 
 interface IdlePartitionsOptions {
   readonly kafka: Pick<Kafka, 'offsets' | 'committed'>;

@@ -66,7 +66,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     latestWindow: '2026-01-01T00:00:00Z',
     needs: null,
   },
-  fleet: { notForecast: [], putAside: [], deadLetters: [], lostRecords: [] },
+  fleet: { partitionsAhead: [], notForecast: [], putAside: [], deadLetters: [], lostRecords: [] },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -155,6 +155,7 @@ describe('status', () => {
         needs: '13 of 32 windows, first round about 21:12 UTC',
       },
       fleet: {
+        partitionsAhead: [{ partition: 3, seconds: 39_600 }],
         notForecast: [
           {
             state: 'too sparse',
@@ -180,6 +181,7 @@ describe('status', () => {
       'late         120 events put aside. A longer watermark.',
       'lost         15 records of edge-iiot-rejects were deleted before they were stored: fedloop sql "FROM lost_records"',
       'lost         1 record of model-updates was deleted before it was stored: fedloop sql "FROM lost_records"',
+      'clocks       partition 3 is 11 h ahead of the others, and no round waits for it: look at the clocks of its devices, unless the others read a backlog',
       '4; no worker here reads 3',
     ])
       expect(screen).toContain(part);
@@ -202,7 +204,10 @@ describe('status', () => {
       return { source: 'ingest' as const, reason, detail: null, events: 1_000, remedy: null };
     });
     const screen = renderStatus(
-      status({ ...nothing, fleet: { notForecast: [], putAside, deadLetters: [], lostRecords: [] } }),
+      status({
+        ...nothing,
+        fleet: { partitionsAhead: [], notForecast: [], putAside, deadLetters: [], lostRecords: [] },
+      }),
       '/work',
     );
     expect(screen).toContain('bad-device-id 1,000 messages put aside');

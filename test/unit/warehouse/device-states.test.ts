@@ -107,6 +107,8 @@ describe('device_states', () => {
     expect(await query(connection, "SELECT state FROM device_states WHERE device_id = 'ahead'")).toEqual([
       { state: 'new' },
     ]);
+    const { partitionsAhead } = await readFleetTables((row, sql) => connection.rows(row, sql));
+    expect(partitionsAhead).toEqual([{ partition: 1, seconds: (5_000 - 59) * 30 }]);
   });
 
   it('calls a device forecast that is, from its imported past, before its live windows suffice', async () => {
