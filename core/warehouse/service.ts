@@ -28,6 +28,7 @@ import { activationsOf, evaluatedWindows, type WindowRange } from './queries/win
 import { Retention } from './retention';
 import { marksRoute } from './queries/marks-route';
 import { RoundRepository } from './round-repository';
+import { AheadPartitions } from './sink/ahead-partitions';
 import { ChangeSignal, type WaitOptions } from './sink/change-signal';
 import { Completeness } from './sink/completeness';
 import { firstWindowOf } from './sink/first-window';
@@ -77,11 +78,12 @@ export class WarehouseService extends RoundRepository {
     private readonly questions: { readonly readers: Readers; readonly token: string | undefined },
     partitions: number,
     private readonly origins: Origins,
+    ahead: AheadPartitions,
     private readonly changes = new ChangeSignal(),
   ) {
     const { kafka, env, settings, log, registry } = options;
     const topic = eventTopic(settings.source);
-    const idle = new IdlePartitions({ kafka, eventTopic: topic, settings, log });
+    const idle = new IdlePartitions({ kafka, eventTopic: topic, settings, log, ahead, sink });
     const completeness = new Completeness(sink, kafka, topic, partitions, idle, () => {
       this.feedback.wake();
       changes.notify();
@@ -142,6 +144,7 @@ export class WarehouseService extends RoundRepository {
       questions,
       partitions,
       origins,
+      await AheadPartitions.open(connections.feedback, patienceOf(settings)),
     );
     await service.follow();
     return service;

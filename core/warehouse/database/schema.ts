@@ -536,4 +536,9 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 16, name: 'records that were gone before they were stored', sql: LOST_RECORDS },
   { version: 17, name: 'no clock far ahead hides the states of all other devices', sql: DEVICE_STATES },
+  {
+    version: 18,
+    name: 'partitions whose clocks are ahead of the others',
+    sql: 'CREATE TABLE ahead_partitions (source_partition INTEGER NOT NULL);',
+  },
 ];

@@ -1,7 +1,7 @@
 import { patienceOf } from '../../contracts/partition-times';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
-import { STREAM_GROUP } from '../../contracts/topics';
+import { STREAM_GROUP, TOPICS } from '../../contracts/topics';
 import { type Kafka } from '../../platform/kafka';
 import { type Logger } from '../../platform/log';
 import {
@@ -10,13 +10,17 @@ import {
   PARTITIONS_LOOK_MS,
   READ_WITHIN_MS,
 } from '../limits';
-import { AheadPartitions } from './ahead-partitions';
+import { type AheadPartitions } from './ahead-partitions';
+import { type Sink } from './sink';
 
 interface IdlePartitionsOptions {
   readonly kafka: Pick<Kafka, 'offsets' | 'committed'>;
   readonly eventTopic: string;
   readonly settings: Pick<StreamSettings, 'task' | 'watermarkMicros'>;
   readonly log: Logger;
+  readonly ahead: Pick<AheadPartitions, 'among'>;
+  /** Knows up to where the tables have the results. */
+  readonly sink: Pick<Sink, 'nextOffset'>;
   /** In milliseconds, by a clock that nobody sets. */
   readonly now?: () => number;
 }
@@ -26,6 +30,9 @@ interface Bound {
   readonly before: Micros;
   readonly since: number;
 }
+
+/** What windows are complete by. */
+const RESULTS = [TOPICS.analysis.name, TOPICS.evaluations.name];
 
 /** Where the log of a partition ended at some time. */
 interface End {
@@ -38,14 +45,14 @@ interface End {
  * switched off would else stop every evaluation of the fleet, where it is alone in its partition.
  *
  * A partition is idle when it is behind the furthest one by more than late events are waited for and `SILENT_WINDOWS` windows, has delivered nothing new for as long, and
- * everything in its log has been read: one whose worker is away, or is catching up, is waited for. One that still delivers is idle a day behind most others: behind
+ * everything in its log has been read and stored: one whose worker is away, or is catching up, is waited for, as are all while the tables are filled anew. One that still delivers is idle a day behind most others: behind
  * the furthest alone may be a clock that is ahead. None is while only such clocks go on. What an idle partition delivers later is in the tables, and in no feedback that was given before.
  */
 export class IdlePartitions {
   private readonly bounds = new Map<number, Bound>();
-  private readonly ends = new Map<number, readonly End[]>();
+  /** By topic and partition. */
+  private readonly ends = new Map<string, readonly End[]>();
   private readonly patience: Micros;
-  private readonly ahead: AheadPartitions;
   private readonly now: () => number;
   /** Partitions of which everything is read that came a while ago. */
   private read: ReadonlySet<number> = new Set();
@@ -54,7 +61,6 @@ export class IdlePartitions {
 
   constructor(private readonly options: IdlePartitionsOptions) {
     this.patience = patienceOf(options.settings);
-    this.ahead = new AheadPartitions(this.patience);
     this.now = options.now ?? (() => performance.now());
   }
 
@@ -75,7 +81,7 @@ export class IdlePartitions {
     );
     const without = new Set(idle.map(([partition]) => partition));
     // A clock that is ahead does not say how far the fleet is: while all others pause, windows wait with them.
-    const ahead = this.ahead.among(bounds);
+    const ahead = await this.options.ahead.among(bounds);
     const isLed = [...bounds.keys()].some((partition) => !without.has(partition) && !ahead.has(partition));
     this.tell(isLed ? without : new Set());
     return this.idle;
@@ -97,27 +103,39 @@ export class IdlePartitions {
   }
 
   private async readPartitions(now: number): Promise<ReadonlySet<number>> {
-    const { kafka, eventTopic, log } = this.options;
+    const { kafka, eventTopic, sink, log } = this.options;
     try {
-      const ends = await kafka.offsets(eventTopic);
       const committed = await kafka.committed(STREAM_GROUP, eventTopic);
       const done = new Map(committed.map(({ partition, offset }) => [partition, offset]));
-      const read = ends.filter(({ partition, high }) => {
-        const end = this.endAWhileAgo(partition, { high, at: now });
-        return end !== undefined && (done.get(partition) ?? 0) >= end.high;
-      });
-      return new Set(read.map(({ partition }) => partition));
+      const read = await this.passed(eventTopic, (partition) => done.get(partition) ?? 0, now);
+      const delivered = await Promise.all(
+        RESULTS.map((topic) => this.passed(topic, (partition) => sink.nextOffset(topic, partition), now)),
+      );
+      return new Set([...read].filter((partition) => delivered.every((done) => done.has(partition))));
     } catch (err) {
       log.warn({ err }, 'whether a partition that is behind is idle is not known: it is waited for');
       return new Set();
     }
   }
 
+  /** Partitions of a topic of which everything is done that was there a while ago. */
+  private async passed(
+    topic: string,
+    doneOf: (partition: number) => number,
+    now: number,
+  ): Promise<ReadonlySet<number>> {
+    const passed = (await this.options.kafka.offsets(topic)).filter(({ partition, high }) => {
+      const end = this.endAWhileAgo(`${topic}/${partition}`, { high, at: now });
+      return end !== undefined && doneOf(partition) >= end.high;
+    });
+    return new Set(passed.map(({ partition }) => partition));
+  }
+
   /** The latest end that is old enough for a worker to have said that it has read up to there. */
-  private endAWhileAgo(partition: number, latest: End): End | undefined {
-    const ends = [...(this.ends.get(partition) ?? []), latest];
+  private endAWhileAgo(place: string, latest: End): End | undefined {
+    const ends = [...(this.ends.get(place) ?? []), latest];
     const old = ends.findLastIndex(({ at }) => latest.at - at >= READ_WITHIN_MS);
-    this.ends.set(partition, ends.slice(Math.max(0, old)));
+    this.ends.set(place, ends.slice(Math.max(0, old)));
     return ends[old];
   }
 

@@ -1,6 +1,7 @@
 import { SILENT_WINDOWS } from '../../../core/contracts/readiness';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { silentLogger } from '../../../core/platform/log';
+import { AheadPartitions } from '../../../core/warehouse/sink/ahead-partitions';
 import { IdlePartitions } from '../../../core/warehouse/sink/idle-partitions';
 
 const { task, watermarkMicros } = DEFAULT_STREAM_SETTINGS;
@@ -17,6 +18,8 @@ class World {
   bounds = new Map<number, number>();
   high = new Map<number, number>();
   committed = new Map<number, number>();
+  /** What the tables have not stored of a partition's results. */
+  unstored = new Map<number, number>();
   looks = 0;
   isAway = false;
   readonly idle = new IdlePartitions({
@@ -32,6 +35,11 @@ class World {
     eventTopic: 'events',
     settings: DEFAULT_STREAM_SETTINGS,
     log: silentLogger(),
+    ahead: new AheadPartitions(PATIENCE, () => Promise.resolve(), new Set()),
+    sink: {
+      nextOffset: (_topic, partition) =>
+        (this.high.get(partition) ?? 0) - (this.unstored.get(partition) ?? 0),
+    },
     now: () => this.now,
   });
 
@@ -101,6 +109,14 @@ describe('a partition whose devices are all silent', () => {
     world.high.set(1, 500);
     expect(await world.pass(10 * PATIENCE_MS, { 0: 0 })).toEqual([]);
     world.committed.set(1, 500);
+    expect(await world.pass(LOOK_MS, { 0: 0 })).toEqual([1]);
+  });
+
+  it('is waited for while the tables do not have all that was read of it: they are filled anew', async () => {
+    const world = new World(2);
+    world.unstored.set(1, 1);
+    expect(await world.pass(10 * PATIENCE_MS, { 0: 0 })).toEqual([]);
+    world.unstored.clear();
     expect(await world.pass(LOOK_MS, { 0: 0 })).toEqual([1]);
   });
 
