@@ -3,7 +3,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { machineError } from '../../contracts/machine-trouble';
 import { makeFolder } from '../../platform/make-folder';
-import { MEMORY_LIMIT } from '../limits';
+import { CHECKPOINT_THRESHOLD, MEMORY_LIMIT } from '../limits';
 import { type SerialConnection } from './connection';
 import { refuseDamagedLog } from './damaged-log';
 import { identityOf } from './identity';
@@ -83,6 +83,7 @@ export async function openInstance(
       access_mode: access,
       enable_external_access: 'false',
       memory_limit: MEMORY_LIMIT,
+      checkpoint_threshold: CHECKPOINT_THRESHOLD,
     });
     const connection = await instance.connect();
     // Session defaults of every connection to come; the local zone of the machine must never show.

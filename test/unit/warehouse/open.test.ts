@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -155,6 +155,22 @@ describe('a warehouse', () => {
     child.kill('SIGKILL');
     // Two processes start in it.
   }, 30_000);
+
+  it('keeps its write-ahead log short, which every query of another process reads anew', async () => {
+    const path = join(folder.path, 'short-log.duckdb');
+    const warehouse = await openWarehouse(path);
+    let longest = 0;
+    await withConnection(warehouse, async (connection) => {
+      for (let commit = 0; commit < 60; commit += 1) {
+        await connection.run(
+          `INSERT INTO devices SELECT 'd' || range || '-${commit}', repeat('x', 200), '1' FROM range(500)`,
+        );
+        longest = Math.max(longest, statSync(`${path}.wal`, { throwIfNoEntry: false })?.size ?? 0);
+      }
+    });
+    await warehouse.close();
+    expect(longest).toBeLessThan(3_000_000);
+  });
 
   it('shows UTC whatever the zone of the machine', async () => {
     const warehouse = await openWarehouse(':memory:');
