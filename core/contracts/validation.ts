@@ -125,8 +125,7 @@ const anyJsonText = z.string().transform((text, context) => {
 /** Names of the fields that the object at `path` inside the schema knows, in any of its forms; none where it is not an object. */
 function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const inner = unwrap(schema);
-  if (inner instanceof z.ZodUnion)
-    return [...new Set(inner.options.flatMap((form) => fieldsAt(form, path)))];
+  if (inner instanceof z.ZodUnion) return [...new Set(inner.options.flatMap((form) => fieldsAt(form, path)))];
   if (!(inner instanceof z.ZodObject)) return [];
   const [first, ...rest] = path;
   if (first === undefined) return Object.keys(inner.shape);
