@@ -13,8 +13,9 @@ const dayRow = z.object({ day: z.string() });
 /**
  * Add finished days of the stream to `batch_analysis_results`, each as a file with partials by device. Their readings are not
  * stored, but count, mean and deviation of every window are, for the target alone; those of a day follow exactly. A day is
- * finished when its last window is complete.
- * @returns the days that were added, as `YYYY-MM-DD`.
+ * finished when its last window is complete, and counted again when readings have come to it since: a partition that was idle delivers what its
+ * devices had kept.
+ * @returns the days that were counted, as `YYYY-MM-DD`.
  */
 export async function addFinishedDays(
   connection: SerialConnection,
@@ -24,16 +25,20 @@ export async function addFinishedDays(
   return connection.transaction(async (inside) => {
     const rows = await inside.rows(
       dayRow,
-      `SELECT DISTINCT strftime(window_start, '%Y-%m-%d') AS day FROM stream_analysis_results
-       WHERE date_trunc('day', window_start) + INTERVAL 1 DAY <= $before
-         AND '${STREAM}' || strftime(window_start, '%Y-%m-%d') NOT IN (SELECT file FROM batch_files)
-       ORDER BY day`,
+      `WITH days AS (
+         SELECT strftime(window_start, '%Y-%m-%d') AS day, sum(count) AS readings FROM stream_analysis_results
+         WHERE date_trunc('day', window_start) + INTERVAL 1 DAY <= $before GROUP BY ALL
+       )
+       SELECT day FROM days LEFT JOIN batch_files ON file = '${STREAM}' || day
+       WHERE file IS NULL OR readings > rows ORDER BY day`,
       { before: timestamp(completeBefore) },
     );
     const days = rows.map(({ day }) => day);
     const files = days.map((day) => STREAM + day);
     await changePartials(inside, files, async () => {
       for (const day of days) {
+        for (const table of ['batch_partials', 'batch_files'])
+          await inside.run(`DELETE FROM ${table} WHERE file = '${STREAM}' || $day`, { day });
         await inside.run(
           `INSERT INTO batch_partials
            WITH windows AS (SELECT * FROM stream_analysis_results WHERE window_start::DATE = $day::DATE),

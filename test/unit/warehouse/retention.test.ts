@@ -79,6 +79,33 @@ describe('finished days of the stream', () => {
   });
 });
 
+describe('a finished day of the stream', () => {
+  it('is counted again when an idle partition delivers readings of it', async () => {
+    await addFinishedDays(connection, T0 + DAY);
+    await sink.store([
+      batch('analysis', 1, [record(0, analysisBlock({ window: 1, partition: 1 }, ['c', 'd']))]),
+    ]);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual(['2020-01-01']);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
+    expect((await days()).map(({ device_id, count }) => [device_id, count])).toEqual([
+      ['a', 12],
+      ['b', 24],
+      ['c', 12],
+      ['d', 12],
+    ]);
+  });
+
+  it('keeps its figures when its rows have gone for their age', async () => {
+    await addFinishedDays(connection, T0 + DAY);
+    await expireRows(connection, T0 + WINDOW);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
+    expect((await days()).map(({ device_id, count }) => [device_id, count])).toEqual([
+      ['a', 12],
+      ['b', 24],
+    ]);
+  });
+});
+
 describe('rows that are too old', () => {
   it('go, and what was counted of them stays', async () => {
     const before = await lifetimeScores(connection);
