@@ -21,14 +21,14 @@ export function describeIssues(error: z.ZodError, schema: z.ZodType): string {
           const name = field === '' ? key : `${field}.${key}`;
           return `unknown field "${name}"${known.length === 0 ? '' : ` (${suggestion(key, known)})`}`;
         });
-        return [...unknown, ...rest(issue.keys)].join('; ');
+        return [...unknown, ...howManyMore(issue.keys)].join('; ');
       }
       return field === '' ? wordsOf(issue) : `${field}: ${wordsOf(issue)}`;
     });
-  return [...new Set(sentences), ...rest(error.issues)].join('; ');
+  return [...new Set(sentences), ...howManyMore(error.issues)].join('; ');
 }
 
-function rest(all: readonly unknown[]): readonly string[] {
+function howManyMore(all: readonly unknown[]): readonly string[] {
   const more = all.length - MAX_NAMED;
   return more > 0 ? [`and ${more} more`] : [];
 }
