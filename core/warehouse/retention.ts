@@ -8,7 +8,8 @@ import { timestamp } from './database/values';
 
 /**
  * Delete the rows of windows that start before `before`, by event time. Their sums stay: of every version and window in
- * `evaluation_rollups`, and of the stream's days in the partials of the batch path (rows of days without partials stay too).
+ * `evaluation_rollups` (which names a window again where rows of it came later), and of the stream's days in the partials of the batch path.
+ * Rows of the stream go by whole days, so that a day is either there or counted; those of days without partials stay.
  */
 export function expireRows(connection: SerialConnection, before: Micros): Promise<void> {
   const bound = { before: timestamp(before) };
@@ -27,7 +28,7 @@ export function expireRows(connection: SerialConnection, before: Micros): Promis
     );
     await inside.run(
       `DELETE FROM stream_analysis_results
-       WHERE window_start < $before
+       WHERE window_start < date_trunc('day', $before::TIMESTAMP)
          AND 'stream/' || strftime(window_start, '%Y-%m-%d') IN (SELECT file FROM batch_files)`,
       bound,
     );

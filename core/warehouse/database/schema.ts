@@ -230,18 +230,23 @@ CREATE TABLE batch_analysis_results (
 `;
 
 /**
- * `version_windows` joins the sums of roll-ups with those of rows; a window is in one of the two, never in both.
+ * `version_windows` adds the sums of roll-ups to those of rows. A window has both where a partition that was idle delivered rows of it after
+ * those of the other partitions had gone for their age.
  * @param tolerance SQL for the deployment's tolerance.
  */
 function versionWindows(tolerance: string): string {
   return `
 CREATE OR REPLACE VIEW version_windows AS
-  SELECT model_version, window_start, evaluations, correct, sum_error, sum_absolute_error, sum_squared_error,
-         sum_persistence_absolute_error, persistence_correct, sum_confidence
-  FROM evaluation_rollups
-  UNION ALL
-  SELECT model_version, window_start, ${sumsOf(tolerance)}
-  FROM evaluation_rows GROUP BY model_version, window_start;
+  SELECT model_version, window_start, sum(evaluations)::BIGINT AS evaluations, sum(correct)::BIGINT AS correct,
+         sum(sum_error) AS sum_error, sum(sum_absolute_error) AS sum_absolute_error, sum(sum_squared_error) AS sum_squared_error,
+         sum(sum_persistence_absolute_error) AS sum_persistence_absolute_error,
+         sum(persistence_correct)::BIGINT AS persistence_correct, sum(sum_confidence) AS sum_confidence
+  FROM (
+    FROM evaluation_rollups
+    UNION ALL BY NAME
+    SELECT model_version, window_start, ${sumsOf(tolerance)}
+    FROM evaluation_rows GROUP BY model_version, window_start
+  ) GROUP BY model_version, window_start;
 `;
 }
 
@@ -540,5 +545,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 18,
     name: 'partitions whose clocks are ahead of the others',
     sql: 'CREATE TABLE ahead_partitions (source_partition INTEGER NOT NULL);',
+  },
+  // The view of step 7 as it is today, again: files that had its earlier form get this one.
+  {
+    version: 19,
+    name: 'a window counts once where some of its rows came after others had gone',
+    sql: versionWindows(STORED_TOLERANCE),
   },
 ];

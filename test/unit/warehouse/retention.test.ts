@@ -97,11 +97,66 @@ describe('a finished day of the stream', () => {
 
   it('keeps its figures when its rows have gone for their age', async () => {
     await addFinishedDays(connection, T0 + DAY);
-    await expireRows(connection, T0 + WINDOW);
+    await expireRows(connection, T0 + DAY);
     expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
     expect((await days()).map(({ device_id, count }) => [device_id, count])).toEqual([
       ['a', 12],
       ['b', 24],
+    ]);
+  });
+});
+
+describe('readings that come after the rows of their window have gone', () => {
+  const comeLate = () =>
+    sink.store([
+      batch('analysis', 1, [record(0, analysisBlock({ window: 1, partition: 1 }, ['c']))]),
+      batch('evaluations', 1, [
+        record(0, evaluationBlock({ window: 1, partition: 1 }, [{ version: 'v0', device: 'c', error: 0 }])),
+      ]),
+    ]);
+  const windowsOf = () =>
+    query(connection, 'SELECT window_start, evaluations, correct FROM version_windows ORDER BY ALL');
+
+  it('join the sums of their version and window, which stays one window', async () => {
+    await addFinishedDays(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY);
+    await comeLate();
+    const together = [
+      { window_start: T0, evaluations: 2, correct: 1 },
+      { window_start: T0 + WINDOW, evaluations: 2, correct: 1 },
+      { window_start: T0 + DAY, evaluations: 1, correct: 1 },
+    ];
+    expect(await windowsOf()).toEqual(together);
+    expect(await query(connection, 'SELECT windows, evaluations FROM model_scoreboard')).toEqual([
+      { windows: 3, evaluations: 5 },
+    ]);
+    expect(
+      await query(
+        connection,
+        'SELECT device_id, model_accuracy FROM model_evaluations ORDER BY window_start',
+      ),
+    ).toEqual([
+      { device_id: 'c', model_accuracy: 0.5 },
+      { device_id: 'a', model_accuracy: 0.6 },
+    ]);
+    await expireRows(connection, T0 + DAY);
+    expect(await windowsOf()).toEqual(together);
+  });
+
+  it('join the figures of their day, each time that some come', async () => {
+    await addFinishedDays(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY);
+    await comeLate();
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual(['2020-01-01']);
+    await sink.store([
+      batch('analysis', 1, [record(1, analysisBlock({ window: 2, partition: 1 }, ['b', 'c']))]),
+    ]);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual(['2020-01-01']);
+    expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
+    expect((await days()).map(({ device_id, count }) => [device_id, count])).toEqual([
+      ['a', 12],
+      ['b', 36],
+      ['c', 24],
     ]);
   });
 });
