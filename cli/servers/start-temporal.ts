@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time';
 import { FedloopError } from '../../core/contracts/errors';
 import { SEARCH_ATTRIBUTES } from '../../core/contracts/search-attributes';
 import { LIMITS } from '../shared/limits';
@@ -131,18 +132,22 @@ async function whenReady(child: Child, address: string): Promise<boolean> {
       if (!child.running) return false;
       // A gRPC channel that was refused once waits a second before it tries again; a plain look first saves that.
       if (!(await answers(address, LIMITS.externalConnectMillis))) return undefined;
-      return (await hasNamespace(address)) ? true : undefined;
+      return (await keepsClosedWorkflows(address)) ? true : undefined;
     },
     { everyMillis: LIMITS.readyPollMillis, timeoutMillis: LIMITS.temporalReadyMillis },
   );
   return ready === true;
 }
 
-async function hasNamespace(address: string): Promise<boolean> {
+/** Have the namespace keep closed workflows as long as people look for them. @returns whether there is a namespace that will */
+async function keepsClosedWorkflows(address: string): Promise<boolean> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ address, connectTimeout: LIMITS.externalConnectMillis });
-    await connection.workflowService.describeNamespace({ namespace: TEMPORAL_NAMESPACE });
+    await connection.workflowService.updateNamespace({
+      namespace: TEMPORAL_NAMESPACE,
+      config: { workflowExecutionRetentionTtl: msToTs(LIMITS.closedWorkflowsMillis) },
+    });
     return true;
   } catch {
     return false;

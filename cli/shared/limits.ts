@@ -6,6 +6,8 @@ export const LIMITS = {
    */
   kafkaReadyMillis: 180_000,
   temporalReadyMillis: 180_000,
+  /** Of a server of ours, whose own default is a day: what went wrong at a weekend is still in the UI on Monday. A round's history takes 100 kB. */
+  closedWorkflowsMillis: 7 * 24 * 60 * 60_000,
   prometheusReadyMillis: 180_000,
   workerReadyMillis: 300_000,
   /** An address that a user gave is wrong, or reachable at once. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
+import { tsToMs } from '@temporalio/common/lib/time';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { z } from 'zod';
 import { signalProcess } from '../../cli/processes/identity';
@@ -157,7 +158,8 @@ describe.each(savedRuns())('the run that release %s left', (commit) => {
     expect(decodeModel(await readFile(file)).metadata.version).toBe('v1');
   });
 
-  it('has its workflows replayed by the code as it is, and its evaluation going on', async () => {
+  // The server forgets closed workflows, those of a saved run a day after it; `test/replay` has the histories of them all.
+  it('has what its server still has of workflows replayed by the code as it is, and its evaluation going on', async () => {
     const connection = await Connection.connect({ address: system.temporal.address ?? '' });
     const client = new Client({ connection, namespace: system.temporal.namespace });
     const workflowBundle = { code: await readFile(packageFile('dist', 'workflow-bundle.js'), 'utf8') };
@@ -169,10 +171,16 @@ describe.each(savedRuns())('the run that release %s left', (commit) => {
     }
     await connection.close();
     const rounds = replayed.filter(({ workflowId }) => workflowId === fleetNames(DEFAULT_FLEET).roundId);
-    expect(rounds.map(({ is }) => is)).toEqual(Array(3).fill('federatedRound COMPLETED'));
-    const others = replayed.map(({ is }) => is);
-    expect(others).toContain('batchAnalytics COMPLETED');
-    expect(others).toContain('continuousEvaluation RUNNING');
+    expect(rounds.map(({ is }) => is)).toContain('federatedRound COMPLETED');
+    expect(replayed.map(({ is }) => is)).toContain('continuousEvaluation RUNNING');
+  });
+
+  it('has closed workflows kept for a week from now on', async () => {
+    const connection = await Connection.connect({ address: system.temporal.address ?? '' });
+    const { namespace } = system.temporal;
+    const { config } = await connection.workflowService.describeNamespace({ namespace });
+    await connection.close();
+    expect(tsToMs(config?.workflowExecutionRetentionTtl)).toBe(7 * 24 * 60 * 60_000);
   });
 
   it('fills a new warehouse from its topics with the same rows', async () => {
