@@ -22,7 +22,12 @@ export function registerReport(program: Command): void {
     .description('Write what a run measured, with pictures, to one HTML file (runs/<id>/report.html).')
     .argument('[run]', 'the run (the one that is up, else the latest)')
     .option('--out <file>', 'where to write it')
-    .option('--rounds <n>', 'at most so many of the latest rounds', wholeNumber(1, 100), LIMITS.reportRounds)
+    .option(
+      '--rounds <n>',
+      'at most so many of the latest rounds, and back to those of the version that serves',
+      wholeNumber(1, 100),
+      LIMITS.reportRounds,
+    )
     .addOption(jsonOption())
     .addHelpText('after', HELP)
     .action((id: string | undefined, options: ReportOptions) =>

@@ -7,7 +7,7 @@ import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from '../results/cutoff';
 import { querySeries, queryWorstDevices } from './queries/devices';
 import { queryActions, queryFeedbackUsed, queryLocals, queryTimeline } from './queries/rounds';
-import { queryExpired, queryLineage, querySettings } from './queries/run';
+import { queryExpired, queryLineage, queryServing, querySettings } from './queries/run';
 import { queryCounts, queryRegimes, queryReliability, queryWindows } from './queries/versions';
 import { collectEvidence } from '../results/collect';
 import { resultsOf } from '../results/summary';
@@ -21,7 +21,7 @@ const WORST_SHOWN = 6;
 
 /** Which part of a run a report shows. */
 interface Selection {
-  /** Most rounds, counted from the latest. */
+  /** Most rounds, counted from the latest; more where the champion that serves comes from an earlier one. */
   readonly rounds: number;
   readonly cutoff: Cutoff;
 }
@@ -37,7 +37,9 @@ export async function collectReport(
 ): Promise<ReportData> {
   const truth = await readTruth(run.processed);
   const faulty = [...(truth?.faults.keys() ?? [])];
-  const evidence = await collectEvidence(query, { cutoff, faulty, last: rounds });
+  const serving = await queryServing(query);
+  const last = Math.max(rounds, serving?.rounds ?? 0);
+  const evidence = await collectEvidence(query, { cutoff, faulty, last });
   const results = resultsOf(evidence);
   if (results.champion === null) {
     throw new FedloopError('NotFound', `run ${run.id} has no round that was decided`, {
@@ -49,8 +51,7 @@ export async function collectReport(
     ...results.rounds.map(({ version }) => version),
   ];
   const lineage = await queryLineage(query, versions);
-  // A rollback after the last round may have changed the champion.
-  const champion = lineage.rows.find(({ stage }) => stage === 'champion')?.model_version ?? results.champion;
+  const champion = serving?.version ?? results.champion;
   const numbers = results.rounds.map(({ round }) => round);
   const settings = await querySettings(query);
   const worst = await queryWorstDevices(query, champion, WORST_SHOWN, cutoff);

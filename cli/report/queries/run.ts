@@ -34,6 +34,25 @@ FROM stream_settings`,
   );
 }
 
+const servingRow = z.object({ version: versionIdSchema, rounds: z.number() });
+
+/**
+ * The champion that serves, after a rollback or a promotion by hand as well, and how many of the latest rounds lead back to one that it had a part in.
+ * undefined where that is none.
+ */
+export async function queryServing(query: Query): Promise<z.infer<typeof servingRow> | undefined> {
+  const [row] = await query(
+    servingRow,
+    `WITH parts AS (
+  SELECT versions.model_version AS version, max(rounds.round) AS latest
+  FROM model_versions AS versions JOIN federated_rounds AS rounds ON versions.model_version IN (rounds.model_version, rounds.champion)
+  WHERE versions.stage = 'champion' GROUP BY version
+)
+SELECT version, (SELECT count(*)::DOUBLE FROM federated_rounds WHERE round >= latest) AS rounds FROM parts`,
+  );
+  return row;
+}
+
 const lineageRow = z.object({
   model_version: versionIdSchema,
   role: z.string().nullable(),

@@ -296,6 +296,24 @@ it('speaks of the version that serves, also after a rollback', async () => {
   }
 });
 
+it('goes back as many rounds as the version that serves takes, though fewer are asked for', async () => {
+  await connection.run(
+    `UPDATE model_versions SET stage = CASE model_version WHEN 'v0' THEN 'champion' WHEN 'v2' THEN 'rolled-back' ELSE stage END`,
+  );
+  try {
+    const made = await collectReport(queryConnection(connection), place(), { rounds: 1, cutoff: null });
+    expect({ champion: made.champion, versions: made.versions }).toEqual({
+      champion: 'v0',
+      versions: ['v0', 'v1', 'v2'],
+    });
+    expect(headline(made)).toMatch(/^v0 is right/);
+  } finally {
+    await connection.run(
+      `UPDATE model_versions SET stage = CASE model_version WHEN 'v0' THEN 'shadow' WHEN 'v2' THEN 'champion' ELSE stage END`,
+    );
+  }
+});
+
 function plainEscaped(text: string): string {
   return text
     .replaceAll('&', '&amp;')
