@@ -51,9 +51,17 @@ export const deactivationSchema = z.object({
   until_window: microsSchema.nullable(),
 });
 
+/** Events that the topic let go before the partition's owner had read them: from one offset up to another, which is not one of them. */
+export const gapSchema = z.object({
+  type: z.literal('gap'),
+  ...decision,
+  from: z.int().min(0),
+  until: z.int().min(1),
+});
+
 const decisionSchema = z.discriminatedUnion('type', [
   /**
-   * Where the fleet began to read the partition; logged before it is read. A partition without it was read from offset 0 on. It depends on
+   * Where the fleet is to read the partition from; logged before it is read. A partition without it was read from offset 0 on. It depends on
    * when it was decided, so it is never decided again.
    */
   z.object({
@@ -62,6 +70,8 @@ const decisionSchema = z.discriminatedUnion('type', [
     offset: z.int().min(0),
     /** Where each partition of the topic ended then, so that one that is taken over later, or added, begins at the same moment. */
     ends: z.array(z.int().min(0)).readonly(),
+    /** Where each of them began then: what went before the fleet did is no loss of its. Left out by earlier releases. */
+    begins: z.array(z.int().min(0)).readonly().optional(),
   }),
   /** With which past the devices of the partition began; logged before the first event is read. */
   z.object({
@@ -72,6 +82,7 @@ const decisionSchema = z.discriminatedUnion('type', [
   }),
   activationSchema,
   deactivationSchema,
+  gapSchema,
   /** The partition had been quiet for the idle time-out: every window up to the largest event time seen was closed. */
   z.object({
     type: z.literal('idle'),
@@ -136,6 +147,7 @@ export const checkpointKeys = {
     `activation/${partition}/${version}/${epoch}/${from ?? 'first'}`,
   deactivation: (partition: number, version: VersionId, epoch: number, until: Micros | null): string =>
     `deactivation/${partition}/${version}/${epoch}/${until ?? 'never'}`,
+  gap: (partition: number, from: number, epoch: number): string => `gap/${partition}/${from}/${epoch}`,
   idle: (partition: number, offset: number, epoch: number, believed?: Micros): string =>
     `idle/${partition}/${offset}/${epoch}${believed === undefined ? '' : `/${believed}`}`,
   resetRequest: (partition: number, request: string): string => `reset-request/${partition}/${request}`,

@@ -76,3 +76,8 @@ export const FOREIGN_TOPIC_MARK = '/';
 export function foreignTopic(name: string): string {
   return FOREIGN_TOPIC_MARK + name;
 }
+
+/** The topic's name as people know it: without the mark. */
+export function plainTopic(name: string): string {
+  return name.replace(FOREIGN_TOPIC_MARK, '');
+}

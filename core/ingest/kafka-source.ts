@@ -157,7 +157,7 @@ export class KafkaSource implements IngestSource {
     const gap = wanted === undefined ? undefined : logGap(wanted, batch);
     if (gap === undefined) return;
     log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
-    if (gap.kind === 'expired') onLost(partition, gap.records);
+    if (gap.kind === 'expired') onLost(partition, gap.until - gap.from);
   }
 
   /** Where the group had the partition; undefined where it had not begun, or the broker does not tell. */

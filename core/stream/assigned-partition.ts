@@ -31,6 +31,8 @@ export class AssignedPartition {
   lastRecordAt = performance.now();
   private lastCheckpointAt = performance.now();
   private readonly flood = new FloodWatch();
+  /** Pieces of work under way. */
+  private working = 0;
 
   constructor(
     readonly owner: PartitionOwner,
@@ -47,6 +49,11 @@ export class AssignedPartition {
     return this.owner.partition;
   }
 
+  /** Whether events, or an idle closing, are being judged. */
+  get isWorking(): boolean {
+    return this.working > 0;
+  }
+
   /** Whether no record of the present has come for so long, and there are windows that this may close. */
   isQuiet(settings: IdleSettings): boolean {
     const isSilent = performance.now() - this.lastRecordAt >= settings.idleMillis;
@@ -60,7 +67,8 @@ export class AssignedPartition {
   /** Do what may judge events, and note when some had their place in the present. Those of a fast clock keep no partition awake. */
   async noting(work: () => Promise<void>): Promise<void> {
     const before = this.owner.engine.ordinaryEvents;
-    await work();
+    this.working += 1;
+    await work().finally(() => (this.working -= 1));
     if (this.owner.engine.ordinaryEvents !== before) this.lastRecordAt = performance.now();
   }
 
@@ -76,17 +84,22 @@ export class AssignedPartition {
   }
 
   /** @returns false when the fetched records are of another log than was read. What is missing of ours is counted and said. */
-  continuesWith(fetched: FetchedFrom): boolean {
+  async continuesWith(fetched: FetchedFrom): Promise<boolean> {
     const gap = logGap(this.owner.next, fetched);
-    if (gap !== undefined) this.note(gap);
+    if (gap !== undefined) await this.note(gap);
     return !this.owner.isSourceReplaced;
   }
 
-  note(gap: LogGap): void {
+  /** Log what happened. Lost events are counted, and passed over, once that stands with the decisions: no successor counts them again. */
+  async note(gap: LogGap): Promise<void> {
     const { log, metrics, deployments } = this.parts;
+    if (gap.kind === 'replaced') this.owner.isSourceReplaced = true;
+    else {
+      await this.owner.run(() => this.owner.passOver(gap));
+      if (!this.owner.isOwner) return;
+      metrics.lost.inc({ partition: this.number }, gap.until - gap.from);
+    }
     log.error({ partition: this.number }, gapSentence(deployments.eventTopic, this.number, gap, NOT_READ));
-    if (gap.kind === 'expired') metrics.lost.inc({ partition: this.number }, gap.records);
-    else this.owner.isSourceReplaced = true;
   }
 
   /** Warns once a flood of new device ids, not once an event. */

@@ -69,7 +69,7 @@ export class AssignedPartitions {
     const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts);
     onAcquired(acquired);
     this.byNumber.set(partition, acquired);
-    if (claim.gap !== undefined) acquired.note(claim.gap);
+    if (claim.gap !== undefined) await acquired.note(claim.gap);
     return acquired;
   }
 }

@@ -3,6 +3,7 @@ import { type LeaseReport } from '../contracts/evaluation';
 import { STREAM_GROUP, TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type Producer, type RawBatch } from '../platform/kafka';
+import { type LogStartWatch } from '../platform/kafka/log-start-watch';
 import { matchSourcePartitions } from '../platform/kafka/source-partitions';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
@@ -11,6 +12,7 @@ import { AssignedPartitions } from './assigned-partitions';
 import { SinkWatch } from './backpressure/sink-watch';
 import { type ModelForecaster, modelForecaster } from './forecasts/model-forecaster';
 import { OUTBOX_CAPACITY_BYTES, RECLAIM_AFTER_MS, TICK_MS } from './limits';
+import { watchLostEvents } from './lost-events';
 import { type StreamMetrics, streamMetrics } from './metrics';
 import { Claims } from './ownership/claims';
 import { type DevicePasts, followDevicePasts } from './ownership/history-snapshots';
@@ -55,8 +57,10 @@ class StreamWorker implements StreamService {
   /** Stopped, or failed: no more events are read. */
   private halted = false;
   private paused = false;
+  private readonly topic: string;
   private readonly assigned: AssignedPartitions;
   private readonly reclaims: Reclaims;
+  private readonly logStarts: LogStartWatch;
   private readonly outbox: Outbox;
   private readonly sinks: SinkWatch;
   private readonly metrics: StreamMetrics;
@@ -75,6 +79,7 @@ class StreamWorker implements StreamService {
     private readonly pasts: DevicePasts,
   ) {
     const { kafka, deployments, log, registry } = options;
+    this.topic = deployments.eventTopic;
     this.failed = new Promise<never>((_, reject) => {
       this.reject = reject;
     });
@@ -88,7 +93,7 @@ class StreamWorker implements StreamService {
     this.sinks = new SinkWatch(kafka, log, (partitions) => {
       this.followPauses();
       for (const partition of partitions)
-        if (this.assigned.get(partition) !== undefined) this.logSink(partition);
+        if (this.assigned.get(partition) !== undefined) this.sinks.report(partition);
     });
     const { outbox, sinks } = this;
     const owners = () => this.assigned.all().map(({ owner }) => owner);
@@ -101,11 +106,12 @@ class StreamWorker implements StreamService {
     );
     const forecaster = this.models.forecast;
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
-    this.reclaims = new Reclaims(this.assigned, deployments.eventTopic);
-  }
-
-  private get topic(): string {
-    return this.options.deployments.eventTopic;
+    this.reclaims = new Reclaims(this.assigned, this.topic);
+    this.logStarts = watchLostEvents({
+      ...{ kafka, log, topic: this.topic, assigned: this.assigned },
+      isWaiting: (partition) => this.paused || outbox.isFull || sinks.isPaused(partition),
+      readOn: (partition, offset) => this.consumer?.seek(this.topic, partition, offset),
+    });
   }
 
   async join(): Promise<void> {
@@ -156,6 +162,7 @@ class StreamWorker implements StreamService {
     clearInterval(this.timer);
     this.stopFollowing();
     this.sinks.close();
+    this.logStarts.close();
     await this.ticking;
     for (const partition of this.assigned.all())
       if (partition.owner.checkpointDue) await this.checkpoint(partition).catch(warn);
@@ -183,13 +190,14 @@ class StreamWorker implements StreamService {
     this.consumer = group;
     const partitions = assignment.get(this.topic) ?? [];
     this.reclaims.follow(partitions);
+    this.logStarts.start();
     // The topic of events may have grown since this worker started.
     if (partitions.some((partition) => partition >= this.partitions))
       this.partitions = await matchSourcePartitions(this.options.kafka, this.topic);
     await this.assigned.assign(partitions, (partition, isNew) => {
-      const { number } = partition;
-      if (isNew && this.sinks.isPaused(number)) this.logSink(number);
-      group.seek(this.topic, number, partition.owner.next);
+      const { number, owner } = partition;
+      if (isNew && this.sinks.isPaused(number)) this.sinks.report(number);
+      group.seek(this.topic, number, owner.next);
       this.followVersions(partition).catch(this.fail);
     });
     // The library keeps a pause over a rebalance, also of a partition that another worker had meanwhile.
@@ -203,7 +211,7 @@ class StreamWorker implements StreamService {
     }
     const partition = this.assigned.get(batch.partition);
     if (partition === undefined || this.halted || !batch.isCurrent()) return;
-    if (!partition.continuesWith(batch)) {
+    if (!(await partition.continuesWith(batch))) {
       this.followPauses();
       return;
     }
@@ -287,13 +295,5 @@ class StreamWorker implements StreamService {
         this.consumer?.pause(this.topic, [partition]);
       else this.consumer?.resume(this.topic, [partition]);
     }
-  }
-
-  private logSink(partition: number): void {
-    const { log } = this.options;
-    const blocks = this.sinks.lagOf(partition);
-    if (this.sinks.isPaused(partition))
-      log.warn({ partition, blocks }, 'partition paused: a warehouse is far behind in storing its results');
-    else log.info({ partition }, 'partition resumed: the warehouse has caught up');
   }
 }

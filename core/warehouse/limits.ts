@@ -153,9 +153,6 @@ export const PARTITIONS_LOOK_MS = 10_000;
 /** How often it is looked whether DuckDB's log is whole: two questions to the file system. Readers answer without what it held meanwhile. */
 export const LOG_WATCH_MS = 1_000;
 
-/** How often it is looked where logs begin. A loss is known after two looks, sooner than Prometheus asks; a look is one question a topic. */
-export const LOG_STARTS_LOOK_MS = 5_000;
-
 /** Old rows are deleted in steps of an hour of event time: a delete costs the same for one window as for a hundred. */
 export const RETENTION_STEP_MICROS = 3_600_000_000;
 

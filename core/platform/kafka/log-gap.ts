@@ -1,13 +1,18 @@
 /**
  * Why a partition cannot be read on where it was.
  *
- * - `expired`: the topic has let so many records go before they were read.
+ * - `expired`: the topic has let go what stands from one offset up to another before it was read.
  * - `replaced`: the log ends before what was read of it. It is another one: the topic was deleted and made anew, or the broker has lost a
  *   part of it. Its records have offsets that were read before.
  */
 export type LogGap =
-  | { readonly kind: 'expired'; readonly records: number }
-  | { readonly kind: 'replaced'; readonly read: number; readonly end: number };
+  ExpiredRecords | { readonly kind: 'replaced'; readonly read: number; readonly end: number };
+
+export interface ExpiredRecords {
+  readonly kind: 'expired';
+  readonly from: number;
+  readonly until: number;
+}
 
 /** Where the records of a fetch are from. */
 export interface FetchedFrom {
@@ -19,7 +24,7 @@ export interface FetchedFrom {
 
 /** @param next offset that should have been read next. @returns undefined when it was. */
 export function logGap(next: number, { from, highWatermark }: FetchedFrom): LogGap | undefined {
-  if (from > next) return { kind: 'expired', records: from - next };
+  if (from > next) return { kind: 'expired', from: next, until: from };
   if (from < next && highWatermark < next) return { kind: 'replaced', read: next, end: highWatermark };
   return undefined;
 }
@@ -28,6 +33,6 @@ export function logGap(next: number, { from, highWatermark }: FetchedFrom): LogG
 export function gapSentence(topic: string, partition: number, gap: LogGap, onReplaced: string): string {
   const place = `partition ${partition} of ${topic}`;
   if (gap.kind === 'expired')
-    return `${gap.records} records of ${place} were gone before they were read; give the topic a retention longer than its readers are ever away`;
+    return `${gap.until - gap.from} records of ${place} were gone before they were read; give the topic a retention longer than its readers are ever away`;
   return `${place} ends at offset ${gap.end}, but was read up to ${gap.read}, so it is another log: ${onReplaced}`;
 }

@@ -1,5 +1,5 @@
 import { FedloopError } from '../../contracts/errors';
-import { FOREIGN_TOPIC_MARK, PER_SOURCE_TOPICS } from '../../contracts/topics';
+import { PER_SOURCE_TOPICS, plainTopic } from '../../contracts/topics';
 import { type Kafka } from './types';
 
 /**
@@ -9,7 +9,7 @@ import { type Kafka } from './types';
 export async function sourcePartitions(kafka: Kafka, topic: string): Promise<number> {
   const partitions = await kafka.partitions(topic);
   if (partitions !== undefined) return partitions;
-  const name = topic.replace(FOREIGN_TOPIC_MARK, '');
+  const name = plainTopic(topic);
   throw new FedloopError('InvalidConfig', `there is no topic ${name} to read from`, {
     hint: 'Make the topic, correct its name, or let KAFKA_BROKERS name the brokers that have it.',
   });

@@ -37,9 +37,7 @@ export async function tailTopic(
   const onRecords = options.withUndecodable === true ? options.onRecords : withoutUndecodable(options, log);
   const groupId = `tail-${topic}-${randomUUID()}`;
   const atStart = await topicOffsets(admin, topic);
-  const progress = new ReadProgress();
-  if (options.from === 'end')
-    for (const { partition, high } of atStart) progress.advance(partition, high - 1);
+  const progress = new ReadProgress(options.from === 'end' ? atStart : []);
   const consumer = client.consumer({
     groupId,
     sessionTimeout: sessionTimeoutMillis,
@@ -49,11 +47,13 @@ export async function tailTopic(
     allowAutoTopicCreation: false,
     readUncommitted: isWritten,
   });
-  const fail = (cause: unknown): void => {
-    log.error({ err: cause, topic }, 'the topic is not followed any further');
-    const failure = notFollowed(topic, cause);
+  const end = (failure: Error): void => {
     progress.fail(failure);
     options.onFailure(failure);
+  };
+  const fail = (cause: unknown): void => {
+    log.error({ err: cause, topic }, 'the topic is not followed any further');
+    end(notFollowed(topic, cause));
   };
   // A mere reconnect starts over by itself; after any other crash every wait has to fail.
   consumer.on(consumer.events.CRASH, ({ payload }) => {
@@ -62,16 +62,16 @@ export async function tailTopic(
   await orDisconnect(consumer, async () => {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    const partitions = atStart.map(({ partition }) => partition);
-    const joined = seekWhenJoined(consumer, topic, partitions, progress);
+    const joined = seekWhenJoined(consumer, topic, atStart, progress);
     // If `run` fails first, nobody awaits it; its failure must not count as unhandled then.
     joined.catch(() => undefined);
     await consumer.run({
       autoCommit: false,
       partitionsConsumedConcurrently: CONCURRENCY,
-      eachBatch: (payload) => {
-        noteReplaced(payload.batch, topic, progress, log);
-        return readBatch(payload, { onRecords, maxBytes }, progress, fail);
+      eachBatch: async (payload) => {
+        const failure = noteReplaced(payload.batch, options, progress, log);
+        if (failure === undefined) await readBatch(payload, { onRecords, maxBytes }, progress, fail);
+        else end(failure);
       },
     });
     await joined;
@@ -107,13 +107,13 @@ function notFollowed(topic: string, cause: unknown): FedloopError {
 function seekWhenJoined(
   consumer: Consumer,
   topic: string,
-  partitions: readonly number[],
+  partitions: readonly PartitionOffsets[],
   progress: ReadProgress,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     progress.onFailure = reject;
     consumer.on(consumer.events.GROUP_JOIN, () => {
-      for (const partition of partitions) {
+      for (const { partition } of partitions) {
         const offset = progress.next(partition);
         if (offset > 0) consumer.seek({ topic, partition, offset: String(offset) });
       }
@@ -122,14 +122,24 @@ function seekWhenJoined(
   });
 }
 
-/** A topic that was deleted and made anew begins with offsets that were read before: what has them now is new all the same. */
-function noteReplaced(batch: Batch, topic: string, progress: ReadProgress, log: Logger): void {
+/**
+ * A topic that was deleted and made anew begins with offsets that were read before: what has them now is new all the same.
+ * @returns why the tail ends instead.
+ */
+function noteReplaced(
+  batch: Batch,
+  { topic, whenReplaced }: Pick<TailOptions, 'topic' | 'whenReplaced'>,
+  progress: ReadProgress,
+  log: Logger,
+): Error | undefined {
   const { partition, highWatermark } = batch;
   const from = Number(batch.firstOffset() ?? highWatermark);
   const gap = logGap(progress.next(partition), { from, highWatermark: Number(highWatermark) });
-  if (gap?.kind !== 'replaced') return;
+  if (gap?.kind !== 'replaced') return undefined;
+  if (whenReplaced !== undefined) return whenReplaced(partition);
   log.error({ topic, partition }, gapSentence(topic, partition, gap, 'it is followed from its beginning'));
   progress.startOver(partition);
+  return undefined;
 }
 
 async function readBatch(
@@ -178,6 +188,11 @@ class ReadProgress {
   private waiting: Waiter[] = [];
   private failure: Error | undefined;
   onFailure: (cause: Error) => void = () => undefined;
+
+  /** @param ends up to where partitions count as read. */
+  constructor(ends: readonly PartitionOffsets[]) {
+    for (const { partition, high } of ends) this.advance(partition, high - 1);
+  }
 
   get hasFailed(): boolean {
     return this.failure !== undefined;

@@ -56,6 +56,8 @@ export interface TailOptions {
   readonly from: 'start' | 'end';
   /** Whether `onRecords` gets batches that cannot be read; left out: the log warns of them, and they are passed over. */
   readonly withUndecodable?: boolean;
+  /** Why a log that is another one ends the tail; left out: it is followed from its beginning. */
+  readonly whenReplaced?: (partition: number) => Error;
   /** Takes records of one partition, in log order, one call at a time. An error that it throws ends the tail. */
   readonly onRecords: (records: readonly IncomingRecord[]) => Promise<void> | void;
 }

@@ -41,6 +41,15 @@ export class SinkWatch {
     return this.lag.get(partition) ?? 0;
   }
 
+  /** Log whether the partition waits for a warehouse. */
+  report(partition: number): void {
+    const { log } = this;
+    const blocks = this.lagOf(partition);
+    if (this.isPaused(partition))
+      log.warn({ partition, blocks }, 'partition paused: a warehouse is far behind in storing its results');
+    else log.info({ partition }, 'partition resumed: the warehouse has caught up');
+  }
+
   /** A look that is under way changes nothing any more. */
   close(): void {
     this.closed = true;

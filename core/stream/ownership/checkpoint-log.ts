@@ -9,6 +9,7 @@ import {
 import { TOPICS } from '../../contracts/topics';
 import { parseJson } from '../../contracts/validation';
 import { type Kafka, type Tail } from '../../platform/kafka';
+import { type TailOptions } from '../../platform/kafka/types';
 import { isIntact, readPiece } from './checkpoint-chunks';
 
 /** A decision and its offset in the log. */
@@ -61,6 +62,14 @@ export class PartitionLog {
   /** Where the fleet began to read the partition; undefined while that is not decided. */
   get start(): StartDecision | undefined {
     return this.firstStart;
+  }
+
+  /** Up to where the loss of events stands in this log; 0 without one. */
+  get lostUntil(): number {
+    return this.valid.reduce(
+      (until, { decision }) => (decision.type === 'gap' ? Math.max(until, decision.until) : until),
+      0,
+    );
   }
 
   get decisions(): readonly LoggedDecision[] {
@@ -162,17 +171,41 @@ export class PartitionLogs {
    * several workers began at once, the lowest holds: it leaves nothing out.
    */
   endAtStart(partition: number): number | undefined {
-    const ends = [...this.byPartition.values()].flatMap(({ start }) =>
-      start === undefined ? [] : [start.ends],
+    const { starts } = this;
+    return starts.length === 0 ? undefined : Math.min(...starts.map(({ ends }) => ends[partition] ?? 0));
+  }
+
+  /**
+   * Where a partition began when the fleet began to read the topic: 0 for one that was added later. undefined where nobody knows: the fleet has
+   * not begun, or an earlier release has not written it down. Where several workers began at once, the lowest holds.
+   */
+  beginAtStart(partition: number): number | undefined {
+    const { starts } = this;
+    // A fleet that read all of its partitions from 0 on has not written down a start.
+    if (starts.length === 0)
+      return [...this.byPartition.values()].some(({ mayHaveBeenRead }) => mayHaveBeenRead) ? 0 : undefined;
+    const known = starts.flatMap(({ begins, ends }) =>
+      partition >= ends.length ? [0] : (begins?.[partition] ?? []),
     );
-    return ends.length === 0 ? undefined : Math.min(...ends.map((each) => each[partition] ?? 0));
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  private get starts(): readonly StartDecision[] {
+    return [...this.byPartition.values()].flatMap(({ start }) => start ?? []);
   }
 
   /** Read `stream-checkpoints` from its beginning; resolves once everything in it now has been applied. */
-  async follow(kafka: Kafka, isWanted: (key: string) => boolean = () => true): Promise<Tail> {
+  async follow(
+    kafka: Kafka,
+    {
+      isWanted = () => true,
+      ...options
+    }: Pick<TailOptions, 'whenReplaced'> & { readonly isWanted?: (key: string) => boolean } = {},
+  ): Promise<Tail> {
     const tail = await kafka.tail({
       topic: TOPICS.checkpoints.name,
       from: 'start',
+      ...options,
       onRecords: (records) => {
         for (const record of records) {
           const key = record.key?.toString() ?? '';

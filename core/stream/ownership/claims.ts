@@ -8,12 +8,12 @@ import { MICROS_PER_MILLI } from '../../contracts/time';
 import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
-import { logGap, type LogGap } from '../../platform/kafka/log-gap';
+import { type ExpiredRecords } from '../../platform/kafka/log-gap';
 import { endsOf } from '../../platform/kafka/topic-offsets';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
-import { requireDecisions } from './lost-decisions';
+import { decisionsReplaced, requireDecisions } from './lost-decisions';
 import { type CheckpointPosition, restoreState } from './state-codec';
 
 /** Where an owner starts reading, and from which source offset on it counts again. */
@@ -35,8 +35,8 @@ export interface Claim {
   readonly start: StartingPoint;
   /** End of the partition when it was claimed: until that offset has been read there is a lag. */
   readonly highWatermark: number;
-  /** What was lost before this claim. */
-  readonly gap: LogGap | undefined;
+  /** What was lost before this claim, and is not in the log yet. */
+  readonly gap: ExpiredRecords | undefined;
   /** Checkpoints that were damaged or could not be used, and did not serve. */
   readonly passedOver: number;
 }
@@ -61,7 +61,7 @@ export class Claims {
 
   static async open(options: ClaimsOptions): Promise<Claims> {
     const logs = new PartitionLogs();
-    return new Claims(options, logs, await logs.follow(options.kafka));
+    return new Claims(options, logs, await logs.follow(options.kafka, { whenReplaced: decisionsReplaced }));
   }
 
   /** Resolves once everything that is in the log now has been read. */
@@ -114,7 +114,7 @@ export class Claims {
       log,
       engine,
       highWatermark: high,
-      gap: logGap(rewind, { from: Math.max(rewind, low), highWatermark: high }),
+      gap: lostSince(Math.max(rewind, log.lostUntil), low),
       passedOver,
       start: {
         ...start,
@@ -134,23 +134,27 @@ export class Claims {
     const { from } = this.options.settings.source;
     const offset = await this.firstOffset(partition, offsets);
     // A log without this decision means the same.
-    if (from === 'earliest' && offset === 0) return 0;
-    const ends = offsets.toSorted((a, b) => a.partition - b.partition).map(({ high }) => high);
+    if (from === 'earliest' && offset === 0 && offsets.every(({ low }) => low === 0)) return 0;
+    const inOrder = offsets.toSorted((a, b) => a.partition - b.partition);
+    const [begins, ends] = [inOrder.map(({ low }) => low), inOrder.map(({ high }) => high)];
     const key = checkpointKeys.start(partition, epoch);
-    await this.append(key, { type: 'start', partition, epoch, offset, ends });
+    await this.append(key, { type: 'start', partition, epoch, offset, ends, begins });
     this.options.log.info({ partition, epoch, offset, from }, 'the partition is read from here on');
     return offset;
   }
 
+  /** What the topic has let go by now, of a partition that came after the fleet had begun, was the fleet's: it is read from there. */
   private async firstOffset(partition: number, offsets: readonly PartitionOffsets[]): Promise<number> {
     const { kafka, settings } = this.options;
     const { from } = settings.source;
     const { low, high } = endsOf(offsets, partition);
-    if (from === 'earliest') return low;
-    if (from === 'latest') return Math.max(low, this.logs.endAtStart(partition) ?? high);
+    const first = this.logs.beginAtStart(partition) ?? low;
+    if (from === 'earliest') return first;
+    if (from === 'latest') return this.logs.endAtStart(partition) ?? high;
     const millis = Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
     const found = await kafka.offsetsAt(eventTopic(settings.source), millis);
-    return Math.max(low, found.find((position) => position.partition === partition)?.offset ?? high);
+    const offset = found.find((position) => position.partition === partition)?.offset ?? high;
+    return offset <= low ? first : offset;
   }
 
   private async fence(partition: number, epoch: number): Promise<void> {
@@ -162,6 +166,11 @@ export class Claims {
     const headers = { [REJECT_HEADERS.fence]: String(epoch) };
     await producer.send(TOPICS.rejects.name, [{ key, partition, value, headers }]);
   }
+}
+
+/** What stood between the next offset to read and where the log begins. */
+function lostSince(next: number, low: number): ExpiredRecords | undefined {
+  return low > next ? { kind: 'expired', from: next, until: low } : undefined;
 }
 
 /** The engine of the newest checkpoint that can be used, else a fresh one that reads from the beginning. */

@@ -44,7 +44,8 @@ export class LoggedDecisions {
     const { decision } = logged;
     switch (decision.type) {
       case 'start':
-        // It says which events there are, and nothing of what becomes of them.
+      case 'gap':
+        // They say which events there are, and nothing of what becomes of them.
         return;
       case 'history':
         // Devices are seeded once, by the first such decision.

@@ -43,6 +43,11 @@ export async function requireDecisions(
     });
 }
 
+/** An owner that read on would number its claims from the beginning, and its rows would be taken for those of a predecessor. */
+export function decisionsReplaced(partition: number): FedloopError {
+  return new FedloopError('InvalidData', `${decisionsGone(partition, 0)} while it was read`, { hint: HINT });
+}
+
 /** @throws FedloopError `InvalidData` when the log of some partition's decisions does not begin at its beginning. */
 export async function requireWholeLogs(kafka: Pick<Kafka, 'offsets'>): Promise<void> {
   const cut = (await kafka.offsets(TOPICS.checkpoints.name)).find(({ low }) => low > 0);

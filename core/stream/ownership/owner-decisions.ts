@@ -1,10 +1,12 @@
 import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
 import { type Micros } from '../../contracts/time';
 import { type DeployedVersion } from '../../model/deployments';
+import { type ExpiredRecords } from '../../platform/kafka/log-gap';
 import { type PartitionEngine } from '../engine';
 import { type LoggedDecision } from './checkpoint-log';
 
-type VersionDecision = Extract<Decision, { readonly type: 'activation' | 'deactivation' }>;
+type DecisionOf<Type> = Extract<Decision, { readonly type: Type }>;
+type VersionDecision = DecisionOf<'activation' | 'deactivation'>;
 
 /**
  * The decisions that the engine does not hold yet. One about events that are not in the source is no owner's: it would wait for ever, and all
@@ -28,7 +30,7 @@ export function versionDecisions(
   engine: PartitionEngine,
   wanted: readonly DeployedVersion[],
   { partition, epoch }: { readonly partition: number; readonly epoch: number },
-): readonly { readonly key: string; readonly decision: VersionDecision }[] {
+): readonly Keyed<VersionDecision>[] {
   const activations = wanted
     .filter(({ version }) => !engine.inForce.includes(version))
     .map(({ version, message, model, stage }) => {
@@ -57,6 +59,47 @@ function notBefore(asked: Micros | null, dataUntil: Micros | null): Micros | nul
   return bounds.length === 0 ? null : Math.max(...bounds);
 }
 
+/** Who decides, and the next source offset to read then. */
+interface Decider {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly next: number;
+}
+
+/** A decision and its key in the log. */
+export interface Keyed<Made extends Decision = Decision> {
+  readonly key: string;
+  readonly decision: Made;
+}
+
+/** @param snapshot of the devices' past that they begin with; null = there is none. */
+export function historyDecision(
+  snapshot: string | null,
+  { partition, epoch }: Decider,
+): Keyed<DecisionOf<'history'>> {
+  const key = checkpointKeys.history(partition, epoch);
+  return { key, decision: { type: 'history', partition, epoch, snapshot } };
+}
+
+/** @param believed up to when events aside count; undefined where none waits. */
+export function idleDecision(
+  { partition, epoch, next: offset }: Decider,
+  believed: Micros | undefined,
+): Keyed<DecisionOf<'idle'>> {
+  const decision = { type: 'idle', partition, epoch, offset } as const;
+  const key = checkpointKeys.idle(partition, offset, epoch, believed);
+  return { key, decision: believed === undefined ? decision : { ...decision, believed_until: believed } };
+}
+
+/** What the topic let go before it was read. */
+export function gapDecision(
+  { from, until }: ExpiredRecords,
+  { partition, epoch }: Decider,
+): Keyed<DecisionOf<'gap'>> {
+  const key = checkpointKeys.gap(partition, from, epoch);
+  return { key, decision: { type: 'gap', partition, epoch, from, until } };
+}
+
 /** The answer to a request to set the watermark back: it is refused when the partition is no longer as it was asked for. */
 export function resetDecision(
   engine: PartitionEngine,
@@ -66,7 +109,7 @@ export function resetDecision(
     epoch,
     offset,
   }: { readonly partition: number; readonly epoch: number; readonly offset: number },
-): { readonly key: string; readonly decision: Extract<Decision, { readonly type: 'watermark' }> } {
+): Keyed<DecisionOf<'watermark'>> {
   const { request } = asked;
   const isStale = (asked.closed_until ?? -Infinity) !== engine.closedUntil;
   const to = isStale || asked.to >= engine.latestEvent ? null : asked.to;

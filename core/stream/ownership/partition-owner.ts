@@ -1,11 +1,11 @@
 import { type RejectReason } from '../../contracts/blocks';
-import { checkpointKeys, type Decision } from '../../contracts/checkpoints';
 import { type MalformedDetail } from '../../contracts/events';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { inTurn } from '../../platform/in-turn';
 import { type RawRecord } from '../../platform/kafka';
+import { type ExpiredRecords } from '../../platform/kafka/log-gap';
 import { closeDueWindows, type Closing } from '../closing';
 import { type PartitionEngine } from '../engine';
 import { EVENTS_PER_STATE } from '../limits';
@@ -18,7 +18,15 @@ import { snapshotGone } from './lost-decisions';
 import { ingestRecord, recordOf, rejectMessage, resetFence } from './source-records';
 import { encodeState } from './state-codec';
 import { type OwnerParts } from './owner-parts';
-import { decisionsSince, resetDecision, versionDecisions } from './owner-decisions';
+import {
+  decisionsSince,
+  gapDecision,
+  historyDecision,
+  idleDecision,
+  type Keyed,
+  resetDecision,
+  versionDecisions,
+} from './owner-decisions';
 
 /** Another worker owns the partition by now. */
 class OwnershipLost extends Error {
@@ -153,13 +161,20 @@ export class PartitionOwner {
     if (this.decisions.isIdleClosingDue(this.next)) await this.closeIdleUpTo(this.next);
   }
 
+  /** Log that the topic let these events go before they were read, and read on behind them. */
+  async passOver(gap: ExpiredRecords): Promise<void> {
+    await this.decide(gapDecision(gap, this));
+    this.next = Math.max(this.next, gap.until);
+  }
+
   /** Activate versions that came into force, and deactivate those that left it. */
   async followVersions(): Promise<void> {
     if (this.next < this.decideFrom) return;
     const { engine, partition, epoch } = this;
     const wanted = this.parts.deployments.inForce();
-    for (const { key, decision } of versionDecisions(engine, wanted, { partition, epoch })) {
-      await this.decide(key, decision);
+    for (const keyed of versionDecisions(engine, wanted, { partition, epoch })) {
+      await this.decide(keyed);
+      const { decision } = keyed;
       this.parts.log.info(
         decision,
         `version ${decision.type === 'activation' ? 'activated' : 'deactivated'}`,
@@ -173,15 +188,9 @@ export class PartitionOwner {
    */
   async closeIdle(believed: Micros = -Infinity): Promise<void> {
     if (!this.isIdleClosingDue(believed)) return;
-    const { partition, epoch, next: offset, engine } = this;
-    const decision = { type: 'idle', partition, epoch, offset } as const;
-    if (engine.ahead.waiting === 0)
-      await this.decide(checkpointKeys.idle(partition, offset, epoch), decision);
-    else {
-      const key = checkpointKeys.idle(partition, offset, epoch, believed);
-      await this.decide(key, { ...decision, believed_until: believed });
-    }
-    await this.closeIdleUpTo(offset);
+    const keyed = idleDecision(this, this.engine.ahead.waiting > 0 ? believed : undefined);
+    await this.decide(keyed);
+    await this.closeIdleUpTo(keyed.decision.offset);
   }
 
   /** Answer requests to set the watermark back, one at a time: each may change what the next one finds. */
@@ -190,7 +199,7 @@ export class PartitionOwner {
     if (asked === undefined || this.next < this.decideFrom) return;
     const { engine, partition, epoch, next: offset } = this;
     const { key, decision } = resetDecision(engine, asked, { partition, epoch, offset });
-    await this.decide(key, decision);
+    await this.decide({ key, decision });
     await this.closeIdleUpTo(offset);
     this.parts.log.warn(decision, 'asked to set the watermark back');
   }
@@ -245,14 +254,11 @@ export class PartitionOwner {
   }
 
   private async seed(): Promise<void> {
-    const { partition, epoch } = this;
-    const snapshot = await this.parts.pasts.latest(partition);
-    const key = checkpointKeys.history(partition, epoch);
-    await this.decide(key, { type: 'history', partition, epoch, snapshot });
+    await this.decide(historyDecision(await this.parts.pasts.latest(this.partition), this));
   }
 
   /** Log a decision, then apply it. */
-  private async decide(key: string, decision: Decision): Promise<void> {
+  private async decide({ key, decision }: Keyed): Promise<void> {
     const logOffset = await this.parts.claims.append(key, decision);
     if (!this.isOwner)
       throw new OwnershipLost(`partition ${this.partition} has a higher epoch than ${this.epoch}`);

@@ -50,7 +50,7 @@ export interface ReplayedPartition {
 /** The decisions of every partition that are in the log now. State is left out: a replay from the first event on needs none. */
 export async function readDecisions(kafka: Kafka): Promise<PartitionLogs> {
   const logs = new PartitionLogs();
-  const tail = await logs.follow(kafka, (key) => !isPieceKey(key));
+  const tail = await logs.follow(kafka, { isWanted: (key) => !isPieceKey(key) });
   await tail.close();
   return logs;
 }

@@ -4,12 +4,12 @@ import { machineSentence } from '../../contracts/machine-trouble';
 import { TOPICS } from '../../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../../platform/kafka';
 import { gapSentence, logGap } from '../../platform/kafka/log-gap';
+import { LogStartWatch } from '../../platform/kafka/log-start-watch';
 import { toIncoming } from '../../platform/kafka/records';
 import { type Logger } from '../../platform/log';
 import { damagedError, isDamage, passesBy } from '../database/trouble';
 import { INTAKE_CONCURRENCY, MACHINE_RETRY_MS, OFFSET_COMMIT_INTERVAL_MS } from '../limits';
 import { GroupCommit } from './group-commit';
-import { LogStartWatch } from './log-start-watch';
 import { positionKey } from './positions';
 import { type SinkRecords } from './records';
 import { type SinkReport } from './report';
@@ -78,7 +78,7 @@ export class Intake {
       const started = performance.now();
       const report = await options.sink.store(batches);
       for (const { topic, partition, from, until } of report.lost) {
-        const gap = { kind: 'expired', records: until - from } as const;
+        const gap = { kind: 'expired', from, until } as const;
         options.log.error({ topic, partition }, gapSentence(topic, partition, gap, STORED_ANEW));
       }
       options.onStored(report, (performance.now() - started) / 1_000);

@@ -5,7 +5,7 @@ import { type Task } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { parseJson } from '../../contracts/validation';
-import { activationChange } from './activations';
+import { decisionChange } from './stream-decisions';
 import { parseBlock, type Block } from './blocks';
 import { deploymentChange } from './deployments';
 import { parseIngestReject } from './ingest-rejects';
@@ -17,6 +17,8 @@ import { updateChange } from './updates';
 /** What the deployment has agreed on, as far as reading messages depends on it. */
 export interface ReadingRules {
   readonly task: Task;
+  /** Where the stream's events come from. */
+  readonly eventTopic: string;
   readonly schemas: Readonly<Record<Block['type'], z.ZodType<Block>>>;
   readonly stored: StoredDeployments;
 }
@@ -27,7 +29,8 @@ const CHANGES: Readonly<
 > = {
   [TOPICS.deployments.name]: (record, _, { task, stored }) => deploymentChange(record, task, stored),
   [TOPICS.updates.name]: updateChange,
-  [TOPICS.checkpoints.name]: activationChange,
+  [TOPICS.checkpoints.name]: (record, partition, { eventTopic }) =>
+    decisionChange(record, partition, eventTopic),
 };
 
 const REJECT_WITHOUT_HEADERS = invalid('a reject without its headers');

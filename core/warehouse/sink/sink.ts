@@ -36,11 +36,15 @@ export class Sink {
     private readonly origins: Origins,
   ) {}
 
-  /** The file's tables get a column for each covariate that they lack. */
+  /**
+   * The file's tables get a column for each covariate that they lack.
+   * @param eventTopic where the stream's events come from.
+   */
   static async open(
     connection: SerialConnection,
     task: Task = DEFAULT_TASK,
     origins: Origins = TRUSTED,
+    eventTopic: string = TOPICS.stream.name,
   ): Promise<Sink> {
     const tables = await connection.transaction(async (inside) => ({
       analysis: await tableInFile(inside, analysisTable(task)),
@@ -48,7 +52,13 @@ export class Sink {
       rejects: await tableInFile(inside, REJECTED_TABLE),
     }));
     const schemas = { analysis: analysisBlockSchema(task), evaluation: evaluationBlockSchema };
-    return new Sink(connection, tables, { task, schemas }, await readPositions(connection), origins);
+    return new Sink(
+      connection,
+      tables,
+      { task, eventTopic, schemas },
+      await readPositions(connection),
+      origins,
+    );
   }
 
   /** The next offset of a partition that the warehouse lacks; 0 when it has none. */

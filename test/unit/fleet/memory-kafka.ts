@@ -16,6 +16,7 @@ import {
 export class MemoryKafka implements Kafka {
   private readonly logs = new Map<string, IncomingRecord[][]>();
   private readonly tails = new Set<TailOptions>();
+  private readonly lows = new Map<string, number>();
 
   constructor(topics: Readonly<Record<string, number>>) {
     for (const [name, partitions] of Object.entries(topics)) {
@@ -48,11 +49,20 @@ export class MemoryKafka implements Kafka {
     }
   }
 
+  /** Let go what stands before this offset. It stays in `records`. */
+  deleteBefore(name: string, partition: number, offset: number): void {
+    this.lows.set(`${name}/${partition}`, offset);
+  }
+
   partitions(name: string): Promise<number | undefined> {
     return Promise.resolve(this.logs.get(name)?.length);
   }
 
-  growTopics(): Promise<void> {
+  growTopics(topics: readonly string[], count: number): Promise<void> {
+    for (const name of topics) {
+      const logs = this.logs.get(name);
+      while (logs !== undefined && logs.length < count) logs.push([]);
+    }
     return Promise.resolve();
   }
 
@@ -70,7 +80,11 @@ export class MemoryKafka implements Kafka {
 
   offsets(name: string): Promise<readonly PartitionOffsets[]> {
     return Promise.resolve(
-      this.records(name).map((log, partition) => ({ partition, low: 0, high: log.length })),
+      this.records(name).map((log, partition) => ({
+        partition,
+        low: this.lows.get(`${name}/${partition}`) ?? 0,
+        high: log.length,
+      })),
     );
   }
 

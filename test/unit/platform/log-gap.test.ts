@@ -6,7 +6,11 @@ describe('reading on in a partition', () => {
   });
 
   it('counts the records that are gone', () => {
-    expect(logGap(100, { from: 130, highWatermark: 250 })).toEqual({ kind: 'expired', records: 30 });
+    expect(logGap(100, { from: 130, highWatermark: 250 })).toEqual({
+      kind: 'expired',
+      from: 100,
+      until: 130,
+    });
   });
 
   it('is refused where the log begins anew and ends before what was read', () => {
@@ -23,7 +27,10 @@ describe('reading on in a partition', () => {
   });
 
   it.each([
-    [{ kind: 'expired', records: 3 } as const, /^3 records of partition 1 of events were gone .*retention/],
+    [
+      { kind: 'expired', from: 1, until: 4 } as const,
+      /^3 records of partition 1 of events were gone .*retention/,
+    ],
     [
       { kind: 'replaced', read: 9, end: 2 } as const,
       /^partition 1 of events ends at offset 2, .*: it is not read$/,

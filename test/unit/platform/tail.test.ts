@@ -1,6 +1,7 @@
 import { type Admin, type Kafka as KafkaJs } from 'kafkajs';
 import { silentLogger } from '../../../core/platform/log';
 import { tailTopic } from '../../../core/platform/kafka/tail';
+import { type TailOptions } from '../../../core/platform/kafka/types';
 
 type Listener = (event: { payload: object }) => void;
 type EachBatch = (payload: object) => Promise<void>;
@@ -59,6 +60,7 @@ class CrashingClient {
 const follow = (
   world: CrashingClient,
   onFailure: (cause: Error) => void = () => undefined,
+  options: Pick<TailOptions, 'whenReplaced'> = {},
 ): ReturnType<typeof tailTopic> =>
   tailTopic(
     world.client,
@@ -67,6 +69,7 @@ const follow = (
       topic: 'letters',
       from: 'start',
       onRecords: () => undefined,
+      ...options,
       sessionTimeoutMillis: 10_000,
       isWritten: true,
       maxBytes: Infinity,
@@ -120,5 +123,29 @@ describe('a tail whose consumer crashes', () => {
     world.crash(true);
     world.join();
     expect(world.sought).toEqual(['2']);
+  });
+});
+
+describe('a tail whose topic was made anew', () => {
+  it('begins again with the new log', async () => {
+    const world = new CrashingClient(true);
+    const told: Error[] = [];
+    const tail = await follow(world, (cause) => told.push(cause));
+    await world.deliver(7);
+    await world.deliver(3);
+    await tail.reached(0, 3);
+    world.join();
+    expect({ told, sought: world.sought }).toEqual({ told: [], sought: ['4'] });
+  });
+
+  it('ends, and says why, where the new log cannot be a continuation', async () => {
+    const world = new CrashingClient(true);
+    const told: string[] = [];
+    const whenReplaced = (partition: number): Error => new Error(`partition ${partition} is another one`);
+    const tail = await follow(world, ({ message }) => told.push(message), { whenReplaced });
+    await world.deliver(7);
+    await world.deliver(3);
+    expect(told).toEqual(['partition 0 is another one']);
+    await expect(tail.reached(0, 9)).rejects.toThrow('partition 0 is another one');
   });
 });

@@ -51,6 +51,8 @@ function keyOf(message: Message): string {
       return checkpointKeys.watermark(0, message.request, message.epoch);
     case 'idle':
       return checkpointKeys.idle(0, message.offset, message.epoch);
+    case 'gap':
+      return checkpointKeys.gap(0, message.from, message.epoch);
     case 'history':
       return checkpointKeys.history(0, message.epoch);
     case 'start':

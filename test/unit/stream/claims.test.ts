@@ -1,16 +1,23 @@
+import { type Decision } from '../../../core/contracts/checkpoints';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { sourceSchema } from '../../../core/contracts/source';
 import { TOPICS } from '../../../core/contracts/topics';
 import { silentLogger } from '../../../core/platform/log';
-import { Claims } from '../../../core/stream/ownership/claims';
+import { type Claim, Claims } from '../../../core/stream/ownership/claims';
 import { MemoryKafka } from '../fleet/memory-kafka';
 
 const TOPIC = TOPICS.stream.name;
+const TOPICS_OF_CLAIMS = [
+  TOPICS.stream,
+  TOPICS.checkpoints,
+  TOPICS.analysis,
+  TOPICS.evaluations,
+  TOPICS.rejects,
+].map(({ name }) => name);
 
 /** A broker with three events in each partition, sent at 1, 2 and 3 seconds. */
 function brokerWith(partitions: number): MemoryKafka {
-  const topics = [TOPICS.stream, TOPICS.checkpoints, TOPICS.analysis, TOPICS.evaluations, TOPICS.rejects];
-  const kafka = new MemoryKafka(Object.fromEntries(topics.map(({ name }) => [name, partitions])));
+  const kafka = new MemoryKafka(Object.fromEntries(TOPICS_OF_CLAIMS.map((name) => [name, partitions])));
   for (let partition = 0; partition < partitions; partition += 1)
     sendTo(kafka, partition, [1_000, 2_000, 3_000]);
   return kafka;
@@ -23,8 +30,12 @@ function sendTo(kafka: MemoryKafka, partition: number, times: readonly number[])
   );
 }
 
-/** Where a new process reads the partition from. */
-async function startOf(kafka: MemoryKafka, from: string, partition = 0): Promise<number> {
+function logDecision(kafka: MemoryKafka, decision: Decision): void {
+  const { type, partition } = decision;
+  kafka.append(TOPICS.checkpoints.name, [{ key: type, partition, value: JSON.stringify(decision) }]);
+}
+
+async function claimOf(kafka: MemoryKafka, from: string, partition = 0): Promise<Claim> {
   const source = sourceSchema.parse({ from });
   const claims = await Claims.open({
     kafka,
@@ -32,7 +43,12 @@ async function startOf(kafka: MemoryKafka, from: string, partition = 0): Promise
     settings: { ...DEFAULT_STREAM_SETTINGS, source },
     log: silentLogger(),
   });
-  return (await claims.claim(partition)).start.next;
+  return claims.claim(partition);
+}
+
+/** Where a new process reads the partition from. */
+async function startOf(kafka: MemoryKafka, from: string, partition = 0): Promise<number> {
+  return (await claimOf(kafka, from, partition)).start.next;
 }
 
 describe('the place from which a new fleet reads a partition', () => {
@@ -62,5 +78,46 @@ describe('the place from which a new fleet reads a partition', () => {
     await startOf(kafka, 'earliest');
     const keys = kafka.records(TOPICS.checkpoints.name)[0]?.map(({ key }) => key?.toString());
     expect(keys).toEqual([expect.stringMatching(/^claim/)]);
+  });
+});
+
+describe('events that a topic let go before they were read', () => {
+  /** A fleet with two partitions that begins now; the topic then grows to three. */
+  async function growing(from: string): Promise<MemoryKafka> {
+    const kafka = brokerWith(2);
+    for (const partition of [0, 1]) await claimOf(kafka, from, partition);
+    logDecision(kafka, { type: 'history', partition: 0, epoch: 0, snapshot: null });
+    await kafka.growTopics(TOPICS_OF_CLAIMS, 3);
+    sendTo(kafka, 2, [4_000, 5_000]);
+    kafka.deleteBefore(TOPIC, 2, 1);
+    return kafka;
+  }
+
+  it.each(['earliest', 'latest', '1970-01-01T00:00:01.5Z'])(
+    'are a loss in a partition that came later, read from %s',
+    async (from) => {
+      const kafka = await growing(from);
+      const { gap, start } = await claimOf(kafka, from, 2);
+      expect({ gap, next: start.next }).toEqual({ gap: { kind: 'expired', from: 0, until: 1 }, next: 1 });
+    },
+  );
+
+  it('are none where they went before the fleet began, whichever partition is read first', async () => {
+    const kafka = brokerWith(2);
+    kafka.deleteBefore(TOPIC, 1, 2);
+    await claimOf(kafka, 'earliest', 0);
+    logDecision(kafka, { type: 'history', partition: 0, epoch: 0, snapshot: null });
+    const { gap, start } = await claimOf(kafka, 'earliest', 1);
+    expect({ gap, next: start.next }).toEqual({ gap: undefined, next: 2 });
+  });
+
+  it('are a loss once: what stands in the log of decisions is not lost again', async () => {
+    const kafka = await growing('earliest');
+    const { epoch } = await claimOf(kafka, 'earliest', 2);
+    logDecision(kafka, { type: 'gap', partition: 2, epoch, from: 0, until: 1 });
+    expect((await claimOf(kafka, 'earliest', 2)).gap).toBeUndefined();
+    sendTo(kafka, 2, [6_000, 7_000]);
+    kafka.deleteBefore(TOPIC, 2, 3);
+    expect((await claimOf(kafka, 'earliest', 2)).gap).toEqual({ kind: 'expired', from: 1, until: 3 });
   });
 });

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { TOPICS } from '../../../core/contracts/topics';
+import { LogStartWatch } from '../../../core/platform/kafka/log-start-watch';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { Intake } from '../../../core/warehouse/sink/intake';
-import { LogStartWatch } from '../../../core/warehouse/sink/log-start-watch';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { FakeKafka } from './fake-kafka';
 import { analysisBlock, batch, query, record, temporaryFolder } from './helpers';
@@ -88,6 +88,40 @@ describe('the sink', () => {
   it('says nothing of records between others, which a topic has compacted', async () => {
     await sink.store([batch('checkpoints', 0, [record(0, { type: 'x' }), record(9, { type: 'x' })])]);
     expect(await lostRecords()).toEqual([]);
+  });
+});
+
+describe('events that the stream says were gone before it read them', () => {
+  const claim = { type: 'claim', partition: 0, worker: 'w' };
+  const gap = (epoch: number, from: number, until: number) => ({
+    type: 'gap',
+    partition: 0,
+    epoch,
+    from,
+    until,
+  });
+  const log = [
+    record(0, claim, { key: 'claim/0/w/1' }),
+    record(1, gap(0, 0, 5), { key: 'gap/0/0/0' }),
+    record(2, claim, { key: 'claim/0/w/2' }),
+    record(3, gap(0, 5, 50), { key: 'gap/0/5/0' }),
+    record(4, gap(2, 9, 12), { key: 'gap/0/9/2' }),
+  ];
+  const ofStream = [
+    { topic: TOPICS.stream.name, p: 0, a: 0, z: 5 },
+    { topic: TOPICS.stream.name, p: 0, a: 9, z: 12 },
+  ];
+
+  it('are kept as lost; what the writer of an older claim says is void', async () => {
+    await sink.store([batch('checkpoints', 0, log)]);
+    expect(await lostRecords()).toEqual(ofStream);
+  });
+
+  it('are kept once, also where the log is stored again', async () => {
+    await sink.store([batch('checkpoints', 0, log)]);
+    await sink.beginAnew(TOPICS.checkpoints.name, 0);
+    await sink.store([batch('checkpoints', 0, log)]);
+    expect(await lostRecords()).toEqual(ofStream);
   });
 });
 

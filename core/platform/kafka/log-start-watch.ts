@@ -1,23 +1,24 @@
-import { type Kafka } from '../../platform/kafka';
-import { type Logger } from '../../platform/log';
-import { LOG_STARTS_LOOK_MS } from '../limits';
-import { positionKey } from './positions';
+import { type Logger } from '../log';
+import { type Kafka } from './types';
+
+/** How often it is looked. A loss is known after two looks, sooner than Prometheus asks; a look is one question a topic. */
+const LOOK_MS = 5_000;
 
 interface LogStartWatchOptions {
   readonly kafka: Pick<Kafka, 'offsets'>;
   readonly log: Logger;
   /** The partitions to look at, by topic. */
   readonly assignment: () => ReadonlyMap<string, readonly number[]>;
-  /** The next offset that is not stored. */
+  /** The next offset that the reader has not done with. */
   readonly nextOffset: (topic: string, partition: number) => number;
-  /** Whether records of the partition are being stored: they may be there, though the topic no longer has them. */
+  /** Whether the reader has records of the partition in hand: they may be there, though the topic no longer has them. */
   readonly isBusy: (topic: string, partition: number) => boolean;
-  /** The topic has let go what stands before `start` and is not stored. */
+  /** The topic has let go what stands from the next offset up to `start`. What fails is tried again after a later look. */
   readonly onExpired: (topic: string, partition: number, start: number) => Promise<void>;
 }
 
 /**
- * Compares from time to time where logs begin with what is stored of them. A fetch shows that records are gone as well, but only one
+ * Compares from time to time where logs begin with how far a reader is in them. A fetch shows that records are gone as well, but only one
  * that brings a record: a quiet partition would keep its loss to itself. Markers and compacted records lie behind a log's start, so they
  * are no loss here.
  */
@@ -43,8 +44,7 @@ export class LogStartWatch {
   }
 
   /**
-   * A loss is one that the look before has seen too, with nothing stored since: what was fetched before it was let go is on its way
-   * to the tables meanwhile.
+   * A loss is one that the look before has seen too, with nothing done since: what was fetched before it was let go is on its way meanwhile.
    */
   async look(): Promise<void> {
     const starts = await this.readStarts();
@@ -54,7 +54,7 @@ export class LogStartWatch {
     const expired = starts.filter(({ topic, partition, low }) => {
       const next = nextOffset(topic, partition);
       if (low <= next || isBusy(topic, partition)) return false;
-      const key = positionKey({ topic, partition });
+      const key = `${topic}/${partition}`;
       suspects.set(key, next);
       return this.suspects.get(key) === next;
     });
@@ -65,7 +65,7 @@ export class LogStartWatch {
   private async run(): Promise<void> {
     await this.look();
     if (this.state === 'closed') return;
-    this.timer = setTimeout(() => void this.run(), LOG_STARTS_LOOK_MS).unref();
+    this.timer = setTimeout(() => void this.run(), LOOK_MS).unref();
   }
 
   private async readStarts(): Promise<readonly LogStart[] | undefined> {
