@@ -2,7 +2,6 @@ import { type Environment } from '../core/contracts/config';
 import { assertSameFleet, type DeploymentPlan } from '../core/contracts/deployment-file';
 import { FedloopError } from '../core/contracts/errors';
 import { ROW_LIMITS } from '../core/contracts/limits';
-import { TOPICS } from '../core/contracts/topics';
 import { assertOwnSettings, type StreamSettings } from '../core/contracts/settings';
 import { followDeployments, logDeployment, type Deployments } from '../core/model/deployments';
 import { type Kafka } from '../core/platform/kafka';
@@ -46,7 +45,6 @@ export async function agreeOnSettings(agreement: Agreement): Promise<StreamSetti
       assertSameFleet(plan, found);
       return found;
     }
-    await requireNewFleet(kafka, plan);
     await logSettings(kafka, await settingsOfNewFleet(agreement));
     await deployments.sync();
     // Another process may have been quicker or slower by a moment: what the log ends with holds for all.
@@ -67,22 +65,6 @@ async function agreeWithRunning(
   if (onRunning === 'compare') assertSameFleet(plan, settings);
   if (takesLimits === true) await logSettings(kafka, settings);
   return settings;
-}
-
-/**
- * Settings are the first that a fleet logs. Where its workers have written rows and there are none, the topic was emptied: a fleet that began again there
- * would give its versions names that others were measured under.
- */
-async function requireNewFleet(kafka: Kafka, { fleet }: DeploymentPlan): Promise<void> {
-  const [claims, results] = await Promise.all([
-    kafka.offsets(TOPICS.checkpoints.name),
-    kafka.offsets(TOPICS.analysis.name),
-  ]);
-  if (![claims, results].every((ends) => ends.some(({ high }) => high > 0))) return;
-  const message = `the fleet ${fleet} has run, but ${TOPICS.deployments.name} no longer has its settings: the topic was emptied or made anew`;
-  throw new FedloopError('InvalidData', message, {
-    hint: 'Bring the topic back as it was, or start anew under another fleet name.',
-  });
 }
 
 async function settingsOfNewFleet({ plan, measure }: Agreement): Promise<StreamSettings> {

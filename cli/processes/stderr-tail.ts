@@ -5,6 +5,8 @@ const MAX_LENGTH = 600;
 
 /** Lowest of pino's levels that stands for an error. */
 const PINO_ERROR = 50;
+/** What a program logs that ends for it. */
+const PINO_FATAL = 60;
 
 const logEntry = z.object({
   level: z.number(),
@@ -13,24 +15,31 @@ const logEntry = z.object({
 });
 
 /**
- * The line of a failed program's stderr tail that most likely names the cause: the message of the last error of a structured log,
- * else the first line that looks like an error, else the last line. Empty for an empty tail.
+ * The line of a failed program's stderr tail that most likely names the cause: the message of the last error of a structured log, or the
+ * sentence that the program wrote below it and ended with; without a structured error the first line that looks like one, else the last line.
+ * Empty for an empty tail.
  */
 export function errorLine(stderrTail: string): string {
-  const lines = stderrTail.split('\n').filter((line) => line.trim() !== '');
-  const errors = lines.flatMap((line) => structuredError(line) ?? []);
   // Node prints its version last, below the stack that names the cause.
-  const plain = lines.filter((line) => !line.startsWith('{') && !line.startsWith('Node.js v'));
+  const lines = stderrTail.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
+  const isPlain = (line: string): boolean => !line.startsWith('{');
+  const plain = lines.filter(isPlain);
+  const at = lines.findLastIndex((line) => structuredError(line) !== undefined);
+  const error = structuredError(lines[at] ?? '');
+  const last = lines.at(-1) ?? '';
+  // An error that the program outlived, such as a message that it passed over, is not why it ended.
+  const ended = error?.isFatal === false && isPlain(last) ? last : undefined;
   const line =
-    errors.at(-1) ??
+    ended ??
+    error?.message ??
     plain.find((line) => /\b\w*error\b|exception|fatal|cannot|denied/i.test(line)) ??
     plain.at(-1) ??
     '';
   return line.trim().slice(0, MAX_LENGTH);
 }
 
-/** Message of a pino line that reports an error. */
-function structuredError(line: string): string | undefined {
+/** What a pino line reports that stands for an error. */
+function structuredError(line: string): { readonly message: string; readonly isFatal: boolean } | undefined {
   let json: unknown;
   try {
     json = JSON.parse(line);
@@ -39,5 +48,6 @@ function structuredError(line: string): string | undefined {
   }
   const entry = logEntry.safeParse(json);
   if (!entry.success || entry.data.level < PINO_ERROR) return undefined;
-  return entry.data.err === undefined ? entry.data.msg : `${entry.data.msg}: ${entry.data.err.message}`;
+  const { level, msg, err } = entry.data;
+  return { message: err === undefined ? msg : `${msg}: ${err.message}`, isFatal: level >= PINO_FATAL };
 }

@@ -1,5 +1,11 @@
-import { deploymentKey, type DeploymentMessage, type ModelMessage } from '../contracts/deployments';
+import {
+  deploymentKey,
+  type DeploymentMessage,
+  type ModelMessage,
+  type StageMessage,
+} from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
+import { type VersionId } from '../contracts/ids';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 
@@ -49,4 +55,14 @@ export function orderOf(message: DeploymentMessage): number {
 function timeOf(message: DeploymentMessage): Micros | undefined {
   if (message.type === 'stage') return microsOfText(message.at);
   return message.type === 'model' ? microsOfText(message.created_at) : undefined;
+}
+
+/**
+ * Two that change the champion at the same moment each log one, and take the stage from the version that served before both. The one that was logged
+ * last serves; the other one is beside it.
+ */
+export function withOneChampion(logged: StageMessage, serving: VersionId | undefined): StageMessage {
+  return logged.stage === 'champion' && serving !== undefined && logged.version !== serving
+    ? { ...logged, stage: 'shadow' }
+    : logged;
 }

@@ -17,8 +17,9 @@ import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
 import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
 import { type Logger } from '../platform/log';
-import { assertNotOlder, assertSameWeights, orderOf } from './deployment-order';
+import { assertNotOlder, assertSameWeights, orderOf, withOneChampion } from './deployment-order';
 import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
+import { deploymentsReplaced, requireNewFleet } from './lost-deployments';
 import { type GlobalModel } from './types';
 
 /** A version in `model-deployments`, with its latest stage. */
@@ -32,7 +33,8 @@ export interface DeployedVersion {
 /**
  * Follow `model-deployments` from its beginning; resolves once everything logged so far is known.
  * @param own what this process has to find there: the limits of its release, and what it was configured with.
- * @throws FedloopError `InvalidConfig` when the deployment was started with other settings, or with some that cannot be read.
+ * @throws FedloopError `InvalidConfig` when the deployment was started with other settings, or with some that cannot be read; `InvalidData` when the
+ * fleet has run and its settings are gone.
  */
 export async function followDeployments(
   kafka: Kafka,
@@ -62,12 +64,13 @@ export class Deployments {
   private settingsFault: { readonly cause: unknown; readonly isRefused: boolean } | undefined;
 
   constructor(
-    kafka: Kafka,
+    private readonly kafka: Kafka,
     private readonly log: Logger,
   ) {
     this.tail = kafka.tail({
       topic: TOPICS.deployments.name,
       from: 'start',
+      whenReplaced: deploymentsReplaced,
       onRecords: (records) => {
         for (const record of records) this.applyOrWarn(record);
         for (const listener of [...this.listeners]) listener();
@@ -86,6 +89,7 @@ export class Deployments {
       const { cause, isRefused } = this.settingsFault ?? {};
       const agrees = Object.keys(own).length === 0;
       if (cause instanceof FedloopError && !(isRefused === true && agrees)) throw cause;
+      if (this.logged === undefined) await requireNewFleet(this.kafka);
       assertOwnSettings(this.loggedAtStart, own);
     } catch (cause) {
       await tail.close();
@@ -271,16 +275,6 @@ export class Deployments {
       );
     }
   }
-}
-
-/**
- * Two that change the champion at the same moment each log one, and take the stage from the version that served before both. The one that was logged
- * last serves; the other one is beside it.
- */
-function withOneChampion(logged: StageMessage, serving: VersionId | undefined): StageMessage {
-  return logged.stage === 'champion' && serving !== undefined && logged.version !== serving
-    ? { ...logged, stage: 'shadow' }
-    : logged;
 }
 
 /** Append messages to `model-deployments`. */

@@ -121,6 +121,14 @@ describe('the error line of a stderr tail', () => {
     expect(errorLine(log.join('\n'))).toBe('the worker cannot continue: no such topic');
   });
 
+  it('are the sentence that the program ended with, below an error that it outlived', () => {
+    const log = [
+      '{"level":50,"msg":"passed over a message","err":{"message":"not valid"}}',
+      'no Temporal server answers at 127.0.0.1:7233. Check that the server runs.',
+    ];
+    expect(errorLine(log.join('\n'))).toMatch(/^no Temporal server/);
+  });
+
   it('are the line that sounds like an error, else the last line', () => {
     expect(errorLine('building\nERROR: no space left\nbye')).toBe('ERROR: no space left');
     expect(errorLine('one\ntwo\n')).toBe('two');

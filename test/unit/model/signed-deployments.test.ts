@@ -63,6 +63,7 @@ function seenWith(keys: DeploymentKeys): Kafka {
   const plain = {
     tail: (options) => memory.tail(options),
     producer: () => memory.producer(),
+    offsets: (name) => memory.offsets(name),
     consume: (options) => memory.consume(options),
   } satisfies Partial<Kafka>;
   return withSignatures(Object.assign(Object.create(memory) as MemoryKafka, plain), keys);

@@ -2,6 +2,7 @@ import { environmentSchema } from '../../../core/contracts/config';
 import { DEFAULT_FLEET } from '../../../core/contracts/ids';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { TOPICS } from '../../../core/contracts/topics';
+import { followDeployments } from '../../../core/model/deployments';
 import { silentLogger } from '../../../core/platform/log';
 import { agreeOnSettings } from '../../../workers/agree-on-settings';
 import { MemoryKafka } from '../fleet/memory-kafka';
@@ -41,5 +42,13 @@ describe('a fleet without logged settings', () => {
       message: expect.stringContaining('model-deployments no longer has its settings') as string,
     });
     expect(kafka.records(TOPICS.deployments.name)[0]).toEqual([]);
+  });
+
+  it('that has run is refused to a worker without a deployment file too, which would go on with the defaults', async () => {
+    const kafka = brokerWith([TOPICS.checkpoints.name, TOPICS.analysis.name]);
+    await expect(followDeployments(kafka, silentLogger())).rejects.toMatchObject({
+      code: 'InvalidData',
+      hint: expect.stringContaining('another fleet name') as string,
+    });
   });
 });
