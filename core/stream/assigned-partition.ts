@@ -90,14 +90,17 @@ export class AssignedPartition {
     return !this.owner.isSourceReplaced;
   }
 
-  /** Log what happened. Lost events are counted, and passed over, once that stands with the decisions: no successor counts them again. */
+  /** Say what happened. Lost events are counted, and passed over, once that stands with the decisions: no successor counts them again. */
   async note(gap: LogGap): Promise<void> {
     const { log, metrics, deployments } = this.parts;
     if (gap.kind === 'replaced') this.owner.isSourceReplaced = true;
     else {
-      await this.owner.run(() => this.owner.passOver(gap));
-      if (!this.owner.isOwner) return;
-      metrics.lost.inc({ partition: this.number }, gap.until - gap.from);
+      let lost = 0;
+      await this.owner.run(async () => {
+        lost = await this.owner.passOver(gap);
+      });
+      if (lost === 0) return;
+      metrics.lost.inc({ partition: this.number }, lost);
     }
     log.error({ partition: this.number }, gapSentence(deployments.eventTopic, this.number, gap, NOT_READ));
   }

@@ -12,6 +12,8 @@ interface LostEventsOptions {
   /** Whether the partition is not read for now: what was fetched of it may still be in memory. */
   readonly isWaiting: (partition: number) => boolean;
   readonly readOn: (partition: number, offset: number) => void;
+  /** The loss could not be logged. */
+  readonly onFailure: (cause: unknown) => void;
 }
 
 /** Counts events that the topic let go before they were read, also where no event comes behind them that would show it. */
@@ -22,6 +24,7 @@ export function watchLostEvents({
   assigned,
   isWaiting,
   readOn,
+  onFailure,
 }: LostEventsOptions): LogStartWatch {
   return new LogStartWatch({
     kafka,
@@ -32,8 +35,9 @@ export function watchLostEvents({
       isWaiting(partition) || assigned.get(partition)?.isWorking === true || !isRead(assigned, partition),
     onExpired: async (_, partition, until) => {
       const lossy = assigned.get(partition);
-      if (lossy === undefined) return;
-      await lossy.note({ kind: 'expired', from: lossy.owner.next, until });
+      // Since it was looked, records may have come.
+      if (lossy === undefined || lossy.isWorking) return;
+      await lossy.note({ kind: 'expired', from: lossy.owner.next, until }).catch(onFailure);
       if (lossy.owner.isOwner) readOn(partition, lossy.owner.next);
     },
   });

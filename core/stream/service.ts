@@ -111,6 +111,7 @@ class StreamWorker implements StreamService {
       ...{ kafka, log, topic: this.topic, assigned: this.assigned },
       isWaiting: (partition) => this.paused || outbox.isFull || sinks.isPaused(partition),
       readOn: (partition, offset) => this.consumer?.seek(this.topic, partition, offset),
+      onFailure: this.fail,
     });
   }
 

@@ -8,6 +8,19 @@ import { type LoggedDecision } from './checkpoint-log';
 type DecisionOf<Type> = Extract<Decision, { readonly type: Type }>;
 type VersionDecision = DecisionOf<'activation' | 'deactivation'>;
 
+/** Who decides, and the next source offset to read then. */
+interface Decider {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly next: number;
+}
+
+/** A decision and its key in the log. */
+export interface Keyed<Made extends Decision = Decision> {
+  readonly key: string;
+  readonly decision: Made;
+}
+
 /**
  * The decisions that the engine does not hold yet. One about events that are not in the source is no owner's: it would wait for ever, and all
  * behind it.
@@ -29,7 +42,7 @@ export function decisionsSince(
 export function versionDecisions(
   engine: PartitionEngine,
   wanted: readonly DeployedVersion[],
-  { partition, epoch }: { readonly partition: number; readonly epoch: number },
+  { partition, epoch }: Decider,
 ): readonly Keyed<VersionDecision>[] {
   const activations = wanted
     .filter(({ version }) => !engine.inForce.includes(version))
@@ -59,19 +72,6 @@ function notBefore(asked: Micros | null, dataUntil: Micros | null): Micros | nul
   return bounds.length === 0 ? null : Math.max(...bounds);
 }
 
-/** Who decides, and the next source offset to read then. */
-interface Decider {
-  readonly partition: number;
-  readonly epoch: number;
-  readonly next: number;
-}
-
-/** A decision and its key in the log. */
-export interface Keyed<Made extends Decision = Decision> {
-  readonly key: string;
-  readonly decision: Made;
-}
-
 /** @param snapshot of the devices' past that they begin with; null = there is none. */
 export function historyDecision(
   snapshot: string | null,
@@ -93,7 +93,7 @@ export function idleDecision(
 
 /** What the topic let go before it was read. */
 export function gapDecision(
-  { from, until }: ExpiredRecords,
+  { from, until }: Pick<ExpiredRecords, 'from' | 'until'>,
   { partition, epoch }: Decider,
 ): Keyed<DecisionOf<'gap'>> {
   const key = checkpointKeys.gap(partition, from, epoch);
@@ -104,11 +104,7 @@ export function gapDecision(
 export function resetDecision(
   engine: PartitionEngine,
   asked: ResetRequest,
-  {
-    partition,
-    epoch,
-    offset,
-  }: { readonly partition: number; readonly epoch: number; readonly offset: number },
+  { partition, epoch, next: offset }: Decider,
 ): Keyed<DecisionOf<'watermark'>> {
   const { request } = asked;
   const isStale = (asked.closed_until ?? -Infinity) !== engine.closedUntil;

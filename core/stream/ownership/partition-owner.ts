@@ -161,18 +161,18 @@ export class PartitionOwner {
     if (this.decisions.isIdleClosingDue(this.next)) await this.closeIdleUpTo(this.next);
   }
 
-  /** Log that the topic let these events go before they were read, and read on behind them. */
-  async passOver(gap: ExpiredRecords): Promise<void> {
-    await this.decide(gapDecision(gap, this));
-    this.next = Math.max(this.next, gap.until);
+  /** Log that the topic let these events go before they were read, and read on behind them. @returns how many the log did not have yet. */
+  async passOver({ until, ...gap }: ExpiredRecords): Promise<number> {
+    const from = Math.max(gap.from, this.claim.log.lostUntil);
+    if (from < until) await this.decide(gapDecision({ from, until }, this));
+    this.next = Math.max(this.next, until);
+    return Math.max(0, until - from);
   }
 
   /** Activate versions that came into force, and deactivate those that left it. */
   async followVersions(): Promise<void> {
     if (this.next < this.decideFrom) return;
-    const { engine, partition, epoch } = this;
-    const wanted = this.parts.deployments.inForce();
-    for (const keyed of versionDecisions(engine, wanted, { partition, epoch })) {
+    for (const keyed of versionDecisions(this.engine, this.parts.deployments.inForce(), this)) {
       await this.decide(keyed);
       const { decision } = keyed;
       this.parts.log.info(
@@ -197,11 +197,10 @@ export class PartitionOwner {
   async followResets(): Promise<void> {
     const [asked] = this.claim.log.resetRequests;
     if (asked === undefined || this.next < this.decideFrom) return;
-    const { engine, partition, epoch, next: offset } = this;
-    const { key, decision } = resetDecision(engine, asked, { partition, epoch, offset });
-    await this.decide({ key, decision });
-    await this.closeIdleUpTo(offset);
-    this.parts.log.warn(decision, 'asked to set the watermark back');
+    const keyed = resetDecision(this.engine, asked, this);
+    await this.decide(keyed);
+    await this.closeIdleUpTo(keyed.decision.offset);
+    this.parts.log.warn(keyed.decision, 'asked to set the watermark back');
   }
 
   /** Write the state, once every result that it counts as written is. @returns the source offset that can be committed. */

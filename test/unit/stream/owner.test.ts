@@ -539,3 +539,15 @@ describe('the owner of a partition', () => {
     expect(rejects[1]!.value).toHaveLength(512 * 1024);
   });
 });
+
+it('counts what went before it was read once, however often it is told, and reads on behind it', async () => {
+  const owner = new World().acquire('one');
+  const told = [
+    [0, 5],
+    [0, 5],
+    [3, 7],
+  ] as const;
+  const counted: number[] = [];
+  for (const [from, until] of told) counted.push(await owner.passOver({ kind: 'expired', from, until }));
+  expect({ counted, next: owner.next }).toEqual({ counted: [5, 0, 2], next: 7 });
+});
