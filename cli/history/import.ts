@@ -1,6 +1,8 @@
 import { type HistoryChunk } from '../../core/contracts/blocks';
+import { FedloopError } from '../../core/contracts/errors';
 import { type Source } from '../../core/contracts/source';
 import { type StreamSettings } from '../../core/contracts/settings';
+import { type Task } from '../../core/contracts/task';
 import { MICROS_PER_MILLI } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { RING_WINDOWS } from '../../core/federation/constants';
@@ -9,7 +11,7 @@ import { FileCounter } from '../../core/warehouse/batch/file-counter';
 import { type SerialConnection } from '../../core/warehouse/database/connection';
 import { type FileMapping, mappingOf } from './choose-mapping';
 import { ReadingsCollector } from './collect';
-import { type FleetSoFar, readFleetSoFar } from './live';
+import { type FleetSoFar, readFleetSoFar, readSnapshots } from './live';
 import { type FileRow, openHistoryFile } from './rows';
 import { type RejectedRow, Tally } from './tally';
 import { PartitionHistory, type WindowCounts } from './windows';
@@ -103,16 +105,50 @@ export async function importRows(options: ImportOptions, files: number, feed: Fe
 }
 
 const ROWS_PER_REPORT = 50_000;
+/** Imports at the same moment take turns in finding each other; nobody has more than a few. */
+const MERGE_ATTEMPTS = 5;
 
+/**
+ * Merge the windows with what the log has, and write the outcome. Who imports at the same moment merges with the same snapshot, and would take the
+ * place of ours, or ours of theirs: what was written beside ours is merged again.
+ * @throws FedloopError `TimedOut` when others write all the time.
+ */
 async function storeWindows(
   { kafka, settings, dryRun }: ImportOptions,
   collector: ReadingsCollector,
 ): Promise<Pick<ImportReport, 'devices' | 'windows' | 'partitions'>> {
   const { task } = settings;
-  const fleet = await readFleetSoFar(kafka, task);
+  const bases = new Map<number, string | null>();
+  const own = new Set<string>();
+  for (let attempt = 1; attempt <= MERGE_ATTEMPTS; attempt += 1) {
+    const fleet = await readFleetSoFar(kafka, task);
+    for (let partition = 0; partition < fleet.partitions; partition += 1)
+      if (!bases.has(partition)) bases.set(partition, fleet.snapshots(partition).newest().snapshot);
+    const { histories, devices } = await mergedHistories(task, fleet, bases, collector);
+    const snapshots = histories.map((history) => history.snapshot());
+    const report = { devices, ...reportOf(fleet, histories, snapshots) };
+    if (dryRun) return report;
+    const fresh = snapshots.map((chunks) => (own.has(chunks?.[0]?.snapshot ?? '') ? undefined : chunks));
+    await publish(kafka, fresh);
+    for (const { snapshot } of snapshots.flatMap((chunks = []) => chunks)) own.add(snapshot);
+    const beside = await writtenBeside(kafka, task, { bases, snapshots, own });
+    if (beside.size === 0) return report;
+    for (const [partition, snapshot] of beside) bases.set(partition, snapshot);
+  }
+  throw new FedloopError('TimedOut', 'other imports write to the history at the same time', {
+    hint: 'Wait until they are done, and import the files again: what is there already changes nothing.',
+  });
+}
+
+/** The histories of all partitions: each that of its base, with the windows of this import. */
+async function mergedHistories(
+  task: Task,
+  fleet: FleetSoFar,
+  bases: ReadonlyMap<number, string | null>,
+  collector: ReadingsCollector,
+): Promise<{ readonly histories: readonly PartitionHistory[]; readonly devices: number }> {
   const histories = Array.from({ length: fleet.partitions }, (_, partition) => {
-    const snapshots = fleet.snapshots(partition);
-    const before = snapshots.chunksOf(snapshots.newest().snapshot) ?? [];
+    const before = fleet.snapshots(partition).chunksOf(bases.get(partition) ?? null) ?? [];
     return new PartitionHistory(task, RING_WINDOWS, before, fleet.live(partition));
   });
   const historyOf = (deviceId: string): PartitionHistory | undefined =>
@@ -121,9 +157,33 @@ async function storeWindows(
   for (const { device, start } of newest) historyOf(device)?.reach(start);
   for await (const windows of collector.windows())
     for (const window of windows) historyOf(window.deviceId)?.add(window);
-  const snapshots = histories.map((history) => history.snapshot());
-  if (!dryRun) await publish(kafka, snapshots);
-  return { devices: newest.length, ...reportOf(fleet, histories, snapshots) };
+  return { histories, devices: newest.length };
+}
+
+/** The latest snapshot of another import, by partition that this one has written to, that is not in its own. */
+async function writtenBeside(
+  kafka: Kafka,
+  task: Task,
+  {
+    bases,
+    snapshots,
+    own,
+  }: {
+    readonly bases: ReadonlyMap<number, string | null>;
+    readonly snapshots: readonly Snapshot[];
+    readonly own: ReadonlySet<string>;
+  },
+): Promise<ReadonlyMap<number, string>> {
+  const written = await readSnapshots(kafka, task);
+  const beside = new Map<number, string>();
+  for (const [partition, base] of bases) {
+    if (snapshots[partition] === undefined) continue;
+    const other = written(partition)
+      .wholeSince(base)
+      .findLast((name) => !own.has(name));
+    if (other !== undefined) beside.set(partition, other);
+  }
+  return beside;
 }
 
 type Snapshot = readonly HistoryChunk[] | undefined;

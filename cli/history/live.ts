@@ -31,7 +31,7 @@ export async function readFleetSoFar(kafka: Kafka, task: Task): Promise<FleetSoF
     partitions,
     begun: new Set(numbers.filter(hasBegun)),
     live,
-    snapshots: (partition) => snapshots.get(partition) ?? new Snapshots(task),
+    snapshots,
   };
 }
 
@@ -66,7 +66,8 @@ async function readLiveRows(kafka: Kafka, task: Task): Promise<FleetSoFar['live'
   });
 }
 
-async function readSnapshots(kafka: Kafka, task: Task): Promise<ReadonlyMap<number, Snapshots>> {
+/** Pasts of devices that the log has, by partition. */
+export async function readSnapshots(kafka: Kafka, task: Task): Promise<(partition: number) => Snapshots> {
   const partitions = new Map<number, Snapshots>();
   const tail = await kafka.tail({
     topic: TOPICS.history.name,
@@ -81,7 +82,7 @@ async function readSnapshots(kafka: Kafka, task: Task): Promise<ReadonlyMap<numb
   });
   await tail.caughtUp;
   await tail.close();
-  return partitions;
+  return (partition) => partitions.get(partition) ?? new Snapshots(task);
 }
 
 /** How far a partition has closed its windows, and the end of the last one with rows; −Infinity while there is none. */

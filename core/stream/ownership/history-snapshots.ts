@@ -91,6 +91,15 @@ export class Snapshots {
     return { snapshot, incomplete: { snapshot: latest, chunks: there.length, of: there[0]?.chunks ?? 0 } };
   }
 
+  /** Whole snapshots that the log has behind this one, oldest first; null = behind none, so all. */
+  wholeSince(snapshot: string | null): readonly string[] {
+    const names = [...this.kept.values()].map(({ snapshot: name }) => name);
+    const later = names.slice(snapshot === null ? 0 : names.lastIndexOf(snapshot) + 1);
+    // Where the log has a snapshot's last chunk it is whole.
+    const byEnd = [...new Set(later.toReversed())].reverse();
+    return byEnd.filter((name) => name !== snapshot && this.chunksOf(name) !== undefined);
+  }
+
   /** All chunks of a snapshot; undefined unless it is whole. */
   chunksOf(snapshot: string | null): readonly HistoryChunk[] | undefined {
     const chunks = this.allOf(snapshot);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { mappingOf } from '../../../cli/history/choose-mapping';
+import { importHistory } from '../../../cli/history/import';
 import { ReadingsCollector } from '../../../cli/history/collect';
 import { historyFiles, openHistoryFile } from '../../../cli/history/rows';
 import { Tally } from '../../../cli/history/tally';
@@ -10,7 +11,10 @@ import { type HistoryWindow, type LivePartition, PartitionHistory } from '../../
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/contracts/settings';
 import { DEFAULT_SOURCE, type Source, sourceSchema } from '../../../core/contracts/source';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { TOPICS } from '../../../core/contracts/topics';
+import { type Kafka } from '../../../core/platform/kafka';
 import { FileCounter } from '../../../core/warehouse/batch/file-counter';
+import { MemoryKafka } from '../fleet/memory-kafka';
 
 const W = DEFAULT_TASK.windowMicros;
 const NOTHING_LIVE: LivePartition = { closedUntil: -Infinity, hasRow: () => false };
@@ -258,5 +262,48 @@ describe('windows of a history', () => {
         expect(history(all, { live, before: snapshot ?? before }).snapshot()).toBeUndefined();
       }),
     );
+  });
+});
+
+describe('imports at the same moment', () => {
+  const importOf = (kafka: Kafka, name: string, dryRun = false) =>
+    importHistory(
+      { kafka, settings: DEFAULT_STREAM_SETTINGS, dryRun, now: Date.UTC(2030, 0) },
+      { source: DEFAULT_SOURCE, wide: undefined, paths: [join(folder, name)] },
+    );
+  const broker = (): MemoryKafka =>
+    new MemoryKafka(Object.fromEntries(Object.values(TOPICS).map(({ name }) => [name, 1])));
+
+  it('both stay, whichever is written first', async () => {
+    for (const device of ['a', 'b', 'c'])
+      await writeFile(
+        join(folder, `same-${device}.csv`),
+        `${HEADER}\n${device},2020-01-01T00:00:00Z,20,40,\n`,
+      );
+    const memory = broker();
+    await importOf(memory, 'same-c.csv');
+    // The other one reads, writes and is done after this one has read, and before it writes.
+    let isFirst = true;
+    const late = Object.assign(Object.create(memory) as MemoryKafka, {
+      producer: async () => {
+        if (isFirst) await importOf(memory, 'same-b.csv');
+        isFirst = false;
+        return memory.producer();
+      },
+    });
+    expect((await importOf(late, 'same-a.csv')).windows.written).toBe(1);
+    for (const device of ['a', 'b', 'c'])
+      expect({ device, ...(await importOf(memory, `same-${device}.csv`, true)).windows }).toMatchObject({
+        device,
+        written: 0,
+        known: 1,
+      });
+  });
+
+  it('write once where nobody else does', async () => {
+    await writeFile(join(folder, 'alone.csv'), `${HEADER}\na,2020-01-01T00:00:00Z,20,40,\n`);
+    const memory = broker();
+    await importOf(memory, 'alone.csv');
+    expect(memory.records(TOPICS.history.name)[0]).toHaveLength(1);
   });
 });
