@@ -2,18 +2,24 @@ import { z } from 'zod';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
 import { RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
-import { addFinishedDays } from './batch/stream-days';
+import { countFinishedDays } from './batch/stream-days';
 import { STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
 
 /**
- * Delete the rows of windows that start before `before`, by event time. Their sums stay: of every version and window in
+ * Delete the rows of windows that start before `before`, by event time, and count the days that are finished in the same transaction: rows that
+ * come meanwhile are neither. Their sums stay: of every version and window in
  * `evaluation_rollups` (which names a window again where rows of it came later), and of the stream's days in the partials of the batch path.
  * Rows of the stream go by whole days, so that a day is either there or counted; those of days without partials stay.
  */
-export function expireRows(connection: SerialConnection, before: Micros): Promise<void> {
+export function expireRows(
+  connection: SerialConnection,
+  before: Micros,
+  completeBefore: Micros,
+): Promise<void> {
   const bound = { before: timestamp(before) };
   return connection.transaction(async (inside) => {
+    await countFinishedDays(inside, completeBefore);
     await inside.run(
       `INSERT INTO evaluation_rollups
        SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
@@ -72,8 +78,7 @@ export class Retention {
     if (!Number.isFinite(reached) || reached < this.judged + RETENTION_STEP_MICROS) return;
     const bound = Math.min(reached, await agreedWindow(this.connection)) - this.keepMillis * MICROS_PER_MILLI;
     if (bound >= this.expired + RETENTION_STEP_MICROS) {
-      await addFinishedDays(this.connection, completeBefore);
-      await expireRows(this.connection, bound);
+      await expireRows(this.connection, bound, completeBefore);
       this.expired = bound;
     }
     this.judged = reached;

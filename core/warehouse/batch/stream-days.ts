@@ -17,42 +17,42 @@ const dayRow = z.object({ day: z.string(), file: z.string(), gone: z.boolean() }
  * is counted again, or, where its rows have gone for their age, these readings become a file of their own and go as well.
  * @returns the days that were counted, as `YYYY-MM-DD`.
  */
-export async function addFinishedDays(
-  connection: SerialConnection,
-  completeBefore: Micros,
-): Promise<string[]> {
+export function addFinishedDays(connection: SerialConnection, completeBefore: Micros): Promise<string[]> {
+  return connection.transaction((inside) => countFinishedDays(inside, completeBefore));
+}
+
+/** As `addFinishedDays`, in a transaction that does more. */
+export async function countFinishedDays(inside: Statements, completeBefore: Micros): Promise<string[]> {
   if (completeBefore === Number.NEGATIVE_INFINITY) return [];
-  return connection.transaction(async (inside) => {
-    const days = await inside.rows(
-      dayRow,
-      `WITH days AS (
+  const days = await inside.rows(
+    dayRow,
+    `WITH days AS (
          SELECT date_trunc('day', window_start) AS start, sum(count) AS readings FROM stream_analysis_results
          WHERE date_trunc('day', window_start) + INTERVAL 1 DAY <= $before GROUP BY ALL
        ), known AS (
          SELECT strftime(start, '%Y-%m-%d') AS day, '${STREAM}' || day AS first, readings, rows, file IS NOT NULL AS counted,
-                counted AND start < coalesce((SELECT date_trunc('day', max(before)) FROM expired_rows), '-infinity') AS gone
+                start < coalesce((SELECT date_trunc('day', max(before)) FROM expired_rows), '-infinity') AS gone
          FROM days LEFT JOIN batch_files ON file = '${STREAM}' || strftime(start, '%Y-%m-%d')
        )
        SELECT day, gone,
-              CASE WHEN gone THEN first || '/' || (SELECT count(*) FROM batch_files WHERE starts_with(file, first)) ELSE first END AS file
+              CASE WHEN gone AND counted THEN first || '/' || (SELECT count(*) FROM batch_files WHERE starts_with(file, first)) ELSE first END AS file
        FROM known WHERE gone OR NOT counted OR readings > rows ORDER BY day`,
-      { before: timestamp(completeBefore) },
-    );
-    await changePartials(
-      inside,
-      days.map(({ file }) => file),
-      async () => {
-        for (const { day, file, gone } of days) {
-          await countDay(inside, day, file);
-          if (gone)
-            await inside.run('DELETE FROM stream_analysis_results WHERE window_start::DATE = $day::DATE', {
-              day,
-            });
-        }
-      },
-    );
-    return days.map(({ day }) => day);
-  });
+    { before: timestamp(completeBefore) },
+  );
+  await changePartials(
+    inside,
+    days.map(({ file }) => file),
+    async () => {
+      for (const { day, file, gone } of days) {
+        await countDay(inside, day, file);
+        if (gone)
+          await inside.run('DELETE FROM stream_analysis_results WHERE window_start::DATE = $day::DATE', {
+            day,
+          });
+      }
+    },
+  );
+  return days.map(({ day }) => day);
 }
 
 /** Make the partials of what is stored of `day` the content of `file`. */

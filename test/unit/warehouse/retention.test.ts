@@ -97,7 +97,7 @@ describe('a finished day of the stream', () => {
 
   it('keeps its figures when its rows have gone for their age', async () => {
     await addFinishedDays(connection, T0 + DAY);
-    await expireRows(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY, T0 + DAY);
     expect(await addFinishedDays(connection, T0 + DAY)).toEqual([]);
     expect((await days()).map(({ device_id, count }) => [device_id, count])).toEqual([
       ['a', 12],
@@ -119,7 +119,7 @@ describe('readings that come after the rows of their window have gone', () => {
 
   it('join the sums of their version and window, which stays one window', async () => {
     await addFinishedDays(connection, T0 + DAY);
-    await expireRows(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY, T0 + DAY);
     await comeLate();
     const together = [
       { window_start: T0, evaluations: 2, correct: 1 },
@@ -139,13 +139,13 @@ describe('readings that come after the rows of their window have gone', () => {
       { device_id: 'c', model_accuracy: 0.5 },
       { device_id: 'a', model_accuracy: 0.6 },
     ]);
-    await expireRows(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY, T0 + DAY);
     expect(await windowsOf()).toEqual(together);
   });
 
   it('join the figures of their day, each time that some come', async () => {
     await addFinishedDays(connection, T0 + DAY);
-    await expireRows(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY, T0 + DAY);
     await comeLate();
     expect(await addFinishedDays(connection, T0 + DAY)).toEqual(['2020-01-01']);
     await sink.store([
@@ -161,11 +161,31 @@ describe('readings that come after the rows of their window have gone', () => {
   });
 });
 
+describe('the first readings of a day that come after its time has gone', () => {
+  it('are counted once, and go', async () => {
+    await addFinishedDays(connection, T0 + DAY);
+    await expireRows(connection, T0 + 3 * DAY, T0 + 3 * DAY);
+    await sink.store([
+      batch('analysis', 1, [record(0, analysisBlock({ window: 2 * WINDOWS_PER_DAY, partition: 1 }, ['c']))]),
+    ]);
+    const counted = [
+      ['a', 12],
+      ['b', 24],
+      ['a', 12],
+      ['c', 12],
+    ];
+    expect(await addFinishedDays(connection, T0 + 3 * DAY)).toEqual(['2020-01-03']);
+    expect(await addFinishedDays(connection, T0 + 3 * DAY)).toEqual([]);
+    expect((await days()).map(({ device_id, count }) => [device_id, count]).sort()).toEqual(counted.sort());
+    expect(await query(connection, 'SELECT count(*) AS n FROM stream_analysis_results')).toEqual([{ n: 0 }]);
+  });
+});
+
 describe('rows that are too old', () => {
   it('go, and what was counted of them stays', async () => {
     const before = await lifetimeScores(connection);
     await addFinishedDays(connection, T0 + DAY);
-    await expireRows(connection, T0 + DAY);
+    await expireRows(connection, T0 + DAY, T0 + DAY);
     expect(await lifetimeScores(connection)).toEqual(before);
     expect(await query(connection, 'SELECT window_start, model_accuracy FROM model_evaluations')).toEqual([
       { window_start: T0 + DAY, model_accuracy: 0.5 },

@@ -242,8 +242,8 @@ describe('verification', () => {
     const sink = await Sink.open(connection);
     await sink.store([batch('analysis', 0, [record(2, analysisBlock({ window: day }, DEVICES))])]);
     await addFinishedDays(connection, T0 + 86_400_000_000);
-    await expireRows(connection, T0 + WINDOW);
-    await expireRows(connection, T0 + 2 * WINDOW);
+    await expireRows(connection, T0 + WINDOW, -Infinity);
+    await expireRows(connection, T0 + 2 * WINDOW, -Infinity);
     const report = await verify(2);
     expect(report.differences.count).toBe(0);
     expect(report.expired).toEqual({ rows: 8, before: T0 + 2 * WINDOW });
