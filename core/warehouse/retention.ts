@@ -2,15 +2,14 @@ import { z } from 'zod';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
 import { RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
-import { countFinishedDays } from './batch/stream-days';
+import { countFinishedDays, dropCountedDays } from './batch/stream-days';
 import { STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
 
 /**
  * Delete the rows of windows that start before `before`, by event time, and count the days that are finished in the same transaction: rows that
- * come meanwhile are neither. Their sums stay: of every version and window in
- * `evaluation_rollups` (which names a window again where rows of it came later), and of the stream's days in the partials of the batch path.
- * Rows of the stream go by whole days, so that a day is either there or counted; those of days without partials stay.
+ * come meanwhile are neither counted nor deleted. Their sums stay: of every version and window in `evaluation_rollups` (which names a window again
+ * where rows of it came later), and of the stream's days in the partials of the batch path (rows of days without partials stay too).
  */
 export function expireRows(
   connection: SerialConnection,
@@ -32,12 +31,7 @@ export function expireRows(
       'INSERT INTO expired_rows SELECT $before WHERE NOT EXISTS (SELECT 1 FROM expired_rows)',
       bound,
     );
-    await inside.run(
-      `DELETE FROM stream_analysis_results
-       WHERE window_start < date_trunc('day', $before::TIMESTAMP)
-         AND 'stream/' || strftime(window_start, '%Y-%m-%d') IN (SELECT file FROM batch_files)`,
-      bound,
-    );
+    await dropCountedDays(inside);
   });
 }
 

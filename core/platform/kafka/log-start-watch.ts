@@ -13,7 +13,7 @@ interface LogStartWatchOptions {
   readonly nextOffset: (topic: string, partition: number) => number;
   /** Whether the reader has records of the partition in hand: they may be there, though the topic no longer has them. */
   readonly isBusy: (topic: string, partition: number) => boolean;
-  /** The topic has let go what stands from the next offset up to `start`. What fails is tried again after a later look. */
+  /** The topic has let go what stands from the next offset up to `start`. It never rejects: what is not done with is seen again by a later look. */
   readonly onExpired: (topic: string, partition: number, start: number) => Promise<void>;
 }
 

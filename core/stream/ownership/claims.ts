@@ -8,7 +8,7 @@ import { MICROS_PER_MILLI } from '../../contracts/time';
 import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
-import { type ExpiredRecords } from '../../platform/kafka/log-gap';
+import { logGap, type LogGap } from '../../platform/kafka/log-gap';
 import { endsOf } from '../../platform/kafka/topic-offsets';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
@@ -36,7 +36,7 @@ export interface Claim {
   /** End of the partition when it was claimed: until that offset has been read there is a lag. */
   readonly highWatermark: number;
   /** What was lost before this claim, and is not in the log yet. */
-  readonly gap: ExpiredRecords | undefined;
+  readonly gap: LogGap | undefined;
   /** Checkpoints that were damaged or could not be used, and did not serve. */
   readonly passedOver: number;
 }
@@ -108,13 +108,14 @@ export class Claims {
       log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
     const rewind = Math.max(start.rewind, begin);
     const next = Math.max(start.next, begin);
+    const unlogged = Math.max(rewind, log.lostUntil);
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');
     return {
       epoch,
       log,
       engine,
       highWatermark: high,
-      gap: lostSince(Math.max(rewind, log.lostUntil), low),
+      gap: logGap(unlogged, { from: Math.max(unlogged, low), highWatermark: high }),
       passedOver,
       start: {
         ...start,
@@ -143,7 +144,7 @@ export class Claims {
     return offset;
   }
 
-  /** What the topic has let go by now, of a partition that came after the fleet had begun, was the fleet's: it is read from there. */
+  /** A partition that came after the fleet had begun counts from its offset 0: what the topic has let go of it by now is a loss. */
   private async firstOffset(partition: number, offsets: readonly PartitionOffsets[]): Promise<number> {
     const { kafka, settings } = this.options;
     const { from } = settings.source;
@@ -166,11 +167,6 @@ export class Claims {
     const headers = { [REJECT_HEADERS.fence]: String(epoch) };
     await producer.send(TOPICS.rejects.name, [{ key, partition, value, headers }]);
   }
-}
-
-/** What stood between the next offset to read and where the log begins. */
-function lostSince(next: number, low: number): ExpiredRecords | undefined {
-  return low > next ? { kind: 'expired', from: next, until: low } : undefined;
 }
 
 /** The engine of the newest checkpoint that can be used, else a fresh one that reads from the beginning. */

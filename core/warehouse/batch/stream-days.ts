@@ -8,7 +8,7 @@ import { changePartials } from './merge';
 /** Stands in the place of a file's name in `batch_partials` and `batch_files`. */
 const STREAM = 'stream/';
 
-const dayRow = z.object({ day: z.string(), file: z.string(), gone: z.boolean() });
+const dayRow = z.object({ day: z.string(), file: z.string() });
 
 /**
  * Add finished days of the stream to `batch_analysis_results`, each as a file with partials by device. Their readings are not
@@ -34,7 +34,7 @@ export async function countFinishedDays(inside: Statements, completeBefore: Micr
                 start < coalesce((SELECT date_trunc('day', max(before)) FROM expired_rows), '-infinity') AS gone
          FROM days LEFT JOIN batch_files ON file = '${STREAM}' || strftime(start, '%Y-%m-%d')
        )
-       SELECT day, gone,
+       SELECT day,
               CASE WHEN gone AND counted THEN first || '/' || (SELECT count(*) FROM batch_files WHERE starts_with(file, first)) ELSE first END AS file
        FROM known WHERE gone OR NOT counted OR readings > rows ORDER BY day`,
     { before: timestamp(completeBefore) },
@@ -43,16 +43,20 @@ export async function countFinishedDays(inside: Statements, completeBefore: Micr
     inside,
     days.map(({ file }) => file),
     async () => {
-      for (const { day, file, gone } of days) {
-        await countDay(inside, day, file);
-        if (gone)
-          await inside.run('DELETE FROM stream_analysis_results WHERE window_start::DATE = $day::DATE', {
-            day,
-          });
-      }
+      for (const { day, file } of days) await countDay(inside, day, file);
     },
   );
+  await dropCountedDays(inside);
   return days.map(({ day }) => day);
+}
+
+/** Delete the stream's rows of days that are counted and whose time has gone: by whole days, so that a day is either there or gone. */
+export function dropCountedDays(inside: Statements): Promise<void> {
+  return inside.run(
+    `DELETE FROM stream_analysis_results
+     WHERE window_start < (SELECT date_trunc('day', max(before)) FROM expired_rows)
+       AND '${STREAM}' || strftime(window_start, '%Y-%m-%d') IN (SELECT file FROM batch_files)`,
+  );
 }
 
 /** Make the partials of what is stored of `day` the content of `file`. */

@@ -281,37 +281,31 @@ it('counts the windows up to its cutoff alone, in every figure', async () => {
   expect(Math.max(...made.windows.rows.map(({ window_start }) => window_start))).toBe(cutoff);
 });
 
-it('speaks of the version that serves, also after a rollback', async () => {
-  const stages = (v1: string, v2: string) =>
+/** The report after a rollback from v2 to `version`. */
+async function reportOf(version: string, rounds: number): Promise<ReportData> {
+  const stages = (ofVersion: string, ofV2: string) =>
     connection.run(
-      `UPDATE model_versions SET stage = CASE model_version WHEN 'v1' THEN '${v1}' WHEN 'v2' THEN '${v2}' ELSE stage END`,
+      `UPDATE model_versions SET stage = CASE model_version WHEN '${version}' THEN '${ofVersion}' WHEN 'v2' THEN '${ofV2}' ELSE stage END`,
     );
   await stages('champion', 'rolled-back');
   try {
-    expect(
-      headline(await collectReport(queryConnection(connection), place(), { rounds: 12, cutoff: null })),
-    ).toMatch(/^v1 is right/);
+    return await collectReport(queryConnection(connection), place(), { rounds, cutoff: null });
   } finally {
     await stages('shadow', 'champion');
   }
+}
+
+it('speaks of the version that serves, also after a rollback', async () => {
+  expect(headline(await reportOf('v1', 12))).toMatch(/^v1 is right/);
 });
 
 it('goes back as many rounds as the version that serves takes, though fewer are asked for', async () => {
-  await connection.run(
-    `UPDATE model_versions SET stage = CASE model_version WHEN 'v0' THEN 'champion' WHEN 'v2' THEN 'rolled-back' ELSE stage END`,
-  );
-  try {
-    const made = await collectReport(queryConnection(connection), place(), { rounds: 1, cutoff: null });
-    expect({ champion: made.champion, versions: made.versions }).toEqual({
-      champion: 'v0',
-      versions: ['v0', 'v1', 'v2'],
-    });
-    expect(headline(made)).toMatch(/^v0 is right/);
-  } finally {
-    await connection.run(
-      `UPDATE model_versions SET stage = CASE model_version WHEN 'v0' THEN 'shadow' WHEN 'v2' THEN 'champion' ELSE stage END`,
-    );
-  }
+  const made = await reportOf('v0', 1);
+  expect({ champion: made.champion, versions: made.versions }).toEqual({
+    champion: 'v0',
+    versions: ['v0', 'v1', 'v2'],
+  });
+  expect(headline(made)).toMatch(/^v0 is right/);
 });
 
 function plainEscaped(text: string): string {

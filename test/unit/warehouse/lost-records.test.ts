@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { TOPICS } from '../../../core/contracts/topics';
-import { LogStartWatch } from '../../../core/platform/kafka/log-start-watch';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -122,65 +121,6 @@ describe('events that the stream says were gone before it read them', () => {
     await sink.beginAnew(TOPICS.checkpoints.name, 0);
     await sink.store([batch('checkpoints', 0, log)]);
     expect(await lostRecords()).toEqual(ofStream);
-  });
-});
-
-describe('the watch over where logs begin', () => {
-  const expired: unknown[] = [];
-  let low: number;
-  let next: number;
-  let isBusy: boolean;
-  let watch: LogStartWatch;
-
-  beforeEach(() => {
-    expired.length = 0;
-    low = 15;
-    next = 10;
-    isBusy = false;
-    watch = new LogStartWatch({
-      kafka: { offsets: () => Promise.resolve([0, 1].map((partition) => ({ partition, low, high: 20 }))) },
-      log: silentLogger(),
-      assignment: () => new Map([[TOPIC, [1]]]),
-      nextOffset: () => next,
-      isBusy: () => isBusy,
-      onExpired: (...gap) => {
-        expired.push(gap);
-        return Promise.resolve();
-      },
-    });
-  });
-
-  it('notes a loss that two looks have seen, of its own partitions alone', async () => {
-    await watch.look();
-    expect(expired).toEqual([]);
-    await watch.look();
-    expect(expired).toEqual([[TOPIC, 1, 15]]);
-  });
-
-  it('notes none where the log begins at or before what is stored', async () => {
-    low = 10;
-    for (let look = 0; look < 3; look += 1) await watch.look();
-    expect(expired).toEqual([]);
-  });
-
-  it('waits for records that are on their way to the tables', async () => {
-    await watch.look();
-    next = 12;
-    await watch.look();
-    isBusy = true;
-    await watch.look();
-    isBusy = false;
-    await watch.look();
-    expect(expired).toEqual([]);
-    await watch.look();
-    expect(expired).toEqual([[TOPIC, 1, 15]]);
-  });
-
-  it('notes nothing any more once it is closed', async () => {
-    await watch.look();
-    watch.close();
-    await watch.look();
-    expect(expired).toEqual([]);
   });
 });
 
