@@ -166,7 +166,8 @@ it('does not pass over the events of a topic that was made anew, and says why it
   });
   producer = await kafka.producer();
   await producer.send(TOPICS.stream.name, feed.step());
-  await until('the partition is paused', async () => (await metric('fedloop_stream_paused', 'source')) === 1);
+  const paused = 'partition="0",reason="source"';
+  await until('the partition is paused', async () => (await metric('fedloop_stream_paused', paused)) === 1);
   expect(await readFile(stream.child.logFile, 'utf8')).toContain(
     'so it is another log: it is not read; bring the old one back',
   );
