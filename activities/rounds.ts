@@ -87,7 +87,7 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
   const activities: RoundsActivities = {
     ask: (input) => change(() => ask(dependencies, input)),
     deployFirstVersion: (input) => change(() => deployFirstVersion(dependencies, input)),
-    select: (input) => select(dependencies, input),
+    select: (input) => change(() => select(dependencies, input)),
     aggregate: (plan, trained, scoredTo, evidence) =>
       longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),

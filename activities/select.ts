@@ -9,6 +9,8 @@ import { type Task } from '../core/contracts/task';
 import { MICROS_PER_MILLI } from '../core/contracts/time';
 import { clustersOfFleet, panelSize, quotas } from '../core/federation/panels/selection';
 import { type Deployments } from '../core/model/deployments';
+import { type Producer } from '../core/platform/kafka';
+import { deployFirstVersion } from './first-version';
 import { requireUndecided } from './shared/decided';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -17,16 +19,26 @@ export interface SelectInput extends RoundRef {
   readonly participants: number | 'all';
   /** Updates that the round needs; its default where a running workflow does not say. */
   readonly minUpdates?: number;
+  /** Seed of the first version, where none serves yet; absent where a running workflow deploys it in a step of its own. */
+  readonly firstVersionSeed?: number;
+}
+
+interface SelectDependencies {
+  readonly producer: Producer;
+  readonly deployments: Deployments;
+  readonly inbox: UpdateInbox;
 }
 
 /**
- * Step 1: share participants and panels over the sites, by the sites' own reports.
+ * Step 1: share participants and panels over the sites, by the sites' own reports. Where no version serves yet, the first one is deployed,
+ * once a round is possible.
  * @throws FedloopError `TooFewWindows` with what the round still needs, before anything is trained; `RoundOvertaken` for a closed round.
  */
 export async function select(
-  { inbox, deployments }: { readonly inbox: UpdateInbox; readonly deployments: Deployments },
-  { sites, participants, minUpdates, ...ref }: SelectInput,
+  dependencies: SelectDependencies,
+  { sites, participants, minUpdates, firstVersionSeed: seed, ...ref }: SelectInput,
 ): Promise<Selection> {
+  const { inbox, deployments } = dependencies;
   await requireUndecided(deployments, ref);
   const described = await inbox.descriptions(ref);
   const descriptions = sites.map((name) => {
@@ -40,6 +52,7 @@ export async function select(
     ...shareOut(descriptions, participants, task),
     windowMillis: task.windowMicros / MICROS_PER_MILLI,
     closesAfterMillis: watermarkMicros / MICROS_PER_MILLI + idleMillis,
+    ...(seed === undefined ? {} : { firstVersion: await deployFirstVersion(dependencies, { ...ref, seed }) }),
   };
 }
 

@@ -85,7 +85,7 @@ type PlanFor = (plan: RoundPlan, site: SiteName) => SitePlan;
 interface Selected {
   readonly described: RoundRef;
   readonly champion: VersionId;
-  readonly selection: Omit<Selection, 'quotas'>;
+  readonly selection: Omit<Selection, 'quotas' | 'firstVersion'>;
   /** The plan as each site gets it, with its share. */
   readonly planFor: PlanFor;
 }
@@ -109,13 +109,16 @@ async function selectDevices(
       }),
     ),
   );
-  const { quotas, ...selection } = await rounds.select({
+  const { seed } = settings;
+  const { quotas, firstVersion, ...selection } = await rounds.select({
     ...described,
     participants: settings.participants,
     sites: settings.sites,
     minUpdates: settings.minUpdates,
+    ...(asked.champion === null ? { firstVersionSeed: seed } : {}),
   });
-  const champion = asked.champion ?? (await rounds.deployFirstVersion({ ...described, seed: settings.seed }));
+  const champion =
+    asked.champion ?? firstVersion ?? (await rounds.deployFirstVersion({ ...described, seed }));
   return {
     described,
     champion,

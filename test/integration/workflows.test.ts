@@ -3,9 +3,16 @@ import { ApplicationFailure } from '@temporalio/common';
 import { withFailureCodes } from '../../activities/shared/failures';
 import { tellRun } from '../../activities/tell-run';
 import { waitForTurn } from '../../activities/wait-for-turn';
+import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry, type TrainingProgress } from '../../core/contracts/steps';
-import { CANDIDATE, evaluationOf, smoothRound, type MockActivities } from '../support/smooth-round';
+import {
+  CANDIDATE,
+  evaluationOf,
+  SELECTION,
+  smoothRound,
+  type MockActivities,
+} from '../support/smooth-round';
 import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
 import { NAMES } from '../support/names';
 
@@ -25,6 +32,17 @@ function start(workflow: string, workflowId: string, ...args: unknown[]): Promis
   return world.client.workflow.start(workflow, { taskQueue: NAMES.roundsQueue, workflowId, args });
 }
 /** A round under the fixed id: the one that plays. */
+/** No version serves yet. */
+const FIRST_ROUND: Partial<MockActivities> = {
+  ask: () =>
+    Promise.resolve({ round: 1, champion: null, feedback: null, evidence: [], searchAttributes: false }),
+  evaluate: () => {
+    const { scores, ...evaluation } = evaluationOf('promoted');
+    const named = scores.map((score, at) => (at === 0 ? { ...score, version: FIRST_VERSION } : score));
+    return Promise.resolve({ ...evaluation, scores: named });
+  },
+};
+
 const startRound = (...args: unknown[]): Promise<WorkflowHandle> =>
   start('federatedRound', NAMES.roundId, ...args);
 /** A workflow as people start it, under an id of its own. */
@@ -116,20 +134,22 @@ describe('a round', () => {
     expect(await round.result()).toMatchObject({ decision: 'promoted' });
   });
 
-  it('makes v0 first where nobody has', async () => {
-    world.script({
-      ask: () =>
-        Promise.resolve({ round: 1, champion: null, feedback: null, evidence: [], searchAttributes: false }),
-      evaluate: () => {
-        const evaluation = evaluationOf('promoted');
-        const [first, ...rest] = evaluation.scores;
-        return Promise.resolve({ ...evaluation, scores: [{ ...first!, version: 'v0' as never }, ...rest] });
-      },
-    });
-    const round = await startRound();
+  it('makes v0 with the selection where nobody has', async () => {
+    world.script(FIRST_ROUND);
+    const round = await startRound({ seed: 5 });
     expect(await round.result()).toMatchObject({ champion: 'v0', decision: 'promoted' });
     expect(world.argumentsOf('describeSite')).toMatchObject([{ withFeatureSums: true }]);
+    expect(world.argumentsOf('select')).toMatchObject([{ firstVersionSeed: 5 }]);
+    expect(world.argumentsOf('deployFirstVersion')).toEqual([]);
     await record('round-first', round);
+  });
+
+  it('makes v0 in a step of its own where the rounds worker is of an earlier release', async () => {
+    world.script({ ...FIRST_ROUND, select: () => Promise.resolve(SELECTION) });
+    const round = await startRound({ seed: 5 });
+    expect(await round.result()).toMatchObject({ champion: 'v0', decision: 'promoted' });
+    expect(world.argumentsOf('deployFirstVersion')).toMatchObject([{ seed: 5 }]);
+    await record('round-first-earlier-worker', round);
   });
 
   it('asks no panels for a strategy that makes one proposal', async () => {

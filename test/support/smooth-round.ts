@@ -3,10 +3,10 @@ import { type AnalyticsActivities } from '../../activities/analytics';
 import { type RoundsActivities } from '../../activities/rounds';
 import { type SiteActivities } from '../../activities/site';
 import { type StreamActivities } from '../../activities/stream';
-import { siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
+import { FIRST_VERSION, siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { type VersionScore } from '../../core/contracts/rounds';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
-import { type EvaluateResult, type RoundPlan } from '../../core/contracts/steps';
+import { type EvaluateResult, type RoundPlan, type Selection } from '../../core/contracts/steps';
 
 export type MockActivities = RoundsActivities & SiteActivities & AnalyticsActivities & StreamActivities;
 
@@ -43,16 +43,22 @@ export function evaluationOf(
 
 const range = { site: SITE, last: 1, count: 2 };
 
+/** How a round is shared out that finds a version in service, or a rounds worker of an earlier release. */
+export const SELECTION: Selection = {
+  quotas: [{ site: SITE, participants: 'all', panelDevices: 6 }],
+  fleet: null,
+  trainUntil: 0,
+};
+
 /** Activities of a round in which nothing goes wrong. */
 export const smoothRound: MockActivities = {
   ask: () =>
     Promise.resolve({ round: 3, champion: CHAMPION, feedback: null, evidence: [], searchAttributes: true }),
-  deployFirstVersion: () => Promise.resolve(versionIdSchema.parse('v0')),
-  select: () =>
+  deployFirstVersion: () => Promise.resolve(FIRST_VERSION),
+  select: ({ firstVersionSeed }) =>
     Promise.resolve({
-      quotas: [{ site: SITE, participants: 'all', panelDevices: 6 }],
-      fleet: null,
-      trainUntil: 0,
+      ...SELECTION,
+      ...(firstVersionSeed === undefined ? {} : { firstVersion: FIRST_VERSION }),
     }),
   aggregate: () =>
     Promise.resolve({

@@ -390,15 +390,6 @@ describe('asking', () => {
     const { candidates } = await deployed();
     expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'candidate'));
   });
-
-  it('makes v0 again just as it was when it is asked twice', async () => {
-    await run(() => site.describeSite({ ...ref, withFeatureSums: true }));
-    const make = (): Promise<unknown> => run(() => rounds.deployFirstVersion({ ...ref, seed: 3 }));
-    await make();
-    const first = world.deployments.find(V0)?.message.sha256;
-    await make();
-    expect(world.deployments.find(V0)?.message.sha256).toBe(first);
-  });
 });
 
 describe('waiting for a turn', () => {

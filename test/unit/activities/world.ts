@@ -35,8 +35,8 @@ export const DEVICES = 40;
 const WINDOW_MICROS = DEFAULT_TASK.windowMicros;
 const WINDOWS = 120;
 
-/** v0 serves, and a site has 40 devices with 120 windows each. */
-export async function activityWorld(): Promise<ActivityWorld> {
+/** A site has 40 devices with 120 windows each; v0 serves, or no version does. */
+export async function activityWorld(serving: typeof V0 | null = V0): Promise<ActivityWorld> {
   const kafka = new MemoryKafka(
     Object.fromEntries(
       [TOPICS.deployments, TOPICS.updates, TOPICS.feedback].map(({ name }) => [name, 1] as const),
@@ -44,20 +44,7 @@ export async function activityWorld(): Promise<ActivityWorld> {
   );
   const producer = await kafka.producer();
   const deployments = await followDeployments(kafka, silentLogger());
-  const metadata = {
-    version: V0,
-    shape: SHAPE,
-    scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
-    tolerance: 1,
-    residualStddev: null,
-  };
-  const lineage = untrainedLineage(1);
-  await deployModels(
-    producer,
-    deployments,
-    [{ model: { metadata, weights: initialWeights(SHAPE, 1) }, lineage }],
-    [{ version: V0, stage: 'champion', round: 0, reason: 'first' }],
-  );
+  if (serving !== null) await deployFirst(producer, deployments);
   const inbox = await openUpdateInbox(kafka, silentLogger());
   const store = siteStore();
   const brokers: Brokers = { trouble: () => undefined };
@@ -99,6 +86,23 @@ export async function activityWorld(): Promise<ActivityWorld> {
       ...about,
     }),
   };
+}
+
+async function deployFirst(producer: Producer, deployments: Deployments): Promise<void> {
+  const metadata = {
+    version: V0,
+    shape: SHAPE,
+    scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
+    tolerance: 1,
+    residualStddev: null,
+  };
+  const lineage = untrainedLineage(1);
+  await deployModels(
+    producer,
+    deployments,
+    [{ model: { metadata, weights: initialWeights(SHAPE, 1) }, lineage }],
+    [{ version: V0, stage: 'champion', round: 0, reason: 'first' }],
+  );
 }
 
 function siteStore(): SiteStore {
