@@ -6,10 +6,14 @@ import {
   setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
-import { continuousEvaluationInputSchema, type EvaluationState } from '../core/contracts/evaluation';
+import {
+  continuousEvaluationInputSchema,
+  evaluationStateSchema,
+  type EvaluationState,
+} from '../core/contracts/evaluation';
 import { EvaluationControl } from './evaluation-control';
 import { ownFleet } from './fleet';
-import { parseInput, refuse } from './input';
+import { parseInput, refuse, takenAlong } from './input';
 import { isLong } from './long-histories';
 import { movesToCurrent } from './releases';
 
@@ -35,11 +39,9 @@ const startOfEvaluation: EvaluationState = {
  * starts by itself where the input says so. A pause stops the
  * checks; a cancellation drains the workers.
  */
-export async function continuousEvaluation(
-  rawInput?: unknown,
-  carried: EvaluationState = startOfEvaluation,
-): Promise<void> {
+export async function continuousEvaluation(rawInput?: unknown, rawState?: EvaluationState): Promise<void> {
   const input = parseInput(continuousEvaluationInputSchema, rawInput);
+  const carried = takenAlong(evaluationStateSchema, rawState, startOfEvaluation);
   const { evaluationId } = ownFleet();
   if (workflowInfo().workflowId !== evaluationId)
     throw refuse(`a deployment has one evaluation: start it under the workflow id ${evaluationId}`);

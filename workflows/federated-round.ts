@@ -24,9 +24,9 @@ import {
 } from '../core/contracts/steps';
 import { causeFirst } from './failures';
 import { ownFleet, refuseLockedId } from './fleet';
-import { parseInput } from './input';
+import { parseInput, takenAlong } from './input';
 import { waitUntilReady } from './readiness';
-import { RoundControl, type ToldRound } from './round-control';
+import { RoundControl, toldRoundSchema, type ToldRound } from './round-control';
 import { runUnderLock } from './round-lock';
 import { trainAndAggregate, type Prepared } from './round-training';
 import { roundSteps, type RoundSteps } from './steps';
@@ -37,14 +37,12 @@ const NOTHING_TOLD: ToldRound = { paused: null, changes: [] };
 /**
  * One federated round: ask, select, train locals, score locals, aggregate, deploy, evaluate, decide, feed back.
  * The fleet's round id (`fedloop-round`) is the round lock: a round started under any other id runs as a child under that one, so that
- * two never overlap. `told` is what a run takes along when it continues as new.
+ * two never overlap. `rawTold` is what a run takes along when it continues as new.
  */
-export async function federatedRound(
-  rawInput?: unknown,
-  told: ToldRound = NOTHING_TOLD,
-): Promise<FederatedRoundResult> {
+export async function federatedRound(rawInput?: unknown, rawTold?: ToldRound): Promise<FederatedRoundResult> {
   refuseLockedId('roundId');
   const input = parseInput(federatedRoundInputSchema, rawInput);
+  const told = takenAlong(toldRoundSchema, rawTold, NOTHING_TOLD);
   const { roundId } = ownFleet();
   return workflowInfo().workflowId === roundId ? runRound(input, told) : runUnderLock(input, roundId);
 }

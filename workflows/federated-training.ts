@@ -27,13 +27,20 @@ import { federatedRound } from './federated-round';
 import { ChangingSettings } from './changing-settings';
 import { causeFirst, causeOf } from './failures';
 import { refuseLockedId } from './fleet';
-import { parseInput, refuse } from './input';
+import { parseInput, refuse, takenAlong } from './input';
 import { ROUNDS_PER_RUN } from './limits';
 import { Pausing } from './pausing';
 import { hearReports, REPORTS_TO_PARENT } from './reports';
 import { tellRun } from './round-lock';
 import { movesToCurrent } from './releases';
-import { reasonToStop, startOfTraining, withFailure, withRound, type TrainingState } from './training-state';
+import {
+  reasonToStop,
+  startOfTraining,
+  trainingStateSchema,
+  withFailure,
+  withRound,
+  type TrainingState,
+} from './training-state';
 import { startedBy } from './visibility';
 
 const progressQuery = defineQuery<TrainingProgress>('progress');
@@ -41,13 +48,14 @@ const scoreboardQuery = defineQuery<readonly ScoreboardEntry[]>('scoreboard');
 
 /**
  * Many rounds, one after the other, until all are done, the target is reached or they gain no more. Each waits for the round lock
- * like any other round. `carried` is the state that a run takes along when it continues as new.
+ * like any other round. `rawState` is what a run takes along when it continues as new.
  */
 export async function federatedTraining(
   rawInput?: unknown,
-  carried: TrainingState = startOfTraining,
+  rawState?: TrainingState,
 ): Promise<FederatedTrainingResult> {
   refuseLockedId();
+  const carried = takenAlong(trainingStateSchema, rawState, startOfTraining);
   let state = carried;
   let child: ChildWorkflowHandle<typeof federatedRound> | undefined;
   let current: RoundReport | null = null;

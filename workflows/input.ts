@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import { type z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
 import { parseOrThrow } from '../core/contracts/validation';
@@ -13,6 +13,27 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   } catch (thrown) {
     if (!(thrown instanceof FedloopError)) throw thrown;
     throw refuse(thrown.message);
+  }
+}
+
+/**
+ * What a run takes along when it continues as new, its workflow's second input. A person who starts a run gives none, but Temporal's UI takes
+ * any number of inputs.
+ * @throws ApplicationFailure `InvalidInput` for a run that continues none, and whose second input is no state
+ */
+export function takenAlong<State>(
+  schema: z.ZodType<State>,
+  state: State | null | undefined,
+  start: State,
+): State {
+  if (state === undefined || state === null) return start;
+  // What a run of an earlier release has left is not refused: its successor would be lost.
+  if (workflowInfo().continuedFromExecutionRunId !== undefined) return state;
+  try {
+    return parseOrThrow(schema, state, 'the second input');
+  } catch (thrown) {
+    if (!(thrown instanceof FedloopError)) throw thrown;
+    throw refuse(`${thrown.message}; leave it out: it is what a run takes along when it continues as new`);
   }
 }
 

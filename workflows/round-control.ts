@@ -6,12 +6,13 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
+import { z } from 'zod';
 import {
   answerInputSchema,
   isRoundSetting,
   ROUND_SETTINGS,
+  settingsChangeSchema,
   type RoundSetting,
-  type SettingsChange,
 } from '../core/contracts/control';
 import { federatedRoundInputSchema, type FederatedRoundInput, type Interval } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
@@ -69,12 +70,13 @@ export const BEFORE_ALL: RoundProgress = {
 };
 
 /** What a round that waits for windows takes along when it continues as new: what people have told it. */
-export interface ToldRound {
-  readonly paused: string | null;
-  readonly changes: readonly SettingsChange[];
+export const toldRoundSchema = z.strictObject({
+  paused: z.string().nullable(),
+  changes: z.array(settingsChangeSchema).readonly(),
   /** Milliseconds that it has worked for; missing in a run of an earlier release. */
-  readonly worked?: number;
-}
+  worked: z.number().min(0).optional(),
+});
+export type ToldRound = Readonly<z.infer<typeof toldRoundSchema>>;
 
 /** How people watch and control a round: the queries for progress and scoreboard, the updates for pause, approval and settings. */
 export class RoundControl {

@@ -1,4 +1,6 @@
-import { type SettingsChange } from '../core/contracts/control';
+import { z } from 'zod';
+import { settingsChangeSchema } from '../core/contracts/control';
+import { versionIdSchema } from '../core/contracts/ids';
 import {
   type FederatedRoundResult,
   type FederatedTrainingInput,
@@ -6,19 +8,20 @@ import {
 } from '../core/contracts/rounds';
 
 /** The state of a training run over all of its rounds; small, because it goes along when the run continues as new. */
-export interface TrainingState {
-  readonly rounds: number;
+export const trainingStateSchema = z.strictObject({
+  rounds: z.int().min(0),
   /** Gain of each of the latest rounds: the paired change of a promoted version, 0 of any other. */
-  readonly gains: readonly number[];
-  readonly last: Pick<FederatedTrainingResult, 'champion' | 'accuracy'>;
+  gains: z.array(z.number()).readonly(),
+  last: z.strictObject({ champion: versionIdSchema.nullable(), accuracy: z.number().nullable() }).readonly(),
   /** Rounds that failed: all of them, and those since the last that did not. Absent in states of earlier releases, and before the first. */
-  readonly failed?: number;
-  readonly failedInARow?: number;
+  failed: z.int().min(0).optional(),
+  failedInARow: z.int().min(0).optional(),
   /** The latest failure, and what was done; null once a round has ended well again. */
-  readonly trouble?: string | null;
+  trouble: z.string().nullable().optional(),
   /** The latest changes of settings; absent before the first continue-as-new, and in states of earlier releases. */
-  readonly changes?: readonly SettingsChange[];
-}
+  changes: z.array(settingsChangeSchema).readonly().optional(),
+});
+export type TrainingState = Readonly<z.infer<typeof trainingStateSchema>>;
 
 export const startOfTraining: TrainingState = {
   rounds: 0,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Difference } from './patch';
+import { type Difference, differenceSchema } from './patch';
 import { type FederatedRoundInput, type FederatedTrainingInput } from './rounds';
 
 /**
@@ -72,11 +72,13 @@ const remarks = {
 type SettingsPatch = z.infer<z.ZodObject<typeof remarks>> & Readonly<Record<string, unknown>>;
 
 /** A change of settings that was made: the fields that differ, before and after it. */
-export interface SettingsChange extends Difference {
-  readonly at: string;
-  readonly by: string | null;
-  readonly reason: string | null;
-}
+export const settingsChangeSchema = z.strictObject({
+  ...differenceSchema.shape,
+  at: z.string(),
+  by: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type SettingsChange = Readonly<z.infer<typeof settingsChangeSchema>>;
 
 /** Answer of `changeSettings`. Both sides are empty where the settings were so already. */
 export interface SettingsAnswer extends Difference {

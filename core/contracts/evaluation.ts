@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { type SettingsChange } from './control';
-import { type VersionId } from './ids';
+import { settingsChangeSchema } from './control';
+import { versionIdSchema } from './ids';
 import { liveCheckSettingsSchema, rollbackInputSchema } from './live-checks';
 import { federatedRoundInputSchema } from './rounds';
 import { durationTextSchema, positiveDurationTextSchema } from './settings';
-import { type Micros } from './time';
 
 /** Input of `continuousEvaluation`: how the champion is watched between rounds. */
 export const continuousEvaluationInputSchema = z.strictObject({
@@ -71,33 +70,36 @@ export interface LeaseResult extends LeaseReport {
   readonly ended: 'run out' | 'worker leaves';
 }
 
+const share = z.number().min(0).max(1).nullable();
+
 /** The evaluation's state; it goes along when the workflow continues as new. */
-export interface EvaluationState {
+export const evaluationStateSchema = z.strictObject({
   /** Stream workers that have a lease. */
-  readonly workers: readonly string[];
-  readonly champion: VersionId | null;
-  /** Real accuracy (0 to 1) of the champion, of its predecessor and of persistence on the windows of the last check. */
-  readonly accuracy: number | null;
-  readonly predecessorAccuracy: number | null;
-  readonly persistenceAccuracy: number | null;
-  readonly checks: number;
-  readonly rollbacks: number;
-  readonly roundsAskedFor: number;
+  workers: z.array(joinSchema.shape.worker).readonly(),
+  champion: versionIdSchema.nullable(),
+  /** Real accuracy of the champion, of its predecessor and of persistence on the windows of the last check. */
+  accuracy: share,
+  predecessorAccuracy: share,
+  persistenceAccuracy: share,
+  checks: z.int().min(0),
+  rollbacks: z.int().min(0),
+  roundsAskedFor: z.int().min(0),
   /** What happened, the latest last. */
-  readonly news: readonly { readonly at: string; readonly what: string }[];
-  /** Start of the last window that a check has dealt with. */
-  readonly dealtWith: Micros | null;
+  news: z.array(z.strictObject({ at: z.string(), what: z.string() }).readonly()).readonly(),
+  /** Start of the last window that a check has dealt with, in microseconds since 1970. */
+  dealtWith: z.int().nullable(),
   /** When drift last asked for a round, in milliseconds since 1970. */
-  readonly roundAskedAt: number | null;
+  roundAskedAt: z.number().nullable(),
   /** When a first round was last started, in milliseconds since 1970; absent in states of earlier releases. */
-  readonly firstRoundAt?: number | null;
+  firstRoundAt: z.number().nullable().optional(),
   /** Whether a trained version has served: then there is no first round any more. */
-  readonly hasTrained?: boolean;
+  hasTrained: z.boolean().optional(),
   /** Why it is paused; absent in states of earlier releases. */
-  readonly paused?: string | null;
+  paused: z.string().nullable().optional(),
   /** The latest changes of settings; absent in states of earlier releases. */
-  readonly changes?: readonly SettingsChange[];
-}
+  changes: z.array(settingsChangeSchema).readonly().optional(),
+});
+export type EvaluationState = Readonly<z.infer<typeof evaluationStateSchema>>;
 
 /** Answer to the query `progress`. */
 export interface EvaluationProgress extends Omit<EvaluationState, 'changes'> {

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** A JSON value that changes another one, by RFC 7396 (JSON Merge Patch), as Temporal's UI and shells send it. */
 
 /**
@@ -15,10 +17,11 @@ export function mergePatch(value: unknown, patch: unknown): unknown {
 }
 
 /** The fields that differ between two JSON values, as they are in the one and in the other; a field that one lacks is `null` there. */
-export interface Difference {
-  readonly before: Readonly<Record<string, unknown>>;
-  readonly after: Readonly<Record<string, unknown>>;
-}
+export const differenceSchema = z.strictObject({
+  before: z.record(z.string(), z.unknown()).readonly(),
+  after: z.record(z.string(), z.unknown()).readonly(),
+});
+export type Difference = Readonly<z.infer<typeof differenceSchema>>;
 
 /** @returns empty sides where nothing differs */
 export function differenceOf(before: object, after: object): Difference {

@@ -238,6 +238,17 @@ describe('a round', () => {
     expect(await failureOf(round)).toContain(message);
     expect(world.calls).toEqual([]);
   });
+
+  it.each([
+    ['federatedRound', {}, 'changes: '],
+    ['federatedTraining', {}, 'rounds: '],
+    ['federatedTraining', 'all', 'the second input is not valid'],
+  ])('refuses a second input of %s that is no state to go on from: %j', async (workflow, input, message) => {
+    const failure = await failureOf(await startByHand(workflow, {}, input));
+    expect(failure).toContain(message);
+    expect(failure).toContain('leave it out');
+    expect(world.calls).toEqual([]);
+  });
 });
 
 describe('the live view of a round', () => {
