@@ -8,6 +8,9 @@ import { changePartials } from './merge';
 /** Stands in the place of a file's name in `batch_partials` and `batch_files`. */
 const STREAM = 'stream/';
 
+/** Rows of the days before are gone, or go with the count that follows: also where the bound of complete windows has gone back since. */
+const GONE_BEFORE = "SELECT date_trunc('day', max(before)) FROM expired_rows";
+
 const dayRow = z.object({ day: z.string(), file: z.string() });
 
 /**
@@ -27,12 +30,13 @@ export async function countFinishedDays(inside: Statements, completeBefore: Micr
   const days = await inside.rows(
     dayRow,
     `WITH days AS (
-         SELECT date_trunc('day', window_start) AS start, sum(count) AS readings FROM stream_analysis_results
-         WHERE date_trunc('day', window_start) + INTERVAL 1 DAY <= $before GROUP BY ALL
+         SELECT date_trunc('day', window_start) AS start, sum(count) AS readings,
+                start < coalesce((${GONE_BEFORE}), '-infinity') AS gone
+         FROM stream_analysis_results GROUP BY start
        ), known AS (
-         SELECT strftime(start, '%Y-%m-%d') AS day, '${STREAM}' || day AS first, readings, rows, file IS NOT NULL AS counted,
-                start < coalesce((SELECT date_trunc('day', max(before)) FROM expired_rows), '-infinity') AS gone
+         SELECT strftime(start, '%Y-%m-%d') AS day, '${STREAM}' || day AS first, readings, rows, file IS NOT NULL AS counted, gone
          FROM days LEFT JOIN batch_files ON file = '${STREAM}' || strftime(start, '%Y-%m-%d')
+         WHERE gone OR start + INTERVAL 1 DAY <= $before
        )
        SELECT day,
               CASE WHEN gone AND counted THEN first || '/' || (SELECT count(*) FROM batch_files WHERE starts_with(file, first)) ELSE first END AS file
@@ -50,11 +54,14 @@ export async function countFinishedDays(inside: Statements, completeBefore: Micr
   return days.map(({ day }) => day);
 }
 
-/** Delete the stream's rows of days that are counted and whose time has gone: by whole days, so that a day is either there or gone. */
+/**
+ * Delete the stream's rows of days that are counted and whose time has gone: by whole days, so that a day is either there or gone. The transaction
+ * must have counted these days.
+ */
 export function dropCountedDays(inside: Statements): Promise<void> {
   return inside.run(
     `DELETE FROM stream_analysis_results
-     WHERE window_start < (SELECT date_trunc('day', max(before)) FROM expired_rows)
+     WHERE window_start < (${GONE_BEFORE})
        AND '${STREAM}' || strftime(window_start, '%Y-%m-%d') IN (SELECT file FROM batch_files)`,
   );
 }
