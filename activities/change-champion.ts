@@ -34,15 +34,18 @@ export async function rollback(
   input: RollbackInput,
   isRetry = false,
 ): Promise<ChampionChange> {
-  const { version, to, reason, by } = parseOrThrow(rollbackInputSchema, input, 'the rollback');
+  const asked = parseOrThrow(rollbackInputSchema, input, 'the rollback');
+  const { to, reason, by } = asked;
   const { deployments } = dependencies;
   await deployments.sync();
   const serving = championOf(deployments);
+  const previous = isRetry ? rolledBackBy(deployments, serving, asked) : undefined;
+  if (previous !== undefined) {
+    await settle(dependencies);
+    return { champion: serving.version, previous, changed: true, reason };
+  }
+  const { version = serving.version } = asked;
   if (version !== serving.version) {
-    if (isRetry && isMadeBy(deployments.find(version)?.stage, 'rolled-back', { reason, by })) {
-      await settle(dependencies);
-      return { champion: serving.version, previous: version, changed: true, reason };
-    }
     return {
       champion: serving.version,
       previous: null,
@@ -52,7 +55,7 @@ export async function rollback(
   }
   const next = targetOf(deployments, serving, to);
   await carryOut(dependencies, [
-    change(next, 'champion', `${serving.version} was rolled back: ${reason}`, by),
+    change(next, 'champion', whyItServes(serving.version, reason), by),
     change(serving, 'rolled-back', reason, by),
   ]);
   return { champion: next.version, previous: serving.version, changed: true, reason };
@@ -121,6 +124,24 @@ async function settle({ producer, deployments, latestModel }: ChangeChampionDepe
     await logDeployment(producer, [{ ...current, state }]);
   }
   await latestModel.publish();
+}
+
+/** The version that an earlier try of a rollback has taken out of service. */
+function rolledBackBy(
+  deployments: Deployments,
+  serving: DeployedVersion,
+  { version: named, reason, by }: RollbackInput,
+): VersionId | undefined {
+  const isMeant = (version: VersionId): boolean =>
+    named === undefined ? serving.stage.reason === whyItServes(version, reason) : version === named;
+  return deployments
+    .versions()
+    .find(({ version, stage }) => isMeant(version) && isMadeBy(stage, 'rolled-back', { reason, by }))
+    ?.version;
+}
+
+function whyItServes(rolledBack: VersionId, reason: string): string {
+  return `${rolledBack} was rolled back: ${reason}`;
 }
 
 /** Whether a stage is what such a change leaves behind. */

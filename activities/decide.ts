@@ -1,11 +1,10 @@
 import { type Stage } from '../core/contracts/deployments';
 import { type VersionId } from '../core/contracts/ids';
-import { FEDLOOP } from '../core/contracts/live-checks';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
-import { earlierDecision } from './shared/decided';
+import { championChanged, earlierDecision } from './shared/decided';
 import { type LatestModel } from './shared/latest-model';
 import { deployModels } from './shared/registry';
 import { type StageChange } from '../core/model/deployment-messages';
@@ -45,12 +44,13 @@ export async function decide(dependencies: DecideDependencies, input: DecideInpu
       .versions()
       .filter((known) => known.stage.stage === 'shadow' && known.version !== champion);
     changes.push(
+      // It comes first in the log, so that there always is a champion. Where a person promoted it meanwhile, or an earlier try has, it is one.
+      ...(elected === serving?.version ? [] : [stage(elected, 'champion', verdict.reason)]),
       ...shadows.map(({ version }) => stage(version, 'retired', `${champion} is the predecessor now`)),
       // One that a person took out of service meanwhile stays out.
       ...(deployments.find(champion)?.stage.stage === 'rolled-back'
         ? []
         : [stage(champion, 'shadow', `${elected} took its place`)]),
-      stage(elected, 'champion', verdict.reason),
     );
   } else if (elected !== serving?.version) {
     changes.push(stage(elected, 'rejected', verdict.reason));
@@ -77,11 +77,7 @@ function stillValid(
   if (serving?.version === champion) return verdict;
   // A retry may find its own promotion carried out already.
   if (serving?.version === elected && verdict.decision === 'promoted') return verdict;
-  const by = serving === undefined || serving.stage.by === FEDLOOP ? '' : `, by ${serving.stage.by},`;
-  return {
-    decision: 'kept',
-    reason: `${serving?.version ?? 'no version'} became champion${by} while the round compared its candidate with ${champion}`,
-  };
+  return { decision: 'kept', reason: championChanged(serving, champion) };
 }
 
 /** A round that ends early leaves no candidate of its own in force. Champion and tables stay as they were. */

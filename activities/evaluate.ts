@@ -9,7 +9,7 @@ import { accuracyInterval, type PairedCluster } from '../core/federation/promoti
 import { type Deployments } from '../core/model/deployments';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
-import { requireUndecided } from './shared/decided';
+import { championChanged, requireUndecided } from './shared/decided';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 /** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
@@ -56,7 +56,7 @@ export async function evaluate(
     });
   };
   const windows = await withHeartbeat(HEARTBEAT_MS, awaitWindows, progress);
-  const comparison = await compareOn(service, windows, input);
+  const comparison = await compareOn({ service, deployments }, windows, input);
   const own = comparison.candidates[candidates.indexOf(elected)];
   if (own === undefined) throw new FedloopError('Internal', `${elected} is not among the candidates`);
   const { change, decision, reason } = decidePromotion(own.clusters, input.gate);
@@ -73,7 +73,7 @@ export async function evaluate(
 }
 
 async function compareOn(
-  service: WarehouseService,
+  { service, deployments }: { readonly service: WarehouseService; readonly deployments: Deployments },
   windows: readonly Micros[],
   { champion, candidates, round }: EvaluateInput,
 ): Promise<RoundComparison> {
@@ -84,6 +84,12 @@ async function compareOn(
       ? null
       : await service.compare({ from, until, champion, candidates });
   if (comparison === null) {
+    await deployments.sync();
+    // One that two others have followed is forecast no more: no device-window has it beside the candidate.
+    if (!deployments.inForce().some(({ version }) => version === champion))
+      throw new FedloopError('TooFewWindows', championChanged(deployments.champion(), champion), {
+        hint: `${champion} is not measured any more, so there is nothing to compare with. Start another round.`,
+      });
     throw new FedloopError('TooFewWindows', `no live window of round ${round} was evaluated in time`, {
       hint: 'Check that the fleet sends and a stream worker runs, or give the round a longer windowsTimeout.',
     });

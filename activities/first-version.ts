@@ -16,6 +16,7 @@ import { type UpdateInbox } from './shared/update-inbox';
 /**
  * Before the first round: v0, the untrained network with weights from the seed and the feature scaling that the sites'
  * sums give. It is the first round's champion, which the first trained version must beat.
+ * @returns the version that serves: v0, unless another one serves already
  */
 export async function deployFirstVersion(
   {
@@ -27,8 +28,9 @@ export async function deployFirstVersion(
 ): Promise<VersionId> {
   const { seed } = input;
   await requireUndecided(deployments, input);
-  // A round that is reset finds it: there must not be two.
-  if (deployments.champion()?.version === FIRST_VERSION) return FIRST_VERSION;
+  // A round that is reset finds it, or what has taken its place since: the untrained network takes nobody's.
+  const serving = deployments.champion();
+  if (serving !== undefined) return serving.version;
   const change: StageChange = {
     version: FIRST_VERSION,
     stage: 'champion',

@@ -52,7 +52,7 @@ export async function select(
     ...shareOut(descriptions, participants, task),
     windowMillis: task.windowMicros / MICROS_PER_MILLI,
     closesAfterMillis: watermarkMicros / MICROS_PER_MILLI + idleMillis,
-    ...(seed === undefined ? {} : { firstVersion: await deployFirstVersion(dependencies, { ...ref, seed }) }),
+    ...(seed === undefined ? {} : { champion: await deployFirstVersion(dependencies, { ...ref, seed }) }),
   };
 }
 

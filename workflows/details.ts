@@ -93,7 +93,7 @@ export function describeEvaluation(progress: EvaluationProgress): string {
     ['', ''],
     [
       ['Stream workers', workers.length === 0 ? 'none has a lease' : workers.join(', ')],
-      ['Champion', champion],
+      [paused === null ? 'Champion' : 'Champion at the last check', champion],
       ['Accuracy', accuracy === null ? null : percent(accuracy)],
       ['Its predecessor', predecessorAccuracy === null ? null : percent(predecessorAccuracy)],
       ['Persistence', persistenceAccuracy === null ? null : percent(persistenceAccuracy)],

@@ -14,7 +14,6 @@ import {
 } from '@temporalio/workflow';
 import { ApplicationFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  requestedRollbackSchema,
   continuousEvaluationInputSchema,
   joinSchema,
   type ContinuousEvaluationInput,
@@ -22,18 +21,23 @@ import {
   type EvaluationState,
 } from '../core/contracts/evaluation';
 import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
-import { FEDLOOP, type ChampionChange, type ChampionCheck } from '../core/contracts/live-checks';
+import {
+  FEDLOOP,
+  type ChampionChange,
+  type ChampionCheck,
+  type RollbackInput,
+} from '../core/contracts/live-checks';
 import { type FederatedRoundInput } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
 import { ChangingSettings, describeChange } from './changing-settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
 import { ownFleet } from './fleet';
-import { parseInput, refuse } from './input';
 import { Leases } from './leases';
 import { mustGoOn } from './long-histories';
 import { NEWS_KEPT } from './limits';
 import { Pausing } from './pausing';
+import { rollbackByHand } from './rollback-by-hand';
 import { evaluationSteps } from './steps';
 
 const joinSignal = defineSignal<[unknown]>('join');
@@ -201,24 +205,19 @@ export class EvaluationControl {
   }
 
   private acceptRollback(): void {
-    const versionOf = (named: VersionId | undefined): VersionId => {
-      const version = named ?? this.known.champion;
-      if (version === null) throw refuse('version: no check has seen a champion yet; name it');
-      return version;
-    };
+    const asked = (raw: unknown): RollbackInput =>
+      rollbackByHand(raw, this.known.champion, this.pausing.reason() !== null);
     setHandler(
       rollbackUpdate,
       async (raw?: unknown) => {
-        const { version, to, reason, by } = parseInput(requestedRollbackSchema, raw);
-        const rollback = { version: versionOf(version), reason, by, ...(to === undefined ? {} : { to }) };
-        const change = await this.steps.rollback(rollback, currentUpdateInfo()?.id);
+        const change = await this.steps.rollback(asked(raw), currentUpdateInfo()?.id);
         this.reportRollback(change);
         return change;
       },
       {
         description: 'Take the champion out of service. Optional: {"version", "to", "reason", "by"}.',
         validator: (raw?: unknown) => {
-          versionOf(parseInput(requestedRollbackSchema, raw).version);
+          asked(raw);
         },
       },
     );

@@ -85,7 +85,7 @@ type PlanFor = (plan: RoundPlan, site: SiteName) => SitePlan;
 interface Selected {
   readonly described: RoundRef;
   readonly champion: VersionId;
-  readonly selection: Omit<Selection, 'quotas' | 'firstVersion'>;
+  readonly selection: Omit<Selection, 'quotas' | 'champion'>;
   /** The plan as each site gets it, with its share. */
   readonly planFor: PlanFor;
 }
@@ -110,15 +110,18 @@ async function selectDevices(
     ),
   );
   const { seed } = settings;
-  const { quotas, firstVersion, ...selection } = await rounds.select({
+  const {
+    quotas,
+    champion: serving,
+    ...selection
+  } = await rounds.select({
     ...described,
     participants: settings.participants,
     sites: settings.sites,
     minUpdates: settings.minUpdates,
     ...(asked.champion === null ? { firstVersionSeed: seed } : {}),
   });
-  const champion =
-    asked.champion ?? firstVersion ?? (await rounds.deployFirstVersion({ ...described, seed }));
+  const champion = asked.champion ?? serving ?? (await rounds.deployFirstVersion({ ...described, seed }));
   return {
     described,
     champion,

@@ -1,7 +1,9 @@
 import { type Decision } from '../../core/contracts/decisions';
 import { FedloopError } from '../../core/contracts/errors';
+import { type VersionId } from '../../core/contracts/ids';
+import { FEDLOOP } from '../../core/contracts/live-checks';
 import { type RoundRef, type DecideResult } from '../../core/contracts/steps';
-import { type Deployments } from '../../core/model/deployments';
+import { type DeployedVersion, type Deployments } from '../../core/model/deployments';
 
 type Log = Pick<Deployments, 'serverState' | 'sync' | 'versions'>;
 
@@ -38,6 +40,12 @@ export async function earlierDecision(
   if (decided === undefined) return verdict;
   if (decided.attempt === attempt) return { decision: decided.decision, reason: decided.reason };
   throw decidedByAnother(round, decided.decision);
+}
+
+/** Why a comparison with a round's champion is void: another version has taken its place meanwhile. */
+export function championChanged(serving: DeployedVersion | undefined, champion: VersionId): string {
+  const by = serving === undefined || serving.stage.by === FEDLOOP ? '' : `, by ${serving.stage.by},`;
+  return `${serving?.version ?? 'no version'} became champion${by} while the round compared its candidate with ${champion}`;
 }
 
 export function decidedByAnother(round: number, decision: Decision): FedloopError {

@@ -27,8 +27,8 @@ export const continuousEvaluationInputSchema = z.strictObject({
 });
 export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInputSchema>;
 
-/** Input of its update `rollback`; without `version`, the champion that the last check saw. */
-export const requestedRollbackSchema = rollbackInputSchema.partial({ version: true }).extend({
+/** Input of its update `rollback`; without `version`, the champion that the last check saw, and while checks are paused what serves. */
+export const requestedRollbackSchema = rollbackInputSchema.extend({
   reason: rollbackInputSchema.shape.reason.default('asked for by hand'),
   by: rollbackInputSchema.shape.by.default('somebody'),
 });

@@ -77,8 +77,8 @@ export type CheckChampionResult =
 export const FEDLOOP = 'fedloop';
 
 export const rollbackInputSchema = z.strictObject({
-  /** The champion to roll back. Named, so that a retry never rolls back the next champion too. */
-  version: versionIdSchema,
+  /** The champion to roll back; what serves when left out. Named, it is never the next champion that is rolled back. */
+  version: versionIdSchema.optional(),
   /** The version that is to serve instead; the champion's predecessor when left out. */
   to: versionIdSchema.optional(),
   reason: z.string().min(1).max(500),
@@ -86,13 +86,17 @@ export const rollbackInputSchema = z.strictObject({
 });
 export type RollbackInput = z.infer<typeof rollbackInputSchema>;
 
-export const promoteInputSchema = rollbackInputSchema.omit({ to: true });
+export const promoteInputSchema = rollbackInputSchema.omit({ to: true }).required({ version: true });
 export type PromoteInput = z.infer<typeof promoteInputSchema>;
 
 /** Input of the workflow `changeChampion`, which a person starts. */
 export const changeChampionInputSchema = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('promote'), ...promoteInputSchema.shape }),
-  z.strictObject({ action: z.literal('rollback'), ...rollbackInputSchema.shape }),
+  z.strictObject({
+    action: z.literal('rollback'),
+    ...rollbackInputSchema.shape,
+    version: promoteInputSchema.shape.version,
+  }),
 ]);
 export type ChangeChampionInput = z.infer<typeof changeChampionInputSchema>;
 

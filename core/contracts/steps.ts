@@ -100,15 +100,15 @@ export interface Selection {
   /** Length of a window, and the time from its end to its closing; absent where a round began under an earlier release. */
   readonly windowMillis?: number;
   readonly closesAfterMillis?: number;
-  /** The version that was deployed because none served; absent also from a worker of an earlier release, where that is a step of its own. */
-  readonly firstVersion?: VersionId;
+  /** What serves where the workflow knew of no version: v0, or what has taken its place since. Absent from a worker of an earlier release, too. */
+  readonly champion?: VersionId;
 }
 
 /** The settings of a round for all of its steps; the same size however many sites and devices there are. */
 export interface RoundPlan
   extends
     RoundRef,
-    Omit<Selection, 'quotas' | 'firstVersion'>,
+    Omit<Selection, 'quotas' | 'champion'>,
     Pick<FederatedRoundInput, 'seed' | 'strategy' | 'strategySettings' | 'training' | 'minUpdates'> {
   readonly champion: VersionId;
   readonly parts: LoopParts;

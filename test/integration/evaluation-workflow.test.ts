@@ -185,7 +185,7 @@ describe('live checks', () => {
     world.script({
       checkChampion: () =>
         Promise.resolve({ outcome: 'judged', check: checkOf(serving), asksForRound: null }),
-      rollback: ({ version, reason }) => {
+      rollback: ({ version = CHAMPION, reason }) => {
         serving = keep;
         return Promise.resolve({ champion: CHAMPION, previous: version, changed: true, reason });
       },
@@ -356,6 +356,16 @@ describe('a rollback by hand', () => {
     ]);
     expect((await progressOf()).rollbacks).toBe(1);
     await finish('evaluation-rollback-by-hand');
+  });
+
+  it('is of what serves, whatever that is, while checks are paused', async () => {
+    world.script({ checkChampion: () => Promise.resolve({ outcome: 'no-news', champion: CANDIDATE }) });
+    await join();
+    await until(({ champion }) => champion === CANDIDATE);
+    await evaluation.executeUpdate('pause', { args: [{ by: 'Ada', reason: 'holidays' }] });
+    await evaluation.executeUpdate('rollback', { args: [{ by: 'Ada', reason: 'looks wrong' }] });
+    expect(world.argumentsOf('rollback')[0]).toEqual({ by: 'Ada', reason: 'looks wrong' });
+    await finish();
   });
 
   it('is refused for what is no version, and while nobody knows the champion', async () => {

@@ -58,7 +58,7 @@ export const smoothRound: MockActivities = {
   select: ({ firstVersionSeed }) =>
     Promise.resolve({
       ...SELECTION,
-      ...(firstVersionSeed === undefined ? {} : { firstVersion: FIRST_VERSION }),
+      ...(firstVersionSeed === undefined ? {} : { champion: FIRST_VERSION }),
     }),
   aggregate: () =>
     Promise.resolve({
@@ -86,7 +86,7 @@ export const smoothRound: MockActivities = {
   tellRun: ({ update }) => Promise.resolve(update),
   namespaceFacts: () => Promise.resolve({ searchAttributes: true }),
   rollback: ({ version, reason }) =>
-    Promise.resolve({ champion: CHAMPION, previous: version, changed: true, reason }),
+    Promise.resolve({ champion: CHAMPION, previous: version ?? CHAMPION, changed: true, reason }),
   promote: ({ version, reason }) =>
     Promise.resolve({ champion: version, previous: CHAMPION, changed: true, reason }),
   checkChampion: () => Promise.resolve({ outcome: 'nothing-to-judge', champion: CHAMPION }),

@@ -164,6 +164,19 @@ describe('evaluating on live windows', () => {
     });
   });
 
+  it('says that the round’s champion is measured no more, when two others have followed it', async () => {
+    activate('v1', 0);
+    await close(0, { v0: 15, v1: 24 });
+    const about = { champion: v('v0.1'), candidates: [v('v1')], windowsTimeoutMillis: 50 };
+    const evaluating = activityEnvironment().environment.run(() => analytics.evaluate(input(about)));
+    await expect(evaluating).rejects.toMatchObject({
+      type: 'TooFewWindows',
+      message: expect.stringContaining(
+        'v0 became champion while the round compared its candidate with v0.1',
+      ) as string,
+    });
+  });
+
   it('is cancelled, not failed, when its worker stops: the step goes to another worker, and the round goes on', async () => {
     const { environment } = activityEnvironment();
     const evaluating = environment.run(() => analytics.evaluate(input({ candidates: [v('v1')] })));

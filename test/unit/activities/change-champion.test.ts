@@ -146,6 +146,17 @@ describe('a rollback', () => {
     expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
   });
 
+  it('without a version is of what serves, and a retry does not roll back the next one too', async () => {
+    const done = { champion: 'v2', previous: 'v3', changed: true, reason: asked.reason };
+    expect(await rollback(dependencies, asked)).toEqual(done);
+    expect(await rollback(dependencies, asked, true)).toEqual(done);
+    expect(stages()).toEqual({ v1: 'retired', v2: 'champion', v3: 'rolled-back' });
+    expect(await rollback(dependencies, { ...asked, reason: 'bad as well' }, true)).toMatchObject({
+      champion: 'v1',
+      previous: 'v2',
+    });
+  });
+
   it('that two workers carry out at once leaves one champion, the one that was logged last', async () => {
     await Promise.all([
       rollback(dependencies, { version: v('v3'), to: v('v1'), ...asked }),

@@ -299,6 +299,14 @@ describe('deploying and deciding', () => {
     },
   );
 
+  it('leave the name of who promoted the candidate by hand, where the round promotes it too', async () => {
+    const { elected, candidates } = await deployed();
+    await run(() => rounds.promote({ version: elected.version, reason: 'now', by: 'Ada' }));
+    expect(await decidedAs('promoted', elected.version, candidates)).toMatchObject({ decision: 'promoted' });
+    expect(world.deployments.champion()?.stage).toMatchObject({ by: 'Ada', reason: 'now' });
+    expect(stageOf('v0')).toBe('shadow');
+  });
+
   it('leave a champion out of service that a person rolled back to the candidate, which is promoted', async () => {
     const { elected, candidates } = await deployed();
     await run(() => rounds.rollback({ version: V0, to: elected.version, reason: 'bad', by: 'Ada' }));
