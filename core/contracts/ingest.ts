@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MalformedDetail } from './events';
+import { MAX_INTEGER } from './storable';
 
 /**
  * Why a message of a source, or one reading in it, could not become a canonical event: what would make an event malformed, or a message
@@ -47,3 +48,22 @@ export const ingestRejectHeadersSchema = z.object({
   [INGEST_REJECT_HEADERS.partition]: wholeNumber.optional(),
   [INGEST_REJECT_HEADERS.offset]: wholeNumber.optional(),
 });
+
+/**
+ * A record of `ingest-rejects` without a value and a reason says that messages were gone before ingest had read them: of a partition of the source's
+ * topic, from one offset up to another, which is not one of them. It may come again, and then reach further.
+ */
+export const INGEST_LOSS_HEADERS = {
+  partition: 'lost-partition',
+  from: 'lost-from',
+  until: 'lost-until',
+} as const;
+
+/** The headers of such a record. */
+export const ingestLossHeadersSchema = z
+  .object({
+    [INGEST_LOSS_HEADERS.partition]: wholeNumber.max(MAX_INTEGER),
+    [INGEST_LOSS_HEADERS.from]: wholeNumber,
+    [INGEST_LOSS_HEADERS.until]: wholeNumber,
+  })
+  .refine((loss) => loss['lost-from'] < loss['lost-until'], 'nothing lies between its offsets');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EVENT_FIELDS } from './task';
 import { timestampTextSchema } from './timestamps';
-import { foreignTopic, TOPICS } from './topics';
+import { foreignTopic, plainTopic, TOPICS } from './topics';
 
 /**
  * Where a fleet's messages come from, and how they become canonical events. Without `fields`, `each` and `wide` a topic's messages are
@@ -123,4 +123,15 @@ export function needsIngest({ mqtt, fields, each, wide }: Source): boolean {
 /** The topic of canonical events, which stream workers read. */
 export function eventTopic(source: Source): string {
   return source.topic === undefined || needsIngest(source) ? TOPICS.stream.name : foreignTopic(source.topic);
+}
+
+/** Names, without a deployment's prefix, of the topic of canonical events and of that whose messages ingest makes events of, if there is one. */
+export function topicsOfSource(source: Source): {
+  readonly eventTopic: string;
+  readonly messageTopic: string | undefined;
+} {
+  return {
+    eventTopic: plainTopic(eventTopic(source)),
+    messageTopic: needsIngest(source) ? source.topic : undefined,
+  };
 }

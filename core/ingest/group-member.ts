@@ -11,8 +11,8 @@ interface GroupMemberOptions {
   readonly topic: string;
   /** Before the group is joined. Where it fails, it is tried again. */
   readonly prepare?: () => Promise<void>;
-  /** The partitions of the topic that this member now has. */
-  readonly onAssigned: (partitions: readonly number[], consumer: GroupConsumer) => void;
+  /** The partitions of the topic that this member now has. None of their records is handed out before it resolves. */
+  readonly onAssigned: (partitions: readonly number[], consumer: GroupConsumer) => Promise<void>;
   readonly onBatch: (batch: RawBatch) => Promise<void>;
 }
 
@@ -67,9 +67,7 @@ export class GroupMember {
       groupId: INGEST_GROUP,
       topics: [topic],
       concurrency: INGEST_LIMITS.concurrency,
-      onAssigned: (assignment, consumer) => {
-        onAssigned(assignment.get(topic) ?? [], consumer);
-      },
+      onAssigned: (assignment, consumer) => onAssigned(assignment.get(topic) ?? [], consumer),
       onBatch,
       onFailure: (cause) => {
         this.rejoin(cause);

@@ -5,7 +5,7 @@ import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { foreignTopic, INGEST_GROUP } from '../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
-import { gapSentence, logGap } from '../platform/kafka/log-gap';
+import { type ExpiredRecords, gapSentence, logGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { ArrivalOrder } from './arrival-order';
 import { type Delivery, type SourceMessage } from './delivery';
@@ -25,6 +25,8 @@ const RECORDS_PER_PARCEL = 500;
 
 /** Where a partition stands. */
 interface PartitionState {
+  /** Where the group had the partition when it was assigned; undefined where it had not begun. */
+  readonly begins: number | undefined;
   /** Offset after the last record whose events Kafka has. */
   delivered: number;
   committed: number;
@@ -38,13 +40,14 @@ interface PartitionState {
   waitingBytes: number;
 }
 
-interface KafkaSourceOptions {
+export interface KafkaSourceOptions {
   readonly kafka: Kafka;
   readonly topic: string;
   readonly from: Source['from'];
   readonly delivery: Delivery;
   readonly log: Logger;
-  readonly onLost: (partition: number, records: number) => void;
+  /** Messages were gone before they were read; they are passed over once this has resolved. */
+  readonly onLost: (partition: number, lost: ExpiredRecords) => Promise<void>;
 }
 
 /**
@@ -72,9 +75,7 @@ export class KafkaSource implements IngestSource {
         const start = from === 'latest' ? from : Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
         await kafka.startGroup(INGEST_GROUP, this.name, start);
       },
-      onAssigned: (partitions, consumer) => {
-        this.assign(partitions, consumer);
-      },
+      onAssigned: (partitions, consumer) => this.assign(partitions, consumer),
       onBatch: (batch) => this.onBatch(batch),
     });
   }
@@ -106,13 +107,19 @@ export class KafkaSource implements IngestSource {
     await this.member.stop();
   }
 
-  /** The group reads on from what is committed: what is under way, or waits here, comes again. */
-  private assign(partitions: readonly number[], consumer: GroupConsumer): void {
+  /**
+   * The group reads on from what is committed: what is under way, or waits here, comes again. Nothing is fetched before that place is known: for one
+   * that the broker no longer has, the library commits another.
+   */
+  private async assign(partitions: readonly number[], consumer: GroupConsumer): Promise<void> {
     for (const partition of this.states.keys()) this.order.drop(partition);
     this.states.clear();
+    consumer.pause(this.name, partitions);
+    const positions = await this.options.kafka.committed(INGEST_GROUP, this.name);
     const heardAt = performance.now();
     for (const partition of partitions) {
       const state = {
+        begins: positions.find((position) => position.partition === partition)?.offset,
         delivered: 0,
         committed: 0,
         read: 0,
@@ -123,7 +130,7 @@ export class KafkaSource implements IngestSource {
       };
       this.states.set(partition, state);
     }
-    // The library keeps a pause over a rebalance.
+    // The library keeps a pause over a rebalance, too.
     consumer.resume(this.name, partitions);
   }
 
@@ -150,20 +157,14 @@ export class KafkaSource implements IngestSource {
   }
 
   /** What the topic no longer has is counted and said; a log that is another one is read from its beginning. */
-  private async noteGap({ read }: PartitionState, batch: RawBatch): Promise<void> {
+  private async noteGap({ begins, read }: PartitionState, batch: RawBatch): Promise<void> {
     const { partition } = batch;
     const { topic, log, onLost } = this.options;
-    const wanted = read > 0 ? read : await this.committed(partition);
+    const wanted = read > 0 ? read : begins;
     const gap = wanted === undefined ? undefined : logGap(wanted, batch);
     if (gap === undefined) return;
     log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
-    if (gap.kind === 'expired') onLost(partition, gap.until - gap.from);
-  }
-
-  /** Where the group had the partition; undefined where it had not begun, or the broker does not tell. */
-  private async committed(partition: number): Promise<number | undefined> {
-    const positions = await this.options.kafka.committed(INGEST_GROUP, this.name).catch(() => []);
-    return positions.find((position) => position.partition === partition)?.offset;
+    if (gap.kind === 'expired') await onLost(partition, gap);
   }
 
   /** Hand on what waits, the records that arrived first before the others. */

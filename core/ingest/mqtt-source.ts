@@ -61,6 +61,7 @@ export class MqttSource implements IngestSource {
         // Nothing is read of the topic: having it is what counts.
         consumer.pause(topic, partitions);
         this.lead(partitions.length > 0);
+        return Promise.resolve();
       },
       onBatch: (batch) => {
         batch.resolve(batch.next);

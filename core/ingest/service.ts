@@ -7,7 +7,8 @@ import { type Kafka, type Producer } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
 import { Delivery } from './delivery';
-import { KafkaSource } from './kafka-source';
+import { KafkaSource, type KafkaSourceOptions } from './kafka-source';
+import { lossMessage } from './loss-message';
 import { compileMapping } from './mapping';
 import { ingestMetrics } from './metrics';
 import { mqttLogin, type MqttLogin } from './mqtt-login';
@@ -53,8 +54,9 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     isConnected: () => source.problem === undefined,
   });
   const delivery = new Delivery(mapping, settings.task, producer, partitions, metrics, reject);
-  const source = sourceOf(options, delivery, login, (partition, records) => {
-    metrics.lost.inc({ partition }, records);
+  const source = sourceOf(options, delivery, login, async (partition, lost) => {
+    await producer.send(TOPICS.ingestRejects.name, [lossMessage(partition, lost)]);
+    metrics.lost.inc({ partition }, lost.until - lost.from);
   });
   source.start();
   return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };
@@ -78,7 +80,7 @@ function sourceOf(
   { kafka, env, settings, log }: IngestOptions,
   delivery: Delivery,
   login: MqttLogin,
-  onLost: (partition: number, records: number) => void,
+  onLost: KafkaSourceOptions['onLost'],
 ): IngestSource {
   const { mqtt, topic = '', from } = settings.source;
   if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log, onLost });

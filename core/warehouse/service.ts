@@ -5,10 +5,10 @@ import { type Feedback } from '../contracts/feedback';
 import { type VersionId } from '../contracts/ids';
 import { patienceOf } from '../contracts/partition-times';
 import { type StreamSettings } from '../contracts/settings';
-import { eventTopic } from '../contracts/source';
+import { eventTopic, topicsOfSource } from '../contracts/source';
 import { type BatchResult } from '../contracts/steps';
 import { type Micros } from '../contracts/time';
-import { ANALYTICS_GROUP_PREFIX, plainTopic, TOPICS } from '../contracts/topics';
+import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../contracts/topics';
 import { type WindowRequest } from '../contracts/updates';
 import { type Kafka, type Producer } from '../platform/kafka';
 import { type Logger } from '../platform/log';
@@ -130,7 +130,7 @@ export class WarehouseService extends RoundRepository {
     const producer = await kafka.producer();
     const topic = eventTopic(settings.source);
     const origins = options.origins ?? (await LogOrigins.follow(kafka, topic, settings.futureMicros));
-    const sink = await Sink.open(connections.sink, settings.task, origins, plainTopic(topic));
+    const sink = await Sink.open(connections.sink, settings.task, origins, topicsOfSource(settings.source));
     const questions = {
       readers: await Readers.open(warehouse),
       token: await ensureToken(warehouse.path, env.FEDLOOP_SQL_TOKEN),

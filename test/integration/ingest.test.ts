@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { z } from 'zod';
 import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
@@ -262,6 +263,48 @@ describe('a topic with messages of another shape', () => {
     ]);
     while ((await metricsOf(ingest)).get('fedloop_ingest_readings_total') !== 1) await sleep(100);
     expect((await metricsOf(ingest)).get('fedloop_ingest_messages_total{outcome="mapped"}')).toBe(1);
+  });
+});
+
+describe('messages that their topic let go while no worker read them', () => {
+  const TOPIC = 'short.memory';
+  const lostRow = z.object({ topic: z.string(), p: z.number(), a: z.number(), z: z.number() });
+
+  it('stay counted in the tables, also when the worker that noticed is gone', async () => {
+    const deployment = await Deployment.start(settingsWith({ topic: TOPIC, each: '/list' }), async (kafka) =>
+      kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 1, cleanup: 'delete' }]),
+    );
+    const admin = new KafkaJs({
+      brokers: [deployment.system.env['KAFKA_BROKERS'] ?? ''],
+      logLevel: logLevel.NOTHING,
+    }).admin();
+    await admin.connect();
+    const send = (count: number): Promise<unknown> =>
+      deployment.producer.send(
+        foreignTopic(TOPIC),
+        Array.from({ length: count }, () => ({ key: null, value: '{}' })),
+      );
+    const untilRejected = async (worker: WorkerProcess, count: number): Promise<void> => {
+      const name = 'fedloop_ingest_messages_total{outcome="rejected"}';
+      while ((await metricsOf(worker)).get(name) !== count) await sleep(100);
+    };
+    let ingest = await deployment.system.startWorker('ingest');
+    await send(4);
+    await untilRejected(ingest, 4);
+    await ingest.child.stop(10_000);
+    await send(6);
+    // The library deletes where it has looked before.
+    await admin.fetchTopicOffsets(TOPIC);
+    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '9' }] });
+    ingest = await deployment.system.startWorker('ingest');
+    await send(1);
+    await untilRejected(ingest, 2);
+    expect((await metricsOf(ingest)).get('fedloop_ingest_messages_lost_total{partition="0"}')).toBe(5);
+    await ingest.child.stop(0);
+    const sql = 'SELECT topic, source_partition AS p, from_offset AS a, until_offset AS z FROM lost_records';
+    expect(await deployment.until(lostRow, sql, 1)).toEqual([{ topic: TOPIC, p: 0, a: 4, z: 9 }]);
+    await admin.disconnect();
+    await deployment.stop();
   });
 });
 

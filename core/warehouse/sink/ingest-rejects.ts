@@ -1,10 +1,16 @@
 import { BIGINT, VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
-import { ingestRejectHeadersSchema } from '../../contracts/ingest';
+import {
+  INGEST_LOSS_HEADERS,
+  ingestLossHeadersSchema,
+  ingestRejectHeadersSchema,
+} from '../../contracts/ingest';
+import { MICROS_PER_MILLI } from '../../contracts/time';
+import { describeIssues } from '../../contracts/validation';
 import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
-import { column } from '../database/values';
-import { type SinkRecord } from './records';
+import { column, timestamp } from '../database/values';
+import { type Change, type SinkRecord } from './records';
 import { readableBytes } from './rejects';
 
 /**
@@ -27,6 +33,41 @@ export function parseIngestReject({ headers, value, timestampMillis }: SinkRecor
     raw: readableBytes(value),
     recordMillis: timestampMillis,
   };
+}
+
+/**
+ * Messages of the source's topic that were gone before they were read. What a worker notes again after a crash reaches further at most: what is known
+ * of it is not counted twice.
+ * @param topic the source's; undefined where it has none
+ */
+export function ingestLossChange(
+  { headers, timestampMillis }: SinkRecord,
+  topic: string | undefined,
+): Exclude<Change, undefined> {
+  const parsed = ingestLossHeadersSchema.safeParse(headers);
+  if (!parsed.success) return describeIssues(parsed.error, ingestLossHeadersSchema);
+  if (topic === undefined) return 'messages lost by a source that is no topic';
+  const { 'lost-partition': partition, 'lost-from': from, 'lost-until': until } = parsed.data;
+  return (inside) =>
+    inside.run(
+      `INSERT INTO lost_records
+       SELECT $topic, $partition, new_from, $until, $noticed FROM (
+         SELECT greatest($from, coalesce(max(until_offset), 0)) AS new_from FROM lost_records
+         WHERE topic = $topic AND source_partition = $partition AND from_offset <= $from)
+       WHERE new_from < $until`,
+      {
+        topic,
+        partition,
+        from: BigInt(from),
+        until: BigInt(until),
+        noticed: timestamp(timestampMillis * MICROS_PER_MILLI),
+      },
+    );
+}
+
+/** Whether a record of `ingest-rejects` is one of lost messages. */
+export function isIngestLoss({ headers }: Pick<SinkRecord, 'headers'>): boolean {
+  return headers[INGEST_LOSS_HEADERS.from] !== undefined;
 }
 
 const placeRow = z.object({ file: z.string(), line: z.int(), detail: z.string() });

@@ -8,7 +8,7 @@ import { parseJson } from '../../contracts/validation';
 import { decisionChange } from './stream-decisions';
 import { parseBlock, type Block } from './blocks';
 import { deploymentChange } from './deployments';
-import { parseIngestReject } from './ingest-rejects';
+import { ingestLossChange, isIngestLoss, parseIngestReject } from './ingest-rejects';
 import { type Change, type Reading, type SinkRecord } from './records';
 import { parseReject } from './rejects';
 import { type StoredDeployments } from './stored-deployments';
@@ -19,6 +19,8 @@ export interface ReadingRules {
   readonly task: Task;
   /** Where the stream's events come from. */
   readonly eventTopic: string;
+  /** Where the messages come from that ingest makes events of; undefined where they come from no topic. */
+  readonly messageTopic: string | undefined;
   readonly schemas: Readonly<Record<Block['type'], z.ZodType<Block>>>;
   readonly stored: StoredDeployments;
 }
@@ -69,15 +71,18 @@ function readContent(topic: string, partition: number, record: SinkRecord, rules
     case TOPICS.rejects.name:
       return readReject(partition, record);
     case TOPICS.ingestRejects.name: {
+      if (isIngestLoss(record)) return readChange(ingestLossChange(record, rules.messageTopic));
       const row = parseIngestReject(record);
       return row === undefined ? REJECT_WITHOUT_HEADERS : { kind: 'unmapped', row };
     }
-    default: {
-      const change = CHANGES[topic]?.(record, partition, rules);
-      if (change === undefined) return { kind: 'none' };
-      return typeof change === 'string' ? invalid(change) : { kind: 'change', change };
-    }
+    default:
+      return readChange(CHANGES[topic]?.(record, partition, rules));
   }
+}
+
+function readChange(change: Change): Reading {
+  if (change === undefined) return { kind: 'none' };
+  return typeof change === 'string' ? invalid(change) : { kind: 'change', change };
 }
 
 function readBlock(

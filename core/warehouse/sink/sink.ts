@@ -18,6 +18,9 @@ import { type ReadRecord, type SinkRecord, type SinkRecords } from './records';
 import { addReports, type SinkReport } from './report';
 import { Staging, type Tables } from './staging';
 
+/** Of a fleet that sends canonical events. */
+const OWN_EVENTS = { eventTopic: TOPICS.stream.name, messageTopic: undefined };
+
 /**
  * Stores the records of topics, which come at least once each, exactly once: rows, marks and offsets are written in one
  * transaction. After an error nothing of the batch is stored, and the positions are read again.
@@ -38,13 +41,13 @@ export class Sink {
 
   /**
    * The file's tables get a column for each covariate that they lack.
-   * @param eventTopic where the stream's events come from.
+   * @param topics where the stream's events come from, and the messages that ingest makes events of.
    */
   static async open(
     connection: SerialConnection,
     task: Task = DEFAULT_TASK,
     origins: Origins = TRUSTED,
-    eventTopic: string = TOPICS.stream.name,
+    topics: Pick<ReadingRules, 'eventTopic' | 'messageTopic'> = OWN_EVENTS,
   ): Promise<Sink> {
     const tables = await connection.transaction(async (inside) => ({
       analysis: await tableInFile(inside, analysisTable(task)),
@@ -55,7 +58,7 @@ export class Sink {
     return new Sink(
       connection,
       tables,
-      { task, eventTopic, schemas },
+      { task, ...topics, schemas },
       await readPositions(connection),
       origins,
     );

@@ -1,11 +1,16 @@
 import { join } from 'node:path';
+import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { TOPICS } from '../../../core/contracts/topics';
+import { lossMessage } from '../../../core/ingest/loss-message';
+import { type ExpiredRecords } from '../../../core/platform/kafka/log-gap';
 import { silentLogger } from '../../../core/platform/log';
 import { createMetrics } from '../../../core/platform/metrics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { Intake } from '../../../core/warehouse/sink/intake';
+import { TRUSTED } from '../../../core/warehouse/sink/origins';
+import { type SinkReport } from '../../../core/warehouse/sink/report';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { FakeKafka } from './fake-kafka';
 import { analysisBlock, batch, query, record, temporaryFolder } from './helpers';
@@ -121,6 +126,45 @@ describe('events that the stream says were gone before it read them', () => {
     await sink.beginAnew(TOPICS.checkpoints.name, 0);
     await sink.store([batch('checkpoints', 0, log)]);
     expect(await lostRecords()).toEqual(ofStream);
+  });
+});
+
+describe('messages that ingest says were gone before it read them', () => {
+  const topics = { eventTopic: TOPICS.stream.name, messageTopic: 'plant' };
+  let offset = 0;
+  const store = async (...losses: readonly ExpiredRecords[]): Promise<SinkReport> => {
+    const withSource = await Sink.open(connection, DEFAULT_TASK, TRUSTED, topics);
+    const records = losses.map((lost) => {
+      offset += 1;
+      return record(offset, null, { value: null, headers: lossMessage(1, lost).headers ?? {} });
+    });
+    return withSource.store([batch('ingestRejects', 0, records)]);
+  };
+  const expired = (from: number, until: number) => ({ kind: 'expired', from, until }) as const;
+
+  it('are kept as lost from the source’s topic', async () => {
+    const report = await store(expired(2, 5), expired(9, 12));
+    expect(report.records[TOPICS.ingestRejects.name]).toEqual({ used: 2, aside: 0 });
+    expect(await lostRecords()).toEqual([
+      { topic: 'plant', p: 1, a: 2, z: 5 },
+      { topic: 'plant', p: 1, a: 9, z: 12 },
+    ]);
+  });
+
+  it('count once when a worker notes them again after a crash, then of a log that has let go more', async () => {
+    await store(expired(2, 5), expired(2, 5));
+    await store(expired(2, 7));
+    expect(await lostRecords()).toEqual([
+      { topic: 'plant', p: 1, a: 2, z: 5 },
+      { topic: 'plant', p: 1, a: 5, z: 7 },
+    ]);
+  });
+
+  it('are put aside where nothing lies between their offsets, and in a fleet whose source is no topic', async () => {
+    expect((await store(expired(5, 5))).records[TOPICS.ingestRejects.name]).toEqual({ used: 0, aside: 1 });
+    const { headers = {} } = lossMessage(1, expired(0, 5));
+    await sink.store([batch('ingestRejects', 0, [record(99, '', { headers: headers })])]);
+    expect(await lostRecords()).toEqual([]);
   });
 });
 
