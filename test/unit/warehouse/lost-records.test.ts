@@ -163,7 +163,7 @@ describe('messages that ingest says were gone before it read them', () => {
   it('are put aside where nothing lies between their offsets, and in a fleet whose source is no topic', async () => {
     expect((await store(expired(5, 5))).records[TOPICS.ingestRejects.name]).toEqual({ used: 0, aside: 1 });
     const { headers = {} } = lossMessage(1, expired(0, 5));
-    await sink.store([batch('ingestRejects', 0, [record(99, '', { headers: headers })])]);
+    await sink.store([batch('ingestRejects', 0, [record(99, '', { headers })])]);
     expect(await lostRecords()).toEqual([]);
   });
 });
