@@ -25,7 +25,7 @@ import {
   type ScoreboardEntry,
 } from '../core/contracts/steps';
 import { type VersionId } from '../core/contracts/ids';
-import { type Answer, defaultAnswer, remarks, withAnswer } from './answers';
+import { acknowledge, type Answer, defaultAnswer, remarks, type TakenAnswer, withAnswer } from './answers';
 import { describeProgress } from './details';
 import { ChangingSettings } from './changing-settings';
 import { parseInput, refuse } from './input';
@@ -263,26 +263,24 @@ export class RoundControl {
     setHandler(
       approveUpdate,
       (raw?: unknown) =>
-        this.take({ approved: true, reason: `approved${remarks(raw)}` })
-          ? 'Approved: the candidate is promoted.'
-          : 'Approved: the candidate is promoted once the round is resumed; it is paused.',
+        acknowledge(this.take({ approved: true, reason: `approved${remarks(raw)}` }), this.progress.champion),
       { description: 'Promote the candidate. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
     setHandler(
       rejectUpdate,
       (raw?: unknown) =>
-        this.take({ approved: false, reason: `rejected${remarks(raw)}` })
-          ? 'Rejected: the champion stays.'
-          : 'Rejected: the champion stays; the round is paused, and ends once it is resumed.',
+        acknowledge(
+          this.take({ approved: false, reason: `rejected${remarks(raw)}` }),
+          this.progress.champion,
+        ),
       { description: 'Keep the champion. Optional input: {"by": "…", "reason": "…"}.', validator },
     );
   }
 
-  /** @returns whether the round goes on with the answer at once: a paused one waits for `resume`. */
-  private take(answer: Answer): boolean {
+  private take(answer: Answer): TakenAnswer {
     this.answer = answer;
     setCurrentDetails(this.describe());
-    return this.pausing.reason() === null;
+    return { ...answer, isPaused: this.pausing.reason() !== null };
   }
 
   private isPast(step: RoundStep): boolean {

@@ -427,7 +427,7 @@ describe('a person who is asked', () => {
     expect(await progressOf(round)).toMatchObject({ step: 'approve' });
     await round.executeUpdate('pause');
     expect(await round.executeUpdate('approve')).toBe(
-      'Approved: the candidate is promoted once the round is resumed; it is paused.',
+      'Approved: the candidate is promoted once the round is resumed, which is paused, if v2 still serves then.',
     );
     expect(world.calls).not.toContain('decide');
     await round.executeUpdate('resume');
@@ -522,7 +522,9 @@ describe('a run whose round is its child', () => {
     const refused = outer.executeUpdate('pause').catch((thrown: unknown) => String((thrown as Error).cause));
     expect(await refused).toContain('it is paused already (lunch)');
     await outer.executeUpdate('resume');
-    expect(await outer.executeUpdate('approve')).toBe('Approved: the candidate is promoted.');
+    expect(await outer.executeUpdate('approve')).toBe(
+      'Approved: the candidate is promoted if v2 still serves then.',
+    );
     expect(await outer.result()).toMatchObject({ decision: 'promoted' });
     expect(await progressOf(outer)).toMatchObject({ step: 'done', candidate: 'v3', decision: 'promoted' });
     const { typedSearchAttributes, memo } = await outer.describe();
@@ -816,7 +818,7 @@ describe('a training run', () => {
     const round = world.client.workflow.getHandle(NAMES.roundId);
     await until(round, ({ step }) => step === 'approve');
     expect(await training.executeUpdate('approve', { args: [{ by: 'Ada' }] })).toBe(
-      'Approved: the candidate is promoted.',
+      'Approved: the candidate is promoted if v2 still serves then.',
     );
     expect(await training.result()).toMatchObject({ champion: CANDIDATE });
     await record('training-answered', training);
