@@ -15,11 +15,13 @@ export async function runBatch(
   processed: string,
   input: BatchAnalyticsInput,
 ): Promise<BatchResult> {
-  const directory = input.directory === undefined ? processed : folderInside(processed, input.directory);
+  const { directory: inside } = input;
+  const directory = inside === undefined ? processed : folderInside(processed, inside);
   const { cancellationSignal: signal } = Context.current();
   return withHeartbeat(HEARTBEAT_MS, () =>
     service.runBatch(directory, {
       signal,
+      mayBeMissing: inside === undefined,
       onProgress: (progress) => {
         Context.current().heartbeat(progress);
       },

@@ -48,6 +48,7 @@ async function countHere(session: Session, directory: string | undefined, step: 
     const folder = directory === undefined ? place.processed : resolve(session.folder, directory);
     return await runBatch(await warehouse.connect(), folder, {
       signal: session.signal,
+      mayBeMissing: directory === undefined,
       onProgress: ({ done, files }) => {
         step.update(`${done} of ${files} files`, done / files);
       },

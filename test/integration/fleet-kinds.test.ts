@@ -12,7 +12,7 @@ import { runFedloop, type CommandResult } from '../support/run-fedloop';
  * Fleets as people have them, each from its messages to its first measured round with the commands that a person would type: init,
  * check, up, round start, verify. A run of all tests takes those that differ most; `FEDLOOP_FLEET_KINDS=all` takes every kind.
  */
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 const DEVICES = 12;
 /** Enough for the first round: 24 lags and 8 more, and some that the watermark holds open. */

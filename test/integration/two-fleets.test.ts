@@ -19,7 +19,7 @@ import { connectKafka, type Kafka } from '../../core/platform/kafka';
 import { silentLogger } from '../../core/platform/log';
 import { runFedloop, type CommandResult } from '../support/run-fedloop';
 
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 /** Names that no other run on these servers has. */
 const RUN = randomUUID().slice(0, 8);

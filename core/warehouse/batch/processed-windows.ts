@@ -1,6 +1,4 @@
-import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { types } from 'node:util';
 import { type DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { ROW_LIMITS } from '../../contracts/limits';
@@ -9,7 +7,14 @@ import { type Micros } from '../../contracts/time';
 import { type Parameters } from '../database/connection';
 import { DEVICES_FILE, readDevices } from './devices';
 import { FileCounter } from './file-counter';
-import { openReadings, readingsIn, readingsOf, type ReadingsFile, type Sensor } from './readings-file';
+import {
+  isMissing,
+  openReadings,
+  readingsIn,
+  readingsOf,
+  type ReadingsFile,
+  type Sensor,
+} from './readings-file';
 
 /** Means of a device's readings in one window, in the sensors' units; covariates in the task's order. */
 export interface ProcessedWindow {
@@ -45,13 +50,6 @@ export async function* readProcessedWindows(
   } finally {
     await counter.close();
   }
-}
-
-function isMissing(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => false,
-    (cause: unknown) => types.isNativeError(cause) && 'code' in cause && cause.code === 'ENOENT',
-  );
 }
 
 /** Chunk by chunk as DuckDB makes them: the past of a large fleet is tens of millions of rows, too many for memory. */

@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { types } from 'node:util';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { ROW_LIMITS } from '../../contracts/limits';
@@ -59,6 +60,14 @@ export async function readingsIn(folder: string): Promise<string[]> {
     });
   });
   return names.filter((name) => name !== DEVICES_FILE && /\.(csv|csv\.gz|parquet)$/.test(name)).sort();
+}
+
+/** Whether nothing of that name is there. */
+export function isMissing(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    (cause: unknown) => types.isNativeError(cause) && 'code' in cause && cause.code === 'ENOENT',
+  );
 }
 
 /** @returns the file with its columns, or why it holds no readings. */

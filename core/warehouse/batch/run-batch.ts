@@ -15,12 +15,14 @@ import { FILES_PER_TRANSACTION, MAX_RAW_BYTES } from '../limits';
 import { insertRow } from '../database/insert';
 import { list, timestamp } from '../database/values';
 import { changePartials } from './merge';
-import { readingsIn } from './readings-file';
+import { isMissing, readingsIn } from './readings-file';
 
 export interface BatchOptions {
   readonly signal?: AbortSignal;
   /** After each file. */
   readonly onProgress?: (progress: { readonly done: number; readonly files: number }) => void;
+  /** A fleet with a stream alone has no such folder. One that files were counted of must be there: they would be taken for removed. */
+  readonly mayBeMissing?: boolean;
 }
 
 /** A file in the folder. */
@@ -43,7 +45,7 @@ interface Counted {
  * Count `*.csv`, `*.csv.gz` and `*.parquet` of a folder into `batch_analysis_results`: per device, UTC day and sensor AVG,
  * MIN, MAX, sample STDDEV and COUNT. A file whose size and time are unchanged is not read, one whose content is unchanged
  * not counted, a changed one is counted alone, and the counts of a file that is gone are removed. Running again changes nothing.
- * @throws FedloopError `InvalidData` when the folder does not exist; `Interrupted` when `signal` aborts (counts until then are
+ * @throws FedloopError `InvalidData` when the folder does not exist and must; `Interrupted` when `signal` aborts (counts until then are
  * stored).
  */
 export async function runBatch(
@@ -53,13 +55,14 @@ export async function runBatch(
 ): Promise<BatchResult> {
   const started = performance.now();
   const folder = resolve(directory);
-  const found = await filesOf(folder);
-  await loadDevices(connection, join(folder, DEVICES_FILE));
   const rows = await connection.rows(
     knownRow,
     'SELECT file, size, modified, sha256 FROM batch_files WHERE starts_with(file, $folder)',
     { folder: join(folder, '/') },
   );
+  const mayBeMissing = options.mayBeMissing === true && rows.length === 0;
+  const found = mayBeMissing && (await isMissing(folder)) ? [] : await filesOf(folder);
+  await loadDevices(connection, join(folder, DEVICES_FILE));
   const known = new Map(rows.map((row) => [row.file, row]));
   const gone = [...known.keys()].filter((file) => !found.some(({ path }) => path === file));
   const replace = (files: readonly string[], counts: readonly Counted[]): Promise<void> =>

@@ -194,6 +194,18 @@ describe('counting a folder', () => {
       code: 'InvalidData',
     });
   });
+
+  it('finds no files where a folder may be missing, but misses one that it has counted files of', async () => {
+    const options = { mayBeMissing: true };
+    write('a.csv', HEADER + 'd1,2020-01-01T00:00:00Z,1,50\n');
+    expect(await runBatch(connection, folder, options)).toMatchObject({ files: { counted: 1 } });
+    expect(await runBatch(connection, join(folder, 'nowhere'), options)).toMatchObject({
+      files: { counted: 0, unchanged: 0, removed: 0 },
+    });
+    rmSync(folder, { recursive: true });
+    await expect(runBatch(connection, folder, options)).rejects.toMatchObject({ code: 'InvalidData' });
+    expect(await query(connection, 'SELECT count(*)::INTEGER AS n FROM batch_files')).toEqual([{ n: 1 }]);
+  });
 });
 
 describe('broken rows', () => {

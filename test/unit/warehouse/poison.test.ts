@@ -163,6 +163,9 @@ const POISON: readonly [topic: keyof typeof TOPICS, what: string, poison: Messag
   ],
 ];
 
+/** Thousands of messages are stored, on a busy machine. */
+jest.setTimeout(60_000);
+
 describe('one poisoned message', () => {
   it.each(POISON)('of %s, %s, is put aside alone', async (role, _, poison, sane) => {
     const report = await sink.store([
