@@ -5,7 +5,7 @@ import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { foreignTopic, INGEST_GROUP } from '../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
-import { type ExpiredRecords, gapSentence, logGap } from '../platform/kafka/log-gap';
+import { type ExpiredRecords, type FetchedFrom, gapSentence, logGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { ArrivalOrder } from './arrival-order';
 import { type Delivery, type SourceMessage } from './delivery';
@@ -26,7 +26,7 @@ const RECORDS_PER_PARCEL = 500;
 /** Where a partition stands. */
 interface PartitionState {
   /** Where the group had the partition when it was assigned; undefined where it had not begun. */
-  readonly begins: number | undefined;
+  begins: number | undefined;
   /** Offset after the last record whose events Kafka has. */
   delivered: number;
   committed: number;
@@ -115,7 +115,9 @@ export class KafkaSource implements IngestSource {
     for (const partition of this.states.keys()) this.order.drop(partition);
     this.states.clear();
     consumer.pause(this.name, partitions);
-    const positions = await this.options.kafka.committed(INGEST_GROUP, this.name);
+    const { kafka } = this.options;
+    const positions = await kafka.committed(INGEST_GROUP, this.name);
+    const starts = await kafka.offsets(this.name);
     const heardAt = performance.now();
     for (const partition of partitions) {
       const state = {
@@ -129,6 +131,10 @@ export class KafkaSource implements IngestSource {
         waitingBytes: 0,
       };
       this.states.set(partition, state);
+      // The next record may come after another start, which finds the library's place instead.
+      const low = starts.find((start) => start.partition === partition)?.low ?? 0;
+      if (state.begins !== undefined && state.begins < low)
+        await this.noteGap(state, { partition, from: low, highWatermark: low });
     }
     // The library keeps a pause over a rebalance, too.
     consumer.resume(this.name, partitions);
@@ -157,14 +163,20 @@ export class KafkaSource implements IngestSource {
   }
 
   /** What the topic no longer has is counted and said; a log that is another one is read from its beginning. */
-  private async noteGap({ begins, read }: PartitionState, batch: RawBatch): Promise<void> {
+  private async noteGap(
+    state: PartitionState,
+    batch: FetchedFrom & Pick<RawBatch, 'partition'>,
+  ): Promise<void> {
     const { partition } = batch;
+    const { begins, read } = state;
     const { topic, log, onLost } = this.options;
     const wanted = read > 0 ? read : begins;
     const gap = wanted === undefined ? undefined : logGap(wanted, batch);
     if (gap === undefined) return;
     log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
-    if (gap.kind === 'expired') await onLost(partition, gap);
+    if (gap.kind === 'replaced') return;
+    await onLost(partition, gap);
+    state.begins = gap.until;
   }
 
   /** Hand on what waits, the records that arrived first before the others. */

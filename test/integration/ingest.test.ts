@@ -270,7 +270,7 @@ describe('messages that their topic let go while no worker read them', () => {
   const TOPIC = 'short.memory';
   const lostRow = z.object({ topic: z.string(), p: z.number(), a: z.number(), z: z.number() });
 
-  it('stay counted in the tables, also when the worker that noticed is gone', async () => {
+  it('stay counted in the tables, though none follows and the worker that noticed is gone', async () => {
     const deployment = await Deployment.start(settingsWith({ topic: TOPIC, each: '/list' }), async (kafka) =>
       kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 1, cleanup: 'delete' }]),
     );
@@ -295,14 +295,17 @@ describe('messages that their topic let go while no worker read them', () => {
     await send(6);
     // The library deletes where it has looked before.
     await admin.fetchTopicOffsets(TOPIC);
-    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '9' }] });
+    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '10' }] });
+    ingest = await deployment.system.startWorker('ingest');
+    const lost = 'fedloop_ingest_messages_lost_total{partition="0"}';
+    while ((await metricsOf(ingest)).get(lost) !== 6) await sleep(100);
+    await ingest.child.stop(0);
+    // No record has come since. The group stands where it stood, or at a place that the library has put there: the loss counts once.
     ingest = await deployment.system.startWorker('ingest');
     await send(1);
-    await untilRejected(ingest, 2);
-    expect((await metricsOf(ingest)).get('fedloop_ingest_messages_lost_total{partition="0"}')).toBe(5);
-    await ingest.child.stop(0);
+    await untilRejected(ingest, 1);
     const sql = 'SELECT topic, source_partition AS p, from_offset AS a, until_offset AS z FROM lost_records';
-    expect(await deployment.until(lostRow, sql, 1)).toEqual([{ topic: TOPIC, p: 0, a: 4, z: 9 }]);
+    expect(await deployment.until(lostRow, sql, 1)).toEqual([{ topic: TOPIC, p: 0, a: 4, z: 10 }]);
     await admin.disconnect();
     await deployment.stop();
   });
