@@ -117,7 +117,6 @@ beforeAll(async () => {
     prometheusUrl: running.prometheusUrl ?? '',
     startedAt: Math.floor(Date.parse(running.startedAt) / 1_000),
     workers: running.workers,
-    quietSince: Date.now(),
     rounds: ROUNDS,
     sql,
     fedloop,

@@ -16,8 +16,6 @@ export interface WatchedSystem {
   readonly prometheusUrl: string;
   /** Seconds since 1970. */
   readonly startedAt: number;
-  /** When its last round was over, in milliseconds since 1970: nothing moves from then on. */
-  readonly quietSince: number;
   readonly workers: readonly { readonly role: string; readonly url: string }[];
   readonly rounds: number;
   readonly sql: <Row extends z.ZodType>(row: Row, question: string) => Promise<z.infer<Row>[]>;
@@ -26,8 +24,10 @@ export interface WatchedSystem {
 
 const FOLDER = resolve(__dirname, '../../dashboards');
 const SCRAPE_SECONDS = 2;
-/** Until the last figures have been scraped: a read of the tables that is cached for a while, a scrape, and a busy machine. */
-const SETTLED_MS = METRICS_MAX_PAUSE_MS + 2 * SCRAPE_SECONDS * 1_000;
+/** Until the last figures have been scraped: a read of the tables that is cached for a while, and scrapes of which a busy machine misses some. */
+const SETTLED_MS = METRICS_MAX_PAUSE_MS + 5 * SCRAPE_SECONDS * 1_000;
+/** The fleet sends on for a while after the last round. */
+const STILL_TIMEOUT_MS = 180_000;
 
 /** Queries that a healthy small loop leaves empty, and why; every other one must show something. */
 const QUIET = new Map([
@@ -100,7 +100,7 @@ export function describeDashboards(system: () => WatchedSystem): void {
     beforeAll(async () => {
       const watched = system();
       const prometheus = connectPrometheus(watched.prometheusUrl);
-      await sleep(Math.max(0, watched.quietSince + SETTLED_MS - Date.now()));
+      await untilStill(watched);
       const to = Math.floor(Date.now() / 1_000);
       view = {
         system: watched,
@@ -108,7 +108,7 @@ export function describeDashboards(system: () => WatchedSystem): void {
         range: { from: watched.startedAt, to, step: SCRAPE_SECONDS },
         valueOf: async (query) => (await prometheus.now(query, Date.now() / 1_000))[0]?.samples[0]?.value,
       };
-    });
+    }, STILL_TIMEOUT_MS);
     const seen = (): View => view;
     describeScrapes(seen);
     describeFigures(seen);
@@ -127,6 +127,18 @@ export function describeDashboards(system: () => WatchedSystem): void {
     expect(code).toBe(2);
     expect(err).toContain('no Prometheus answers at http://127.0.0.1:9');
   });
+}
+
+/** Resolves once nothing was evaluated for so long that Prometheus has the last figures. */
+async function untilStill({ sql }: WatchedSystem): Promise<void> {
+  const evaluated = async (): Promise<number | undefined> =>
+    (await sql(z.object({ n: z.number() }), 'SELECT sum(evaluations)::INT AS n FROM model_scoreboard'))[0]?.n;
+  for (let before = await evaluated(); ;) {
+    await sleep(SETTLED_MS);
+    const now = await evaluated();
+    if (now === before) return;
+    before = now;
+  }
 }
 
 function describeScrapes(view: () => View): void {
