@@ -3,10 +3,12 @@ import { Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { z } from 'zod';
 import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
+import { topicPrefixOf } from '../../core/contracts/config';
 import { messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { sourceSchema } from '../../core/contracts/source';
 import { foreignTopic, INGEST_GROUP, TOPICS } from '../../core/contracts/topics';
+import { readEnvironment } from '../../core/platform/config';
 import { type Kafka, type OutgoingMessage, type Position, type Producer } from '../../core/platform/kafka';
 import { Mosquitto } from '../support/mosquitto';
 import { createTopics, logSettings } from '../support/stream-deployment';
@@ -332,6 +334,19 @@ describe('a source that begins at its end', () => {
       { partition: 0, offset: 2 },
       { partition: 1, offset: 1 },
     ]);
+    // What the library commits for a place that the broker no longer has: the group has begun, and reads on from the beginning.
+    const admin = new KafkaJs({
+      brokers: [system.env['KAFKA_BROKERS'] ?? ''],
+      logLevel: logLevel.NOTHING,
+    }).admin();
+    await admin.connect();
+    const groupId = `${topicPrefixOf(readEnvironment(system.env))}overtaken`;
+    const partitions = [0, 1].map((partition) => ({ partition, offset: '-2' }));
+    await admin.setOffsets({ groupId, topic: 'begun', partitions });
+    await kafka.startGroup('overtaken', name, 'latest');
+    const [places] = await admin.fetchOffsets({ groupId, topics: ['begun'] });
+    expect(places?.partitions.map(({ offset }) => offset)).toEqual(['-2', '-2']);
+    await admin.disconnect();
     await kafka.startGroup('another', name, START + 1);
     expect(byPartition(await kafka.committed('another', name))).toEqual([
       { partition: 0, offset: 3 },

@@ -183,11 +183,18 @@ function clientConfig(client: {
 }
 
 async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
+  return (await placesOf(admin, groupId, topic)).filter(({ offset }) => offset >= 0);
+}
+
+/**
+ * Where a group has every partition: -1 where it has committed nothing; -2 where the library has committed "from its beginning", which it does
+ * for a place that the broker no longer has.
+ */
+async function placesOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
   const groups = await admin.fetchOffsets({ groupId, topics: [topic] });
   return groups
     .flatMap(({ partitions }) => partitions)
-    .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
-    .filter(({ offset }) => offset >= 0);
+    .map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
 }
 
 async function startGroup(
@@ -196,7 +203,8 @@ async function startGroup(
   topic: string,
   from: 'latest' | number,
 ): Promise<void> {
-  if ((await committedOf(admin, groupId, topic)).length > 0) return;
+  const places = await placesOf(admin, groupId, topic);
+  if (places.some(({ offset }) => offset !== -1)) return;
   const offsets =
     from === 'latest'
       ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: String(high) }))
