@@ -35,9 +35,12 @@ export function parseIngestReject({ headers, value, timestampMillis }: SinkRecor
   };
 }
 
+const BEGINS_THERE = 'topic = $topic AND source_partition = $partition AND from_offset = $from';
+
 /**
- * Messages of the source's topic that were gone before they were read. What a worker notes again after a crash reaches further at most: what is known
- * of it is not counted twice.
+ * Messages of the source's topic that were gone before they were read. A worker that notes them again after a crash begins where the first one
+ * did, and reaches as far or further: what is known of it is not counted twice. Offsets that merely overlap are of two logs: of a topic that was made
+ * anew.
  * @param topic the source's; undefined where it has none
  */
 export function ingestLossChange(
@@ -48,21 +51,19 @@ export function ingestLossChange(
   if (!parsed.success) return describeIssues(parsed.error, ingestLossHeadersSchema);
   if (topic === undefined) return 'messages lost by a source that is no topic';
   const { 'lost-partition': partition, 'lost-from': from, 'lost-until': until } = parsed.data;
-  return (inside) =>
-    inside.run(
-      `INSERT INTO lost_records
-       SELECT $topic, $partition, new_from, $until, $noticed FROM (
-         SELECT greatest($from, coalesce(max(until_offset), 0)) AS new_from FROM lost_records
-         WHERE topic = $topic AND source_partition = $partition AND from_offset <= $from)
-       WHERE new_from < $until`,
-      {
-        topic,
-        partition,
-        from: BigInt(from),
-        until: BigInt(until),
-        noticed: timestamp(timestampMillis * MICROS_PER_MILLI),
-      },
+  const begins = { topic, partition, from: BigInt(from) };
+  const reaches = { until: BigInt(until), noticed: timestamp(timestampMillis * MICROS_PER_MILLI) };
+  return async (inside) => {
+    await inside.run(
+      `INSERT INTO lost_records SELECT $topic, $partition, $from, $from, $noticed
+       WHERE NOT EXISTS (SELECT 1 FROM lost_records WHERE ${BEGINS_THERE})`,
+      { ...begins, noticed: reaches.noticed },
     );
+    await inside.run(
+      `UPDATE lost_records SET until_offset = $until, noticed_at = $noticed WHERE ${BEGINS_THERE} AND until_offset < $until`,
+      { ...begins, ...reaches },
+    );
+  };
 }
 
 /** Whether a record of `ingest-rejects` is one of lost messages. */
