@@ -71,11 +71,21 @@ export function isIngestLoss({ headers }: Pick<SinkRecord, 'headers'>): boolean 
   return headers[INGEST_LOSS_HEADERS.from] !== undefined;
 }
 
-const placeRow = z.object({ file: z.string(), line: z.int(), detail: z.string() });
+/** What makes two rejects of a place the same. */
+type Sameness = Pick<RejectedRow, 'file' | 'line' | 'detail' | 'raw' | 'recordMillis'>;
+
+const storedRow = z.object({
+  file: z.string(),
+  line: z.int(),
+  detail: z.string(),
+  raw: z.string(),
+  recordMillis: z.number().nullable(),
+});
 
 /**
  * The rejects that are not stored yet, once each: after a crash, ingest writes some again. They are known by their place in the source's
- * topic; MQTT has no places, so that of a message that its server sent twice both rejects stay.
+ * topic, the message and its time: a topic that was made anew has other messages at the same places. MQTT has no places, so that of a message that its
+ * server sent twice both rejects stay.
  */
 export async function newIngestRejects(
   inside: Statements,
@@ -86,21 +96,21 @@ export async function newIngestRejects(
     placed.length === 0
       ? []
       : await inside.rows(
-          placeRow,
-          `SELECT file, line, detail FROM rejected_rows
+          storedRow,
+          `SELECT file, line, detail, raw, epoch_ms(rejected_at)::DOUBLE AS "recordMillis" FROM rejected_rows
            SEMI JOIN (SELECT unnest($files) AS file, unnest($lines) AS line) USING (file, line) WHERE source = 'ingest'`,
           {
             files: column(placed, VARCHAR, ({ file }) => file),
             lines: column(placed, BIGINT, ({ line }) => BigInt(line ?? 0)),
           },
         );
-  const placeOf = ({ file, line, detail }: Pick<RejectedRow, 'file' | 'line' | 'detail'>): string =>
-    JSON.stringify([file, line, detail]);
-  const known = new Set(stored.map(placeOf));
+  const identityOf = ({ file, line, detail, raw, recordMillis }: Sameness): string =>
+    JSON.stringify([file, line, detail, raw, recordMillis]);
+  const known = new Set(stored.map(identityOf));
   return rejects.filter((reject) => {
-    const place = placeOf(reject);
-    const isNew = reject.line === null || !known.has(place);
-    known.add(place);
+    const identity = identityOf(reject);
+    const isNew = reject.line === null || !known.has(identity);
+    known.add(identity);
     return isNew;
   });
 }

@@ -51,11 +51,11 @@ export function readableBytes(value: Buffer | null): string {
   return value === null ? '' : value.subarray(0, MAX_RAW_BYTES).toString('utf8');
 }
 
-const placeRow = z.object({ partition: z.int(), offset: z.int() });
+const storedRow = z.object({ partition: z.int(), offset: z.int(), raw: z.string() });
 
 /**
  * The events that are not stored yet, once each. A recovered worker writes the ones since its rewind offset again; they are
- * known by their place in the stream.
+ * known by their place in the stream and what they were: a stream that was made anew has other events at the same places.
  */
 export async function newRejects(
   inside: Statements,
@@ -63,8 +63,8 @@ export async function newRejects(
 ): Promise<readonly RejectedEvent[]> {
   if (events.length === 0) return [];
   const stored = await inside.rows(
-    placeRow,
-    `SELECT source_partition AS "partition", source_offset AS "offset" FROM rejected_rows
+    storedRow,
+    `SELECT source_partition AS "partition", source_offset AS "offset", raw FROM rejected_rows
      SEMI JOIN (SELECT unnest($partitions) AS source_partition, unnest($offsets) AS source_offset)
      USING (source_partition, source_offset) WHERE source = 'stream'`,
     {
@@ -72,12 +72,13 @@ export async function newRejects(
       offsets: column(events, BIGINT, ({ offset }) => BigInt(offset)),
     },
   );
-  const placeOf = ({ partition, offset }: z.infer<typeof placeRow>): string => `${partition}/${offset}`;
-  const known = new Set(stored.map(placeOf));
+  const identityOf = ({ partition, offset, raw }: z.infer<typeof storedRow>): string =>
+    JSON.stringify([partition, offset, raw]);
+  const known = new Set(stored.map(identityOf));
   return events.filter((event) => {
-    const place = placeOf(event);
-    const isNew = !known.has(place);
-    known.add(place);
+    const identity = identityOf(event);
+    const isNew = !known.has(identity);
+    known.add(identity);
     return isNew;
   });
 }

@@ -282,6 +282,9 @@ describe('other topics', () => {
       }),
     ]);
     expect(String(rows[0]!['raw']).length).toBeLessThanOrEqual(1000);
+    // Of a stream that was made anew.
+    await sink.store([batch('rejects', 2, [record(3, Buffer.from('{}'), { headers })])]);
+    expect(await query(connection, 'SELECT count(*)::INT AS n FROM rejected_rows')).toEqual([{ n: 2 }]);
   });
 
   it('keep no rejects of a worker that had lost the partition', async () => {
@@ -326,7 +329,7 @@ describe('other topics', () => {
     ]);
   });
 
-  it('keep messages that could not be mapped once, by their place in the source', async () => {
+  it('keep messages that could not be mapped once, by what they were and their place in the source', async () => {
     const headers = (path: string): Record<string, string> => ({
       reason: 'bad-temperature',
       path,
@@ -336,11 +339,12 @@ describe('other topics', () => {
       'source-offset': '17',
       size: '9',
     });
-    const records = ['/0/t', '/1/t', '/0/t'].map((path, offset) =>
-      record(offset, Buffer.from('[{"t":"x"}]'), { headers: headers(path) }),
-    );
-    await sink.store([batch('ingestRejects', 0, records)]);
-    await sink.store([batch('ingestRejects', 0, [{ ...records[0]!, offset: 3 }])]);
+    const at = (offset: number, path: string, value = '[{"t":"x"}]') => ({
+      ...record(offset, Buffer.from(value), { headers: headers(path) }),
+      timestampMillis: 0,
+    });
+    await sink.store([batch('ingestRejects', 0, [at(0, '/0/t'), at(1, '/1/t'), at(2, '/0/t')])]);
+    await sink.store([batch('ingestRejects', 0, [at(3, '/0/t')])]);
     const rows = await query(connection, 'SELECT * FROM rejected_rows ORDER BY detail');
     expect(rows).toEqual([
       expect.objectContaining({
@@ -354,6 +358,11 @@ describe('other topics', () => {
       }),
       expect.objectContaining({ detail: '/1/t: "x" is no reading' }),
     ]);
+    // Of a topic that was made anew: other messages, or the same ones sent later.
+    await sink.store([batch('ingestRejects', 0, [at(4, '/0/t', '[{"t":"y"}]')])]);
+    await sink.store([batch('ingestRejects', 0, [{ ...at(5, '/0/t'), timestampMillis: 1 }])]);
+    const counted = `SELECT count(*)::INT AS n FROM rejected_rows WHERE detail LIKE '/0/t%'`;
+    expect(await query(connection, counted)).toEqual([{ n: 3 }]);
   });
 
   it('keep versions with their file, and every change of stage', async () => {
