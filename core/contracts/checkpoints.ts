@@ -3,6 +3,9 @@ import { versionIdSchema, type VersionId } from './ids';
 import { integerSchema, nameSchema } from './storable';
 import { type Micros, microsSchema } from './time';
 
+/** Within so long an owner writes how far it has read, however much state a checkpoint has: others know by then whether a quiet partition is read. */
+export const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
+
 /**
  * `stream-checkpoints`: who owns a partition of the stream, what was decided there, and from where to recover. Values are
  * JSON, but for pieces of state (below); the partition of the topic is the source partition.

@@ -53,14 +53,20 @@ export const ANALYTICS_GROUP_PREFIX = 'fedloop-analytics-';
 /** Rows in a block of results: about 30 KB of JSON, small enough to retry, large enough to be cheap. */
 export const ROWS_PER_BLOCK = 256;
 
-/** A record batch over 1 MB is refused by a default broker; half of that leaves room for headers and base64. */
-export const MAX_UPDATE_BYTES = 512 * 1024;
+/** A record batch over this is refused by a default broker. */
+const BROKER_BATCH_BYTES = 1024 * 1024;
+
+/** The client makes one batch a partition and call; what is left is for its framing. */
+export const MAX_BATCH_BYTES = BROKER_BATCH_BYTES - 128 * 1024;
+
+/** Half of a batch leaves room for headers and base64. */
+export const MAX_UPDATE_BYTES = BROKER_BATCH_BYTES / 2;
 
 /**
  * Bytes that key and value of a record of ours may have together: a default broker takes no larger one. A few kilobytes can be made to
  * decompress to far more, and a schema spends hundreds of bytes on each wrong value, so that one record could use up a worker's memory.
  */
-const MAX_OWN_RECORD_BYTES = 1024 * 1024;
+const MAX_OWN_RECORD_BYTES = BROKER_BATCH_BYTES;
 
 /** Bytes that key and value of a record of a topic may have together, to be read at all. Events and deployments have bounds of their own. */
 export function maxRecordBytes(topic: string): number {

@@ -1,3 +1,4 @@
+import { MAX_CHECKPOINT_INTERVAL_MS } from '../contracts/checkpoints';
 import { type LeaseReport } from '../contracts/evaluation';
 import { type StreamSettings } from '../contracts/settings';
 import { type Micros, MICROS_PER_MILLI } from '../contracts/time';
@@ -5,7 +6,7 @@ import { type Deployments } from '../model/deployments';
 import { type FetchedFrom, gapSentence, logGap, type LogGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { FloodWatch } from './backpressure/flood';
-import { CHECKPOINT_INTERVAL_MS, MAX_CHECKPOINT_INTERVAL_MS } from './limits';
+import { CHECKPOINT_INTERVAL_MS } from './limits';
 import { type PartitionOwner } from './ownership/partition-owner';
 import { type StreamMetrics } from './metrics';
 

@@ -14,10 +14,9 @@ export const CHECKPOINT_INTERVAL_MS = 10_000;
 
 /**
  * A large fleet has much state (50,000 devices: 33 MB). The next checkpoint waits until events of so many times its bytes were read, or
- * the longest interval has passed; otherwise more bytes of state would be written than of events read.
+ * the contract's longest interval has passed; otherwise more bytes of state would be written than of events read.
  */
 export const EVENTS_PER_STATE = 4;
-export const MAX_CHECKPOINT_INTERVAL_MS = 60_000;
 
 /** With more bytes of results and rejects under way the partitions wait for the broker. */
 export const OUTBOX_CAPACITY_BYTES = 32 * 1024 * 1024;

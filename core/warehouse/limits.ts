@@ -1,3 +1,5 @@
+import { MAX_CHECKPOINT_INTERVAL_MS } from '../contracts/checkpoints';
+
 /** Limits of the warehouse, each with its reason. */
 
 /** DuckDB's own share of memory: all Node processes together stay under 2 GB, and what does not fit spills to disk. */
@@ -141,8 +143,8 @@ export const FILES_PER_TRANSACTION = 64;
 /** A partition with events delivers its first block within the watermark's delay and the idle time-out; see Completeness. */
 export const MAX_FIRST_BLOCK_WAIT_MS = 45_000;
 
-/** A stream worker says within a minute, with its checkpoint, up to where it has read. */
-export const READ_WITHIN_MS = 90_000;
+/** A stream worker says up to where it has read with each checkpoint, which takes some seconds to arrive on a busy machine. */
+export const READ_WITHIN_MS = MAX_CHECKPOINT_INTERVAL_MS + 30_000;
 
 /** A partition that still delivers is waited for, unless its times are of another day: then its clocks are wrong. */
 export const ALIVE_BUT_BEHIND_MICROS = 86_400_000_000;

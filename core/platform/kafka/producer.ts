@@ -7,13 +7,12 @@ import {
   type Producer as LibraryProducer,
 } from 'kafkajs';
 import { FedloopError } from '../../contracts/errors';
+import { MAX_BATCH_BYTES } from '../../contracts/topics';
 import { type Logger } from '../log';
 import { METADATA_MAX_AGE_MS } from './group-consumer';
 import { orNotAllowed } from './kafka-trouble';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
-/** A default broker refuses a record batch over 1 MB; the client makes one batch a partition and call. */
-const MAX_BATCH_BYTES = 900_000;
 /** Offsets, lengths and key framing of one record, rounded up. */
 const RECORD_OVERHEAD_BYTES = 64;
 const ACKS_FROM_ALL = -1;
