@@ -79,12 +79,7 @@ export async function deploy(
   const versions = named.map(({ model }) => model.metadata.version);
   await deployModels(producer, deployments, named, [
     ...leftBehind(deployments, plan, versions),
-    ...named.map(({ model, role }) => ({
-      version: model.metadata.version,
-      stage: 'candidate' as const,
-      round: plan.round,
-      reason: role === null ? `made by ${plan.strategy}` : `the ${role} candidate of ${plan.strategy}`,
-    })),
+    ...named.filter((own) => !isInOthersHands(deployments, own)).map((own) => asCandidate(plan, own)),
   ]);
   const [elected] = named;
   if (elected === undefined) throw new FedloopError('Internal', `round ${plan.round} has no candidate`);
@@ -121,6 +116,17 @@ function underFreeNames(
   throw new FedloopError('InvalidInput', `round ${round} has deployed ${MOST_NAMES} times`, {
     hint: 'Cancel it and start a new round.',
   });
+}
+
+/** Before a reset of the round, a person or a check of the champion has given it a stage. That stands. */
+function isInOthersHands(deployments: Pick<Deployments, 'find'>, { model }: Made): boolean {
+  const stage = deployments.find(model.metadata.version)?.stage.stage;
+  return stage === 'champion' || stage === 'shadow' || stage === 'rolled-back';
+}
+
+function asCandidate({ round, strategy }: RoundPlan, { model, role }: Made): StageChange {
+  const reason = role === null ? `made by ${strategy}` : `the ${role} candidate of ${strategy}`;
+  return { version: model.metadata.version, stage: 'candidate', round, reason };
 }
 
 function renamed({ model, ...own }: Made, round: number, again: number): Made {

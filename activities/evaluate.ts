@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
+import { isInForce } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
+import { type VersionId } from '../core/contracts/ids';
 import { type VersionScore } from '../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
@@ -9,7 +11,7 @@ import { accuracyInterval, type PairedCluster } from '../core/federation/promoti
 import { type Deployments } from '../core/model/deployments';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
-import { championChanged, requireUndecided } from './shared/decided';
+import { championChanged, requireUndecided, takenOut } from './shared/decided';
 import { HEARTBEAT_MS, withHeartbeat } from './shared/heartbeat';
 
 /** Stream workers see a deployment within a second; one that restarts, or a partition that moves, takes longer. */
@@ -30,7 +32,10 @@ export async function evaluate(
   const signal = Context.current().cancellationSignal;
   let seen = 0;
   /** Heartbeats show people how far the step is. */
-  const progress = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
+  const progress = (): { readonly windows: number; readonly of: number } => ({
+    windows: seen,
+    of: wanted,
+  });
   const awaitWindows = async (): Promise<readonly number[]> => {
     const starts = await Promise.all(
       candidates.map(async (version) => {
@@ -43,17 +48,21 @@ export async function evaluate(
     );
     const fromWindow = latest(starts);
     await service.requestWindows({ id: `${round}/${attempt}`, windows: wanted, from_window: fromWindow });
-    return service.waitForWindows({
-      version: elected,
-      fromWindow,
-      count: wanted,
-      signal,
-      timeoutMillis: input.windowsTimeoutMillis,
-      onProgress: ({ length }) => {
-        seen = length;
-        Context.current().heartbeat(progress());
-      },
-    });
+    const live = { version: elected, fromWindow, count: wanted };
+    const { windowsTimeoutMillis: timeoutMillis } = input;
+    const found = await whileInForce(deployments, elected, (untilOut) =>
+      service.waitForWindows({
+        ...live,
+        signal: AbortSignal.any([signal, untilOut]),
+        timeoutMillis,
+        onProgress: ({ length }) => {
+          seen = length;
+          Context.current().heartbeat(progress());
+        },
+      }),
+    );
+    // What was measured until it was taken out of service is compared: the round says what has become of it.
+    return found ?? service.waitForWindows({ ...live, signal, timeoutMillis: 0 });
   };
   const windows = await withHeartbeat(HEARTBEAT_MS, awaitWindows, progress);
   const comparison = await compareOn({ service, deployments }, windows, input);
@@ -72,10 +81,33 @@ export async function evaluate(
   };
 }
 
+/** Wait for something of a version. @returns undefined once a person or a check of the champion has taken it out of service */
+async function whileInForce<Found>(
+  deployments: Deployments,
+  version: VersionId,
+  wait: (untilOut: AbortSignal) => Promise<Found>,
+): Promise<Found | undefined> {
+  const out = new AbortController();
+  const look = (): void => {
+    const known = deployments.find(version);
+    if (known !== undefined && !isInForce(known.stage.stage)) out.abort();
+  };
+  const stop = deployments.onChange(look);
+  look();
+  try {
+    return await wait(out.signal);
+  } catch (thrown) {
+    if (out.signal.aborted) return undefined;
+    throw thrown;
+  } finally {
+    stop();
+  }
+}
+
 async function compareOn(
   { service, deployments }: { readonly service: WarehouseService; readonly deployments: Deployments },
   windows: readonly Micros[],
-  { champion, candidates, round }: EvaluateInput,
+  { champion, elected, candidates, round }: EvaluateInput,
 ): Promise<RoundComparison> {
   const from = windows[0];
   const until = windows.at(-1);
@@ -90,6 +122,9 @@ async function compareOn(
       throw new FedloopError('TooFewWindows', championChanged(deployments.champion(), champion), {
         hint: `${champion} is not measured any more, so there is nothing to compare with. Start another round.`,
       });
+    const own = deployments.find(elected);
+    if (own !== undefined && !isInForce(own.stage.stage))
+      throw new FedloopError('TooFewWindows', takenOut(own), { hint: 'Start another round.' });
     throw new FedloopError('TooFewWindows', `no live window of round ${round} was evaluated in time`, {
       hint: 'Check that the fleet sends and a stream worker runs, or give the round a longer windowsTimeout.',
     });

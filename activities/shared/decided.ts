@@ -42,6 +42,12 @@ export async function earlierDecision(
   throw decidedByAnother(round, decided.decision);
 }
 
+/** Why a candidate is not what its round deployed any more. */
+export function takenOut({ version, stage }: DeployedVersion): string {
+  const by = stage.by === FEDLOOP ? '' : ` by ${stage.by}`;
+  return `${version} was taken out of service${by} while its round measured it (${stage.reason}), and only a person brings it back`;
+}
+
 /** Why a comparison with a round's champion is void: another version has taken its place meanwhile. */
 export function championChanged(serving: DeployedVersion | undefined, champion: VersionId): string {
   const by = serving === undefined || serving.stage.by === FEDLOOP ? '' : `, by ${serving.stage.by},`;

@@ -1,4 +1,4 @@
-import { type Lineage } from '../../core/contracts/deployments';
+import { type DeploymentMessage, type Lineage } from '../../core/contracts/deployments';
 import { FedloopError } from '../../core/contracts/errors';
 import { type VersionId } from '../../core/contracts/ids';
 import { modelMessage, stageMessage, type StageChange } from '../../core/model/deployment-messages';
@@ -22,18 +22,20 @@ const READ_BACK_TIMEOUT_MS = 30_000;
 /**
  * Write models and stages to `model-deployments`, and return once this process itself has read them back. Writing the same again
  * (a retry) changes nothing: the topic is compacted by version.
+ * @param behind what goes with them in one write, behind them
  */
 export async function deployModels(
   producer: Producer,
   deployments: Deployments,
   models: readonly { readonly model: GlobalModel; readonly lineage: Lineage }[],
   changes: readonly StageChange[],
+  behind: readonly DeploymentMessage[] = [],
 ): Promise<void> {
   const known = deployments.versions().flatMap(({ message, stage }) => [message, stage]);
   const at = timeBehind(known, Date.now());
   const modelMessages = models.map(({ model, lineage }) => modelMessage(model, lineage, at));
   const stageMessages = changes.map((change) => stageMessage(change, at));
-  await logDeployment(producer, [...modelMessages, ...stageMessages]);
+  await logDeployment(producer, [...modelMessages, ...stageMessages, ...behind]);
   await readBack(deployments, changes);
   await restoreChampion(producer, deployments, changes);
 }

@@ -22,7 +22,7 @@ import {
   WINDOW,
   withConnection,
 } from '../warehouse/helpers';
-import { activityEnvironment, activityWorld } from './world';
+import { activityEnvironment, activityWorld, deployAs, type ActivityWorld } from './world';
 
 /** Every step that runs at the owner of the tables, as activities: real tables, and the stream's results as they come through Kafka. */
 // A crowded machine takes its time to open a warehouse.
@@ -36,6 +36,7 @@ let processed: string;
 let kafka: FakeKafka;
 let service: WarehouseService;
 let analytics: AnalyticsActivities;
+let world: ActivityWorld;
 
 beforeEach(async () => {
   runs += 1;
@@ -54,8 +55,8 @@ beforeEach(async () => {
     registry: createMetrics('analytics'),
     origins: TRUSTED,
   });
-  const { deployments } = await activityWorld();
-  analytics = createAnalyticsActivities({ service, deployments, processed });
+  world = await activityWorld();
+  analytics = createAnalyticsActivities({ service, deployments: world.deployments, processed });
 });
 afterEach(() => service.stop());
 afterAll(() => {
@@ -163,6 +164,34 @@ describe('evaluating on live windows', () => {
       message: expect.stringContaining('give the round a longer windowsTimeout') as string,
     });
   });
+
+  it.each([
+    { measured: 1, says: { verdict: { reason: 'only 1 of 3 live windows were measured' } } },
+    {
+      measured: 0,
+      says: {
+        type: 'TooFewWindows',
+        message:
+          'v1 was taken out of service by Carl while its round measured it (it is bad), and only a person brings it back. Start another round.',
+      },
+    },
+  ])(
+    'waits no longer once its candidate was taken out of service, with $measured windows measured',
+    async ({ measured, says }) => {
+      const stage = { version: v('v1'), round: 1, reason: 'it is bad', by: 'Carl' };
+      await deployAs(world, { ...stage, stage: 'candidate' });
+      activate('v1', 0);
+      for (let window = 0; window < measured; window += 1) await close(window, { v0: 15, v1: 24 });
+      await kafka.deliver();
+      const about = { candidates: [v('v1')], windowsTimeoutMillis: 600_000 };
+      const ended: Promise<unknown> = activityEnvironment()
+        .environment.run(() => analytics.evaluate(input(about)))
+        .catch((thrown: unknown) => thrown);
+      await kafka.whenSent(TOPICS.windowRequests.name, 1);
+      await deployAs(world, { ...stage, stage: 'rolled-back' });
+      expect(await ended).toMatchObject(says);
+    },
+  );
 
   it('says that the round’s champion is measured no more, when two others have followed it', async () => {
     activate('v1', 0);

@@ -314,6 +314,46 @@ describe('deploying and deciding', () => {
     expect([stageOf('v0'), stageOf('v1')]).toEqual(['rolled-back', 'champion']);
   });
 
+  describe('where a person promoted a candidate meanwhile, and rolled it back', () => {
+    const tryOut = async (version: string): Promise<void> => {
+      const named = versionIdSchema.parse(version);
+      await run(() => rounds.promote({ version: named, reason: 'try it', by: 'Bea' }));
+      await run(() => rounds.rollback({ version: named, to: V0, reason: 'it is bad', by: 'Carl' }));
+    };
+
+    it('keep the champion, say who took the candidate out of service, and close the round', async () => {
+      const { elected, candidates } = await deployed();
+      await tryOut(elected.version);
+      const kept = {
+        decision: 'kept',
+        reason:
+          'v1 was taken out of service by Carl while its round measured it (it is bad), and only a person brings it back',
+      };
+      expect(await decidedAs('promoted', elected.version, candidates)).toEqual(kept);
+      expect(world.deployments.champion()?.version).toBe(V0);
+      const others = candidates.filter((version) => version !== elected.version);
+      expect(candidates.map(stageOf)).toEqual(['rolled-back', ...others.map(() => 'retired')]);
+      expect(world.deployments.serverState('current')?.decided).toMatchObject(kept);
+    });
+
+    it('leave it rolled back where it was the other candidate', async () => {
+      const { elected, candidates } = await deployed();
+      const other = candidates.find((version) => version !== elected.version);
+      await tryOut(other!);
+      expect(await decidedAs('promoted', elected.version, candidates)).toMatchObject({
+        decision: 'promoted',
+      });
+      expect([stageOf('v1'), stageOf(other!), stageOf('v0')]).toEqual(['champion', 'rolled-back', 'shadow']);
+    });
+
+    it('leave it rolled back where the round is reset and deploys the same weights again', async () => {
+      const { elected } = await deployed();
+      await tryOut(elected.version);
+      expect((await deployed()).elected.version).toBe(elected.version);
+      expect(stageOf('v1')).toBe('rolled-back');
+    });
+  });
+
   it('keep the champion when the verdict says so', async () => {
     const { elected, candidates } = await deployed();
     await decidedAs('rejected', elected.version, candidates);

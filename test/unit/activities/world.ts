@@ -11,6 +11,7 @@ import { type SiteStore } from '../../../activities/shared/site-store';
 import { openUpdateInbox, type UpdateInbox } from '../../../activities/shared/update-inbox';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { followDeployments, type Deployments } from '../../../core/model/deployments';
+import { type StageChange } from '../../../core/model/deployment-messages';
 import { initialWeights } from '../../../core/model/network';
 import { type Producer } from '../../../core/platform/kafka';
 import { silentLogger } from '../../../core/platform/log';
@@ -44,7 +45,10 @@ export async function activityWorld(serving: typeof V0 | null = V0): Promise<Act
   );
   const producer = await kafka.producer();
   const deployments = await followDeployments(kafka, silentLogger());
-  if (serving !== null) await deployFirst(producer, deployments);
+  if (serving !== null) {
+    const first = { version: V0, stage: 'champion', round: 0, reason: 'first' } as const;
+    await deployAs({ producer, deployments }, first);
+  }
   const inbox = await openUpdateInbox(kafka, silentLogger());
   const store = siteStore();
   const brokers: Brokers = { trouble: () => undefined };
@@ -88,21 +92,20 @@ export async function activityWorld(serving: typeof V0 | null = V0): Promise<Act
   };
 }
 
-async function deployFirst(producer: Producer, deployments: Deployments): Promise<void> {
+/** Deploy a version as its stage says, with untrained weights. */
+export async function deployAs(
+  { producer, deployments }: Pick<ActivityWorld, 'producer' | 'deployments'>,
+  change: StageChange,
+): Promise<void> {
   const metadata = {
-    version: V0,
+    version: change.version,
     shape: SHAPE,
     scaling: { mean: Array<number>(FEATURES).fill(0), scale: Array<number>(FEATURES).fill(1) },
     tolerance: 1,
     residualStddev: null,
   };
-  const lineage = untrainedLineage(1);
-  await deployModels(
-    producer,
-    deployments,
-    [{ model: { metadata, weights: initialWeights(SHAPE, 1) }, lineage }],
-    [{ version: V0, stage: 'champion', round: 0, reason: 'first' }],
-  );
+  const model = { metadata, weights: initialWeights(SHAPE, 1) };
+  await deployModels(producer, deployments, [{ model, lineage: untrainedLineage(1) }], [change]);
 }
 
 function siteStore(): SiteStore {
