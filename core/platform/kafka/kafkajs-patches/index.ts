@@ -4,6 +4,7 @@ import { deadConnections } from './dead-connections';
 import { fastFetch } from './fast-fetch';
 import { fastProduce } from './fast-produce';
 import { freshConnections } from './fresh-connections';
+import { keptPlaces } from './kept-places';
 import { lostMembership } from './lost-membership';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
@@ -21,6 +22,7 @@ export const PATCHES: readonly LibraryPatch[] = [
   steadyHeartbeats,
   steadyMetadata,
   lostMembership,
+  keptPlaces,
   toldRefusals,
 ];
 
