@@ -35,6 +35,8 @@ export const INGEST_REJECT_HEADERS = {
   offset: 'source-offset',
   /** Bytes of the whole message. */
   size: 'size',
+  /** Only where the record's time is not the message's, which has none or one that the broker would not take: read again, it has another. */
+  restamped: 'restamped',
 } as const;
 
 const wholeNumber = z.coerce.number().int().min(0);
@@ -47,6 +49,7 @@ export const ingestRejectHeadersSchema = z.object({
   [INGEST_REJECT_HEADERS.topic]: z.string(),
   [INGEST_REJECT_HEADERS.partition]: wholeNumber.optional(),
   [INGEST_REJECT_HEADERS.offset]: wholeNumber.optional(),
+  [INGEST_REJECT_HEADERS.restamped]: z.string().optional(),
 });
 
 /**

@@ -130,7 +130,7 @@ export class Delivery {
     if (readings.length > 0) parcel.mapped += 1;
     else parcel.rejected += 1;
     rejects.forEach((reject, index) => {
-      parcel.rejects.push({ ...rejectMessage(message, reject, index), ...stamp });
+      parcel.rejects.push(rejectMessage(message, reject, index, stamp));
       parcel.reasons.push(reject.reason);
     });
   }
@@ -145,11 +145,7 @@ export class Delivery {
     return partition;
   }
 
-  private stampOf(
-    { timestampMillis }: SourceMessage,
-    parcel: Parcel,
-    latest: number,
-  ): Pick<OutgoingMessage, 'timestampMillis'> {
+  private stampOf({ timestampMillis }: SourceMessage, parcel: Parcel, latest: number): Stamp {
     // A record of the oldest format has none, which reads as −1.
     if (timestampMillis === undefined || timestampMillis < 0) return {};
     if (timestampMillis <= latest) return { timestampMillis };
@@ -214,11 +210,17 @@ export class Delivery {
   }
 }
 
-/** @param index of the reject among those of its message: the first carries the message. */
+type Stamp = Pick<OutgoingMessage, 'timestampMillis'>;
+
+/**
+ * @param index of the reject among those of its message: the first carries the message.
+ * @param stamp the record's time
+ */
 function rejectMessage(
-  { bytes, topic, partition, offset }: SourceMessage,
+  { bytes, topic, partition, offset, timestampMillis }: SourceMessage,
   { reason, path, detail }: UnmappedReading,
   index: number,
+  stamp: Stamp,
 ): OutgoingMessage {
   const { rejectedBytes } = INGEST_LIMITS;
   const value = index > 0 ? Buffer.alloc(0) : Buffer.from(bytes.subarray(0, rejectedBytes));
@@ -233,6 +235,8 @@ function rejectMessage(
       ...(partition === undefined ? {} : { [INGEST_REJECT_HEADERS.partition]: String(partition) }),
       ...(offset === undefined ? {} : { [INGEST_REJECT_HEADERS.offset]: String(offset) }),
       [INGEST_REJECT_HEADERS.size]: String(bytes.length),
+      ...(stamp.timestampMillis === timestampMillis ? {} : { [INGEST_REJECT_HEADERS.restamped]: 'true' }),
     },
+    ...stamp,
   };
 }

@@ -10,17 +10,17 @@ import { describeIssues } from '../../contracts/validation';
 import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { column, timestamp } from '../database/values';
-import { type Change, type SinkRecord } from './records';
+import { type Change, type SinkRecord, type UnmappedRow } from './records';
 import { readableBytes } from './rejects';
 
 /**
  * A message that ingest could not map, from `ingest-rejects`. As a row of a file it has a `file`, its topic with the partition behind it,
  * and a `line`, its offset. Its partition is none of the event stream's, and so is left empty.
  */
-export function parseIngestReject({ headers, value, timestampMillis }: SinkRecord): RejectedRow | undefined {
+export function parseIngestReject({ headers, value, timestampMillis }: SinkRecord): UnmappedRow | undefined {
   const parsed = ingestRejectHeadersSchema.safeParse(headers);
   if (!parsed.success) return undefined;
-  const { reason, path, detail } = parsed.data;
+  const { reason, path, detail, restamped } = parsed.data;
   const { 'source-topic': topic, 'source-partition': partition, 'source-offset': offset } = parsed.data;
   return {
     source: 'ingest',
@@ -32,6 +32,7 @@ export function parseIngestReject({ headers, value, timestampMillis }: SinkRecor
     line: offset ?? null,
     raw: readableBytes(value),
     recordMillis: timestampMillis,
+    hasOwnTime: restamped === undefined,
   };
 }
 
@@ -71,9 +72,6 @@ export function isIngestLoss({ headers }: Pick<SinkRecord, 'headers'>): boolean 
   return headers[INGEST_LOSS_HEADERS.from] !== undefined;
 }
 
-/** What makes two rejects of a place the same. */
-type Sameness = Pick<RejectedRow, 'file' | 'line' | 'detail' | 'raw' | 'recordMillis'>;
-
 const storedRow = z.object({
   file: z.string(),
   line: z.int(),
@@ -82,15 +80,23 @@ const storedRow = z.object({
   recordMillis: z.number().nullable(),
 });
 
+/** @param millis the message's own time; null where it has none */
+function identityOf(
+  { file, line, detail, raw }: Pick<RejectedRow, 'file' | 'line' | 'detail' | 'raw'>,
+  millis: number | null,
+): string {
+  return JSON.stringify([file, line, detail, raw, millis]);
+}
+
 /**
  * The rejects that are not stored yet, once each: after a crash, ingest writes some again. They are known by their place in the source's
- * topic, the message and its time: a topic that was made anew has other messages at the same places. MQTT has no places, so that of a message that its
- * server sent twice both rejects stay.
+ * topic, the message and its own time: a topic that was made anew has other messages at the same places. MQTT has no places, so that of a message that
+ * its server sent twice both rejects stay.
  */
 export async function newIngestRejects(
   inside: Statements,
-  rejects: readonly RejectedRow[],
-): Promise<readonly RejectedRow[]> {
+  rejects: readonly UnmappedRow[],
+): Promise<readonly UnmappedRow[]> {
   const placed = rejects.filter(({ line }) => line !== null);
   const stored =
     placed.length === 0
@@ -104,13 +110,13 @@ export async function newIngestRejects(
             lines: column(placed, BIGINT, ({ line }) => BigInt(line ?? 0)),
           },
         );
-  const identityOf = ({ file, line, detail, raw, recordMillis }: Sameness): string =>
-    JSON.stringify([file, line, detail, raw, recordMillis]);
-  const known = new Set(stored.map(identityOf));
+  const identities = (row: z.infer<typeof storedRow> | UnmappedRow): string[] =>
+    [row.recordMillis, null].map((millis) => identityOf(row, millis));
+  const known = new Set(stored.flatMap(identities));
   return rejects.filter((reject) => {
-    const identity = identityOf(reject);
-    const isNew = reject.line === null || !known.has(identity);
-    known.add(identity);
+    const isNew =
+      reject.line === null || !known.has(identityOf(reject, reject.hasOwnTime ? reject.recordMillis : null));
+    for (const identity of identities(reject)) known.add(identity);
     return isNew;
   });
 }

@@ -1,9 +1,9 @@
 import { type FenceBlock } from '../../contracts/blocks';
 import { type DeadLetterReason } from '../../contracts/dead-letters';
 import { type IncomingRecord } from '../../platform/kafka';
-import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { type Block } from './blocks';
+import { type RejectedRow } from '../database/columns';
 import { type RejectedEvent } from './rejects';
 
 /** A record of any topic as the sink reads it. */
@@ -25,12 +25,18 @@ export interface SinkRecords {
 /** The change of the tables by a record; a text for why it is not valid, undefined for none. */
 export type Change = ((inside: Statements) => Promise<void>) | string | undefined;
 
+/** A message that ingest could not map. */
+export interface UnmappedRow extends RejectedRow {
+  /** Whether its time is the message's own, and so the same when it is read again. */
+  readonly hasOwnTime: boolean;
+}
+
 /** What a record says, once its schema has let it through; `aside` is one that it has not. */
 export type Reading =
   | { readonly kind: 'block'; readonly block: Block }
   | { readonly kind: 'fence'; readonly epoch: number; readonly reset: FenceBlock['reset'] }
   | { readonly kind: 'reject'; readonly event: RejectedEvent }
-  | { readonly kind: 'unmapped'; readonly row: RejectedRow }
+  | { readonly kind: 'unmapped'; readonly row: UnmappedRow }
   | { readonly kind: 'change'; readonly change: Exclude<Change, string | undefined> }
   /** No record, but the last offset of those that the topic let go before they were stored. */
   | { readonly kind: 'lost' }

@@ -9,7 +9,7 @@ import { newIngestRejects } from './ingest-rejects';
 import { storeLostRecords, type LostRecords } from './lost-records';
 import { fence, judge, type Mark } from './marks';
 import { positionKey, writePositions, type Position } from './positions';
-import { type ReadRecord, type Reading } from './records';
+import { type ReadRecord, type Reading, type UnmappedRow } from './records';
 import { newRejects, type RejectedEvent } from './rejects';
 import { MAX_EXAMPLES, NO_RECORDS, type RecordCounts, type SinkReport } from './report';
 
@@ -27,7 +27,7 @@ export class Staging {
   private readonly evaluations: RowBuffer<BlockRows<EvaluationBlock>>;
   private readonly rejects: RowBuffer<readonly RejectedRow[]>;
   private readonly rejected: RejectedEvent[] = [];
-  private readonly unmapped: RejectedRow[] = [];
+  private readonly unmapped: UnmappedRow[] = [];
   private readonly changes: Extract<Reading, { kind: 'change' }>['change'][] = [];
   private readonly blocks = { stored: 0, 'stored-before': 0, 'older-epoch': 0, gap: 0 };
   private readonly records = new Map<string, RecordCounts>();

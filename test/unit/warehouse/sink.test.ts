@@ -361,8 +361,16 @@ describe('other topics', () => {
     // Of a topic that was made anew: other messages, or the same ones sent later.
     await sink.store([batch('ingestRejects', 0, [at(4, '/0/t', '[{"t":"y"}]')])]);
     await sink.store([batch('ingestRejects', 0, [{ ...at(5, '/0/t'), timestampMillis: 1 }])]);
+    // Whose time ingest has chosen, each time that it has read it.
+    const restamped = (millis: number) => ({
+      ...at(6 + millis, '/0/t', '[{"t":"z"}]'),
+      headers: { ...headers('/0/t'), restamped: 'true' },
+      timestampMillis: millis,
+    });
+    await sink.store([batch('ingestRejects', 0, [restamped(0), restamped(1)])]);
+    await sink.store([batch('ingestRejects', 0, [restamped(2)])]);
     const counted = `SELECT count(*)::INT AS n FROM rejected_rows WHERE detail LIKE '/0/t%'`;
-    expect(await query(connection, counted)).toEqual([{ n: 3 }]);
+    expect(await query(connection, counted)).toEqual([{ n: 4 }]);
   });
 
   it('keep versions with their file, and every change of stage', async () => {
