@@ -3,14 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Source } from '../contracts/source';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
-import { foreignTopic, INGEST_GROUP } from '../contracts/topics';
+import { foreignTopic, INGEST_GROUP, TOPICS } from '../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
+import { endsOf } from '../platform/kafka/topic-offsets';
 import { type ExpiredRecords, type FetchedFrom, gapSentence, logGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { ArrivalOrder } from './arrival-order';
 import { type Delivery, type SourceMessage } from './delivery';
 import { GroupMember } from './group-member';
 import { INGEST_LIMITS } from './limits';
+import { assignedState, type PartitionState } from './partition-state';
 import { type IngestSource } from './source';
 
 const NO_BYTES = new Uint8Array(0);
@@ -22,23 +24,6 @@ const PATIENCE_MILLIS = 2_000;
 const RECORDS_TO_PAUSE = 20_000;
 /** Records handed on at once: several make a request, and heartbeats are not late. */
 const RECORDS_PER_PARCEL = 500;
-
-/** Where a partition stands. */
-interface PartitionState {
-  /** Where the group had the partition when it was assigned; undefined where it had not begun. */
-  begins: number | undefined;
-  /** Offset after the last record whose events Kafka has. */
-  delivered: number;
-  committed: number;
-  /** Offset after the last record that was read. */
-  read: number;
-  highWatermark: number;
-  /** When records last came, or the partition was assigned, on the process's clock in milliseconds. */
-  heardAt: number;
-  isPaused: boolean;
-  /** Of the records that wait. */
-  waitingBytes: number;
-}
 
 export interface KafkaSourceOptions {
   readonly kafka: Kafka;
@@ -70,11 +55,7 @@ export class KafkaSource implements IngestSource {
       kafka,
       log,
       topic: this.name,
-      prepare: async () => {
-        if (from === 'earliest') return;
-        const start = from === 'latest' ? from : Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
-        await kafka.startGroup(INGEST_GROUP, this.name, start);
-      },
+      prepare: () => this.prepare(from),
       onAssigned: (partitions, consumer) => this.assign(partitions, consumer),
       onBatch: (batch) => this.onBatch(batch),
     });
@@ -107,6 +88,25 @@ export class KafkaSource implements IngestSource {
     await this.member.stop();
   }
 
+  /** A group whose places are gone, with a topic that was made anew or after a long absence, passes over nothing that was sent meanwhile. */
+  private async prepare(from: Source['from']): Promise<void> {
+    const { kafka, log, topic } = this.options;
+    if (from === 'earliest') return;
+    if (from !== 'latest') {
+      const start = Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
+      return kafka.startGroup(INGEST_GROUP, this.name, start);
+    }
+    const written = await Promise.all(
+      [TOPICS.stream.name, TOPICS.ingestRejects.name].map((name) => kafka.offsets(name)),
+    );
+    if (!written.flat().some(({ high }) => high > 0)) return kafka.startGroup(INGEST_GROUP, this.name, from);
+    if ((await kafka.committed(INGEST_GROUP, this.name)).length > 0) return;
+    log.warn(
+      { topic },
+      'the group has lost its places in the topic, which is read from its beginning: what the fleet had before is put aside as late or duplicate',
+    );
+  }
+
   /**
    * The group reads on from what is committed: what is under way, or waits here, comes again. Nothing is fetched before that place is known: for one
    * that the broker no longer has, the library commits another.
@@ -118,23 +118,13 @@ export class KafkaSource implements IngestSource {
     const { kafka } = this.options;
     const positions = await kafka.committed(INGEST_GROUP, this.name);
     const starts = await kafka.offsets(this.name);
-    const heardAt = performance.now();
     for (const partition of partitions) {
-      const state = {
-        begins: positions.find((position) => position.partition === partition)?.offset,
-        delivered: 0,
-        committed: 0,
-        read: 0,
-        highWatermark: 0,
-        heardAt,
-        isPaused: false,
-        waitingBytes: 0,
-      };
+      const place = positions.find((position) => position.partition === partition)?.offset;
+      const low = endsOf(starts, partition).low;
+      const state = assignedState(place, low);
       this.states.set(partition, state);
-      // The next record may come after another start, which finds the library's place instead.
-      const low = starts.find((start) => start.partition === partition)?.low ?? 0;
-      if (state.begins !== undefined && state.begins < low)
-        await this.noteGap(state, { partition, from: low, highWatermark: low });
+      // The next record may come after another start.
+      if (state.begins < low) await this.noteGap(state, { partition, from: low, highWatermark: low });
     }
     // The library keeps a pause over a rebalance, too.
     consumer.resume(this.name, partitions);
@@ -145,7 +135,7 @@ export class KafkaSource implements IngestSource {
     const state = this.states.get(partition);
     if (state === undefined || this.halted || !batch.isCurrent()) return;
     await this.noteGap(state, batch);
-    if (!batch.isCurrent()) return;
+    if (!this.isOurs(partition, state) || !batch.isCurrent()) return;
     if (records.length > 0) this.order.add(partition, records);
     state.waitingBytes += bytesOf(records);
     state.highWatermark = highWatermark;
@@ -162,21 +152,34 @@ export class KafkaSource implements IngestSource {
       });
   }
 
-  /** What the topic no longer has is counted and said; a log that is another one is read from its beginning. */
+  /**
+   * What the topic no longer has is counted and said; a log that is another one is read from its beginning. All that was read is committed before,
+   * so that whoever notes it again after a crash begins at the same place.
+   */
   private async noteGap(
     state: PartitionState,
-    batch: FetchedFrom & Pick<RawBatch, 'partition'>,
+    batch: FetchedFrom & Pick<RawBatch, 'partition'> & Partial<Pick<RawBatch, 'heartbeat'>>,
   ): Promise<void> {
-    const { partition } = batch;
-    const { begins, read } = state;
+    const { partition, from } = batch;
     const { topic, log, onLost } = this.options;
-    const wanted = read > 0 ? read : begins;
-    const gap = wanted === undefined ? undefined : logGap(wanted, batch);
+    const gap = logGap(state.read > 0 ? state.read : state.begins, batch);
     if (gap === undefined) return;
     log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
-    if (gap.kind === 'replaced') return;
-    await onLost(partition, gap);
-    state.begins = gap.until;
+    while (this.isOurs(partition, state) && (state.underWay > 0 || this.order.waiting(partition) > 0)) {
+      await sleep(WAIT_MILLIS);
+      await batch.heartbeat?.();
+    }
+    if (!this.isOurs(partition, state)) return;
+    await this.commit();
+    if (gap.kind === 'expired') await onLost(partition, gap);
+    else if (from > 0) await onLost(partition, { kind: 'expired', from: 0, until: from });
+    Object.assign(state, assignedState(undefined, from));
+    await this.commit();
+  }
+
+  /** Whether a partition is still ours to read, and was not assigned anew meanwhile. */
+  private isOurs(partition: number, state: PartitionState): boolean {
+    return !this.halted && this.states.get(partition) === state;
   }
 
   /** Hand on what waits, the records that arrived first before the others. */
@@ -203,11 +206,13 @@ export class KafkaSource implements IngestSource {
     const last = records.at(-1);
     if (state === undefined || last === undefined) return;
     const delivered = this.options.delivery.deliver(messagesOf(partition, records, this.options.topic));
+    state.underWay += 1;
     state.waitingBytes -= bytesOf(records);
     this.followBuffer(partition, state);
     // Deliveries end in the order in which they began.
     void delivered.then(() => {
       state.delivered = Number(last.offset) + 1;
+      state.underWay -= 1;
     });
   }
 
@@ -240,8 +245,11 @@ export class KafkaSource implements IngestSource {
     const places = due.map(([partition, { delivered: offset }]) => ({ topic: this.name, partition, offset }));
     try {
       await this.member.consumer.commit(places);
-      for (const [index, [, state]] of due.entries())
-        state.committed = places[index]?.offset ?? state.committed;
+      for (const [index, [, state]] of due.entries()) {
+        const offset = places[index]?.offset ?? 0;
+        // Meanwhile the log may have become another one, whose offsets begin anew.
+        if (offset <= state.delivered) state.committed = Math.max(state.committed, offset);
+      }
     } catch (err) {
       // During a rebalance the broker refuses: the next commit has it, or another worker reads it again.
       this.options.log.debug({ err }, 'the offsets were not committed');

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka as KafkaJs, logLevel } from 'kafkajs';
+import { type Admin, Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { z } from 'zod';
 import { queryTable } from '../../cli/query/query-worker';
 import { type WorkerProcess } from '../../cli/system/worker-process';
@@ -25,6 +25,8 @@ const STEPS = 12;
 /** A step an hour later, whose readings close the windows of all others. */
 const CLOSING_STEP = 360;
 const DEVICES = 5;
+/** A worker has fetched several times within it. */
+const FETCHED_MILLIS = 3_000;
 
 function settingsWith(source: unknown): StreamSettings {
   return {
@@ -35,6 +37,10 @@ function settingsWith(source: unknown): StreamSettings {
     idleMillis: 600_000,
     source: sourceSchema.parse(source),
   };
+}
+
+function adminOf({ env }: StreamSystem): Admin {
+  return new KafkaJs({ brokers: [env['KAFKA_BROKERS'] ?? ''], logLevel: logLevel.NOTHING }).admin();
 }
 
 /** A deployment of its own on a broker of its own. */
@@ -276,10 +282,7 @@ describe('messages that their topic let go while no worker read them', () => {
     const deployment = await Deployment.start(settingsWith({ topic: TOPIC, each: '/list' }), async (kafka) =>
       kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 1, cleanup: 'delete' }]),
     );
-    const admin = new KafkaJs({
-      brokers: [deployment.system.env['KAFKA_BROKERS'] ?? ''],
-      logLevel: logLevel.NOTHING,
-    }).admin();
+    const admin = adminOf(deployment.system);
     await admin.connect();
     const send = (count: number): Promise<unknown> =>
       deployment.producer.send(
@@ -302,13 +305,81 @@ describe('messages that their topic let go while no worker read them', () => {
     const lost = 'fedloop_ingest_messages_lost_total{partition="0"}';
     while ((await metricsOf(ingest)).get(lost) !== 6) await sleep(100);
     await ingest.child.stop(0);
-    // No record has come since. The group stands where it stood, or at a place that the library has put there: the loss counts once.
+    // No record has come since. The group stands where it stood: the loss counts once.
     ingest = await deployment.system.startWorker('ingest');
     await send(1);
     await untilRejected(ingest, 1);
     const sql = 'SELECT topic, source_partition AS p, from_offset AS a, until_offset AS z FROM lost_records';
-    expect(await deployment.until(lostRow, sql, 1)).toEqual([{ topic: TOPIC, p: 0, a: 4, z: 10 }]);
+    const first = { topic: TOPIC, p: 0, a: 4, z: 10 };
+    expect(await deployment.until(lostRow, sql, 1)).toEqual([first]);
+
+    // A worker that runs finds nothing where it wanted to read on, and is gone before the next record.
+    const group = (): Promise<readonly Position[]> =>
+      deployment.kafka.committed(INGEST_GROUP, foreignTopic(TOPIC));
+    while ((await group())[0]?.offset !== 11) await sleep(100);
+    process.kill(ingest.child.pid, 'SIGSTOP');
+    // The fetch that is under way is answered without a record.
+    await sleep(FETCHED_MILLIS);
+    await send(5);
+    await admin.fetchTopicOffsets(TOPIC);
+    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '16' }] });
+    process.kill(ingest.child.pid, 'SIGCONT');
+    await sleep(FETCHED_MILLIS);
+    await ingest.child.stop(0);
+    ingest = await deployment.system.startWorker('ingest');
+    await send(1);
+    await untilRejected(ingest, 1);
+    expect(await deployment.until(lostRow, `${sql} ORDER BY a`, 2)).toEqual([
+      first,
+      { topic: TOPIC, p: 0, a: 11, z: 16 },
+    ]);
     await admin.disconnect();
+    await deployment.stop();
+  });
+});
+
+describe('a topic that is made anew', () => {
+  const TOPIC = 'made.anew';
+
+  it('is read from its beginning, whether a worker ran meanwhile or not, also where the source begins at its end', async () => {
+    const source = { topic: TOPIC, each: '/list', from: 'latest' };
+    const deployment = await Deployment.start(settingsWith(source), (kafka) =>
+      kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 1, cleanup: 'delete' }]),
+    );
+    const admin = adminOf(deployment.system);
+    await admin.connect();
+    const makeAnew = async (): Promise<void> => {
+      await admin.deleteTopics({ topics: [TOPIC] });
+      while ((await admin.listTopics()).includes(TOPIC)) await sleep(100);
+      // A client that knows the topic fails until it is there again.
+      await admin.createTopics({ waitForLeaders: false, topics: [{ topic: TOPIC, numPartitions: 1 }] });
+    };
+    const send = (count: number): Promise<unknown> =>
+      deployment.producer.send(
+        foreignTopic(TOPIC),
+        Array.from({ length: count }, () => ({ key: null, value: '{}' })),
+      );
+    const untilCommitted = async (offset: number): Promise<void> => {
+      const group = (): Promise<readonly Position[]> =>
+        deployment.kafka.committed(INGEST_GROUP, foreignTopic(TOPIC));
+      while ((await group())[0]?.offset !== offset) await sleep(100);
+    };
+    let ingest = await deployment.system.startWorker('ingest');
+    await untilCommitted(0);
+    await send(3);
+    await untilCommitted(3);
+    await makeAnew();
+    await send(2);
+    await untilCommitted(2);
+    await ingest.child.stop(10_000);
+    await makeAnew();
+    await send(4);
+    ingest = await deployment.system.startWorker('ingest');
+    await untilCommitted(4);
+    const sql = "SELECT count(*)::INT AS n FROM rejected_rows WHERE source = 'ingest'";
+    while ((await deployment.rows(z.object({ n: z.number() }), sql))[0]?.n !== 9) await sleep(200);
+    await admin.disconnect();
+    await ingest.child.stop(10_000);
     await deployment.stop();
   });
 });
@@ -335,10 +406,7 @@ describe('a source that begins at its end', () => {
       { partition: 1, offset: 1 },
     ]);
     // What the library commits for a place that the broker no longer has: the group has begun, and reads on from the beginning.
-    const admin = new KafkaJs({
-      brokers: [system.env['KAFKA_BROKERS'] ?? ''],
-      logLevel: logLevel.NOTHING,
-    }).admin();
+    const admin = adminOf(system);
     await admin.connect();
     const groupId = `${topicPrefixOf(readEnvironment(system.env))}overtaken`;
     const partitions = [0, 1].map((partition) => ({ partition, offset: '-2' }));
