@@ -93,7 +93,7 @@ export const sourceSchema = z
     /** A topic of Kafka, by its whole name; left out, the fleet's own `edge-iiot-stream`. */
     topic: z.string().regex(TOPIC_NAME, 'a topic has 1 to 249 letters, digits, ., _ and -').optional(),
     mqtt: mqttSchema.optional(),
-    /** Where a new fleet begins to read. */
+    /** Where a new fleet begins to read. A topic that was made anew, or whose places the broker has forgotten, is read from its beginning later. */
     from: z.union([z.enum(['earliest', 'latest']), timestampTextSchema]).default('earliest'),
     fields: fieldsSchema.optional(),
     /** An array inside a message; each of its elements is a reading. Paths of `fields` are tried in the element, then in the message. */
