@@ -41,8 +41,8 @@ export interface Child {
   readonly running: boolean;
   /** Resolves once it has ended. */
   readonly ended: Promise<Exit>;
-  /** The last lines that this process has written to its log, and none of an earlier one. */
-  tail(): Promise<string>;
+  /** The last lines that this process has written to its log, and none of an earlier one; left out: enough for a stack. */
+  tail(lines?: number): Promise<string>;
   /** Ask it to stop, kill the group after `graceMillis`; resolves when it has ended. */
   stop(graceMillis: number): Promise<Exit>;
 }
@@ -105,10 +105,8 @@ export async function startChild(
       return running();
     },
     ended,
-    async tail() {
-      const tails = await Promise.all(
-        logs.map((log, index) => tailOfFile(log, LIMITS.tailLines, before[index])),
-      );
+    async tail(lines = LIMITS.tailLines) {
+      const tails = await Promise.all(logs.map((log, index) => tailOfFile(log, lines, before[index])));
       return tails.filter((tail) => tail !== '').join('\n');
     },
     async stop(graceMillis) {

@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Characters of an error line that a message shows: a sentence and what to do, with paths, but not a page. */
 const MAX_LENGTH = 600;
 
+/** A line of a stack, of Java or JavaScript: where something failed, not what. */
+const STACK_FRAME = /^\s*at \S/;
+
 /** Lowest of pino's levels that stands for an error. */
 const PINO_ERROR = 50;
 /** What a program logs that ends for it. */
@@ -23,7 +26,7 @@ export function errorLine(stderrTail: string): string {
   // Node prints its version last, below the stack that names the cause.
   const lines = stderrTail.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
   const isPlain = (line: string): boolean => !line.startsWith('{');
-  const plain = lines.filter(isPlain);
+  const plain = lines.filter((line) => isPlain(line) && !STACK_FRAME.test(line));
   const at = lines.findLastIndex((line) => structuredError(line) !== undefined);
   const error = structuredError(lines[at] ?? '');
   const last = lines.at(-1) ?? '';
@@ -34,6 +37,7 @@ export function errorLine(stderrTail: string): string {
     error?.message ??
     plain.find((line) => /\b\w*error\b|exception|fatal|cannot|denied/i.test(line)) ??
     plain.at(-1) ??
+    lines.at(-1) ??
     '';
   return line.trim().slice(0, MAX_LENGTH);
 }

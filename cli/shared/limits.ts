@@ -50,8 +50,8 @@ export const LIMITS = {
   portAttempts: 3,
   /** Lines of a log that a failure shows with --verbose: enough for a stack. */
   tailLines: 40,
-  /** Read from the end of a log for that tail. */
-  tailBytes: 16_384,
+  /** Read from the end of a log for that tail, and for what the machine lacked: a server that ends logs a stack for each of its threads. */
+  tailBytes: 65_536,
 
   /** Work shorter than this shows no progress. */
   quietMillis: 2_000,

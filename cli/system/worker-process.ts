@@ -88,7 +88,7 @@ export function readyUrl(line: string): string | undefined {
 export async function workerFailure(child: Child, what: string): Promise<FedloopError> {
   const tail = await child.tail();
   const subject = child.name.endsWith(' worker') ? `the ${child.name}` : child.name;
-  const said = machineSentenceOfLog(tail, child.dataFolder ?? subject);
+  const said = machineSentenceOfLog(await child.tail(Infinity), child.dataFolder ?? subject);
   const error = said?.message ?? errorLine(tail);
   return new FedloopError('ServerUnavailable', `${subject} ${what}${error === '' ? '' : `: ${error}`}`, {
     hint: [said?.hint ?? [], `Its log is ${child.logFile}.`].flat().join(' '),

@@ -16,7 +16,7 @@ import { describeWith, MOSQUITTO } from '../support/requirements';
 import { runFedloop } from '../support/run-fedloop';
 
 /** docs/your-fleet.md as a stranger follows it: each of its commands, in its order, on real servers, with messages as the page has them. */
-jest.setTimeout(240_000);
+jest.setTimeout(480_000);
 
 const PAGE = readPage('your-fleet.md');
 const MQTT_HEADING = 'Messages by MQTT';

@@ -134,6 +134,11 @@ describe('the error line of a stderr tail', () => {
     expect(errorLine('one\ntwo\n')).toBe('two');
     expect(errorLine('')).toBe('');
   });
+
+  it('are no line of a stack, also where the stack is all that fits', () => {
+    const frame = '\tat org.apache.kafka.LocalLog.maybeHandleIOException(LocalLog.java:816)';
+    expect(errorLine(`${frame}\n${frame}\nKafka is shutting down`)).toBe('Kafka is shutting down');
+  });
 });
 
 /** Resolves when nobody has the process id any more, or only a dead process that is not buried yet. */
