@@ -8,7 +8,7 @@ import { type Micros } from '../core/contracts/time';
 import { SCORE_CONFIDENCE } from '../core/federation/constants';
 import { decidePromotion } from '../core/federation/promotion/gate';
 import { accuracyInterval, type PairedCluster } from '../core/federation/promotion/cluster-interval';
-import { type Deployments } from '../core/model/deployments';
+import { type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
 import { type WarehouseService } from '../core/warehouse/service';
 import { championChanged, requireUndecided, takenOut } from './shared/decided';
@@ -32,10 +32,7 @@ export async function evaluate(
   const signal = Context.current().cancellationSignal;
   let seen = 0;
   /** Heartbeats show people how far the step is. */
-  const progress = (): { readonly windows: number; readonly of: number } => ({
-    windows: seen,
-    of: wanted,
-  });
+  const progress = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
   const awaitWindows = async (): Promise<readonly number[]> => {
     const starts = await Promise.all(
       candidates.map(async (version) => {
@@ -89,8 +86,7 @@ async function whileInForce<Found>(
 ): Promise<Found | undefined> {
   const out = new AbortController();
   const look = (): void => {
-    const known = deployments.find(version);
-    if (known !== undefined && !isInForce(known.stage.stage)) out.abort();
+    if (outOfForce(deployments, version) !== undefined) out.abort();
   };
   const stop = deployments.onChange(look);
   look();
@@ -102,6 +98,12 @@ async function whileInForce<Found>(
   } finally {
     stop();
   }
+}
+
+/** A version that is known and that nobody forecasts with any more. */
+function outOfForce(deployments: Deployments, version: VersionId): DeployedVersion | undefined {
+  const known = deployments.find(version);
+  return known === undefined || isInForce(known.stage.stage) ? undefined : known;
 }
 
 async function compareOn(
@@ -122,9 +124,9 @@ async function compareOn(
       throw new FedloopError('TooFewWindows', championChanged(deployments.champion(), champion), {
         hint: `${champion} is not measured any more, so there is nothing to compare with. Start another round.`,
       });
-    const own = deployments.find(elected);
-    if (own !== undefined && !isInForce(own.stage.stage))
-      throw new FedloopError('TooFewWindows', takenOut(own), { hint: 'Start another round.' });
+    const out = outOfForce(deployments, elected);
+    if (out !== undefined)
+      throw new FedloopError('TooFewWindows', takenOut(out), { hint: 'Start another round.' });
     throw new FedloopError('TooFewWindows', `no live window of round ${round} was evaluated in time`, {
       hint: 'Check that the fleet sends and a stream worker runs, or give the round a longer windowsTimeout.',
     });

@@ -56,8 +56,8 @@ export const ROWS_PER_BLOCK = 256;
 /** A record batch over this is refused by a default broker. */
 const BROKER_BATCH_BYTES = 1024 * 1024;
 
-/** The client makes one batch a partition and call; what is left is for its framing. */
-export const MAX_BATCH_BYTES = BROKER_BATCH_BYTES - 128 * 1024;
+/** Messages of one call to a partition, which the client makes one batch: what is left is for its framing. */
+export const MAX_BATCH_BYTES = 900_000;
 
 /** Half of a batch leaves room for headers and base64. */
 export const MAX_UPDATE_BYTES = BROKER_BATCH_BYTES / 2;

@@ -109,7 +109,7 @@ export class KafkaSource implements IngestSource {
 
   /**
    * The group reads on from what is committed: what is under way, or waits here, comes again. Nothing is fetched before that place is known: for one
-   * that the broker no longer has, the library commits another.
+   * behind the end of the log, which is another one then, the library commits another.
    */
   private async assign(partitions: readonly number[], consumer: GroupConsumer): Promise<void> {
     for (const partition of this.states.keys()) this.order.drop(partition);

@@ -188,7 +188,7 @@ async function committedOf(admin: Admin, groupId: string, topic: string): Promis
 
 /**
  * Where a group has every partition: -1 where it has committed nothing; -2 where the library has committed "from its beginning", which it does
- * for a place that the broker no longer has.
+ * for a place behind the end of the log, and without our patch also for one before its first record.
  */
 async function placesOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
   const groups = await admin.fetchOffsets({ groupId, topics: [topic] });

@@ -1,9 +1,9 @@
 import { type FenceBlock } from '../../contracts/blocks';
 import { type DeadLetterReason } from '../../contracts/dead-letters';
 import { type IncomingRecord } from '../../platform/kafka';
+import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { type Block } from './blocks';
-import { type RejectedRow } from '../database/columns';
 import { type RejectedEvent } from './rejects';
 
 /** A record of any topic as the sink reads it. */
