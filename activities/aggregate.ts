@@ -25,10 +25,10 @@ import { logDeployment, type DeployedVersion, type Deployments } from '../core/m
 import { sha256Of } from '../core/model/model-file';
 import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
-import { seededRandom } from '../core/platform/random';
 import { requireUndecided } from './shared/decided';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
+import { bookNoise, type BookedNoise } from './shared/privacy-ledger';
 import { possibleScores } from './shared/possible-reports';
 import { deployedVersion } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
@@ -61,6 +61,8 @@ export async function aggregate(
   const scores = possibleScores(await inbox.scores(plan, scoredTo), await inbox.descriptions(plan));
   const real = realAccuracies(scores.possible, updates);
   const stored = deployments.serverState('current');
+  const deltas = updates.map(({ delta }) => delta);
+  const booked = plan.privacy && (await bookNoise(dependencies, plan, plan.privacy, deltas));
   const aggregation = aggregateRound({
     strategy: strategyByName(plan.strategy),
     strategySettings: plan.strategySettings,
@@ -70,8 +72,7 @@ export async function aggregate(
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
     parts: plan.parts,
-    privacy: plan.privacy,
-    random: seededRandom(plan.seed, 'privacy', plan.round),
+    noise: booked?.noise ?? null,
   });
   const { proposals } = aggregation;
   for (const proposal of proposals)
@@ -81,7 +82,13 @@ export async function aggregate(
   ]);
   const version = versionOfRound(plan.round);
   await publishOutcomes(producer, plan, { version, updates, real, leftOut, proposals });
-  return resultOf(aggregation, { good: updates, leftOut }, real, trained, scores.refused);
+  const feedbackUsed = {
+    ...trained.feedbackUsed,
+    ...aggregation.feedbackUsed,
+    impossible_scores: scores.refused,
+    ...clippingOf(aggregation, booked),
+  };
+  return resultOf(aggregation, { good: updates, leftOut }, real, feedbackUsed);
 }
 
 /** The updates that count, published with the reasons of those that do not. @throws FedloopError `TooFewUpdates` */
@@ -116,11 +123,10 @@ async function receiveUpdates(
 }
 
 function resultOf(
-  { proposals, feedbackUsed, clipped, epsilon }: RoundAggregation,
+  { proposals }: RoundAggregation,
   { good: updates, leftOut }: CheckedUpdates,
   real: readonly RealAccuracy[],
-  trained: Trained,
-  scoresRefused: number,
+  feedbackUsed: AggregateResult['feedbackUsed'],
 ): AggregateResult {
   const chosen = proposals.find(({ role }) => role !== 'responsive') ?? proposals[0];
   const dropped = updates.flatMap((_, index) => {
@@ -142,15 +148,19 @@ function resultOf(
     localRealAccuracy: known.length === 0 ? null : mean(known),
     selfReportGap: selfReportGap(reports),
     contributors: proposals.map((proposal) => contributorsOf(proposal, updates)),
-    feedbackUsed: {
-      ...trained.feedbackUsed,
-      ...feedbackUsed,
-      updates_clipped: clipped,
-      impossible_scores: scoresRefused,
-      ...(epsilon === null ? {} : { epsilon_spent: epsilon }),
-    },
+    feedbackUsed,
     wantsPanels: proposals.some(({ role }) => role !== null),
   };
+}
+
+/** Without noise it is told how many updates were clipped; with it, that exact number would give away what the noise hides. */
+function clippingOf(
+  { clipped }: RoundAggregation,
+  booked: BookedNoise | null,
+): AggregateResult['feedbackUsed'] {
+  if (booked === null) return { updates_clipped: clipped };
+  const { epsilon, clip_norm } = booked.booking;
+  return { epsilon_spent: epsilon, clip_norm };
 }
 
 function nameOf({ role }: Proposal): string {

@@ -6,6 +6,7 @@ import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { latestRound, requireUndecided, ROUNDS_AHEAD } from './shared/decided';
 import { type FeedbackLog } from './shared/feedback-log';
+import { requireBudget } from './shared/privacy-ledger';
 import { deployModels } from './shared/registry';
 
 export interface AskDependencies {
@@ -17,13 +18,15 @@ export interface AskDependencies {
 
 /**
  * Step 0: the champion, its live accuracy, and the number of the round. A run that was reset keeps the number under which it has deployed.
- * @throws FedloopError `RoundOvertaken` when that round has been decided, or another one came after it.
+ * @throws FedloopError `RoundOvertaken` when that round has been decided, or another one came after it; `PrivacyBudgetSpent` before anything
+ *   is trained that no budget is left for.
  */
 export async function ask(
   { producer, deployments, feedback, searchAttributes }: AskDependencies,
-  { attempt }: AskInput = {},
+  { attempt, privacy }: AskInput = {},
 ): Promise<AskResult> {
   await deployments.sync();
+  if (privacy !== undefined) requireBudget(deployments, privacy);
   const own = deployments
     .versions()
     .find(({ message }) => attempt !== undefined && message.lineage.attempt === attempt)?.message

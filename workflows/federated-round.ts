@@ -66,7 +66,8 @@ async function stepByStep(control: RoundControl, input: FederatedRoundInput): Pr
     await waitUntilReady(control, steps.sites, () =>
       continueAsNew<typeof federatedRound>(control.settings, control.told),
     );
-  const asked = await steps.rounds.ask({ attempt }).catch((thrown: unknown) => {
+  const { privacy } = control.settings;
+  const asked = await steps.rounds.ask({ attempt, ...(privacy && { privacy }) }).catch((thrown: unknown) => {
     throw causeFirst(thrown, 'ask');
   });
   const { round } = asked;

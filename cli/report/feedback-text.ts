@@ -85,6 +85,12 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
     kind: 'done',
     text: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,
   },
+  epsilon_spent: {
+    kind: 'done',
+    text: (value, { clip_norm: norm }) =>
+      `updates were clipped to ${number(norm ?? '', (length) => length.toPrecision(3))}, and noise was added: ε spent by all rounds so far is ${number(value, (epsilon) => epsilon.toFixed(3))}`,
+  },
+  clip_norm: { kind: 'done', text: () => null },
   impossible_scores: refused('score'),
   impossible_refit_sums: refused('refit sum'),
   impossible_panel_scores: refused('panel score'),

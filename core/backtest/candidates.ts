@@ -77,8 +77,7 @@ export async function makeCandidates(
     state: soFar.state,
     realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels, changes) : null,
     parts,
-    privacy: null,
-    random: seededRandom(seed, 'privacy', round),
+    noise: null,
   });
   const weightsOf = (role: Proposal['role']): FlatWeights | null => {
     const proposal = proposals.find((made) => made.role === role);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decisionSchema } from './decisions';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
+import { privacyBookingSchema } from './privacy';
 import { serverStateTextSchema } from './server-state';
 import { loggedSettingsSchema } from './settings';
 import { integerSchema, nameSchema, textSchema } from './storable';
@@ -124,6 +125,7 @@ export const deploymentMessageSchema = z.discriminatedUnion('type', [
   stageMessageSchema,
   settingsMessageSchema,
   serverStateMessageSchema,
+  privacyBookingSchema,
 ]);
 export type DeploymentMessage = z.infer<typeof deploymentMessageSchema>;
 
@@ -132,5 +134,6 @@ export const SETTINGS_KEY = 'settings';
 /** Key of a message in `model-deployments`: the topic is compacted, so the latest of each key is what holds. */
 export function deploymentKey(message: DeploymentMessage): string {
   if ('version' in message) return `${message.type}/${message.version}`;
+  if (message.type === 'privacy-booking') return `${message.type}/${message.draw}`;
   return message.type === 'settings' ? SETTINGS_KEY : `server-state/${message.kind}`;
 }

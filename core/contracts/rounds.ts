@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decisionSchema } from './decisions';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
+import { privacySettingsSchema } from './privacy';
 import { durationMillis, durationTextSchema, positiveDurationTextSchema } from './settings';
 import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
 import { microsSchema } from './time';
@@ -69,14 +70,6 @@ export const gateSettingsSchema = z.strictObject({
   confidence: z.number().gt(0.5).lt(1).default(0.95),
 });
 export type GateSettings = z.infer<typeof gateSettingsSchema>;
-
-/** Differential privacy: Gaussian noise on the clipped mean (mean-based strategies alone). */
-export const privacySettingsSchema = z.strictObject({
-  noiseMultiplier: z.number().positive(),
-  clipNorm: z.number().positive(),
-  delta: z.number().gt(0).lt(1).default(1e-5),
-});
-export type PrivacySettings = z.infer<typeof privacySettingsSchema>;
 
 const PARTICIPANTS_RULE = 'must be "all" or a whole number of at least 1';
 

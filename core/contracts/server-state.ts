@@ -23,7 +23,7 @@ export const serverStateSchema = z.strictObject({
   vectors: z.record(nameSchema, vectorSchema),
   /** Responsive − steady on live windows, of the last rounds, oldest first. */
   evidence: z.array(z.number()).readonly(),
-  /** Σ 1/z² over the rounds that added noise. */
+  /** Σ 1/z² that rounds under earlier releases spent, which did not book it (privacy.ts). */
   privacySpent: z.number().min(0),
 });
 

@@ -3,12 +3,12 @@ import { decisionSchema, type Decision } from './decisions';
 import { type CandidateRole, type Lineage } from './deployments';
 import { type Feedback } from './feedback';
 import { roundNumberSchema, versionIdSchema, type SiteName, type VersionId } from './ids';
+import { type PrivacySettings } from './privacy';
 import {
   type FederatedRoundInput,
   type FederatedRoundResult,
   type GateSettings,
   type LoopParts,
-  type PrivacySettings,
   type VersionScore,
 } from './rounds';
 import { type SiteDescription } from './site-reports';
@@ -61,8 +61,12 @@ export function isOfTake(
   return take === undefined || wanted === undefined || take === wanted;
 }
 
-/** Absent in a round that began under an earlier release. */
-export type AskInput = Partial<Pick<RoundRef, 'attempt'>>;
+export interface AskInput {
+  /** Absent in a round that began under an earlier release. */
+  readonly attempt?: string;
+  /** Of a round that adds noise: whether its budget has room for it. */
+  readonly privacy?: PrivacySettings;
+}
 
 export interface AskResult {
   readonly round: number;

@@ -49,7 +49,7 @@ export function timeBehind(known: readonly (DeploymentMessage | undefined)[], no
 
 /** Of two messages of one key, the later one has the greater number. */
 export function orderOf(message: DeploymentMessage): number {
-  return message.type === 'server-state' ? message.round : (timeOf(message) ?? 0);
+  return timeOf(message) ?? ('round' in message ? message.round : 0);
 }
 
 function timeOf(message: DeploymentMessage): Micros | undefined {

@@ -12,6 +12,7 @@ import { FedloopError } from '../contracts/errors';
 import { type VersionId } from '../contracts/ids';
 import { ROW_LIMITS } from '../contracts/limits';
 import { assertOwnSettings, DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../contracts/settings';
+import { type PrivacyBooking } from '../contracts/privacy';
 import { eventTopic } from '../contracts/source';
 import { featureCount } from '../contracts/task';
 import { TOPICS } from '../contracts/topics';
@@ -52,6 +53,7 @@ export class Deployments {
   private readonly stages = new Map<VersionId, StageMessage>();
   /** The latest that made a version champion, whatever became of it since. */
   latestPromotion: StageMessage | undefined;
+  private readonly bookings = new Map<string, PrivacyBooking>();
   private readonly serverStates = new Map<ServerStateMessage['kind'], ServerStateMessage>();
   /** Models that do not fit the task and were reported, with their hashes. */
   private readonly misfits = new Map<VersionId, string>();
@@ -152,6 +154,11 @@ export class Deployments {
     return this.serverStates.get(kind);
   }
 
+  /** In the order of the log. */
+  privacyBookings(): readonly PrivacyBooking[] {
+    return [...this.bookings.values()];
+  }
+
   /** Resolves once everything that is in the log now has been applied. */
   async sync(): Promise<void> {
     await (await this.tail).sync();
@@ -218,6 +225,10 @@ export class Deployments {
       case 'server-state':
         this.serverStates.set(message.kind, message);
         return;
+      case 'privacy-booking':
+        // What was spent stays spent.
+        if (!this.bookings.has(message.draw)) this.bookings.set(message.draw, message);
+        return;
       case 'stage':
         // Kept in the order of the log, so that the latest to be made champion is known.
         this.stages.delete(message.version);
@@ -238,16 +249,11 @@ export class Deployments {
 
   /** What was last taken in under the message's key. */
   private known(message: DeploymentMessage): DeploymentMessage | undefined {
-    switch (message.type) {
-      case 'settings':
-        return undefined;
-      case 'server-state':
-        return this.serverStates.get(message.kind);
-      case 'stage':
-        return this.stages.get(message.version);
-      case 'model':
-        return this.models.get(message.version)?.message;
-    }
+    if (message.type === 'settings') return undefined;
+    if (message.type === 'server-state') return this.serverStates.get(message.kind);
+    if (message.type === 'privacy-booking') return this.bookings.get(message.draw);
+    if (message.type === 'stage') return this.stages.get(message.version);
+    return this.models.get(message.version)?.message;
   }
 
   /** A release with other limits may log them anew; nothing else changes while its deployment lives. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
@@ -46,4 +46,30 @@ export function seededRandom(seed: number, ...labels: readonly (string | number)
       }
     },
   };
+}
+
+/**
+ * Gaussian numbers, mean 0 and standard deviation 1, that nobody can repeat: Box and Muller on uniform numbers of 53 bits from the
+ * cryptographic generator. For noise that protects; everything else is seeded.
+ */
+export function unrepeatableNormals(): () => number {
+  let spare: number | undefined;
+  return () => {
+    if (spare !== undefined) {
+      const value = spare;
+      spare = undefined;
+      return value;
+    }
+    const bytes = randomBytes(16);
+    // Above 0, so that the logarithm is finite.
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform53(bytes, 0)));
+    const angle = 2 * Math.PI * uniform53(bytes, 8);
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  };
+}
+
+/** 53 bits at this place as a number in [0, 1). */
+function uniform53(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigUInt64LE(at) >> 11n) / 2 ** 53;
 }

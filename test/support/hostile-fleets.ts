@@ -71,6 +71,7 @@ function deploymentOf(message: DeploymentMessage, { seed, rounds }: OtherFleet):
       return { ...message, settings: { ...settings, task } };
     }
     case 'server-state':
+    case 'privacy-booking':
       return { ...message, round: message.round + rounds };
     case 'stage':
       return message;

@@ -1,7 +1,16 @@
 import normalCdf from '@stdlib/stats-base-dists-normal-cdf';
+import { FedloopError } from '../../contracts/errors';
+import { adaptiveClipOf, type PrivacySettings } from '../../contracts/privacy';
 import { type FlatWeights } from '../../model/types';
-import { type Random } from '../../platform/random';
 import { EPSILON_BISECTIONS, MAX_EPSILON } from '../constants';
+
+/** Noise of one round. */
+export interface RoundNoise {
+  readonly noiseMultiplier: number;
+  readonly clipNorm: number;
+  /** Gaussian with mean 0 and standard deviation 1: of a generator that nobody can repeat, else the noise can be subtracted. */
+  readonly normal: () => number;
+}
 
 /**
  * Differential privacy at the level of devices: every delta is clipped to norm C, the mean of n is taken with equal weights, and Gaussian
@@ -9,13 +18,40 @@ import { EPSILON_BISECTIONS, MAX_EPSILON } from '../constants';
  */
 export function addGaussianNoise(
   mean: FlatWeights,
-  noiseMultiplier: number,
-  clipNorm: number,
+  { noiseMultiplier, clipNorm, normal }: RoundNoise,
   updates: number,
-  random: Random,
 ): FlatWeights {
   const deviation = (noiseMultiplier * clipNorm) / updates;
-  return mean.map((value) => value + deviation * random.normal());
+  return mean.map((value) => value + deviation * normal());
+}
+
+/**
+ * Σ 1/z² that a round costs: of the noised mean and, where the norm adapts, of the noised count of updates within it. A device moves the sum
+ * by at most C and the count by at most 1.
+ */
+export function costOf(privacy: PrivacySettings): number {
+  const adaptive = adaptiveClipOf(privacy);
+  return 1 / privacy.noiseMultiplier ** 2 + (adaptive === null ? 0 : 1 / adaptive.countNoise ** 2);
+}
+
+/**
+ * ε after another round of these settings.
+ * @param spent Σ 1/z² so far
+ * @throws FedloopError `PrivacyBudgetSpent` where that is more than the budget
+ */
+export function epsilonAfter(spent: number, privacy: PrivacySettings): number {
+  const { delta, budget } = privacy;
+  const after = epsilonSpent(spent + costOf(privacy), delta);
+  if (budget === undefined || after <= budget) return after;
+  throw new FedloopError(
+    'PrivacyBudgetSpent',
+    `the privacy budget is ε = ${budget}: ${shown(epsilonSpent(spent, delta))} is spent, and this round would make it ${shown(after)} (δ = ${delta})`,
+    { hint: 'The champion stays. More noise costs less, and what is spent stays spent.' },
+  );
+}
+
+function shown(epsilon: number): string {
+  return Number.isFinite(epsilon) ? epsilon.toFixed(3) : `more than ${MAX_EPSILON}`;
 }
 
 /**

@@ -501,6 +501,20 @@ CREATE TABLE lost_records (
 );
 `;
 
+const PRIVACY_BOOKINGS = `
+CREATE TABLE privacy_bookings (
+  draw VARCHAR PRIMARY KEY,
+  round INTEGER NOT NULL,
+  attempt VARCHAR NOT NULL,
+  inverse_squares DOUBLE NOT NULL,
+  clip_norm DOUBLE NOT NULL,
+  next_clip_norm DOUBLE,
+  delta DOUBLE NOT NULL,
+  epsilon DOUBLE,
+  booked_at TIMESTAMP NOT NULL
+);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -552,4 +566,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'a window counts once where some of its rows came after others had gone',
     sql: versionWindows(STORED_TOLERANCE),
   },
+  { version: 20, name: 'what rounds booked before they added noise', sql: PRIVACY_BOOKINGS },
 ];

@@ -1,5 +1,6 @@
 import { blobValue, VARCHAR } from '@duckdb/node-api';
 import { deploymentKey, type ModelMessage, type StageMessage } from '../../contracts/deployments';
+import { type PrivacyBooking } from '../../contracts/privacy';
 import { type StreamSettings } from '../../contracts/settings';
 import { type Task } from '../../contracts/task';
 import { microsOfText } from '../../contracts/timestamps';
@@ -38,6 +39,8 @@ export function deploymentChange(
       stored.orders.set(key, orderOf(message));
       stored.staged.add(message.version);
       return (inside) => storeStage(inside, message, offset);
+    case 'privacy-booking':
+      return (inside) => storeBooking(inside, message);
     // The service stores the settings that it starts with: they do not change while a deployment lives. A strategy's state is as
     // large as a model, and read from the log alone.
     case 'settings':
@@ -118,6 +121,22 @@ async function storeStage(inside: Statements, message: StageMessage, offset: num
   const version = { model_version, stage, stage_reason: reason, stage_at: at };
   await insertRow(inside, 'model_versions', version, 'replace');
   await keepOneChampion(inside);
+}
+
+function storeBooking(inside: Statements, booking: PrivacyBooking): Promise<void> {
+  const { draw, round, attempt, inverse_squares, clip_norm, next_clip, delta, epsilon } = booking;
+  const row = {
+    draw,
+    round,
+    attempt,
+    inverse_squares,
+    clip_norm,
+    next_clip_norm: next_clip?.norm ?? null,
+    delta,
+    epsilon,
+    booked_at: timestamp(microsOfText(booking.at)),
+  };
+  return insertRow(inside, 'privacy_bookings', row, 'ignore');
 }
 
 /** Of versions that were logged as champions, the last one with a model serves, and the others are beside it: as `Deployments.versions` has it. */

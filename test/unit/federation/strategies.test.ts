@@ -42,8 +42,7 @@ function aggregate(
     state: null,
     realAccuracy: null,
     parts: partsFor('fedavg', {}),
-    privacy: null,
-    random: seededRandom(1, 'test'),
+    noise: null,
     ...about,
   });
 }
@@ -254,13 +253,15 @@ describe('norm clipping', () => {
 });
 
 describe('differential privacy', () => {
-  const privacy = { noiseMultiplier: 1, clipNorm: 1, delta: 1e-5 };
+  const privacy = { noiseMultiplier: 1, clipNorm: 1 };
+  const random = seededRandom(1, 'test');
+  const noise = { ...privacy, normal: () => random.normal() };
 
   it('adds noise of z·C/n to a mean of equal weights', () => {
     const updates = Array.from({ length: 100 }, (_, at) =>
       update(new Array<number>(400).fill(0), { deviceId: `d${at}`, rows: at + 1 }),
     );
-    const result = aggregate('fedavg', updates, { privacy });
+    const result = aggregate('fedavg', updates, { noise });
     const step = stepOf(result);
     const deviation = Math.sqrt(step.reduce((sum, value) => sum + value * value, 0) / step.length);
     expect(deviation).toBeGreaterThan(0.009);
@@ -270,26 +271,29 @@ describe('differential privacy', () => {
 
   it('clips to the norm asked for, not to the median', () => {
     const result = aggregate('fedavg', [update([30, 40]), update([0.3, 0.4])], {
-      privacy: { ...privacy, noiseMultiplier: 1e-9 },
+      noise: { ...noise, noiseMultiplier: 1e-9 },
     });
     expect(stepOf(result)[0]).toBeCloseTo((0.6 + 0.3) / 2, 5);
   });
 
-  it('adds up what is spent over rounds, and over changes of strategy', () => {
-    const first = aggregate('fedavg', [update([1]), update([2])], { privacy });
-    const second = aggregate('fedadam', [update([1]), update([2])], {
-      privacy,
-      state: decodeState(encodeState(first.state)),
-    });
-    expect(second.state.privacySpent).toBe(2);
-    expect(second.epsilon!).toBeGreaterThan(first.epsilon!);
+  it('is refused to a strategy that takes two means, of which only one was booked', () => {
+    const twice: Strategy = {
+      ...strategyByName('fedavg'),
+      aggregate: (updates, context, settings) => {
+        context.mean(updates, [1]);
+        return strategyByName('fedavg').aggregate(updates, context, settings);
+      },
+    };
+    expect(() => aggregate('fedavg', [update([1])], { strategy: twice, noise })).toThrow(
+      'the strategy takes more than one mean',
+    );
   });
 
   it.each(listStrategies().filter(({ takesNoise }) => takesNoise))(
     'reaches the step of $name',
     ({ name }) => {
       const updates = [update([1]), update([1]), update([1])];
-      expect(stepOf(aggregate(name, updates, { privacy }))).not.toEqual(stepOf(aggregate(name, updates)));
+      expect(stepOf(aggregate(name, updates, { noise }))).not.toEqual(stepOf(aggregate(name, updates)));
     },
   );
 
@@ -299,7 +303,7 @@ describe('differential privacy', () => {
       expect(federatedRoundInputSchema.safeParse({ strategy, privacy }).error?.issues[0]?.message).toMatch(
         /use fedavg, fedprox, fedadam, fedyogi, fedadagrad$/,
       );
-      expect(() => aggregate(strategy, [update([1]), update([2]), update([3])], { privacy })).toThrow(
+      expect(() => aggregate(strategy, [update([1]), update([2]), update([3])], { noise })).toThrow(
         /^privacy: Gaussian noise protects nobody/,
       );
     },
