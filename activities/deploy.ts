@@ -48,7 +48,8 @@ export async function deploy(
   const sites = await inbox.descriptions(plan);
   const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
   const sums = await inbox.refitSums(plan);
-  const refusedSums = REFITS.reduce((count, { of }) => count + combinedSums(sums, sites, of).refused, 0);
+  const { hidden } = base.model.metadata.shape;
+  const refusedSums = REFITS.flatMap(({ of }) => combinedSums(sums, sites, { proposal: of, hidden }).refused);
   const { candidates, feedbackUsed: chosenBy } = candidatesOf(plan, aggregated, panelScores, evidence);
   // A process that has read the panels' scores has read the refits too: they were published first.
   const feedbackUsed = {
@@ -57,7 +58,7 @@ export async function deploy(
       steady_refit_share: inbox.refitShare(plan, PROPOSALS.steadyRefitted),
       refit_share: inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
       impossible_panel_scores: refused,
-      impossible_refit_sums: refusedSums,
+      impossible_refit_sums: refusedSums.length,
     }),
   };
   const { task } = deployments.settings();

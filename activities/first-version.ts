@@ -10,6 +10,8 @@ import { initialWeights } from '../core/model/network';
 import { networkShape } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
+import { publishLeftOut } from './shared/outcomes';
+import { possibleFeatureSums } from './shared/possible-reports';
 import { deployModels } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
@@ -43,10 +45,11 @@ export async function deployFirstVersion(
     return FIRST_VERSION;
   }
   const descriptions = await inbox.descriptions(input);
-  const sums = descriptions.flatMap(({ featureSums }) => (featureSums === null ? [] : [featureSums]));
-  if (sums.length === 0)
-    throw new FedloopError('Internal', 'no site sent feature sums for the first version');
   const { task } = deployments.settings();
+  const { possible: sums, refused } = possibleFeatureSums(descriptions, task);
+  await publishLeftOut(producer, input, refused);
+  if (sums.length === 0)
+    throw new FedloopError('Internal', 'no site sent feature sums for the first version that can count');
   const shape = networkShape(task);
   const scaling = scalingOf(task, typicalSums(task, sums));
   const model = {

@@ -1,7 +1,9 @@
 import { type RoundPlan } from '../core/contracts/steps';
+import { type LeftOutDevice } from '../core/federation/aggregation/update-checks';
 import { refitOutputLayer } from '../core/federation/panels/refit';
 import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
+import { publishLeftOut } from './shared/outcomes';
 import { combinedSums } from './shared/possible-reports';
 import { publishProposal, REFITS } from './shared/proposals';
 import { deployedVersion } from './shared/registry';
@@ -9,6 +11,7 @@ import { type UpdateInbox } from './shared/update-inbox';
 
 /**
  * Between aggregation and deployment: refit the proposals' output layers from the sums of all sites.
+ * Sums that do not count are published with the reason.
  * @returns the names of the refits that were made; sums that contain nothing that repeats make none.
  */
 export async function refit(
@@ -23,8 +26,10 @@ export async function refit(
   const sums = await inbox.refitSums(plan);
   const sites = await inbox.descriptions(plan);
   const made: string[] = [];
+  const leftOut: LeftOutDevice[] = [];
   for (const { of: name, into } of REFITS) {
-    const { sums: own } = combinedSums(sums, sites, name);
+    const { sums: own, refused } = combinedSums(sums, sites, { proposal: name, hidden: shape.hidden });
+    leftOut.push(...refused);
     if (own === null) continue;
     const proposal = await inbox.proposal(plan, name);
     const refitted = refitOutputLayer(shape, proposal, own);
@@ -32,5 +37,6 @@ export async function refit(
     await publishProposal(producer, plan, into, refitted.weights, refitted.share);
     made.push(into);
   }
+  await publishLeftOut(producer, plan, leftOut);
   return made;
 }

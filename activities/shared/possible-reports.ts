@@ -1,8 +1,17 @@
 import { type SiteName } from '../../core/contracts/ids';
-import { type PanelScore, type PanelSums, type SiteDescription } from '../../core/contracts/site-reports';
-import { type ScoreMessage } from '../../core/contracts/updates';
+import {
+  type FeatureSums,
+  type PanelScore,
+  type PanelSums,
+  type SiteDescription,
+} from '../../core/contracts/site-reports';
+import { featureCount, type FeatureTask } from '../../core/contracts/task';
+import { type LeftOutReason, type ScoreMessage } from '../../core/contracts/updates';
+import { type LeftOutDevice } from '../../core/federation/aggregation/update-checks';
 import { LONG_WINDOWS } from '../../core/federation/constants';
-import { combineSites, type CombinedSums } from '../../core/federation/panels/refit-sites';
+import { type RefitSums } from '../../core/federation/panels/refit';
+import { combineSites } from '../../core/federation/panels/refit-sites';
+import { faultOfFeatureSums } from '../../core/federation/training/feature-sums';
 import {
   arePossibleScores,
   isPossibleTally,
@@ -32,19 +41,52 @@ export function possiblePanelScores(
   );
 }
 
-/** The sums of all sites for one proposal. */
+/** The sums of all sites for one proposal, and whose do not count. */
+export interface ProposalSums {
+  /** Null when no site sent any that can count. */
+  readonly sums: RefitSums | null;
+  readonly refused: readonly LeftOutDevice[];
+}
+
 export function combinedSums(
   sums: readonly PanelSums[],
   sites: readonly SiteDescription[],
-  proposal: string,
-): CombinedSums {
+  { proposal, hidden }: { readonly proposal: string; readonly hidden: number },
+): ProposalSums {
   const devices = devicesOf(sites);
   const windows = REFITS.find(({ of }) => of === proposal)?.windows ?? LONG_WINDOWS;
-  return combineSites(
-    sums
-      .filter((own) => own.proposal === proposal)
-      .map((own) => ({ sums: own, devices: devices.get(own.site) ?? 0, windows })),
+  const own = sums.filter((sent) => sent.proposal === proposal);
+  const combined = combineSites(
+    own.map((sent) => ({ sums: sent, devices: devices.get(sent.site) ?? 0, windows })),
+    hidden,
   );
+  return {
+    sums: combined.sums,
+    refused: combined.refused.flatMap(({ place, reason }) =>
+      own.slice(place, place + 1).map(({ site }) => leftOutSums(site, `refit sums of ${proposal}`, reason)),
+    ),
+  };
+}
+
+/** Sites whose sums of features the first version's scaling can be made of, and whose do not count. */
+export function possibleFeatureSums(
+  sites: readonly SiteDescription[],
+  task: FeatureTask,
+): { readonly possible: readonly FeatureSums[]; readonly refused: readonly LeftOutDevice[] } {
+  const judged = sites.flatMap(({ site, devices, featureSums: sums }) =>
+    sums === null ? [] : [{ site, sums, fault: faultOfFeatureSums(sums, featureCount(task), devices) }],
+  );
+  return {
+    possible: judged.flatMap(({ sums, fault }) => (fault === null ? [sums] : [])),
+    refused: judged.flatMap(({ site, fault }) =>
+      fault === null ? [] : [leftOutSums(site, 'feature sums', fault)],
+    ),
+  };
+}
+
+/** Sums are a site's, not a device's: their name stands in its place. */
+function leftOutSums(site: SiteName, what: string, reason: LeftOutReason): LeftOutDevice {
+  return { deviceId: `(${what})`, site, reason };
 }
 
 function possible<Report extends { readonly site: SiteName }>(

@@ -96,7 +96,7 @@ export async function makeCandidates(
     };
   }
   const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
-    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes));
+    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes), shape.hidden);
     return sums === null ? null : (refitOutputLayer(shape, proposal, sums)?.weights ?? null);
   };
   const judge = judgeOf(graphs, champion, panels, changes);

@@ -8,11 +8,16 @@ import { microsSchema } from './time';
  * Temporal, so that no payload grows with sites, devices or clusters. The first report of a kind counts; a retry repeats it.
  */
 
+/** JSON writes a number that is not finite as null: such a report is read, to be left out by name. */
+const reportedSchema = z
+  .custom<number | null>((value) => typeof value === 'number' || value === null, 'must be a number')
+  .transform((value) => value ?? Number.NaN);
+
 /** By raw feature, how many values a site has, their sum and the sum of their squares: v0's scaling follows from all sites' together. */
 const featureSumsSchema = z.object({
-  count: z.array(z.number()),
-  sum: z.array(z.number()),
-  sumOfSquares: z.array(z.number()),
+  count: z.array(reportedSchema),
+  sum: z.array(reportedSchema),
+  sumOfSquares: z.array(reportedSchema),
 });
 export type FeatureSums = z.infer<typeof featureSumsSchema>;
 
@@ -38,9 +43,9 @@ export const panelSumsSchema = z.object({
   ...siteKey,
   proposal: z.string(),
   /** Gram matrix [hidden + 1, hidden + 1] of activations and a one, row-major. */
-  gram: z.array(z.number()).readonly(),
+  gram: z.array(reportedSchema).readonly(),
   /** By block of windows, newest first: samples, and the right-hand side [hidden + 1]. */
-  blocks: z.array(z.object({ rows: z.int().min(0), moment: z.array(z.number()).readonly() })).readonly(),
+  blocks: z.array(z.object({ rows: reportedSchema, moment: z.array(reportedSchema).readonly() })).readonly(),
 });
 export type PanelSums = z.infer<typeof panelSumsSchema>;
 

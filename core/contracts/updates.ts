@@ -25,7 +25,7 @@ export function updateKey(kind: UpdateKind, round: number, ...parts: readonly (s
   return [kind, round, ...parts].join('/');
 }
 
-/** Why a device's update took no part; the set is closed so that it can be a metric's label. */
+/** Why a device's update, or a site's sums, took no part; the set is closed so that it can be a metric's label. */
 export const LEFT_OUT_REASONS = [
   'unreadable',
   'silent',
@@ -37,6 +37,8 @@ export const LEFT_OUT_REASONS = [
   'wrong-round',
   'sent-twice',
   'impossible-claim',
+  'impossible-sums',
+  'unlike-other-sites',
   'worse-than-median',
   'not-chosen',
 ] as const;

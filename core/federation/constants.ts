@@ -83,8 +83,10 @@ export const REFIT_BLOCKS = 6;
 export const REFIT_RIDGE = 0.03;
 /** A device's activations count at most this many times as much as the median device's in the refit's matrix. */
 export const LEVERAGE_TO_MEDIAN = 3;
-/** Sums that a site rounded otherwise than a bound was are not impossible for that. */
-export const SUM_ROUNDING = 1 + 1e-9;
+/** A site whose activations count so many times as much as the median site's has other features, or makes them up: its sums are left out. */
+export const UNLIKE_LEVERAGE = 10;
+/** Sums that a site rounded otherwise than a bound was are not impossible for that: as a share of what is compared. */
+export const SUM_ROUNDING = 1e-9;
 /** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */
 export const REFIT_ROBUST_SCALE = 1.5;
 

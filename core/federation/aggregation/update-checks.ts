@@ -69,7 +69,7 @@ export function checkUpdates(chunks: readonly ReceivedChunk[], expected: Expecte
               ? 'not-finite'
               : seen.has(deviceId)
                 ? 'sent-twice'
-                : isPossibleClaim({ rows, selfReportedAccuracy, baseLoss }, expected.windows)
+                : loss >= 0 && isPossibleClaim({ rows, selfReportedAccuracy, baseLoss }, expected.windows)
                   ? null
                   : 'impossible-claim';
       if (reason !== null) {

@@ -1,7 +1,14 @@
-import { CLIP_TO_MEDIAN, LEVERAGE_TO_MEDIAN, MIN_PARTS_TO_COMPARE, REFIT_DEVICES } from '../constants';
+import {
+  CLIP_TO_MEDIAN,
+  LEVERAGE_TO_MEDIAN,
+  MIN_PARTS_TO_COMPARE,
+  REFIT_DEVICES,
+  UNLIKE_LEVERAGE,
+} from '../constants';
 import { median } from '../vectors';
 import { addRefitSums, type RefitSums } from './refit';
-import { arePossibleSums } from './report-checks';
+import { faultOfSums } from './report-checks';
+import { type LeftOutReason } from '../../contracts/updates';
 
 /** One site's sums, and how many devices and windows it has to make them of. */
 export interface SiteSums {
@@ -13,27 +20,48 @@ export interface SiteSums {
 export interface CombinedSums {
   /** Null when no site sent any that can count. */
   readonly sums: RefitSums | null;
-  /** Sites whose sums cannot come from samples, or that have no devices. */
-  readonly refused: number;
+  /** Places of the sites whose sums cannot come from samples, and why. */
+  readonly refused: readonly { readonly place: number; readonly reason: LeftOutReason }[];
 }
 
 /**
  * The sums of all sites as one. Impossible ones do not count. A site counts with no more rows than its devices have windows, and with three sites or more
  * no block of a site pulls harder by the row than 1.5 × the median site's, as updates are clipped: a minority of sites that make up their
  * sums cannot turn the refit round. Two sites cannot tell which of them lies; panel B then has the last word.
- * @throws FedloopError `InvalidInput` when they come from networks of different sizes.
  */
-export function combineSites(sites: readonly SiteSums[]): CombinedSums {
-  const possible = sites
-    .filter(({ sums, devices }) => arePossibleSums(sums) && (devices > 0 || rowsOf(sums) === 0))
+export function combineSites(sites: readonly SiteSums[], hidden: number): CombinedSums {
+  const faults = withoutUnlike(
+    sites,
+    sites.map(({ sums, devices }) => faultOfSums(sums, { hidden, devices })),
+  );
+  const refused = faults.flatMap((reason, place) => (reason === null ? [] : [{ place, reason }]));
+  const counting = sites
+    .filter(({ sums }, place) => faults[place] === null && rowsOf(sums) > 0)
     .map(withinRows);
-  const counting = possible.filter((sums) => rowsOf(sums) > 0);
-  const refused = sites.length - possible.length;
   if (counting.length === 0) return { sums: null, refused };
   return {
     sums: addRefitSums(counting.length < MIN_PARTS_TO_COMPARE ? counting : clipToMedianSite(counting)),
     refused,
   };
+}
+
+/**
+ * The faults, and with three sites or more those whose activations are ten times as large as the median site's: made as small as the others', such
+ * sums would have no moment left, and only hold the step back.
+ */
+function withoutUnlike(
+  sites: readonly SiteSums[],
+  faults: readonly (LeftOutReason | null)[],
+): (LeftOutReason | null)[] {
+  const leverages = sites.map(({ sums }, place) =>
+    faults[place] === null && rowsOf(sums) > 0 ? leverageByRow(sums) : null,
+  );
+  const known = leverages.flatMap((leverage) => leverage ?? []);
+  if (known.length < MIN_PARTS_TO_COMPARE) return [...faults];
+  const most = UNLIKE_LEVERAGE * median(known);
+  return faults.map((fault, place) =>
+    fault === null && (leverages[place] ?? 0) > most ? 'unlike-other-sites' : fault,
+  );
 }
 
 function withinRows({ sums, devices, windows }: SiteSums): RefitSums {

@@ -1,5 +1,15 @@
+import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { type PanelTally } from '../../contracts/site-reports';
-import { PANEL_DEVICES, PANEL_SHARE, RECENT_WINDOWS, LONG_WINDOWS, SUM_ROUNDING } from '../constants';
+import { type LeftOutReason } from '../../contracts/updates';
+import {
+  PANEL_DEVICES,
+  PANEL_SHARE,
+  RECENT_WINDOWS,
+  LONG_WINDOWS,
+  REFIT_BLOCKS,
+  SUM_ROUNDING,
+} from '../constants';
+import { isFiniteVector } from '../vectors';
 import { type LocalScores } from './local-scoring';
 import { type RefitSums } from './refit';
 
@@ -40,21 +50,65 @@ export function arePossibleScores(scores: LocalScores, devices: number): boolean
   );
 }
 
+/** What a site can have summed over. */
+export interface SumsExpected {
+  readonly hidden: number;
+  readonly devices: number;
+  readonly windows: number;
+}
+
 /**
- * Sums Σ v h hᵀ and Σ v r h of real samples obey Cauchy and Schwarz: m_i² ≤ Σ v r² · Σ v h_i², and no sample has v r² above 9/8. The last
- * diagonal entry is Σ v, at most 1 a sample.
+ * Why a site's sums cannot come from samples, or null where they can. Of real samples Σ v h hᵀ is symmetric, none of its entries is negative, and its
+ * last diagonal entry, Σ v, is at most 1 a sample. With the moment m = Σ v r h at its border and Σ v r² ≤ 9/8 · rows in the corner it is positive
+ * semidefinite: that is Cauchy and Schwarz in every direction, for all blocks together and for each by itself. How many rows count is
+ * bounded later (refit-sites.ts); a block of none pulls nowhere.
  */
-export function arePossibleSums({ gram, blocks }: RefitSums): boolean {
-  const size = Math.sqrt(gram.length);
+export function faultOfSums(
+  { gram, blocks }: RefitSums,
+  { hidden, devices }: Pick<SumsExpected, 'hidden' | 'devices'>,
+): LeftOutReason | null {
+  const size = hidden + 1;
   const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
-  const diagonal = Array.from({ length: size }, (_, at) => gram[at * size + at] ?? NaN);
-  const most = diagonal.map((square) => Math.sqrt(MOST_WEIGHTED_SQUARE * rows * square) * SUM_ROUNDING);
-  const moments = diagonal.map((_, at) => blocks.reduce((sum, { moment }) => sum + (moment[at] ?? NaN), 0));
-  return (
-    (diagonal[size - 1] ?? NaN) <= rows * SUM_ROUNDING &&
-    diagonal.every((square) => square >= 0) &&
-    moments.every((moment, at) => Math.abs(moment) <= (most[at] ?? NaN))
+  if (gram.length !== size * size || blocks.some(({ moment }) => moment.length !== size))
+    return 'wrong-shape';
+  if (!isFiniteVector([rows, ...gram, ...blocks.flatMap(({ moment }) => moment)])) return 'not-finite';
+  const counts = blocks.every((block) => Number.isInteger(block.rows) && block.rows >= 0);
+  if (!counts || blocks.length > REFIT_BLOCKS || (devices === 0 && rows > 0)) return 'impossible-sums';
+  const heaviest = (gram[gram.length - 1] ?? NaN) <= rows * (1 + SUM_ROUNDING);
+  if (!heaviest || gram.some((value) => value < 0)) return 'impossible-sums';
+  const moment = Array.from({ length: size }, (_, at) =>
+    blocks.reduce((sum, block) => sum + (block.moment[at] ?? NaN), 0),
   );
+  return [{ rows, moment }, ...blocks].every((block) => isSumOfProducts(bordered(gram, block)))
+    ? null
+    : 'impossible-sums';
+}
+
+/** [[gram, moment], [momentᵀ, the most that Σ v r² can be]] */
+function bordered(gram: readonly number[], { rows, moment }: RefitSums['blocks'][number]): number[][] {
+  const size = moment.length;
+  return [
+    ...moment.map((value, i) => [...gram.slice(i * size, (i + 1) * size), value]),
+    [...moment, MOST_WEIGHTED_SQUARE * rows],
+  ];
+}
+
+/** Whether the matrix is symmetric and positive semidefinite, but for rounding. It is scaled to a diagonal of ones first, as units differ by orders. */
+function isSumOfProducts(matrix: readonly (readonly number[])[]): boolean {
+  const at = (i: number, j: number): number => matrix[i]?.[j] ?? NaN;
+  const scaled = matrix.map((row, i) =>
+    row.map((value, j) => {
+      const scale = Math.sqrt(at(i, i)) * Math.sqrt(at(j, j));
+      // What has no square has no products.
+      return scale === 0 ? value : value / scale;
+    }),
+  );
+  const isSymmetric = scaled.every((row, i) =>
+    row.every((value, j) => Math.abs(value - (scaled[j]?.[i] ?? NaN)) <= SUM_ROUNDING),
+  );
+  if (!isSymmetric) return false;
+  const { realEigenvalues } = new EigenvalueDecomposition(new Matrix(scaled), { assumeSymmetric: true });
+  return Math.min(...realEigenvalues) >= -SUM_ROUNDING;
 }
 
 /** The largest r²/(1 + (r/1.5)⁴) there is, at r = 1.5. */

@@ -2,8 +2,9 @@ import { type FeatureSums } from '../../contracts/site-reports';
 import { featureCount, type FeatureTask } from '../../contracts/task';
 import { addRow, emptyFeatureSums, mergeFeatureSums, writeFeatures } from '../../model/features';
 import { fillHeldMeans } from '../../model/held-means';
-import { MIN_PARTS_TO_COMPARE, SCALING_OUTLIER } from '../constants';
-import { median } from '../vectors';
+import { type LeftOutReason } from '../../contracts/updates';
+import { MIN_PARTS_TO_COMPARE, RING_WINDOWS, SCALING_OUTLIER, SUM_ROUNDING } from '../constants';
+import { isFiniteVector, median } from '../vectors';
 import { type WindowRing } from './window-ring';
 
 /** Sums of every feature of all windows that the ring remembers of a device. */
@@ -18,6 +19,29 @@ export function featuresOf(ring: WindowRing, deviceId: string): FeatureSums {
   for (let latest = 0; latest < capacity; latest += 1)
     if (writeFeatures(task, series, latest, row, 0)) addRow(sums, row, 0);
   return sums;
+}
+
+/**
+ * Why a site's sums cannot come from the windows of so many devices, or null where they can: no more values than windows are remembered, and
+ * (Σx)² ≤ n Σx².
+ */
+export function faultOfFeatureSums(
+  { count, sum, sumOfSquares }: FeatureSums,
+  features: number,
+  devices: number,
+): LeftOutReason | null {
+  if ([count, sum, sumOfSquares].some(({ length }) => length !== features)) return 'wrong-shape';
+  if (!isFiniteVector([...count, ...sum, ...sumOfSquares])) return 'not-finite';
+  const isPossible = count.every((n, feature) => {
+    const squares = sumOfSquares[feature] ?? NaN;
+    return (
+      Number.isInteger(n) &&
+      n >= 0 &&
+      n <= devices * RING_WINDOWS &&
+      (sum[feature] ?? NaN) ** 2 <= n * squares * (1 + SUM_ROUNDING)
+    );
+  });
+  return isPossible ? null : 'impossible-sums';
 }
 
 /**

@@ -7,6 +7,7 @@ import { createSiteActivities, type SiteActivities } from '../../../activities/s
 import { publishReports } from '../../../activities/shared/site-reports';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
 import { SENDING_STEPS, type EvaluateResult, type RoundPlan } from '../../../core/contracts/steps';
+import { TOPICS } from '../../../core/contracts/topics';
 import { encodeState, stateFor } from '../../../core/federation/strategies/server-state';
 import { logDeployment } from '../../../core/model/deployments';
 import { addTallies } from '../../../core/federation/panels/panel-tally';
@@ -215,6 +216,14 @@ describe('reports that nobody can have measured', () => {
     expect((await deployed()).feedbackUsed).toMatchObject({
       impossible_panel_scores: 1,
       impossible_refit_sums: 1,
+    });
+    const values = world.kafka.records(TOPICS.updates.name)[0]!.map(({ value }) => String(value));
+    const named = values.filter((value) => value.startsWith('{"type":"left-out"')).at(-1);
+    expect(JSON.parse(named!)).toMatchObject({
+      device_id: ['(refit sums of steady)'],
+      site: ['liar'],
+      reason: ['impossible-sums'],
+      copies: [1],
     });
   });
 });

@@ -53,6 +53,7 @@ describe('updates that must not count', () => {
     { self_reported_accuracy: 1.01 },
     { self_reported_accuracy: -0.1 },
     { base_loss: -1 },
+    { self_reported_loss: -1 },
   ])('are those with a claim that nothing can have measured: %j', (claim) => {
     const { header, deltas } = chunk(['liar', 'honest'], [1, 2, 3, 4]);
     const [liar, honest] = header.devices;
