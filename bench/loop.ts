@@ -10,7 +10,8 @@ import { playGames, type Game, type GameSettings } from './loop/jobs';
 import { linesOf, type Line } from './loop/lines';
 import { readOptions, type Options } from './loop/options';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS } from './loop/play-options';
-import { tableOf } from './loop/report';
+import { poisonLosses, POISONED_SHARE, type PoisonLoss } from './loop/poisoned';
+import { differenceOf, tableOf } from './loop/report';
 import { describeMachine, writeResults } from './support/results';
 
 /**
@@ -25,11 +26,10 @@ async function main(): Promise<void> {
   const began = performance.now();
   const { strategy: contenders, rounds, windows, lastRounds } = options;
   const settings: GameSettings = { ...options, contenders, training: TRAINING };
-  const lines = linesOf(await playWithProgress(gamesOf(options), settings, options.processes), {
-    rounds,
-    windows,
-    lastRounds,
-  });
+  const games = await playWithProgress(gamesOf(options), settings, options.processes);
+  const span = { rounds, windows, lastRounds };
+  const lines = linesOf(games, span);
+  const poisoned = poisonLosses(games, options.devices, span);
   const goals = judgeGoals(lines);
   const report = {
     benchmark: 'loop',
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
     contenders: [...contenders, ...(options.bounds ? [{ name: 'central', about: CENTRAL_ABOUT }] : [])],
     goals,
     lines,
+    poisoned,
   };
   const path = await writeResults('loop', report, new Date());
   const picture = path.replace(/json$/, 'svg');
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     options.json
       ? `${JSON.stringify(report, null, 2)}\n`
-      : `${textOf(lines, goals, options)}\nWritten to ${path} and ${picture}\n`,
+      : `${textOf(lines, goals, poisoned, options)}\nWritten to ${path} and ${picture}\n`,
   );
 }
 
@@ -108,6 +109,7 @@ function pictureOf(lines: readonly Line[], { participants, seeds }: Options): st
 function textOf(
   lines: readonly Line[],
   goals: readonly Verdict[],
+  poisoned: readonly PoisonLoss[],
   { participants, seeds, lastRounds }: Options,
 ): string {
   const { rivals, parts } = sidesOf(lines);
@@ -123,8 +125,16 @@ function textOf(
       tableOf(lines, 'closed-loop', parts),
     );
   }
+  if (poisoned.length > 0) texts.push(poisonTable(poisoned));
   if (goals.length > 0) texts.push(goalsTable(goals));
   return texts.join('\n');
+}
+
+function poisonTable(losses: readonly PoisonLoss[]): string {
+  const head = ['clock', 'contender', `points lost to ${100 * POISONED_SHARE} % of poisoned devices`];
+  const table = new Table({ head, style: { head: [], border: [] } });
+  for (const { clock, contender, lost } of losses) table.push([clock, contender, differenceOf(lost)]);
+  return table.toString();
 }
 
 function goalsTable(goals: readonly Verdict[]): string {

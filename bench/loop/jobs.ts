@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type TrainingSettings } from '../../core/contracts/rounds';
 import { FedloopError } from '../../core/contracts/errors';
-import { type Clock, type Scenario } from '../../fleet/settings';
+import { type Clock } from '../../fleet/settings';
 import { type Contender } from './contenders';
+import { type LoopScenario } from './poisoned';
 import { type Played } from './score';
 
 /** Settings of all games of a run. */
@@ -24,7 +25,7 @@ export interface GameSettings {
 
 /** One fleet, played by every contender. */
 export interface Game {
-  readonly scenario: Scenario;
+  readonly scenario: LoopScenario;
   readonly clock: Clock;
   readonly seed: number;
 }

@@ -3,8 +3,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
 import { listOf, oneOf } from '../support/options';
 import { STRATEGY_NAMES } from '../../core/contracts/strategies';
-import { CLOCKS, SCENARIOS, type Clock, type Scenario } from '../../fleet/settings';
+import { CLOCKS, type Clock } from '../../fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';
+import { LOOP_SCENARIOS, type LoopScenario } from './poisoned';
 
 export interface Options {
   readonly data: string;
@@ -12,7 +13,7 @@ export interface Options {
   readonly participants: number | 'all';
   readonly rounds: number;
   readonly windows: number;
-  readonly scenario: readonly Scenario[];
+  readonly scenario: readonly LoopScenario[];
   readonly clock: readonly Clock[];
   readonly strategy: readonly Contender[];
   readonly seeds: readonly number[];
@@ -25,7 +26,7 @@ export interface Options {
 }
 
 /** Every scenario but the one that has a little of everything. */
-const DEFAULT_SCENARIOS = SCENARIOS.filter((scenario) => scenario !== 'everyday');
+const DEFAULT_SCENARIOS = LOOP_SCENARIOS.filter((scenario) => scenario !== 'everyday');
 const DEFAULT_SEEDS = [101, 102, 103, 104, 105, 106, 107, 108];
 
 /** Read the command line; ends the process with a message for what is wrong, or with the help that was asked for. */
@@ -39,7 +40,12 @@ export function readOptions(): Options {
     .option('--participants <n|all>', 'devices that train in a round', participants, 20)
     .option('--rounds <n>', 'rounds', wholeNumber(1), 12)
     .option('--windows <n>', 'live windows of a round', wholeNumber(1), 6)
-    .option('--scenario <name,…>', `of ${SCENARIOS.join(', ')}`, listOf(oneOf(SCENARIOS)), DEFAULT_SCENARIOS)
+    .option(
+      '--scenario <name,…>',
+      `of ${LOOP_SCENARIOS.join(', ')}`,
+      listOf(oneOf(LOOP_SCENARIOS)),
+      DEFAULT_SCENARIOS,
+    )
     .option('--clock <name,…>', CLOCKS.join(', '), listOf(oneOf(CLOCKS)), [...CLOCKS])
     .option(
       '--strategy <name,…>',

@@ -6,6 +6,7 @@ import { RoundGraphs } from '../../core/backtest/graphs';
 import { SHAPE } from './task';
 import { type Answer, type Game, type GameSettings } from './jobs';
 import { play } from './play';
+import { fleetOf, poison } from './poisoned';
 import { type PlayOptions } from './play-options';
 import { type Played } from './score';
 import { World } from './world';
@@ -22,7 +23,7 @@ async function playGame(
 ): Promise<Map<string, Played>> {
   const { devices, rounds, windows, participants, tolerance } = settings;
   const world = new World(recording, {
-    scenario,
+    scenario: fleetOf(scenario),
     clock,
     seed,
     devices,
@@ -30,6 +31,7 @@ async function playGame(
     liveWindows: rounds * windows,
     changeWindow: (settings.changeRound - 1) * windows,
     tolerance,
+    ...(scenario === 'poisoned' && { lies: poison(seed, devices, tolerance) }),
   });
   const how: PlayOptions = { seed, rounds, windowsPerRound: windows, participants };
   const runs = new Map<string, Played>();
