@@ -2,11 +2,11 @@ import { Context } from '@temporalio/activity';
 import { isInForce } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { type VersionId } from '../core/contracts/ids';
-import { type VersionScore } from '../core/contracts/rounds';
+import { gateSettingsSchema, type VersionScore } from '../core/contracts/rounds';
 import { type EvaluateInput, type EvaluateResult } from '../core/contracts/steps';
 import { type Micros } from '../core/contracts/time';
 import { SCORE_CONFIDENCE } from '../core/federation/constants';
-import { decidePromotion } from '../core/federation/promotion/gate';
+import { decidePromotion, type GateVerdict } from '../core/federation/promotion/gate';
 import { accuracyInterval, type PairedCluster } from '../core/federation/promotion/cluster-interval';
 import { type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type RoundComparison } from '../core/warehouse/queries/comparison';
@@ -28,53 +28,110 @@ export async function evaluate(
   input: EvaluateInput,
 ): Promise<EvaluateResult> {
   await requireUndecided(deployments, input);
-  const { elected, candidates, round, attempt, windows: wanted } = input;
+  const { maxWindows = input.windows } = input;
   const signal = Context.current().cancellationSignal;
+  const deadline = performance.now() + input.windowsTimeoutMillis;
+  let wanted = input.windows;
   let seen = 0;
   /** Heartbeats show people how far the step is. */
   const progress = (): { readonly windows: number; readonly of: number } => ({ windows: seen, of: wanted });
-  const awaitWindows = async (): Promise<readonly number[]> => {
-    const starts = await Promise.all(
-      candidates.map(async (version) => {
-        const { fromWindow } = await service.waitForActivation(version, {
-          signal,
-          timeoutMillis: ACTIVATION_TIMEOUT_MS,
-        });
-        return fromWindow;
-      }),
-    );
-    const fromWindow = latest(starts);
-    await service.requestWindows({ id: `${round}/${attempt}`, windows: wanted, from_window: fromWindow });
-    const live = { version: elected, fromWindow, count: wanted };
-    const { windowsTimeoutMillis: timeoutMillis } = input;
-    const found = await whileInForce(deployments, elected, (untilOut) =>
-      service.waitForWindows({
-        ...live,
-        signal: AbortSignal.any([signal, untilOut]),
-        timeoutMillis,
-        onProgress: ({ length }) => {
-          seen = length;
-          Context.current().heartbeat(progress());
-        },
-      }),
-    );
-    // What was measured until it was taken out of service is compared: the round says what has become of it.
-    return found ?? service.waitForWindows({ ...live, signal, timeoutMillis: 0 });
+  const onProgress = (windows: readonly Micros[]): void => {
+    seen = windows.length;
+    Context.current().heartbeat(progress());
   };
-  const windows = await withHeartbeat(HEARTBEAT_MS, awaitWindows, progress);
-  const comparison = await compareOn({ service, deployments }, windows, input);
-  const own = comparison.candidates[candidates.indexOf(elected)];
+  /** Look after the windows that the round asks for, and after each further one until something is shown. */
+  const look = async (): Promise<EvaluateResult> => {
+    const fromWindow = await firstWindow(service, input, signal);
+    for (;;) {
+      const timeoutMillis = Math.max(0, deadline - performance.now());
+      const ask = { fromWindow, wanted, signal, timeoutMillis, onProgress };
+      const windows = await awaitWindows({ service, deployments }, input, ask);
+      const comparison = await compareOn({ service, deployments }, windows, input);
+      const verdict = verdictOn(deployments, comparison, input);
+      const isOver = windows.length < wanted || outOfForce(deployments, input.elected) !== undefined;
+      if (verdict.isSettled || isOver || wanted >= maxWindows) return resultOf(comparison, verdict);
+      wanted += 1;
+    }
+  };
+  return withHeartbeat(HEARTBEAT_MS, look, progress);
+}
+
+/** The first window that every candidate forecasts whole; null where no partition has read an event yet. */
+async function firstWindow(
+  service: WarehouseService,
+  { candidates }: EvaluateInput,
+  signal: AbortSignal,
+): Promise<Micros | null> {
+  const starts = await Promise.all(
+    candidates.map(async (version) => {
+      const wait = { signal, timeoutMillis: ACTIVATION_TIMEOUT_MS };
+      const { fromWindow } = await service.waitForActivation(version, wait);
+      return fromWindow;
+    }),
+  );
+  const known = starts.filter((start) => start !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+/** Ask the fleet for `wanted` windows, where it is paced, and wait for them. */
+async function awaitWindows(
+  { service, deployments }: { readonly service: WarehouseService; readonly deployments: Deployments },
+  { round, attempt, elected, windows: first }: EvaluateInput,
+  {
+    fromWindow,
+    wanted,
+    signal,
+    timeoutMillis,
+    onProgress,
+  }: {
+    readonly fromWindow: Micros | null;
+    readonly wanted: number;
+    readonly signal: AbortSignal;
+    readonly timeoutMillis: number;
+    readonly onProgress: (windows: readonly Micros[]) => void;
+  },
+): Promise<readonly Micros[]> {
+  const id = `${round}/${attempt}${wanted === first ? '' : `/${wanted}`}`;
+  await service.requestWindows({ id, windows: wanted, from_window: fromWindow });
+  const live = { version: elected, fromWindow, count: wanted };
+  const found = await whileInForce(deployments, elected, (untilOut) =>
+    service.waitForWindows({
+      ...live,
+      signal: AbortSignal.any([signal, untilOut]),
+      timeoutMillis,
+      onProgress,
+    }),
+  );
+  // What was measured until it was taken out of service is compared: the round says what has become of it.
+  return found ?? service.waitForWindows({ ...live, signal, timeoutMillis: 0 });
+}
+
+function verdictOn(
+  deployments: Deployments,
+  { candidates }: RoundComparison,
+  { champion, elected, candidates: versions, gate }: EvaluateInput,
+): GateVerdict {
+  const own = candidates[versions.indexOf(elected)];
   if (own === undefined) throw new FedloopError('Internal', `${elected} is not among the candidates`);
-  const { change, decision, reason } = decidePromotion(own.clusters, input.gate);
+  const { clusters, counts } = own;
+  const { accuracy, persistenceAccuracy } = counts;
+  const championIsUntrained = deployments.find(champion)?.message.lineage.round === 0;
+  return decidePromotion(
+    { clusters, accuracy, persistenceAccuracy, championIsUntrained },
+    gateSettingsSchema.parse(gate),
+  );
+}
+
+function resultOf(
+  comparison: RoundComparison,
+  { change, decision, finding, reason }: GateVerdict,
+): EvaluateResult {
+  const { windows } = comparison;
   return {
-    windows: {
-      count: comparison.windows.length,
-      from: comparison.windows[0] ?? 0,
-      until: comparison.windows.at(-1) ?? 0,
-    },
+    windows: { count: windows.length, from: windows[0] ?? 0, until: windows.at(-1) ?? 0 },
     scores: scoresOf(comparison),
     pairedChange: change,
-    verdict: { decision, reason },
+    verdict: { decision, finding, reason },
   };
 }
 
@@ -163,10 +220,4 @@ function scoreOf(
     skill,
     persistenceAccuracy,
   };
-}
-
-/** The latest of the first windows; null where no partition has read an event yet. */
-function latest(starts: readonly (Micros | null)[]): Micros | null {
-  const known = starts.filter((start) => start !== null);
-  return known.length === 0 ? null : Math.max(...known);
 }

@@ -39,6 +39,7 @@ export function withAnswer(verdict: DecideResult, answer: Answer | null): Decide
   if (answer === null) return verdict;
   return {
     decision: answer.approved ? verdict.decision : 'rejected',
+    finding: answer.approved ? (verdict.finding ?? null) : null,
     reason: `${answer.reason}; the gate: ${verdict.reason}`,
   };
 }

@@ -10,6 +10,7 @@ import { type ErrorCode } from '../core/contracts/errors';
 import { type VersionId } from '../core/contracts/ids';
 import {
   federatedRoundInputSchema,
+  mostWindows,
   windowsTimeoutMillis,
   type FederatedRoundInput,
   type FederatedRoundResult,
@@ -123,6 +124,7 @@ async function judge(
     elected,
     candidates,
     windows: settings.windows,
+    maxWindows: mostWindows(settings),
     windowsTimeoutMillis: timeoutMillis,
     gate: settings.gate,
   });
@@ -146,6 +148,7 @@ async function judge(
       // First what people look for.
       reason: decided.reason,
       decision: decided.decision,
+      finding: decided.finding ?? null,
       ...resultOf(plan, aggregated, deployed, evaluation),
     };
     await steps.mustComplete.feedBack({ attempt, result, candidates });
@@ -161,7 +164,7 @@ function resultOf(
   aggregated: AggregateResult,
   deployed: DeployResult,
   evaluation: EvaluateResult,
-): Omit<FederatedRoundResult, 'decision' | 'reason'> {
+): Omit<FederatedRoundResult, 'decision' | 'finding' | 'reason'> {
   const scoreOf = (version: VersionId): VersionScore => {
     const score = evaluation.scores.find((known) => known.version === version);
     if (score === undefined) throw ApplicationFailure.nonRetryable(`${version} has no score`, 'Internal');

@@ -43,6 +43,7 @@ const rejectUpdate = defineUpdate<string, [unknown?]>('reject');
 const USED_IN: Readonly<Record<RoundSetting, RoundStep>> = {
   minUpdates: 'train locals',
   windows: 'evaluate',
+  maxWindows: 'evaluate',
   windowsTimeout: 'evaluate',
   gate: 'evaluate',
   approval: 'decide',

@@ -38,7 +38,10 @@ export async function earlierDecision(
   const { decided } = last;
   // An earlier release did not write down how it decided.
   if (decided === undefined) return verdict;
-  if (decided.attempt === attempt) return { decision: decided.decision, reason: decided.reason };
+  if (decided.attempt === attempt) {
+    const { decision, finding, reason } = decided;
+    return { decision, finding, reason };
+  }
   throw decidedByAnother(round, decided.decision);
 }
 

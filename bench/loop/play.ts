@@ -1,8 +1,7 @@
 import { makeCandidates, type Candidates } from '../../core/backtest/candidates';
 import { type RoundChanges } from '../../core/backtest/changes';
-import { gateSettingsSchema } from '../../core/contracts/rounds';
-import { decidePromotion } from '../../core/federation/promotion/gate';
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { panelGate } from '../../core/federation/panels/panel-gate';
+import { tallyPanel } from '../../core/federation/panels/panel-tally';
 import { isCorrect } from '../../core/federation/training/samples';
 import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
@@ -16,9 +15,6 @@ import { feedbackOf } from './feedback';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { emptyScore, serve, type Played } from './score';
 import { type World } from './world';
-
-/** The product's gate, on the window in shadow. */
-const GATE = gateSettingsSchema.parse({ minWindows: SHADOW_WINDOWS });
 
 /**
  * Play all rounds of a contender in a world: the steps of the product's rounds, one after the other, without servers.
@@ -60,8 +56,8 @@ export async function play(
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
-    const shadow = await clustersOf(world, graphs, elected, champion, from);
-    const promoted = !contender.liveGate || decidePromotion(shadow, GATE).decision === 'promoted';
+    const promoted =
+      !contender.liveGate || (await passesShadow(world, graphs, { candidate: elected, champion }, from));
     if (made.hasRoles) evidence = [...evidence, await differenceOf(world, graphs, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? elected : champion;
@@ -78,35 +74,23 @@ export async function play(
   return { ...score, served };
 }
 
-/** Candidate and champion on the window in shadow, summed by cluster. */
-async function clustersOf(
+/**
+ * Whether the window in shadow lets a candidate through. One window can only stop what is worse beyond doubt; the product's gate, which asks for evidence,
+ * takes six and more (bench:gate).
+ */
+async function passesShadow(
   world: World,
   graphs: RoundGraphs,
-  candidate: FlatWeights,
-  champion: FlatWeights,
+  { candidate, champion }: { readonly candidate: FlatWeights; readonly champion: FlatWeights },
   window: number,
-): Promise<PairedCluster[]> {
-  const samples = world.samples(window, 1);
+): Promise<boolean> {
+  const samples = world.samples(window, SHADOW_WINDOWS);
   const both = new Float32Array(2 * champion.length);
   both.set(candidate);
   both.set(champion, champion.length);
   const outputs = await graphs.predictor.predict(both, samples.x);
-  const clusters = new Map<string, { -readonly [Field in keyof PairedCluster]: PairedCluster[Field] }>();
-  samples.y.forEach((actual, at) => {
-    const name = world.devices[samples.device[at] ?? -1]?.cluster ?? '';
-    const cluster = clusters.get(name) ?? {
-      cluster: name,
-      windowStart: window,
-      n: 0,
-      candidateCorrect: 0,
-      championCorrect: 0,
-    };
-    cluster.n += 1;
-    cluster.candidateCorrect += isCorrect((outputs[at] ?? NaN) - actual);
-    cluster.championCorrect += isCorrect((outputs[samples.count + at] ?? NaN) - actual);
-    clusters.set(name, cluster);
-  });
-  return [...clusters.values()];
+  const { count } = samples;
+  return panelGate(tallyPanel(samples, outputs.subarray(0, count), outputs.subarray(count))).pass;
 }
 
 /** Evidence: accuracy of the responsive − the steady candidate on the live windows `from` to `until`. */

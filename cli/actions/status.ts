@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { decisionInWords } from '../../core/contracts/decisions';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
@@ -53,7 +54,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
       'last round',
       lastRound === null
         ? nothingOf(status, 'the analytics worker', 'none yet')
-        : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}, ${lastRound.reason}`,
+        : `${lastRound.round}: ${lastRound.model_version} ${decisionInWords(lastRound)}, ${lastRound.reason}`,
     ],
     ['now', describeNow(status)],
     ...(status.checksPaused === null

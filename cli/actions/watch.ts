@@ -1,3 +1,4 @@
+import { decisionInWords } from '../../core/contracts/decisions';
 import { cursorTo, clearScreenDown } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
@@ -75,7 +76,7 @@ export function renderBoard(status: SystemStatus): string {
       : linesOf(table),
     '',
     `now         ${round === null ? nothingOf(status, 'Temporal', 'no round under way') : describeRound(round)}`,
-    `last round  ${lastRound === null ? nothingOf(status, 'the analytics worker', 'none yet') : `${lastRound.round}: ${lastRound.model_version} ${lastRound.decision}`}`,
+    `last round  ${lastRound === null ? nothingOf(status, 'the analytics worker', 'none yet') : `${lastRound.round}: ${lastRound.model_version} ${decisionInWords(lastRound)}`}`,
     `lag         ${lag === null ? nothingOf(status, 'Kafka', 'none') : `${whole(lag)} events`}`,
     pc.dim('Ctrl-C ends the watch, and nothing else.'),
     '',

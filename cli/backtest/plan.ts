@@ -1,5 +1,6 @@
 import { type BacktestPlan } from '../../core/backtest/types';
 import { FedloopError } from '../../core/contracts/errors';
+import { mostWindows } from '../../core/contracts/rounds';
 import { firstRoundWindows } from '../../core/contracts/readiness';
 import { type StreamSettings } from '../../core/contracts/settings';
 import { type Micros } from '../../core/contracts/time';
@@ -53,12 +54,18 @@ export function planRounds(
   }
   const count = rounds === 'auto' ? Math.min(MOST_ROUNDS, fitting) : rounds;
   const firstAfter = Math.max(first, Math.min(Math.floor(windows / (count + 1)), windows - count * shortest));
+  const every = Math.floor((windows - firstAfter) / count);
   const season = seasonMicros / task.windowMicros;
   return {
     rounds: count,
     firstAfter,
-    every: Math.floor((windows - firstAfter) / count),
+    every,
     judged,
+    // Where there is room before the next round, a candidate is judged on as many windows as a live one.
+    mostJudged: Math.max(
+      judged,
+      Math.min(mostWindows({ windows: judged, maxWindows: 'auto' }), every - latency),
+    ),
     // A season of one window is persistence.
     season: Number.isInteger(season) && season > 1 && season < windows ? season : null,
   };

@@ -77,6 +77,7 @@ export class BacktestRecorder implements BacktestLog {
         version: round.version,
         champion: round.championBefore,
         decision: round.decision,
+        finding: round.finding,
         reason: round.reason,
         strategy,
         role: round.role,

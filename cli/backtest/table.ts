@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { decisionInWords } from '../../core/contracts/decisions';
 import { type Task } from '../../core/contracts/task';
 import { outColours as pc } from '../shared/colours';
 import { counted, percent, points, range, signed, whole } from '../shared/format';
@@ -45,7 +46,7 @@ function versionCells({ version, round, score }: VersionResult, champion: string
     change === null ? '' : range([change.low, change.high], points),
     score === null ? '' : signed(score.bias, 3),
     score?.skill === null || score === null ? '' : signed(score.skill, 2),
-    round === null ? '' : round.decision,
+    round === null ? '' : decisionInWords(round),
   ];
 }
 

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { outColours as pc } from '../shared/colours';
+import { decisionInWords } from '../../core/contracts/decisions';
 import { type TargetWords } from '../../core/contracts/task';
 import { percent, points, range, signed } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
@@ -106,13 +107,14 @@ function persistenceCells(
 }
 
 function decision(round: RoundSummary): string {
+  const words = decisionInWords(round);
   switch (round.decision) {
     case 'promoted':
-      return pc.green(round.decision);
+      return pc.green(words);
     case 'rejected':
-      return pc.red(round.decision);
+      return pc.red(words);
     case 'kept':
-      return pc.yellow('champion kept');
+      return pc.yellow(words);
   }
 }
 

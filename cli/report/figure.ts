@@ -1,4 +1,5 @@
 import { type RoundSummary } from '../results/summary-schema';
+import { decisionInWords } from '../../core/contracts/decisions';
 import { type TargetWords } from '../../core/contracts/task';
 import { percent } from '../shared/format';
 import { inUnit } from '../shared/quantities';
@@ -96,8 +97,8 @@ export function legend(
 }
 
 /** A round's decision. */
-export function badge(decision: RoundSummary['decision']): Html {
-  return html`<span class="badge ${decision}">${decision}</span>`;
+export function badge(round: Pick<RoundSummary, 'decision' | 'finding'>): Html {
+  return html`<span class="badge ${round.decision}">${decisionInWords(round)}</span>`;
 }
 
 /** Ticks of an axis of shares. */

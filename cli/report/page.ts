@@ -1,3 +1,4 @@
+import { decisionInWords } from '../../core/contracts/decisions';
 import { counted, percent, points, range, signed, whole } from '../shared/format';
 import { errorSize } from '../shared/quantities';
 import { type ReportData } from './data';
@@ -106,7 +107,7 @@ function header(data: ReportData): Html {
             )
       }
       ${tile('locals claim', percent(claim?.self_reported ?? null), claim?.panel === null || claim?.panel === undefined ? '' : `on panels ${percent(claim.panel)}`)}
-      ${tile('last round', lastRound?.pairedChange === null || lastRound === undefined ? '–' : points(lastRound.pairedChange), lastRound === undefined ? '' : `points, ${lastRound.version} ${lastRound.decision}`)}
+      ${tile('last round', lastRound?.pairedChange === null || lastRound === undefined ? '–' : points(lastRound.pairedChange), lastRound === undefined ? '' : `points, ${lastRound.version} ${decisionInWords(lastRound)}`)}
     </ul>
     ${notes.length === 0 ? null : html`<p class="note">${notes.join(' ')}</p>`}
   </header>`;

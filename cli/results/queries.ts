@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
-import { decisionSchema } from '../../core/contracts/decisions';
+import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Query } from '../../core/warehouse/database/query';
 import { upToCutoff, type Cutoff } from './cutoff';
@@ -19,6 +19,7 @@ const roundRow = z.object({
   model_version: versionIdSchema,
   champion: versionIdSchema,
   decision: decisionSchema,
+  finding: findingSchema.nullable(),
   reason: z.string(),
   strategy: z.string(),
   role: candidateRoleSchema.nullable(),
@@ -40,7 +41,7 @@ export type RoundRow = z.infer<typeof roundRow>;
 export async function queryRounds(query: Query, last?: number): Promise<readonly RoundRow[]> {
   const rounds = await query(
     roundRow,
-    `SELECT round, model_version, champion, decision, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
+    `SELECT round, model_version, champion, decision, finding, reason, strategy, role, windows, evaluations::DOUBLE AS evaluations, accuracy,
             champion_accuracy, paired_change, paired_change_low, paired_change_high, self_reported_accuracy, local_real_accuracy,
             updates_trained, updates_used
      FROM federated_rounds ORDER BY round DESC ${last === undefined ? '' : `LIMIT ${last}`}`,

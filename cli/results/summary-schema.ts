@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { versionIdSchema } from '../../core/contracts/ids';
-import { decisionSchema } from '../../core/contracts/decisions';
+import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { federatedTrainingInputSchema } from '../../core/contracts/rounds';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { fleetSettingsSchema } from '../../fleet/settings';
@@ -35,6 +35,8 @@ const roundSummarySchema = bothFiguresSchema.extend({
   version: versionIdSchema,
   championBefore: versionIdSchema,
   decision: decisionSchema,
+  /** What the live windows showed; null in rounds of earlier releases. */
+  finding: findingSchema.nullable(),
   reason: z.string(),
   strategy: z.string(),
   role: z.string().nullable(),

@@ -58,6 +58,7 @@ function roundSummary(round: RoundRow, evidence: Evidence): RoundSummary {
     ...bothFigures(round.model_version, evidence),
     championBefore: round.champion,
     decision: round.decision,
+    finding: round.finding,
     reason: round.reason,
     strategy: round.strategy,
     role: round.role,

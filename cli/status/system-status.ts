@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { type TargetWords } from '../../core/contracts/task';
 import { readEnvironment } from '../../core/platform/config';
 import { connectKafka, type Kafka } from '../../core/platform/kafka';
@@ -41,7 +42,8 @@ type VersionLine = z.infer<typeof versionRow>;
 const roundRow = z.object({
   round: z.number(),
   model_version: z.string(),
-  decision: z.string(),
+  decision: decisionSchema,
+  finding: findingSchema.nullable(),
   reason: z.string(),
 });
 
@@ -163,7 +165,7 @@ async function readTables(
   );
   const rounds = await query(
     roundRow,
-    'SELECT round, model_version, decision, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
+    'SELECT round, model_version, decision, finding, reason FROM federated_rounds ORDER BY round DESC LIMIT 1',
   );
   const split = await query(
     splitRow,

@@ -1,6 +1,7 @@
 import { type Client, type WorkflowExecutionDescription, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
+import { decisionInWords } from '../../core/contracts/decisions';
 import { type FleetNames } from '../../core/contracts/queues';
 import { ROUND_STEPS, type RoundStep } from '../../core/contracts/steps';
 import { percent } from '../shared/format';
@@ -163,6 +164,6 @@ function describeWork({ step, waitsFor, candidate, devicesTrained, counted }: Sh
 /** One line about a finished round. */
 export function describeResult(result: FederatedRoundResult): string {
   const change = 100 * result.pairedChange.mean;
-  const { version, candidate, decision, previousChampion } = result;
-  return `${version} ${percent(candidate.accuracy)} real accuracy, ${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(1)} points on ${previousChampion.version}, ${decision}`;
+  const { version, candidate, previousChampion } = result;
+  return `${version} ${percent(candidate.accuracy)} real accuracy, ${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(1)} points on ${previousChampion.version}, ${decisionInWords(result)}`;
 }

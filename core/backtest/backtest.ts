@@ -3,7 +3,7 @@ import { FedloopError } from '../contracts/errors';
 import { FIRST_VERSION, versionIdSchema, versionOfRound, type VersionId } from '../contracts/ids';
 import { covariateColumns } from '../contracts/task';
 import { type Micros } from '../contracts/time';
-import { decidePromotion } from '../federation/promotion/gate';
+import { decidePromotion, type GateVerdict } from '../federation/promotion/gate';
 import { type ServerState, withoutMomentum } from '../federation/strategies/server-state';
 import { WindowRing } from '../federation/training/window-ring';
 import { modelMessage, stageMessage } from '../model/deployment-messages';
@@ -45,7 +45,7 @@ export class Backtest {
   private readonly engine: PartitionEngine;
   private readonly ring: WindowRing;
   private readonly baselines: Baselines;
-  private readonly tally = new Tally();
+  private readonly tally: Tally;
   private readonly models = new Map<VersionId, GlobalModel>();
   private readonly forecaster = modelForecaster((version) => this.models.get(version));
   private readonly rounds: BacktestRound[] = [];
@@ -64,6 +64,7 @@ export class Backtest {
     const { settings, plan } = options;
     this.engine = new PartitionEngine(0, settings);
     this.ring = new WindowRing(settings.task);
+    this.tally = new Tally(settings.task.target.tolerance);
     this.baselines = new Baselines(settings.task, this.ring, plan.season);
   }
 
@@ -98,7 +99,7 @@ export class Backtest {
     for await (const closed of closeIdleWindows(engine, forecaster.forecast, Infinity, offset))
       await this.take(closed);
     // What was seen of the last round is judged as it is; fewer windows than the gate asks for promote nobody.
-    if (this.open !== null) await this.decide(this.open);
+    if (this.open !== null) await this.decide(this.open, this.verdictOn(this.open));
     const { counts } = engine;
     const { rounds, windows, tally } = this;
     return { counts: { ...counts }, devices: this.ring.size, windows, rounds, tally };
@@ -118,7 +119,7 @@ export class Backtest {
     this.windows += 1;
     if (this.open !== null && start >= this.open.from && closed.evaluations.device_id.length > 0) {
       this.open.seen.add(start);
-      if (this.open.seen.size >= this.options.plan.judged) await this.decide(this.open);
+      if (this.open.seen.size >= this.options.plan.judged) await this.judge(this.open);
     }
     if (this.isRoundDue()) await this.startRound(start / task.windowMicros);
     this.baselines.learn(closed);
@@ -170,12 +171,28 @@ export class Backtest {
     this.open = { round, from, made, elected, beside, seen: new Set() };
   }
 
-  /** Judge the elected candidate beside the champion; the loser leaves. */
-  private async decide({ round, from, made, elected, beside, seen }: OpenRound): Promise<void> {
-    const { champion, tally } = this;
-    if (champion === null) return;
-    const pairs = tally.pairs(elected, champion, from);
-    const { decision, change, reason } = decidePromotion(pairs, this.options.gate);
+  /** Judge the elected candidate beside the champion; while nothing is shown, after the next window again. */
+  private async judge(open: OpenRound): Promise<void> {
+    const verdict = this.verdictOn(open);
+    if (verdict?.isSettled === false && open.seen.size < this.options.plan.mostJudged) return;
+    await this.decide(open, verdict);
+  }
+
+  private verdictOn({ elected, from }: OpenRound): GateVerdict | null {
+    const { champion, tally, options } = this;
+    if (champion === null) return null;
+    const championIsUntrained = champion === FIRST_VERSION;
+    return decidePromotion({ ...tally.evidence(elected, champion, from), championIsUntrained }, options.gate);
+  }
+
+  /** Carry the verdict out; the loser leaves. */
+  private async decide(
+    { round, from, made, elected, beside, seen }: OpenRound,
+    verdict: GateVerdict | null,
+  ): Promise<void> {
+    const { champion } = this;
+    if (champion === null || verdict === null) return;
+    const { decision, finding, change, reason } = verdict;
     const promoted = decision === 'promoted';
     this.rounds.push({
       round,
@@ -183,6 +200,7 @@ export class Backtest {
       role: made.hasRoles ? made.elected : null,
       championBefore: champion,
       decision,
+      finding,
       reason,
       change,
       judgedWindows: seen.size,
@@ -203,7 +221,7 @@ export class Backtest {
 
   /** Evidence: accuracy of the responsive − the steady candidate on the judged windows. */
   private differenceOf(made: Candidates, elected: VersionId, beside: VersionId, from: Micros): number {
-    const pairs = this.tally.pairs(elected, beside, from);
+    const pairs = this.tally.evidence(elected, beside, from).clusters;
     const n = pairs.length;
     if (n === 0) return 0;
     const difference = pairs.reduce((sum, pair) => sum + pair.candidateCorrect - pair.championCorrect, 0) / n;

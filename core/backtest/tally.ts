@@ -1,6 +1,8 @@
 import { type VersionId } from '../contracts/ids';
 import { type Micros } from '../contracts/time';
-import { type PairedCluster } from '../federation/promotion/cluster-interval';
+import { softCorrect } from '../contracts/soft-score';
+import { type ScoredCluster } from '../federation/promotion/cluster-interval';
+import { type GateEvidence } from '../federation/promotion/gate';
 import { type ClosedWindow } from '../stream/windows/rows';
 import { type BaselineErrors } from './baselines';
 
@@ -18,6 +20,9 @@ export interface EvaluatedRow {
 /** All evaluated rows of a backtest, by version and window. */
 export class Tally {
   private readonly rows = new Map<VersionId, EvaluatedRow[]>();
+
+  /** @param tolerance in the target's unit */
+  constructor(private readonly tolerance: number) {}
 
   /** @param baselinesOf errors of the simple forecasts of a device, whose actual mean is given */
   add(
@@ -54,19 +59,33 @@ export class Tally {
   }
 
   /** Candidate and champion on the device-windows from `from` on that both forecast. */
-  pairs(candidate: VersionId, champion: VersionId, from: Micros): readonly PairedCluster[] {
+  evidence(
+    candidate: VersionId,
+    champion: VersionId,
+    from: Micros,
+  ): Omit<GateEvidence, 'championIsUntrained'> {
     const keyOf = ({ deviceId, windowStart }: EvaluatedRow): string => `${windowStart}/${deviceId}`;
     const beside = new Map(this.of(champion).map((row) => [keyOf(row), row]));
-    return this.of(candidate).flatMap((row) => {
+    const { tolerance } = this;
+    const clusters: ScoredCluster[] = [];
+    let correct = 0;
+    let persistenceCorrect = 0;
+    for (const row of this.of(candidate)) {
       const other = row.windowStart < from ? undefined : beside.get(keyOf(row));
-      if (other === undefined) return [];
-      return {
+      if (other === undefined) continue;
+      clusters.push({
         cluster: row.deviceId,
         windowStart: row.windowStart,
         n: 1,
         candidateCorrect: row.correct ? 1 : 0,
         championCorrect: other.correct ? 1 : 0,
-      };
-    });
+        candidateScore: softCorrect(row.error / tolerance),
+        championScore: softCorrect(other.error / tolerance),
+      });
+      correct += row.correct ? 1 : 0;
+      persistenceCorrect += Math.abs(row.persistenceError) <= tolerance ? 1 : 0;
+    }
+    const n = Math.max(1, clusters.length);
+    return { clusters, accuracy: correct / n, persistenceAccuracy: persistenceCorrect / n };
   }
 }

@@ -16,8 +16,9 @@ export interface BacktestPlan {
   readonly firstAfter: number;
   /** Windows from the start of one round to the start of the next. */
   readonly every: number;
-  /** Windows that candidates are judged on. */
+  /** Windows after which candidates are judged first, and the most that they are judged on. */
   readonly judged: number;
+  readonly mostJudged: number;
   /** Windows of a season; null = no seasonal forecast. */
   readonly season: number | null;
 }
@@ -47,6 +48,7 @@ export interface BacktestRound {
   readonly role: 'steady' | 'responsive' | null;
   readonly championBefore: VersionId;
   readonly decision: GateVerdict['decision'];
+  readonly finding: GateVerdict['finding'];
   readonly reason: string;
   readonly change: Interval;
   readonly judgedWindows: number;

@@ -31,6 +31,7 @@ export type RoundAnswer = string | SettingsAnswer;
 export const ROUND_SETTINGS = [
   'minUpdates',
   'windows',
+  'maxWindows',
   'windowsTimeout',
   'gate',
   'approval',

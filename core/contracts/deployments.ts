@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decisionSchema } from './decisions';
+import { decisionSchema, findingSchema } from './decisions';
 import { microsSchema } from './time';
 import { roundNumberSchema, versionIdSchema } from './ids';
 import { privacyBookingSchema } from './privacy';
@@ -116,7 +116,14 @@ export const serverStateMessageSchema = z.object({
   round: roundNumberSchema,
   state: serverStateTextSchema,
   /** Of `current`: the try at the round that was decided, and how; absent in logs of earlier releases. */
-  decided: z.object({ attempt: nameSchema, decision: decisionSchema, reason: textSchema }).optional(),
+  decided: z
+    .object({
+      attempt: nameSchema,
+      decision: decisionSchema,
+      finding: findingSchema.nullish(),
+      reason: textSchema,
+    })
+    .optional(),
 });
 export type ServerStateMessage = z.infer<typeof serverStateMessageSchema>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decisionSchema } from './decisions';
+import { decisionSchema, findingSchema } from './decisions';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
 import { privacySettingsSchema } from './privacy';
@@ -63,10 +63,14 @@ export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInpu
 
 /** When a candidate is promoted: paired with the champion on the same live windows. */
 export const gateSettingsSchema = z.strictObject({
-  /** Accuracy (0 to 1) by which the candidate may be worse before it is rejected, beyond what chance explains. */
-  margin: z.number().min(0).max(1).default(0.002),
+  /** Score (0 to 1) by which a candidate may be worse and still be promoted as "no worse", once it is shown that it is not worse by more. */
+  margin: z.number().min(0).max(1).default(0.01),
+  /** Probability that a candidate that is worse than the margin is promoted, however often one looks. */
+  risk: z.number().gt(0).lt(0.5).default(0.2),
+  /** Accuracy (0 to 1) by which a candidate may have measured worse and still be promoted. */
+  measuredLoss: z.number().min(0).max(1).default(0),
   minWindows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(3),
-  /** Two-sided confidence of the paired interval. */
+  /** Two-sided confidence of the paired interval of accuracy that is shown. */
   confidence: z.number().gt(0.5).lt(1).default(0.95),
 });
 export type GateSettings = z.infer<typeof gateSettingsSchema>;
@@ -85,8 +89,10 @@ const roundFieldsSchema = z.strictObject({
   training: trainingSettingsSchema.prefault({}),
   gate: gateSettingsSchema.prefault({}),
   privacy: privacySettingsSchema.optional(),
-  /** Live windows to judge the candidate on. */
+  /** Live windows after which the candidate is judged first. */
   windows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(6),
+  /** While they show nothing it is judged again after each further one, until there are so many; auto = twice as many. */
+  maxWindows: z.union([z.literal('auto'), z.int().min(1).max(MAX_ROUND_WINDOWS)]).default('auto'),
   /** How long to wait for those windows before judging on what came; auto = as `windowsTimeoutMillis` says. */
   windowsTimeout: z.union([z.literal('auto'), positiveDurationTextSchema]).default('auto'),
   /** `manual`: a person is asked before a candidate that the gate lets through is promoted. */
@@ -117,11 +123,24 @@ const roundFieldsSchema = z.strictObject({
   seed: z.int().min(0).max(0x7fffffff).default(1),
 });
 
+/** The most live windows that a round's candidate is judged on. */
+export function mostWindows({
+  windows,
+  maxWindows,
+}: Pick<FederatedRoundInput, 'windows' | 'maxWindows'>): number {
+  return maxWindows === 'auto' ? Math.min(2 * windows, MAX_ROUND_WINDOWS) : maxWindows;
+}
+
 /** A round's input. Noise on a strategy that does not take it is refused before anything is trained. */
-export const federatedRoundInputSchema = roundFieldsSchema.refine(
-  ({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise,
-  { path: ['privacy'], error: NOISE_REFUSAL },
-);
+export const federatedRoundInputSchema = roundFieldsSchema
+  .refine(({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise, {
+    path: ['privacy'],
+    error: NOISE_REFUSAL,
+  })
+  .refine(({ windows, maxWindows }) => maxWindows === 'auto' || maxWindows >= windows, {
+    path: ['maxWindows'],
+    error: 'must be at least "windows"',
+  });
 export type FederatedRoundInput = z.infer<typeof federatedRoundInputSchema>;
 
 const HOUR_MILLIS = 3_600_000;
@@ -131,7 +150,11 @@ const HOUR_MILLIS = 3_600_000;
  * that is longer, as with windows of an hour.
  */
 export function windowsTimeoutMillis(
-  { windows, windowsTimeout }: Pick<FederatedRoundInput, 'windows' | 'windowsTimeout'>,
+  {
+    windows,
+    maxWindows,
+    windowsTimeout,
+  }: Pick<FederatedRoundInput, 'windows' | 'maxWindows' | 'windowsTimeout'>,
   {
     windowMillis = 0,
     closesAfterMillis = 0,
@@ -139,7 +162,10 @@ export function windowsTimeoutMillis(
 ): number {
   if (windowsTimeout !== 'auto') return durationMillis(windowsTimeout);
   // The window that is open when the candidate is deployed does not count.
-  return Math.max(HOUR_MILLIS, 2 * ((windows + 1) * windowMillis + closesAfterMillis));
+  return Math.max(
+    HOUR_MILLIS,
+    2 * ((mostWindows({ windows, maxWindows }) + 1) * windowMillis + closesAfterMillis),
+  );
 }
 
 export const plateauSchema = z.strictObject({
@@ -220,6 +246,8 @@ export const federatedRoundResultSchema = z.object({
   version: versionIdSchema,
   champion: versionIdSchema,
   decision: decisionSchema,
+  /** What the live windows showed; missing in rounds of earlier releases, null where they were not asked. */
+  finding: findingSchema.nullish(),
   reason: z.string(),
   strategy: strategyNameSchema,
   role: candidateRoleSchema.nullable(),

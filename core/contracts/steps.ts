@@ -181,6 +181,8 @@ interface RoundVersions extends RoundRef {
 
 export interface EvaluateInput extends RoundVersions {
   readonly windows: number;
+  /** Missing where an earlier release has asked: no more than `windows`. */
+  readonly maxWindows?: number;
   readonly windowsTimeoutMillis: number;
   readonly gate: GateSettings;
 }
@@ -196,7 +198,7 @@ export interface DecideInput extends RoundVersions {
   readonly evaluation: EvaluateResult;
 }
 
-export type DecideResult = Readonly<Pick<FederatedRoundResult, 'decision' | 'reason'>>;
+export type DecideResult = Readonly<Pick<FederatedRoundResult, 'decision' | 'finding' | 'reason'>>;
 
 /** How a round without a result ends, and the reason that its candidates' stages then give. */
 export const EARLY_ENDS = { failed: 'the round failed', cancelled: 'the round was cancelled' } as const;

@@ -90,9 +90,6 @@ export const SUM_ROUNDING = 1e-9;
 /** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */
 export const REFIT_ROBUST_SCALE = 1.5;
 
-/** Width of the soft step that stands for "correct" in acceptance: accuracy itself is too coarse for small changes. */
-export const SOFT_CORRECT_WIDTH = 0.25;
-
 /** The panel gate forgives what chance explains (2 standard errors) and a fifth of a point (recipe). */
 export const PANEL_GATE_ERRORS = 2;
 export const PANEL_GATE_MARGIN = 0.002;
@@ -109,6 +106,22 @@ export const EVIDENCE_WINSOR_FLOOR = 1e-4;
 export const EVIDENCE_SLACK = 0.001;
 /** The responsive candidate serves when mean/(standard error + slack) exceeds this (recipe). */
 export const EVIDENCE_THRESHOLD = 1;
+
+/**
+ * How alike neighbouring windows are before a series has shown it, and how many windows that belief counts as much as: a day. Differences of two versions had a
+ * first autocorrelation of .1 to .5 in the sample weather, on both clocks (docs/closed-loop.md), and six windows cannot tell.
+ */
+export const USUAL_AUTOCORRELATION = 0.5;
+export const USUAL_AUTOCORRELATION_WINDOWS = 24;
+/** Beyond this a series is a trend, and no length of it would be enough. */
+export const MAX_AUTOCORRELATION = 0.9;
+/** Fewer windows than this say nothing of how windows differ: no interval. */
+export const MIN_INTERVAL_WINDOWS = 3;
+/**
+ * Mixture of the confidence sequence: effects of about one standard deviation of a window are looked for. It decides how soon, never how often
+ * wrongly; ¼ to 1 gave much the same.
+ */
+export const EFFECT_PRECISION = 1;
 
 /** Two-sided confidence of the accuracy intervals that a round reports. */
 export const SCORE_CONFIDENCE = 0.95;

@@ -103,7 +103,7 @@ export function feedbackSection({ results, feedbackUsed, actions, target }: Repo
 }
 
 function roundCard(
-  { round, version, championBefore, decision }: RoundSummary,
+  { round, version, championBefore, decision, finding }: RoundSummary,
   used: FeedbackUsedRow['feedback_used'],
   rows: readonly ActionRow[],
   target: TargetWords,
@@ -116,7 +116,7 @@ function roundCard(
           ${items.map((item) => html`<li>${item}</li>`)}
         </ul>`;
   return html`<article class="action">
-    <h3>Round ${round}: ${championBefore} → ${version} ${badge(decision)}</h3>
+    <h3>Round ${round}: ${championBefore} → ${version} ${badge({ decision, finding })}</h3>
     <div class="columns">
       <div>
         <h4>The live stream said</h4>

@@ -123,14 +123,14 @@ export function changeSection({ results }: ReportData): Html {
     html`<h3>What the gate saw</h3>`,
     table(
       columns('round', 'windows', 'champion', 'candidate', 'change', '95 %', text('decision')),
-      results.rounds.map(({ round, judged, decision, version }) => [
+      results.rounds.map(({ round, judged, decision, finding, version }) => [
         `${round}: ${version}`,
         whole(judged.windows),
         percent(judged.championAccuracy),
         percent(judged.accuracy),
         points(judged.pairedChange),
         range(judged.pairedChangeCi95, points),
-        badge(decision),
+        badge({ decision, finding }),
       ]),
     ),
     html`<p class="note">
@@ -138,7 +138,7 @@ export function changeSection({ results }: ReportData): Html {
       live.
     </p>`,
     behind(null, [
-      'SELECT round, model_version, champion, windows, champion_accuracy, accuracy, paired_change, paired_change_low, paired_change_high, decision, reason\nFROM federated_rounds ORDER BY round',
+      'SELECT round, model_version, champion, windows, champion_accuracy, accuracy, paired_change, paired_change_low, paired_change_high, decision, finding, reason\nFROM federated_rounds ORDER BY round',
       'SELECT candidate.model_version, count(*) AS pairs, avg(candidate.is_correct::INT) - avg(champion.is_correct::INT) AS change\nFROM federated_rounds AS rounds\nJOIN model_evaluations AS candidate ON candidate.model_version = rounds.model_version\nJOIN model_evaluations AS champion ON champion.model_version = rounds.champion\n AND champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start\nGROUP BY candidate.model_version ORDER BY candidate.model_version',
     ]),
   );

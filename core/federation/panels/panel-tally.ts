@@ -1,5 +1,5 @@
 import { panelTallySchema, type PanelTally } from '../../contracts/site-reports';
-import { SOFT_CORRECT_WIDTH } from '../constants';
+import { softCorrect } from '../../contracts/soft-score';
 import { isCorrect, type Samples } from '../training/samples';
 
 /** A site's tally of one proposal: outputs [samples.count] of proposal and champion, in tolerances. */
@@ -48,9 +48,4 @@ export function addTallies(parts: readonly PanelTally[]): PanelTally {
   return panelTallySchema.parse(
     Object.fromEntries(panelTallySchema.keyof().options.map((name) => [name, sumOf(name)])),
   );
-}
-
-/** σ((1 − |e|)/0.25) of an error in tolerances: ½ at the boundary, near 1 inside, near 0 outside. */
-export function softCorrect(error: number): number {
-  return 1 / (1 + Math.exp((Math.abs(error) - 1) / SOFT_CORRECT_WIDTH));
 }

@@ -1,6 +1,7 @@
 import quantile from '@stdlib/stats-base-dists-t-quantile';
 import { type Interval } from '../../contracts/rounds';
 import { type Micros } from '../../contracts/time';
+import { errorOfWindowMeans, type StandardError } from './window-error';
 
 /** n device-windows of one cluster in one window. */
 export interface ClusterCount {
@@ -16,18 +17,27 @@ export interface PairedCluster extends ClusterCount {
   readonly championCorrect: number;
 }
 
+/** The same with their soft scores, summed: finer than right and wrong. */
+export interface ScoredCluster extends PairedCluster {
+  readonly candidateScore: number;
+  readonly championScore: number;
+}
+
 /** Range of a difference of accuracies, and of an accuracy: the interval where nothing is known. */
-const DIFFERENCE_RANGE = [-1, 1] as const;
+export const DIFFERENCE_RANGE = [-1, 1] as const;
 const ACCURACY_RANGE = [0, 1] as const;
 
+/** Standard errors that an interval reaches to either side, by the degrees of freedom that they are known with. */
+export type Reach = (degreesOfFreedom: number) => number;
+
 /**
- * Change of accuracy (0 to 1), candidate − champion, paired on the same device-windows, with a two-sided interval. Devices of one cluster,
- * and devices in one window, see the same weather: the standard error is computed robust to either, and the wider of the
- * two intervals counts. With fewer than two clusters and two windows the interval is the whole range.
+ * Change of accuracy (0 to 1), candidate − champion, paired on the same device-windows, with a two-sided interval. Devices of one cluster, and
+ * devices in one window, see the same weather, and so do neighbouring windows: the standard error is computed robust to clusters and to
+ * windows, and the wider of the two intervals counts. With fewer than three windows the interval is the whole range: too few to say.
  */
 export function pairedChange(clusters: readonly PairedCluster[], confidence: number): Interval {
   const difference = (pair: PairedCluster): number => pair.candidateCorrect - pair.championCorrect;
-  return clusterInterval(clusters, difference, confidence, DIFFERENCE_RANGE);
+  return clusterInterval(clusters, difference, twoSided(confidence), DIFFERENCE_RANGE);
 }
 
 /**
@@ -39,44 +49,58 @@ export function accuracyInterval<Cluster extends ClusterCount>(
   correctOf: (cluster: Cluster) => number,
   confidence: number,
 ): Interval {
-  return clusterInterval(clusters, correctOf, confidence, ACCURACY_RANGE);
+  return clusterInterval(clusters, correctOf, twoSided(confidence), ACCURACY_RANGE);
 }
 
-function clusterInterval<Cluster extends ClusterCount>(
+/** The t interval that covers with this confidence. */
+function twoSided(confidence: number): Reach {
+  return (degreesOfFreedom) => quantile(0.5 + confidence / 2, degreesOfFreedom);
+}
+
+/** Mean of sums a device-window, with the interval that `reach` gives it, within the range of what is possible. */
+export function clusterInterval<Cluster extends ClusterCount>(
   clusters: readonly Cluster[],
   sumOf: (cluster: Cluster) => number,
-  confidence: number,
+  reach: Reach,
   [lowest, highest]: readonly [number, number],
 ): Interval {
   const n = clusters.reduce((total, cluster) => total + cluster.n, 0);
   if (n === 0) return { mean: 0, low: lowest, high: highest };
   const mean = clusters.reduce((total, cluster) => total + sumOf(cluster), 0) / n;
-  const halfWidths = [
-    (cluster: Cluster): string | number => cluster.cluster,
-    (cluster: Cluster): string | number => cluster.windowStart,
-  ].flatMap((keyOf) => {
+  const inOrder = clusters.toSorted((a, b) => a.windowStart - b.windowStart);
+  const residualsBy = (keyOf: (cluster: Cluster) => string | number): readonly number[] => {
     const residuals = new Map<string | number, number>();
-    for (const cluster of clusters) {
+    for (const cluster of inOrder) {
       const key = keyOf(cluster);
       residuals.set(key, (residuals.get(key) ?? 0) + sumOf(cluster) - mean * cluster.n);
     }
-    return halfWidth([...residuals.values()], n, confidence) ?? [];
-  });
-  if (halfWidths.length === 0) return { mean, low: lowest, high: highest };
-  const half = Math.max(...halfWidths);
+    return [...residuals.values()];
+  };
+  const byCluster = errorOfClusters(
+    residualsBy(({ cluster }) => cluster),
+    n,
+  );
+  const windows = residualsBy(({ windowStart }) => windowStart);
+  const byWindow = errorOfWindowMeans(windows.map((residual) => (residual * windows.length) / n));
+  if (byWindow === null) return { mean, low: lowest, high: highest };
+  const half = Math.max(halfWidth(byWindow, reach), byCluster === null ? 0 : halfWidth(byCluster, reach));
   return { mean, low: Math.max(lowest, mean - half), high: Math.min(highest, mean + half) };
 }
 
+function halfWidth({ standardError, degreesOfFreedom }: StandardError, reach: Reach): number {
+  const errors = reach(degreesOfFreedom);
+  // Infinitely many of none are not none: where nothing can be said, nothing is.
+  return Number.isFinite(errors) ? errors * standardError : errors;
+}
+
 /**
- * Half the width of a cluster-robust interval of a ratio of sums: residual of cluster g is u_g = sum_g − mean·n_g, and
- * SE² = G/(G − 1) · Σ u_g² / n² (Cameron and Miller 2015, "A Practitioner's Guide to Cluster-Robust Inference", with the t quantile of G − 1 degrees of
- * freedom that they advise for few clusters). Null for fewer than two clusters.
+ * Standard error of a ratio of sums, robust to clusters: residual of cluster g is u_g = sum_g − mean·n_g, and SE² = G/(G − 1) · Σ u_g² / n²
+ * with G − 1 degrees of freedom (Cameron and Miller 2015, "A Practitioner's Guide to Cluster-Robust Inference"). Null for fewer than two clusters.
  * @param residuals u_g, one a cluster
  */
-function halfWidth(residuals: readonly number[], n: number, confidence: number): number | null {
+function errorOfClusters(residuals: readonly number[], n: number): StandardError | null {
   const count = residuals.length;
   if (count < 2) return null;
   const squares = residuals.reduce((sum, residual) => sum + residual * residual, 0);
-  const standardError = Math.sqrt((count / (count - 1)) * squares) / n;
-  return quantile(0.5 + confidence / 2, count - 1) * standardError;
+  return { standardError: Math.sqrt((count / (count - 1)) * squares) / n, degreesOfFreedom: count - 1 };
 }

@@ -1,8 +1,10 @@
 import { type VersionId } from '../../contracts/ids';
-import { type ChampionVerdict } from '../../contracts/live-checks';
-import { type GateSettings, type Interval } from '../../contracts/rounds';
+import { type ChampionVerdict, type LiveCheckSettings } from '../../contracts/live-checks';
+import { type Interval } from '../../contracts/rounds';
 import { countWindows, describeChange, tooFewWindows } from './gate';
 import { pairedChange, type PairedCluster } from './cluster-interval';
+
+type Settings = Pick<LiveCheckSettings, 'margin' | 'minWindows' | 'confidence'>;
 
 /** The champion beside each of its two rivals: it stands as `candidateCorrect`, the rival as `championCorrect`. */
 export interface LiveEvidence {
@@ -19,7 +21,7 @@ export interface LiveEvidence {
  */
 export function judgeChampion(
   { predecessor, againstPredecessor, againstPersistence }: LiveEvidence,
-  settings: GateSettings,
+  settings: Settings,
 ): ChampionVerdict {
   const beside = comparison(againstPredecessor, settings);
   if (predecessor !== null && beside.worse)
@@ -53,7 +55,7 @@ interface Comparison {
 
 function comparison(
   clusters: readonly PairedCluster[],
-  { margin, minWindows, confidence }: GateSettings,
+  { margin, minWindows, confidence }: Settings,
 ): Comparison {
   const windows = countWindows(clusters);
   const enough = windows >= minWindows;

@@ -567,4 +567,9 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: versionWindows(STORED_TOLERANCE),
   },
   { version: 20, name: 'what rounds booked before they added noise', sql: PRIVACY_BOOKINGS },
+  {
+    version: 21,
+    name: 'what the windows of a round showed',
+    sql: 'ALTER TABLE federated_rounds ADD COLUMN finding VARCHAR;',
+  },
 ];

@@ -2,6 +2,7 @@ import { VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
 import { versionIdSchema, type VersionId } from '../../contracts/ids';
 import { type VersionScore } from '../../contracts/rounds';
+import { softCorrectSql } from '../../contracts/soft-score';
 import { type Micros } from '../../contracts/time';
 import { type SerialConnection } from '../database/connection';
 import { figuresOf, sumsOf, sumsRow } from '../database/sums';
@@ -22,6 +23,10 @@ const clusterRow = z.object({
 /** Device-windows of one cluster in one window: the unit of intervals and paired tests. */
 export type ClusterSums = z.infer<typeof clusterRow>;
 
+const scoredClusterRow = clusterRow.extend({ candidateScore: z.number(), championScore: z.number() });
+/** The same with soft scores, summed. */
+export type ScoredClusterSums = z.infer<typeof scoredClusterRow>;
+
 export interface RoundComparison {
   /** Starts of the windows that have rows of every version. */
   readonly windows: readonly Micros[];
@@ -30,7 +35,7 @@ export interface RoundComparison {
   /** In the order of the input. */
   readonly candidates: readonly {
     readonly counts: VersionCounts;
-    readonly clusters: readonly ClusterSums[];
+    readonly clusters: readonly ScoredClusterSums[];
   }[];
 }
 
@@ -87,19 +92,20 @@ export async function compareVersions(
       const { evaluations, correct } = total;
       return { version, evaluations, correct, ...figuresOf(total) };
     };
-    const candidates: { counts: VersionCounts; clusters: ClusterSums[] }[] = [];
+    const candidates: { counts: VersionCounts; clusters: ScoredClusterSums[] }[] = [];
     for (const candidate of input.candidates) {
       const clusters = await rows(
-        clusterRow,
+        scoredClusterRow,
         `${common} ${clusterSums(
           'champion.is_correct',
+          SCORES,
           `SEMI JOIN common ON common.device_id = candidate.device_id AND common.window_start = candidate.window_start
            JOIN evaluation_rows AS champion
              ON champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start
                 AND champion.model_version = $champion`,
           'candidate.model_version = $candidate',
         )}`,
-        { ...parameters, champion: input.champion, candidate },
+        { ...parameters, champion: input.champion, candidate, tolerance: input.tolerance },
       );
       candidates.push({ counts: countsOf(candidate), clusters });
     }
@@ -122,20 +128,24 @@ export function compareWithPersistence(
 ): Promise<ClusterSums[]> {
   return connection.rows(
     clusterRow,
-    clusterSums('abs(persistence_error) <= $tolerance', '', `model_version = $version AND ${IN_RANGE}`),
+    clusterSums('abs(persistence_error) <= $tolerance', '', '', `model_version = $version AND ${IN_RANGE}`),
     { ...boundsOf(input), version: input.version, tolerance: input.tolerance },
   );
 }
 
+const SCORES = `,
+            sum(${softCorrectSql('candidate.error', '$tolerance')}) AS "candidateScore",
+            sum(${softCorrectSql('champion.error', '$tolerance')}) AS "championScore"`;
+
 /**
  * SQL of `ClusterSums` over evaluation rows named `candidate`. A cluster is the recorded slot of a device, or the device itself.
- * `championIsCorrect`: whether the forecast that stands as the champion's was correct.
+ * `championIsCorrect`: whether the forecast that stands as the champion's was correct. `further`: more columns.
  */
-function clusterSums(championIsCorrect: string, joins: string, where: string): string {
+function clusterSums(championIsCorrect: string, further: string, joins: string, where: string): string {
   return `SELECT coalesce('slot ' || devices.slot, 'device ' || candidate.device_id) AS cluster,
             candidate.window_start AS "windowStart", count(*) AS n,
             count(*) FILTER (WHERE candidate.is_correct) AS "candidateCorrect",
-            count(*) FILTER (WHERE ${championIsCorrect}) AS "championCorrect"
+            count(*) FILTER (WHERE ${championIsCorrect}) AS "championCorrect" ${further}
      FROM evaluation_rows AS candidate ${joins} LEFT JOIN devices ON devices.device_id = candidate.device_id
      WHERE ${where} GROUP BY ALL ORDER BY "windowStart", cluster`;
 }

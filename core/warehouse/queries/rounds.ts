@@ -37,6 +37,7 @@ export function saveRound(
     model_version: version,
     champion: result.champion,
     decision: result.decision,
+    finding: result.finding ?? null,
     reason: result.reason,
     strategy: result.strategy,
     role: result.role,

@@ -35,7 +35,7 @@ function optionsFor(tolerance: number): BacktestOptions {
       ...DEFAULT_STREAM_SETTINGS,
       task: { ...task, windowMicros: HOUR, covariates: [], target: { ...task.target, tolerance } },
     },
-    plan: { rounds: 2, firstAfter: 60, every: 40, judged: 6, season: 24 },
+    plan: { rounds: 2, firstAfter: 60, every: 40, judged: 6, mostJudged: 12, season: 24 },
     rules: {
       strategy: 'closed-loop',
       strategySettings: {},

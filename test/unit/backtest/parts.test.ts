@@ -33,6 +33,7 @@ describe('the plan of a backtest', () => {
       firstAfter: 200,
       every: 200,
       judged: 6,
+      mostJudged: 12,
       season: null,
     });
   });

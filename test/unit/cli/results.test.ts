@@ -96,6 +96,7 @@ describe('the results of a run', () => {
     model_version: v('v1'),
     champion: v('v0'),
     decision: 'promoted',
+    finding: 'better',
     reason: 'better',
     strategy: 'closed-loop',
     role: 'responsive',

@@ -45,7 +45,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   retries: [],
   checksPaused: null,
   splitDevices: null,
-  lastRound: { round: 1, model_version: 'v1', decision: 'promoted', reason: 'better' },
+  lastRound: { round: 1, model_version: 'v1', decision: 'promoted', finding: 'better', reason: 'better' },
   round: {
     round: 2,
     step: 'evaluate',

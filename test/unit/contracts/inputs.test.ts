@@ -22,7 +22,10 @@ describe('the input of a round', () => {
     [{ windows: 'six' }, 'windows: '],
     [{ strategy: 'magic' }, 'strategy: unknown strategy "magic"; there are closed-loop, open-loop'],
     [{ participant: 20 }, 'unknown field "participant" (did you mean "participants"?)'],
-    [{ gate: { speed: 3 } }, 'unknown field "gate.speed" (there are margin, minWindows, confidence)'],
+    [
+      { gate: { speed: 3 } },
+      'unknown field "gate.speed" (there are margin, risk, measuredLoss, minWindows, confidence)',
+    ],
     [{ training: { epoch: 3 } }, 'unknown field "training.epoch" (did you mean "epochs"?)'],
     [{ training: { epochs: 0 } }, 'training.epochs: '],
     [{ sites: ['../x'] }, 'sites.0: a site name has'],

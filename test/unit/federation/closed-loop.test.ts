@@ -4,7 +4,8 @@ import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping'
 import { applyBoundaryWeights, boundaryWeight } from '../../../core/federation/training/boundary-weighting';
 import { electCandidate } from '../../../core/federation/promotion/elect-candidate';
 import { acceptsRefit, panelGate } from '../../../core/federation/panels/panel-gate';
-import { addTallies, softCorrect, tallyPanel } from '../../../core/federation/panels/panel-tally';
+import { softCorrect } from '../../../core/contracts/soft-score';
+import { addTallies, tallyPanel } from '../../../core/federation/panels/panel-tally';
 import {
   addRefitSums,
   refitOutputLayer,

@@ -1,4 +1,4 @@
-import { type PairedCluster } from '../../../core/federation/promotion/cluster-interval';
+import { type PairedCluster, type ScoredCluster } from '../../../core/federation/promotion/cluster-interval';
 
 /** 10 clusters × `windows`; of 100 forecasts each the candidate has `gain(cluster, window)` more right than the champion. */
 export function pairedClusters(
@@ -16,4 +16,13 @@ export function pairedClusters(
       candidateCorrect: 80 + gain(cluster, window),
     };
   });
+}
+
+/** The same with soft scores that go by right and wrong alone. */
+export function scoredClusters(...args: Parameters<typeof pairedClusters>): ScoredCluster[] {
+  return pairedClusters(...args).map((pair) => ({
+    ...pair,
+    candidateScore: pair.candidateCorrect,
+    championScore: pair.championCorrect,
+  }));
 }
