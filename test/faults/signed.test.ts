@@ -56,7 +56,7 @@ async function leaveAll(): Promise<void> {
 /** A round whose candidate is promoted as soon as it was measured. */
 async function promotion(id: string): Promise<FederatedRoundResult> {
   const rounds = new RoundWatch(client, WAIT_MILLIS);
-  const gate = { minWindows: 1, margin: 1 };
+  const gate = { minWindows: 1, margin: 1, measuredLoss: 1 };
   const result = await rounds.resultOf(await rounds.start(id, { participants: 20, windows: 2, gate }));
   expect(result).toMatchObject({ decision: 'promoted' });
   return result;

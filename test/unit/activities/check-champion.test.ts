@@ -138,7 +138,7 @@ describe('a check of the champion', () => {
     await live(6, { v1: 0, v2: 20 });
     await connection.run(
       `INSERT INTO federated_rounds SELECT 2, 'v2', 'v1', 'promoted', '', 'closed-loop', NULL, 6, $from, $until, 1, 1, 1, 1, 1, 1,
-         1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL, NULL`,
+         1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL, NULL, NULL`,
       { from: timestamp(T0), until: timestamp(lastWindow()) },
     );
     expect(await checks().check({})).toEqual({ outcome: 'nothing-to-judge', champion: 'v2' });

@@ -80,7 +80,7 @@ describe('status', () => {
       'v1: 83.4 % real accuracy (persistence 65.0 %, bias −0.04 °C), 14,244 evaluations',
       'temperature, right within 1 °C',
       '12,345 events',
-      '1: v1 promoted, better',
+      '1: v1 promoted: better, better',
       'round 2: evaluate v2 on live windows, 4 of 6',
       'since 2026-01-01 00:00 UTC',
       '2026-01-02 00:00 UTC (nightly)',

@@ -148,7 +148,7 @@ describe('the warehouse service', () => {
     await withConnection(service.warehouse, (connection) =>
       connection.run(
         `INSERT INTO federated_rounds SELECT 1, 'v1', 'v0', 'promoted', '', 'closed-loop', NULL, 6, now()::TIMESTAMP,
-           now()::TIMESTAMP, 1, 1, 1, 1, 1, 1, 1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL, NULL`,
+           now()::TIMESTAMP, 1, 1, 1, 1, 1, 1, 1, 1, 1, NULL, NULL, 1, 1, '{}', '{}', NULL, NULL, NULL, NULL`,
       ),
     );
     kafka.append(TOPICS.deployments.name, 0, stage('v0', 'champion', 'v1 was rolled back: worse'), {

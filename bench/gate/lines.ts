@@ -1,0 +1,79 @@
+import Table from 'cli-table3';
+import { type Clock } from '../../fleet/settings';
+import { type Coverage, type Decisions } from './decisions';
+import { type DriftCount } from './drift';
+
+/** What was counted at one clock and size of the fleet. */
+export interface Line {
+  readonly clock: Clock;
+  readonly devices: number;
+  readonly decisions: readonly Decisions[];
+  readonly coverage: readonly Coverage[];
+  readonly drift: DriftCount;
+}
+
+/** Shares, each of the clock and size where it is worst. */
+export interface Summary {
+  readonly promotedOneWorse: number;
+  readonly promotedThreeWorse: number;
+  readonly promotedThreeBetterWithin12: number;
+  readonly coverageIndependent: number;
+  readonly coverageShared: number;
+  /** Of 500 windows of one fleet in which nothing changes. */
+  readonly falseAlarmsPer500: number;
+}
+
+export function summaryOf(lines: readonly Line[]): Summary {
+  const promoted = (points: number): number[] =>
+    lines.flatMap(({ decisions }) =>
+      decisions.filter((own) => own.points === points).map((own) => own.promoted / own.rounds),
+    );
+  const covered = (clock: Clock): number =>
+    Math.min(
+      ...lines
+        .filter((line) => line.clock === clock)
+        .flatMap(({ coverage }) => coverage.map(({ covering, intervals }) => covering / intervals)),
+    );
+  return {
+    promotedOneWorse: Math.max(...promoted(-1)),
+    promotedThreeWorse: Math.max(...promoted(-3)),
+    promotedThreeBetterWithin12: Math.min(...promoted(3)),
+    coverageIndependent: covered('independent'),
+    coverageShared: covered('shared'),
+    falseAlarmsPer500: Math.max(
+      ...lines.map(({ drift }) => (500 * drift.falseAlarms) / Math.max(1, drift.windows)),
+    ),
+  };
+}
+
+/** Promotions by what candidates are worth, and how often intervals cover, as a table. */
+export function tableOf(lines: readonly Line[]): string {
+  const kinds = lines[0]?.decisions.map(({ points }) => points) ?? [];
+  const lengths = lines[0]?.coverage.map(({ windows }) => windows) ?? [];
+  const table = new Table({
+    head: [
+      'clock',
+      'devices',
+      ...kinds.map((points) => `promoted at ${points > 0 ? '+' : points < 0 ? '−' : '±'}${Math.abs(points)}`),
+      ...lengths.map((windows) => `covers, ${windows} windows`),
+      'false alarms in 500 windows',
+    ],
+    style: { head: [], border: [] },
+  });
+  for (const { clock, devices, decisions, coverage, drift } of lines)
+    table.push([
+      clock,
+      devices,
+      ...decisions.map((own) => {
+        const after = own.windowsToPromotion === null ? '' : ` after ${own.windowsToPromotion.toFixed(1)}`;
+        return `${percent(own.promoted / own.rounds)}${after}`;
+      }),
+      ...coverage.map(({ covering, intervals }) => percent(covering / intervals)),
+      ((500 * drift.falseAlarms) / Math.max(1, drift.windows)).toFixed(1),
+    ]);
+  return table.toString();
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
