@@ -225,6 +225,10 @@ describe('what cannot be mapped is a reject with reason and path', () => {
   it.each([
     ['', 'empty', '/'],
     ['{"device_id":', 'not-json', '/'],
+    ['{12345678901234567:1,"device_id":"a"}', 'not-json', '/'],
+    ['{"device_id":"a","device_id":"b"}', 'duplicate-key', '/'],
+    [`{"device_id":"a","timestamp":"${AT}","vibration":1,"meta":{"x":1,"x":2}}`, 'duplicate-key', '/'],
+    ['[{"a":":"},{"a":1,"a":2}]', 'duplicate-key', '/'],
     ['[1]', 'not-an-object', '/'],
     ['{}', 'missing-device-id', '/device_id'],
     ['{"device_id":1.5}', 'bad-device-id', '/device_id'],
@@ -296,6 +300,11 @@ describe('a message takes a time of its length, whatever is in it', () => {
     const like = `${'1'.repeat(LONG)}x`;
     expect(reasons({ device_id: 1, timestamp: AT, vibration: like, list: empty })).toEqual(['bad-vibration']);
     expect(reasons({ device_id: 1, timestamp: like, vibration: 1, list: empty })).toEqual(['bad-timestamp']);
+  });
+
+  it('also colons in texts, which are no keys', () => {
+    const message = `{"x":"${':'.repeat(LONG)}","y":{"a":":\\":"},"device_id":"a","timestamp":"${AT}","vibration":1}`;
+    expect(map({}, message)).toMatchObject({ rejects: [], readings: [{ deviceId: 'a' }] });
   });
 
   it('also one whose readings all quote the same large value', () => {
