@@ -119,7 +119,7 @@ function decision(round: RoundSummary): string {
 }
 
 function legend(results: Results, target: TargetWords): string {
-  const { champion, persistence } = results;
+  const { champion } = results;
   const figures = [...results.rounds, ...(results.firstVersion === null ? [] : [results.firstVersion])];
   const best = figures.find(({ version }) => version === champion);
   const lines = [
@@ -130,10 +130,10 @@ function legend(results: Results, target: TargetWords): string {
       'change: from the champion before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.',
     ),
   ];
-  if (best?.accuracy !== undefined && best.accuracy !== null && persistence.accuracy !== null) {
-    const ahead = points(best.accuracy - persistence.accuracy);
+  if (best !== undefined && best.accuracy !== null && best.persistenceAccuracy !== null) {
+    const ahead = points(best.accuracy - best.persistenceAccuracy);
     lines.push(
-      `Champion ${pc.bold(best.version)}: ${percent(best.accuracy)} real accuracy, ${ahead} points from persistence.`,
+      `Champion ${pc.bold(best.version)}: ${percent(best.accuracy)} real accuracy, ${ahead} points from persistence on the same device-windows.`,
     );
   }
   return lines.join('\n');
