@@ -27,6 +27,9 @@ export interface ScoredCluster extends PairedCluster {
 export const DIFFERENCE_RANGE = [-1, 1] as const;
 const ACCURACY_RANGE = [0, 1] as const;
 
+/** A handful of forecasts that all came out alike does not show that the next one will: a count is uncertain by one at least. */
+const LEAST_COUNT_ERROR = 1;
+
 /** Standard errors that an interval reaches to either side, by the degrees of freedom that they are known with. */
 export type Reach = (degreesOfFreedom: number) => number;
 
@@ -37,7 +40,7 @@ export type Reach = (degreesOfFreedom: number) => number;
  */
 export function pairedChange(clusters: readonly PairedCluster[], confidence: number): Interval {
   const difference = (pair: PairedCluster): number => pair.candidateCorrect - pair.championCorrect;
-  return clusterInterval(clusters, difference, twoSided(confidence), DIFFERENCE_RANGE);
+  return clusterInterval(clusters, difference, twoSided(confidence), DIFFERENCE_RANGE, LEAST_COUNT_ERROR);
 }
 
 /**
@@ -49,7 +52,7 @@ export function accuracyInterval<Cluster extends ClusterCount>(
   correctOf: (cluster: Cluster) => number,
   confidence: number,
 ): Interval {
-  return clusterInterval(clusters, correctOf, twoSided(confidence), ACCURACY_RANGE);
+  return clusterInterval(clusters, correctOf, twoSided(confidence), ACCURACY_RANGE, LEAST_COUNT_ERROR);
 }
 
 /** The t interval that covers with this confidence. */
@@ -57,12 +60,16 @@ function twoSided(confidence: number): Reach {
   return (degreesOfFreedom) => quantile(0.5 + confidence / 2, degreesOfFreedom);
 }
 
-/** Mean of sums a device-window, with the interval that `reach` gives it, within the range of what is possible. */
+/**
+ * Mean of sums a device-window, with the interval that `reach` gives it, within the range of what is possible.
+ * @param leastError the least standard error of the whole sum
+ */
 export function clusterInterval<Cluster extends ClusterCount>(
   clusters: readonly Cluster[],
   sumOf: (cluster: Cluster) => number,
   reach: Reach,
   [lowest, highest]: readonly [number, number],
+  leastError = 0,
 ): Interval {
   const n = clusters.reduce((total, cluster) => total + cluster.n, 0);
   if (n === 0) return { mean: 0, low: lowest, high: highest };
@@ -83,14 +90,17 @@ export function clusterInterval<Cluster extends ClusterCount>(
   const windows = residualsBy(({ windowStart }) => windowStart);
   const byWindow = errorOfWindowMeans(windows.map((residual) => (residual * windows.length) / n));
   if (byWindow === null) return { mean, low: lowest, high: highest };
-  const half = Math.max(halfWidth(byWindow, reach), byCluster === null ? 0 : halfWidth(byCluster, reach));
+  const half = Math.max(
+    halfWidth(byWindow, reach, leastError / n),
+    byCluster === null ? 0 : halfWidth(byCluster, reach, leastError / n),
+  );
   return { mean, low: Math.max(lowest, mean - half), high: Math.min(highest, mean + half) };
 }
 
-function halfWidth({ standardError, degreesOfFreedom }: StandardError, reach: Reach): number {
+function halfWidth({ standardError, degreesOfFreedom }: StandardError, reach: Reach, least: number): number {
   const errors = reach(degreesOfFreedom);
   // Infinitely many of none are not none: where nothing can be said, nothing is.
-  return Number.isFinite(errors) ? errors * standardError : errors;
+  return Number.isFinite(errors) ? errors * Math.max(standardError, least) : errors;
 }
 
 /**
