@@ -130,7 +130,7 @@ function legend(results: Results, target: TargetWords): string {
       'change: from the champion before it, in points, on the same device-windows. skill: 1 − MAE / MAE of persistence.',
     ),
   ];
-  if (best !== undefined && best.accuracy !== null && best.persistenceAccuracy !== null) {
+  if (best?.accuracy !== undefined && best.accuracy !== null && best.persistenceAccuracy !== null) {
     const ahead = points(best.accuracy - best.persistenceAccuracy);
     lines.push(
       `Champion ${pc.bold(best.version)}: ${percent(best.accuracy)} real accuracy, ${ahead} points from persistence on the same device-windows.`,
