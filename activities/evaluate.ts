@@ -118,6 +118,7 @@ function verdictOn(
   const championIsUntrained = deployments.find(champion)?.message.lineage.round === 0;
   return decidePromotion(
     { clusters, accuracy, persistenceAccuracy, championIsUntrained },
+    // A round that an earlier release has started names fewer settings.
     gateSettingsSchema.parse(gate),
   );
 }

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { percent } from '../../cli/shared/format';
 import { type Clock } from '../../fleet/settings';
 import { type Coverage, type Decisions } from './decisions';
 import { type DriftCount } from './drift';
@@ -40,9 +41,7 @@ export function summaryOf(lines: readonly Line[]): Summary {
     promotedThreeBetterWithin12: Math.min(...promoted(3)),
     coverageIndependent: covered('independent'),
     coverageShared: covered('shared'),
-    falseAlarmsPer500: Math.max(
-      ...lines.map(({ drift }) => (500 * drift.falseAlarms) / Math.max(1, drift.windows)),
-    ),
+    falseAlarmsPer500: Math.max(...lines.map(({ drift }) => falseAlarmsPer500(drift))),
   };
 }
 
@@ -69,11 +68,11 @@ export function tableOf(lines: readonly Line[]): string {
         return `${percent(own.promoted / own.rounds)}${after}`;
       }),
       ...coverage.map(({ covering, intervals }) => percent(covering / intervals)),
-      ((500 * drift.falseAlarms) / Math.max(1, drift.windows)).toFixed(1),
+      falseAlarmsPer500(drift).toFixed(1),
     ]);
   return table.toString();
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+function falseAlarmsPer500({ falseAlarms, windows }: DriftCount): number {
+  return (500 * falseAlarms) / Math.max(1, windows);
 }

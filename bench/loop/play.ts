@@ -2,7 +2,7 @@ import { makeCandidates, type Candidates } from '../../core/backtest/candidates'
 import { type RoundChanges } from '../../core/backtest/changes';
 import { panelGate } from '../../core/federation/panels/panel-gate';
 import { tallyPanel } from '../../core/federation/panels/panel-tally';
-import { isCorrect } from '../../core/federation/training/samples';
+import { isCorrect, type Samples } from '../../core/federation/training/samples';
 import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
@@ -85,12 +85,8 @@ async function passesShadow(
   window: number,
 ): Promise<boolean> {
   const samples = world.samples(window, SHADOW_WINDOWS);
-  const both = new Float32Array(2 * champion.length);
-  both.set(candidate);
-  both.set(champion, champion.length);
-  const outputs = await graphs.predictor.predict(both, samples.x);
-  const { count } = samples;
-  return panelGate(tallyPanel(samples, outputs.subarray(0, count), outputs.subarray(count))).pass;
+  const [own, other] = await forecastsOf(graphs, candidate, champion, samples);
+  return panelGate(tallyPanel(samples, own, other)).pass;
 }
 
 /** Evidence: accuracy of the responsive − the steady candidate on the live windows `from` to `until`. */
@@ -102,14 +98,24 @@ async function differenceOf(
   until: number,
 ): Promise<number> {
   const samples = world.samples(until - 1, until - from);
-  const both = new Float32Array(2 * steady.length);
-  both.set(responsive);
-  both.set(steady, steady.length);
-  const outputs = await graphs.predictor.predict(both, samples.x);
+  const [own, other] = await forecastsOf(graphs, responsive, steady, samples);
   let difference = 0;
   samples.y.forEach((actual, at) => {
-    difference +=
-      isCorrect((outputs[at] ?? NaN) - actual) - isCorrect((outputs[samples.count + at] ?? NaN) - actual);
+    difference += isCorrect((own[at] ?? NaN) - actual) - isCorrect((other[at] ?? NaN) - actual);
   });
   return difference / samples.count;
+}
+
+/** Outputs of two models on the same samples, in one run. */
+async function forecastsOf(
+  graphs: RoundGraphs,
+  first: FlatWeights,
+  second: FlatWeights,
+  { x, count }: Samples,
+): Promise<readonly [Float32Array, Float32Array]> {
+  const both = new Float32Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  const outputs = await graphs.predictor.predict(both, x);
+  return [outputs.subarray(0, count), outputs.subarray(count)];
 }
