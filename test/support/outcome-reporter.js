@@ -1,5 +1,6 @@
 'use strict';
 const { writeFileSync } = require('node:fs');
+const { relative } = require('node:path');
 
 /** How `describeWith` of requirements.ts marks a skipped group. */
 const MARK = / \[needs: (.+)\]$/;
@@ -7,19 +8,31 @@ const MARK = / \[needs: (.+)\]$/;
 /**
  * A jest reporter that closes a run with the groups of tests that were skipped, each with what would run it. Where
  * FEDLOOP_TEST_OUTCOME names a file, the outcome goes there as JSON instead, for `run-tests.js`, which adds up several runs:
- * `{passed, failed, skipped: [{group, tests, needs}]}`.
+ * `{passed, failed, failures: [name], skipped: [{group, tests, needs}]}`.
  */
 class OutcomeReporter {
   onRunComplete(_contexts, results) {
     const outcome = {
       passed: results.numPassedTests,
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
+      failures: failedNames(results.testResults),
       skipped: skippedGroups(results.testResults),
     };
     const file = process.env.FEDLOOP_TEST_OUTCOME;
     if (file !== undefined) writeFileSync(file, JSON.stringify(outcome));
     else process.stderr.write(describeSkipped(outcome.skipped));
   }
+}
+
+/** What failed, as "file › test", or the file alone where it could not be run. */
+function failedNames(files) {
+  return files.flatMap(({ testFilePath, testResults, testExecError }) => {
+    const file = relative(process.cwd(), testFilePath);
+    if (testExecError) return [file];
+    return testResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName }) => `${file} › ${fullName}`);
+  });
 }
 
 /** Tests that were not run, by the outermost group that was skipped with them. */

@@ -22,7 +22,7 @@ const RUNS = [
 const AT_ONCE = 2;
 const NO_SKIPS = '--no-skips';
 
-/** @returns {Promise<{passed: number, failed: number, skipped: object[]}>} what one jest process ran. */
+/** @returns {Promise<{passed: number, failed: number, failures: string[], skipped: object[]}>} what one jest process ran. */
 async function runJest(words, outcomeFile, stdio) {
   // A test that failed half-way may leave a connection open: its process must end all the same.
   const how = ['--runInBand', '--forceExit'];
@@ -38,7 +38,7 @@ async function runJest(words, outcomeFile, stdio) {
     return code !== 0 && outcome.failed === 0 ? { ...outcome, failed: 1 } : outcome;
   } catch {
     console.error('jest left no outcome: it did not get as far as running tests');
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, failures: [], skipped: [] };
   }
 }
 
@@ -60,6 +60,7 @@ async function main() {
 
   const sum = (name) => outcomes.reduce((total, outcome) => total + outcome[name], 0);
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+  for (const failure of outcomes.flatMap(({ failures }) => failures)) console.log(`FAILED ${failure}`);
   console.log(describeSkipped(skipped).trimEnd() || '0 skipped');
   const skippedInVain = mayNotSkip && skipped.length > 0;
   if (skippedInVain) console.log(`${NO_SKIPS}: a run with skipped tests fails`);

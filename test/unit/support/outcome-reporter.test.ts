@@ -5,6 +5,7 @@ import { join } from 'node:path';
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  readonly failures: readonly string[];
   readonly skipped: readonly { readonly group: string; readonly tests: number; readonly needs: string }[];
 }
 type Reporter = new () => { onRunComplete(contexts: unknown, results: unknown): void };
@@ -31,7 +32,7 @@ function outcomeOf(tests: readonly object[], counts = {}): Outcome {
       numPassedTests: 1,
       numFailedTests: 0,
       numRuntimeErrorTestSuites: 0,
-      testResults: [{ testResults: tests }],
+      testResults: [{ testFilePath: join(process.cwd(), 'test/a.test.ts'), testResults: tests }],
       ...counts,
     });
   } finally {
@@ -64,10 +65,22 @@ describe('the outcome of a test run', () => {
     );
   });
 
+  it('names each failed test by its file, and a file that could not be run', () => {
+    const failed = { status: 'failed', ancestorTitles: ['rules'], title: 'fire', fullName: 'rules fire' };
+    expect(outcomeOf([failed]).failures).toEqual(['test/a.test.ts › rules fire']);
+    const unreadable = {
+      testFilePath: join(process.cwd(), 'test/b.test.ts'),
+      testResults: [],
+      testExecError: {},
+    };
+    expect(outcomeOf([], { testResults: [unreadable] }).failures).toEqual(['test/b.test.ts']);
+  });
+
   it('counts a file that cannot be loaded as a failure', () => {
     expect(outcomeOf([], { numFailedTests: 2, numRuntimeErrorTestSuites: 1 })).toEqual({
       passed: 1,
       failed: 3,
+      failures: [],
       skipped: [],
     });
   });
