@@ -13,12 +13,21 @@ const MAX_CONNECTIONS = 256;
 const NOT_OURS =
   'this worker is not reached by the name in the Host header: use its address, or have FEDLOOP_HTTP_NAMES name it';
 
+/** A route that can only be looked at. */
+function viewRoute(type: string, view: () => Promise<string> | string): RouteHandler {
+  return async ({ method = '' }, response) => {
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return;
+    }
+    const body = await view();
+    response.writeHead(200, { 'content-type': type }).end(body);
+  };
+}
+
 /** A route that answers with JSON. */
 export function jsonRoute(answer: () => unknown): RouteHandler {
-  return async (_request, response) => {
-    const body = JSON.stringify(await answer());
-    response.writeHead(200, { 'content-type': 'application/json' }).end(body);
-  };
+  return viewRoute('application/json', async () => JSON.stringify(await answer()));
 }
 
 export interface HttpServer {
@@ -44,13 +53,8 @@ export async function serveHttp(options: {
   const { host, port, registry, health, names = [] } = options;
   const routes: Readonly<Record<string, RouteHandler>> = {
     ...options.routes,
-    '/metrics': async (_request, response) => {
-      const text = await registry.metrics();
-      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
-    },
-    '/healthz': (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/plain' }).end(`${health?.() ?? 'ok'}\n`);
-    },
+    '/metrics': viewRoute(registry.contentType, () => registry.metrics()),
+    '/healthz': viewRoute('text/plain', () => `${health?.() ?? 'ok'}\n`),
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const route = routes[(request.url ?? '/').split('?')[0] ?? '/'];

@@ -41,6 +41,14 @@ describe('a worker’s HTTP address', () => {
     expect(new URL(http.url).hostname).toBe('127.0.0.1');
   });
 
+  it.each(ROUTES)('can only be looked at: %s', async (path) => {
+    const answers = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'].map((method) =>
+      fetch(`${http.url}${path}`, { method }),
+    );
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses).toEqual([200, 200, 405, 405, 405]);
+  });
+
   it.each(ROUTES)('tells a web page of another name nothing of %s', async (path) => {
     const { port } = new URL(http.url);
     expect((await ask(path, `127.0.0.1:${port}`)).status).toBe(200);
