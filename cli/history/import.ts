@@ -152,7 +152,7 @@ async function mergedHistories(
     return new PartitionHistory(task, RING_WINDOWS, before, fleet.live(partition));
   });
   const historyOf = (deviceId: string): PartitionHistory | undefined =>
-    histories[partitionOf(deviceId, fleet.partitions)];
+    histories[partitionOf(deviceId, fleet.spread)];
   const newest = await collector.newest();
   for (const { device, start } of newest) historyOf(device)?.reach(start);
   for await (const windows of collector.windows())

@@ -3,6 +3,7 @@ import { type Task } from '../../core/contracts/task';
 import { type Micros } from '../../core/contracts/time';
 import { TOPICS } from '../../core/contracts/topics';
 import { parseJson } from '../../core/contracts/validation';
+import { readSpread } from '../../core/ingest/source-memory';
 import { type Kafka } from '../../core/platform/kafka';
 import { Snapshots } from '../../core/stream/ownership/history-snapshots';
 import { readDecisions } from '../../core/stream/replay/event-log';
@@ -11,6 +12,8 @@ import { type LivePartition } from './windows';
 /** What the fleet's log says that a history has to agree with. */
 export interface FleetSoFar {
   readonly partitions: number;
+  /** Over how many of them devices are spread. */
+  readonly spread: number;
   /** Partitions that have begun to read: which past their devices had is decided there. */
   readonly begun: ReadonlySet<number>;
   readonly live: (partition: number) => LivePartition;
@@ -20,7 +23,8 @@ export interface FleetSoFar {
 /** Read the topics that a history depends on, as they are now. */
 export async function readFleetSoFar(kafka: Kafka, task: Task): Promise<FleetSoFar> {
   const { length: partitions } = await kafka.offsets(TOPICS.history.name);
-  const [decisions, live, snapshots] = await Promise.all([
+  const [spread = partitions, decisions, live, snapshots] = await Promise.all([
+    readSpread(kafka),
     readDecisions(kafka),
     readLiveRows(kafka, task),
     readSnapshots(kafka, task),
@@ -29,6 +33,7 @@ export async function readFleetSoFar(kafka: Kafka, task: Task): Promise<FleetSoF
   const hasBegun = (partition: number): boolean => decisions.of(partition).mayHaveBeenRead;
   return {
     partitions,
+    spread,
     begun: new Set(numbers.filter(hasBegun)),
     live,
     snapshots,

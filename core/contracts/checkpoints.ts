@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logIdSchema } from './log-ids';
 import { versionIdSchema, type VersionId } from './ids';
 import { integerSchema, nameSchema } from './storable';
 import { type Micros, microsSchema } from './time';
@@ -19,6 +20,8 @@ export const claimSchema = z.object({
   partition: integerSchema,
   /** Unique to the process, so that a worker knows its own claims. */
   worker: nameSchema,
+  /** Which log of the topic of events was read by then; left out where the broker tells no ids, and by earlier releases. */
+  log: logIdSchema.optional(),
 });
 
 /** What `fedloop stream reset-watermark` asks the owner for. The owner answers with a `watermark` decision that has the same `request`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MalformedDetail } from './events';
+import { logIdSchema } from './log-ids';
 import { MAX_INTEGER } from './storable';
 
 /**
@@ -60,6 +61,8 @@ export const INGEST_LOSS_HEADERS = {
   partition: 'lost-partition',
   from: 'lost-from',
   until: 'lost-until',
+  /** Which log it was: a topic that is made anew has the same offsets again. */
+  log: 'lost-log',
 } as const;
 
 /** The headers of such a record. */
@@ -68,5 +71,7 @@ export const ingestLossHeadersSchema = z
     [INGEST_LOSS_HEADERS.partition]: wholeNumber.max(MAX_INTEGER),
     [INGEST_LOSS_HEADERS.from]: wholeNumber,
     [INGEST_LOSS_HEADERS.until]: wholeNumber,
+    // Workers of an earlier release did not say.
+    [INGEST_LOSS_HEADERS.log]: logIdSchema.default(''),
   })
   .refine((loss) => loss['lost-from'] < loss['lost-until'], 'nothing lies between its offsets');

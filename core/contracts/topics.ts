@@ -7,6 +7,8 @@ export const TOPICS = {
   rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete' },
   /** Messages of a source that could not become events; events that were refused are in `rejects`. */
   ingestRejects: { name: 'ingest-rejects', partitions: 1, cleanup: 'delete' },
+  /** What ingest workers have to know of their source after a restart: a record each of what `contracts/ingest-memory.ts` names. */
+  ingestMemory: { name: 'ingest-memory', partitions: 1, cleanup: 'compact' },
   analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete' },
   evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete' },
   checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact' },

@@ -67,7 +67,7 @@ export class Delivery {
     private readonly mapping: Mapping,
     task: Task,
     private readonly producer: Producer,
-    /** Of `edge-iiot-stream`. */
+    /** Of `edge-iiot-stream`: those over which devices are spread. */
     private readonly partitions: number,
     private readonly metrics: IngestMetrics,
     private readonly onFailure: (cause: Error) => void,

@@ -70,16 +70,17 @@ export class GroupMember {
       onAssigned: (assignment, consumer) => onAssigned(assignment.get(topic) ?? [], consumer),
       onBatch,
       onFailure: (cause) => {
-        this.rejoin(cause);
+        this.joinAgain(cause.message);
       },
     });
     if (this.trouble !== undefined) log.info({ topic }, 'the topic is read again');
     this.trouble = undefined;
   }
 
-  private rejoin(cause: Error): void {
+  /** Leave the group, and join it again as after a failure. @param why as the end of a sentence */
+  joinAgain(why: string): void {
     if (this.halt.signal.aborted) return;
-    this.report(cause.message);
+    this.report(why);
     this.running = this.running.then(async () => {
       const ended = this.consumer;
       this.consumer = undefined;

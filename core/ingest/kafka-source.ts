@@ -1,21 +1,20 @@
-import { undecodableSentence } from '../contracts/undecodable';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Source } from '../contracts/source';
-import { MICROS_PER_MILLI } from '../contracts/time';
-import { microsOfText } from '../contracts/timestamps';
-import { foreignTopic, INGEST_GROUP, TOPICS } from '../contracts/topics';
+import { foreignTopic } from '../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch, type RawRecord } from '../platform/kafka';
-import { endsOf } from '../platform/kafka/topic-offsets';
+import { type Source } from '../contracts/source';
+import { LogIdWatch } from '../platform/kafka/log-id-watch';
 import { type ExpiredRecords, type FetchedFrom, gapSentence, logGap } from '../platform/kafka/log-gap';
 import { type Logger } from '../platform/log';
 import { ArrivalOrder } from './arrival-order';
-import { type Delivery, type SourceMessage } from './delivery';
+import { type Delivery } from './delivery';
 import { GroupMember } from './group-member';
 import { INGEST_LIMITS } from './limits';
 import { assignedState, type PartitionState } from './partition-state';
 import { type IngestSource } from './source';
+import { type SourceMemory } from './source-memory';
+import { type SourcePlace, SourcePlaces } from './source-places';
+import { bytesOf, messagesOf, partsOf } from './source-records';
 
-const NO_BYTES = new Uint8Array(0);
 /** Between two looks whether the partition that is waited for has sent something. */
 const WAIT_MILLIS = 5;
 /** A partition that should have more is fetched within milliseconds; one whose broker is away holds up the others for so long only. */
@@ -29,10 +28,11 @@ export interface KafkaSourceOptions {
   readonly kafka: Kafka;
   readonly topic: string;
   readonly from: Source['from'];
+  readonly memory: SourceMemory;
   readonly delivery: Delivery;
   readonly log: Logger;
-  /** Messages were gone before they were read; they are passed over once this has resolved. */
-  readonly onLost: (partition: number, lost: ExpiredRecords) => Promise<void>;
+  /** Messages of this log were gone before they were read; they are passed over once this has resolved. */
+  readonly onLost: (partition: number, lost: ExpiredRecords, logId: string) => Promise<void>;
 }
 
 /**
@@ -42,20 +42,30 @@ export interface KafkaSourceOptions {
 export class KafkaSource implements IngestSource {
   private readonly states = new Map<number, PartitionState>();
   private readonly member: GroupMember;
+  private readonly places: SourcePlaces;
   private readonly name: string;
+  private readonly watch: LogIdWatch;
   private halted = false;
   private readonly order = new ArrivalOrder<RawRecord>(({ timestamp }) => Number(timestamp));
   private merging: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: KafkaSourceOptions) {
-    const { kafka, log, topic, from } = options;
+    const { kafka, log, topic } = options;
     this.name = foreignTopic(topic);
+    this.places = new SourcePlaces(options);
+    this.watch = new LogIdWatch({
+      ...{ kafka, log, topic: this.name },
+      expected: () => this.places.logId,
+      onReplaced: () => {
+        this.onReplaced();
+      },
+    });
     this.member = new GroupMember({
       kafka,
       log,
       topic: this.name,
-      prepare: () => this.prepare(from),
+      prepare: () => this.places.prepare(),
       onAssigned: (partitions, consumer) => this.assign(partitions, consumer),
       onBatch: (batch) => this.onBatch(batch),
     });
@@ -63,6 +73,7 @@ export class KafkaSource implements IngestSource {
 
   start(): void {
     this.timer = setInterval(() => void this.commit(), INGEST_LIMITS.commitIntervalMillis);
+    this.watch.start();
     this.member.start();
   }
 
@@ -81,6 +92,7 @@ export class KafkaSource implements IngestSource {
     this.halted = true;
     this.member.halted();
     clearInterval(this.timer);
+    this.watch.close();
   }
 
   async close(): Promise<void> {
@@ -88,46 +100,47 @@ export class KafkaSource implements IngestSource {
     await this.member.stop();
   }
 
-  /** A group whose places are gone, with a topic that was made anew or after a long absence, passes over nothing that was sent meanwhile. */
-  private async prepare(from: Source['from']): Promise<void> {
-    const { kafka, log, topic } = this.options;
-    if (from === 'earliest') return;
-    if (from !== 'latest') {
-      const start = Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
-      return kafka.startGroup(INGEST_GROUP, this.name, start);
-    }
-    const written = await Promise.all(
-      [TOPICS.stream.name, TOPICS.ingestRejects.name].map((name) => kafka.offsets(name)),
-    );
-    if (!written.flat().some(({ high }) => high > 0)) return kafka.startGroup(INGEST_GROUP, this.name, from);
-    if ((await kafka.committed(INGEST_GROUP, this.name)).length > 0) return;
-    log.warn(
-      { topic },
-      'the group has lost its places in the topic, which is read from its beginning: what the fleet had before is put aside as late or duplicate',
-    );
-  }
-
   /**
-   * The group reads on from what is committed: what is under way, or waits here, comes again. Nothing is fetched before that place is known: for one
-   * behind the end of the log, which is another one then, the library commits another.
+   * The group reads on from what is committed: what is under way, or waits here, comes again, but where another log has taken the topic's name. Nothing
+   * is fetched before that place is known: for one behind the end of the log the library commits another.
    */
   private async assign(partitions: readonly number[], consumer: GroupConsumer): Promise<void> {
+    consumer.pause(this.name, partitions);
+    const { logId, byPartition } = await this.places.assigned(partitions);
+    if ([...byPartition.values()].some(({ isNewLog }) => isNewLog)) await this.drained();
     for (const partition of this.states.keys()) this.order.drop(partition);
     this.states.clear();
-    consumer.pause(this.name, partitions);
-    const { kafka } = this.options;
-    const positions = await kafka.committed(INGEST_GROUP, this.name);
-    const starts = await kafka.offsets(this.name);
-    for (const partition of partitions) {
-      const place = positions.find((position) => position.partition === partition)?.offset;
-      const low = endsOf(starts, partition).low;
-      const state = assignedState(place, low);
-      this.states.set(partition, state);
-      // The next record may come after another start.
-      if (state.begins < low) await this.noteGap(state, { partition, from: low, highWatermark: low });
-    }
+    this.places.enter(logId);
+    for (const [partition, place] of byPartition) await this.take(partition, place, consumer);
+    await this.commit();
     // The library keeps a pause over a rebalance, too.
     consumer.resume(this.name, partitions);
+  }
+
+  private async take(partition: number, place: SourcePlace, consumer: GroupConsumer): Promise<void> {
+    const { begins, committed, low, isNewLog } = place;
+    const { log, topic } = this.options;
+    const state = assignedState(begins, committed);
+    this.states.set(partition, state);
+    if (isNewLog) {
+      log.error({ partition }, `${topic} was deleted and made anew: it is read from its beginning`);
+      // What is committed may lie in the midst of it.
+      consumer.seek(this.name, partition, low);
+    }
+    // The next record may come after another start.
+    if (begins < low) await this.noteGap(state, { partition, from: low, highWatermark: low });
+  }
+
+  /** All that was read has been handed on, and Kafka has it. */
+  private async drained(): Promise<void> {
+    const isDone = ([partition, { underWay }]: [number, PartitionState]): boolean =>
+      underWay === 0 && this.order.waiting(partition) === 0;
+    while (!this.halted && ![...this.states].every(isDone)) await sleep(WAIT_MILLIS);
+  }
+
+  /** Another log has taken the place of the one that is read. Its places are looked up, as after a start, when the group is joined again. */
+  private onReplaced(): void {
+    if (this.member.consumer !== undefined) this.member.joinAgain('it was deleted and made anew');
   }
 
   private async onBatch(batch: RawBatch): Promise<void> {
@@ -135,7 +148,7 @@ export class KafkaSource implements IngestSource {
     const state = this.states.get(partition);
     if (state === undefined || this.halted || !batch.isCurrent()) return;
     await this.noteGap(state, batch);
-    if (!this.isOurs(partition, state) || !batch.isCurrent()) return;
+    if (!this.isOurs(partition, state) || !batch.isCurrent() || state.isReplaced) return;
     if (records.length > 0) this.order.add(partition, records);
     state.waitingBytes += bytesOf(records);
     state.highWatermark = highWatermark;
@@ -162,8 +175,14 @@ export class KafkaSource implements IngestSource {
   ): Promise<void> {
     const { partition, from } = batch;
     const { topic, log, onLost } = this.options;
+    const { logId } = this.places;
     const gap = logGap(state.read > 0 ? state.read : state.begins, batch);
     if (gap === undefined) return;
+    if (gap.kind === 'replaced' && (await this.places.isReplaced())) {
+      state.isReplaced = true;
+      this.onReplaced();
+      return;
+    }
     log.error({ partition }, gapSentence(topic, partition, gap, 'it is read from its beginning'));
     while (this.isOurs(partition, state) && (state.underWay > 0 || this.order.waiting(partition) > 0)) {
       await sleep(WAIT_MILLIS);
@@ -171,9 +190,9 @@ export class KafkaSource implements IngestSource {
     }
     if (!this.isOurs(partition, state)) return;
     await this.commit();
-    if (gap.kind === 'expired') await onLost(partition, gap);
-    else if (from > 0) await onLost(partition, { kind: 'expired', from: 0, until: from });
-    Object.assign(state, assignedState(undefined, from));
+    if (gap.kind === 'expired') await onLost(partition, gap, logId);
+    else if (from > 0) await onLost(partition, { kind: 'expired', from: 0, until: from }, logId);
+    Object.assign(state, assignedState(from, undefined));
     await this.commit();
   }
 
@@ -250,46 +269,11 @@ export class KafkaSource implements IngestSource {
         // Meanwhile the log may have become another one, whose offsets begin anew.
         if (offset <= state.delivered) state.committed = Math.max(state.committed, offset);
       }
+      const begun = [...this.states].filter(([, { begins, committed }]) => committed >= begins);
+      await this.places.remember(begun.map(([partition]) => partition));
     } catch (err) {
       // During a rebalance the broker refuses: the next commit has it, or another worker reads it again.
       this.options.log.debug({ err }, 'the offsets were not committed');
     }
-  }
-}
-
-function bytesOf(records: readonly RawRecord[]): number {
-  return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-}
-
-/** Records in parts that are mapped in one go. */
-function* partsOf(records: readonly RawRecord[]): Iterable<readonly RawRecord[]> {
-  let part: RawRecord[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    if (part.length > 0 && bytes + bytesOf([record]) > INGEST_LIMITS.bytesAtOnce) {
-      yield part;
-      part = [];
-      bytes = 0;
-    }
-    part.push(record);
-    bytes += bytesOf([record]);
-  }
-  if (part.length > 0) yield part;
-}
-
-function* messagesOf(
-  partition: number,
-  records: readonly RawRecord[],
-  topic: string,
-): Iterable<SourceMessage> {
-  for (const { value, offset, timestamp, undecodable } of records) {
-    yield {
-      bytes: value ?? NO_BYTES,
-      topic,
-      partition,
-      offset: Number(offset),
-      timestampMillis: Number(timestamp),
-      ...(undecodable === undefined ? {} : { undecodable: undecodableSentence(Number(offset), undecodable) }),
-    };
   }
 }

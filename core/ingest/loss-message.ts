@@ -2,15 +2,23 @@ import { INGEST_LOSS_HEADERS } from '../contracts/ingest';
 import { type OutgoingMessage } from '../platform/kafka';
 import { type ExpiredRecords } from '../platform/kafka/log-gap';
 
-/** Messages of a partition that were gone before they were read, for `ingest-rejects`: the tables keep them, and no restart forgets them. */
-export function lossMessage(partition: number, { from, until }: ExpiredRecords): OutgoingMessage {
+/**
+ * Messages of a partition that were gone before they were read, for `ingest-rejects`: the tables keep them, and no restart forgets them.
+ * @param logId of the log that had them; empty where the broker tells none
+ */
+export function lossMessage(
+  partition: number,
+  { from, until }: ExpiredRecords,
+  logId: string,
+): OutgoingMessage {
   return {
-    key: `lost/${partition}/${from}`,
+    key: `lost/${partition}/${from}/${logId}`,
     value: null,
     headers: {
       [INGEST_LOSS_HEADERS.partition]: String(partition),
       [INGEST_LOSS_HEADERS.from]: String(from),
       [INGEST_LOSS_HEADERS.until]: String(until),
+      [INGEST_LOSS_HEADERS.log]: logId,
     },
   };
 }

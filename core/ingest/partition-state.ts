@@ -12,6 +12,8 @@ export interface PartitionState {
   /** When records last came, or the partition was assigned, on the process's clock in milliseconds. */
   heardAt: number;
   isPaused: boolean;
+  /** The records that come now are of another log: they are read when the group is joined again. */
+  isReplaced: boolean;
   /** Of the records that wait. */
   waitingBytes: number;
   /** Parcels that Kafka does not have yet. */
@@ -21,19 +23,18 @@ export interface PartitionState {
 /**
  * A partition that was just assigned. The place where it begins is committed even before a record comes: it alone says after a crash how much
  * was lost meanwhile.
- * @param place where the group has it; undefined where it has not begun
- * @param low first offset that the topic has
+ * @param committed what the group has committed in this log; undefined where it has nothing
  */
-export function assignedState(place: number | undefined, low: number): PartitionState {
-  const begins = place ?? low;
+export function assignedState(begins: number, committed: number | undefined): PartitionState {
   return {
     begins,
     delivered: begins,
-    committed: place ?? -1,
+    committed: committed ?? -1,
     read: 0,
     highWatermark: 0,
     heardAt: performance.now(),
     isPaused: false,
+    isReplaced: false,
     waitingBytes: 0,
     underWay: 0,
   };

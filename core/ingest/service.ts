@@ -14,6 +14,7 @@ import { ingestMetrics } from './metrics';
 import { mqttLogin, type MqttLogin } from './mqtt-login';
 import { MqttSource } from './mqtt-source';
 import { type IngestSource } from './source';
+import { SourceMemory } from './source-memory';
 
 interface IngestOptions {
   readonly kafka: Kafka;
@@ -40,8 +41,9 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
   checkSource(options);
   const login = await mqttLogin(options.env);
   const mapping = compileMapping(settings.source, settings.task);
-  const partitions = (await kafka.offsets(TOPICS.stream.name)).length;
   const producer = await kafka.producer('outage');
+  const memory = await SourceMemory.open(kafka, producer, options.log);
+  const partitions = await memory.spread((await kafka.offsets(TOPICS.stream.name)).length);
   let reject: (cause: Error) => void = () => undefined;
   const failed = new Promise<never>((_, fail) => {
     reject = fail;
@@ -54,12 +56,12 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     isConnected: () => source.problem === undefined,
   });
   const delivery = new Delivery(mapping, settings.task, producer, partitions, metrics, reject);
-  const source = sourceOf(options, delivery, login, async (partition, lost) => {
-    await producer.send(TOPICS.ingestRejects.name, [lossMessage(partition, lost)]);
+  const source = sourceOf(options, { delivery, memory, login }, async (partition, lost, logId) => {
+    await producer.send(TOPICS.ingestRejects.name, [lossMessage(partition, lost, logId)]);
     metrics.lost.inc({ partition }, lost.until - lost.from);
   });
   source.start();
-  return { failed, health: () => source.problem, stop: () => stop(source, delivery, producer) };
+  return { failed, health: () => source.problem, stop: () => stop(source, delivery, memory, producer) };
 }
 
 /** @throws FedloopError `InvalidConfig` */
@@ -78,12 +80,15 @@ function checkSource({ settings: { source }, env }: IngestOptions): void {
 
 function sourceOf(
   { kafka, env, settings, log }: IngestOptions,
-  delivery: Delivery,
-  login: MqttLogin,
+  {
+    delivery,
+    memory,
+    login,
+  }: { readonly delivery: Delivery; readonly memory: SourceMemory; readonly login: MqttLogin },
   onLost: KafkaSourceOptions['onLost'],
 ): IngestSource {
   const { mqtt, topic = '', from } = settings.source;
-  if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, delivery, log, onLost });
+  if (mqtt === undefined) return new KafkaSource({ kafka, topic, from, memory, delivery, log, onLost });
   return new MqttSource({
     kafka,
     server: mqtt,
@@ -94,9 +99,15 @@ function sourceOf(
   });
 }
 
-async function stop(source: IngestSource, delivery: Delivery, producer: Producer): Promise<void> {
+async function stop(
+  source: IngestSource,
+  delivery: Delivery,
+  memory: SourceMemory,
+  producer: Producer,
+): Promise<void> {
   source.pause();
   await delivery.settled();
   await source.close();
+  await memory.close();
   await producer.disconnect();
 }

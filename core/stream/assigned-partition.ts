@@ -38,6 +38,8 @@ export class AssignedPartition {
   constructor(
     readonly owner: PartitionOwner,
     private readonly parts: Parts,
+    /** Which log the topic of events was when the partition was claimed; empty where the broker tells no ids. */
+    readonly logId: string,
   ) {}
 
   /** Where it stands. */

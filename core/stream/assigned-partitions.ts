@@ -66,7 +66,7 @@ export class AssignedPartitions {
     metrics.checkpointsPassedOver.inc(claim.passedOver);
     // Its logged decisions may name a version or a snapshot that this process has not read yet.
     await Promise.all([deployments.sync(), pasts.sync()]);
-    const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts);
+    const acquired = new AssignedPartition(new PartitionOwner(claim, this.parts), this.parts, claim.logId);
     onAcquired(acquired);
     this.byNumber.set(partition, acquired);
     if (claim.gap !== undefined) await acquired.note(claim.gap);

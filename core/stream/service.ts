@@ -3,7 +3,6 @@ import { type LeaseReport } from '../contracts/evaluation';
 import { STREAM_GROUP, TOPICS } from '../contracts/topics';
 import { type Deployments } from '../model/deployments';
 import { type GroupConsumer, type Kafka, type Producer, type RawBatch } from '../platform/kafka';
-import { type LogStartWatch } from '../platform/kafka/log-start-watch';
 import { matchSourcePartitions } from '../platform/kafka/source-partitions';
 import { type Logger } from '../platform/log';
 import { type Registry } from '../platform/metrics';
@@ -12,7 +11,7 @@ import { AssignedPartitions } from './assigned-partitions';
 import { SinkWatch } from './backpressure/sink-watch';
 import { type ModelForecaster, modelForecaster } from './forecasts/model-forecaster';
 import { OUTBOX_CAPACITY_BYTES, RECLAIM_AFTER_MS, TICK_MS } from './limits';
-import { watchLostEvents } from './lost-events';
+import { watchEventLog } from './event-log-watch';
 import { type StreamMetrics, streamMetrics } from './metrics';
 import { Claims } from './ownership/claims';
 import { type DevicePasts, followDevicePasts } from './ownership/history-snapshots';
@@ -60,7 +59,7 @@ class StreamWorker implements StreamService {
   private readonly topic: string;
   private readonly assigned: AssignedPartitions;
   private readonly reclaims: Reclaims;
-  private readonly logStarts: LogStartWatch;
+  private readonly eventLog: ReturnType<typeof watchEventLog>;
   private readonly outbox: Outbox;
   private readonly sinks: SinkWatch;
   private readonly metrics: StreamMetrics;
@@ -107,10 +106,11 @@ class StreamWorker implements StreamService {
     const forecaster = this.models.forecast;
     this.assigned = new AssignedPartitions({ claims, pasts, deployments, outbox, metrics, forecaster, log });
     this.reclaims = new Reclaims(this.assigned, this.topic);
-    this.logStarts = watchLostEvents({
+    this.eventLog = watchEventLog({
       ...{ kafka, log, topic: this.topic, assigned: this.assigned },
       isWaiting: (partition) => this.paused || outbox.isFull || sinks.isPaused(partition),
       readOn: (partition, offset) => this.consumer?.seek(this.topic, partition, offset),
+      onReplaced: this.followPauses,
       onFailure: this.fail,
     });
   }
@@ -163,7 +163,7 @@ class StreamWorker implements StreamService {
     clearInterval(this.timer);
     this.stopFollowing();
     this.sinks.close();
-    this.logStarts.close();
+    this.eventLog.close();
     await this.ticking;
     for (const partition of this.assigned.all())
       if (partition.owner.checkpointDue) await this.checkpoint(partition).catch(warn);
@@ -191,7 +191,7 @@ class StreamWorker implements StreamService {
     this.consumer = group;
     const partitions = assignment.get(this.topic) ?? [];
     this.reclaims.follow(partitions);
-    this.logStarts.start();
+    this.eventLog.start();
     // The topic of events may have grown since this worker started.
     if (partitions.some((partition) => partition >= this.partitions))
       this.partitions = await matchSourcePartitions(this.options.kafka, this.topic);
@@ -290,11 +290,11 @@ class StreamWorker implements StreamService {
   }
 
   /** Pause the partitions that wait for a warehouse, or whose log is another one, and resume the others. */
-  private followPauses(): void {
+  private readonly followPauses = (): void => {
     for (const { number: partition, owner } of this.assigned.all()) {
       if (owner.isSourceReplaced || this.sinks.isPaused(partition))
         this.consumer?.pause(this.topic, [partition]);
       else this.consumer?.resume(this.topic, [partition]);
     }
-  }
+  };
 }

@@ -5,7 +5,7 @@ import { type Client } from '@temporalio/client';
 import { CompressionCodecs, CompressionTypes, Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { z } from 'zod';
 import { queryWorker } from '../../cli/query/query-worker';
-import { emptyAnalysis, emptyEvaluations } from '../../core/contracts/blocks';
+import { emptyAnalysis, emptyEvaluations, REJECT_HEADERS } from '../../core/contracts/blocks';
 import { DEFAULT_TASK } from '../../core/contracts/task';
 import { TOPICS } from '../../core/contracts/topics';
 import { type Kafka } from '../../core/platform/kafka';
@@ -69,7 +69,7 @@ async function sendDrawn(from: fc.Arbitrary<HostileMessage>): Promise<void> {
 
 const claimRow = z.object({ epoch: z.number() });
 
-/** Blocks of the far future, under the epoch that the partition's owner has. */
+/** Blocks of the far future, and a reject of an event that nobody has sent, under the epoch that the partition's owner has. */
 async function sendOfOwnEpoch(): Promise<void> {
   const query = queryWorker({ url: system.urlOf('analytics'), token: undefined });
   const [claim] = await query(
@@ -86,6 +86,13 @@ async function sendOfOwnEpoch(): Promise<void> {
     const block = { type, partition: 0, epoch: claim?.epoch, ...window, columns: columns[role] };
     await producer.send(TOPICS[role].name, [{ key: '0', partition: 0, value: JSON.stringify(block) }]);
   }
+  const headers = {
+    [REJECT_HEADERS.reason]: 'late',
+    [REJECT_HEADERS.partition]: '0',
+    [REJECT_HEADERS.offset]: '2147483648',
+    [REJECT_HEADERS.epoch]: String(claim?.epoch),
+  };
+  await producer.send(TOPICS.rejects.name, [{ key: '0', partition: 0, value: '', headers }]);
   await producer.disconnect();
 }
 

@@ -377,7 +377,31 @@ describe('a topic that is made anew', () => {
     ingest = await deployment.system.startWorker('ingest');
     await untilCommitted(4);
     const sql = "SELECT count(*)::INT AS n FROM rejected_rows WHERE source = 'ingest'";
-    while ((await deployment.rows(z.object({ n: z.number() }), sql))[0]?.n !== 9) await sleep(200);
+    const untilStored = async (count: number): Promise<void> => {
+      while ((await deployment.rows(z.object({ n: z.number() }), sql))[0]?.n !== count) await sleep(200);
+    };
+    await untilStored(9);
+
+    // A worker that was frozen wakes in a log that is longer than the one before was, and has let go its beginning.
+    const lostRow = z.object({ a: z.number(), z: z.number() });
+    const lost = 'SELECT from_offset AS a, until_offset AS z FROM lost_records ORDER BY noticed_at';
+    for (const [round, gone] of [3, 2].entries()) {
+      process.kill(ingest.child.pid, 'SIGSTOP');
+      await sleep(FETCHED_MILLIS);
+      await makeAnew();
+      await send(20);
+      await admin.fetchTopicOffsets(TOPIC);
+      await admin.deleteTopicRecords({
+        topic: TOPIC,
+        partitions: [{ partition: 0, offset: String(gone) }],
+      });
+      process.kill(ingest.child.pid, 'SIGCONT');
+      await untilCommitted(20);
+      const all = [3, 2].map((until) => ({ a: 0, z: until }));
+      expect(await deployment.until(lostRow, lost, round + 1)).toEqual(all.slice(0, round + 1));
+    }
+    const everyOne = 'SELECT count(DISTINCT (line, rejected_at))::INT AS n FROM rejected_rows';
+    expect((await deployment.rows(z.object({ n: z.number() }), everyOne))[0]?.n).toBe(9 + 17 + 18);
     await admin.disconnect();
     await ingest.child.stop(10_000);
     await deployment.stop();

@@ -104,6 +104,10 @@ const BY_TOPIC: Readonly<
     ['ghost', mutated({ device_id: 'ghost', timestamp: '2290-01-01T00:00:00Z', temperature: 1 })],
     ['ghost', mutated({ device_id: '__proto__', timestamp: TWO_53, temperature: 1e308 })],
   ],
+  ingestMemory: [
+    ['devices', mutated({ partitions: TWO_53 - 1 })],
+    ['log/0/__proto__', mutated({ log_id: `c/${'f'.repeat(32)}` })],
+  ],
   analysis: [
     ['0', blocks.chain((block) => mutated({ type: 'analysis', ...block, columns: analysisColumns }))],
     ['0', fences],
@@ -114,7 +118,10 @@ const BY_TOPIC: Readonly<
   ],
   checkpoints: [
     // No worker stands behind it: the owner claims the partition again.
-    ['claim/0/ghost/1', mutated({ type: 'claim', partition: 0, worker: 'ghost' })],
+    [
+      'claim/0/ghost/1',
+      mutated({ type: 'claim', partition: 0, worker: 'ghost', log: `c/${'f'.repeat(32)}` }),
+    ],
     [
       'reset-request/0/ghost',
       mutated({ type: 'reset-request', partition: 0, request: 'ghost', to: 0, closed_until: FAR_WINDOW }),

@@ -10,6 +10,7 @@ import { consumeGroup } from './group-consumer';
 import { kafkaSecurity, type KafkaSecurity } from './kafka-security';
 import { orNotAllowed } from './kafka-trouble';
 import { patchKafkajs } from './kafkajs-patches';
+import { logIdOf } from './log-identity';
 import { createTopics, growTopics, partitionsOf } from './make-topics';
 import { createProducer } from './producer';
 import { withSignatures } from './signed-topics';
@@ -65,6 +66,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       return `${clusterId}/${topic('')}`;
     },
     partitions: (name) => allowed(`look at ${topic(name)}`, partitionsOf(admin, topic(name))),
+    logId: (name) => allowed(`look at ${topic(name)}`, logIdOf(admin, topic(name))),
     growTopics: (topics, partitions) =>
       allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions)),
     offsets: (name) => allowed(`look at ${topic(name)}`, topicOffsets(admin, topic(name))),

@@ -2,11 +2,11 @@
  * Why a partition cannot be read on where it was.
  *
  * - `expired`: the topic has let go what stands from one offset up to another before it was read.
- * - `replaced`: the log ends before what was read of it. It is another one: the topic was deleted and made anew, or the broker has lost a
- *   part of it. Its records have offsets that were read before.
+ * - `replaced`: the log is another one: the topic was deleted and made anew, or the broker has lost a part of it. Its records have offsets that were
+ *   read before. `end`: where it ends, when that is known to be before what was read.
  */
 export type LogGap =
-  ExpiredRecords | { readonly kind: 'replaced'; readonly read: number; readonly end: number };
+  ExpiredRecords | { readonly kind: 'replaced'; readonly read: number; readonly end?: number };
 
 export interface ExpiredRecords {
   readonly kind: 'expired';
@@ -34,5 +34,7 @@ export function gapSentence(topic: string, partition: number, gap: LogGap, onRep
   const place = `partition ${partition} of ${topic}`;
   if (gap.kind === 'expired')
     return `${gap.until - gap.from} records of ${place} were gone before they were read; give the topic a retention longer than its readers are ever away`;
+  if (gap.end === undefined)
+    return `${place} is another log than the one that was read up to ${gap.read}, because the topic was deleted and made anew: ${onReplaced}`;
   return `${place} ends at offset ${gap.end}, but was read up to ${gap.read}, so it is another log: ${onReplaced}`;
 }

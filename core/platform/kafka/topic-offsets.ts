@@ -53,8 +53,8 @@ function hasNoLeader(thrown: unknown): boolean {
   return thrown instanceof Error && 'type' in thrown && NO_LEADER_ERRORS.has(thrown.type);
 }
 
-/** At the bottom of what the library makes of its own retries. */
-function isMissing(thrown: unknown): boolean {
+/** Whether the brokers do not have a topic: at the bottom of what the library makes of its own retries. */
+export function isMissing(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   if ('type' in thrown && thrown.type === 'UNKNOWN_TOPIC_OR_PARTITION') return true;
   return thrown.cause !== thrown && isMissing(thrown.cause);

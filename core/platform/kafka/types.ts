@@ -158,6 +158,8 @@ export interface Kafka {
   createTopics(topics: readonly Topic[]): Promise<void>;
   /** How many partitions a topic has; undefined when there is no such topic. */
   partitions(topic: string): Promise<number | undefined>;
+  /** Which log stands behind a topic's name, as `contracts/log-ids.ts` has it; empty where there is no such topic, or the broker tells no ids. */
+  logId(topic: string): Promise<string>;
   /** Give the topics at least so many partitions; those that have as many are left as they are. */
   growTopics(topics: readonly string[], partitions: number): Promise<void>;
   /** What can be read: records of open transactions lie behind `high`. */

@@ -45,6 +45,7 @@ export class PartitionLog {
   private former: StoredCheckpoint | undefined;
   private damaged = 0;
   private firstStart: StartDecision | undefined;
+  private readonly logIds = new Set<string>();
 
   /** Epoch of the highest claim; −1 before the first. */
   get epoch(): number {
@@ -57,6 +58,14 @@ export class PartitionLog {
    */
   get mayHaveBeenRead(): boolean {
     return this.newest !== undefined || this.valid.some(({ decision }) => decision.type === 'history');
+  }
+
+  /**
+   * The log of events that was read here; empty where nobody has said.
+   * @param now the log that the topic is. Where any owner has read it, it is the right one: a claim that names another is forged.
+   */
+  logRead(now: string): string {
+    return this.logIds.has(now) ? now : ([...this.logIds].at(-1) ?? '');
   }
 
   /** Where the fleet began to read the partition; undefined while that is not decided. */
@@ -115,8 +124,10 @@ export class PartitionLog {
   }
 
   private applyMessage(logOffset: number, message: CheckpointMessage): void {
-    if (message.type === 'claim') this.highestClaim = logOffset;
-    else if (message.type === 'reset-request') this.openResets.set(message.request, message);
+    if (message.type === 'claim') {
+      this.highestClaim = logOffset;
+      if (message.log !== undefined) this.logIds.add(message.log);
+    } else if (message.type === 'reset-request') this.openResets.set(message.request, message);
     // An epoch is the offset of the latest claim: an older one is void, and a higher one is forged.
     else if (message.epoch === this.epoch) {
       this.valid.push({ logOffset, decision: message });

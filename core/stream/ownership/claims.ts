@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FenceBlock, REJECT_HEADERS } from '../../contracts/blocks';
 import { checkpointKeys, type CheckpointMessage } from '../../contracts/checkpoints';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { areTwoLogs } from '../../contracts/log-ids';
 import { type StreamSettings } from '../../contracts/settings';
 import { eventTopic } from '../../contracts/source';
 import { MICROS_PER_MILLI } from '../../contracts/time';
@@ -35,6 +36,8 @@ export interface Claim {
   readonly start: StartingPoint;
   /** End of the partition when it was claimed: until that offset has been read there is a lag. */
   readonly highWatermark: number;
+  /** Which log the topic of events is; empty where the broker tells no ids. */
+  readonly logId: string;
   /** What was lost before this claim, and is not in the log yet. */
   readonly gap: LogGap | undefined;
   /** Checkpoints that were damaged or could not be used, and did not serve. */
@@ -95,10 +98,15 @@ export class Claims {
     const { kafka, settings, log: logger } = this.options;
     this.attempts += 1;
     const key = checkpointKeys.claim(partition, worker, this.attempts);
-    const epoch = await this.append(key, { type: 'claim', partition, worker });
-    const log = this.logs.of(partition);
-    const { engine, start, passedOver } = recover(partition, settings, log, logger);
     const topic = eventTopic(settings.source);
+    const logId = await kafka.logId(topic);
+    const log = this.logs.of(partition);
+    const logRead = log.logRead(logId);
+    const isReplaced = areTwoLogs(logRead, logId);
+    const ofLog = isReplaced ? logRead : logId;
+    const named = ofLog === '' ? {} : { log: ofLog };
+    const epoch = await this.append(key, { type: 'claim', partition, worker, ...named });
+    const { engine, start, passedOver } = recover(partition, settings, log, logger);
     if (!start.seeded)
       await requireDecisions(kafka, partition, { eventTopic: topic, mayHaveBeenRead: log.mayHaveBeenRead });
     await this.fence(partition, epoch);
@@ -115,7 +123,10 @@ export class Claims {
       log,
       engine,
       highWatermark: high,
-      gap: logGap(unlogged, { from: Math.max(unlogged, low), highWatermark: high }),
+      logId,
+      gap: isReplaced
+        ? { kind: 'replaced', read: unlogged }
+        : logGap(unlogged, { from: Math.max(unlogged, low), highWatermark: high }),
       passedOver,
       start: {
         ...start,

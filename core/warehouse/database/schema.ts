@@ -572,4 +572,9 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'what the windows of a round showed',
     sql: 'ALTER TABLE federated_rounds ADD COLUMN finding VARCHAR;',
   },
+  {
+    version: 22,
+    name: 'of which log records were lost',
+    sql: "ALTER TABLE lost_records ADD COLUMN log_id VARCHAR DEFAULT '';",
+  },
 ];

@@ -36,12 +36,12 @@ export function parseIngestReject({ headers, value, timestampMillis }: SinkRecor
   };
 }
 
-const BEGINS_THERE = 'topic = $topic AND source_partition = $partition AND from_offset = $from';
+const BEGINS_THERE =
+  'topic = $topic AND source_partition = $partition AND from_offset = $from AND log_id = $log';
 
 /**
  * Messages of the source's topic that were gone before they were read. A worker that notes them again after a crash begins where the first one
- * did, and reaches as far or further: what is known of it is not counted twice. Offsets that merely overlap are of two logs: of a topic that was made
- * anew.
+ * did, and reaches as far or further: what is known of it is not counted twice. A topic that was made anew has the same offsets again, under another id.
  * @param topic the source's; undefined where it has none
  */
 export function ingestLossChange(
@@ -52,11 +52,12 @@ export function ingestLossChange(
   if (!parsed.success) return describeIssues(parsed.error, ingestLossHeadersSchema);
   if (topic === undefined) return 'messages lost by a source that is no topic';
   const { 'lost-partition': partition, 'lost-from': from, 'lost-until': until } = parsed.data;
-  const begins = { topic, partition, from: BigInt(from) };
+  const begins = { topic, partition, from: BigInt(from), log: parsed.data['lost-log'] };
   const reaches = { until: BigInt(until), noticed: timestamp(timestampMillis * MICROS_PER_MILLI) };
   return async (inside) => {
     await inside.run(
-      `INSERT INTO lost_records SELECT $topic, $partition, $from, $from, $noticed
+      `INSERT INTO lost_records (topic, source_partition, from_offset, until_offset, noticed_at, log_id)
+       SELECT $topic, $partition, $from, $from, $noticed, $log
        WHERE NOT EXISTS (SELECT 1 FROM lost_records WHERE ${BEGINS_THERE})`,
       { ...begins, noticed: reaches.noticed },
     );

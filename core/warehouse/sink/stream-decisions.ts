@@ -49,7 +49,8 @@ function storeGap(
   { eventTopic, noticedMillis }: { readonly eventTopic: string; readonly noticedMillis: number },
 ): Promise<void> {
   return inside.run(
-    `INSERT INTO lost_records SELECT $topic, $partition, $from, $until, $noticed WHERE ${OWNS_PARTITION}
+    `INSERT INTO lost_records (topic, source_partition, from_offset, until_offset, noticed_at)
+     SELECT $topic, $partition, $from, $until, $noticed WHERE ${OWNS_PARTITION}
      AND NOT EXISTS (SELECT 1 FROM lost_records WHERE topic = $topic AND source_partition = $partition
                      AND from_offset = $from AND until_offset = $until)`,
     {

@@ -17,6 +17,12 @@ export class MemoryKafka implements Kafka {
   private readonly logs = new Map<string, IncomingRecord[][]>();
   private readonly tails = new Set<TailOptions>();
   private readonly lows = new Map<string, number>();
+  /** Ids of topics; others tell none. */
+  readonly ids = new Map<string, string>();
+  /** What every group has committed. */
+  places: readonly Position[] = [];
+  /** Where groups were told to begin. */
+  readonly begun: ('latest' | number)[] = [];
 
   constructor(topics: Readonly<Record<string, number>>) {
     for (const [name, partitions] of Object.entries(topics)) {
@@ -58,6 +64,10 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve(this.logs.get(name)?.length);
   }
 
+  logId(name: string): Promise<string> {
+    return Promise.resolve(this.ids.get(name) ?? '');
+  }
+
   growTopics(topics: readonly string[], count: number): Promise<void> {
     for (const name of topics) {
       const logs = this.logs.get(name);
@@ -88,12 +98,13 @@ export class MemoryKafka implements Kafka {
     );
   }
 
-  startGroup(): Promise<void> {
+  startGroup(_groupId: string, _topic: string, from: 'latest' | number): Promise<void> {
+    this.begun.push(from);
     return Promise.resolve();
   }
 
   committed(): Promise<readonly Position[]> {
-    return Promise.resolve([]);
+    return Promise.resolve(this.places);
   }
 
   livingGroups(): Promise<readonly string[]> {

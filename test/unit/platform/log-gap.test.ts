@@ -35,6 +35,10 @@ describe('reading on in a partition', () => {
       { kind: 'replaced', read: 9, end: 2 } as const,
       /^partition 1 of events ends at offset 2, .*: it is not read$/,
     ],
+    [
+      { kind: 'replaced', read: 9 } as const,
+      /^partition 1 of events is another log than .* read up to 9, .* made anew: it is not read$/,
+    ],
   ])('says what happened and what to do: %j', (gap, sentence) => {
     expect(gapSentence('events', 1, gap, 'it is not read')).toMatch(sentence);
   });

@@ -121,3 +121,41 @@ describe('events that a topic let go before they were read', () => {
     expect((await claimOf(kafka, 'earliest', 2)).gap).toEqual({ kind: 'expired', from: 1, until: 3 });
   });
 });
+
+describe('the log that a partition was read in', () => {
+  const logOf = (digit: string, cluster = 'here') => `${cluster}/${digit.repeat(32)}`;
+
+  /** A fleet that has begun to read `first`; the topic then is `now`. */
+  async function gapAfter(first: string | undefined, now: string | undefined): Promise<Claim['gap']> {
+    const kafka = brokerWith(1);
+    if (first !== undefined) kafka.ids.set(TOPIC, first);
+    await claimOf(kafka, 'earliest');
+    kafka.ids.clear();
+    if (now !== undefined) kafka.ids.set(TOPIC, now);
+    await claimOf(kafka, 'earliest');
+    // Who claims it next knows as much.
+    return (await claimOf(kafka, 'earliest')).gap;
+  }
+
+  it('is another one when the topic of that name was made anew, for every later owner', async () => {
+    expect(await gapAfter(logOf('1'), logOf('2'))).toEqual({ kind: 'replaced', read: 0 });
+  });
+
+  it('is the same where nothing says otherwise: no id then or now, or another cluster', async () => {
+    expect(await gapAfter(logOf('1'), logOf('1'))).toBeUndefined();
+    expect(await gapAfter(undefined, logOf('1'))).toBeUndefined();
+    expect(await gapAfter(logOf('1'), undefined)).toBeUndefined();
+    expect(await gapAfter(logOf('1'), logOf('2', 'there'))).toBeUndefined();
+  });
+
+  it('is not what a forged claim says, where an owner has read the log that is there', async () => {
+    const kafka = brokerWith(1);
+    kafka.ids.set(TOPIC, logOf('1'));
+    await claimOf(kafka, 'earliest');
+    const forged = { type: 'claim', partition: 0, worker: 'ghost', log: logOf('3') };
+    kafka.append(TOPICS.checkpoints.name, [
+      { key: 'claim/0/ghost/1', partition: 0, value: JSON.stringify(forged) },
+    ]);
+    expect((await claimOf(kafka, 'earliest')).gap).toBeUndefined();
+  });
+});

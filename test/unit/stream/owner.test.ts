@@ -84,6 +84,7 @@ class World {
         passedOver: 0,
         log,
         gap: undefined,
+        logId: '',
         highWatermark: this.source.length,
         start: {
           ...(position ?? { rewind: 0, next: 0, decisions_until: 0 }),

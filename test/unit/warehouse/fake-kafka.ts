@@ -92,6 +92,7 @@ export class FakeKafka {
       createTopics: refuse,
       partitions: refuse,
       growTopics: refuse,
+      logId: () => Promise.resolve(''),
       offsetsAt: refuse,
       tail: refuse,
       committed: refuse,

@@ -132,11 +132,13 @@ describe('events that the stream says were gone before it read them', () => {
 describe('messages that ingest says were gone before it read them', () => {
   const topics = { eventTopic: TOPICS.stream.name, messageTopic: 'plant' };
   let offset = 0;
-  const store = async (...losses: readonly ExpiredRecords[]): Promise<SinkReport> => {
+  const LOG = `c/${'0'.repeat(32)}`;
+  const store = (...losses: readonly ExpiredRecords[]): Promise<SinkReport> => storeOf(LOG, ...losses);
+  const storeOf = async (logId: string, ...losses: readonly ExpiredRecords[]): Promise<SinkReport> => {
     const withSource = await Sink.open(connection, DEFAULT_TASK, TRUSTED, topics);
     const records = losses.map((lost) => {
       offset += 1;
-      return record(offset, null, { value: null, headers: lossMessage(1, lost).headers ?? {} });
+      return record(offset, null, { value: null, headers: lossMessage(1, lost, logId).headers ?? {} });
     });
     return withSource.store([batch('ingestRejects', 0, records)]);
   };
@@ -158,19 +160,18 @@ describe('messages that ingest says were gone before it read them', () => {
   });
 
   it('count of a topic that was made anew, whose offsets are those of messages that were lost before', async () => {
-    await store(expired(4, 10));
-    await store(expired(3, 6));
-    await store(expired(6, 8));
-    expect(await lostRecords()).toEqual([
-      { topic: 'plant', p: 1, a: 3, z: 6 },
-      { topic: 'plant', p: 1, a: 4, z: 10 },
-      { topic: 'plant', p: 1, a: 6, z: 8 },
-    ]);
+    await store(expired(0, 10));
+    await storeOf(`c/${'f'.repeat(32)}`, expired(0, 6));
+    await storeOf('', expired(0, 8));
+    await store(expired(0, 12));
+    const lost = await lostRecords();
+    expect(lost).toHaveLength(3);
+    expect(lost).toEqual(expect.arrayContaining([6, 8, 12].map((z) => ({ topic: 'plant', p: 1, a: 0, z }))));
   });
 
   it('are put aside where nothing lies between their offsets, and in a fleet whose source is no topic', async () => {
     expect((await store(expired(5, 5))).records[TOPICS.ingestRejects.name]).toEqual({ used: 0, aside: 1 });
-    const { headers = {} } = lossMessage(1, expired(0, 5));
+    const { headers = {} } = lossMessage(1, expired(0, 5), LOG);
     await sink.store([batch('ingestRejects', 0, [record(99, '', { headers })])]);
     expect(await lostRecords()).toEqual([]);
   });

@@ -27,6 +27,7 @@ function kafkaOf({ claims, events, gone = 0, requests }: Logs): Kafka {
     trouble: refuse,
     failed: new Promise<never>(() => undefined),
     growTopics: refuse,
+    logId: refuse,
     committed: refuse,
     livingGroups: refuse,
     startGroup: refuse,

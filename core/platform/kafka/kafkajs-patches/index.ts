@@ -10,6 +10,7 @@ import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
 import { steadyHeartbeats, steadyMetadata } from './steady-clock';
 import { toldRefusals } from './told-refusals';
+import { topicIds } from './topic-ids';
 
 /** Everything that is changed inside kafkajs; README.md has the reasons. */
 export const PATCHES: readonly LibraryPatch[] = [
@@ -24,8 +25,10 @@ export const PATCHES: readonly LibraryPatch[] = [
   lostMembership,
   keptPlaces,
   toldRefusals,
+  topicIds,
 ];
 
+export { topicIdOf } from './topic-ids';
 export { watchConnections, type ConnectionWatcher } from './connection-endings';
 
 let isPatched = false;

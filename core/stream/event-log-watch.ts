@@ -1,10 +1,11 @@
 import { type Kafka } from '../platform/kafka';
+import { LogIdWatch } from '../platform/kafka/log-id-watch';
 import { LogStartWatch } from '../platform/kafka/log-start-watch';
 import { type Logger } from '../platform/log';
 import { type AssignedPartitions } from './assigned-partitions';
 
-interface LostEventsOptions {
-  readonly kafka: Pick<Kafka, 'offsets'>;
+interface EventLogOptions {
+  readonly kafka: Pick<Kafka, 'offsets' | 'logId'>;
   readonly log: Logger;
   /** The topic of events. */
   readonly topic: string;
@@ -12,12 +13,41 @@ interface LostEventsOptions {
   /** Whether the partition is not read for now: what was fetched of it may still be in memory. */
   readonly isWaiting: (partition: number) => boolean;
   readonly readOn: (partition: number, offset: number) => void;
+  /** Partitions are not read any further: the topic is another log. */
+  readonly onReplaced: () => void;
   /** The loss could not be logged. */
   readonly onFailure: (cause: unknown) => void;
 }
 
+/** Watches the topic of events: what it lets go before it was read, and whether it is still the log that is read. */
+export function watchEventLog(options: EventLogOptions): { start(): void; close(): void } {
+  const watches = [watchLostEvents(options), watchLogId(options)];
+  return {
+    start: () => {
+      for (const watch of watches) watch.start();
+    },
+    close: () => {
+      for (const watch of watches) watch.close();
+    },
+  };
+}
+
+/** Stops what is read when the topic is deleted and made anew: its offsets were read before, and rows would be made of both logs. */
+function watchLogId({ kafka, log, topic, assigned, onReplaced, onFailure }: EventLogOptions): LogIdWatch {
+  const read = () => assigned.all().filter(({ owner }) => !owner.isSourceReplaced);
+  return new LogIdWatch({
+    ...{ kafka, log, topic },
+    expected: () => read()[0]?.logId ?? '',
+    onReplaced: () => {
+      for (const partition of read())
+        partition.note({ kind: 'replaced', read: partition.owner.next }).catch(onFailure);
+      onReplaced();
+    },
+  });
+}
+
 /** Counts events that the topic let go before they were read, also where no event comes behind them that would show it. */
-export function watchLostEvents({
+function watchLostEvents({
   kafka,
   log,
   topic,
@@ -25,7 +55,7 @@ export function watchLostEvents({
   isWaiting,
   readOn,
   onFailure,
-}: LostEventsOptions): LogStartWatch {
+}: EventLogOptions): LogStartWatch {
   return new LogStartWatch({
     kafka,
     log,
@@ -44,7 +74,7 @@ export function watchLostEvents({
 }
 
 /** Whether this worker reads the partition: it is its owner, and the log is the one that was read before. */
-function isRead(assigned: LostEventsOptions['assigned'], partition: number): boolean {
+function isRead(assigned: EventLogOptions['assigned'], partition: number): boolean {
   const owner = assigned.get(partition)?.owner;
   return owner !== undefined && owner.isOwner && !owner.isSourceReplaced;
 }

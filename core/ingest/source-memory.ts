@@ -1,0 +1,130 @@
+import {
+  INGEST_MEMORY_DEVICES,
+  ingestMemoryDevicesSchema,
+  ingestMemoryLogKey,
+  ingestMemoryLogSchema,
+  placeOfIngestMemoryKey,
+} from '../contracts/ingest-memory';
+import { TOPICS } from '../contracts/topics';
+import { parseJson } from '../contracts/validation';
+import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
+import { type Logger } from '../platform/log';
+
+/** What ingest workers have written down in `ingest-memory`, this one and others. */
+export class SourceMemory {
+  private readonly logs = new Map<string, string>();
+  private readonly topics = new Set<string>();
+  private partitions: number | undefined;
+  private tail: Tail | undefined;
+
+  private constructor(
+    private readonly producer: Producer,
+    private readonly log: Logger,
+  ) {}
+
+  static async open(kafka: Kafka, producer: Producer, log: Logger): Promise<SourceMemory> {
+    const memory = new SourceMemory(producer, log);
+    memory.tail = await kafka.tail({
+      topic: TOPICS.ingestMemory.name,
+      from: 'start',
+      onRecords: (records) => {
+        for (const record of records) memory.take(record);
+      },
+    });
+    await memory.tail.caughtUp;
+    return memory;
+  }
+
+  /** Know what others have written by now. */
+  async refresh(): Promise<void> {
+    await this.tail?.sync();
+  }
+
+  /** Whether a log of that name was ever read. */
+  hasRead(topic: string): boolean {
+    return this.topics.has(topic);
+  }
+
+  /** @returns the log that was read in a partition, empty where it is not known; undefined where none was. */
+  logOf(topic: string, partition: number): string | undefined {
+    return this.logs.get(ingestMemoryLogKey(topic, partition));
+  }
+
+  /** These partitions are read in this log from now on; what is committed for them counts in it. */
+  async remember(topic: string, partitions: readonly number[], logId: string): Promise<void> {
+    await this.producer.send(
+      TOPICS.ingestMemory.name,
+      partitions.map((partition) => ({
+        key: ingestMemoryLogKey(topic, partition),
+        value: JSON.stringify({ log_id: logId }),
+      })),
+    );
+    for (const partition of partitions) this.note(topic, partition, logId);
+  }
+
+  /**
+   * Over how many partitions devices are spread: those that the topic of events had when the first worker wrote to it. One that is added later
+   * gets none: what is read again after a crash would stand in two partitions, and a device's windows would be made of a part of its readings each.
+   * @param present partitions that the topic has
+   */
+  async spread(present: number): Promise<number> {
+    const { partitions } = this;
+    if (partitions !== undefined && partitions <= present) {
+      if (partitions < present)
+        this.log.warn(
+          { partitions: present, used: partitions },
+          'the topic of events has more partitions than devices were spread over: devices stay where they are; to use all, give the fleet another KAFKA_TOPIC_PREFIX',
+        );
+      return partitions;
+    }
+    await this.producer.send(TOPICS.ingestMemory.name, [
+      { key: INGEST_MEMORY_DEVICES, value: JSON.stringify({ partitions: present }) },
+    ]);
+    return present;
+  }
+
+  async close(): Promise<void> {
+    await this.tail?.close();
+  }
+
+  private take(record: IncomingRecord): void {
+    const spread = spreadIn(record);
+    const place = placeOfIngestMemoryKey(record.key?.toString() ?? '');
+    const logged = ingestMemoryLogSchema.safeParse(parseJson(record.value)).data;
+    if (spread !== undefined) this.partitions = spread;
+    else if (place !== undefined && logged !== undefined)
+      this.note(place.topic, place.partition, logged.log_id);
+    else {
+      const { offset } = record;
+      this.log.warn({ offset }, `passed over a message of ${TOPICS.ingestMemory.name} that is not ours`);
+    }
+  }
+
+  private note(topic: string, partition: number, logId: string): void {
+    this.topics.add(topic);
+    this.logs.set(ingestMemoryLogKey(topic, partition), logId);
+  }
+}
+
+/** Over how many partitions ingest workers have spread the devices; undefined where none has run. */
+export async function readSpread(kafka: Kafka): Promise<number | undefined> {
+  const topic = TOPICS.ingestMemory.name;
+  // Made by workers of this release.
+  if ((await kafka.partitions(topic)) === undefined) return undefined;
+  let spread: number | undefined;
+  const tail = await kafka.tail({
+    topic,
+    from: 'start',
+    onRecords: (records) => {
+      for (const record of records) spread = spreadIn(record) ?? spread;
+    },
+  });
+  await tail.caughtUp;
+  await tail.close();
+  return spread;
+}
+
+function spreadIn({ key, value }: IncomingRecord): number | undefined {
+  if (key?.toString() !== INGEST_MEMORY_DEVICES) return undefined;
+  return ingestMemoryDevicesSchema.safeParse(parseJson(value)).data?.partitions;
+}

@@ -1,0 +1,117 @@
+import { areTwoLogs } from '../contracts/log-ids';
+import { type Source } from '../contracts/source';
+import { MICROS_PER_MILLI } from '../contracts/time';
+import { microsOfText } from '../contracts/timestamps';
+import { INGEST_GROUP, foreignTopic } from '../contracts/topics';
+import { type Kafka } from '../platform/kafka';
+import { endsOf } from '../platform/kafka/topic-offsets';
+import { type Logger } from '../platform/log';
+import { type SourceMemory } from './source-memory';
+
+/** Where a partition is read from. */
+export interface SourcePlace {
+  /** What comes first to be read, as far as is known. */
+  readonly begins: number;
+  /** What the group has committed in this log; undefined where it has nothing. */
+  readonly committed: number | undefined;
+  /** The first offset that the topic has. */
+  readonly low: number;
+  /** The log is not the one that was read under this name before. */
+  readonly isNewLog: boolean;
+}
+
+interface AssignedPlaces {
+  /** Of the log that they are in; empty where the broker tells none. */
+  readonly logId: string;
+  readonly byPartition: ReadonlyMap<number, SourcePlace>;
+}
+
+interface SourcePlacesOptions {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  readonly from: Source['from'];
+  readonly memory: SourceMemory;
+  readonly log: Logger;
+}
+
+/**
+ * Where the group stands in its source, and in which log of that name: a topic that was deleted and made anew begins with offsets that were read
+ * before, so that a place counts in the log alone that it was committed for.
+ */
+export class SourcePlaces {
+  private readonly name: string;
+  private id = '';
+
+  constructor(private readonly options: SourcePlacesOptions) {
+    this.name = foreignTopic(options.topic);
+  }
+
+  /** Of the log that is read; empty where the broker tells none. */
+  get logId(): string {
+    return this.id;
+  }
+
+  /** Decide where the first worker begins. A group whose places are gone, as with a topic that was made anew, passes over nothing that was sent meanwhile. */
+  async prepare(): Promise<void> {
+    const { kafka, topic, from, memory, log } = this.options;
+    await memory.refresh();
+    if (memory.hasRead(topic)) {
+      if (from === 'latest' && (await kafka.committed(INGEST_GROUP, this.name)).length === 0)
+        log.warn(
+          { topic },
+          'the group has lost its places in the topic, which is read from its beginning: what the fleet had before is put aside as late or duplicate',
+        );
+      return;
+    }
+    if (from !== 'earliest') await kafka.startGroup(INGEST_GROUP, this.name, instantOf(from));
+    const partitions = (await kafka.offsets(this.name)).map(({ partition }) => partition);
+    await memory.remember(topic, partitions, await kafka.logId(this.name));
+  }
+
+  /**
+   * Where partitions that were just assigned are read from. Of a log that was not read before, everything is to be read, also what it has let go
+   * already; and so of a partition that the topic got later.
+   */
+  async assigned(partitions: readonly number[]): Promise<AssignedPlaces> {
+    const { kafka, topic, memory } = this.options;
+    await memory.refresh();
+    const logId = await kafka.logId(this.name);
+    const places = await kafka.committed(INGEST_GROUP, this.name);
+    const ends = await kafka.offsets(this.name);
+    const byPartition = new Map(
+      partitions.map((partition): [number, SourcePlace] => {
+        const { low } = endsOf(ends, partition);
+        const before = memory.logOf(topic, partition);
+        const isNewLog = areTwoLogs(before ?? '', logId);
+        const committed = isNewLog
+          ? undefined
+          : places.find((place) => place.partition === partition)?.offset;
+        const begins = committed ?? (isNewLog || before === undefined ? 0 : low);
+        return [partition, { begins, committed, low, isNewLog }];
+      }),
+    );
+    return { logId, byPartition };
+  }
+
+  /** This log is read from now on. */
+  enter(logId: string): void {
+    this.id = logId;
+  }
+
+  /** Whether another log has taken the place of the one that is read. */
+  async isReplaced(): Promise<boolean> {
+    return areTwoLogs(this.id, await this.options.kafka.logId(this.name));
+  }
+
+  /** What is committed for these partitions counts in the log that is read. */
+  async remember(partitions: readonly number[]): Promise<void> {
+    const { memory, topic } = this.options;
+    const changed = partitions.filter((partition) => memory.logOf(topic, partition) !== this.id);
+    if (changed.length > 0) await memory.remember(topic, changed, this.id);
+  }
+}
+
+/** @returns milliseconds since 1970, or `latest`. */
+function instantOf(from: Exclude<Source['from'], 'earliest'>): number | 'latest' {
+  return from === 'latest' ? from : Math.ceil(microsOfText(from) / MICROS_PER_MILLI);
+}
