@@ -43,7 +43,7 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
   const mapping = compileMapping(settings.source, settings.task);
   const producer = await kafka.producer('outage');
   const memory = await SourceMemory.open(kafka, producer, options.log);
-  const partitions = await memory.spread((await kafka.offsets(TOPICS.stream.name)).length);
+  const partitions = await memory.spread(await kafka.offsets(TOPICS.stream.name));
   let reject: (cause: Error) => void = () => undefined;
   const failed = new Promise<never>((_, fail) => {
     reject = fail;

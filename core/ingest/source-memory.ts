@@ -7,7 +7,13 @@ import {
 } from '../contracts/ingest-memory';
 import { TOPICS } from '../contracts/topics';
 import { parseJson } from '../contracts/validation';
-import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../platform/kafka';
+import {
+  type IncomingRecord,
+  type Kafka,
+  type PartitionOffsets,
+  type Producer,
+  type Tail,
+} from '../platform/kafka';
 import { type Logger } from '../platform/log';
 
 /** What ingest workers have written down in `ingest-memory`, this one and others. */
@@ -65,10 +71,11 @@ export class SourceMemory {
   /**
    * Over how many partitions devices are spread: those that the topic of events had when the first worker wrote to it. One that is added later
    * gets none: what is read again after a crash would stand in two partitions, and a device's windows would be made of a part of its readings each.
-   * @param present partitions that the topic has
+   * @param topic the partitions that it has now
    */
-  async spread(present: number): Promise<number> {
+  async spread(topic: readonly Pick<PartitionOffsets, 'high'>[]): Promise<number> {
     const { partitions } = this;
+    const present = topic.length;
     if (partitions !== undefined && partitions <= present) {
       if (partitions < present)
         this.log.warn(
@@ -77,6 +84,11 @@ export class SourceMemory {
         );
       return partitions;
     }
+    if (topic.some(({ high }) => high > 0))
+      this.log.warn(
+        { partitions: present, before: partitions },
+        `${TOPICS.ingestMemory.name} does not say over how many partitions devices are spread, as after an upgrade or where it was deleted: from now on it is all that the topic has; where partitions were added before, the view split_devices names the devices that move by this`,
+      );
     await this.producer.send(TOPICS.ingestMemory.name, [
       { key: INGEST_MEMORY_DEVICES, value: JSON.stringify({ partitions: present }) },
     ]);

@@ -14,18 +14,30 @@ beforeEach(() => {
 const open = async (): Promise<SourceMemory> =>
   SourceMemory.open(kafka, await kafka.producer(), silentLogger());
 
+/** A topic of so many partitions, with as many records in each. */
+const topicOf = (partitions: number, high = 0) => Array.from({ length: partitions }, () => ({ high }));
+
 describe('over how many partitions devices are spread', () => {
   it('is decided once: a partition that is added later gets none of them', async () => {
     expect(await readSpread(kafka)).toBeUndefined();
-    expect(await (await open()).spread(6)).toBe(6);
-    expect(await (await open()).spread(9)).toBe(6);
+    expect(await (await open()).spread(topicOf(6))).toBe(6);
+    expect(await (await open()).spread(topicOf(9))).toBe(6);
     expect(await readSpread(kafka)).toBe(6);
   });
 
   it('is decided anew for a topic that has fewer, as one that was made anew', async () => {
-    await (await open()).spread(6);
-    expect(await (await open()).spread(4)).toBe(4);
-    expect(await (await open()).spread(6)).toBe(4);
+    await (await open()).spread(topicOf(6));
+    expect(await (await open()).spread(topicOf(4))).toBe(4);
+    expect(await (await open()).spread(topicOf(6))).toBe(4);
+  });
+
+  it('is said to be a guess where events are there and nothing says it', async () => {
+    const said: string[] = [];
+    const warn = (_about: unknown, message: string): void => void said.push(message);
+    const log = Object.assign(silentLogger(), { warn });
+    const memory = await SourceMemory.open(kafka, await kafka.producer(), log);
+    expect(await memory.spread(topicOf(6, 9))).toBe(6);
+    expect(said).toEqual([expect.stringMatching(/^ingest-memory does not say .* split_devices/)]);
   });
 
   it('is not known before a worker of this release has made the topic', async () => {
@@ -56,6 +68,6 @@ describe('which logs were read', () => {
     ]);
     const memory = await open();
     expect(memory.hasRead('plant')).toBe(false);
-    expect(await memory.spread(3)).toBe(3);
+    expect(await memory.spread(topicOf(3))).toBe(3);
   });
 });
