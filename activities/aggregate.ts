@@ -22,6 +22,7 @@ import {
 } from '../core/federation/aggregation/update-checks';
 import { mean, plus } from '../core/federation/vectors';
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
+import { stepsOfTraining } from '../core/model/epoch-plan';
 import { sha256Of } from '../core/model/model-file';
 import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
@@ -69,6 +70,7 @@ export async function aggregate(
     updates,
     base: weights,
     learningRate: plan.training.learningRate,
+    localSteps: (rows) => stepsOfTraining(rows, plan.training),
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
     parts: plan.parts,

@@ -10,6 +10,7 @@ import { chooseCandidates } from '../federation/panels/choose-candidates';
 import { strategyByName } from '../federation/strategies';
 import { type LocalUpdate, type Proposal } from '../federation/strategies/strategy';
 import { plus } from '../federation/vectors';
+import { stepsOfTraining } from '../model/epoch-plan';
 import { type FlatWeights } from '../model/types';
 import { seededRandom } from '../platform/random';
 import { type Feedback } from '../contracts/feedback';
@@ -74,6 +75,7 @@ export async function makeCandidates(
     updates,
     base: champion,
     learningRate: graphs.training.learningRate,
+    localSteps: (rows) => stepsOfTraining(rows, graphs.training),
     state: soFar.state,
     realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels, changes) : null,
     parts,

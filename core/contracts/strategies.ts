@@ -22,6 +22,7 @@ export const STRATEGIES = {
     summary: 'weights from self-reported accuracy, unchecked: the opponent of closed-loop',
   },
   fedavg: { takesNoise: true, summary: 'the mean of local models, weighted by their training rows' },
+  fedavgm: { takesNoise: true, summary: 'fedavg, with momentum on the server' },
   fedprox: {
     takesNoise: true,
     summary: 'fedavg, with local training held near the global model by a pull μ',
@@ -34,6 +35,10 @@ export const STRATEGIES = {
   fedadagrad: {
     takesNoise: true,
     summary: 'Adagrad on the server: steps by coordinate that shrink as changes add up',
+  },
+  fednova: {
+    takesNoise: false,
+    summary: 'fedavg, where devices with more rows pull no further for their more steps',
   },
   'q-ffl': {
     takesNoise: false,
@@ -51,6 +56,16 @@ export const STRATEGIES = {
     takesNoise: false,
     summary:
       'the mean of the local models that lie closest together: holds against f attackers of n ≥ 2f + 3',
+  },
+  bulyan: {
+    takesNoise: false,
+    summary:
+      'multi-krum, then the values nearest to the median, coordinate by coordinate: holds against f attackers of n ≥ 4f + 3',
+  },
+  'geometric-median': {
+    takesNoise: false,
+    summary:
+      'the point with the least sum of distances to local models (RFA): holds against a minority of attackers',
   },
 } as const satisfies Readonly<Record<string, StrategyFacts>>;
 export type StrategyName = keyof typeof STRATEGIES;

@@ -36,6 +36,14 @@ export function stepsOfEpoch(rows: number, batchSize: number): number {
   return rest > batchSize / 2 || (whole === 0 && rest > 0) ? whole + 1 : whole;
 }
 
+/** Steps that a device takes over its rows in all epochs. */
+export function stepsOfTraining(
+  rows: number,
+  { epochs, batchSize }: { readonly epochs: number; readonly batchSize: number },
+): number {
+  return epochs * stepsOfEpoch(rows, batchSize);
+}
+
 /**
  * Shuffle each device's own rows and cut them into batches. Padding never enters a batch: a device trains exactly as it
  * would without padding, and takes no part in the steps for which it has no rows.

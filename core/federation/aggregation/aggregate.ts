@@ -33,7 +33,7 @@ export interface RoundAggregation extends Aggregation {
  * @throws FedloopError `InvalidInput` for unknown settings, or for noise with a strategy that does not take it, or takes it twice.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {
-  const { strategy, updates, base, learningRate, realAccuracy, parts, noise } = request;
+  const { strategy, updates, base, learningRate, localSteps, realAccuracy, parts, noise } = request;
   if (noise !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
   const { deltas, clipped } = clip(request);
@@ -41,7 +41,7 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   const mean = noise === null ? plainMean(base.length) : noisyMean(base.length, noise);
   const aggregation = strategy.aggregate(
     updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),
-    { base, learningRate, state: before, realAccuracy, parts, mean },
+    { base, learningRate, localSteps, state: before, realAccuracy, parts, mean },
     request.strategySettings,
   );
   return { ...aggregation, clipped };

@@ -1,26 +1,36 @@
 import { type LocalUpdate, type WeightedMean } from './strategy';
 
-/**
- * Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n.
- * A robust rule has no weights: those returned are the share of all kept coordinates that came from each update.
- */
+/** Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n. */
 export function meanOfMiddle(
   updates: readonly LocalUpdate[],
   parameters: number,
   trim: number,
 ): WeightedMean {
+  return meanOfKept(updates, parameters, ({ length }) => [trim, length - trim]);
+}
+
+/**
+ * Per coordinate: sort the n values and take the mean of a range of them. A robust rule has no weights: those returned are the share of all kept
+ * coordinates that came from each update.
+ * @param rangeOf the places of the sorted values that are kept, at least one: from the first up to the second, which is not one of them
+ */
+export function meanOfKept(
+  updates: readonly LocalUpdate[],
+  parameters: number,
+  rangeOf: (sorted: Float64Array) => readonly [number, number],
+): WeightedMean {
   const count = updates.length;
-  const kept = count - 2 * trim;
   const delta = new Float32Array(parameters);
   const weights = new Float64Array(count);
   const column = new Float64Array(count);
   for (let at = 0; at < parameters; at += 1) {
     updates.forEach((update, index) => (column[index] = update.delta[at] ?? NaN));
     const sorted = column.slice().sort();
+    const [from, until] = rangeOf(sorted);
     let sum = 0;
-    for (let place = trim; place < count - trim; place += 1) sum += sorted[place] ?? NaN;
-    delta[at] = sum / kept;
-    shareOut(column, sorted[trim] ?? NaN, sorted[count - trim - 1] ?? NaN, weights);
+    for (let place = from; place < until; place += 1) sum += sorted[place] ?? NaN;
+    delta[at] = sum / (until - from);
+    shareOut(column, sorted[from] ?? NaN, sorted[until - 1] ?? NaN, weights);
   }
   return { delta, weights: weights.map((weight) => weight / parameters) };
 }

@@ -1,4 +1,4 @@
-import { adaptive } from './adaptive';
+import { ADAM_DEFAULTS, adaptive } from './adaptive';
 import { defineStrategy } from './strategy';
 
 /** FedYogi: v ← v − (1 − β₂)Δ² sign(v − Δ²): forgets large gradients more slowly than Adam. v starts at τ². */
@@ -6,7 +6,7 @@ export const fedYogi = defineStrategy(
   'fedyogi',
   adaptive(
     'm ← β₁m + (1−β₁)Δ; v ← v − (1−β₂)Δ² sign(v − Δ²); w + η m/(√v + τ)',
-    { eta: 0.01, beta1: 0.9, beta2: 0.99, tau: 1e-3, v0: 1e-6 },
+    ADAM_DEFAULTS,
     (before, square, beta2) => before - (1 - beta2) * square * Math.sign(before - square),
   ),
 );

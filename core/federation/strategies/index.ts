@@ -1,11 +1,15 @@
 import { strategyNameSchema, type StrategyName } from '../../contracts/strategies';
 import { parseOrThrow } from '../../contracts/validation';
+import { bulyan } from './bulyan';
 import { closedLoop } from './closed-loop';
 import { fedAdagrad } from './fedadagrad';
 import { fedAdam } from './fedadam';
 import { fedAvg } from './fedavg';
+import { fedAvgM } from './fedavgm';
+import { fedNova } from './fednova';
 import { fedProx } from './fedprox';
 import { fedYogi } from './fedyogi';
+import { geometricMedian } from './geometric-median';
 import { median } from './median';
 import { multiKrum } from './multi-krum';
 import { openLoop } from './open-loop';
@@ -18,14 +22,18 @@ const IMPLEMENTATIONS: { readonly [Name in StrategyName]: Strategy<Name> } = {
   'closed-loop': closedLoop,
   'open-loop': openLoop,
   fedavg: fedAvg,
+  fedavgm: fedAvgM,
   fedprox: fedProx,
   fedadam: fedAdam,
   fedyogi: fedYogi,
   fedadagrad: fedAdagrad,
+  fednova: fedNova,
   'q-ffl': qFfl,
   median,
   'trimmed-mean': trimmedMean,
   'multi-krum': multiKrum,
+  bulyan,
+  'geometric-median': geometricMedian,
 };
 
 /** @throws FedloopError `InvalidInput` for a name that is none, listing those there are. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
+import { type StrategyName } from '../../contracts/strategies';
 import { MAX_KRUM_UPDATES } from '../constants';
 import { squaredDistance, weightedSum } from '../vectors';
 import { defineStrategy, soleProposal, type LocalUpdate } from './strategy';
@@ -23,10 +24,7 @@ export const multiKrum = defineStrategy('multi-krum', {
       const message = `multi-krum needs 2f + 3 = ${needed} updates to bear f = ${attackers} attackers, but has ${count}`;
       throw new FedloopError('TooFewUpdates', message);
     }
-    if (count > MAX_KRUM_UPDATES) {
-      const message = `strategy: multi-krum compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`;
-      throw new FedloopError('InvalidInput', message);
-    }
+    checkPairs('multi-krum', count);
     const chosenCount = m === 0 ? count - attackers : Math.min(m, count);
     const scores = krumScores(updates, count - attackers - 2);
     const byScore = [...scores.keys()].sort(
@@ -42,8 +40,24 @@ export const multiKrum = defineStrategy('multi-krum', {
   },
 });
 
+/** @throws FedloopError `InvalidInput` for more updates than a strategy can compare pair by pair. */
+export function checkPairs(strategy: StrategyName, count: number): void {
+  if (count <= MAX_KRUM_UPDATES) return;
+  const message = `strategy: ${strategy} compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`;
+  throw new FedloopError('InvalidInput', message);
+}
+
 /** Sum of squared distances to the `nearest` nearest others, one an update. */
 export function krumScores(updates: readonly LocalUpdate[], nearest: number): Float64Array {
+  return Float64Array.from(distancesOf(updates), (row) => {
+    // The smallest entry of a row is its distance to itself.
+    const sorted = row.slice().sort();
+    return sorted.subarray(1, 1 + nearest).reduce((sum, distance) => sum + distance, 0);
+  });
+}
+
+/** Squared distances of every pair [n][n]. */
+export function distancesOf(updates: readonly LocalUpdate[]): readonly Float64Array[] {
   const distances = updates.map(() => new Float64Array(updates.length));
   updates.forEach((one, i) => {
     for (let j = i + 1; j < updates.length; j += 1) {
@@ -55,9 +69,5 @@ export function krumScores(updates: readonly LocalUpdate[], nearest: number): Fl
       column[i] = row[j] ?? NaN;
     }
   });
-  return Float64Array.from(distances, (row) => {
-    // The smallest entry of a row is its distance to itself.
-    const sorted = row.slice().sort();
-    return sorted.subarray(1, 1 + nearest).reduce((sum, distance) => sum + distance, 0);
-  });
+  return distances;
 }

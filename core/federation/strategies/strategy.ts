@@ -34,6 +34,8 @@ export interface AggregationContext {
   readonly base: FlatWeights;
   /** Local learning rate, of which q-FFL makes its Lipschitz estimate. */
   readonly learningRate: number;
+  /** Steps that local training takes over so many rows, in all its epochs. */
+  readonly localSteps: (rows: number) => number;
   readonly state: ServerState;
   /** One entry an update; null when local models were not scored. */
   readonly realAccuracy: readonly RealAccuracy[] | null;

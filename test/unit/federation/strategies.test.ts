@@ -15,7 +15,8 @@ import {
   withoutMomentum,
 } from '../../../core/federation/strategies/server-state';
 import { listStrategies, strategyByName } from '../../../core/federation/strategies';
-import { krumScores } from '../../../core/federation/strategies/multi-krum';
+import { chooseByKrum, nearestToMedian } from '../../../core/federation/strategies/bulyan';
+import { distancesOf, krumScores } from '../../../core/federation/strategies/multi-krum';
 import { type LocalUpdate, type Strategy } from '../../../core/federation/strategies/strategy';
 import { seededRandom } from '../../../core/platform/random';
 
@@ -39,6 +40,7 @@ function aggregate(
     updates,
     base: new Float32Array(updates[0]!.delta.length),
     learningRate: 0.1,
+    localSteps: (rows) => rows / 10,
     state: null,
     realAccuracy: null,
     parts: partsFor('fedavg', {}),
@@ -97,6 +99,40 @@ describe('fedavg', () => {
   });
 });
 
+describe('fedavgm', () => {
+  it('adds up steps: v = βv + Δ, w + ηv, by hand', () => {
+    const about = { strategySettings: { eta: 0.5, momentum: 0.5 } };
+    const first = aggregate('fedavgm', [update([1]), update([3])], about);
+    expect(stepOf(first)).toEqual([1]);
+    const second = aggregate('fedavgm', [update([4])], {
+      ...about,
+      state: decodeState(encodeState(first.state)),
+    });
+    expect(stepOf(second)).toEqual([0.5 * (0.5 * 2 + 4)]);
+  });
+
+  it('is fedavg with η = 1 and no momentum, also in a second round', () => {
+    const about = { strategySettings: { eta: 1, momentum: 0 } };
+    const first = aggregate('fedavgm', [update([1], { rows: 100 }), update([5], { rows: 300 })], about);
+    expect(stepOf(first)).toEqual([4]);
+    expect(stepOf(aggregate('fedavgm', [update([7])], { ...about, state: first.state }))).toEqual([7]);
+  });
+});
+
+describe('fednova', () => {
+  it('takes the mean step of devices, times the mean number of steps: 10 steps of 0.1 and 30 of 0.2', () => {
+    const result = aggregate('fednova', [update([1], { rows: 100 }), update([6], { rows: 300 })]);
+    // p = ¼, ¾; per step ¼ · 0.1 + ¾ · 0.2 = 0.175; ¼ · 10 + ¾ · 30 = 25 steps
+    expect(stepOf(result)[0]).toBeCloseTo(4.375, 6);
+    expect([...result.proposals[0]!.weights]).toEqual([0.5, 0.5]);
+  });
+
+  it('is fedavg where all take as many steps', () => {
+    const updates = [update([1], { rows: 100 }), update([5], { rows: 300 })];
+    expect(stepOf(aggregate('fednova', updates, { localSteps: () => 7 }))[0]).toBeCloseTo(4, 6);
+  });
+});
+
 describe('fedprox', () => {
   it('pulls local training and averages as fedavg does', () => {
     const fedprox = strategyByName('fedprox');
@@ -132,7 +168,7 @@ describe('open-loop', () => {
 describe('server optimisers', () => {
   it('fedadagrad: w = 0.1, clients at 0.2 and 1.0, η = 0.1, τ = 0.5, v from 0 → 0.15', () => {
     const result = aggregate('fedadagrad', [update([0.2 - 0.1]), update([1.0 - 0.1])], {
-      strategySettings: { eta: 0.1, tau: 0.5 },
+      strategySettings: { eta: 0.1, tau: 0.5, v0: 0 },
     });
     expect(0.1 + stepOf(result)[0]!).toBeCloseTo(0.15, 7);
   });
@@ -151,6 +187,23 @@ describe('server optimisers', () => {
     expect(second.state.steps).toBe(2);
   });
 
+  it('fedadam with bias correction lengthens the first step by √(1 − β₂²)/(1 − β₁²), the second by one of 3', () => {
+    const settings = { eta: 0.1, tau: 0.5, beta1: 0.9, beta2: 0.99, v0: 0 };
+    const corrected = { strategySettings: { ...settings, biasCorrection: 1 } };
+    const plain = { strategySettings: settings };
+    const first = aggregate('fedadam', [update([2])], corrected);
+    const factor = (t: number): number => Math.sqrt(1 - 0.99 ** t) / (1 - 0.9 ** t);
+    expect(stepOf(first)[0]! / stepOf(aggregate('fedadam', [update([2])], plain))[0]!).toBeCloseTo(
+      factor(2),
+      6,
+    );
+    const { state } = first;
+    const second = [corrected, plain].map(
+      (about) => stepOf(aggregate('fedadam', [update([1])], { ...about, state }))[0]!,
+    );
+    expect(second[0]! / second[1]!).toBeCloseTo(factor(3), 6);
+  });
+
   it('fedyogi: v moves towards Δ² by steps of bounded size', () => {
     const strategySettings = { eta: 0.1, tau: 0.5, beta1: 0, beta2: 0.9, v0: 1 };
     // Δ² = 4 > v = 1: v = 1 + 0.1·4
@@ -165,10 +218,13 @@ describe('server optimisers', () => {
     );
   });
 
-  it('start v where their settings say: 0 for fedadagrad, τ² for the others', () => {
-    expect(strategyByName('fedadagrad').settings.parse({})).toMatchObject({ v0: 0, beta1: 0 });
-    expect(strategyByName('fedadam').settings.parse({})).toMatchObject({ v0: 1e-6, tau: 1e-3 });
-  });
+  it.each(['fedadagrad', 'fedadam', 'fedyogi'])(
+    '%s starts v at τ², its smallest value in the paper',
+    (name) => {
+      const { v0, tau } = strategyByName(name).settings.parse({});
+      expect(v0).toBeCloseTo(tau! ** 2, 12);
+    },
+  );
 
   it('forget another strategy’s vectors but not the evidence or the privacy spent', () => {
     const first = aggregate('fedadam', [update([2])]);
@@ -231,6 +287,79 @@ describe('robust rules', () => {
     expect(
       aggregate('multi-krum', updates).proposals[0]!.leftOut.filter((reason) => reason !== null),
     ).toHaveLength(0);
+  });
+});
+
+describe('bulyan', () => {
+  /** Each choice made anew, as the paper has it. */
+  function chosenOneByOne(updates: readonly LocalUpdate[], f: number): Set<number> {
+    const left = new Set(updates.keys());
+    const chosen = new Set<number>();
+    while (chosen.size < updates.length - 2 * f) {
+      const indices = [...left];
+      const scores = krumScores(
+        indices.map((index) => updates[index]!),
+        Math.max(0, left.size - f - 2),
+      );
+      const best = indices[scores.indexOf(Math.min(...scores))]!;
+      chosen.add(best);
+      left.delete(best);
+    }
+    return chosen;
+  }
+
+  it('chooses as Krum does, one after the other, of updates some of which are equal', () => {
+    const random = seededRandom(7, 'bulyan');
+    for (let trial = 0; trial < 40; trial += 1) {
+      const f = trial % 4;
+      const count = 4 * f + 3 + (trial % 5);
+      // Whole numbers: the sums are exact, and many distances are the same.
+      const updates = Array.from({ length: count }, () =>
+        update([Math.round(random.normal() * 3), Math.round(random.normal() * 3)]),
+      );
+      expect(chooseByKrum(distancesOf(updates), f, count - 2 * f)).toEqual(chosenOneByOne(updates, f));
+    }
+  });
+
+  it('takes of each coordinate the values nearest to the median of those that were chosen', () => {
+    expect(nearestToMedian(Float64Array.of(0, 4, 5, 6, 20), 3)).toEqual([1, 4]);
+    expect(nearestToMedian(Float64Array.of(0, 1, 2, 9), 2)).toEqual([1, 3]);
+    const updates = [0, 1, 2, 3, 4, 5, 100].map((value) => update([value, 1]));
+    const result = aggregate('bulyan', updates, { strategySettings: { f: 1 } });
+    // 2 is the most central, then 1, 3, 0 and 4: the three nearest to their median 2.
+    expect(stepOf(result)).toEqual([2, 1]);
+    expect(result.proposals[0]!.leftOut[6]).toBe('not-chosen');
+    expect([...result.proposals[0]!.weights].reduce((sum, weight) => sum + weight)).toBeCloseTo(1, 9);
+  });
+
+  it('refuses fewer than 4f + 3 updates, and bears as many attackers as it can by itself', () => {
+    const updates = [0, 1, 2, 3, 4, 5].map((value) => update([value]));
+    expect(() => aggregate('bulyan', updates, { strategySettings: { f: 1 } })).toThrow(/4f \+ 3 = 7/);
+    expect(stepOf(aggregate('bulyan', updates))[0]).toBeCloseTo(2.5, 6);
+  });
+});
+
+describe('geometric-median', () => {
+  it('is the corner of three at right angles that sees the others under 120°: Fermat’s point', () => {
+    const updates = [update([0, 0]), update([1, 0]), update([0, 1])];
+    // Known: ((3 − √3)/6, the same).
+    for (const at of stepOf(aggregate('geometric-median', updates)))
+      expect(at).toBeCloseTo((3 - Math.sqrt(3)) / 6, 4);
+  });
+
+  it('is the update that most are at, however far and many the others, short of half', () => {
+    const updates = [
+      ...Array.from({ length: 6 }, () => update([1, 2])),
+      ...[1e3, 1e6, -1e6, 1e4, 5].map((x) => update([x, x])),
+    ];
+    const [x, y] = stepOf(aggregate('geometric-median', updates));
+    expect(x).toBeCloseTo(1, 3);
+    expect(y).toBeCloseTo(2, 3);
+  });
+
+  it('weighs by training rows', () => {
+    const updates = [update([0], { rows: 300 }), update([9], { rows: 200 })];
+    expect(stepOf(aggregate('geometric-median', updates))[0]).toBeCloseTo(0, 3);
   });
 });
 
@@ -301,7 +430,7 @@ describe('differential privacy', () => {
     'is refused for $name, which it would not protect, by a round’s input and again at the server',
     ({ name: strategy }) => {
       expect(federatedRoundInputSchema.safeParse({ strategy, privacy }).error?.issues[0]?.message).toMatch(
-        /use fedavg, fedprox, fedadam, fedyogi, fedadagrad$/,
+        /use fedavg, fedavgm, fedprox, fedadam, fedyogi, fedadagrad$/,
       );
       expect(() => aggregate(strategy, [update([1]), update([2]), update([3])], { noise })).toThrow(
         /^privacy: Gaussian noise protects nobody/,
