@@ -22,6 +22,9 @@ export interface Summary {
   readonly coverageShared: number;
   /** Of 500 windows of one fleet in which nothing changes. */
   readonly falseAlarmsPer500: number;
+  /** Of worsenings by 5 points: those that were found within 60 windows, at each clock. */
+  readonly driftFoundIndependent: number;
+  readonly driftFoundShared: number;
 }
 
 export function summaryOf(lines: readonly Line[]): Summary {
@@ -35,6 +38,8 @@ export function summaryOf(lines: readonly Line[]): Summary {
         .filter((line) => line.clock === clock)
         .flatMap(({ coverage }) => coverage.map(({ covering, intervals }) => covering / intervals)),
     );
+  const found = (clock: Clock): number =>
+    Math.min(...lines.filter((line) => line.clock === clock).map(({ drift }) => foundOf(drift)));
   return {
     promotedOneWorse: Math.max(...promoted(-1)),
     promotedThreeWorse: Math.max(...promoted(-3)),
@@ -42,6 +47,8 @@ export function summaryOf(lines: readonly Line[]): Summary {
     coverageIndependent: covered('independent'),
     coverageShared: covered('shared'),
     falseAlarmsPer500: Math.max(...lines.map(({ drift }) => falseAlarmsPer500(drift))),
+    driftFoundIndependent: found('independent'),
+    driftFoundShared: found('shared'),
   };
 }
 
@@ -56,6 +63,7 @@ export function tableOf(lines: readonly Line[]): string {
       ...kinds.map((points) => `promoted at ${points > 0 ? '+' : points < 0 ? '−' : '±'}${Math.abs(points)}`),
       ...lengths.map((windows) => `covers, ${windows} windows`),
       'false alarms in 500 windows',
+      '5 points worse, found',
     ],
     style: { head: [], border: [] },
   });
@@ -69,10 +77,15 @@ export function tableOf(lines: readonly Line[]): string {
       }),
       ...coverage.map(({ covering, intervals }) => percent(covering / intervals)),
       falseAlarmsPer500(drift).toFixed(1),
+      percent(foundOf(drift)),
     ]);
   return table.toString();
 }
 
 function falseAlarmsPer500({ falseAlarms, windows }: DriftCount): number {
   return (500 * falseAlarms) / Math.max(1, windows);
+}
+
+function foundOf({ found, worsenings }: DriftCount): number {
+  return found / Math.max(1, worsenings);
 }

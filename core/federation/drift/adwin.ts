@@ -1,7 +1,7 @@
 import { ADWIN } from '../constants';
 import { type Detector, type MeanChange } from './detector';
 
-const { delta, valuesBetweenChecks, maxBuckets, minWindowLength, gracePeriod } = ADWIN;
+type AdwinSettings = Readonly<Record<keyof typeof ADWIN, number>>;
 
 /** 2^level values: their sum and their sum of squared deviations from their mean. */
 interface Bucket {
@@ -22,7 +22,10 @@ export class Adwin implements Detector {
   private variance = 0;
   private sinceStart = 0;
 
+  constructor(private readonly settings: AdwinSettings = ADWIN) {}
+
   update(value: number): MeanChange | null {
+    const { valuesBetweenChecks, gracePeriod } = this.settings;
     this.insert(value);
     this.sinceStart += 1;
     const isDue = this.sinceStart % valuesBetweenChecks === 0 && this.length > gracePeriod;
@@ -44,7 +47,7 @@ export class Adwin implements Detector {
   private compress(): void {
     for (let level = 0; level < this.levels.length; level += 1) {
       const buckets = this.levels[level];
-      if (buckets === undefined || buckets.length <= maxBuckets) return;
+      if (buckets === undefined || buckets.length <= this.settings.maxBuckets) return;
       const [first, second] = buckets.splice(0, 2);
       if (first === undefined || second === undefined) return;
       const size = 2 ** level;
@@ -74,6 +77,7 @@ export class Adwin implements Detector {
 
   /** Move the cut from the oldest bucket to the newest; true where the means on either side differ too much. */
   private findCut(): boolean {
+    const { minWindowLength } = this.settings;
     let oldLength = 0;
     let oldTotal = 0;
     for (let level = this.levels.length - 1; level >= 0; level -= 1) {
@@ -92,6 +96,7 @@ export class Adwin implements Detector {
 
   /** ε_cut of the paper's section 3.1, with the window's variance. */
   private cutThreshold(oldLength: number, newLength: number): number {
+    const { delta, minWindowLength } = this.settings;
     const deltaPrime = Math.log((2 * Math.log(this.length)) / delta);
     const harmonic = 1 / (oldLength - minWindowLength + 1) + 1 / (newLength - minWindowLength + 1);
     const spread = this.variance / this.length;

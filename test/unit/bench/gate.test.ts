@@ -51,7 +51,7 @@ describe('the summary of bench:gate', () => {
         windowsToPromotion: null,
       })),
       coverage: [{ windows: 6, intervals: 100, covering }],
-      drift: { devices: 300, windows: 1_000, falseAlarms: promoted },
+      drift: { devices: 300, windows: 1_000, falseAlarms: promoted, worsenings: 50, found: 50 - promoted },
     });
     expect(summaryOf([line('shared', 4, 93), line('independent', 2, 97)])).toEqual({
       promotedOneWorse: 0.04,
@@ -60,6 +60,8 @@ describe('the summary of bench:gate', () => {
       coverageIndependent: 0.97,
       coverageShared: 0.93,
       falseAlarmsPer500: 2,
+      driftFoundIndependent: 0.96,
+      driftFoundShared: 0.92,
     });
   });
 });
