@@ -4,7 +4,7 @@ import { logIdSchema } from './log-ids';
 /**
  * Records of `ingest-memory`, the last of each key:
  * - `devices`: over how many partitions of `edge-iiot-stream` devices are spread. A device that moved would be in two of them.
- * - `log/<partition>/<topic>`: which log of that name was read.
+ * - `log/<partition>/<topic>`: which log of that name was read. For a session that an MQTT server keeps for us: `log/0/mqtt/<server>`.
  */
 export const INGEST_MEMORY_DEVICES = 'devices';
 

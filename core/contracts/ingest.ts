@@ -5,9 +5,10 @@ import { MAX_INTEGER } from './storable';
 
 /**
  * Why a message of a source, or one reading in it, could not become a canonical event: what would make an event malformed, or a message
- * in which no reading was found at all. A fleet's set is closed, so that it can be a header's value and a metric's label.
+ * in which no reading was found at all. `session-lost` stands for messages that an MQTT server had taken for us and has forgotten; nobody knows how many. A
+ * fleet's set is closed, so that it can be a header's value and a metric's label.
  */
-export type UnmappedReason = MalformedDetail | 'no-readings';
+export type UnmappedReason = MalformedDetail | 'no-readings' | 'session-lost';
 
 /** What the command line calls rejects of ingest, beside the verdicts of the stream. */
 export const UNMAPPED = 'unmapped';

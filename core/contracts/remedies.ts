@@ -2,7 +2,8 @@ import { type RejectReason } from './blocks';
 import { type MALFORMED_REASONS, reasonOfDetail } from './events';
 
 /** What a reject is counted by: a verdict, or why an event or a message is none; the target's name is left out. */
-type ReasonToMend = RejectReason | (typeof MALFORMED_REASONS)[number] | 'no-readings' | FieldReason;
+type ReasonToMend =
+  RejectReason | (typeof MALFORMED_REASONS)[number] | 'no-readings' | 'session-lost' | FieldReason;
 /** Of fields that every fleet has; those of the target, `missing-<sensor>` and `bad-<sensor>`, stand under `*`. */
 type FieldReason =
   | `missing-${'device-id' | 'timestamp' | '*'}`
@@ -34,6 +35,8 @@ export const REMEDIES: Readonly<Record<ReasonToMend, string>> = {
   'out-of-range': 'Beyond min or max of the sensor: widen them where such readings are right.',
   'sentinel-value':
     'A number that the sensor has under missing: nothing to mend where it means "no reading".',
+  'session-lost':
+    'The MQTT server keeps no sessions over its restarts, or another client has taken our client id: turn its persistence on, and give each fleet a name of its own.',
   'no-readings': 'The message has no field or array where source.wide or source.each looks for readings.',
   'not-an-object': 'A message is a JSON object; for an array of readings set source.each to /.',
   'not-json': 'A message is JSON; other formats are not read.',

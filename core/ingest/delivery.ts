@@ -23,6 +23,8 @@ export interface SourceMessage {
   readonly undecodable?: string;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** What came of some messages, on its way to Kafka. */
 class Parcel {
   readonly events: OutgoingMessage[] = [];
@@ -90,11 +92,15 @@ export class Delivery {
     const parcel = new Parcel();
     const latest = this.now() + INGEST_LIMITS.stampAheadMillis;
     for (const message of messages) this.map(message, parcel, latest);
-    this.pending += parcel.events.length + parcel.rejects.length;
-    this.pendingBytes += parcel.bytes;
-    this.queue.push(parcel);
-    if (!this.isSending && !this.hasFailed) void this.drain();
-    return parcel.delivered;
+    return this.enqueue(parcel);
+  }
+
+  /** Put aside what is no message. @returns a promise that resolves when Kafka has it; it never rejects. */
+  putAside(topic: string, reject: UnmappedReading): Promise<void> {
+    const parcel = new Parcel();
+    parcel.rejects.push(rejectMessage({ bytes: NO_BYTES, topic }, reject, 0, {}));
+    parcel.reasons.push(reject.reason);
+    return this.enqueue(parcel);
   }
 
   /** Resolves when there is room again, or when nothing goes out any more. */
@@ -109,6 +115,14 @@ export class Delivery {
 
   private async until(isTrue: () => boolean): Promise<void> {
     while (!this.hasFailed && !isTrue()) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  private enqueue(parcel: Parcel): Promise<void> {
+    this.pending += parcel.events.length + parcel.rejects.length;
+    this.pendingBytes += parcel.bytes;
+    this.queue.push(parcel);
+    if (!this.isSending && !this.hasFailed) void this.drain();
+    return parcel.delivered;
   }
 
   private map(message: SourceMessage, parcel: Parcel, latest: number): void {

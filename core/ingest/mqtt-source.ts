@@ -10,6 +10,7 @@ import { INGEST_LIMITS } from './limits';
 import { type MqttLogin } from './mqtt-login';
 import { dismissal, hasHungUp, isVersionRefused, type MqttEnding, mqttTrouble } from './mqtt-trouble';
 import { type IngestSource } from './source';
+import { type SourceMemory } from './source-memory';
 
 /** 3.1.1 and 5, as the protocol numbers them. */
 type MqttVersion = 4 | 5;
@@ -30,6 +31,7 @@ interface MqttSourceOptions {
   readonly login: MqttLogin;
   /** The same after each restart: the server keeps messages for it. */
   readonly clientId: string;
+  readonly memory: SourceMemory;
   readonly delivery: Delivery;
   readonly log: Logger;
 }
@@ -49,6 +51,8 @@ export class MqttSource implements IngestSource {
   private version: MqttVersion = 5;
   /** Whether the server lets us read: from then on it ends a connection in good order. */
   private isSubscribed = false;
+  /** When the server last had our session, for all that this worker knows. */
+  private heldUntil: Date | undefined;
 
   constructor(private readonly options: MqttSourceOptions) {
     const { kafka, log } = options;
@@ -154,8 +158,9 @@ export class MqttSource implements IngestSource {
     client.on('disconnect', ({ reasonCode }) => {
       endWith('dismissal', dismissal(reasonCode));
     });
-    client.on('connect', () => {
+    client.on('connect', ({ sessionPresent }) => {
       course.isWelcome = true;
+      this.noteSession(sessionPresent);
       this.subscribe(client, (error) => {
         if (client.connected) endWith('subscription', error);
       });
@@ -166,6 +171,7 @@ export class MqttSource implements IngestSource {
       });
     });
     await client.endAsync(true).catch(() => undefined);
+    if (this.isSubscribed) this.heldUntil = new Date();
     this.client = undefined;
     this.isSubscribed = false;
     const { isWelcome, ending = HUNG_UP } = course;
@@ -173,6 +179,21 @@ export class MqttSource implements IngestSource {
     const isUnanswered = !isWelcome && hasHungUp(ending.cause);
     if (isUnanswered || isVersionRefused(ending.cause)) this.version = this.version === 5 ? 4 : 5;
     return isUnanswered ? { ...ending, stage: 'unanswered' } : ending;
+  }
+
+  /** A server that has forgotten our session has also forgotten what it had taken for us; it took nothing until we subscribe again. */
+  private noteSession(isHeld: boolean): void {
+    const { server, memory, delivery, log } = this.options;
+    if (isHeld || !memory.hasRead(sessionName(server))) return;
+    const now = new Date().toISOString();
+    const span =
+      this.heldUntil === undefined
+        ? `until ${now}`
+        : `from about ${this.heldUntil.toISOString()} until ${now}`;
+    const what = `the MQTT server no longer had our session: what it took for us ${span} may be gone, and nobody knows how much`;
+    const advice = 'turn its persistence on, and let no other client have our id';
+    log.error({ server: server.url }, `${what}; ${advice}`);
+    void delivery.putAside(server.topic, { reason: 'session-lost', path: '/', detail: what });
   }
 
   private report(ending: MqttEnding): void {
@@ -193,6 +214,17 @@ export class MqttSource implements IngestSource {
       log.info({ server: server.url, topic: server.topic, version: this.version }, 'subscribed');
       this.isSubscribed = true;
       this.trouble = undefined;
+      this.remember();
+    });
+  }
+
+  /** From now on the server has a session of ours. */
+  private remember(): void {
+    const { server, memory, log } = this.options;
+    const name = sessionName(server);
+    if (memory.hasRead(name)) return;
+    memory.remember(name, [0], '').catch((err: unknown) => {
+      log.warn({ err }, 'a restart will not know that the MQTT server has a session of ours');
     });
   }
 
@@ -243,6 +275,11 @@ export class MqttSource implements IngestSource {
     // On another connection the number may be another message's.
     if (client.connected && client.stream === stream) stream.write(acknowledgement(messageId));
   }
+}
+
+/** What the memory calls the session: one a server. */
+function sessionName({ url }: MqttSourceOptions['server']): string {
+  return `mqtt/${new URL(url).host}`;
 }
 
 /** PUBACK of a message that was taken in (MQTT 3.1.1, 3.4; MQTT 5, 3.4.2.1: without a reason it was a success). */

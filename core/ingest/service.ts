@@ -94,6 +94,7 @@ function sourceOf(
     server: mqtt,
     login,
     clientId: topicPrefixOf(env) + INGEST_GROUP,
+    memory,
     delivery,
     log,
   });

@@ -513,4 +513,27 @@ describeWith(MOSQUITTO, 'an MQTT server', () => {
     const [reject] = await deployment.until(rejectRow, REJECTS, 1);
     expect(reject).toMatchObject({ reason: 'bad-timestamp', file: 'tele/x/SENSOR', line: null });
   });
+
+  it('that has forgotten what it took for us is said, also by another worker than the one it took it for', async () => {
+    const lost = "SELECT reason, detail, file, line, raw FROM rejected_rows WHERE reason = 'session-lost'";
+    await server.stop();
+    await server.forget();
+    server.start();
+    expect(await deployment.until(rejectRow, lost, 1)).toEqual([
+      {
+        reason: 'session-lost',
+        detail: expect.stringMatching(
+          /^\/: the MQTT server no longer had our session: .* from about .* until /,
+        ) as string,
+        file: 'tele/+/SENSOR',
+        line: null,
+        raw: '',
+      },
+    ]);
+    await server.stop();
+    await server.forget();
+    await ingest.child.stop(10_000);
+    server.start();
+    await deployment.until(rejectRow, lost, 2);
+  });
 });

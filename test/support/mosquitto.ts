@@ -59,6 +59,11 @@ export class Mosquitto {
     await ended;
   }
 
+  /** What it was to keep is gone, as with a server that keeps nothing over its restarts. To be called while it is stopped. */
+  async forget(): Promise<void> {
+    await rm(join(this.folder, 'mosquitto.db'), { force: true });
+  }
+
   async remove(): Promise<void> {
     await this.stop();
     await rm(this.folder, { recursive: true, force: true });

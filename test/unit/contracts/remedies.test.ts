@@ -8,6 +8,7 @@ describe('what helps against rejects', () => {
     ...VERDICTS.filter((verdict) => verdict !== 'windowed'),
     ...MALFORMED_REASONS,
     'no-readings',
+    'session-lost',
     ...fields.map((field) => `bad-${field}`),
     ...['device-id', 'timestamp', 'vibration', 'value'].map((field) => `missing-${field}`),
   ];
