@@ -22,4 +22,12 @@ export function placeOfIngestMemoryKey(
 
 export const ingestMemoryDevicesSchema = z.object({ partitions: z.int().min(1) });
 
-export const ingestMemoryLogSchema = z.object({ log_id: logIdSchema });
+/**
+ * `offset`: how far the log was read, about a minute ago at most. The group's own place is exact; brokers forget it when nobody has read for a week. Left out where nothing
+ * was read yet.
+ */
+export const ingestMemoryLogSchema = z.object({
+  log_id: logIdSchema,
+  offset: z.int().min(0).optional(),
+});
+export type RememberedLog = z.infer<typeof ingestMemoryLogSchema>;

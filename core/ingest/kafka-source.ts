@@ -97,6 +97,9 @@ export class KafkaSource implements IngestSource {
 
   async close(): Promise<void> {
     await this.commit();
+    await this.keepPlaces(true).catch((err: unknown) => {
+      this.options.log.debug({ err }, 'the places were not written down');
+    });
     await this.member.stop();
   }
 
@@ -124,9 +127,9 @@ export class KafkaSource implements IngestSource {
     this.states.set(partition, state);
     if (isNewLog) {
       log.error({ partition }, `${topic} was deleted and made anew: it is read from its beginning`);
-      // What is committed may lie in the midst of it.
-      consumer.seek(this.name, partition, low);
     }
+    // What the library begins with may be another place: one of the former log, or the topic's first record.
+    if (committed === undefined) consumer.seek(this.name, partition, Math.max(begins, low));
     // The next record may come after another start.
     if (begins < low) await this.noteGap(state, { partition, from: low, highWatermark: low });
   }
@@ -258,6 +261,13 @@ export class KafkaSource implements IngestSource {
     }
   }
 
+  /** Write down what is committed, in which log. */
+  private async keepPlaces(isLast = false): Promise<void> {
+    const begun = [...this.states].filter(([, { begins, committed }]) => committed >= begins);
+    const places = begun.map(([partition, { committed: offset }]) => ({ partition, offset }));
+    await this.places.keep(places, isLast);
+  }
+
   private async commit(): Promise<void> {
     const due = [...this.states].filter(([, { delivered, committed }]) => delivered > committed);
     if (due.length === 0 || this.member.consumer === undefined) return;
@@ -269,8 +279,7 @@ export class KafkaSource implements IngestSource {
         // Meanwhile the log may have become another one, whose offsets begin anew.
         if (offset <= state.delivered) state.committed = Math.max(state.committed, offset);
       }
-      const begun = [...this.states].filter(([, { begins, committed }]) => committed >= begins);
-      await this.places.remember(begun.map(([partition]) => partition));
+      await this.keepPlaces();
     } catch (err) {
       // During a rebalance the broker refuses: the next commit has it, or another worker reads it again.
       this.options.log.debug({ err }, 'the offsets were not committed');

@@ -223,7 +223,7 @@ export class MqttSource implements IngestSource {
     const { server, memory, log } = this.options;
     const name = sessionName(server);
     if (memory.hasRead(name)) return;
-    memory.remember(name, [0], '').catch((err: unknown) => {
+    memory.remember(name, [{ partition: 0 }], '').catch((err: unknown) => {
       log.warn({ err }, 'a restart will not know that the MQTT server has a session of ours');
     });
   }

@@ -4,34 +4,39 @@ import {
   ingestMemoryLogKey,
   ingestMemoryLogSchema,
   placeOfIngestMemoryKey,
+  type RememberedLog,
 } from '../contracts/ingest-memory';
 import { TOPICS } from '../contracts/topics';
 import { parseJson } from '../contracts/validation';
 import {
   type IncomingRecord,
   type Kafka,
+  type OutgoingMessage,
   type PartitionOffsets,
   type Producer,
   type Tail,
 } from '../platform/kafka';
 import { type Logger } from '../platform/log';
 
+const { name: NAME } = TOPICS.ingestMemory;
+
 /** What ingest workers have written down in `ingest-memory`, this one and others. */
 export class SourceMemory {
-  private readonly logs = new Map<string, string>();
+  private readonly logs = new Map<string, RememberedLog>();
   private readonly topics = new Set<string>();
   private partitions: number | undefined;
   private tail: Tail | undefined;
 
   private constructor(
+    private readonly kafka: Kafka,
     private readonly producer: Producer,
     private readonly log: Logger,
   ) {}
 
   static async open(kafka: Kafka, producer: Producer, log: Logger): Promise<SourceMemory> {
-    const memory = new SourceMemory(producer, log);
+    const memory = new SourceMemory(kafka, producer, log);
     memory.tail = await kafka.tail({
-      topic: TOPICS.ingestMemory.name,
+      topic: NAME,
       from: 'start',
       onRecords: (records) => {
         for (const record of records) memory.take(record);
@@ -41,9 +46,10 @@ export class SourceMemory {
     return memory;
   }
 
-  /** Know what others have written by now. */
+  /** Know what others have written by now. Where the topic was deleted, it is made again from what this worker knows: a restart knows as much then. */
   async refresh(): Promise<void> {
-    await this.tail?.sync();
+    if ((await this.kafka.partitions(NAME)) === undefined) await this.restore();
+    else await this.tail?.sync();
   }
 
   /** Whether a log of that name was ever read. */
@@ -51,21 +57,23 @@ export class SourceMemory {
     return this.topics.has(topic);
   }
 
-  /** @returns the log that was read in a partition, empty where it is not known; undefined where none was. */
-  logOf(topic: string, partition: number): string | undefined {
+  /** @returns the log that was read in a partition, and how far; undefined where none was. */
+  logOf(topic: string, partition: number): RememberedLog | undefined {
     return this.logs.get(ingestMemoryLogKey(topic, partition));
   }
 
-  /** These partitions are read in this log from now on; what is committed for them counts in it. */
-  async remember(topic: string, partitions: readonly number[], logId: string): Promise<void> {
+  /** These partitions are read in this log from now on, up to these offsets by now; what is committed for them counts in it. */
+  async remember(
+    topic: string,
+    places: readonly { readonly partition: number; readonly offset?: number }[],
+    logId: string,
+  ): Promise<void> {
+    const logs = places.map(({ partition, ...place }) => ({ partition, log: { log_id: logId, ...place } }));
     await this.producer.send(
-      TOPICS.ingestMemory.name,
-      partitions.map((partition) => ({
-        key: ingestMemoryLogKey(topic, partition),
-        value: JSON.stringify({ log_id: logId }),
-      })),
+      NAME,
+      logs.map(({ partition, log }) => messageOf(ingestMemoryLogKey(topic, partition), log)),
     );
-    for (const partition of partitions) this.note(topic, partition, logId);
+    for (const { partition, log } of logs) this.note(topic, partition, log);
   }
 
   /**
@@ -87,11 +95,10 @@ export class SourceMemory {
     if (topic.some(({ high }) => high > 0))
       this.log.warn(
         { partitions: present, before: partitions },
-        `${TOPICS.ingestMemory.name} does not say over how many partitions devices are spread, as after an upgrade or where it was deleted: from now on it is all that the topic has; where partitions were added before, the view split_devices names the devices that move by this`,
+        `${NAME} does not say over how many partitions devices are spread, as after an upgrade or where it was deleted: from now on it is all that the topic has; where partitions were added before, the view split_devices names the devices that move by this`,
       );
-    await this.producer.send(TOPICS.ingestMemory.name, [
-      { key: INGEST_MEMORY_DEVICES, value: JSON.stringify({ partitions: present }) },
-    ]);
+    await this.producer.send(NAME, [messageOf(INGEST_MEMORY_DEVICES, { partitions: present })]);
+    this.partitions = present;
     return present;
   }
 
@@ -99,28 +106,37 @@ export class SourceMemory {
     await this.tail?.close();
   }
 
+  private async restore(): Promise<void> {
+    const { partitions } = this;
+    this.log.error(`${NAME} was deleted: it is made again from what this worker knows`);
+    await this.kafka.createTopics([TOPICS.ingestMemory]);
+    await this.producer.send(NAME, [
+      ...(partitions === undefined ? [] : [messageOf(INGEST_MEMORY_DEVICES, { partitions })]),
+      ...[...this.logs].map(([key, log]) => messageOf(key, log)),
+    ]);
+  }
+
   private take(record: IncomingRecord): void {
     const spread = spreadIn(record);
     const place = placeOfIngestMemoryKey(record.key?.toString() ?? '');
     const logged = ingestMemoryLogSchema.safeParse(parseJson(record.value)).data;
     if (spread !== undefined) this.partitions = spread;
-    else if (place !== undefined && logged !== undefined)
-      this.note(place.topic, place.partition, logged.log_id);
+    else if (place !== undefined && logged !== undefined) this.note(place.topic, place.partition, logged);
     else {
       const { offset } = record;
-      this.log.warn({ offset }, `passed over a message of ${TOPICS.ingestMemory.name} that is not ours`);
+      this.log.warn({ offset }, `passed over a message of ${NAME} that is not ours`);
     }
   }
 
-  private note(topic: string, partition: number, logId: string): void {
+  private note(topic: string, partition: number, log: RememberedLog): void {
     this.topics.add(topic);
-    this.logs.set(ingestMemoryLogKey(topic, partition), logId);
+    this.logs.set(ingestMemoryLogKey(topic, partition), log);
   }
 }
 
 /** Over how many partitions ingest workers have spread the devices; undefined where none has run. */
 export async function readSpread(kafka: Kafka): Promise<number | undefined> {
-  const topic = TOPICS.ingestMemory.name;
+  const topic = NAME;
   // Made by workers of this release.
   if ((await kafka.partitions(topic)) === undefined) return undefined;
   let spread: number | undefined;
@@ -139,4 +155,8 @@ export async function readSpread(kafka: Kafka): Promise<number | undefined> {
 function spreadIn({ key, value }: IncomingRecord): number | undefined {
   if (key?.toString() !== INGEST_MEMORY_DEVICES) return undefined;
   return ingestMemoryDevicesSchema.safeParse(parseJson(value)).data?.partitions;
+}
+
+function messageOf(key: string, content: object): OutgoingMessage {
+  return { key, value: JSON.stringify(content) };
 }

@@ -3,10 +3,13 @@ import { type Source } from '../contracts/source';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { INGEST_GROUP, foreignTopic } from '../contracts/topics';
-import { type Kafka } from '../platform/kafka';
+import { type Kafka, type Position } from '../platform/kafka';
 import { endsOf } from '../platform/kafka/topic-offsets';
 import { type Logger } from '../platform/log';
 import { type SourceMemory } from './source-memory';
+
+/** Between two writings of the places: so much is read twice at most where only they are left. */
+const KEEP_MILLIS = 60_000;
 
 /** Where a partition is read from. */
 export interface SourcePlace {
@@ -41,6 +44,7 @@ interface SourcePlacesOptions {
 export class SourcePlaces {
   private readonly name: string;
   private id = '';
+  private keptAt = -Infinity;
 
   constructor(private readonly options: SourcePlacesOptions) {
     this.name = foreignTopic(options.topic);
@@ -51,20 +55,13 @@ export class SourcePlaces {
     return this.id;
   }
 
-  /** Decide where the first worker begins. A group whose places are gone, as with a topic that was made anew, passes over nothing that was sent meanwhile. */
+  /** Decide where the first worker begins. */
   async prepare(): Promise<void> {
-    const { kafka, topic, from, memory, log } = this.options;
+    const { kafka, topic, from, memory } = this.options;
     await memory.refresh();
-    if (memory.hasRead(topic)) {
-      if (from === 'latest' && (await kafka.committed(INGEST_GROUP, this.name)).length === 0)
-        log.warn(
-          { topic },
-          'the group has lost its places in the topic, which is read from its beginning: what the fleet had before is put aside as late or duplicate',
-        );
-      return;
-    }
+    if (memory.hasRead(topic)) return;
     if (from !== 'earliest') await kafka.startGroup(INGEST_GROUP, this.name, instantOf(from));
-    const partitions = (await kafka.offsets(this.name)).map(({ partition }) => partition);
+    const partitions = (await kafka.offsets(this.name)).map(({ partition }) => ({ partition }));
     await memory.remember(topic, partitions, await kafka.logId(this.name));
   }
 
@@ -82,11 +79,15 @@ export class SourcePlaces {
       partitions.map((partition): [number, SourcePlace] => {
         const { low } = endsOf(ends, partition);
         const before = memory.logOf(topic, partition);
-        const isNewLog = areTwoLogs(before ?? '', logId);
+        const isNewLog = areTwoLogs(before?.log_id ?? '', logId);
         const committed = isNewLog
           ? undefined
           : places.find((place) => place.partition === partition)?.offset;
-        const begins = committed ?? (isNewLog || before === undefined ? 0 : low);
+        if (isNewLog || before === undefined)
+          return [partition, { begins: committed ?? 0, committed, low, isNewLog }];
+        if (committed === undefined && before.offset !== undefined)
+          this.warnOfLostPlace(partition, before.offset);
+        const begins = committed ?? before.offset ?? low;
         return [partition, { begins, committed, low, isNewLog }];
       }),
     );
@@ -103,11 +104,30 @@ export class SourcePlaces {
     return areTwoLogs(this.id, await this.options.kafka.logId(this.name));
   }
 
-  /** What is committed for these partitions counts in the log that is read. */
-  async remember(partitions: readonly number[]): Promise<void> {
+  /**
+   * What is committed for these partitions counts in the log that is read. The places themselves are written down each minute: brokers forget those of a group
+   * that nobody was in for a week.
+   * @param isLast nothing more will be committed
+   */
+  async keep(committed: readonly Position[], isLast: boolean): Promise<void> {
     const { memory, topic } = this.options;
-    const changed = partitions.filter((partition) => memory.logOf(topic, partition) !== this.id);
+    const now = performance.now();
+    const isDue = isLast || now - this.keptAt >= KEEP_MILLIS;
+    const changed = committed.filter(({ partition, offset }) => {
+      const known = memory.logOf(topic, partition);
+      const isNew = known?.log_id !== this.id || known.offset === undefined;
+      return isNew || (isDue && known.offset !== offset);
+    });
+    if (isDue) this.keptAt = now;
     if (changed.length > 0) await memory.remember(topic, changed, this.id);
+  }
+
+  private warnOfLostPlace(partition: number, offset: number): void {
+    const { topic, log } = this.options;
+    log.warn(
+      { topic, partition, offset },
+      'the brokers have forgotten the place of the group: it reads on from where it was about a minute before its end, and what comes twice is put aside as duplicate',
+    );
   }
 }
 

@@ -333,6 +333,18 @@ describe('messages that their topic let go while no worker read them', () => {
       first,
       { topic: TOPIC, p: 0, a: 11, z: 16 },
     ]);
+
+    // Brokers forget a group that nobody was in for a week.
+    await ingest.child.stop(10_000);
+    await send(3);
+    await admin.fetchTopicOffsets(TOPIC);
+    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition: 0, offset: '20' }] });
+    await admin.deleteGroups([topicPrefixOf(readEnvironment(deployment.system.env)) + INGEST_GROUP]);
+    ingest = await deployment.system.startWorker('ingest');
+    await send(1);
+    await untilRejected(ingest, 1);
+    const rows = await deployment.until(lostRow, `${sql} ORDER BY a`, 3);
+    expect(rows.at(-1)).toEqual({ topic: TOPIC, p: 0, a: 17, z: 20 });
     await admin.disconnect();
     await deployment.stop();
   });

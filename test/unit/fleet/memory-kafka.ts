@@ -55,6 +55,11 @@ export class MemoryKafka implements Kafka {
     }
   }
 
+  /** Delete a topic with all that it holds. */
+  remove(name: string): void {
+    this.logs.delete(name);
+  }
+
   /** Let go what stands before this offset. It stays in `records`. */
   deleteBefore(name: string, partition: number, offset: number): void {
     this.lows.set(`${name}/${partition}`, offset);

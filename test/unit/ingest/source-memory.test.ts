@@ -49,11 +49,26 @@ describe('which logs were read', () => {
   it('is known after a restart, of each partition of each topic', async () => {
     const before = await open();
     expect(before.hasRead('plant/a')).toBe(false);
-    await before.remember('plant/a', [0, 12], LOG);
+    await before.remember('plant/a', [{ partition: 0 }, { partition: 12, offset: 5 }], LOG);
     const after = await open();
     expect(after.hasRead('plant/a')).toBe(true);
-    expect([0, 1, 12].map((partition) => after.logOf('plant/a', partition))).toEqual([LOG, undefined, LOG]);
+    expect([0, 1, 12].map((partition) => after.logOf('plant/a', partition))).toEqual([
+      { log_id: LOG },
+      undefined,
+      { log_id: LOG, offset: 5 },
+    ]);
     expect(after.hasRead('a')).toBe(false);
+  });
+
+  it('is written down again where the topic was deleted meanwhile', async () => {
+    const memory = await open();
+    await memory.spread(topicOf(3));
+    await memory.remember('plant', [{ partition: 0, offset: 7 }], LOG);
+    kafka.remove(MEMORY);
+    await memory.refresh();
+    const after = await open();
+    expect(after.logOf('plant', 0)).toEqual({ log_id: LOG, offset: 7 });
+    expect(await after.spread(topicOf(5))).toBe(3);
   });
 
   it('is not taken from messages that are not ours', async () => {

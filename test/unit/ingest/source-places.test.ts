@@ -66,11 +66,26 @@ describe('where a source is read from', () => {
     kafka.ids.set(NAME, SECOND);
     const places = await start();
     places.enter((await places.assigned([0])).logId);
-    await places.remember([0]);
+    await places.keep([{ partition: 0, offset: 5 }], false);
     kafka.places = [0, 1].map((partition) => ({ partition, offset: 5 }));
     const again = await start();
     expect(await placeOf(again, 0)).toMatchObject({ begins: 5, isNewLog: false });
     expect(await placeOf(again, 1)).toMatchObject({ begins: 0, isNewLog: true });
+  });
+
+  it('is the place that was written down last, where the brokers have forgotten that of the group', async () => {
+    const places = await start();
+    places.enter((await places.assigned([0])).logId);
+    await places.keep([{ partition: 0, offset: 5 }], false);
+    await places.keep([{ partition: 0, offset: 6 }], false);
+    await places.keep([{ partition: 0, offset: 9 }], true);
+    kafka.deleteBefore(NAME, 0, 12);
+    expect(await placeOf(await start(), 0)).toEqual({
+      begins: 9,
+      committed: undefined,
+      low: 12,
+      isNewLog: false,
+    });
   });
 
   it('is the very beginning of a partition that the topic got later', async () => {
