@@ -43,8 +43,9 @@ export function renderReport(data: ReportData): string {
 export function headline({ results, champion }: ReportData): string {
   const line = championLine(results, champion);
   if (line.accuracy === null) return `champion ${champion}, not measured yet`;
-  const { accuracy } = results.persistence;
-  const ahead = accuracy === null ? null : line.accuracy - accuracy;
+  const { persistenceAccuracy: floor } = line;
+  // On the same device-windows: other versions met other weather.
+  const ahead = floor === null ? null : line.accuracy - floor;
   const comparison =
     ahead === null
       ? ''
@@ -57,7 +58,7 @@ function championLine(
   champion: string,
 ): Pick<
   NonNullable<ReportData['results']['firstVersion']>,
-  'accuracy' | 'accuracyCi95' | 'skill' | 'mae' | 'healthy'
+  'accuracy' | 'accuracyCi95' | 'persistenceAccuracy' | 'skill' | 'mae' | 'healthy'
 > {
   const lines = [...results.rounds, ...(results.firstVersion === null ? [] : [results.firstVersion])];
   const line = lines.find(({ version }) => version === champion);
@@ -95,7 +96,7 @@ function header(data: ReportData): Html {
     </p>
     <ul class="tiles">
       ${tile('real accuracy', percent(line.accuracy), `95 %: ${range(line.accuracyCi95, (share) => percent(share))}`)}
-      ${tile('persistence, the floor', percent(results.persistence.accuracy), `95 %: ${range(results.persistence.accuracyCi95, (share) => percent(share))}`)}
+      ${tile('persistence, the floor', percent(line.persistenceAccuracy), 'on the same device-windows')}
       ${tile('skill over persistence', line.skill === null ? '–' : signed(line.skill, 2), line.mae === null ? '' : `mean error ${withUnit(errorSize(line.mae, target), target)}`)}
       ${
         truth === null

@@ -23,7 +23,7 @@ const FIGURES = {
     'scope',
   ),
   fedloop_model_advantage_ratio: gauge(
-    'Accuracy minus that of persistence on the same device-windows; drift is looked for in the champion’s.',
+    'Accuracy minus that of persistence on the same device-windows.',
     ...BY_VERSION,
     'scope',
   ),

@@ -74,7 +74,7 @@ export const loopRow: Row = {
       kind: 'timeseries',
       title: 'Beyond persistence over time',
       description:
-        'The champion’s accuracy minus that of persistence on the same device-windows: what drift detection watches, because easy and hard times move both alike.',
+        'The champion’s accuracy minus that of persistence on the same device-windows. Drift detection takes off less of it: as much as persistence says of the champion’s errors.',
       unit: POINTS,
       decimals: 1,
       noData: NOT_MEASURED,

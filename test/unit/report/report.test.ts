@@ -206,9 +206,14 @@ describe('the figures of a report', () => {
     }
   });
 
-  it('stand in one sentence at the top', () => {
-    const ahead = accuracyOf(of('v2'));
-    expect(headline(data)).toContain(`v2 is right in ${percent(ahead)} of its forecasts`);
+  it('stand in one sentence at the top, beside persistence on the same device-windows', () => {
+    const own = of('v2');
+    const { tolerance } = data.target;
+    const floor = mean(own.map((row) => Number(Math.abs(row.persistence_error) <= tolerance)));
+    const points = (100 * (accuracyOf(own) - floor)).toFixed(1);
+    expect(headline(data)).toBe(
+      `v2 is right in ${percent(accuracyOf(own))} of its forecasts, ${points} points above “nothing changes”`,
+    );
   });
 });
 
