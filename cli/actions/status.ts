@@ -35,6 +35,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
     ...(system.fleet === DEFAULT_FLEET ? [] : ([['fleet', system.fleet]] as const)),
     ['processes', processes.map(describeProcess).join(', ')],
     ...processes.flatMap(({ name, trouble }) => (trouble === null ? [] : [[name, pc.red(trouble)] as const])),
+    ...status.waiting.map(({ role, why }) => [role, pc.red(printableLine(why))] as const),
     ['Kafka', system.kafka.brokers],
     ['Temporal', system.temporal.uiUrl ?? system.temporal.address ?? 'as configured'],
     ...(system.prometheusUrl === null ? [] : ([['Prometheus', system.prometheusUrl]] as const)),

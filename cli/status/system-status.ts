@@ -26,6 +26,7 @@ import {
   type RoundReadiness,
   type StreamPosition,
 } from './fleet-status';
+import { readWaitingWorkers, type WaitingWorker } from './worker-health';
 
 const versionRow = z.object({
   model_version: z.string(),
@@ -76,6 +77,8 @@ export interface SystemStatus {
   readonly checksPaused: string | null;
   /** What workflows try again and again, in a sentence each. */
   readonly retries: readonly string[];
+  /** Workers that are alive and cannot go on, and why. */
+  readonly waiting: readonly WaitingWorker[];
   /** That some devices send to more than one partition, in one sentence; null while none does. */
   readonly splitDevices: string | null;
   /** Events that the stream workers have not read yet. */
@@ -104,12 +107,13 @@ export async function readSystemStatus(
   const env = await environmentIn(session, system);
   const query = analytics === undefined ? undefined : queryWorker(analytics);
   const all = about === 'everything';
-  const [tables, control, stream, readiness, fleet] = await Promise.all([
+  const [tables, control, stream, readiness, fleet, waiting] = await Promise.all([
     inTime(query === undefined ? Promise.resolve(null) : readTables(query)),
     inTime(readTemporal(env)),
     inTime(withKafka(env, (kafka) => readStreamPosition(system, kafka))),
     inTime(all ? readReadiness(system) : Promise.resolve(null)),
     inTime(all && query !== undefined ? readFleetTables(query) : Promise.resolve(null)),
+    inTime(all ? readWaitingWorkers(system) : Promise.resolve([])),
   ]);
   const versions = tables?.versions ?? [];
   return {
@@ -124,6 +128,7 @@ export async function readSystemStatus(
     missingWorker: control?.missingWorker ?? null,
     checksPaused: control?.checksPaused ?? null,
     retries: control?.retries ?? [],
+    waiting: waiting ?? [],
     nextScheduled: control?.nextScheduled ?? null,
     lag: stream?.lag ?? null,
     stream,

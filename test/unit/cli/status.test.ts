@@ -3,6 +3,7 @@ import { renderStatus } from '../../../cli/actions/status';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type SystemStatus } from '../../../cli/status/system-status';
 import { NAMES } from '../../support/names';
+import { readWaitingWorkers } from '../../../cli/status/worker-health';
 
 const version = (name: string, stage: string, accuracy: number): SystemStatus['versions'][number] => ({
   model_version: name,
@@ -43,6 +44,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
   versions: [version('v1', 'champion', 0.834), version('v2', 'candidate', 0.849)],
   missingWorker: null,
   retries: [],
+  waiting: [],
   checksPaused: null,
   splitDevices: null,
   lastRound: { round: 1, model_version: 'v1', decision: 'promoted', finding: 'better', reason: 'better' },
@@ -118,6 +120,18 @@ describe('status', () => {
     const screen = renderStatus(held, '/work');
     expect(screen).toMatch(/now .*evaluate v2 on live windows, 4 of 6; paused: maintenance \(Ada\)/);
     expect(screen).toMatch(/live checks .*paused: a night shift \(Carl\)/);
+  });
+
+  it('says what a worker waits for that is alive and cannot go on', async () => {
+    const workers = ['ingest', 'stream', 'gone'].map((role) => ({ role, url: `http://${role}`, log: '' }));
+    const ask = (url: Parameters<typeof fetch>[0]): Promise<Response> => {
+      if (url === 'http://gone/healthz') return Promise.reject(new Error('refused'));
+      const why = 'the topic plant is not read: it was deleted';
+      return Promise.resolve(new Response(url === 'http://ingest/healthz' ? `${why}\n` : 'ok\n'));
+    };
+    const waiting = await readWaitingWorkers({ workers }, ask);
+    expect(waiting.map(({ role }) => role)).toEqual(['ingest']);
+    expect(renderStatus(status({ waiting }), '/work')).toMatch(/ingest .*the topic plant is not read/);
   });
 
   it('says what a round tries again and again', () => {

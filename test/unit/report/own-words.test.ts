@@ -129,6 +129,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     lastRound: null,
     missingWorker: null,
     retries: [],
+    waiting: [],
     checksPaused: null,
     splitDevices: null,
     round: null,
