@@ -1,3 +1,4 @@
+import { HEALTHY } from '../../core/platform/http';
 import { LIMITS } from '../shared/limits';
 import { type RunningSystem } from '../system/running';
 
@@ -17,7 +18,7 @@ export async function readWaitingWorkers(
     try {
       const answer = await ask(`${url}/healthz`, { signal: AbortSignal.timeout(LIMITS.statusMillis) });
       const why = (await answer.text()).trim();
-      return !answer.ok || why === 'ok' ? [] : [{ role, why }];
+      return !answer.ok || why === HEALTHY ? [] : [{ role, why }];
     } catch {
       return [];
     }

@@ -1,9 +1,10 @@
 import { type RejectReason } from './blocks';
-import { type MALFORMED_REASONS, reasonOfDetail } from './events';
+import { type MALFORMED_REASONS, type MalformedDetail, reasonOfDetail } from './events';
+import { type UnmappedReason } from './ingest';
 
 /** What a reject is counted by: a verdict, or why an event or a message is none; the target's name is left out. */
 type ReasonToMend =
-  RejectReason | (typeof MALFORMED_REASONS)[number] | 'no-readings' | 'session-lost' | FieldReason;
+  RejectReason | (typeof MALFORMED_REASONS)[number] | Exclude<UnmappedReason, MalformedDetail> | FieldReason;
 /** Of fields that every fleet has; those of the target, `missing-<sensor>` and `bad-<sensor>`, stand under `*`. */
 type FieldReason =
   | `missing-${'device-id' | 'timestamp' | '*'}`

@@ -75,7 +75,11 @@ export function mean(values: readonly number[]): number {
 
 /** Middle value, or the mean of the two middle ones; NaN of nothing. */
 export function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
+  return medianOfSorted(Float64Array.from(values).sort());
+}
+
+/** The same of values in ascending order. */
+export function medianOfSorted(sorted: Float64Array): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;

@@ -22,8 +22,8 @@ const { name: NAME } = TOPICS.ingestMemory;
 
 /** What ingest workers have written down in `ingest-memory`, this one and others. */
 export class SourceMemory {
-  private readonly logs = new Map<string, RememberedLog>();
-  private readonly topics = new Set<string>();
+  /** By topic and partition. */
+  private readonly logs = new Map<string, Map<number, RememberedLog>>();
   private partitions: number | undefined;
   private tail: Tail | undefined;
 
@@ -54,12 +54,12 @@ export class SourceMemory {
 
   /** Whether a log of that name was ever read. */
   hasRead(topic: string): boolean {
-    return this.topics.has(topic);
+    return this.logs.has(topic);
   }
 
   /** @returns the log that was read in a partition, and how far; undefined where none was. */
   logOf(topic: string, partition: number): RememberedLog | undefined {
-    return this.logs.get(ingestMemoryLogKey(topic, partition));
+    return this.logs.get(topic)?.get(partition);
   }
 
   /** These partitions are read in this log from now on, up to these offsets by now; what is committed for them counts in it. */
@@ -108,11 +108,15 @@ export class SourceMemory {
 
   private async restore(): Promise<void> {
     const { partitions } = this;
-    this.log.error(`${NAME} was deleted: it is made again from what this worker knows`);
+    this.log.error(
+      `${NAME} was deleted: it is to be made again from what this worker knows; where that fails, start the worker again`,
+    );
     await this.kafka.createTopics([TOPICS.ingestMemory]);
     await this.producer.send(NAME, [
       ...(partitions === undefined ? [] : [messageOf(INGEST_MEMORY_DEVICES, { partitions })]),
-      ...[...this.logs].map(([key, log]) => messageOf(key, log)),
+      ...[...this.logs].flatMap(([topic, logs]) =>
+        [...logs].map(([partition, log]) => messageOf(ingestMemoryLogKey(topic, partition), log)),
+      ),
     ]);
   }
 
@@ -129,19 +133,18 @@ export class SourceMemory {
   }
 
   private note(topic: string, partition: number, log: RememberedLog): void {
-    this.topics.add(topic);
-    this.logs.set(ingestMemoryLogKey(topic, partition), log);
+    const partitions = this.logs.get(topic) ?? new Map<number, RememberedLog>();
+    this.logs.set(topic, partitions.set(partition, log));
   }
 }
 
 /** Over how many partitions ingest workers have spread the devices; undefined where none has run. */
 export async function readSpread(kafka: Kafka): Promise<number | undefined> {
-  const topic = NAME;
   // Made by workers of this release.
-  if ((await kafka.partitions(topic)) === undefined) return undefined;
+  if ((await kafka.partitions(NAME)) === undefined) return undefined;
   let spread: number | undefined;
   const tail = await kafka.tail({
-    topic,
+    topic: NAME,
     from: 'start',
     onRecords: (records) => {
       for (const record of records) spread = spreadIn(record) ?? spread;

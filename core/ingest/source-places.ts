@@ -126,7 +126,7 @@ export class SourcePlaces {
     const { topic, log } = this.options;
     log.warn(
       { topic, partition, offset },
-      'the brokers have forgotten the place of the group: it reads on from where it was about a minute before its end, and what comes twice is put aside as duplicate',
+      'the brokers have forgotten how far the group had read: it goes on from the place that was written down last, up to a minute before that; what comes twice is put aside as duplicate',
     );
   }
 }

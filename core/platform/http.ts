@@ -13,6 +13,9 @@ const MAX_CONNECTIONS = 256;
 const NOT_OURS =
   'this worker is not reached by the name in the Host header: use its address, or have FEDLOOP_HTTP_NAMES name it';
 
+/** What `/healthz` says of a process that waits for nothing. */
+export const HEALTHY = 'ok';
+
 /** A route that can only be looked at. */
 function viewRoute(type: string, view: () => Promise<string> | string): RouteHandler {
   return async ({ method = '' }, response) => {
@@ -54,7 +57,7 @@ export async function serveHttp(options: {
   const routes: Readonly<Record<string, RouteHandler>> = {
     ...options.routes,
     '/metrics': viewRoute(registry.contentType, () => registry.metrics()),
-    '/healthz': viewRoute('text/plain', () => `${health?.() ?? 'ok'}\n`),
+    '/healthz': viewRoute('text/plain', () => `${health?.() ?? HEALTHY}\n`),
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const route = routes[(request.url ?? '/').split('?')[0] ?? '/'];

@@ -1,9 +1,5 @@
-import {
-  DRIFT_BASELINE,
-  MAX_AUTOCORRELATION,
-  USUAL_AUTOCORRELATION,
-  USUAL_AUTOCORRELATION_WINDOWS,
-} from '../constants';
+import { DRIFT_BASELINE } from '../constants';
+import { measuredAutocorrelation, towardsUsual } from '../promotion/autocorrelation';
 import { mean } from '../vectors';
 
 const { firstWindows, lastWindows, largest } = DRIFT_BASELINE;
@@ -60,15 +56,11 @@ const LEAST_VARIANCE = 1e-6;
 
 /** Variance of a mean of neighbouring windows, against that of as many independent ones: (1 + ρ)/(1 − ρ) for the first autocorrelation ρ. */
 function longRunFactor(residuals: readonly number[], squares: number): number {
-  const count = residuals.length;
-  const products = sumOf(residuals, (residual, at) => residual * (residuals[at - 1] ?? 0));
-  const measured = squares > 0 ? products / squares : 0;
-  const believed = USUAL_AUTOCORRELATION_WINDOWS;
-  const rho = (count * measured + believed * USUAL_AUTOCORRELATION) / (count + believed);
-  const bounded = Math.min(MAX_AUTOCORRELATION, Math.max(0, rho));
-  return (1 + bounded) / (1 - bounded);
+  const measured = squares > 0 ? measuredAutocorrelation(residuals, squares) : 0;
+  const rho = towardsUsual(measured, residuals.length);
+  return (1 + rho) / (1 - rho);
 }
 
-function sumOf<Item>(items: readonly Item[], of: (item: Item, at: number) => number): number {
-  return items.reduce((sum, item, at) => sum + of(item, at), 0);
+function sumOf<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + of(item), 0);
 }

@@ -1,9 +1,5 @@
-import {
-  MAX_AUTOCORRELATION,
-  MIN_INTERVAL_WINDOWS,
-  USUAL_AUTOCORRELATION,
-  USUAL_AUTOCORRELATION_WINDOWS,
-} from '../constants';
+import { MIN_INTERVAL_WINDOWS, USUAL_AUTOCORRELATION } from '../constants';
+import { measuredAutocorrelation, towardsUsual } from './autocorrelation';
 
 /** How far a mean may be from what it stands for. */
 export interface StandardError {
@@ -41,11 +37,6 @@ export function errorOfWindowMeans(values: readonly number[]): StandardError | n
 function autocorrelation(deviations: readonly number[], squares: number): number {
   const n = deviations.length;
   if (squares === 0) return USUAL_AUTOCORRELATION;
-  const products = deviations.reduce((sum, deviation, at) => sum + deviation * (deviations[at - 1] ?? 0), 0);
-  const own = products / squares;
-  const unbiased = own + (1 + 3 * own) / n;
-  const shrunk =
-    (n * unbiased + USUAL_AUTOCORRELATION_WINDOWS * USUAL_AUTOCORRELATION) /
-    (n + USUAL_AUTOCORRELATION_WINDOWS);
-  return Math.min(Math.max(shrunk, 0), MAX_AUTOCORRELATION);
+  const own = measuredAutocorrelation(deviations, squares);
+  return towardsUsual(own + (1 + 3 * own) / n, n);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { FedloopError } from '../../contracts/errors';
+import { medianOfSorted } from '../vectors';
 import { meanOfKept } from './coordinate-wise';
-import { checkPairs, distancesOf } from './multi-krum';
+import { attackersToBear, distancesOf } from './multi-krum';
 import { defineStrategy, soleProposal } from './strategy';
 
 /**
@@ -18,13 +18,7 @@ export const bulyan = defineStrategy('bulyan', {
   }),
   aggregate(updates, { base, state }, { f }) {
     const count = updates.length;
-    const attackers = f === -1 ? Math.max(0, Math.floor((count - 3) / 4)) : f;
-    const needed = 4 * attackers + 3;
-    if (count < needed) {
-      const message = `bulyan needs 4f + 3 = ${needed} updates to bear f = ${attackers} attackers, but has ${count}`;
-      throw new FedloopError('TooFewUpdates', message);
-    }
-    checkPairs('bulyan', count);
+    const attackers = attackersToBear('bulyan', f, { count, perAttacker: 4 });
     const chosen = chooseByKrum(distancesOf(updates), attackers, count - 2 * attackers);
     const kept = count - 4 * attackers;
     const some = updates.filter((_, index) => chosen.has(index));
@@ -104,9 +98,7 @@ class Neighbours {
 
 /** The `kept` sorted values nearest to their median, as the range that they are. */
 export function nearestToMedian(sorted: Float64Array, kept: number): readonly [number, number] {
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? NaN;
-  const median = sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+  const median = medianOfSorted(sorted);
   let from = 0;
   let until = sorted.length;
   while (until - from > kept) {

@@ -18,13 +18,7 @@ export const multiKrum = defineStrategy('multi-krum', {
   }),
   aggregate(updates, { base, state }, { f, m }) {
     const count = updates.length;
-    const attackers = f === -1 ? Math.max(0, Math.floor((count - 3) / 2)) : f;
-    const needed = 2 * attackers + 3;
-    if (count < needed) {
-      const message = `multi-krum needs 2f + 3 = ${needed} updates to bear f = ${attackers} attackers, but has ${count}`;
-      throw new FedloopError('TooFewUpdates', message);
-    }
-    checkPairs('multi-krum', count);
+    const attackers = attackersToBear('multi-krum', f, { count, perAttacker: 2 });
     const chosenCount = m === 0 ? count - attackers : Math.min(m, count);
     const scores = krumScores(updates, count - attackers - 2);
     const byScore = [...scores.keys()].sort(
@@ -40,9 +34,24 @@ export const multiKrum = defineStrategy('multi-krum', {
   },
 });
 
-/** @throws FedloopError `InvalidInput` for more updates than a strategy can compare pair by pair. */
-export function checkPairs(strategy: StrategyName, count: number): void {
-  if (count <= MAX_KRUM_UPDATES) return;
+/**
+ * How many attackers a strategy that compares updates pair by pair is to bear.
+ * @param f as its setting has it: −1 = as many as the updates allow
+ * @param updates `count` of them; it needs `perAttacker` · f + 3
+ * @throws FedloopError `TooFewUpdates` for fewer than that, `InvalidInput` for more than can be compared.
+ */
+export function attackersToBear(
+  strategy: StrategyName,
+  f: number,
+  { count, perAttacker }: { readonly count: number; readonly perAttacker: number },
+): number {
+  const attackers = f === -1 ? Math.max(0, Math.floor((count - 3) / perAttacker)) : f;
+  const needed = perAttacker * attackers + 3;
+  if (count < needed) {
+    const message = `${strategy} needs ${perAttacker}f + 3 = ${needed} updates to bear f = ${attackers} attackers, but has ${count}`;
+    throw new FedloopError('TooFewUpdates', message);
+  }
+  if (count <= MAX_KRUM_UPDATES) return attackers;
   const message = `strategy: ${strategy} compares every pair; it takes at most ${MAX_KRUM_UPDATES} updates, not ${count}`;
   throw new FedloopError('InvalidInput', message);
 }
