@@ -18,6 +18,8 @@ export class LogWatch {
   /** What is lost when this process ends, and what to do; undefined while all is well. */
   trouble: string | undefined;
   private last: FileState | undefined;
+  /** Whether a checkpoint had ended well before the last look: one that was under way shows its header beside the log of before. */
+  private wasSettled = true;
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
   private looking: Promise<void> | undefined;
@@ -44,7 +46,8 @@ export class LogWatch {
     const { file, log } = this.options;
     try {
       const now = await stateOf(file);
-      if (this.last !== undefined && isCutOff(this.last, now)) {
+      const isLost = this.last !== undefined && isCutOff(this.last, now);
+      if (isLost && this.wasSettled) {
         this.trouble = `the log ${file}.wal was removed or cut off while it is open: what was stored since the last checkpoint is lost when this worker ends. It is written into ${file} as soon as that is possible.`;
         log.error(this.trouble);
       }
@@ -52,7 +55,11 @@ export class LogWatch {
         await this.options.checkpoint();
         this.trouble = undefined;
         log.warn(`all that the log held is in ${file} now: nothing was lost`);
+      } else if (isLost) {
+        // Whether it is that nobody can tell: written anew, nothing is lost either way.
+        await this.options.checkpoint();
       }
+      this.wasSettled = this.last === undefined || this.last.iteration === now.iteration;
       this.last = now;
     } catch (err) {
       // Another look follows. Whether the file itself is there is watched elsewhere.

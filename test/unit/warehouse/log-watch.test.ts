@@ -117,3 +117,28 @@ it('a log that DuckDB itself ends, with a checkpoint, is none that was cut off',
   }
   expect(checkpoints).toBe(0);
 });
+
+it('a checkpoint that is under way during a look is no deed of somebody', async () => {
+  const said: string[] = [];
+  const log = Object.assign(silentLogger(), { error: (message: string) => said.push(message) });
+  const looking = new LogWatch({ file, checkpoint: () => connection.run('CHECKPOINT'), log });
+  await store(500);
+  await looking.look();
+  await connection.run('CHECKPOINT');
+  // Its header is in the file; the log of before is still there.
+  writeFileSync(`${file}.wal`, 'x'.repeat(10_000));
+  await looking.look();
+  rmSync(`${file}.wal`);
+  await store(7);
+  await looking.look();
+  expect(said).toEqual([]);
+  expect(await rowsOnDisk()).toBe(1_507);
+  // Once that is over, a log that is gone is one that somebody has removed.
+  await looking.look();
+  await store(8);
+  await looking.look();
+  rmSync(`${file}.wal`);
+  await looking.look();
+  expect(said).toHaveLength(1);
+  expect(await rowsOnDisk()).toBe(1_515);
+});
