@@ -6,6 +6,7 @@ import {
   placeOfIngestMemoryKey,
   type RememberedLog,
 } from '../contracts/ingest-memory';
+import { areTwoLogs } from '../contracts/log-ids';
 import { TOPICS } from '../contracts/topics';
 import { parseJson } from '../contracts/validation';
 import {
@@ -26,6 +27,8 @@ export class SourceMemory {
   private readonly logs = new Map<string, Map<number, RememberedLog>>();
   private partitions: number | undefined;
   private tail: Tail | undefined;
+  /** Of the topic itself; empty where the broker tells none. */
+  private logId = '';
 
   private constructor(
     private readonly kafka: Kafka,
@@ -35,6 +38,7 @@ export class SourceMemory {
 
   static async open(kafka: Kafka, producer: Producer, log: Logger): Promise<SourceMemory> {
     const memory = new SourceMemory(kafka, producer, log);
+    memory.logId = await kafka.logId(NAME);
     memory.tail = await kafka.tail({
       topic: NAME,
       from: 'start',
@@ -46,10 +50,14 @@ export class SourceMemory {
     return memory;
   }
 
-  /** Know what others have written by now. Where the topic was deleted, it is made again from what this worker knows: a restart knows as much then. */
+  /** Know what others have written by now. Where the topic was deleted, it is filled again with what this worker knows: a restart knows as much then. */
   async refresh(): Promise<void> {
-    if ((await this.kafka.partitions(NAME)) === undefined) await this.restore();
+    const isMissing = (await this.kafka.partitions(NAME)) === undefined;
+    if (isMissing) await this.kafka.createTopics([TOPICS.ingestMemory]);
+    const logId = await this.kafka.logId(NAME);
+    if (isMissing || areTwoLogs(this.logId, logId)) await this.fill();
     else await this.tail?.sync();
+    this.logId = logId;
   }
 
   /** Whether a log of that name was ever read. */
@@ -106,12 +114,9 @@ export class SourceMemory {
     await this.tail?.close();
   }
 
-  private async restore(): Promise<void> {
+  private async fill(): Promise<void> {
     const { partitions } = this;
-    this.log.error(
-      `${NAME} was deleted: it is to be made again from what this worker knows; where that fails, start the worker again`,
-    );
-    await this.kafka.createTopics([TOPICS.ingestMemory]);
+    this.log.error(`${NAME} was deleted: what this worker knows is written into a new one`);
     await this.producer.send(NAME, [
       ...(partitions === undefined ? [] : [messageOf(INGEST_MEMORY_DEVICES, { partitions })]),
       ...[...this.logs].flatMap(([topic, logs]) =>

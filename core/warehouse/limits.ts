@@ -35,6 +35,9 @@ export const STORE_RETRY_MS = 100;
 /** Pause before rows are stored again that found the disk full: short, because a person who has made space looks whether it helped. */
 export const MACHINE_RETRY_MS = 1_000;
 
+/** Between two looks whether a topic is still the log that is stored: what is read of another one meanwhile is read again. */
+export const LOG_ID_MS = 5_000;
+
 /** Rejected rows of one file that are stored with their line; all of them are counted anyway. */
 export const MAX_REJECTED_DETAILS_PER_FILE = 10_000;
 

@@ -7,6 +7,7 @@ import { topicPrefixOf } from '../../core/contracts/config';
 import { messageOf } from '../../core/contracts/errors';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../core/contracts/settings';
 import { sourceSchema } from '../../core/contracts/source';
+import { readSpread } from '../../core/ingest/source-memory';
 import { foreignTopic, INGEST_GROUP, TOPICS } from '../../core/contracts/topics';
 import { readEnvironment } from '../../core/platform/config';
 import { type Kafka, type OutgoingMessage, type Position, type Producer } from '../../core/platform/kafka';
@@ -418,6 +419,47 @@ describe('a topic that is made anew', () => {
     await ingest.child.stop(10_000);
     await deployment.stop();
   });
+});
+
+describe('topics of ingest that somebody deletes', () => {
+  const TOPIC = 'goes.on';
+
+  it('are made again by the worker, which reads on: nothing is lost, and devices stay where they are', async () => {
+    const deployment = await Deployment.start(settingsWith({ topic: TOPIC, each: '/list' }), (kafka) =>
+      kafka.createTopics([{ name: foreignTopic(TOPIC), partitions: 1, cleanup: 'delete' }]),
+    );
+    const { kafka, system } = deployment;
+    const admin = adminOf(system);
+    await admin.connect();
+    const send = (count: number): Promise<unknown> =>
+      deployment.producer.send(
+        foreignTopic(TOPIC),
+        Array.from({ length: count }, () => ({ key: null, value: '{}' })),
+      );
+    const everyReject = "SELECT line FROM rejected_rows WHERE source = 'ingest'";
+    const rejects = (count: number) => deployment.until(z.object({ line: z.number() }), everyReject, count);
+    const ingest = await system.startWorker('ingest');
+    await send(3);
+    await rejects(3);
+    const spread = await readSpread(kafka);
+    const own = [TOPICS.ingestMemory.name, TOPICS.ingestRejects.name];
+    for (const [round, topics] of [...own.map((name) => [name]), own].entries()) {
+      await admin.deleteTopics({ topics: topics.map((name) => topicPrefixOf(readEnvironment(system.env)) + name) });
+      await send(2);
+      expect(await rejects(5 + 2 * round)).toHaveLength(5 + 2 * round);
+      while (!(await isFull(kafka, TOPICS.ingestMemory.name))) await sleep(200);
+      expect(await readSpread(kafka)).toBe(spread);
+    }
+    expect((await fetch(`${ingest.url}/healthz`)).status).toBe(200);
+    await admin.disconnect();
+    await ingest.child.stop(10_000);
+    await deployment.stop();
+  });
+
+  async function isFull(kafka: Kafka, topic: string): Promise<boolean> {
+    if ((await kafka.partitions(topic)) === undefined) return false;
+    return (await kafka.offsets(topic)).some(({ high }) => high > 0);
+  }
 });
 
 describe('a source that begins at its end', () => {

@@ -12,11 +12,12 @@ import { orNotAllowed } from './kafka-trouble';
 import { patchKafkajs } from './kafkajs-patches';
 import { logIdOf } from './log-identity';
 import { createTopics, growTopics, partitionsOf } from './make-topics';
+import { MissingTopics } from './missing-topics';
 import { createProducer } from './producer';
 import { withSignatures } from './signed-topics';
 import { tailTopic } from './tail';
 import { topicNames } from './topic-names';
-import { topicOffsets } from './topic-offsets';
+import { topicOffsets, topicOffsetsAt } from './topic-offsets';
 import { type Kafka, type Position, type RetryPolicy } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
@@ -56,6 +57,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   const topic = (name: string): string => names.full(name);
   const sessionTimeoutMillis = env.FEDLOOP_SESSION_TIMEOUT;
   const tails = failureOfAny();
+  const missing = new MissingTopics(admin, log);
   const kafka: Kafka = {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
@@ -70,11 +72,8 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     growTopics: (topics, partitions) =>
       allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions)),
     offsets: (name) => allowed(`look at ${topic(name)}`, topicOffsets(admin, topic(name))),
-    offsetsAt: async (name, timestampMillis) => {
-      const finding = admin.fetchTopicOffsetsByTimestamp(topic(name), timestampMillis);
-      const found = await allowed(`look at ${topic(name)}`, finding);
-      return found.map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
-    },
+    offsetsAt: (name, timestampMillis) =>
+      allowed(`look at ${topic(name)}`, topicOffsetsAt(admin, topic(name), timestampMillis)),
     committed: (groupId, name) =>
       allowed(`look at ${topic(groupId)}`, committedOf(admin, topic(groupId), topic(name))),
     startGroup: (groupId, name, from) =>
@@ -84,7 +83,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       return groups.map((groupId) => names.bare(groupId));
     },
     producer: (retryPolicy = 'step') =>
-      createProducer(retryPolicy === 'step' ? client : outageClient, topic, log),
+      createProducer(retryPolicy === 'step' ? client : outageClient, { topicName: topic, missing, log }),
     tail: (options) => {
       const isWritten = isWrittenByUs(options.topic);
       const maxBytes = maxRecordBytes(options.topic);
@@ -103,7 +102,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
       return allowed(doing, consumeGroup(client, { ...named, sessionTimeoutMillis }, names));
     },
     failed: tails.failed,
-    trouble: () => contact.trouble,
+    trouble: () => contact.trouble ?? missing.trouble,
     disconnect: () => admin.disconnect(),
   };
   return withSignatures(kafka, keys);
@@ -209,9 +208,9 @@ async function startGroup(
   if (places.some(({ offset }) => offset !== -1)) return;
   const offsets =
     from === 'latest'
-      ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: String(high) }))
-      : await admin.fetchTopicOffsetsByTimestamp(topic, from);
-  const partitions = offsets.map(({ partition, offset }) => ({ partition, offset }));
+      ? (await topicOffsets(admin, topic)).map(({ partition, high }) => ({ partition, offset: high }))
+      : await topicOffsetsAt(admin, topic, from);
+  const partitions = offsets.map(({ partition, offset }) => ({ partition, offset: String(offset) }));
   // The broker refuses while the group has members: one of them has decided then.
   await admin.setOffsets({ groupId, topic, partitions }).catch(async (cause: unknown) => {
     if ((await livingGroupsOf(admin, groupId)).includes(groupId)) return;

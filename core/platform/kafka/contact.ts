@@ -49,6 +49,8 @@ export class BrokerContact implements ConnectionWatcher {
     const factory: ISocketFactory = ({ host, port, onConnect }) => {
       const socket = this.open(host, port, onConnect);
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      // Each request that is written before it is open waits for that with a listener of its own.
+      socket.setMaxListeners(0);
       return socket;
     };
     watchConnections(factory, this);

@@ -25,6 +25,14 @@ export function awayTrouble(broker: string): KafkaTrouble {
   };
 }
 
+/** What is said of a topic that was deleted, and what to do. */
+export function missingTrouble(topic: string): KafkaTrouble {
+  return {
+    message: `the Kafka brokers do not have the topic ${topic}`,
+    hint: 'Start the workers again, which make topics that are missing; what it held is gone with it.',
+  };
+}
+
 /** How a connection ended. @returns undefined where another attempt may succeed: the broker is away. */
 export function connectionTrouble(
   broker: string,

@@ -11,8 +11,10 @@ interface LogIdWatchOptions {
   readonly topic: string;
   /** The log that is read; empty while that is not known. */
   readonly expected: () => string;
-  /** Called after each look that finds another one. */
-  readonly onReplaced: () => void;
+  /** Called after each look that finds another one; the next look waits for it. */
+  readonly onReplaced: (now: string) => Promise<void> | void;
+  /** Between two looks; left out: a second. */
+  readonly everyMillis?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export class LogIdWatch {
   constructor(private readonly options: LogIdWatchOptions) {}
 
   start(): void {
-    this.timer ??= setInterval(() => void this.look(), LOOK_MS).unref();
+    this.timer ??= setInterval(() => void this.look(), this.options.everyMillis ?? LOOK_MS).unref();
   }
 
   close(): void {
@@ -39,7 +41,7 @@ export class LogIdWatch {
     this.isLooking = true;
     try {
       const now = await kafka.logId(topic);
-      if (areTwoLogs(expected(), now)) onReplaced();
+      if (areTwoLogs(expected(), now)) await onReplaced(now);
     } catch (err) {
       log.debug({ err }, 'which log it is, is not known for now: the broker does not say');
     } finally {

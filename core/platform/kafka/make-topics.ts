@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admin } from 'kafkajs';
+import { type Admin, type ITopicMetadata } from 'kafkajs';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { refusalIn } from './kafka-trouble';
+import { missingTopic } from './topic-offsets';
 import { type Topic } from './types';
 
 /** New topics are ready within a second; on a machine that is busy starting things, within some more. */
@@ -57,8 +58,16 @@ async function topicsWithFewer(
   topics: readonly string[],
   count: number,
 ): Promise<readonly string[]> {
-  const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+  const known = await metadataOf(admin, topics);
   return known.filter(({ partitions }) => partitions.length < count).map(({ name }) => name);
+}
+
+/** @throws FedloopError `KafkaUnavailable` where one of them is missing, which the library leaves out. */
+async function metadataOf(admin: Admin, topics: readonly string[]): Promise<readonly ITopicMetadata[]> {
+  const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+  const missing = topics.find((topic) => !known.some(({ name }) => name === topic));
+  if (missing !== undefined) throw missingTopic(missing);
+  return known;
 }
 
 /**
@@ -69,7 +78,7 @@ async function untilReady(admin: Admin, topics: readonly string[]): Promise<void
   const deadline = performance.now() + TOPICS_READY_MS;
   for (;;) {
     try {
-      const { topics: known } = await admin.fetchTopicMetadata({ topics: [...topics] });
+      const known = await metadataOf(admin, topics);
       if (known.some(({ partitions }) => partitions.some(({ leader }) => leader < 0)))
         throw new Error('some have no leader');
       await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));

@@ -11,6 +11,8 @@ import { MAX_BATCH_BYTES } from '../../contracts/topics';
 import { type Logger } from '../log';
 import { METADATA_MAX_AGE_MS } from './group-consumer';
 import { orNotAllowed } from './kafka-trouble';
+import { type MissingTopics } from './missing-topics';
+import { missingTopic } from './topic-offsets';
 import { type OutgoingMessage, type Position, type Producer } from './types';
 
 /** Offsets, lengths and key framing of one record, rounded up. */
@@ -22,11 +24,13 @@ const NEW_PARTITION_POLL_MS = 200;
 /** A broker that takes messages does so within milliseconds; a far longer wait should show in the log. */
 const WARN_AFTER_MS = 10_000;
 
-export async function createProducer(
-  client: KafkaJs,
-  topicName: (name: string) => string,
-  log: Logger,
-): Promise<Producer> {
+interface ProducerOptions {
+  readonly topicName: (name: string) => string;
+  readonly missing: MissingTopics;
+  readonly log: Logger;
+}
+
+export async function createProducer(client: KafkaJs, options: ProducerOptions): Promise<Producer> {
   const producer = client.producer({
     createPartitioner: namedOrByKey,
     allowAutoTopicCreation: false,
@@ -37,8 +41,8 @@ export async function createProducer(
     async send(topic, messages) {
       const positions = new Map<number, number>();
       for (const batch of splitBySize(messages)) {
-        const sending = sendToAll(producer, topicName(topic), batch);
-        const written = await warnWhenSlow(sending, topicName(topic), log);
+        const name = options.topicName(topic);
+        const written = await warnWhenSlow(sendToAll(producer, name, batch), name, options);
         for (const { partition, offset } of written) positions.set(partition, offset);
       }
       return [...positions].map(([partition, offset]): Position => ({ partition, offset }));
@@ -89,21 +93,27 @@ const namedOrByKey: typeof Partitioners.DefaultPartitioner = () => {
 };
 
 /** Pass on the broker's answer. The log warns when it takes long, and again when it has come after all. */
-async function warnWhenSlow<T>(answer: Promise<T>, topic: string, log: Logger): Promise<T> {
+async function warnWhenSlow<T>(
+  answer: Promise<T>,
+  topic: string,
+  { missing, log }: ProducerOptions,
+): Promise<T> {
   const since = performance.now();
   const waited = (): number => performance.now() - since;
   const seconds = (): number => Math.round(waited() / 1_000);
   const timer = setTimeout(() => {
     log.warn({ topic, seconds: seconds() }, 'the broker takes no messages for now: they wait');
+    void missing.waitsFor(topic);
   }, WARN_AFTER_MS);
   try {
     const answered = await answer;
     if (waited() > WARN_AFTER_MS) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
     return answered;
   } catch (cause) {
-    throw orNotAllowed(cause, `write to ${topic}`);
+    throw missing.has(topic) ? missingTopic(topic, cause) : orNotAllowed(cause, `write to ${topic}`);
   } finally {
     clearTimeout(timer);
+    missing.delete(topic);
   }
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin } from 'kafkajs';
 import { FedloopError } from '../../contracts/errors';
-import { type PartitionOffsets } from './types';
+import { missingTrouble } from './kafka-trouble';
+import { type PartitionOffsets, type Position } from './types';
 
 /** A broker that has just come back leads its partitions again within seconds; on a busy machine within some more. */
 const LEADER_WAIT_MS = 30_000;
@@ -10,31 +11,48 @@ const LEADER_POLL_MS = 100;
 /** Kafka's errors, by the library's names, while a partition has no leader or another one than the client knows. */
 const NO_LEADER_ERRORS: ReadonlySet<unknown> = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
-/** The topics that each client was asked about. It looks at all of them at once, so that one that is gone fails the questions about the others. */
-const asked = new WeakMap<object, Set<string>>();
+type AskingAdmin = Pick<Admin, 'fetchTopicOffsets' | 'listTopics'>;
 
 /**
- * First and next offset of every partition of a topic. The library fails at once when a broker that restarts leads nothing yet, and breaks
- * down when its view of the topic is renewed between its two questions; this function retries until both are answered.
- * @throws FedloopError `KafkaUnavailable` when the brokers do not have the topic, or another one that this client was asked about
+ * First and next offset of every partition of a topic.
+ * @throws FedloopError `KafkaUnavailable` when the brokers do not have the topic
  */
-export async function topicOffsets(
-  admin: Pick<Admin, 'fetchTopicOffsets' | 'listTopics'>,
+export async function topicOffsets(admin: AskingAdmin, topic: string): Promise<readonly PartitionOffsets[]> {
+  const offsets = await answered(admin, topic, () => admin.fetchTopicOffsets(topic));
+  return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
+}
+
+/**
+ * Offset of every partition's first record with that timestamp or a later one; the end where there is none.
+ * @param timestampMillis since 1970
+ * @throws FedloopError `KafkaUnavailable` when the brokers do not have the topic
+ */
+export async function topicOffsetsAt(
+  admin: AskingAdmin & Pick<Admin, 'fetchTopicOffsetsByTimestamp'>,
   topic: string,
-): Promise<readonly PartitionOffsets[]> {
-  const known = asked.get(admin) ?? new Set();
-  asked.set(admin, known.add(topic));
+  timestampMillis: number,
+): Promise<readonly Position[]> {
+  const ask = () => admin.fetchTopicOffsetsByTimestamp(topic, timestampMillis);
+  const offsets = await answered(admin, topic, ask);
+  return offsets.map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
+}
+
+/**
+ * The library fails at once when a broker that restarts leads nothing yet, and breaks down when its view of the topic is renewed between two of
+ * its questions, or has no such topic: it is asked again until all is answered.
+ */
+async function answered<Answer>(
+  admin: AskingAdmin,
+  topic: string,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
   const deadline = performance.now() + LEADER_WAIT_MS;
   for (;;) {
     try {
-      const offsets = await admin.fetchTopicOffsets(topic);
-      return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
+      return await ask();
     } catch (cause) {
-      if (isMissing(cause)) {
-        const there = new Set(await admin.listTopics());
-        const missing = [...known].filter((name) => !there.has(name));
-        throw missingTopics(missing.length === 0 ? [topic] : missing, cause);
-      }
+      if (isMissing(cause)) throw missingTopic(topic, cause);
+      if (isHalfAnswered(cause) && !(await admin.listTopics()).includes(topic)) throw missingTopic(topic, cause);
       if (!(hasNoLeader(cause) || isHalfAnswered(cause)) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);
     }
@@ -60,15 +78,13 @@ export function isMissing(thrown: unknown): boolean {
   return thrown.cause !== thrown && isMissing(thrown.cause);
 }
 
-function missingTopics(topics: readonly string[], cause: unknown): FedloopError {
-  const named = `the topic${topics.length === 1 ? '' : 's'} ${topics.join(', ')}`;
-  return new FedloopError('KafkaUnavailable', `the Kafka brokers do not have ${named}`, {
-    hint: 'Start the workers again, which make topics that are missing; what it held is gone with it.',
-    cause,
-  });
+/** @returns an error `KafkaUnavailable` that names the topic. */
+export function missingTopic(topic: string, cause?: unknown): FedloopError {
+  const { message, hint } = missingTrouble(topic);
+  return new FedloopError('KafkaUnavailable', message, { hint, cause });
 }
 
-/** The library takes apart an answer that it did not get: a plain `TypeError`. */
+/** The library takes apart an answer that it did not get, as that about no partition is: a plain `TypeError`. */
 function isHalfAnswered(thrown: unknown): boolean {
   return thrown instanceof TypeError;
 }

@@ -577,4 +577,9 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'of which log records were lost',
     sql: "ALTER TABLE lost_records ADD COLUMN log_id VARCHAR DEFAULT '';",
   },
+  {
+    version: 23,
+    name: 'in which log of a topic’s name the marks are',
+    sql: 'CREATE TABLE sink_logs (topic VARCHAR PRIMARY KEY, log_id VARCHAR NOT NULL);',
+  },
 ];

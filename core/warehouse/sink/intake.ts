@@ -12,6 +12,7 @@ import { INTAKE_CONCURRENCY, MACHINE_RETRY_MS, OFFSET_COMMIT_INTERVAL_MS } from 
 import { GroupCommit } from './group-commit';
 import { positionKey } from './positions';
 import { type SinkRecords } from './records';
+import { ReplacedLogs } from './replaced-logs';
 import { type SinkReport } from './report';
 import { type Sink } from './sink';
 
@@ -67,6 +68,7 @@ export class Intake {
   /** Partitions with records that are being stored. */
   private readonly busy = new Set<string>();
   private readonly logStarts: LogStartWatch;
+  private readonly logs: ReplacedLogs;
 
   private constructor(private readonly options: IntakeOptions) {
     this.failed = new Promise<never>((_, reject) => {
@@ -93,6 +95,14 @@ export class Intake {
         this.lacking !== undefined || this.busy.has(positionKey({ topic, partition })),
       onExpired: (topic, partition, start) => this.noteExpired(topic, partition, start),
     });
+    this.logs = new ReplacedLogs({
+      ...options,
+      topics: INTAKE_TOPICS.map(({ name }) => name),
+      isBusy: (topic) => this.partitionsOf(topic).some((partition) => this.busy.has(positionKey({ topic, partition }))),
+      readAnew: (topic) => {
+        for (const partition of this.partitionsOf(topic)) this.consumer?.seek(topic, partition, 0);
+      },
+    });
   }
 
   static async start(options: IntakeOptions): Promise<Intake> {
@@ -101,8 +111,12 @@ export class Intake {
       groupId: options.groupId,
       topics: INTAKE_TOPICS.map(({ name }) => name),
       concurrency: INTAKE_CONCURRENCY,
-      onAssigned: (assignment, consumer) => {
+      onAssigned: async (assignment, consumer) => {
         intake.consumer = consumer;
+        // What is not known now is known by a later look.
+        await intake.logs.enter([...assignment.keys()]).catch((err: unknown) => {
+          options.log.debug({ err }, 'which logs these are is not known for now: the broker does not say');
+        });
         // The group may be ahead of the file (which was restored or made anew) or behind it: the file decides.
         for (const [topic, partitions] of assignment) {
           for (const partition of partitions)
@@ -110,6 +124,7 @@ export class Intake {
         }
         void intake.noteSharing(assignment);
         intake.logStarts.start();
+        intake.logs.start();
       },
       onFailure: intake.fail,
       onBatch: (batch) => intake.ingest(batch),
@@ -119,10 +134,15 @@ export class Intake {
 
   async stop(): Promise<void> {
     this.logStarts.close();
+    this.logs.close();
     clearTimeout(this.timer);
     await this.commitOffsets();
     await this.consumer?.stop();
     await this.commits.idle();
+  }
+
+  private partitionsOf(topic: string): readonly number[] {
+    return this.assignment?.get(topic) ?? [];
   }
 
   /** Why rows cannot be stored now, all or some, and what to do; undefined while all is well. */
@@ -151,6 +171,8 @@ export class Intake {
   }
 
   private async ingest(batch: RawBatch): Promise<void> {
+    // What is not resolved comes again, from where the consumer is then told to read.
+    if (this.logs.isEntering(batch.topic)) return;
     const key = positionKey(batch);
     this.busy.add(key);
     try {

@@ -56,3 +56,19 @@ export async function writePositions(inside: Statements, positions: Iterable<Pos
   };
   await insertRows(inside, 'sink_marks', { own }, 'replace');
 }
+
+/** By topic: the log that its positions are in. */
+export async function readLogIds(connection: SerialConnection): Promise<Map<string, string>> {
+  const row = z.object({ topic: z.string(), log_id: z.string() });
+  const rows = await connection.rows(row, 'SELECT topic, log_id FROM sink_logs');
+  return new Map(rows.map(({ topic, log_id: logId }) => [topic, logId]));
+}
+
+/** @param isAnother of another log nothing is stored yet. */
+export async function writeLogId(
+  inside: Statements,
+  { topic, logId, isAnother }: { readonly topic: string; readonly logId: string; readonly isAnother: boolean },
+): Promise<void> {
+  if (isAnother) await inside.run('UPDATE sink_marks SET next_offset = 0 WHERE topic = $topic', { topic });
+  await inside.run('INSERT OR REPLACE INTO sink_logs VALUES ($topic, $logId)', { topic, logId });
+}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { analysisBlockSchema, evaluationBlockSchema } from '../../contracts/blocks';
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { areTwoLogs } from '../../contracts/log-ids';
 import { DEFAULT_TASK, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
@@ -11,7 +12,7 @@ import { STORE_ATTEMPTS, STORE_RETRY_MS } from '../limits';
 import { type StoredDeployments, storedDeployments } from './stored-deployments';
 import { completeBefore, type Mark } from './marks';
 import { type Origin, type Origins, TRUSTED } from './origins';
-import { positionKey, readPositions, type Position } from './positions';
+import { positionKey, readLogIds, readPositions, writeLogId, type Position } from './positions';
 import { forgetStages } from './deployments';
 import { readRecord, type ReadingRules } from './reading';
 import { type ReadRecord, type SinkRecord, type SinkRecords } from './records';
@@ -37,6 +38,7 @@ export class Sink {
     private readonly rules: Omit<ReadingRules, 'stored'>,
     private positions: Map<string, Position>,
     private readonly origins: Origins,
+    private readonly logIds: Map<string, string>,
   ) {}
 
   /**
@@ -61,6 +63,7 @@ export class Sink {
       { task, ...topics, schemas },
       await readPositions(connection),
       origins,
+      await readLogIds(connection),
     );
   }
 
@@ -80,6 +83,29 @@ export class Sink {
     if (known === undefined) return;
     this.leftBehind.set(key, known.nextOffset);
     this.positions.set(key, { ...known, nextOffset: 0 });
+  }
+
+  /** The log in which the offsets of a topic are; empty where that is not known. */
+  logId(topic: string): string {
+    return this.logIds.get(topic) ?? '';
+  }
+
+  /**
+   * A topic is this log from now on. One that has taken the place of another is stored from its beginning, in every partition, whatever it has by now.
+   * @returns whether it is another one than was stored before
+   */
+  async enterLog(topic: string, logId: string): Promise<boolean> {
+    if (logId === '' || logId === this.logId(topic)) return false;
+    const isAnother = areTwoLogs(this.logId(topic), logId);
+    await this.connection.transaction(async (inside) => {
+      if (isAnother && topic === TOPICS.deployments.name) await forgetStages(inside);
+      await writeLogId(inside, { topic, logId, isAnother });
+    });
+    this.logIds.set(topic, logId);
+    if (isAnother)
+      for (const [key, position] of this.positions)
+        if (position.topic === topic) this.positions.set(key, { ...position, nextOffset: 0 });
+    return isAnother;
   }
 
   /** Marks of a topic of blocks by partition. */

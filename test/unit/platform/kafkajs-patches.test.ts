@@ -79,6 +79,29 @@ describe('the patches of kafkajs', () => {
     expect(await messagesFrom('1')).toEqual([]);
   });
 
+  it('leave a topic that is gone out of what a client learns of several', async () => {
+    const { requests } = library('kafkajs/src/protocol/requests') as {
+      requests: {
+        Metadata: {
+          protocol(wanted: object): (question: object) => {
+            response: { parse(answer: object): Promise<{ topicMetadata: { topic: string }[] }> };
+          };
+        };
+      };
+    };
+    const topic = (name: string, topicErrorCode: number) => ({
+      ...{ topic: name, topicErrorCode, partitionMetadata: [] },
+    });
+    const learn = async (...topicMetadata: object[]): Promise<string[]> => {
+      const { response } = requests.Metadata.protocol({ version: 6 })({ topics: ['a', 'b'] });
+      return (await response.parse({ topicMetadata })).topicMetadata.map(({ topic: name }) => name);
+    };
+    const [ok, missing, refused] = [0, 3, 29];
+    expect(await learn(topic('a', ok), topic('b', missing))).toEqual(['a']);
+    await expect(learn(topic('a', missing), topic('b', missing))).rejects.toThrow('does not host');
+    await expect(learn(topic('a', ok), topic('b', refused))).rejects.toThrow('Not authorized');
+  });
+
   it('change how the library writes', async () => {
     const { requests } = library('kafkajs/src/protocol/requests') as {
       requests: {

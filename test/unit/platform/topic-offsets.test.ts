@@ -6,6 +6,10 @@ function refusal(type: string): Error {
   return Object.assign(new Error(`the broker says ${type}`), { type });
 }
 
+function brokenDown(): TypeError {
+  return new TypeError("Cannot destructure property 'partitions' of 'low.pop(...)'");
+}
+
 /** Answers with each refusal once, then with offsets. */
 function admin(...refusals: readonly string[]): {
   fetchTopicOffsets(): Promise<typeof OFFSETS>;
@@ -36,18 +40,17 @@ describe('reading the offsets of a topic', () => {
     const fetchTopicOffsets = (): Promise<typeof OFFSETS> => {
       asked += 1;
       return asked === 1
-        ? Promise.reject(new TypeError("Cannot destructure property 'partitions' of 'low.pop(...)'"))
+        ? Promise.reject(brokenDown())
         : Promise.resolve(OFFSETS);
     };
     await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a topic')).resolves.toHaveLength(1);
   });
 
-  it('names the topic that is gone, also when it was asked about another one', async () => {
-    const broker = admin('', 'UNKNOWN_TOPIC_OR_PARTITION');
-    await topicOffsets(broker, 'a topic that is deleted').catch(() => undefined);
-    await expect(topicOffsets(broker, 'a topic')).rejects.toMatchObject({
+  it.each([refusal('UNKNOWN_TOPIC_OR_PARTITION'), brokenDown()])('names a topic that is gone at once: %s', async (cause) => {
+    const fetchTopicOffsets = (): Promise<never> => Promise.reject(cause);
+    await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a deleted topic')).rejects.toMatchObject({
       code: 'KafkaUnavailable',
-      message: 'the Kafka brokers do not have the topic a topic that is deleted',
+      message: 'the Kafka brokers do not have the topic a deleted topic',
     });
   });
 

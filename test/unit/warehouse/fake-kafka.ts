@@ -25,6 +25,8 @@ export class FakeKafka {
   refusesCommits = false;
   /** Brokers by name. */
   cluster = 'brokers/';
+  /** By topic, as `contracts/log-ids.ts` has them. */
+  readonly logIds = new Map<string, string>();
   private refusals = 0;
 
   constructor(private readonly partitions: number) {}
@@ -67,6 +69,13 @@ export class FakeKafka {
     this.starts.set(`${partition}/${topic}`, offset);
   }
 
+  /** Delete a topic and make it anew, empty. */
+  makeAnew(topic: string, logId: string): void {
+    for (let partition = 0; partition < this.partitions; partition += 1)
+      this.logs.delete(`${partition}/${topic}`);
+    this.logIds.set(topic, logId);
+  }
+
   /** Hand everything that is new to the consumer, all partitions at once, until it has dealt with it. */
   async deliver(): Promise<void> {
     const consumer = this.consumer;
@@ -92,7 +101,7 @@ export class FakeKafka {
       createTopics: refuse,
       partitions: refuse,
       growTopics: refuse,
-      logId: () => Promise.resolve(''),
+      logId: (topic) => Promise.resolve(this.logIds.get(topic) ?? ''),
       offsetsAt: refuse,
       tail: refuse,
       committed: refuse,

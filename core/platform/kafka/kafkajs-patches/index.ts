@@ -6,6 +6,7 @@ import { fastProduce } from './fast-produce';
 import { freshConnections } from './fresh-connections';
 import { keptPlaces } from './kept-places';
 import { lostMembership } from './lost-membership';
+import { missingTopics } from './missing-topics';
 import { applyPatch, type LibraryPatch, type LoadModule } from './patch-module';
 import { quietQueue } from './quiet-queue';
 import { steadyHeartbeats, steadyMetadata } from './steady-clock';
@@ -26,6 +27,7 @@ export const PATCHES: readonly LibraryPatch[] = [
   keptPlaces,
   toldRefusals,
   topicIds,
+  missingTopics,
 ];
 
 export { topicIdOf } from './topic-ids';
