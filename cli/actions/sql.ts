@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { queryTable, type AnswerTable } from '../query/query-worker';
-import { renderCsv, renderJson, renderTable } from '../query/answer';
+import { renderCsv, renderJson, tableParts } from '../query/answer';
 import { analyticsOf, findRunning } from '../system/running';
 import { type Session } from '../system/session';
 import { queryFile } from '../query/query-file';
@@ -14,17 +15,22 @@ export interface SqlOptions {
 /** Run one query and print its answer in the chosen form. */
 export async function sql(session: Session, query: string, options: SqlOptions): Promise<void> {
   const answer = await unlessAborted(queryTables(session, query), session.signal);
-  session.out(
-    options.json === true
-      ? renderJson(answer)
-      : options.csv === true
-        ? renderCsv(answer)
-        : renderTable(answer),
-  );
+  if (options.json === true) session.out(renderJson(answer));
+  else if (options.csv === true) session.out(renderCsv(answer));
+  else await printTable(session, answer);
   if (answer.truncated)
     session.progress.note(
       `There are more rows than the ${answer.rows.length.toLocaleString('en')} that one answer holds; use LIMIT and OFFSET.`,
     );
+}
+
+/** A long one takes seconds, and Ctrl-C ends it. */
+async function printTable(session: Session, answer: AnswerTable): Promise<void> {
+  for (const part of tableParts(answer)) {
+    await nextTurn();
+    session.signal.throwIfAborted();
+    session.out(part);
+  }
 }
 
 async function queryTables(session: Session, sql: string): Promise<AnswerTable> {

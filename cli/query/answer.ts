@@ -1,4 +1,5 @@
-import Table from 'cli-table3';
+import Table, { type TableConstructorOptions } from 'cli-table3';
+import stringWidth from 'string-width';
 import { outColours as pc } from '../shared/colours';
 import { type AnswerTable } from './query-worker';
 import { printable } from '../shared/format';
@@ -7,17 +8,34 @@ import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 /** Significant digits shown in a table; `--json` and `--csv` have all of them. */
 const SHOWN_DIGITS = 6;
 
+/** Rows of a table that are laid out at once: laying out takes milliseconds, and who prints looks in between whether it was stopped. */
+const ROWS_PER_PART = 500;
+
 /** As a table for people: numbers to the right, nulls dim. */
 export function renderTable(answer: AnswerTable): string {
-  const numeric = answer.columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/i.test(type));
-  const table = new Table({
-    head: answer.columns.map(({ name }) => pc.bold(name)),
-    colAligns: numeric.map((right) => (right ? 'right' : 'left')),
+  return [...tableParts(answer)].join('');
+}
+
+/** The same, some hundred rows at a time. */
+export function* tableParts(answer: AnswerTable): Generator<string> {
+  const head = answer.columns.map(({ name }) => pc.bold(name));
+  const cells = cellsOf(answer).map((row) => row.map(shown));
+  const layout = {
+    colAligns: answer.columns.map(({ type }) => (/INT|DOUBLE|FLOAT|DECIMAL/i.test(type) ? 'right' : 'left')),
+    colWidths: head.map((name, column) => widest([name, ...cells.map((row) => row[column] ?? '')])),
     ...PLAIN_TABLE,
-  });
-  table.push(...cellsOf(answer).map((row) => row.map(shown)));
+  } satisfies TableConstructorOptions;
+  for (let from = 0; from === 0 || from < cells.length; from += ROWS_PER_PART) {
+    const table = new Table({ ...layout, ...(from === 0 ? { head } : {}) });
+    table.push(...cells.slice(from, from + ROWS_PER_PART));
+    yield `${linesOf(table)}\n`;
+  }
   const rows = answer.rows.length === 1 ? '1 row' : `${answer.rows.length.toLocaleString('en')} rows`;
-  return `${linesOf(table)}\n${pc.dim(rows)}\n`;
+  yield `${pc.dim(rows)}\n`;
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 1);
 }
 
 /** An array of objects, one a row. */

@@ -41,7 +41,9 @@ export class OwnTopics {
   private async keepRejects(): Promise<void> {
     const topic = TOPICS.ingestRejects;
     if ((await this.kafka.partitions(topic.name)) !== undefined) return;
-    this.log.error(`${topic.name} was deleted: it is made again; rejects that no warehouse has read are gone`);
+    this.log.error(
+      `${topic.name} was deleted: it is made again; rejects that no warehouse has read are gone`,
+    );
     await this.kafka.createTopics([topic]);
   }
 }

@@ -444,7 +444,9 @@ describe('topics of ingest that somebody deletes', () => {
     const spread = await readSpread(kafka);
     const own = [TOPICS.ingestMemory.name, TOPICS.ingestRejects.name];
     for (const [round, topics] of [...own.map((name) => [name]), own].entries()) {
-      await admin.deleteTopics({ topics: topics.map((name) => topicPrefixOf(readEnvironment(system.env)) + name) });
+      await admin.deleteTopics({
+        topics: topics.map((name) => topicPrefixOf(readEnvironment(system.env)) + name),
+      });
       await send(2);
       expect(await rejects(5 + 2 * round)).toHaveLength(5 + 2 * round);
       while (!(await isFull(kafka, TOPICS.ingestMemory.name))) await sleep(200);

@@ -52,7 +52,8 @@ async function answered<Answer>(
       return await ask();
     } catch (cause) {
       if (isMissing(cause)) throw missingTopic(topic, cause);
-      if (isHalfAnswered(cause) && !(await admin.listTopics()).includes(topic)) throw missingTopic(topic, cause);
+      if (isHalfAnswered(cause) && !(await admin.listTopics()).includes(topic))
+        throw missingTopic(topic, cause);
       if (!(hasNoLeader(cause) || isHalfAnswered(cause)) || performance.now() > deadline) throw cause;
       await sleep(LEADER_POLL_MS);
     }

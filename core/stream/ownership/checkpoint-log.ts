@@ -62,10 +62,13 @@ export class PartitionLog {
 
   /**
    * The log of events that was read here; empty where nobody has said.
-   * @param now the log that the topic is. Where any owner has read it, it is the right one: a claim that names another is forged.
+   * @param now the log that the topic is. Where nobody has begun to read, or any owner has read it, it is the right one: a claim that names
+   * another is forged, or was made for a log that is gone.
    */
   logRead(now: string): string {
-    return this.logIds.has(now) ? now : ([...this.logIds].at(-1) ?? '');
+    const hasBegun = this.mayHaveBeenRead || this.firstStart !== undefined;
+    if (!hasBegun || this.logIds.has(now)) return now;
+    return [...this.logIds].at(-1) ?? '';
   }
 
   /** Where the fleet began to read the partition; undefined while that is not decided. */

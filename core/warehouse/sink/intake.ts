@@ -98,7 +98,8 @@ export class Intake {
     this.logs = new ReplacedLogs({
       ...options,
       topics: INTAKE_TOPICS.map(({ name }) => name),
-      isBusy: (topic) => this.partitionsOf(topic).some((partition) => this.busy.has(positionKey({ topic, partition }))),
+      isBusy: (topic) =>
+        this.partitionsOf(topic).some((partition) => this.busy.has(positionKey({ topic, partition }))),
       readAnew: (topic) => {
         for (const partition of this.partitionsOf(topic)) this.consumer?.seek(topic, partition, 0);
       },

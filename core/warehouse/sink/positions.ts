@@ -67,7 +67,11 @@ export async function readLogIds(connection: SerialConnection): Promise<Map<stri
 /** @param isAnother of another log nothing is stored yet. */
 export async function writeLogId(
   inside: Statements,
-  { topic, logId, isAnother }: { readonly topic: string; readonly logId: string; readonly isAnother: boolean },
+  {
+    topic,
+    logId,
+    isAnother,
+  }: { readonly topic: string; readonly logId: string; readonly isAnother: boolean },
 ): Promise<void> {
   if (isAnother) await inside.run('UPDATE sink_marks SET next_offset = 0 WHERE topic = $topic', { topic });
   await inside.run('INSERT OR REPLACE INTO sink_logs VALUES ($topic, $logId)', { topic, logId });

@@ -24,22 +24,36 @@ async function answer(
       await held.close();
       held = undefined;
     }
-    held ??= await (state === AT_REST ? readAtRest : takeSnapshot)(file, folder);
-    if (held === undefined) continue;
-    const { connection, isIntact } = held;
-    const outcome = await answerSql(connection, sql, { maxRows }).then(
-      (text) => ({ text }),
-      (failure: unknown) => ({ failure }),
-    );
-    // What was read from blocks that have been reused is neither an answer nor a fault of the query.
-    if (!(await isIntact())) continue;
+    const outcome = await attemptAnswer(sql, maxRows, () =>
+      (state === AT_REST ? readAtRest : takeSnapshot)(file, folder),
+    ).catch((failure: unknown) => ({ failure }));
+    if (outcome === 'spoilt') continue;
     if ('text' in outcome) return outcome.text;
-    throw outcome.failure;
+    // A sound file shows no damage twice; a snapshot may, where its writer was at work.
+    if (attempt + 1 === MAX_SNAPSHOTS || !isDamage(messageOf(outcome.failure))) throw outcome.failure;
+    await held?.close();
+    held = undefined;
   }
   throw new FedloopError(
     'WarehouseBusy',
     'the tables were written anew again and again while the query ran; ask again',
   );
+}
+
+/** @returns `spoilt` where a checkpoint came in between: what was read from blocks that have been reused is neither an answer nor a fault of the query. */
+async function attemptAnswer(
+  sql: string,
+  maxRows: number,
+  take: () => Promise<Snapshot | undefined>,
+): Promise<{ readonly text: string } | { readonly failure: unknown } | 'spoilt'> {
+  held ??= await take();
+  if (held === undefined) return 'spoilt';
+  const { connection, isIntact } = held;
+  const outcome = await answerSql(connection, sql, { maxRows }).then(
+    (text) => ({ text }),
+    (failure: unknown) => ({ failure }),
+  );
+  return (await isIntact()) ? outcome : 'spoilt';
 }
 
 function reply(outcome: ReplyHead['outcome'], text: string): void {

@@ -35,6 +35,8 @@ interface ReadersOptions {
 
 interface Busy {
   readonly reader: Reader;
+  /** Its reader has answered queries before. */
+  readonly isReused: boolean;
   /** Why it was ended; undefined while it may go on. */
   endedFor: FedloopError | undefined;
   /** Processor time that its reader had taken before, in ms; measured at the first look. */
@@ -83,9 +85,19 @@ export class Readers {
    * @throws FedloopError `InvalidInput` for a query that is refused or reaches a limit, `WarehouseFailed`, `Interrupted`
    */
   async ask(question: Question): Promise<Buffer> {
+    try {
+      return await this.askOne(question, this.idle.keys());
+    } catch (cause) {
+      if (!(cause instanceof UsedUp)) throw cause;
+      return await this.askOne(question, []);
+    }
+  }
+
+  /** @param reusable readers to take, if there is one. */
+  private async askOne(question: Question, reusable: Iterable<Reader>): Promise<Buffer> {
     const { sql, maxRows = MAX_SQL_ROWS, signal, timeoutMillis = SQL_TIMEOUT_MS } = question;
     await this.place(signal);
-    const busy: Busy = { reader: this.takeReader(), endedFor: undefined, cpuBefore: undefined };
+    const busy: Busy = { ...this.takeReader(reusable), endedFor: undefined, cpuBefore: undefined };
     this.busy.add(busy);
     const timer = setTimeout(() => {
       end(busy, tooLong(timeoutMillis));
@@ -143,17 +155,17 @@ export class Readers {
     this.taken += 1;
   }
 
-  private takeReader(): Reader {
-    for (const [reader, timer] of this.idle) {
-      clearTimeout(timer);
+  private takeReader(reusable: Iterable<Reader>): Pick<Busy, 'reader' | 'isReused'> {
+    for (const reader of reusable) {
+      clearTimeout(this.idle.get(reader));
       this.idle.delete(reader);
-      if (reader.isAlive) return reader;
+      if (reader.isAlive) return { reader, isReused: true };
     }
     this.started += 1;
     const reader = new Reader(this.file, join(this.folder, String(this.started)), this.state);
     this.all.add(reader);
     void reader.ended.then(() => this.all.delete(reader));
-    return reader;
+    return { reader, isReused: false };
   }
 
   private giveBack({ reader, endedFor }: Busy): void {
@@ -195,7 +207,11 @@ export class Readers {
       [...this.all].map(async (reader) => ({ reader, bytes: await reader.residentBytes() })),
     );
     if (sizes.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return;
-    const largest = sizes.reduce((one, other) => (other.bytes > one.bytes ? other : one)).reader;
+    // Before a query is ended, those go that nobody asks anything.
+    const unused = sizes.filter(({ reader }) => this.idle.has(reader));
+    const largest = (unused.length > 0 ? unused : sizes).reduce((one, other) =>
+      other.bytes > one.bytes ? other : one,
+    ).reader;
     const busy = [...this.busy].find(({ reader }) => reader === largest);
     if (busy === undefined) largest.kill();
     else end(busy, tooMuchMemory());
@@ -213,14 +229,18 @@ function end(busy: Busy, why: FedloopError): void {
   busy.reader.kill();
 }
 
-function answerOf(reply: Reply | undefined, { endedFor, reader }: Busy): Buffer {
+function answerOf(reply: Reply | undefined, { endedFor, reader, isReused }: Busy): Buffer {
+  const usedUp = (): Error => (isReused ? new UsedUp() : tooMuchMemory());
   if (reply === undefined)
-    throw endedFor ?? (reader.exitCode === undefined ? tooMuchMemory() : gone(reader.exitCode));
+    throw endedFor ?? (reader.exitCode === undefined ? usedUp() : gone(reader.exitCode));
   if (reply.outcome === 'answered') return reply.body;
   const text = reply.body.toString('utf8');
   if (reply.outcome === 'failed') throw new FedloopError('WarehouseFailed', text);
-  throw /out of memory|bad allocation|bad_alloc/i.test(text) ? tooMuchMemory() : refused(text);
+  throw /out of memory|bad allocation|bad_alloc/i.test(text) ? usedUp() : refused(text);
 }
+
+/** A reader lacked memory that answered queries before, which keep some of it: a new one may have enough. */
+class UsedUp extends Error {}
 
 function tooLong(millis: number): FedloopError {
   return refused(

@@ -1,7 +1,8 @@
 import { cp, rename, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { renderCsv, renderJson, renderTable } from '../../../cli/query/answer';
+import stringWidth from 'string-width';
+import { renderCsv, renderJson, renderTable, tableParts } from '../../../cli/query/answer';
 import { type AnswerTable } from '../../../cli/query/query-worker';
 import { startRoundLink } from '../../../cli/demo/links';
 import { endOf, formatSeconds } from '../../../cli/progress';
@@ -188,6 +189,18 @@ describe('an answer', () => {
     const table = renderTable({ ...answer, rows: [{ device: 'a\u001b[2Jb', accuracy: null }] });
     expect(table).toContain('a\\u001b[2Jb');
     expect(table).not.toContain('\u001b[2J');
+  });
+
+  it('comes in parts where it is long, which are one table together', () => {
+    const rows = Array.from({ length: 1_200 }, (_, n) => ({
+      device: n === 1_100 ? '温度計' : 'a',
+      accuracy: n,
+    }));
+    const parts = [...tableParts({ ...answer, rows })];
+    expect(parts).toHaveLength(4);
+    const lines = parts.slice(0, -1).join('').trimEnd().split('\n');
+    expect(lines).toHaveLength(2 + rows.length);
+    expect(new Set(lines.slice(2).map((line) => stringWidth(line)))).toEqual(new Set([8 + 2 + 6]));
   });
 
   it('is CSV with quotes where they are needed', () => {

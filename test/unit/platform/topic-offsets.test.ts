@@ -39,20 +39,21 @@ describe('reading the offsets of a topic', () => {
     let asked = 0;
     const fetchTopicOffsets = (): Promise<typeof OFFSETS> => {
       asked += 1;
-      return asked === 1
-        ? Promise.reject(brokenDown())
-        : Promise.resolve(OFFSETS);
+      return asked === 1 ? Promise.reject(brokenDown()) : Promise.resolve(OFFSETS);
     };
     await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a topic')).resolves.toHaveLength(1);
   });
 
-  it.each([refusal('UNKNOWN_TOPIC_OR_PARTITION'), brokenDown()])('names a topic that is gone at once: %s', async (cause) => {
-    const fetchTopicOffsets = (): Promise<never> => Promise.reject(cause);
-    await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a deleted topic')).rejects.toMatchObject({
-      code: 'KafkaUnavailable',
-      message: 'the Kafka brokers do not have the topic a deleted topic',
-    });
-  });
+  it.each([refusal('UNKNOWN_TOPIC_OR_PARTITION'), brokenDown()])(
+    'names a topic that is gone at once: %s',
+    async (cause) => {
+      const fetchTopicOffsets = (): Promise<never> => Promise.reject(cause);
+      await expect(topicOffsets({ ...admin(), fetchTopicOffsets }, 'a deleted topic')).rejects.toMatchObject({
+        code: 'KafkaUnavailable',
+        message: 'the Kafka brokers do not have the topic a deleted topic',
+      });
+    },
+  );
 
   it('does not wait for anything else', async () => {
     const broker = admin('TOPIC_AUTHORIZATION_FAILED');

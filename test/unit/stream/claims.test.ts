@@ -129,7 +129,8 @@ describe('the log that a partition was read in', () => {
   async function gapAfter(first: string | undefined, now: string | undefined): Promise<Claim['gap']> {
     const kafka = brokerWith(1);
     if (first !== undefined) kafka.ids.set(TOPIC, first);
-    await claimOf(kafka, 'earliest');
+    const { epoch } = await claimOf(kafka, 'earliest');
+    logDecision(kafka, { type: 'history', partition: 0, epoch, snapshot: null });
     kafka.ids.clear();
     if (now !== undefined) kafka.ids.set(TOPIC, now);
     await claimOf(kafka, 'earliest');
@@ -151,11 +152,26 @@ describe('the log that a partition was read in', () => {
   it('is not what a forged claim says, where an owner has read the log that is there', async () => {
     const kafka = brokerWith(1);
     kafka.ids.set(TOPIC, logOf('1'));
-    await claimOf(kafka, 'earliest');
+    const { epoch } = await claimOf(kafka, 'earliest');
+    logDecision(kafka, { type: 'history', partition: 0, epoch, snapshot: null });
+    forgeClaim(kafka);
+    expect((await claimOf(kafka, 'earliest')).gap).toBeUndefined();
+  });
+
+  it('is not what a forged claim says that was there before any owner', async () => {
+    const kafka = brokerWith(1);
+    kafka.ids.set(TOPIC, logOf('1'));
+    forgeClaim(kafka);
+    const { gap, epoch } = await claimOf(kafka, 'earliest');
+    expect(gap).toBeUndefined();
+    logDecision(kafka, { type: 'history', partition: 0, epoch, snapshot: null });
+    expect((await claimOf(kafka, 'earliest')).gap).toBeUndefined();
+  });
+
+  function forgeClaim(kafka: MemoryKafka): void {
     const forged = { type: 'claim', partition: 0, worker: 'ghost', log: logOf('3') };
     kafka.append(TOPICS.checkpoints.name, [
       { key: 'claim/0/ghost/1', partition: 0, value: JSON.stringify(forged) },
     ]);
-    expect((await claimOf(kafka, 'earliest')).gap).toBeUndefined();
-  });
+  }
 });

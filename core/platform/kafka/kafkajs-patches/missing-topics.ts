@@ -27,7 +27,8 @@ interface Answer {
 export const missingTopics: LibraryPatch = {
   name: 'missing-topics',
   module: 'kafkajs/src/protocol/requests/metadata',
-  otherwise: 'a process that has used a topic which is deleted reads and writes no other until it is started again',
+  otherwise:
+    'a process that has used a topic which is deleted reads and writes no other until it is started again',
   apply(metadata) {
     if (!hasFunction<LibraryMetadata>(metadata, 'protocol')) return false;
     const { protocol } = metadata;
