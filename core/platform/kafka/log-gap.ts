@@ -1,3 +1,5 @@
+import { plainTopic } from '../../contracts/topics';
+
 /**
  * Why a partition cannot be read on where it was.
  *
@@ -31,7 +33,7 @@ export function logGap(next: number, { from, highWatermark }: FetchedFrom): LogG
 
 /** What happened and what to do, in one sentence. @param onReplaced what becomes of a log that is another one, and what to do. */
 export function gapSentence(topic: string, partition: number, gap: LogGap, onReplaced: string): string {
-  const place = `partition ${partition} of ${topic}`;
+  const place = `partition ${partition} of ${plainTopic(topic)}`;
   if (gap.kind === 'expired')
     return `${gap.until - gap.from} records of ${place} were gone before they were read; give the topic a retention longer than its readers are ever away`;
   if (gap.end === undefined)
