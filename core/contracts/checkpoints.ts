@@ -47,6 +47,11 @@ export const activationSchema = z.object({
   from_window: microsSchema.nullable(),
   /** Held-out residuals of the model, in the target's unit, as known then. */
   residual_stddev: z.number().nullable(),
+  /**
+   * What its confidence begins with: the errors of the trained version before it. Left out by earlier releases, whose versions began with their residuals
+   * alone.
+   */
+  errors_from: z.literal('predecessor').optional(),
 });
 
 export const deactivationSchema = z.object({

@@ -178,8 +178,8 @@ export class PartitionEngine {
     return this.schedule.firstUnforecast(this.latestEvent);
   }
 
-  activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
-    this.evaluator.activate(version, residualStddev, from);
+  activate(...version: Parameters<Evaluator['activate']>): void {
+    this.evaluator.activate(...version);
   }
   deactivate(version: VersionId, until: Micros | null): void {
     this.evaluator.deactivate(version, until);

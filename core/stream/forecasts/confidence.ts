@@ -84,6 +84,11 @@ export class VersionErrors {
     private readonly tolerance: number,
   ) {}
 
+  /** Nothing was learnt yet, nor inherited. */
+  get isNew(): boolean {
+    return this.weight === 0;
+  }
+
   /** Standard deviation of residuals, held-out and live together; NaN while there are none. */
   stddev(): number {
     if (this.residualStddev === null) return this.weight > 0 ? Math.sqrt(this.squareSum / this.weight) : NaN;

@@ -30,11 +30,17 @@ export class Evaluator {
   }
 
   /** Score `version` on every window that starts at `from` or later (null: on all). Does nothing when it is in force. */
-  activate(version: VersionId, residualStddev: number | null, from: Micros | null): void {
+  activate(
+    version: VersionId,
+    residualStddev: number | null,
+    from: Micros | null,
+    errorsFrom?: ActiveVersion['errorsFrom'],
+  ): void {
     if (this.inForce.includes(version)) return;
     this.versions.push({
       version,
       residualStddev,
+      errorsFrom,
       from: from ?? -Infinity,
       until: Infinity,
       errors: new VersionErrors(residualStddev, this.task.target.tolerance),
@@ -51,6 +57,7 @@ export class Evaluator {
 
   /** Forecasts to make of the window that closes next; undefined when there are none. Answer with `accept`. */
   plan(window: Micros, devicesInOrder: readonly number[]): PlannedForecasts | undefined {
+    this.inheritErrors(window);
     return planForecasts(this.task, window, devicesInOrder, this.history, this.scoring(window));
   }
 
@@ -92,6 +99,20 @@ export class Evaluator {
     this.versions = this.versions
       .filter(({ until }) => until === Infinity)
       .map((version) => ({ ...version, from: Math.min(version.from, start) }));
+  }
+
+  /**
+   * A version that is about to forecast for the first time begins with what is known of the trained one before it: they differ by little, and held-out
+   * residuals are of other weather. Not before, so that a replay, which learns of all versions at once, finds the same.
+   */
+  private inheritErrors(window: Micros): void {
+    this.versions.forEach((version, place) => {
+      if (version.errorsFrom === undefined || !version.errors.isNew || !scores(version, window)) return;
+      const parent = this.versions
+        .slice(0, place)
+        .findLast(({ residualStddev, errors }) => residualStddev !== null && !errors.isNew);
+      if (parent !== undefined) version.errors.restore(parent.errors.save());
+    });
   }
 
   private scoring(window: Micros): ActiveVersion[] {

@@ -7,6 +7,8 @@ export interface ActiveVersion {
   readonly version: VersionId;
   /** Held-out residuals in the target's unit; null when the model has none. */
   readonly residualStddev: number | null;
+  /** What its errors begin with: those of the trained version before it; undefined: its residuals alone. */
+  readonly errorsFrom: 'predecessor' | undefined;
   /** First window that it is scored on; −Infinity = the first that closes. */
   readonly from: Micros;
   /** First window that it is no longer scored on; Infinity while it is in force. */

@@ -51,7 +51,11 @@ export function versionDecisions(
       const { residualStddev: residual_stddev } = model.metadata;
       const key = checkpointKeys.activation(partition, version, epoch, from_window);
       const type = 'activation' as const;
-      return { key, decision: { type, partition, epoch, version, from_window, residual_stddev } };
+      const errors_from = 'predecessor' as const;
+      return {
+        key,
+        decision: { type, partition, epoch, version, from_window, residual_stddev, errors_from },
+      };
     });
   const deactivations = engine.inForce
     .filter((version) => !wanted.some((one) => one.version === version))

@@ -69,6 +69,7 @@ const headerSchema = z.object({
     z.object({
       version: versionIdSchema,
       residual_stddev: z.number().nullable(),
+      errors_from: z.literal('predecessor').optional(),
       /** null = from the first window on. */
       from: microsSchema.nullable(),
       /** null = in force. */
@@ -111,13 +112,16 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     resets: engine.resets.all
       .filter(({ offset }) => offset > position.rewind)
       .map(({ offset, lateBefore }) => ({ offset, late_before: finiteOrNull(lateBefore) })),
-    versions: engine.evaluator.versions.map(({ version, residualStddev, from, until, errors }) => ({
-      version,
-      residual_stddev: residualStddev,
-      from: finiteOrNull(from),
-      until: finiteOrNull(until),
-      errors: errors.save(),
-    })),
+    versions: engine.evaluator.versions.map(
+      ({ version, residualStddev, errorsFrom, from, until, errors }) => ({
+        version,
+        residual_stddev: residualStddev,
+        errors_from: errorsFrom,
+        from: finiteOrNull(from),
+        until: finiteOrNull(until),
+        errors: errors.save(),
+      }),
+    ),
     devices: devices.map((device) => engine.devices.idOf(device)),
     outstanding: null,
   };
@@ -156,8 +160,8 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
   engine.opened = header.opened;
   for (const { offset, late_before } of header.resets)
     engine.resets.add({ offset, lateBefore: late_before ?? -Infinity });
-  for (const { version, residual_stddev, from, until, errors } of header.versions) {
-    engine.activate(version, residual_stddev, from);
+  for (const { version, residual_stddev, errors_from, from, until, errors } of header.versions) {
+    engine.activate(version, residual_stddev, from, errors_from);
     const active = engine.evaluator.versions.at(-1);
     active?.errors.restore(errors);
     if (active !== undefined && until !== null) active.until = until;

@@ -98,6 +98,36 @@ describe('the live evaluator', () => {
     ]);
   });
 
+  it.each([
+    ['trained', 2, true],
+    ['untrained', null, false],
+  ])(
+    'begins a version with the errors of the one before it where that is %s',
+    async (_, residuals, inherits) => {
+      const { driver } = scripted();
+      driver.engine.activate(V1, residuals, null);
+      const devices = ['a', 'b', 'c', 'd', 'e'];
+      for (const device of devices) seed(driver, device);
+      // v1 says +1, and is always right; its residuals said that it would seldom be.
+      for (let index = 0; index < 12; index += 1)
+        for (const device of devices) await play(driver, device, index, 11 + index);
+      driver.engine.activate(V2, 2, driver.engine.firstUnseenWindow(null), 'predecessor');
+      for (let index = 12; index < 15; index += 1)
+        for (const device of devices) await play(driver, device, index, 11 + index);
+      await driver.flush();
+      const rows = driver.evaluations();
+      const first = rows.find(({ model_version }) => model_version === 'v2');
+      const beside = rows.find(
+        ({ model_version, start }) => model_version === 'v1' && start === first?.start,
+      );
+      const [inherited, ofParent] = [Number(first?.['confidence']), Number(beside?.['confidence'])];
+      expect(ofParent).toBeGreaterThan(0.7);
+      // Without them it goes by its residuals: P(|x| ≤ ½ σ) = 0.38.
+      if (inherits) expect(inherited).toBeCloseTo(ofParent, 9);
+      else expect(inherited).toBeLessThan(0.5);
+    },
+  );
+
   it('counts an error of exactly the tolerance as correct', async () => {
     const { driver } = scripted();
     driver.engine.activate(V1, null, null);

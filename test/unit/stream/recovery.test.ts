@@ -29,7 +29,7 @@ function fresh(settings: StreamSettings = SETTINGS): Driver {
     );
     driver.engine.seed(device, -WINDOW, { target: past, covariates: [past, []], stddev: 0.2 });
   }
-  driver.engine.activate(V0, null, null);
+  driver.engine.activate(V0, 0.6, null);
   return driver;
 }
 
@@ -42,7 +42,8 @@ type Step =
 async function apply(driver: Driver, step: Step): Promise<void> {
   if ('event' in step) await driver.feed(step.event);
   else if ('idle' in step) await driver.idle();
-  else if ('activate' in step) driver.engine.activate(V1, 0.5, driver.engine.firstUnseenWindow(null));
+  else if ('activate' in step)
+    driver.engine.activate(V1, 0.5, driver.engine.firstUnseenWindow(null), 'predecessor');
   else driver.engine.deactivate(V0, driver.engine.firstUnforecastWindow());
 }
 
@@ -136,14 +137,14 @@ describe('recovery', () => {
     const live = fresh();
     await play(live, 0, 10);
     const from = live.engine.firstUnseenWindow(null);
-    live.engine.activate(V1, 0.5, from);
+    live.engine.activate(V1, 0.5, from, 'predecessor');
     await play(live, 10, 30);
     const until = live.engine.firstUnforecastWindow();
     live.engine.deactivate(V0, until);
     await play(live, 30, 50);
 
     const again = fresh();
-    again.engine.activate(V1, 0.5, from);
+    again.engine.activate(V1, 0.5, from, 'predecessor');
     again.engine.deactivate(V0, until);
     await play(again, 0, 50);
     expect(again.closed).toEqual(live.closed);
