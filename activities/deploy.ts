@@ -4,7 +4,7 @@ import { versionIdSchema, versionOfRound, type VersionId } from '../core/contrac
 import { type PanelScore } from '../core/contracts/site-reports';
 import { type AggregateResult, type DeployResult, type RoundPlan } from '../core/contracts/steps';
 import { historyWindows, type Task } from '../core/contracts/task';
-import { addTallies } from '../core/federation/panels/panel-tally';
+import { addTallies, equivalentStddev } from '../core/federation/panels/panel-tally';
 import { chooseCandidates, type JudgedProposal } from '../core/federation/panels/choose-candidates';
 import { type StageChange } from '../core/model/deployment-messages';
 import { type Deployments } from '../core/model/deployments';
@@ -202,10 +202,10 @@ function judged(scores: readonly PanelScore[], proposal: string): JudgedProposal
   return { b: addTallies(own.map(({ b }) => b)), c: addTallies(own.map(({ c }) => c)) };
 }
 
-/** Root mean square of the proposal's errors on panel C, in the target's unit: what its stated confidence starts from. */
+/** What the proposal's stated confidence starts from: its errors on panel C, in the target's unit. */
 function residualStddev(scores: readonly PanelScore[], proposal: string, base: GlobalModel): number | null {
-  const { rows, squaredError } = judged(scores, proposal).c;
-  return rows === 0 ? null : Math.sqrt(squaredError / rows) * base.metadata.tolerance;
+  const stddev = equivalentStddev(judged(scores, proposal).c);
+  return stddev === null ? null : stddev * base.metadata.tolerance;
 }
 
 function lineageOf(

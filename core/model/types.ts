@@ -38,7 +38,7 @@ export interface ModelMetadata {
   readonly scaling: FeatureScaling;
   /** The network's output times this is the forecast change of the mean: targets are learned in tolerances. */
   readonly tolerance: number;
-  /** Standard deviation of held-out residuals in the target's unit; null while nothing is known (v0). */
+  /** Of held-out residuals in the target's unit, as if they were normal; null while nothing is known (v0). */
   readonly residualStddev: number | null;
 }
 
