@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../cli/shared/options';
-import { listOf } from './support/options';
+import { listOf, oneOf } from './support/options';
 import { FedloopError, messageOf } from '../core/contracts/errors';
 import { FEDLOOP, playTurn, type Contender } from './rounds/contender';
 import { obtainPeer, PEERS, type PeerName } from './rounds/peers';
@@ -53,8 +53,8 @@ const program = new Command('bench:rounds')
   .option('--threads <n>', 'threads of one run; 0 = one a core', wholeNumber(0), 0)
   .option(
     '--peer <name,…>',
-    `others that do the same work in the same run: ${Object.keys(PEERS).join(', ')}`,
-    listOf(peerName),
+    `others that do the same work in the same run: ${PEERS.join(', ')}`,
+    listOf(oneOf(PEERS)),
     [],
   )
   .option('--peer-repeat <n>', 'measured runs of each peer, after one that warms up', wholeNumber(1), 1)
@@ -159,12 +159,6 @@ function tableOf(results: readonly Result[]): string {
     ]);
   }
   return table.toString();
-}
-
-function peerName(text: string): PeerName {
-  if (text !== 'flower' && text !== 'pfl')
-    throw new InvalidArgumentError(`must be one of ${Object.keys(PEERS).join(', ')}`);
-  return text;
 }
 
 function networkName(text: string): string {

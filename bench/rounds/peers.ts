@@ -7,12 +7,12 @@ import { cacheFolder, obtainOnce } from '../../cli/servers/cache';
 import { FedloopError } from '../../core/contracts/errors';
 import { type Contender } from './contender';
 
-/** Simulators that do the same work, by the name of `--peer`. Their programs, and their versions, lie in bench/rounds/peers/. */
-export const PEERS = {
-  flower: 'Flower 1.42 (Ray, PyTorch)',
-  pfl: 'pfl-research 0.6 (PyTorch)',
-} as const;
-export type PeerName = keyof typeof PEERS;
+/**
+ * Programs that do the same work, by the name of `--peer`: two simulators, and what they compute with, all devices in one batch as Fedloop has it.
+ * The programs, and the versions of what they use, lie in bench/rounds/peers/.
+ */
+export const PEERS = ['flower', 'pfl', 'vmap', 'numpy'] as const;
+export type PeerName = (typeof PEERS)[number];
 
 /** Compiled code lies in dist/bench/rounds/, Python programs where they were written. */
 const PEERS_FOLDER = resolve(__dirname, '../../../bench/rounds/peers');
@@ -46,7 +46,7 @@ export async function obtainPeer(
     name: `peers-${hash}`,
     find: () => existing(done),
     obtain: async () => {
-      say(`installing ${Object.values(PEERS).join(' and ')} into ${environment} (6 GB, once)`);
+      say(`installing Flower, pfl-research and PyTorch into ${environment} (6 GB, once)`);
       await install(await findPython(), environment, python);
       await writeFile(done, '');
       return done;

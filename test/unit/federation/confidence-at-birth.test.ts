@@ -8,7 +8,9 @@ describe('what a version’s confidence begins with', () => {
   });
 
   it('is finite and above zero, also where all were right, or none', () => {
-    const [best = NaN, worst = NaN] = [10, 0].map((correct) => equivalentStddev({ rows: 10, correct }));
+    const [best = NaN, worst = NaN] = [10, 0].map(
+      (correct) => equivalentStddev({ rows: 10, correct }) ?? NaN,
+    );
     expect(best).toBeGreaterThan(0.4);
     expect(worst).toBeLessThan(30);
     expect(worst).toBeGreaterThan(best);

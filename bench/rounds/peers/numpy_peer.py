@@ -1,0 +1,69 @@
+"""NumPy's turn without a framework: all devices are one batch, as in Fedloop; forward and backward pass written out as batched matrix products."""
+
+import numpy as np
+import torch
+
+from workload import RESIDUAL_CLIP, Network, Stopwatch, make_rows, mean_loss, peak_megabytes, read_workload, report
+
+NAMES = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]
+
+
+def step(weights, x, y, rate):
+    """One SGD step of each device, in place: 2 × Huber loss, mean over the batch. x [devices, batch, inputs], y [devices, batch]."""
+    w1, b1, w2, b2 = weights
+    hidden = np.maximum(x @ w1.swapaxes(1, 2) + b1[:, None], 0)
+    residual = (hidden @ w2.swapaxes(1, 2))[..., 0] + b2 - y
+    slope = 2 * np.clip(residual, -RESIDUAL_CLIP, RESIDUAL_CLIP)[..., None] / np.float32(y.shape[1])
+    behind = slope * w2 * (hidden > 0)
+    w2 -= rate * slope.swapaxes(1, 2) @ hidden
+    b2 -= rate * slope.sum(1)
+    w1 -= rate * behind.swapaxes(1, 2) @ x
+    b1 -= rate * behind.sum(1)
+
+
+def train_chunk(work, random, base, x, y):
+    devices, rows = y.shape
+    weights = [np.repeat(value[None], devices, 0) for value in base]
+    rate = np.float32(work["learningRate"])
+    for _ in range(work["epochs"]):
+        order = random.random((devices, rows), dtype=np.float32).argsort(1)
+        for first in range(0, rows, work["batchSize"]):
+            batch = order[:, first : first + work["batchSize"]]
+            step(weights, np.take_along_axis(x, batch[..., None], 1), np.take_along_axis(y, batch, 1), rate)
+    return weights
+
+
+def train(work, random, base, x, y):
+    """Train all devices once. @return the mean of their weights, each of which has as many rows."""
+    mean = [np.zeros_like(value) for value in base]
+    for first in range(0, work["devices"], len(x)):
+        count = min(len(x), work["devices"] - first)
+        for total, values in zip(mean, train_chunk(work, random, base, x[:count], y[:count])):
+            total += values.sum(0) / np.float32(work["devices"])
+    return mean
+
+
+def main():
+    work = read_workload()
+    torch.manual_seed(work["seed"])
+    random = np.random.default_rng(work["seed"])
+    x, y = make_rows(work)
+    setup = Stopwatch()
+    network = Network(work["inputs"], work["hidden"])
+    state = network.state_dict()
+    weights = [state[name].numpy().copy() for name in NAMES]
+    setup_seconds, _ = setup.read()
+    loss_before = mean_loss(network, x, y)
+    weights = train(work, random, weights, x, y)
+    times = []
+    for _ in range(work["repeat"]):
+        watch = Stopwatch()
+        weights = train(work, random, weights, x, y)
+        times.append(watch.read())
+    network.load_state_dict({name: torch.as_tensor(value) for name, value in zip(NAMES, weights)})
+    seconds, cpu = zip(*times)
+    report(seconds, cpu, setup_seconds, loss_before, mean_loss(network, x, y), peak_megabytes())
+
+
+if __name__ == "__main__":
+    main()
