@@ -67,8 +67,11 @@ export const gateSettingsSchema = z.strictObject({
   margin: z.number().min(0).max(1).default(0.01),
   /** Probability that a candidate that is worse than the margin is promoted, however often one looks. */
   risk: z.number().gt(0).lt(0.5).default(0.2),
-  /** Accuracy (0 to 1) by which a candidate may have measured worse and still be promoted. */
-  measuredLoss: z.number().min(0).max(1).default(0),
+  /**
+   * Accuracy (−1 to 1) by which a candidate may have measured worse and still be promoted; negative: by which it has to have measured better, unless it is
+   * shown to be better. Without such a demand, a half of all candidates that differ in nothing take the champion's place.
+   */
+  measuredLoss: z.number().min(-1).max(1).default(-0.003),
   minWindows: z.int().min(1).max(MAX_ROUND_WINDOWS).default(3),
   /** Two-sided confidence of the paired interval of accuracy that is shown. */
   confidence: z.number().gt(0.5).lt(1).default(0.95),

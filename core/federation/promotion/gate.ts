@@ -27,7 +27,8 @@ export interface GateVerdict {
 /**
  * What a candidate's live windows show, as often as one looks. It is decided by the smooth score, in which a small change shows
  * sooner than in accuracy, and by its confidence sequence: whoever looks after every window is wrong no more often than who looks once. `better`: the sequence lies
- * above 0; `no worse`: above −margin. Neither is promoted where its accuracy measured more than `measuredLoss` under the champion's, or under persistence.
+ * above 0; `no worse`: above −margin. Neither is promoted where its accuracy measured more than `measuredLoss` under the champion's, or under persistence;
+ * a negative `measuredLoss` asks for so much more accuracy of what is `no worse`.
  */
 export function decidePromotion(evidence: GateEvidence, settings: GateSettings): GateVerdict {
   const { clusters } = evidence;
@@ -75,19 +76,20 @@ function findingOf(
   score: Interval,
   { margin, measuredLoss }: GateSettings,
 ): Finding {
-  const measuredWorse = change.mean < -measuredLoss;
+  const measuredWorse = change.mean < -Math.max(0, measuredLoss);
   if (measuredWorse && score.high < 0) return 'worse';
   if (accuracy < persistenceAccuracy) return 'under persistence';
   if (championIsUntrained && change.mean > 0) return 'first trained';
   if (measuredWorse || score.low < -margin) return 'not shown';
-  return score.low > 0 ? 'better' : 'no worse';
+  if (score.low > 0) return 'better';
+  return change.mean < -measuredLoss ? 'not shown' : 'no worse';
 }
 
 function explain(
   finding: Finding,
   { accuracy, persistenceAccuracy }: GateEvidence,
   { low, high }: Interval,
-  { margin }: GateSettings,
+  { margin, measuredLoss }: GateSettings,
 ): string {
   const shown = `its smooth score lies between ${points(low)} and ${points(high)} points from the champion’s`;
   switch (finding) {
@@ -96,7 +98,7 @@ function explain(
     case 'first trained':
       return '; the first version that was trained, and over persistence';
     case 'not shown':
-      return `; neither better nor within the margin of ${points(margin)} is shown: ${shown}`;
+      return `; neither better, nor within the margin of ${points(margin)} and measured ${measured(measuredLoss)}, is shown: ${shown}`;
     case 'no worse':
       return `; no worse than the margin of ${points(margin)} is shown: ${shown}`;
     case 'better':
@@ -104,6 +106,10 @@ function explain(
     case 'too few windows':
       return `; that it is ${finding} is shown: ${shown}`;
   }
+}
+
+function measured(loss: number): string {
+  return loss > 0 ? `at most ${points(loss)} worse` : `at least ${points(-loss)} better`;
 }
 
 export function tooFewWindows(windows: number, minWindows: number): string {

@@ -23,6 +23,8 @@ it('the command is there at once: a client, a database or a charting library is 
     'commander',
     'fastest-levenshtein',
     'picocolors',
+    // By cli-progress.
+    'string-width',
     'zod',
   ]);
 });

@@ -43,8 +43,21 @@ describe('the gate', () => {
   });
 
   it('promotes what is shown to be no worse than the margin, and calls it that', () => {
-    expect(decisionInWords(judge(8, (cluster) => (cluster % 2 === 0 ? 1 : -1)))).toBe('promoted: no worse');
-    expect(decisionInWords(judge(8, () => 0))).toBe('promoted: no worse');
+    expect(decisionInWords(judge(8, (cluster) => (cluster % 2 === 0 ? 2 : -1)))).toBe('promoted: no worse');
+  });
+
+  it('keeps the champion where a candidate measured as good as it, or hardly better: a half of all do', () => {
+    expect(decisionInWords(judge(8, () => 0))).toBe('kept: not shown');
+    const equal = judge(8, (cluster) => (cluster % 2 === 0 ? 1 : -1));
+    expect(decisionInWords(equal)).toBe('kept: not shown');
+    expect(equal.reason).toContain('within the margin of 1.00 and measured at least 0.30 better');
+    const any = { settings: { measuredLoss: 0 } };
+    expect(judge(8, () => 0, any).finding).toBe('no worse');
+  });
+
+  it('promotes what is shown to be better, however little it measured', () => {
+    const little = { settings: { measuredLoss: -0.2 } };
+    expect(decisionInWords(judge(8, around(6), little))).toBe('promoted: better');
   });
 
   it('keeps the champion while nothing is shown, and asks for more windows', () => {
