@@ -82,10 +82,12 @@ const subRooms = {
   },
   'core/federation': {
     training: ['.'],
+    'strategies/own': ['strategies/server-state.ts', '.'],
     strategies: ['.'],
     promotion: ['.'],
     drift: ['promotion', '.'],
     aggregation: ['strategies', '.'],
+    'strategy-check': ['aggregation', 'strategies', '.'],
     panels: ['aggregation', 'promotion', 'strategies', 'training', '.'],
   },
   'core/warehouse': {

@@ -7,7 +7,13 @@ import {
 } from '../core/contracts/steps';
 import { countReasons } from '../core/contracts/updates';
 import { isStorableDeviceId } from '../core/contracts/storable';
-import { aggregateRound, type RoundAggregation } from '../core/federation/aggregation/aggregate';
+import { isOwnStrategy } from '../core/contracts/strategies';
+import {
+  aggregateRound,
+  type AggregateRequest,
+  type RoundAggregation,
+} from '../core/federation/aggregation/aggregate';
+import { aggregateByOwn } from '../core/federation/aggregation/aggregate-own';
 import { realAccuracies } from '../core/federation/panels/local-scoring';
 import { selfReportGap } from '../core/federation/aggregation/self-reports';
 import { decodeState, encodeState } from '../core/federation/strategies/server-state';
@@ -29,6 +35,7 @@ import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
 import { PROPOSALS, publishProposal } from './shared/proposals';
+import { withOwnStrategy } from './shared/own-strategy';
 import { bookNoise, type BookedNoise } from './shared/privacy-ledger';
 import { possibleScores } from './shared/possible-reports';
 import { deployedVersion } from './shared/registry';
@@ -40,12 +47,14 @@ export interface AggregateDependencies {
   readonly producer: Producer;
   readonly deployments: Deployments;
   readonly inbox: UpdateInbox;
+  /** Folder of strategies of one's own. */
+  readonly strategies?: string | undefined;
 }
 
 /**
  * Step 4: check the updates, let the strategy make its proposals of them on real accuracy, and publish proposals and the outcome
  * of every update.
- * @throws FedloopError `TooFewUpdates` with the reasons why updates do not count.
+ * @throws FedloopError `TooFewUpdates` with the reasons why updates do not count, `StrategyFailed` for a strategy of one's own.
  */
 export async function aggregate(
   dependencies: AggregateDependencies,
@@ -64,8 +73,7 @@ export async function aggregate(
   const stored = deployments.serverState('current');
   const deltas = updates.map(({ delta }) => delta);
   const booked = plan.privacy && (await bookNoise(dependencies, plan, plan.privacy, deltas));
-  const aggregation = aggregateRound({
-    strategy: strategyByName(plan.strategy),
+  const aggregation = await aggregateBy(dependencies, plan, booked, {
     strategySettings: plan.strategySettings,
     updates,
     base: weights,
@@ -74,7 +82,6 @@ export async function aggregate(
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
     parts: plan.parts,
-    noise: booked?.noise ?? null,
   });
   const { proposals } = aggregation;
   for (const proposal of proposals)
@@ -91,6 +98,22 @@ export async function aggregate(
     ...clippingOf(aggregation, booked),
   };
   return resultOf(aggregation, { good: updates, leftOut }, real, feedbackUsed);
+}
+
+/** The round's strategy: one of Fedloop's, or a module in a process of its own. */
+async function aggregateBy(
+  { strategies }: AggregateDependencies,
+  { strategy, round }: RoundPlan,
+  booked: BookedNoise | null,
+  request: Omit<AggregateRequest, 'strategy' | 'noise'>,
+): Promise<RoundAggregation> {
+  if (isOwnStrategy(strategy)) {
+    return withOwnStrategy(strategies, strategy, (running) =>
+      aggregateByOwn({ ...request, name: strategy, running, round }),
+    );
+  }
+  const noise = booked?.noise ?? null;
+  return aggregateRound({ ...request, strategy: strategyByName(strategy), noise });
 }
 
 /** The updates that count, published with the reasons of those that do not. @throws FedloopError `TooFewUpdates` */

@@ -6,6 +6,7 @@ import { type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { latestRound, requireUndecided, ROUNDS_AHEAD } from './shared/decided';
 import { type FeedbackLog } from './shared/feedback-log';
+import { withOwnStrategy } from './shared/own-strategy';
 import { requireBudget } from './shared/privacy-ledger';
 import { deployModels } from './shared/registry';
 
@@ -14,19 +15,23 @@ export interface AskDependencies {
   readonly deployments: Deployments;
   readonly feedback: FeedbackLog;
   readonly searchAttributes: boolean;
+  /** Folder of strategies of one's own. */
+  readonly strategies?: string | undefined;
 }
 
 /**
  * Step 0: the champion, its live accuracy, and the number of the round. A run that was reset keeps the number under which it has deployed.
  * @throws FedloopError `RoundOvertaken` when that round has been decided, or another one came after it; `PrivacyBudgetSpent` before anything
- *   is trained that no budget is left for.
+ *   is trained that no budget is left for, and those of `withOwnStrategy` before anything is trained that it could not aggregate.
  */
 export async function ask(
-  { producer, deployments, feedback, searchAttributes }: AskDependencies,
-  { attempt, privacy }: AskInput = {},
+  { producer, deployments, feedback, searchAttributes, strategies }: AskDependencies,
+  { attempt, privacy, own: wanted }: AskInput = {},
 ): Promise<AskResult> {
   await deployments.sync();
   if (privacy !== undefined) requireBudget(deployments, privacy);
+  if (wanted !== undefined)
+    await withOwnStrategy(strategies, wanted.strategy, (running) => running.settings(wanted.settings));
   const own = deployments
     .versions()
     .find(({ message }) => attempt !== undefined && message.lineage.attempt === attempt)?.message

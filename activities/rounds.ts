@@ -48,6 +48,8 @@ export interface RoundsDependencies {
   readonly latestModel: Pick<LatestModel, 'publish'>;
   /** Whether the namespace knows Fedloop's search attributes. */
   readonly searchAttributes: boolean;
+  /** Folder of strategies of one's own that rounds may name; undefined: none. */
+  readonly strategies?: string | undefined;
 }
 
 /** The activities of the rounds worker: all steps of a round that need neither readings nor tables. */

@@ -17,7 +17,7 @@ import { effectsOfFeedback, type FeedbackEffects } from '../core/federation/trai
 import { LocalTrainer, type LocalTraining } from '../core/federation/training/local-training';
 import { collectTrainingRows } from '../core/federation/training/training-rows';
 import { type WindowRing } from '../core/federation/training/window-ring';
-import { strategyByName } from '../core/federation/strategies';
+import { proximalOf } from '../core/federation/strategies';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
 import { requireUndecided } from './shared/decided';
@@ -106,7 +106,7 @@ async function* trainChunks(
   const trainer = await LocalTrainer.create({
     shape: model.metadata.shape,
     settings: plan.training,
-    proximal: strategyByName(plan.strategy).proximal(plan.strategySettings),
+    proximal: proximalOf(plan.strategy, plan.strategySettings),
     threads,
   });
   try {

@@ -16,6 +16,7 @@ import {
   type FederatedRoundResult,
   type VersionScore,
 } from '../core/contracts/rounds';
+import { isOwnStrategy } from '../core/contracts/strategies';
 import {
   EARLY_ENDS,
   type AggregateResult,
@@ -67,10 +68,13 @@ async function stepByStep(control: RoundControl, input: FederatedRoundInput): Pr
     await waitUntilReady(control, steps.sites, () =>
       continueAsNew<typeof federatedRound>(control.settings, control.told),
     );
-  const { privacy } = control.settings;
-  const asked = await steps.rounds.ask({ attempt, ...(privacy && { privacy }) }).catch((thrown: unknown) => {
-    throw causeFirst(thrown, 'ask');
-  });
+  const { privacy, strategy, strategySettings: settings } = control.settings;
+  const own = isOwnStrategy(strategy) ? { strategy, settings } : undefined;
+  const asked = await steps.rounds
+    .ask({ attempt, ...(privacy && { privacy }), ...(own && { own }) })
+    .catch((thrown: unknown) => {
+      throw causeFirst(thrown, 'ask');
+    });
   const { round } = asked;
   const seen = visibility(asked.searchAttributes);
   try {

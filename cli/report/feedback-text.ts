@@ -81,6 +81,10 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
     text: (value) =>
       `${number(value, (count) => counted(count, 'local model'))} left out, worse on panels than the median model`,
   },
+  strategy_sha256: {
+    kind: 'done',
+    text: (value) => `the strategy was a module of the operator’s own: SHA-256 ${String(value)}`,
+  },
   updates_clipped: {
     kind: 'done',
     text: (value) => `${number(value, (count) => counted(count, 'update'))} clipped to the usual length`,

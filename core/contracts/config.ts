@@ -83,6 +83,8 @@ export const environmentSchema = z.object({
   FEDLOOP_RETENTION: durationSchema.prefault('30d'),
   FEDLOOP_PROCESSED: z.string().min(1).default('processed'),
   FEDLOOP_MODELS: z.string().min(1).default('models/global'),
+  /** Folder of strategies of one's own that the rounds worker may load; left out: none. */
+  FEDLOOP_STRATEGIES: z.string().min(1).optional(),
   /** Where `/metrics`, `/healthz` and the analytics worker's questions listen; port 0 = any free one. */
   FEDLOOP_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   /** Names with a dot that workers are reached by, comma-separated, where they listen beyond loopback; others are refused (DNS rebinding). */

@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   RoundInProgress: { exit: 1, retryable: false },
   TimedOut: { exit: 1, retryable: false },
   PrivacyBudgetSpent: { exit: 1, retryable: false },
+  StrategyFailed: { exit: 1, retryable: false },
   RoundOvertaken: { exit: 1, retryable: false },
   Interrupted: { exit: 130, retryable: false },
   Internal: { exit: 1, retryable: true },

@@ -4,7 +4,7 @@ import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
 import { privacySettingsSchema } from './privacy';
 import { durationMillis, durationTextSchema, positiveDurationTextSchema } from './settings';
-import { NOISE_REFUSAL, STRATEGIES, strategyNameSchema, type StrategyName } from './strategies';
+import { NOISE_REFUSAL, roundStrategySchema, takesNoise, type RoundStrategy } from './strategies';
 import { microsSchema } from './time';
 
 /** Live windows that a round may be judged on: six weeks of hourly ones. More is a mistake, or an attack on a fleet that sends on request. */
@@ -48,7 +48,7 @@ export const partsInputSchema = loopPartsSchema.partial().extend({
  * `closed-loop` has its parts by default except the panel gate, which stopped no candidate that the live gate would have let through
  * (docs/closed-loop.md). Every other strategy follows its paper unless a part is switched on.
  */
-export function partsFor(strategy: StrategyName, given: z.infer<typeof partsInputSchema>): LoopParts {
+export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
   return {
     boundaryWeighting: given.boundaryWeighting ?? given.edgeWeights ?? on,
@@ -85,7 +85,7 @@ const roundFieldsSchema = z.strictObject({
   participants: z
     .union([z.literal('all'), z.int(PARTICIPANTS_RULE).min(1, PARTICIPANTS_RULE)], PARTICIPANTS_RULE)
     .default('all'),
-  strategy: strategyNameSchema.default('closed-loop'),
+  strategy: roundStrategySchema.default('closed-loop'),
   /** Numbers of the strategy by name, such as {"eta": 0.1}; the strategy refuses unknown names. */
   strategySettings: z.record(z.string(), z.number()).default({}),
   parts: partsInputSchema.prefault({}),
@@ -136,7 +136,7 @@ export function mostWindows({
 
 /** A round's input. Noise on a strategy that does not take it is refused before anything is trained. */
 export const federatedRoundInputSchema = roundFieldsSchema
-  .refine(({ privacy, strategy }) => privacy === undefined || STRATEGIES[strategy].takesNoise, {
+  .refine(({ privacy, strategy }) => privacy === undefined || takesNoise(strategy), {
     path: ['privacy'],
     error: NOISE_REFUSAL,
   })
@@ -252,7 +252,7 @@ export const federatedRoundResultSchema = z.object({
   /** What the live windows showed; missing in rounds of earlier releases, null where they were not asked. */
   finding: findingSchema.nullish(),
   reason: z.string(),
-  strategy: strategyNameSchema,
+  strategy: roundStrategySchema,
   role: candidateRoleSchema.nullable(),
   windows: z.object({ count: z.int(), from: microsSchema, until: microsSchema }),
   candidate: versionScoreSchema,

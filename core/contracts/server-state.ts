@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { strategyNameSchema } from './strategies';
+import { roundStrategySchema } from './strategies';
 import { nameSchema } from './storable';
 import { jsonText } from './validation';
 
@@ -16,7 +16,7 @@ const vectorSchema = z
 /** The server's memory from round to round, and over restarts: a value, never changed in place. */
 export const serverStateSchema = z.strictObject({
   /** The strategy that the vectors belong to. */
-  strategy: strategyNameSchema,
+  strategy: roundStrategySchema,
   /** Server steps taken with them. */
   steps: z.int().min(0),
   /** Momentum and the like, each [P], by name. */

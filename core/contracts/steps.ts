@@ -11,6 +11,7 @@ import {
   type LoopParts,
   type VersionScore,
 } from './rounds';
+import { type OwnStrategyName } from './strategies';
 import { type SiteDescription } from './site-reports';
 import { type Micros } from './time';
 import { type ReasonCounts } from './updates';
@@ -66,6 +67,11 @@ export interface AskInput {
   readonly attempt?: string;
   /** Of a round that adds noise: whether its budget has room for it. */
   readonly privacy?: PrivacySettings;
+  /** Of a round with a strategy of one's own: whether it can be loaded, and takes these settings. */
+  readonly own?: {
+    readonly strategy: OwnStrategyName;
+    readonly settings: FederatedRoundInput['strategySettings'];
+  };
 }
 
 export interface AskResult {

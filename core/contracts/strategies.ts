@@ -73,9 +73,43 @@ export type StrategyName = keyof typeof STRATEGIES;
 export const STRATEGY_NAMES = Object.keys(STRATEGIES).filter(
   (name): name is StrategyName => name in STRATEGIES,
 );
-export const strategyNameSchema = z.enum(STRATEGY_NAMES, {
-  error: (issue) => `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`,
+const isUnknown = (issue: { readonly input?: unknown }): string =>
+  `unknown strategy ${JSON.stringify(issue.input)}; there are ${STRATEGY_NAMES.join(', ')}`;
+export const strategyNameSchema = z.enum(STRATEGY_NAMES, { error: isUnknown });
+
+/**
+ * `./mine.js`, `./folder/mine.mjs`, of which no part is `..`, hidden or empty; `package:mine`, `package:@plant/mine`. Without the word before it,
+ * every misspelt strategy would be the name of a package.
+ */
+const OWN_NAME =
+  /^(?:\.(?:\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+\.[cm]?js|package:(?:@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*)$/;
+const MAX_OWN_NAME = 128;
+
+const isUnknownToRounds = (issue: { readonly input?: unknown }): string =>
+  `${isUnknown(issue)}; one of your own is "./FILE.js" or "package:NAME"`;
+
+/** Of a strategy that somebody else has written: a file or package in the folder that the rounds worker's operator allows. */
+export const ownStrategySchema = z
+  .string()
+  .max(MAX_OWN_NAME, { error: isUnknownToRounds })
+  .regex(OWN_NAME, { error: isUnknownToRounds })
+  .brand<'OwnStrategy'>();
+export type OwnStrategyName = z.infer<typeof ownStrategySchema>;
+
+/** What a round's input can name. */
+export const roundStrategySchema = z.union([strategyNameSchema, ownStrategySchema], {
+  error: isUnknownToRounds,
 });
+export type RoundStrategy = z.infer<typeof roundStrategySchema>;
+
+export function isOwnStrategy(name: RoundStrategy): name is OwnStrategyName {
+  return !(name in STRATEGIES);
+}
+
+/** Noise protects in no strategy of one's own: nobody knows how it uses the mean. */
+export function takesNoise(name: RoundStrategy): boolean {
+  return !isOwnStrategy(name) && STRATEGIES[name].takesNoise;
+}
 
 /** The error for noise on a strategy that does not take it. */
 export const NOISE_REFUSAL = `Gaussian noise protects nobody unless the strategy is a mean of equal weights; use ${STRATEGY_NAMES.filter(

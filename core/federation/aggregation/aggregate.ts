@@ -36,7 +36,13 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   const { strategy, updates, base, learningRate, localSteps, realAccuracy, parts, noise } = request;
   if (noise !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
-  const { deltas, clipped } = clip(request);
+  const { deltas, clipped } =
+    noise === null
+      ? clipUpdates(request)
+      : clipNorms(
+          updates.map(({ delta }) => delta),
+          noise.clipNorm,
+        );
   const before = stateFor(strategy.name, request.state, base.length);
   const mean = noise === null ? plainMean(base.length) : noisyMean(base.length, noise);
   const aggregation = strategy.aggregate(
@@ -47,9 +53,9 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   return { ...aggregation, clipped };
 }
 
-function clip({ updates, parts, noise }: AggregateRequest): Clipped {
+/** Clipped to the median norm, where that part of the loop is on. */
+export function clipUpdates({ updates, parts }: Pick<AggregateRequest, 'updates' | 'parts'>): Clipped {
   const deltas = updates.map(({ delta }) => delta);
-  if (noise !== null) return clipNorms(deltas, noise.clipNorm);
   return parts.clipping ? clipToMedianNorm(deltas) : { deltas, clipped: 0 };
 }
 

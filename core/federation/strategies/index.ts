@@ -1,4 +1,9 @@
-import { strategyNameSchema, type StrategyName } from '../../contracts/strategies';
+import {
+  isOwnStrategy,
+  strategyNameSchema,
+  type RoundStrategy,
+  type StrategyName,
+} from '../../contracts/strategies';
 import { parseOrThrow } from '../../contracts/validation';
 import { bulyan } from './bulyan';
 import { closedLoop } from './closed-loop';
@@ -14,7 +19,7 @@ import { median } from './median';
 import { multiKrum } from './multi-krum';
 import { openLoop } from './open-loop';
 import { qFfl } from './q-ffl';
-import { type Strategy } from './strategy';
+import { type Strategy, type StrategySettings } from './strategy';
 import { trimmedMean } from './trimmed-mean';
 
 /** The code of every strategy that core/contracts/strategies.ts names. */
@@ -39,6 +44,15 @@ const IMPLEMENTATIONS: { readonly [Name in StrategyName]: Strategy<Name> } = {
 /** @throws FedloopError `InvalidInput` for a name that is none, listing those there are. */
 export function strategyByName(name: string): Strategy {
   return IMPLEMENTATIONS[parseOrThrow(strategyNameSchema, name, 'strategy')];
+}
+
+/**
+ * The pull of local training to the incoming weights that a round's strategy asks for. One of somebody's own asks for none: sites have no
+ * modules.
+ * @throws FedloopError `InvalidInput` for settings that the strategy does not take
+ */
+export function proximalOf(name: RoundStrategy, settings: StrategySettings): number {
+  return isOwnStrategy(name) ? 0 : IMPLEMENTATIONS[name].proximal(settings);
 }
 
 /** All of them, the default first. */

@@ -1,6 +1,6 @@
 import { type z } from 'zod';
 import { serverStateSchema } from '../../contracts/server-state';
-import { type StrategyName } from '../../contracts/strategies';
+import { type RoundStrategy } from '../../contracts/strategies';
 import { parseJson, parseOrThrow } from '../../contracts/validation';
 import { EVIDENCE_ROUNDS } from '../constants';
 
@@ -15,7 +15,11 @@ export type ServerState = Readonly<z.output<typeof serverStateSchema>>;
  * The state for a round with `strategy`, without vectors of another strategy or of another length than the model has parameters; evidence and
  * privacy spent stay.
  */
-export function stateFor(strategy: StrategyName, state: ServerState | null, parameters: number): ServerState {
+export function stateFor(
+  strategy: RoundStrategy,
+  state: ServerState | null,
+  parameters: number,
+): ServerState {
   if (state === null) return { strategy, steps: 0, vectors: {}, evidence: [], privacySpent: 0 };
   const fits = Object.values(state.vectors).every(({ length }) => length === parameters);
   return state.strategy === strategy && fits ? state : { ...withoutMomentum(state), strategy };
