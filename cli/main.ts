@@ -22,6 +22,7 @@ import { registerSql } from './commands/sql';
 import { registerStatus } from './commands/status';
 import { registerStream } from './commands/stream';
 import { registerStrategies } from './commands/strategies';
+import { registerStrategy } from './commands/strategy';
 import { registerVerify } from './commands/verify';
 import { registerUp } from './commands/up';
 import { registerWarehouse } from './commands/warehouse';
@@ -81,6 +82,7 @@ export function createProgram(): Command {
   registerBatch(program);
   registerHistory(program);
   registerStrategies(program);
+  registerStrategy(program);
   program.commandsGroup('Look:');
   registerStatus(program);
   registerModels(program);
