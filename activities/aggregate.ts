@@ -7,13 +7,14 @@ import {
 } from '../core/contracts/steps';
 import { countReasons } from '../core/contracts/updates';
 import { isStorableDeviceId } from '../core/contracts/storable';
-import { isOwnStrategy } from '../core/contracts/strategies';
+import { isOwnStrategy, needsRoot } from '../core/contracts/strategies';
 import {
   aggregateRound,
   type AggregateRequest,
   type RoundAggregation,
 } from '../core/federation/aggregation/aggregate';
 import { aggregateByOwn } from '../core/federation/aggregation/aggregate-own';
+import { combineRoots, type CombinedRoot } from '../core/federation/aggregation/root-update';
 import { realAccuracies } from '../core/federation/panels/local-scoring';
 import { selfReportGap } from '../core/federation/aggregation/self-reports';
 import { decodeState, encodeState } from '../core/federation/strategies/server-state';
@@ -71,6 +72,7 @@ export async function aggregate(
   const scores = possibleScores(await inbox.scores(plan, scoredTo), await inbox.descriptions(plan));
   const real = realAccuracies(scores.possible, updates);
   const stored = deployments.serverState('current');
+  const root = await rootOf(inbox, plan, weights.length);
   const deltas = updates.map(({ delta }) => delta);
   const booked = plan.privacy && (await bookNoise(dependencies, plan, plan.privacy, deltas));
   const aggregation = await aggregateBy(dependencies, plan, booked, {
@@ -81,6 +83,7 @@ export async function aggregate(
     localSteps: (rows) => stepsOfTraining(rows, plan.training),
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
+    rootUpdate: root?.update ?? null,
     parts: plan.parts,
   });
   const { proposals } = aggregation;
@@ -95,6 +98,7 @@ export async function aggregate(
     ...trained.feedbackUsed,
     ...aggregation.feedbackUsed,
     impossible_scores: scores.refused,
+    ...(root !== null && { impossible_root_updates: root.refused }),
     ...clippingOf(aggregation, booked),
   };
   return resultOf(aggregation, { good: updates, leftOut }, real, feedbackUsed);
@@ -114,6 +118,16 @@ async function aggregateBy(
   }
   const noise = booked?.noise ?? null;
   return aggregateRound({ ...request, strategy: strategyByName(strategy), noise });
+}
+
+/** What the sites' root updates come to; null where the strategy needs none. */
+async function rootOf(inbox: UpdateInbox, plan: RoundPlan, parameters: number): Promise<CombinedRoot | null> {
+  if (!needsRoot(plan.strategy)) return null;
+  const sent = await inbox.rootUpdates(plan);
+  return combineRoots(
+    sent.map(({ delta }) => Float32Array.from(delta)),
+    parameters,
+  );
 }
 
 /** The updates that count, published with the reasons of those that do not. @throws FedloopError `TooFewUpdates` */

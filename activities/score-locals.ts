@@ -1,10 +1,18 @@
 import { Context } from '@temporalio/activity';
+import { partsFor } from '../core/contracts/rounds';
+import { needsRoot } from '../core/contracts/strategies';
 import { sentIn, type MessageRange, type SitePlan } from '../core/contracts/steps';
 import { TOPICS } from '../core/contracts/topics';
 import { updateKey, type ScoreMessage } from '../core/contracts/updates';
 import { scoreLocalModels, scoringPanel } from '../core/federation/panels/local-scoring';
+import { rootOf } from '../core/federation/aggregation/root-update';
+import { effectsOfFeedback } from '../core/federation/training/feedback-rules';
+import { LocalTrainer } from '../core/federation/training/local-training';
+import { collectTrainingRows } from '../core/federation/training/training-rows';
 import { type OutgoingMessage } from '../core/platform/kafka';
-import { type Site } from './shared/site';
+import { seededRandom } from '../core/platform/random';
+import { unitsOf, type Site } from './shared/site';
+import { publishReports } from './shared/site-reports';
 
 /**
  * Step 3: score every local model, of all sites, on this site's panel A, a hold-out cohort: devices that did not train, windows that
@@ -16,6 +24,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
   const champion = site.champion(plan);
   const panel = scoringPanel(await site.panelSamples(plan, 'A', 'long'));
   const predictor = await site.modelsOnSamples();
+  if (needsRoot(plan.strategy)) await publishRoot(site, plan);
   const chunks = await dependencies.inbox.updates(plan, trainedTo);
 
   // Sent together at the end: two requests to the broker instead of one a chunk.
@@ -41,6 +50,38 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
     });
   }
   return sendScores(dependencies, messages);
+}
+
+/** Train the devices of panel A as participants are trained, and publish what they come to; a site without rows there has nothing. */
+async function publishRoot(site: Site, plan: SitePlan): Promise<void> {
+  const { producer, feedback, store, site: name, threads } = site.dependencies;
+  const { model } = site.champion(plan);
+  const effects = effectsOfFeedback(
+    await feedback.latest(plan.champion),
+    partsFor(plan.strategy, plan.parts),
+  );
+  const trainer = await LocalTrainer.create({
+    shape: model.metadata.shape,
+    settings: plan.training,
+    proximal: 0,
+    threads,
+  });
+  try {
+    const { panels } = await site.planOf(plan);
+    const range = { until: plan.trainUntil, windows: plan.training.windows };
+    const { deltas } = await trainer.train(collectTrainingRows(store.ring, panels.A, range, unitsOf(model)), {
+      base: model.weights,
+      boundaryWidth: effects.boundaryWidth,
+      random: seededRandom(plan.seed, 'root-update', plan.round, name),
+    });
+    const update = rootOf(deltas, model.weights.length);
+    if (update === null) return;
+    await publishReports(producer, [
+      { type: 'root-update', ...sentIn(plan, 'score'), site: name, delta: [...update] },
+    ]);
+  } finally {
+    await trainer.release();
+  }
 }
 
 /** @returns the range sent; the last message goes alone, so that its own offset is known. */

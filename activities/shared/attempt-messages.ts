@@ -3,6 +3,7 @@ import { type SiteName } from '../../core/contracts/ids';
 import {
   panelScoreSchema,
   panelSumsSchema,
+  rootUpdateSchema,
   siteDescriptionSchema,
   type SiteReport,
 } from '../../core/contracts/site-reports';
@@ -149,6 +150,9 @@ export class MessagesByAttempt {
         return;
       case 'panel-score':
         this.keepFirst(keyOf(record), parse(panelScoreSchema, value), value);
+        return;
+      case 'root-update':
+        this.keepFirst(keyOf(record), parse(rootUpdateSchema, value), value);
         return;
       default:
       // Outcomes are the warehouse's; other keys are not ours.

@@ -3,6 +3,7 @@ import { type SiteName } from '../../core/contracts/ids';
 import {
   type PanelScore,
   type PanelSums,
+  type RootUpdate,
   type SiteDescription,
   type SiteReport,
 } from '../../core/contracts/site-reports';
@@ -39,6 +40,7 @@ export interface UpdateInbox {
   descriptions(ref: RoundRef): Promise<readonly SiteDescription[]>;
   refitSums(ref: RoundRef): Promise<readonly PanelSums[]>;
   panelScores(ref: RoundRef): Promise<readonly PanelScore[]>;
+  rootUpdates(ref: RoundRef): Promise<readonly RootUpdate[]>;
   close(): Promise<void>;
 }
 
@@ -108,6 +110,7 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     descriptions: async (ref) => (await reports(ref)).filter((report) => report.type === 'site'),
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
+    rootUpdates: async (ref) => (await reports(ref)).filter((report) => report.type === 'root-update'),
     close: () => tail.close(),
   };
 }
@@ -117,6 +120,7 @@ const SENT_IN = {
   site: 'describe',
   'refit-sums': 'sum panels',
   'panel-score': 'score proposals',
+  'root-update': 'score',
 } as const satisfies Record<SiteReport['type'], SendingStep>;
 
 /** The devices that sites chose in a take, and those chosen in none, by sites of an earlier release. */

@@ -1,6 +1,7 @@
 import { aggregateRound } from '../federation/aggregation/aggregate';
 import { isPossibleClaim } from '../federation/aggregation/update-checks';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../federation/constants';
+import { combineRoots, rootOf } from '../federation/aggregation/root-update';
 import { effectsOfFeedback } from '../federation/training/feedback-rules';
 import { refitOutputLayer } from '../federation/panels/refit';
 import { combineSites } from '../federation/panels/refit-sites';
@@ -15,10 +16,10 @@ import { type FlatWeights } from '../model/types';
 import { seededRandom } from '../platform/random';
 import { type Feedback } from '../contracts/feedback';
 import { type LoopParts } from '../contracts/rounds';
-import { type StrategyName } from '../contracts/strategies';
+import { needsRoot, type StrategyName } from '../contracts/strategies';
 import { NO_CHANGES } from './changes';
 import { type RoundGraphs } from './graphs';
-import { judgeOf, panelsOf, realAccuracy, sumsOf } from './panels';
+import { bySite, judgeOf, panelsOf, realAccuracy, sumsOf } from './panels';
 import { type RoundWorld } from './world';
 
 /** How rounds are run. */
@@ -78,6 +79,7 @@ export async function makeCandidates(
     localSteps: (rows) => stepsOfTraining(rows, graphs.training),
     state: soFar.state,
     realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels, changes) : null,
+    rootUpdate: await trainRoots(world, rules, graphs, plan, soFar),
     parts,
     noise: null,
   });
@@ -125,6 +127,29 @@ export async function makeCandidates(
   };
 }
 
+/** The update that sites train on panel A, where the strategy needs one. */
+async function trainRoots(
+  world: RoundWorld,
+  { strategy, parts, boundaryWidth: wanted, seed }: RoundRules,
+  graphs: RoundGraphs,
+  plan: RoundPlan,
+  { round, until, champion, feedback }: RoundSoFar,
+): Promise<FlatWeights | null> {
+  if (!needsRoot(strategy)) return null;
+  const trainer = await graphs.trainer(0);
+  const sent: FlatWeights[] = [];
+  for (const [site, ids] of bySite(world, plan.panels.A)) {
+    const { deltas } = await trainer.train(world.trainingRows(ids, until), {
+      base: champion,
+      boundaryWidth: boundaryWidthOf(wanted, parts, feedback),
+      random: seededRandom(seed, 'root-update', round, site),
+    });
+    const update = rootOf(deltas, champion.length);
+    if (update !== null) sent.push(update);
+  }
+  return combineRoots(sent, champion.length).update;
+}
+
 async function trainLocals(
   world: RoundWorld,
   { strategy, strategySettings, parts, boundaryWidth: wanted, seed }: RoundRules,
@@ -132,10 +157,7 @@ async function trainLocals(
   plan: RoundPlan,
   { round, until, champion, feedback }: RoundSoFar,
 ): Promise<LocalUpdate[]> {
-  const { boundaryWidth } =
-    typeof wanted === 'number'
-      ? { boundaryWidth: parts.boundaryWeighting ? wanted : null }
-      : effectsOfFeedback(feedback, parts);
+  const boundaryWidth = boundaryWidthOf(wanted, parts, feedback);
   const trainer = await graphs.trainer(strategyByName(strategy).proximal(strategySettings));
   const { devices, deltas } = await trainer.train(world.trainingRows(plan.participants, until), {
     base: champion,
@@ -149,4 +171,13 @@ async function trainLocals(
     selfReportedAccuracy: device.self_reported_accuracy,
     baseLoss: device.base_loss,
   }));
+}
+
+function boundaryWidthOf(
+  wanted: RoundRules['boundaryWidth'],
+  parts: LoopParts,
+  feedback: Feedback | null,
+): number | null {
+  if (typeof wanted !== 'number') return effectsOfFeedback(feedback, parts).boundaryWidth;
+  return parts.boundaryWeighting ? wanted : null;
 }

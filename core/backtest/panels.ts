@@ -57,7 +57,8 @@ export function panelsOf(
   };
 }
 
-function bySite(world: RoundWorld, ids: readonly string[]): ReadonlyMap<number, readonly string[]> {
+/** Devices by the site that reports for them. */
+export function bySite(world: RoundWorld, ids: readonly string[]): ReadonlyMap<number, readonly string[]> {
   const sites = new Map<number, string[]>();
   for (const id of ids) {
     const site = world.siteOf?.(id) ?? 0;

@@ -76,4 +76,12 @@ export const panelScoreSchema = z.object({
 });
 export type PanelScore = z.infer<typeof panelScoreSchema>;
 
-export type SiteReport = SiteDescription | PanelSums | PanelScore;
+/** What the site's devices on panel A come to by local training [P]: FLTrust holds updates against it (core/federation/aggregation/root-update.ts). */
+export const rootUpdateSchema = z.object({
+  type: z.literal('root-update'),
+  ...siteKey,
+  delta: z.array(reportedSchema).readonly(),
+});
+export type RootUpdate = z.infer<typeof rootUpdateSchema>;
+
+export type SiteReport = SiteDescription | PanelSums | PanelScore | RootUpdate;

@@ -6,6 +6,8 @@ export interface StrategyFacts {
   readonly summary: string;
   /** Whether Gaussian noise protects devices: true where the step is a function of one mean of equal weights. */
   readonly takesNoise: boolean;
+  /** Whether sites train their devices on panel A for it; left out: not. */
+  readonly needsRoot?: true;
 }
 
 /**
@@ -67,6 +69,12 @@ export const STRATEGIES = {
     summary:
       'the point with the least sum of distances to local models (RFA): holds against a minority of attackers',
   },
+  fltrust: {
+    takesNoise: false,
+    needsRoot: true,
+    summary:
+      'trusts local models as far as they go the way of those trained on panel A: holds against a majority of attackers',
+  },
 } as const satisfies Readonly<Record<string, StrategyFacts>>;
 export type StrategyName = keyof typeof STRATEGIES;
 
@@ -109,6 +117,13 @@ export function isOwnStrategy(name: RoundStrategy): name is OwnStrategyName {
 /** Noise protects in no strategy of one's own: nobody knows how it uses the mean. */
 export function takesNoise(name: RoundStrategy): boolean {
   return !isOwnStrategy(name) && STRATEGIES[name].takesNoise;
+}
+
+/** Whether sites train a root update on panel A for this strategy. */
+export function needsRoot(name: RoundStrategy): boolean {
+  if (isOwnStrategy(name)) return false;
+  const facts: StrategyFacts = STRATEGIES[name];
+  return facts.needsRoot === true;
 }
 
 /** The error for noise on a strategy that does not take it. */

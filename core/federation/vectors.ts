@@ -11,6 +11,13 @@ export function norm(vector: FlatWeights): number {
   return Math.sqrt(sum);
 }
 
+/** Scalar product. */
+export function dot(one: FlatWeights, other: FlatWeights): number {
+  let sum = 0;
+  for (let at = 0; at < one.length; at += 1) sum += (one[at] ?? NaN) * (other[at] ?? NaN);
+  return sum;
+}
+
 /** Squared Euclidean distance. */
 export function squaredDistance(one: FlatWeights, other: FlatWeights): number {
   let sum = 0;

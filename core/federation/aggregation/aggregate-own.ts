@@ -4,7 +4,7 @@ import { soleProposal } from '../strategies/strategy';
 import { type OwnStrategyName } from '../../contracts/strategies';
 import { clipUpdates, type AggregateRequest, type RoundAggregation } from './aggregate';
 
-export interface AggregateOwnRequest extends Omit<AggregateRequest, 'strategy' | 'noise'> {
+export interface AggregateOwnRequest extends Omit<AggregateRequest, 'strategy' | 'noise' | 'rootUpdate'> {
   readonly name: OwnStrategyName;
   readonly running: Pick<RunningStrategy, 'aggregate' | 'module'>;
   readonly round: number;

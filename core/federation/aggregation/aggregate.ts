@@ -33,7 +33,8 @@ export interface RoundAggregation extends Aggregation {
  * @throws FedloopError `InvalidInput` for unknown settings, or for noise with a strategy that does not take it, or takes it twice.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {
-  const { strategy, updates, base, learningRate, localSteps, realAccuracy, parts, noise } = request;
+  const { strategy, updates, base, learningRate, localSteps, realAccuracy, rootUpdate, parts, noise } =
+    request;
   if (noise !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
   const { deltas, clipped } =
@@ -47,7 +48,7 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   const mean = noise === null ? plainMean(base.length) : noisyMean(base.length, noise);
   const aggregation = strategy.aggregate(
     updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),
-    { base, learningRate, localSteps, state: before, realAccuracy, parts, mean },
+    { base, learningRate, localSteps, state: before, realAccuracy, rootUpdate, parts, mean },
     request.strategySettings,
   );
   return { ...aggregation, clipped };

@@ -2,7 +2,7 @@ import { type LocalUpdate, type WeightedMean } from './strategy';
 
 /** Per coordinate: sort the n values, drop the `trim` smallest and largest, take the mean of the rest. 2·trim < n. */
 export function meanOfMiddle(
-  updates: readonly LocalUpdate[],
+  updates: readonly Pick<LocalUpdate, 'delta'>[],
   parameters: number,
   trim: number,
 ): WeightedMean {
@@ -15,7 +15,7 @@ export function meanOfMiddle(
  * @param rangeOf the places of the sorted values that are kept, at least one: from the first up to the second, which is not one of them
  */
 export function meanOfKept(
-  updates: readonly LocalUpdate[],
+  updates: readonly Pick<LocalUpdate, 'delta'>[],
   parameters: number,
   rangeOf: (sorted: Float64Array) => readonly [number, number],
 ): WeightedMean {

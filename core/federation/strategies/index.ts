@@ -14,6 +14,7 @@ import { fedAvgM } from './fedavgm';
 import { fedNova } from './fednova';
 import { fedProx } from './fedprox';
 import { fedYogi } from './fedyogi';
+import { flTrust } from './fltrust';
 import { geometricMedian } from './geometric-median';
 import { median } from './median';
 import { multiKrum } from './multi-krum';
@@ -39,6 +40,7 @@ const IMPLEMENTATIONS: { readonly [Name in StrategyName]: Strategy<Name> } = {
   'multi-krum': multiKrum,
   bulyan,
   'geometric-median': geometricMedian,
+  fltrust: flTrust,
 };
 
 /** @throws FedloopError `InvalidInput` for a name that is none, listing those there are. */

@@ -39,6 +39,8 @@ export interface AggregationContext {
   readonly state: ServerState;
   /** One entry an update; null when local models were not scored. */
   readonly realAccuracy: readonly RealAccuracy[] | null;
+  /** What devices on panel A come to by local training [P]; null where the strategy needs it not, or none of them could train. */
+  readonly rootUpdate: FlatWeights | null;
   readonly parts: LoopParts;
   /**
    * Σ weight · delta with weights normalised to 1. Under differential privacy the weights are equal and noise is added.

@@ -49,6 +49,7 @@ export function builtInSubject(strategy: Strategy): Subject {
         localSteps: (rows) => updates.find((update) => update.rows === rows)?.localSteps ?? 1,
         state,
         realAccuracy: updates.map(({ realAccuracy }) => realAccuracy),
+        rootUpdate: base.map((weight, at) => weight * Math.sin(at)),
         parts: partsFor(strategy.name, {}),
         noise: null,
       });

@@ -6,6 +6,7 @@ import { silentLogger } from '../../../core/platform/log';
 import { createSiteActivities, type SiteActivities } from '../../../activities/site';
 import { publishReports } from '../../../activities/shared/site-reports';
 import { siteNameSchema, versionIdSchema } from '../../../core/contracts/ids';
+import { partsFor } from '../../../core/contracts/rounds';
 import { SENDING_STEPS, type EvaluateResult, type RoundPlan } from '../../../core/contracts/steps';
 import { TOPICS } from '../../../core/contracts/topics';
 import { encodeState, stateFor } from '../../../core/federation/strategies/server-state';
@@ -190,6 +191,38 @@ describe('scoring, aggregating and refitting', () => {
   it('name the champion that is missing', async () => {
     const plan = world.plan({ champion: versionIdSchema.parse('v9') });
     await expect(run(() => rounds.refit(plan))).rejects.toMatchObject({ type: 'NotFound' });
+  });
+});
+
+describe('fltrust', () => {
+  const fltrust = (): ReturnType<ActivityWorld['plan']> =>
+    world.plan({ strategy: 'fltrust', parts: partsFor('fltrust', {}) });
+
+  it('holds updates against one that each site trains on panel A, once however often it retries', async () => {
+    const plan = fltrust();
+    await run(() => site.describeSite({ ...ref, withFeatureSums: false }));
+    const trained = await run(() => site.trainLocals(plan));
+    const scored = await run(() => site.scoreLocals(plan, trained.last));
+    const [root, ...others] = await world.inbox.rootUpdates(plan);
+    expect(others).toEqual([]);
+    await run(() => site.scoreLocals(plan, trained.last));
+    expect(await world.inbox.rootUpdates(plan)).toEqual([root]);
+    const made = await run(() =>
+      rounds.aggregate(plan, { last: trained.last, feedbackUsed: {} }, scored.last, []),
+    );
+    expect(made).toMatchObject({
+      proposals: ['sole'],
+      feedbackUsed: { trusted_updates: made.used, impossible_root_updates: 0 },
+    });
+    expect(made.used).toBeGreaterThan(10);
+    const { weights } = world.deployments.find(V0)!.model;
+    const step = (await world.inbox.proposal(plan, 'sole')).map((weight, at) => weight - weights[at]!);
+    expect(Math.hypot(...step)).toBeLessThanOrEqual(Math.hypot(...root!.delta) * 1.0001);
+  });
+
+  it('is trained by no site for other strategies', async () => {
+    await aggregated();
+    expect(await world.inbox.rootUpdates(ref)).toEqual([]);
   });
 });
 

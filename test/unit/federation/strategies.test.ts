@@ -43,6 +43,7 @@ function aggregate(
     localSteps: (rows) => rows / 10,
     state: null,
     realAccuracy: null,
+    rootUpdate: updates[0]!.delta.map((_, at) => (at === 0 ? 1 : 0)),
     parts: partsFor('fedavg', {}),
     noise: null,
     ...about,
@@ -360,6 +361,44 @@ describe('geometric-median', () => {
   it('weighs by training rows', () => {
     const updates = [update([0], { rows: 300 }), update([9], { rows: 200 })];
     expect(stepOf(aggregate('geometric-median', updates))[0]).toBeCloseTo(0, 3);
+  });
+});
+
+describe('fltrust', () => {
+  const rootUpdate = Float32Array.of(3, 4);
+
+  it('trusts by the angle to the root update, and takes its length for all: by hand', () => {
+    const updates = [update([0, 2]), update([10, 0]), update([-1, 0]), update([0, 0])];
+    const result = aggregate('fltrust', updates, { rootUpdate });
+    // Cosines 0.8, 0.6, −0.6 and none: (0.8 · [0, 5] + 0.6 · [5, 0]) / 1.4
+    expect(stepOf(result)[0]).toBeCloseTo(3 / 1.4, 6);
+    expect(stepOf(result)[1]).toBeCloseTo(4 / 1.4, 6);
+    const { weights, leftOut } = result.proposals[0]!;
+    expect([...weights].map((weight) => weight.toFixed(6))).toEqual([
+      (4 / 7).toFixed(6),
+      (3 / 7).toFixed(6),
+      '0.000000',
+      '0.000000',
+    ]);
+    expect(leftOut).toEqual([null, null, 'not-chosen', 'not-chosen']);
+    expect(result.feedbackUsed).toEqual({ trusted_updates: 2 });
+    const slower = aggregate('fltrust', updates, { rootUpdate, strategySettings: { alpha: 0.5 } });
+    expect(stepOf(slower)[0]).toBeCloseTo(1.5 / 1.4, 6);
+  });
+
+  it('goes the way of the few honest among many attackers, and no further than the root update', () => {
+    const attackers = Array.from({ length: 50 }, () => update([-300, -400]));
+    const result = aggregate('fltrust', [update([6, 8]), ...attackers], { rootUpdate });
+    expect(stepOf(result)).toEqual([3, 4]);
+  });
+
+  it('stays where it is when no update is trusted, and says that it needs a root update', () => {
+    const against = [update([-3, -4])];
+    expect(stepOf(aggregate('fltrust', against, { rootUpdate }))).toEqual([0, 0]);
+    expect(stepOf(aggregate('fltrust', against, { rootUpdate: Float32Array.of(0, 0) }))).toEqual([0, 0]);
+    expect(() => aggregate('fltrust', against, { rootUpdate: null })).toThrow(
+      'no device of panel A could train',
+    );
   });
 });
 
