@@ -174,6 +174,34 @@ describe('a round', () => {
     await record('round-fedavg', round);
   });
 
+  it('asks for a strategy of one’s own before anything is trained, and fails by what is wrong with it', async () => {
+    const missing = ApplicationFailure.create({
+      type: 'NotFound',
+      message: 'strategy ./mine.js: there is no such module in /strategies',
+      nonRetryable: true,
+    });
+    world.script({ ask: () => Promise.reject(missing) });
+    const round = await startRound({ strategy: './mine.js', strategySettings: { beta: 0.5 } });
+    expect(await failureOf(round)).toContain('strategy ./mine.js: there is no such module in /strategies');
+    expect(world.calls).toEqual(['ask']);
+    expect(world.argumentsOf('ask')).toEqual([
+      { attempt: expect.any(String) as string, own: { strategy: './mine.js', settings: { beta: 0.5 } } },
+    ]);
+  });
+
+  it('whose strategy fails when it aggregates leaves no candidate in force', async () => {
+    const thrown = ApplicationFailure.create({
+      type: 'StrategyFailed',
+      message: 'strategy ./mine.js: TypeError: no (mine.js:12)',
+      nonRetryable: true,
+    });
+    world.script({ aggregate: () => Promise.reject(thrown) });
+    const round = await startRound({ strategy: './mine.js' });
+    expect(await failureOf(round)).toContain('strategy ./mine.js: TypeError: no (mine.js:12)');
+    expect(world.calls.slice(-2)).toEqual(['aggregate', 'withdraw']);
+    await record('round-own-strategy', round);
+  });
+
   it('fails with too few updates, and leaves no candidate in force', async () => {
     const tooFew = ApplicationFailure.create({
       type: 'TooFewUpdates',
