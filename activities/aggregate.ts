@@ -69,7 +69,8 @@ export async function aggregate(
   const base = deployedVersion(deployments, plan.champion);
   const { weights } = base.model;
   const { good: updates, leftOut } = await receiveUpdates(dependencies, plan, trained, base);
-  const scores = possibleScores(await inbox.scores(plan, scoredTo), await inbox.descriptions(plan));
+  const sites = await inbox.descriptions(plan);
+  const scores = possibleScores(await inbox.scores(plan, scoredTo), sites);
   const real = realAccuracies(scores.possible, updates);
   const stored = deployments.serverState('current');
   const root = await rootOf(inbox, plan, weights.length);
@@ -81,6 +82,7 @@ export async function aggregate(
     base: weights,
     learningRate: plan.training.learningRate,
     localSteps: (rows) => stepsOfTraining(rows, plan.training),
+    fleetDevices: sites.reduce((sum, { devices }) => sum + devices, 0),
     state: stored === undefined ? null : { ...decodeState(stored.state), evidence },
     realAccuracy: real,
     rootUpdate: root?.update ?? null,

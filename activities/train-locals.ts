@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { FedloopError } from '../core/contracts/errors';
 import { partsFor } from '../core/contracts/rounds';
+import { correctsGradients } from '../core/contracts/strategies';
 import { sentIn, type SitePlan, type TrainResult } from '../core/contracts/steps';
 import { historyWindows } from '../core/contracts/task';
 import { MAX_UPDATE_BYTES, TOPICS } from '../core/contracts/topics';
@@ -13,11 +14,15 @@ import {
   type SelectionMessage,
   type UpdateHeader,
 } from '../core/contracts/updates';
+import { learnedBy, type ServerControl } from '../core/federation/training/control-variates';
 import { effectsOfFeedback, type FeedbackEffects } from '../core/federation/training/feedback-rules';
 import { LocalTrainer, type LocalTraining } from '../core/federation/training/local-training';
 import { collectTrainingRows } from '../core/federation/training/training-rows';
 import { type WindowRing } from '../core/federation/training/window-ring';
 import { proximalOf } from '../core/federation/strategies';
+import { controlOf } from '../core/federation/strategies/scaffold';
+import { decodeState } from '../core/federation/strategies/server-state';
+import { type Deployments } from '../core/model/deployments';
 import { encodeFrame } from '../core/platform/frames';
 import { seededRandom } from '../core/platform/random';
 import { requireUndecided } from './shared/decided';
@@ -103,10 +108,13 @@ async function* trainChunks(
   const bytesPerDevice = model.weights.length * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE;
   const range = { until: plan.trainUntil, windows: plan.training.windows };
   const perChunk = Math.max(1, Math.floor(MAX_UPDATE_BYTES / bytesPerDevice));
+  const corrected = correctsGradients(plan.strategy);
+  const server = corrected ? serverControl(site.dependencies.deployments, model.weights.length) : null;
   const trainer = await LocalTrainer.create({
     shape: model.metadata.shape,
     settings: plan.training,
     proximal: proximalOf(plan.strategy, plan.strategySettings),
+    corrected,
     threads,
   });
   try {
@@ -116,16 +124,34 @@ async function* trainChunks(
       if (chunk < first) continue;
       Context.current().cancellationSignal.throwIfAborted();
       if (chunk >= training) yield silentDevices(deviceIds);
-      else
-        yield await trainer.train(collectTrainingRows(store.ring, deviceIds, range, unitsOf(model)), {
+      else {
+        const rows = collectTrainingRows(store.ring, deviceIds, range, unitsOf(model));
+        const trained = await trainer.train(rows, {
           base: model.weights,
           boundaryWidth,
           random: seededRandom(plan.seed, 'local-training', plan.round, name, chunk),
+          ...(corrected && {
+            corrections: site.controls.corrections(rows.deviceIds, server, model.weights.length),
+          }),
         });
+        if (corrected) site.controls.learn(plan.attempt, server, learnedBy(trained, plan.training));
+        yield trained;
+      }
     }
   } finally {
     await trainer.release();
   }
+}
+
+/** The server's control variate as the last round that was decided has left it; null where there is none. */
+function serverControl(
+  deployments: Pick<Deployments, 'serverState'>,
+  parameters: number,
+): ServerControl | null {
+  const current = deployments.serverState('current');
+  if (current?.decided === undefined) return null;
+  const control = controlOf(decodeState(current.state), parameters);
+  return control && { control, movedBy: current.decided.attempt };
 }
 
 function silentDevices(deviceIds: readonly string[]): LocalTraining {

@@ -3,6 +3,7 @@ import { type SiteName } from '../../core/contracts/ids';
 import { type RoundPlan, type SitePlan, type SiteQuota } from '../../core/contracts/steps';
 import { historyWindows } from '../../core/contracts/task';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
+import { ControlVariates } from '../../core/federation/training/control-variates';
 import { collectSamples, type Samples, type SampleUnits } from '../../core/federation/training/samples';
 import {
   clustersOfFleet,
@@ -46,6 +47,9 @@ const NO_ROLES: Roles = { participants: [], panels: { A: [], B: [], C: [] }, ref
 export class Site {
   private planned: { readonly of: string; readonly roles: SiteRoles } | undefined;
   private predictor: Promise<ModelsOnSamples> | undefined;
+
+  /** What SCAFFOLD remembers of each device. */
+  readonly controls = new ControlVariates();
 
   constructor(readonly dependencies: SiteDependencies) {}
 

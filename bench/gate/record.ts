@@ -2,6 +2,7 @@ import { makeCandidates } from '../../core/backtest/candidates';
 import { NO_CHANGES } from '../../core/backtest/changes';
 import { type RoundGraphs } from '../../core/backtest/graphs';
 import { partsFor, type TrainingSettings } from '../../core/contracts/rounds';
+import { ControlVariates } from '../../core/federation/training/control-variates';
 import { type ServerState } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
@@ -90,6 +91,7 @@ async function playRounds(world: World, graphs: RoundGraphs, seed: number): Prom
   let champion = initialWeights(SHAPE, seed);
   let state: ServerState | null = null;
   const versions = [champion];
+  const controls = new ControlVariates();
   for (let round = 1; round <= ROUNDS; round += 1) {
     const closed = (round - 1) * WINDOWS_PER_ROUND;
     const made = await makeCandidates(
@@ -101,6 +103,7 @@ async function playRounds(world: World, graphs: RoundGraphs, seed: number): Prom
         until: closed - 1,
         champion,
         state,
+        controls,
         evidence: [],
         feedback: feedbackOf(score, closed, WINDOWS_PER_ROUND),
       },

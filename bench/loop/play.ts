@@ -2,6 +2,7 @@ import { makeCandidates, type Candidates } from '../../core/backtest/candidates'
 import { type RoundChanges } from '../../core/backtest/changes';
 import { panelGate } from '../../core/federation/panels/panel-gate';
 import { tallyPanel } from '../../core/federation/panels/panel-tally';
+import { ControlVariates } from '../../core/federation/training/control-variates';
 import { isCorrect, type Samples } from '../../core/federation/training/samples';
 import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
@@ -33,6 +34,7 @@ export async function play(
   let state: ServerState | null = null;
   let evidence: readonly number[] = [];
   let served = '';
+  const controls = new ControlVariates();
   await serve(world, graphs, champion, 0, WATERMARK_WINDOWS + SHADOW_WINDOWS, score);
   for (let round = 1; round <= rounds; round += 1) {
     const closed = (round - 1) * windowsPerRound;
@@ -45,6 +47,7 @@ export async function play(
         until: closed - 1,
         champion,
         state,
+        controls,
         evidence,
         feedback: feedbackOf(score, closed, windowsPerRound),
       },

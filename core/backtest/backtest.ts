@@ -5,6 +5,7 @@ import { covariateColumns } from '../contracts/task';
 import { type Micros } from '../contracts/time';
 import { decidePromotion, type GateVerdict } from '../federation/promotion/gate';
 import { type ServerState, withoutMomentum } from '../federation/strategies/server-state';
+import { ControlVariates } from '../federation/training/control-variates';
 import { WindowRing } from '../federation/training/window-ring';
 import { modelMessage, stageMessage } from '../model/deployment-messages';
 import { initialWeights } from '../model/network';
@@ -53,6 +54,7 @@ export class Backtest {
   private champion: VersionId | null = null;
   private scaling: FeatureScaling | null = null;
   private state: ServerState | null = null;
+  private readonly controls = new ControlVariates();
   private evidence: readonly number[] = [];
   private open: OpenRound | null = null;
   private started = 0;
@@ -146,6 +148,7 @@ export class Backtest {
       until,
       champion: this.weightsOf(champion),
       state: this.state,
+      controls: this.controls,
       evidence: this.evidence,
       feedback: feedbackOn(this.tally.of(champion), champion, units.tolerance),
     });

@@ -9,6 +9,8 @@ import { planRound, type RoundPlan } from '../federation/panels/selection';
 import { type ServerState } from '../federation/strategies/server-state';
 import { chooseCandidates } from '../federation/panels/choose-candidates';
 import { strategyByName } from '../federation/strategies';
+import { controlOf } from '../federation/strategies/scaffold';
+import { learnedBy, type ControlVariates } from '../federation/training/control-variates';
 import { type LocalUpdate, type Proposal } from '../federation/strategies/strategy';
 import { plus } from '../federation/vectors';
 import { stepsOfTraining } from '../model/epoch-plan';
@@ -16,7 +18,7 @@ import { type FlatWeights } from '../model/types';
 import { seededRandom } from '../platform/random';
 import { type Feedback } from '../contracts/feedback';
 import { type LoopParts } from '../contracts/rounds';
-import { needsRoot, type StrategyName } from '../contracts/strategies';
+import { correctsGradients, needsRoot, type StrategyName } from '../contracts/strategies';
 import { NO_CHANGES } from './changes';
 import { type RoundGraphs } from './graphs';
 import { bySite, judgeOf, panelsOf, realAccuracy, sumsOf } from './panels';
@@ -50,6 +52,8 @@ export interface RoundSoFar {
   readonly until: number;
   readonly champion: FlatWeights;
   readonly state: ServerState | null;
+  /** What SCAFFOLD remembers of each device: one for all rounds. */
+  readonly controls: ControlVariates;
   readonly evidence: readonly number[];
   /** On the champion's live windows; null before there are any. */
   readonly feedback: Feedback | null;
@@ -77,6 +81,7 @@ export async function makeCandidates(
     base: champion,
     learningRate: graphs.training.learningRate,
     localSteps: (rows) => stepsOfTraining(rows, graphs.training),
+    fleetDevices: world.devices.length,
     state: soFar.state,
     realAccuracy: parts.realWeights ? await realAccuracy(graphs, champion, updates, panels, changes) : null,
     rootUpdate: await trainRoots(world, rules, graphs, plan, soFar),
@@ -88,17 +93,8 @@ export async function makeCandidates(
     return proposal === undefined ? null : plus(champion, proposal.delta);
   };
   const [steady, responsive] = [weightsOf('steady'), weightsOf('responsive')];
-  if (steady === null || responsive === null) {
-    const sole = weightsOf(null) ?? champion;
-    return {
-      steady: sole,
-      responsive: sole,
-      elected: 'steady',
-      hasRoles: false,
-      trained: updates.length,
-      state,
-    };
-  }
+  if (steady === null || responsive === null)
+    return soleCandidate(weightsOf(null) ?? champion, { trained: updates.length, state });
   const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
     const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes), shape.hidden);
     return sums === null ? null : (refitOutputLayer(shape, proposal, sums)?.weights ?? null);
@@ -125,6 +121,11 @@ export async function makeCandidates(
     trained: updates.length,
     state,
   };
+}
+
+/** Of a strategy that makes one proposal. */
+function soleCandidate(sole: FlatWeights, about: Pick<Candidates, 'trained' | 'state'>): Candidates {
+  return { steady: sole, responsive: sole, elected: 'steady', hasRoles: false, ...about };
 }
 
 /** The update that sites train on panel A, where the strategy needs one. */
@@ -155,15 +156,22 @@ async function trainLocals(
   { strategy, strategySettings, parts, boundaryWidth: wanted, seed }: RoundRules,
   graphs: RoundGraphs,
   plan: RoundPlan,
-  { round, until, champion, feedback }: RoundSoFar,
+  { round, until, champion, feedback, state, controls }: RoundSoFar,
 ): Promise<LocalUpdate[]> {
   const boundaryWidth = boundaryWidthOf(wanted, parts, feedback);
-  const trainer = await graphs.trainer(strategyByName(strategy).proximal(strategySettings));
-  const { devices, deltas } = await trainer.train(world.trainingRows(plan.participants, until), {
+  const corrected = correctsGradients(strategy);
+  const control = state === null ? null : controlOf(state, champion.length);
+  const server = control && { control, movedBy: String(round - 1) };
+  const trainer = await graphs.trainer(strategyByName(strategy).proximal(strategySettings), corrected);
+  const rows = world.trainingRows(plan.participants, until);
+  const trained = await trainer.train(rows, {
     base: champion,
     boundaryWidth,
     random: seededRandom(seed, 'local-training', round),
+    ...(corrected && { corrections: controls.corrections(rows.deviceIds, server, champion.length) }),
   });
+  if (corrected) controls.learn(String(round), server, learnedBy(trained, graphs.training));
+  const { devices, deltas } = trained;
   return devices.map((device, place) => ({
     deviceId: device.device_id,
     delta: deltas.subarray(place * champion.length, (place + 1) * champion.length),

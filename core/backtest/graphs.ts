@@ -5,7 +5,7 @@ import { type NetworkShape } from '../model/types';
 
 /** The graphs that all rounds of a process use, each built once. */
 export class RoundGraphs {
-  private readonly trainers = new Map<number, LocalTrainer>();
+  private readonly trainers = new Map<string, LocalTrainer>();
 
   private constructor(
     readonly shape: NetworkShape,
@@ -23,13 +23,17 @@ export class RoundGraphs {
     return new RoundGraphs(shape, training, threads, await ModelsOnSamples.create({ shape, threads }));
   }
 
-  /** The trainer with FedProx's pull μ; 0 = none. */
-  async trainer(proximal: number): Promise<LocalTrainer> {
-    const known = this.trainers.get(proximal);
+  /**
+   * The trainer with FedProx's pull μ; 0 = none.
+   * @param corrected whether gradients are corrected, as SCAFFOLD does
+   */
+  async trainer(proximal: number, corrected = false): Promise<LocalTrainer> {
+    const of = JSON.stringify([proximal, corrected]);
+    const known = this.trainers.get(of);
     if (known !== undefined) return known;
     const { training: settings, threads, shape } = this;
-    const made = await LocalTrainer.create({ shape, settings, proximal, threads });
-    this.trainers.set(proximal, made);
+    const made = await LocalTrainer.create({ shape, settings, proximal, corrected, threads });
+    this.trainers.set(of, made);
     return made;
   }
 

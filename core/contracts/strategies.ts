@@ -8,6 +8,8 @@ export interface StrategyFacts {
   readonly takesNoise: boolean;
   /** Whether sites train their devices on panel A for it; left out: not. */
   readonly needsRoot?: true;
+  /** Whether sites correct gradients by control variates; left out: not. */
+  readonly correctsGradients?: true;
 }
 
 /**
@@ -41,6 +43,12 @@ export const STRATEGIES = {
   fednova: {
     takesNoise: false,
     summary: 'fedavg, where devices with more rows pull no further for their more steps',
+  },
+  scaffold: {
+    takesNoise: false,
+    correctsGradients: true,
+    summary:
+      'the mean of local models, whose gradients are corrected by what each device usually pulls elsewhere',
   },
   'q-ffl': {
     takesNoise: false,
@@ -116,14 +124,21 @@ export function isOwnStrategy(name: RoundStrategy): name is OwnStrategyName {
 
 /** Noise protects in no strategy of one's own: nobody knows how it uses the mean. */
 export function takesNoise(name: RoundStrategy): boolean {
-  return !isOwnStrategy(name) && STRATEGIES[name].takesNoise;
+  return factsOf(name)?.takesNoise === true;
 }
 
 /** Whether sites train a root update on panel A for this strategy. */
 export function needsRoot(name: RoundStrategy): boolean {
-  if (isOwnStrategy(name)) return false;
-  const facts: StrategyFacts = STRATEGIES[name];
-  return facts.needsRoot === true;
+  return factsOf(name)?.needsRoot === true;
+}
+
+/** Whether sites correct gradients of local training for this strategy. */
+export function correctsGradients(name: RoundStrategy): boolean {
+  return factsOf(name)?.correctsGradients === true;
+}
+
+function factsOf(name: RoundStrategy): StrategyFacts | undefined {
+  return isOwnStrategy(name) ? undefined : STRATEGIES[name];
 }
 
 /** The error for noise on a strategy that does not take it. */

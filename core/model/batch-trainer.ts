@@ -18,6 +18,8 @@ export interface TrainerOptions {
   readonly residualClip: number;
   /** μ of FedProx: pulls each local model towards the weights it started from. */
   readonly proximal?: number;
+  /** Whether gradients are corrected, as SCAFFOLD does; left out: not. */
+  readonly corrected?: boolean;
   /** Threads of one run; 0 = one a core. */
   readonly threads: number;
 }
@@ -34,13 +36,14 @@ export class BatchTrainer {
   ) {}
 
   static async create(options: TrainerOptions): Promise<BatchTrainer> {
-    const { shape, batchSize, rows, residualClip, proximal = 0 } = options;
+    const { shape, batchSize, rows, residualClip, proximal = 0, corrected = false } = options;
     const graph = trainingGraph({
       shape,
       batchSize,
       steps: stepsOfEpoch(rows, batchSize),
       residualClip,
       proximal: proximal > 0,
+      corrected,
     });
     return new BatchTrainer(options, await openSession(graph, options.threads));
   }
@@ -48,12 +51,19 @@ export class BatchTrainer {
   /**
    * Weights [devices, P] after the epochs, from `base`: [P] the same for all, or [devices, P].
    * The same chunk, base and state of `random` give the same weights.
+   * @param corrections what is added to every gradient [devices, P], of a trainer that corrects them; left out: nothing
    * @throws FedloopError `InvalidData` when an array does not have the size that the options say.
    */
-  async train(chunk: TrainingChunk, base: FlatWeights, random: Random): Promise<Float32Array> {
+  async train(
+    chunk: TrainingChunk,
+    base: FlatWeights,
+    random: Random,
+    corrections?: Float32Array,
+  ): Promise<Float32Array> {
     this.assertSizes(chunk, base);
     const { shape, rows } = this.options;
     const parameters = parameterCount(shape);
+    const added = corrections ?? new Float32Array(chunk.devices * parameters);
     const trained = new Float32Array(chunk.devices * parameters);
     for (let first = 0; first < chunk.devices; first += DEVICES_PER_TRAINING_RUN) {
       const until = Math.min(first + DEVICES_PER_TRAINING_RUN, chunk.devices);
@@ -67,7 +77,8 @@ export class BatchTrainer {
         base.length === parameters
           ? repeat(base, piece.devices)
           : base.subarray(first * parameters, until * parameters);
-      await this.trainPiece(piece, start, random, trained.subarray(first * parameters, until * parameters));
+      const own = (of: Float32Array): Float32Array => of.subarray(first * parameters, until * parameters);
+      await this.trainPiece({ ...piece, corrections: own(added) }, start, random, own(trained));
     }
     return trained;
   }
@@ -78,7 +89,7 @@ export class BatchTrainer {
 
   /** Train one piece from `base`, leaving the weights in `trained`. */
   private async trainPiece(
-    chunk: TrainingChunk,
+    chunk: TrainingChunk & { readonly corrections: Float32Array },
     base: Float32Array,
     random: Random,
     trained: Float32Array,
@@ -99,6 +110,7 @@ export class BatchTrainer {
         target: floats(plan.target, steps, devices, batchSize, 1),
         step_size: floats(plan.stepSize, steps, devices, batchSize, 1),
         ...this.proximalFeeds(base, plan, devices),
+        ...this.correctionFeeds(chunk.corrections, plan, devices),
       };
       // The graph takes its input apart before anything else and puts its output together last, so one array can be both.
       await this.session.run(feeds, { trained: weights });
@@ -106,14 +118,35 @@ export class BatchTrainer {
   }
 
   private proximalFeeds(base: Float32Array, plan: EpochPlan, devices: number): InferenceSession.FeedsType {
-    const { proximal = 0, learningRate, batchSize, rows, shape } = this.options;
+    const { proximal = 0, learningRate, shape } = this.options;
     if (proximal === 0) return {};
+    return {
+      base: floats(base, devices, parameterCount(shape)),
+      pull: this.byStep(plan, devices, learningRate * proximal),
+    };
+  }
+
+  private correctionFeeds(
+    corrections: Float32Array,
+    plan: EpochPlan,
+    devices: number,
+  ): InferenceSession.FeedsType {
+    const { corrected = false, learningRate, shape } = this.options;
+    if (!corrected) return {};
+    return {
+      correction: floats(corrections, devices, parameterCount(shape)),
+      correction_step: this.byStep(plan, devices, learningRate),
+    };
+  }
+
+  /** A factor in each step of each device; 0 where a device has no rows in a step, in which its first place has step size 0. */
+  private byStep(plan: EpochPlan, devices: number, factor: number): ReturnType<typeof floats> {
+    const { batchSize, rows } = this.options;
     const steps = stepsOfEpoch(rows, batchSize);
-    // A device without rows in a step is not pulled either: its first place has step size 0.
-    const pull = Float32Array.from({ length: steps * devices }, (_, at) =>
-      plan.stepSize[at * batchSize] === 0 ? 0 : learningRate * proximal,
+    const factors = Float32Array.from({ length: steps * devices }, (_, at) =>
+      plan.stepSize[at * batchSize] === 0 ? 0 : factor,
     );
-    return { base: floats(base, devices, parameterCount(shape)), pull: floats(pull, steps, devices, 1, 1) };
+    return floats(factors, steps, devices, 1, 1);
   }
 
   private assertSizes({ devices, x, y, sampleWeights }: TrainingChunk, base: FlatWeights): void {

@@ -9,6 +9,8 @@ export interface TrainingGraphOptions {
   readonly steps: number;
   readonly residualClip: number;
   readonly proximal: boolean;
+  /** Whether every gradient is corrected by a vector of the device's own. */
+  readonly corrected: boolean;
 }
 
 /** One mini-batch of D devices: x [D, B, inputs + 1], target and step size [D, B, 1]. */
@@ -31,7 +33,8 @@ interface Constants {
  * `steps` steps of gradient descent for any number D of devices at once, each with weights and rows of its own.
  *
  * Inputs: `x` [R, inputs] all rows, `weights` [D, P], `row` [steps, D, B] (which of the R), `target` and `step_size`
- * [steps, D, B, 1] (see `EpochPlan`); with `proximal` also `base` [D, P] and `pull` [steps, D, 1, 1] (η μ, or 0).
+ * [steps, D, B, 1] (see `EpochPlan`); with `proximal` also `base` [D, P] and `pull` [steps, D, 1, 1] (η μ, or 0), with
+ * `corrected` also `correction` [D, P] and `correction_step` [steps, D, 1, 1] (η, or 0).
  * Output: `trained` [D, P]. The arithmetic is that of `sgdStep` in bench/support/reference-network.ts, written for stacks of matrices.
  */
 export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
@@ -56,6 +59,11 @@ export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
     pull: graph.input('pull', [steps, 'D', 1, 1]),
   };
 
+  const corrected = options.corrected && {
+    by: unstack(graph, graph.input('correction', ['D', parameters]), shape),
+    step: graph.input('correction_step', [steps, 'D', 1, 1]),
+  };
+
   let weights = unstack(graph, flat, shape);
   for (let step = 0; step < steps; step += 1) {
     const batch = {
@@ -63,9 +71,13 @@ export function trainingGraph(options: TrainingGraphOptions): Uint8Array {
       target: graph.at(targets, step),
       stepSize: graph.at(stepSizes, step),
     };
-    const moved = subtract(graph, weights, descent(graph, weights, batch, constants));
-    weights = proximal
-      ? subtract(graph, moved, pullToBase(graph, weights, proximal.base, graph.at(proximal.pull, step)))
+    let moved = subtract(graph, weights, descent(graph, weights, batch, constants));
+    if (proximal) {
+      const pull = graph.at(proximal.pull, step);
+      moved = subtract(graph, moved, pullToBase(graph, weights, proximal.base, pull));
+    }
+    weights = corrected
+      ? subtract(graph, moved, scaled(graph, corrected.by, graph.at(corrected.step, step)))
       : moved;
   }
   const parts = [weights.hidden, weights.output, weights.bias].map((part) => graph.reshape(part, 0, -1));
@@ -115,8 +127,11 @@ function pullToBase(
   base: StackedWeights,
   pull: Value,
 ): StackedWeights {
-  const of = (part: keyof StackedWeights): Value =>
-    graph.op('Mul', [graph.op('Sub', [weights[part], base[part]]), pull]);
+  return scaled(graph, subtract(graph, weights, base), pull);
+}
+
+function scaled(graph: GraphBuilder, what: StackedWeights, factor: Value): StackedWeights {
+  const of = (part: keyof StackedWeights): Value => graph.op('Mul', [what[part], factor]);
   return { hidden: of('hidden'), output: of('output'), bias: of('bias') };
 }
 

@@ -4,7 +4,10 @@ import { soleProposal } from '../strategies/strategy';
 import { type OwnStrategyName } from '../../contracts/strategies';
 import { clipUpdates, type AggregateRequest, type RoundAggregation } from './aggregate';
 
-export interface AggregateOwnRequest extends Omit<AggregateRequest, 'strategy' | 'noise' | 'rootUpdate'> {
+export interface AggregateOwnRequest extends Omit<
+  AggregateRequest,
+  'strategy' | 'noise' | 'rootUpdate' | 'fleetDevices'
+> {
   readonly name: OwnStrategyName;
   readonly running: Pick<RunningStrategy, 'aggregate' | 'module'>;
   readonly round: number;

@@ -33,8 +33,18 @@ export interface RoundAggregation extends Aggregation {
  * @throws FedloopError `InvalidInput` for unknown settings, or for noise with a strategy that does not take it, or takes it twice.
  */
 export function aggregateRound(request: AggregateRequest): RoundAggregation {
-  const { strategy, updates, base, learningRate, localSteps, realAccuracy, rootUpdate, parts, noise } =
-    request;
+  const {
+    strategy,
+    updates,
+    base,
+    learningRate,
+    localSteps,
+    fleetDevices,
+    realAccuracy,
+    rootUpdate,
+    parts,
+    noise,
+  } = request;
   if (noise !== null && !strategy.takesNoise)
     throw new FedloopError('InvalidInput', `privacy: ${NOISE_REFUSAL}`);
   const { deltas, clipped } =
@@ -48,7 +58,7 @@ export function aggregateRound(request: AggregateRequest): RoundAggregation {
   const mean = noise === null ? plainMean(base.length) : noisyMean(base.length, noise);
   const aggregation = strategy.aggregate(
     updates.map((update, index) => ({ ...update, delta: deltas[index] ?? update.delta })),
-    { base, learningRate, localSteps, state: before, realAccuracy, rootUpdate, parts, mean },
+    { base, learningRate, localSteps, fleetDevices, state: before, realAccuracy, rootUpdate, parts, mean },
     request.strategySettings,
   );
   return { ...aggregation, clipped };

@@ -20,6 +20,7 @@ import { median } from './median';
 import { multiKrum } from './multi-krum';
 import { openLoop } from './open-loop';
 import { qFfl } from './q-ffl';
+import { scaffold } from './scaffold';
 import { type Strategy, type StrategySettings } from './strategy';
 import { trimmedMean } from './trimmed-mean';
 
@@ -34,6 +35,7 @@ const IMPLEMENTATIONS: { readonly [Name in StrategyName]: Strategy<Name> } = {
   fedyogi: fedYogi,
   fedadagrad: fedAdagrad,
   fednova: fedNova,
+  scaffold,
   'q-ffl': qFfl,
   median,
   'trimmed-mean': trimmedMean,

@@ -36,6 +36,8 @@ export interface AggregationContext {
   readonly learningRate: number;
   /** Steps that local training takes over so many rows, in all its epochs. */
   readonly localSteps: (rows: number) => number;
+  /** Devices of the fleet that could train. */
+  readonly fleetDevices: number;
   readonly state: ServerState;
   /** One entry an update; null when local models were not scored. */
   readonly realAccuracy: readonly RealAccuracy[] | null;

@@ -33,6 +33,7 @@ export interface Subject {
 }
 
 const LEARNING_RATE = 0.05;
+const FLEET_DEVICES = 100;
 
 /** One of Fedloop's, with its default parts and settings. */
 export function builtInSubject(strategy: Strategy): Subject {
@@ -47,6 +48,7 @@ export function builtInSubject(strategy: Strategy): Subject {
         base,
         learningRate: LEARNING_RATE,
         localSteps: (rows) => updates.find((update) => update.rows === rows)?.localSteps ?? 1,
+        fleetDevices: FLEET_DEVICES,
         state,
         realAccuracy: updates.map(({ realAccuracy }) => realAccuracy),
         rootUpdate: base.map((weight, at) => weight * Math.sin(at)),

@@ -15,6 +15,8 @@ export interface LocalTrainerOptions {
   readonly settings: TrainingSettings;
   /** μ of FedProx; 0 = none. */
   readonly proximal: number;
+  /** Whether gradients are corrected, as SCAFFOLD does; left out: not. */
+  readonly corrected?: boolean;
   /** Threads of one run; 0 = one a core. */
   readonly threads: number;
 }
@@ -25,6 +27,8 @@ export interface LocalTrainingOptions {
   /** Width of the band around the boundary in tolerances; null = all samples count alike. */
   readonly boundaryWidth: number | null;
   readonly random: Random;
+  /** What is added to every gradient, row by row as the devices that train are listed [devices, P]; left out: nothing. */
+  readonly corrections?: Float32Array;
 }
 
 /** A chunk's updates, in the shapes of `model-updates`. */
@@ -43,8 +47,21 @@ export class LocalTrainer {
     private readonly predictor: OwnSamplesPredictor,
   ) {}
 
-  static async create({ shape, settings, proximal, threads }: LocalTrainerOptions): Promise<LocalTrainer> {
-    const common = { shape, proximal, threads, rows: settings.windows, residualClip: RESIDUAL_CLIP };
+  static async create({
+    shape,
+    settings,
+    proximal,
+    corrected = false,
+    threads,
+  }: LocalTrainerOptions): Promise<LocalTrainer> {
+    const common = {
+      shape,
+      proximal,
+      corrected,
+      threads,
+      rows: settings.windows,
+      residualClip: RESIDUAL_CLIP,
+    };
     const trainer = await BatchTrainer.create({ ...settings, ...common });
     return new LocalTrainer(settings.windows, trainer, await OwnSamplesPredictor.create({ shape, threads }));
   }
@@ -55,7 +72,7 @@ export class LocalTrainer {
    */
   async train(
     prepared: TrainingRows,
-    { base, boundaryWidth, random }: LocalTrainingOptions,
+    { base, boundaryWidth, random, corrections }: LocalTrainingOptions,
   ): Promise<LocalTraining> {
     const { deviceIds, x, y, isSample, rows } = prepared;
     const devices = deviceIds.length;
@@ -67,7 +84,7 @@ export class LocalTrainer {
         applyBoundaryWeights(sampleWeights, before, device * this.windows, this.windows, boundaryWidth);
       }
     }
-    const trained = await this.trainer.train({ devices, x, y, sampleWeights }, base, random);
+    const trained = await this.trainer.train({ devices, x, y, sampleWeights }, base, random, corrections);
     const after = errorsOf(await this.predictor.predict(trained, x, this.windows), y);
     const parameters = base.length;
     const deltas = new Float32Array(devices * parameters);

@@ -226,6 +226,45 @@ describe('fltrust', () => {
   });
 });
 
+describe('scaffold', () => {
+  const planOf = (about: Partial<RoundPlan> = {}): ReturnType<ActivityWorld['plan']> =>
+    world.plan({ strategy: 'scaffold', parts: partsFor('scaffold', {}), ...about });
+
+  /** The updates that a site sends in a round. */
+  async function deltasOf(of: SiteActivities, plan: ReturnType<typeof planOf>): Promise<number[]> {
+    const { last } = await run(() => of.trainLocals(plan));
+    const chunks = await world.inbox.updates(plan, last);
+    return chunks.flatMap(({ deltas }) => [...deltas]);
+  }
+
+  it('corrects gradients by what the server and the device have learned in a promoted round', async () => {
+    await run(() => site.describeSite({ ...ref, withFeatureSums: false }));
+    const trained = await run(() => site.trainLocals(planOf()));
+    await run(() => rounds.aggregate(planOf(), { last: trained.last, feedbackUsed: {} }, -1, []));
+    await world.deployments.sync();
+    const pending = world.deployments.serverState('pending')!;
+    const decided = { attempt: ref.attempt, decision: 'promoted', reason: 'better' } as const;
+    await logDeployment(world.producer, [{ ...pending, kind: 'current', decided }]);
+
+    const second = (attempt: string, strategy: 'fedavg' | 'scaffold'): Promise<number[]> =>
+      deltasOf(site, planOf({ round: 2, attempt, strategy }));
+    const uncorrected = await second('plain', 'fedavg');
+    const corrected = await second('again', 'scaffold');
+    const fresh = await deltasOf(
+      createSiteActivities(world.site),
+      planOf({ round: 2, attempt: 'restarted' }),
+    );
+    expect(corrected).toHaveLength(uncorrected.length);
+    for (const other of [uncorrected, fresh]) expect(corrected).not.toEqual(other);
+    expect(await second('once more', 'scaffold')).toEqual(corrected);
+  });
+
+  it('trains as fedavg does before the server has learned anything', async () => {
+    const plain = await deltasOf(site, planOf({ attempt: 'plain', strategy: 'fedavg' }));
+    expect(await deltasOf(site, planOf({ attempt: 'first' }))).toEqual(plain);
+  });
+});
+
 describe('reports that nobody can have measured', () => {
   it('are none of an honest site’s', async () => {
     const { feedbackUsed } = await aggregated();

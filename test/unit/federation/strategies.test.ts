@@ -17,6 +17,7 @@ import {
 import { listStrategies, strategyByName } from '../../../core/federation/strategies';
 import { chooseByKrum, nearestToMedian } from '../../../core/federation/strategies/bulyan';
 import { distancesOf, krumScores } from '../../../core/federation/strategies/multi-krum';
+import { controlOf } from '../../../core/federation/strategies/scaffold';
 import { type LocalUpdate, type Strategy } from '../../../core/federation/strategies/strategy';
 import { seededRandom } from '../../../core/platform/random';
 
@@ -41,6 +42,7 @@ function aggregate(
     base: new Float32Array(updates[0]!.delta.length),
     learningRate: 0.1,
     localSteps: (rows) => rows / 10,
+    fleetDevices: 4,
     state: null,
     realAccuracy: null,
     rootUpdate: updates[0]!.delta.map((_, at) => (at === 0 ? 1 : 0)),
@@ -361,6 +363,32 @@ describe('geometric-median', () => {
   it('weighs by training rows', () => {
     const updates = [update([0], { rows: 300 }), update([9], { rows: 200 })];
     expect(stepOf(aggregate('geometric-median', updates))[0]).toBeCloseTo(0, 3);
+  });
+});
+
+describe('scaffold', () => {
+  it('moves by the mean step, and learns what devices pull on average, by hand', () => {
+    // 10 local steps of length 0.1 each: τη = 1; 4 devices in the fleet.
+    const first = aggregate('scaffold', [update([1]), update([3], { rows: 100 })]);
+    expect(stepOf(first)).toEqual([2]);
+    expect([...first.proposals[0]!.weights]).toEqual([0.5, 0.5]);
+    const { state } = first;
+    expect([...state.vectors['control']!]).toEqual([-(1 + 3) / 4]);
+    // c = −1 of a device that trains: −1 + (1 − 2/1)/4; one of 20 local steps: τη = 2.
+    const second = aggregate('scaffold', [update([2], { rows: 200 })], {
+      state: decodeState(encodeState(state)),
+      strategySettings: { eta: 0.5 },
+    });
+    expect(stepOf(second)).toEqual([1]);
+    expect(second.state.vectors['control']![0]).toBeCloseTo(-1 + (1 - 2 / 2) / 4, 6);
+  });
+
+  it('knows its control variate from that of other strategies and networks', () => {
+    const { state } = aggregate('scaffold', [update([1, 2])]);
+    expect(controlOf(state, 2)).toEqual(state.vectors['control']);
+    expect(controlOf(state, 3)).toBeNull();
+    expect(controlOf(stateFor('fedavg', state, 2), 2)).toBeNull();
+    expect(controlOf(withoutMomentum(state), 2)).toBeNull();
   });
 });
 

@@ -24,10 +24,11 @@ async function train(
   chunk: TrainingChunk,
   base: FlatWeights,
   random: Random,
+  corrections?: Float32Array,
 ): Promise<Float32Array> {
   const trainer = await BatchTrainer.create(options);
   try {
-    return await trainer.train(chunk, base, random);
+    return await trainer.train(chunk, base, random, corrections);
   } finally {
     await trainer.release();
   }
@@ -39,6 +40,7 @@ function referenceTrain(
   chunk: TrainingChunk,
   base: FlatWeights,
   random: Random,
+  corrections?: Float32Array,
 ): Float32Array {
   const { shape, batchSize, rows, epochs, residualClip, learningRate, proximal } = options;
   const parameters = parameterCount(shape);
@@ -64,6 +66,9 @@ function referenceTrain(
           learningRate,
           residualClip,
           ...(proximal === undefined ? {} : { proximal: { mu: proximal, base: baseOf(device) } }),
+        });
+        corrections?.subarray(device * parameters, (device + 1) * parameters).forEach((correction, at) => {
+          weights[at] = weights[at]! - learningRate * correction;
         });
       });
     }
@@ -120,6 +125,27 @@ describe('training in one graph', () => {
       1e-4,
     );
     expect(largestDifference(trained.subarray(0, base.length), base)).toBeGreaterThan(0.01);
+  });
+
+  it.each([
+    ['alone', { ...OPTIONS, rows: 8, corrected: true }],
+    ['beside the proximal term', { ...OPTIONS, rows: 8, corrected: true, proximal: 0.3 }],
+  ])('adds a device’s own correction to each of its gradients, %s', async (_, options) => {
+    // Of one batch a device, so that the order of its rows does not count: pieces draw in another order than the reference.
+    const devices = DEVICES_PER_TRAINING_RUN + 2;
+    const rows = Array.from({ length: devices }, (_row, device) => [options.rows, 5, 0][device % 3]!);
+    const chunk = randomChunk(options.shape, options.rows, rows, 3);
+    const base = initialWeights(options.shape, 5);
+    const random = seededRandom(4);
+    const corrections = Float32Array.from({ length: devices * base.length }, () => 0.5 * random.normal());
+    const trained = await train(options, chunk, base, seededRandom(9), corrections);
+    const reference = referenceTrain(options, chunk, base, seededRandom(9), corrections);
+    expect(largestDifference(trained, reference)).toBeLessThan(1e-4);
+    const uncorrected = await train({ ...options, corrected: false }, chunk, base, seededRandom(9));
+    expect(largestDifference(trained, uncorrected)).toBeGreaterThan(0.05);
+    // The third device has no rows.
+    expect(trained.subarray(2 * base.length, 3 * base.length)).toEqual(base);
+    expect(await train(options, chunk, base, seededRandom(9))).toEqual(uncorrected);
   });
 
   it('goes down the gradient that finite differences of the loss give', async () => {
