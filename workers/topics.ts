@@ -15,9 +15,8 @@ export async function ensureTopics(kafka: Kafka, env: Environment, source?: Sour
   const perSource =
     source === undefined || needsIngest(source) ? env.FEDLOOP_PARTITIONS : (named ?? env.FEDLOOP_PARTITIONS);
   await kafka.createTopics(
-    Object.values(TOPICS).map(({ name, partitions, cleanup }) => ({
-      name,
-      cleanup,
+    Object.values(TOPICS).map(({ partitions, ...topic }) => ({
+      ...topic,
       partitions: partitions === 'perSource' ? perSource : partitions,
     })),
   );

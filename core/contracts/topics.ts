@@ -1,24 +1,25 @@
 /**
  * The data plane. Names of topics are names of tables, metrics and documents too: one name for one thing.
- * `perSource` topics have as many partitions as the stream, and a block goes to the number its events came from.
+ * `perSource` topics have as many partitions as the stream, and a block goes to the number its events came from. `remade`: who waits to write to
+ * it makes it again where somebody has deleted it. Others are not: events, and what rows and versions rest on.
  */
 export const TOPICS = {
-  stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete' },
-  rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete' },
+  stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete', remade: false },
+  rejects: { name: 'edge-iiot-rejects', partitions: 'perSource', cleanup: 'delete', remade: true },
   /** Messages of a source that could not become events; events that were refused are in `rejects`. */
-  ingestRejects: { name: 'ingest-rejects', partitions: 1, cleanup: 'delete' },
+  ingestRejects: { name: 'ingest-rejects', partitions: 1, cleanup: 'delete', remade: true },
   /** What ingest workers have to know of their source after a restart: a record each of what `contracts/ingest-memory.ts` names. */
-  ingestMemory: { name: 'ingest-memory', partitions: 1, cleanup: 'compact' },
-  analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete' },
-  evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete' },
-  checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact' },
+  ingestMemory: { name: 'ingest-memory', partitions: 1, cleanup: 'compact', remade: true },
+  analysis: { name: 'stream-analysis-results', partitions: 'perSource', cleanup: 'delete', remade: true },
+  evaluations: { name: 'model-evaluations', partitions: 'perSource', cleanup: 'delete', remade: true },
+  checkpoints: { name: 'stream-checkpoints', partitions: 'perSource', cleanup: 'compact', remade: false },
   /** Lags of every device from before its first live window: what `processed/` knew, logged so that a replay agrees. */
-  history: { name: 'device-history', partitions: 'perSource', cleanup: 'compact' },
-  updates: { name: 'model-updates', partitions: 1, cleanup: 'delete' },
-  deployments: { name: 'model-deployments', partitions: 1, cleanup: 'compact' },
-  feedback: { name: 'model-feedback', partitions: 1, cleanup: 'delete' },
+  history: { name: 'device-history', partitions: 'perSource', cleanup: 'compact', remade: false },
+  updates: { name: 'model-updates', partitions: 1, cleanup: 'delete', remade: true },
+  deployments: { name: 'model-deployments', partitions: 1, cleanup: 'compact', remade: false },
+  feedback: { name: 'model-feedback', partitions: 1, cleanup: 'delete', remade: true },
   /** Rounds request live windows here. They pace a simulated fleet; a real one sends anyway and need not listen. */
-  windowRequests: { name: 'window-requests', partitions: 1, cleanup: 'delete' },
+  windowRequests: { name: 'window-requests', partitions: 1, cleanup: 'delete', remade: true },
 } as const;
 
 /** Topics that have a partition for each partition of the topic of events, which may be another than `edge-iiot-stream`. */

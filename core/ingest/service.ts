@@ -13,7 +13,6 @@ import { compileMapping } from './mapping';
 import { ingestMetrics } from './metrics';
 import { mqttLogin, type MqttLogin } from './mqtt-login';
 import { MqttSource } from './mqtt-source';
-import { OwnTopics } from './own-topics';
 import { type IngestSource } from './source';
 import { SourceMemory } from './source-memory';
 
@@ -61,17 +60,9 @@ export async function startIngest(options: IngestOptions): Promise<IngestService
     await producer.send(TOPICS.ingestRejects.name, [lossMessage(partition, lost, logId)]);
     metrics.lost.inc({ partition }, lost.until - lost.from);
   });
-  const topics = new OwnTopics(kafka, memory, options.log);
-  topics.start();
+  memory.keep();
   source.start();
-  return {
-    failed,
-    health: () => source.problem,
-    stop: async () => {
-      topics.close();
-      await stop(source, delivery, memory, producer);
-    },
-  };
+  return { failed, health: () => source.problem, stop: () => stop(source, delivery, memory, producer) };
 }
 
 /** @throws FedloopError `InvalidConfig` */

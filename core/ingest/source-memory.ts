@@ -21,12 +21,16 @@ import { type Logger } from '../platform/log';
 
 const { name: NAME } = TOPICS.ingestMemory;
 
+/** Between two looks: after a restart in between, devices could be spread anew. */
+const LOOK_MS = 5_000;
+
 /** What ingest workers have written down in `ingest-memory`, this one and others. */
 export class SourceMemory {
   /** By topic and partition. */
   private readonly logs = new Map<string, Map<number, RememberedLog>>();
   private partitions: number | undefined;
   private tail: Tail | undefined;
+  private timer: NodeJS.Timeout | undefined;
   /** Of the topic itself; empty where the broker tells none. */
   private logId = '';
 
@@ -48,6 +52,15 @@ export class SourceMemory {
     });
     await memory.tail.caughtUp;
     return memory;
+  }
+
+  /** Look from time to time whether the topic is still there. */
+  keep(): void {
+    this.timer ??= setInterval(() => {
+      this.refresh().catch((err: unknown) => {
+        this.log.debug({ err }, `whether ${NAME} is there is not known for now: the broker does not say`);
+      });
+    }, LOOK_MS).unref();
   }
 
   /** Know what others have written by now. Where the topic was deleted, it is filled again with what this worker knows: a restart knows as much then. */
@@ -111,6 +124,7 @@ export class SourceMemory {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.timer);
     await this.tail?.close();
   }
 

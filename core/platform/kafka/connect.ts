@@ -61,6 +61,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   const kafka: Kafka = {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
+      missing.remake(named);
       return allowed('make topics', createTopics(admin, named));
     },
     identity: async () => {

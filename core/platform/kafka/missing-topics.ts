@@ -1,14 +1,17 @@
 import { type Admin } from 'kafkajs';
 import { type Logger } from '../log';
 import { type KafkaTrouble, missingTrouble } from './kafka-trouble';
+import { createTopics } from './make-topics';
+import { type Topic } from './types';
 
 /** Topics that somebody waits to write to, and that the brokers do not have. */
 export class MissingTopics {
   /** Topics that somebody waits for, and whether they are missing. */
   private readonly waits = new Map<string, boolean>();
+  private readonly remade = new Map<string, Topic>();
 
   constructor(
-    private readonly admin: Pick<Admin, 'listTopics'>,
+    private readonly admin: Admin,
     private readonly log: Logger,
   ) {}
 
@@ -22,18 +25,27 @@ export class MissingTopics {
     return this.waits.get(topic) ?? false;
   }
 
+  /** Topics that this process has made, or found: those of them that may are made again where they are missed. */
+  remake(topics: readonly Topic[]): void {
+    for (const topic of topics) if (topic.remade === true) this.remade.set(topic.name, topic);
+  }
+
   /** A topic has taken nothing for long: see whether it is there at all. */
   async waitsFor(topic: string): Promise<void> {
     this.waits.set(topic, this.has(topic));
     try {
       if ((await this.admin.listTopics()).includes(topic) || !this.waits.has(topic)) return;
+      this.waits.set(topic, true);
+      const made = this.remade.get(topic);
+      const { message, hint } = missingTrouble(topic);
+      if (made === undefined) this.log.error({ topic, hint }, message);
+      else {
+        this.log.error({ topic }, `${message}: it is made again; what nobody had read of it is gone`);
+        await createTopics(this.admin, [made]);
+      }
     } catch (err) {
-      this.log.debug({ err, topic }, 'whether the topic is there is not known: the broker does not say');
-      return;
+      this.log.warn({ err, topic }, 'whether the topic is there is not known, or it cannot be made again');
     }
-    const { message, hint } = missingTrouble(topic);
-    this.log.error({ topic, hint }, message);
-    this.waits.set(topic, true);
   }
 
   /** It takes messages again, or nobody waits any more. */

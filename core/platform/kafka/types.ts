@@ -20,6 +20,8 @@ export interface Topic {
   readonly name: string;
   readonly partitions: number;
   readonly cleanup: 'delete' | 'compact';
+  /** Whether who waits to write to it makes it again where it was deleted; left out: no. */
+  readonly remade?: boolean;
 }
 
 export interface Position {
