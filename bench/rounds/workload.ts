@@ -45,7 +45,8 @@ export const LEFT_OUT = [
   'Timed: shuffling, training of every device and the weighted mean of their updates, inputs ready in memory.',
   'Left out: making features, Kafka and Temporal, scoring local models on panels, the gate, building the graph (shown as set-up).',
   'Rows are random numbers with a linear rule; training takes as long on any other numbers.',
-  'Peers: rows of the same kind and number, network, loss, batch and epochs; PyTorch on the CPU, a process a core with one thread each.',
+  'Peers: rows of the same kind and number, network, loss, batch and epochs, on the CPU: pfl-research and Flower a process a core with one thread each, vmap and NumPy a thread a core.',
+  'Fedloop trains each run from the same weights, peers go on from their own: their losses are of more rounds.',
   'pfl-research does not shuffle, which saves it some time; every contender is measured after a round that warms up.',
   'Fleets of more than 2,407 devices train on the same rows again and again, chunk by chunk, each time shuffled anew.',
 ] as const;
