@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
-import { ownStrategySchema, strategyNameSchema } from '../../core/contracts/strategies';
+import { ownStrategySchema, packageOf, strategyNameSchema } from '../../core/contracts/strategies';
 import { strategyByName } from '../../core/federation/strategies';
 import {
   locateStrategy,
@@ -20,7 +20,7 @@ export interface StrategyCheckOptions {
 }
 
 /** A person waits. A round has more patience. */
-const LIMITS = { prints: true, loadLimitMillis: 10_000, stepLimitMillis: 20_000 } as const;
+const LIMITS = { prints: true, stepLimitMillis: 20_000 } as const;
 
 /**
  * `fedloop strategy check`: hold a strategy to what a round needs of it.
@@ -59,7 +59,7 @@ async function subjectOf(
 /** A package of the folder that the environment names, else of this one; a file wherever it lies. */
 async function moduleOf(named: string): Promise<StrategyModule> {
   const own = ownStrategySchema.safeParse(named);
-  if (own.success && named.startsWith('package:'))
+  if (own.success && packageOf(own.data) !== undefined)
     return locateStrategy(readEnvironment().FEDLOOP_STRATEGIES ?? process.cwd(), own.data);
   const file = await realpath(resolve(named)).catch((cause: unknown) => {
     throw new FedloopError('NotFound', `there is no strategy ${named}`, {

@@ -112,6 +112,11 @@ export const ownStrategySchema = z
   .brand<'OwnStrategy'>();
 export type OwnStrategyName = z.infer<typeof ownStrategySchema>;
 
+/** The package that holds a strategy of somebody else's; undefined for a file. */
+export function packageOf(name: OwnStrategyName): string | undefined {
+  return /^package:(.*)$/.exec(name)?.[1];
+}
+
 /** What a round's input can name. */
 export const roundStrategySchema = z.union([strategyNameSchema, ownStrategySchema], {
   error: isUnknownToRounds,

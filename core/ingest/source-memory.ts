@@ -65,9 +65,11 @@ export class SourceMemory {
 
   /** Know what others have written by now. Where the topic was deleted, it is filled again with what this worker knows: a restart knows as much then. */
   async refresh(): Promise<void> {
-    const isMissing = (await this.kafka.partitions(NAME)) === undefined;
+    const found = await this.kafka.logId(NAME);
+    // Brokers that tell no ids have to be asked for the topic.
+    const isMissing = found === '' && (await this.kafka.partitions(NAME)) === undefined;
     if (isMissing) await this.kafka.createTopics([TOPICS.ingestMemory]);
-    const logId = await this.kafka.logId(NAME);
+    const logId = isMissing ? await this.kafka.logId(NAME) : found;
     if (isMissing || areTwoLogs(this.logId, logId)) await this.fill();
     else await this.tail?.sync();
     this.logId = logId;

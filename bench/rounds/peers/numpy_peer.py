@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from workload import RESIDUAL_CLIP, Network, Stopwatch, devices_in_parts, make_rows, mean_loss, peak_megabytes, read_workload, report
+from workload import RESIDUAL_CLIP, Network, Stopwatch, devices_in_parts, make_rows, mean_loss, peak_megabytes, read_workload, report, timed_rounds
 
 # Devices in one batch: the fastest of 16, 64, 256 and 2,407.
 PART = 64
@@ -54,14 +54,8 @@ def main():
     weights = [state[name].numpy().copy() for name in NAMES]
     setup_seconds, _ = setup.read()
     loss_before = mean_loss(network, x, y)
-    weights = train(work, random, weights, x, y)
-    times = []
-    for _ in range(work["repeat"]):
-        watch = Stopwatch()
-        weights = train(work, random, weights, x, y)
-        times.append(watch.read())
+    weights, seconds, cpu = timed_rounds(work, lambda base: train(work, random, base, x, y), weights)
     network.load_state_dict({name: torch.as_tensor(value) for name, value in zip(NAMES, weights)})
-    seconds, cpu = zip(*times)
     report(seconds, cpu, setup_seconds, loss_before, mean_loss(network, x, y), peak_megabytes())
 
 

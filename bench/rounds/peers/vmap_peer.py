@@ -7,7 +7,7 @@ import torch
 from torch.func import grad, vmap
 from torch.nn.functional import linear
 
-from workload import Network, Stopwatch, devices_in_parts, loss_of, make_rows, mean_loss, peak_megabytes, read_workload, report
+from workload import Network, Stopwatch, devices_in_parts, loss_of, make_rows, mean_loss, peak_megabytes, read_workload, report, timed_rounds
 
 # Devices in one batch: the fastest of 32, 128, 512 and 2,407.
 PART = 512
@@ -61,14 +61,8 @@ def main():
     weights = {name: value.detach() for name, value in trainer.network.named_parameters()}
     setup_seconds, _ = setup.read()
     loss_before = mean_loss(trainer.network, x, y)
-    weights = trainer.train(weights)
-    times = []
-    for _ in range(work["repeat"]):
-        watch = Stopwatch()
-        weights = trainer.train(weights)
-        times.append(watch.read())
+    weights, seconds, cpu = timed_rounds(work, trainer.train, weights)
     trainer.network.load_state_dict(weights)
-    seconds, cpu = zip(*times)
     report(seconds, cpu, setup_seconds, loss_before, mean_loss(trainer.network, x, y), peak_megabytes())
 
 

@@ -79,6 +79,18 @@ class Stopwatch:
         return time.perf_counter() - self.wall, cpu_seconds() - self.cpu
 
 
+def timed_rounds(work, train, weights):
+    """Train from what came out before: once to warm up, then as often as is asked for. @return the last weights, seconds and processor time of each measured round."""
+    weights = train(weights)
+    times = []
+    for _ in range(work["repeat"]):
+        watch = Stopwatch()
+        weights = train(weights)
+        times.append(watch.read())
+    seconds, cpu = zip(*times)
+    return weights, seconds, cpu
+
+
 def cpu_seconds():
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)

@@ -12,7 +12,7 @@ interface LogIdWatchOptions {
   /** The log that is read; empty while that is not known. */
   readonly expected: () => string;
   /** Called after each look that finds another one; the next look waits for it. */
-  readonly onReplaced: (now: string) => Promise<void> | void;
+  readonly onReplaced: () => Promise<void> | void;
   /** Between two looks; left out: a second. */
   readonly everyMillis?: number;
 }
@@ -41,7 +41,7 @@ export class LogIdWatch {
     this.isLooking = true;
     try {
       const now = await kafka.logId(topic);
-      if (areTwoLogs(expected(), now)) await onReplaced(now);
+      if (areTwoLogs(expected(), now)) await onReplaced();
     } catch (err) {
       log.debug({ err }, 'which log it is, is not known for now: the broker does not say');
     } finally {

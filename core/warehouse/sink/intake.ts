@@ -12,7 +12,7 @@ import { INTAKE_CONCURRENCY, MACHINE_RETRY_MS, OFFSET_COMMIT_INTERVAL_MS } from 
 import { GroupCommit } from './group-commit';
 import { positionKey } from './positions';
 import { type SinkRecords } from './records';
-import { ReplacedLogs } from './replaced-logs';
+import { ReplacedLogs, STORED_ANEW } from './replaced-logs';
 import { type SinkReport } from './report';
 import { type Sink } from './sink';
 
@@ -29,9 +29,6 @@ const INTAKE_TOPICS = [
 
 /** Another attempt does not help against a broken database: after so many failures in a row the intake fails. */
 const MAX_FAILURES = 5;
-
-/** What becomes of a log that is another one. */
-const STORED_ANEW = 'it is stored from its beginning';
 
 type Assignment = ReadonlyMap<string, readonly number[]>;
 

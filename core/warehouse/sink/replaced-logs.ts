@@ -5,6 +5,9 @@ import { type Logger } from '../../platform/log';
 import { LOG_ID_MS } from '../limits';
 import { type Sink } from './sink';
 
+/** What becomes of a log that is another one. */
+export const STORED_ANEW = 'it is stored from its beginning';
+
 /** Between two looks whether the batches under way are stored. */
 const BUSY_POLL_MS = 50;
 
@@ -46,7 +49,7 @@ export class ReplacedLogs {
       if (await sink.enterLog(topic, await kafka.logId(topic)))
         log.error(
           { topic },
-          `${topic} is another log than the one that was stored, because it was deleted and made anew: it is stored from its beginning`,
+          `${topic} is another log than the one that was stored, because it was deleted and made anew: ${STORED_ANEW}`,
         );
   }
 

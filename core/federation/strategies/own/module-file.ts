@@ -3,7 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { FedloopError } from '../../../contracts/errors';
-import { type OwnStrategyName } from '../../../contracts/strategies';
+import { type OwnStrategyName, packageOf } from '../../../contracts/strategies';
 import { parseJson } from '../../../contracts/validation';
 import { MAX_MODULE_BYTES } from './limits';
 
@@ -20,8 +20,6 @@ export interface StrategyModule {
 
 /** The variable of the rounds worker that allows own strategies. */
 export const STRATEGIES_VARIABLE = 'FEDLOOP_STRATEGIES';
-
-const PACKAGE = 'package:';
 
 /**
  * The file of a strategy of one's own, inside the folder that the operator of the worker allows.
@@ -45,9 +43,8 @@ export async function locateStrategy(
     const message = `strategy ${name}: the folder ${folder} of ${STRATEGIES_VARIABLE} cannot be read`;
     throw new FedloopError('InvalidConfig', message, { cause });
   });
-  const wanted = name.startsWith(PACKAGE)
-    ? await entryOfPackage(root, name.slice(PACKAGE.length))
-    : join(root, name);
+  const inside = packageOf(name);
+  const wanted = inside === undefined ? join(root, name) : await entryOfPackage(root, inside);
   return moduleAt(name, root, wanted);
 }
 
@@ -89,7 +86,7 @@ const manifestSchema = z.object({
 async function entryOfPackage(root: string, name: string): Promise<string> {
   const folder = join(root, 'node_modules', name);
   const text = await readFile(join(folder, 'package.json'), 'utf8').catch((cause: unknown) => {
-    throw new FedloopError('NotFound', `strategy ${PACKAGE}${name}: there is no package ${name} in ${root}`, {
+    throw new FedloopError('NotFound', `strategy package:${name}: there is no package ${name} in ${root}`, {
       hint: `Install it there: npm install --prefix ${root} ${name}`,
       cause,
     });
