@@ -56,7 +56,8 @@ const subRooms = {
   'core/stream': {
     parse: ['limits.ts'],
     windows: ['parse', 'limits.ts'],
-    forecasts: ['windows', 'limits.ts'],
+    adapters: ['limits.ts'],
+    forecasts: ['windows', 'adapters', 'limits.ts'],
     backpressure: ['limits.ts'],
     ownership: [
       'refuse-batch.ts',
