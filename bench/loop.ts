@@ -88,7 +88,7 @@ const BOUNDS = ['persistence', 'central'];
 /** Who stands beside the open loop in the first table, and whose parts stand beside the closed loop in the second. */
 function sidesOf(lines: readonly Line[]): { readonly rivals: string[]; readonly parts: string[] } {
   const names = [...new Set(lines.map(({ contender }) => contender))];
-  const isPart = (name: string): boolean => name.startsWith('− ') || name === 'closed-loop shuffled';
+  const isPart = (name: string): boolean => /^[−+] /.test(name) || name === 'closed-loop shuffled';
   return {
     rivals: names.filter((name) => name !== 'open-loop' && !isPart(name)),
     parts: names.filter(isPart),
@@ -121,7 +121,7 @@ function textOf(
   ];
   if (hasClosed && parts.length > 0) {
     texts.push(
-      'Accuracy of closed-loop in %, then paired differences to it: each part left out in turn',
+      'Accuracy of closed-loop in %, then paired differences to it: parts left out or added in turn',
       tableOf(lines, 'closed-loop', parts),
     );
   }

@@ -13,5 +13,6 @@ export function contenderOf(strategy: StrategyName): Contender {
     boundaryWidth: 'feedback',
     shuffled: false,
     liveGate: true,
+    adapters: false,
   };
 }

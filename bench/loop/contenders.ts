@@ -14,6 +14,8 @@ export interface Contender {
   readonly shuffled: boolean;
   /** Whether the window in shadow can stop a candidate. */
   readonly liveGate: boolean;
+  /** Count forecasts as served, with each device's corrections by its own past errors. Rounds go by the version's own. */
+  readonly adapters: boolean;
 }
 
 const openLoop: Contender = {
@@ -25,6 +27,7 @@ const openLoop: Contender = {
   boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: false,
+  adapters: false,
 };
 
 const closedLoop: Contender = {
@@ -36,6 +39,7 @@ const closedLoop: Contender = {
   boundaryWidth: 'feedback',
   shuffled: false,
   liveGate: true,
+  adapters: false,
 };
 
 /** Parts that can be left out of the closed loop, and the effect. */
@@ -95,6 +99,13 @@ export const CONTENDERS: readonly Contender[] = [
     name: '+ panelGate',
     about: 'panel C stops responsive candidates that are worse there, before they are deployed',
     parts: partsFor('closed-loop', { panelGate: true }),
+  },
+  {
+    ...closedLoop,
+    name: '+ adapters',
+    about:
+      "the closed loop's forecasts as served: each device corrects them by its own past errors, while that helps the fleet",
+    adapters: true,
   },
 ];
 

@@ -14,7 +14,8 @@ import { type RoundGraphs } from '../../core/backtest/graphs';
 import { SHAPE } from './task';
 import { feedbackOf } from './feedback';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
-import { emptyScore, serve, type Played } from './score';
+import { adapted, type Forecasting, successor } from './adapted';
+import { emptyScore, serveAdapted, type Played } from './score';
 import { type World } from './world';
 
 /**
@@ -30,12 +31,17 @@ export async function play(
 ): Promise<Played> {
   const { rounds, windowsPerRound } = options;
   const score = emptyScore(rounds * windowsPerRound, world.devices.length);
-  let champion = initialWeights(SHAPE, options.seed);
+  const asServed = contender.adapters
+    ? emptyScore(rounds * windowsPerRound, world.devices.length)
+    : undefined;
+  const serve = (version: Forecasting, from: number, until: number): Promise<void> =>
+    serveAdapted(world, graphs, version, from, until, { own: score, asServed });
+  let champion: Forecasting = { weights: initialWeights(SHAPE, options.seed), adapters: null };
   let state: ServerState | null = null;
   let evidence: readonly number[] = [];
   let served = '';
   const controls = new ControlVariates();
-  await serve(world, graphs, champion, 0, WATERMARK_WINDOWS + SHADOW_WINDOWS, score);
+  await serve(champion, 0, WATERMARK_WINDOWS);
   for (let round = 1; round <= rounds; round += 1) {
     const closed = (round - 1) * windowsPerRound;
     const made = await makeCandidates(
@@ -45,7 +51,7 @@ export async function play(
       {
         round,
         until: closed - 1,
-        champion,
+        champion: champion.weights,
         state,
         controls,
         evidence,
@@ -58,37 +64,32 @@ export async function play(
     );
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
-    const elected = made[made.elected];
-    const promoted =
-      !contender.liveGate || (await passesShadow(world, graphs, { candidate: elected, champion }, from));
+    const candidate = successor(champion, made[made.elected], contender.adapters);
+    await serve(champion, from, from + SHADOW_WINDOWS);
+    const shadows = { candidate, champion: champion.weights };
+    const promoted = !contender.liveGate || (await passesShadow(world, graphs, shadows, from));
     if (made.hasRoles) evidence = [...evidence, await differenceOf(world, graphs, made, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
-    champion = promoted ? elected : champion;
+    champion = promoted ? candidate : champion;
     served += !promoted ? 'c' : made.hasRoles ? made.elected.charAt(0) : '·';
-    await serve(
-      world,
-      graphs,
-      champion,
-      from + SHADOW_WINDOWS,
-      from + SHADOW_WINDOWS + windowsPerRound,
-      score,
-    );
+    await serve(champion, from + SHADOW_WINDOWS, from + windowsPerRound);
   }
-  return { ...score, served };
+  return { ...(asServed ?? score), served };
 }
 
 /**
  * Whether the window in shadow lets a candidate through. One window can only stop what is worse beyond doubt; the product's gate, which asks for evidence,
- * takes six and more (bench:gate).
+ * takes six and more (bench:gate). The candidate's adapters learn from it.
  */
 async function passesShadow(
   world: World,
   graphs: RoundGraphs,
-  { candidate, champion }: { readonly candidate: FlatWeights; readonly champion: FlatWeights },
+  { candidate, champion }: { readonly candidate: Forecasting; readonly champion: FlatWeights },
   window: number,
 ): Promise<boolean> {
   const samples = world.samples(window, SHADOW_WINDOWS);
-  const [own, other] = await forecastsOf(graphs, candidate, champion, samples);
+  const [own, other] = await forecastsOf(graphs, candidate.weights, champion, samples);
+  adapted(world, candidate.adapters, samples, own);
   return panelGate(tallyPanel(samples, own, other)).pass;
 }
 

@@ -1,6 +1,7 @@
 import { isCorrect, type Samples } from '../../core/federation/training/samples';
 import { type FlatWeights } from '../../core/model/types';
 import { type RoundGraphs } from '../../core/backtest/graphs';
+import { adapted, type Forecasting } from './adapted';
 import { type World } from './world';
 
 /** Right and counted forecasts of each live window, by the version that served. */
@@ -31,7 +32,7 @@ export function emptyScore(windows: number, devices: number): Score {
 }
 
 /** Let a version serve the live windows from `from` to before `until`, and count. */
-export async function serve(
+export function serve(
   world: World,
   graphs: RoundGraphs,
   weights: FlatWeights,
@@ -39,10 +40,25 @@ export async function serve(
   until: number,
   score: Score,
 ): Promise<void> {
-  const end = Math.min(until, score.correct.length);
+  return serveAdapted(world, graphs, { weights, adapters: null }, from, until, { own: score });
+}
+
+/** The same, counting its own forecasts and, where it is asked for, those as served. */
+export async function serveAdapted(
+  world: World,
+  graphs: RoundGraphs,
+  { weights, adapters }: Forecasting,
+  from: number,
+  until: number,
+  { own, asServed }: { readonly own: Score; readonly asServed?: Score | undefined },
+): Promise<void> {
+  const end = Math.min(until, own.correct.length);
   if (end <= from) return;
   const samples = world.samples(end - 1, end - from);
-  count(world, samples, await graphs.predictor.predict(weights, samples.x), end, score);
+  const outputs = await graphs.predictor.predict(weights, samples.x);
+  count(world, samples, outputs, end, own);
+  if (asServed !== undefined)
+    count(world, samples, adapted(world, adapters, samples, outputs), end, asServed);
 }
 
 /** Count outputs on samples whose newest window is the one before `end`. */

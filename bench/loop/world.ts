@@ -7,7 +7,7 @@ import { planFleet, type DevicePlan, type FleetPlan } from '../../fleet/plan';
 import { type Recording } from '../../fleet/recording';
 import { type Clock, type Scenario } from '../../fleet/settings';
 import { addRow, emptyFeatureSums, scaleFeatures, scalingOf } from '../../core/model/features';
-import { type DeviceSeries } from '../../core/model/types';
+import { type DeviceSeries, type FeatureScaling } from '../../core/model/types';
 import { FEATURES, TASK, WINDOWS_BEFORE_TARGETS } from './task';
 
 export interface WorldOptions {
@@ -52,6 +52,7 @@ export class World {
   private readonly x: Float32Array;
   private readonly y: Float32Array;
   private readonly there: Uint8Array;
+  private readonly scaling: FeatureScaling;
 
   constructor(
     recording: Recording,
@@ -77,7 +78,8 @@ export class World {
     plan.devices.forEach((device, place) => {
       this.fill(plan, plan.devices[options.lies?.source(place) ?? place] ?? device, place);
     });
-    this.scale();
+    this.scaling = this.ownScaling();
+    scaleFeatures(this.x, most, this.scaling);
   }
 
   siteOf(deviceId: string): number {
@@ -151,6 +153,11 @@ export class World {
     };
   }
 
+  /** A change of the target before the sample's window, in tolerances; lag 0 is the last one. */
+  changeOf({ x }: Samples, at: number, lag: number): number {
+    return ((x[at * FEATURES + lag] ?? NaN) * (this.scaling.scale[lag] ?? NaN)) / this.options.tolerance;
+  }
+
   /** Where the sample of a device and live window lies. */
   private sampleOf(deviceId: string, window: number): number {
     const place = this.placeOf.get(deviceId);
@@ -198,7 +205,7 @@ export class World {
   }
 
   /** As v0's scaling is made: from what is known before the first live window. */
-  private scale(): void {
+  private ownScaling(): FeatureScaling {
     const sums = this.devices.map((_, place) => {
       const own = emptyFeatureSums(TASK);
       for (let window = 0; window < this.options.trainingWindows; window += 1) {
@@ -207,6 +214,6 @@ export class World {
       }
       return own;
     });
-    scaleFeatures(this.x, this.there.length, scalingOf(TASK, typicalSums(TASK, sums)));
+    return scalingOf(TASK, typicalSums(TASK, sums));
   }
 }

@@ -4,7 +4,7 @@ import { DeviceRidge, TERMS } from './device-ridge';
 
 /**
  * The device adapters of one version in one partition: each device corrects the version's forecasts by its own past errors (device-ridge.ts),
- * and all together serve only while that has helped the partition's devices lately.
+ * and all together serve as much of the corrections as has helped the partition's devices lately: all, half or none.
  */
 
 /** Forecasts of one window, a place a device; all in tolerances. */
@@ -24,6 +24,13 @@ const MIN_SQUARE = 1e-3;
 /** Share of the past that stays with each window: of the fleet's usual sizes, and of the gain by which the adapters serve. */
 const SCALE_MEMORY = 0.99;
 const GAIN_MEMORY = 0.7;
+/**
+ * Shares of the corrections that may be served. While devices' pasts are short, half of what they say is right more often than all of it
+ * (docs/closed-loop.md).
+ */
+const SHARES = [0.5, 1] as const;
+/** No device counts for more than this in a window's gain: those that send what suits their own adapters do not decide for the others. */
+const MAX_GAIN = 0.05;
 /** Changes beyond so many tolerances count as this many. */
 const MAX_CHANGE = 6;
 
@@ -31,7 +38,7 @@ const MAX_CHANGE = 6;
 export const savedAdaptersSchema = z.object({
   weight: z.number(),
   squares: z.array(z.number()).length(TERMS - 1),
-  gain: z.number(),
+  gains: z.array(z.number()).length(SHARES.length),
 });
 export type SavedAdapters = z.infer<typeof savedAdaptersSchema>;
 
@@ -40,17 +47,18 @@ export class VersionAdapters {
   /** Faded number of forecasts learnt from, and sums of squares of their terms but the first, which is 1. */
   private weight = 0;
   private readonly squares = new Float64Array(TERMS - 1);
-  /** Faded mean over the devices of σ((1 − |e|)/0.25) with the corrections − without. */
-  private gain = 0;
+  /** By share of the corrections: faded mean over the devices of σ((1 − |e|)/0.25) with it − without, clipped. */
+  private readonly gains = new Float64Array(SHARES.length);
 
   /** Nothing was learnt yet, nor inherited. */
   get isNew(): boolean {
     return this.weight === 0;
   }
 
-  /** Whether the corrections of the next window are served. */
-  get serves(): boolean {
-    return this.gain > 0;
+  /** The share of the next window's corrections that is served; 0 = none. */
+  get share(): number {
+    const best = Math.max(...this.gains);
+    return best > 0 ? (SHARES[this.gains.lastIndexOf(best)] ?? 0) : 0;
   }
 
   /** By what each device's past corrects its forecast; 0 where there is none. */
@@ -82,9 +90,9 @@ export class VersionAdapters {
     actual: Float64Array,
     corrections: Float64Array,
   ): void {
-    const { squares } = this;
+    const { squares, gains } = this;
     let compared = 0;
-    let gain = 0;
+    let [half, whole] = [0, 0];
     let [s1, s2, s3] = [0, 0, 0];
     devices.forEach((device, i) => {
       const error = (actual[i] ?? NaN) - (forecast[i] ?? NaN);
@@ -92,7 +100,10 @@ export class VersionAdapters {
       const z1 = bounded(forecast[i]);
       const z2 = bounded(last[i]);
       const z3 = bounded(before[i]);
-      gain += softCorrect(error - (corrections[i] ?? 0)) - softCorrect(error);
+      const correction = corrections[i] ?? 0;
+      const own = softCorrect(error);
+      half += clipped(softCorrect(error - SHARES[0] * correction) - own, MAX_GAIN);
+      whole += clipped(softCorrect(error - SHARES[1] * correction) - own, MAX_GAIN);
       s1 += z1 * z1;
       s2 += z2 * z2;
       s3 += z3 * z3;
@@ -100,7 +111,9 @@ export class VersionAdapters {
       compared += 1;
     });
     if (compared === 0) return;
-    this.gain = GAIN_MEMORY * this.gain + ((1 - GAIN_MEMORY) * gain) / compared;
+    [half, whole].forEach((gain, at) => {
+      gains[at] = GAIN_MEMORY * (gains[at] ?? 0) + ((1 - GAIN_MEMORY) * gain) / compared;
+    });
     this.weight = SCALE_MEMORY * this.weight + compared;
     [s1, s2, s3].forEach((sum, term) => {
       squares[term] = SCALE_MEMORY * (squares[term] ?? 0) + sum;
@@ -114,13 +127,13 @@ export class VersionAdapters {
   }
 
   save(): SavedAdapters {
-    return { weight: this.weight, squares: [...this.squares], gain: this.gain };
+    return { weight: this.weight, squares: [...this.squares], gains: [...this.gains] };
   }
 
-  restore({ weight, squares, gain }: SavedAdapters): void {
+  restore({ weight, squares, gains }: SavedAdapters): void {
     this.weight = weight;
     this.squares.set(squares);
-    this.gain = gain;
+    this.gains.set(gains);
   }
 
   /** By term, at the fleet's usual sizes so far. */
@@ -135,5 +148,9 @@ export class VersionAdapters {
 
 /** A change as a term: none where it is unknown. */
 function bounded(change = NaN): number {
-  return Number.isNaN(change) ? 0 : Math.min(Math.max(change, -MAX_CHANGE), MAX_CHANGE);
+  return Number.isNaN(change) ? 0 : clipped(change, MAX_CHANGE);
+}
+
+function clipped(value: number, most: number): number {
+  return Math.min(Math.max(value, -most), most);
 }

@@ -60,6 +60,7 @@ const REFERENCE = {
     [-1.119, 0.958, -0.434],
     [0.352, 0.073, -0.223],
   ],
+  shares: [0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
   corrections: [
     [0, 0, 0],
     [0.045600935, -0.013501417, 0.017375267],
@@ -103,16 +104,16 @@ function referenceWindow(at: number): Window {
   });
 }
 
-/** Play windows one after the other. @returns the corrections of each, and whether they were served. */
+/** Play windows one after the other. @returns the corrections of each, and the share that was served. */
 function play(
   adapters: VersionAdapters,
   windows: readonly Window[],
-): { readonly corrections: number[]; readonly serves: boolean }[] {
+): { readonly corrections: number[]; readonly share: number }[] {
   return windows.map((window) => {
     const corrections = adapters.corrections(window);
-    const { serves } = adapters;
+    const { share } = adapters;
     adapters.learn(window, window.actual, corrections);
-    return { corrections: [...corrections], serves };
+    return { corrections: [...corrections], share };
   });
 }
 
@@ -138,13 +139,13 @@ describe('device adapters', () => {
         expect(correction).toBeCloseTo(REFERENCE.corrections[at]?.[device] ?? NaN, 8);
       });
     });
-    expect(played.map(({ serves }) => serves)).toEqual(played.map((_, at) => at >= 2));
+    expect(played.map(({ share }) => share)).toEqual(REFERENCE.shares);
   });
 
   it('correct nothing before they have learnt', () => {
     const adapters = new VersionAdapters();
     expect(adapters.isNew).toBe(true);
-    expect(adapters.serves).toBe(false);
+    expect(adapters.share).toBe(0);
     expect([...adapters.corrections(referenceWindow(0))]).toEqual([0, 0, 0]);
   });
 
@@ -154,7 +155,7 @@ describe('device adapters', () => {
     const corrections = play(adapters, windows).at(-1)?.corrections ?? [];
     expect(corrections[1]).toBeGreaterThan(0.7);
     for (const device of [0, 2, 3, 4]) expect(corrections[device]).toBe(0);
-    expect(adapters.serves).toBe(true);
+    expect(adapters.share).toBe(1);
   });
 
   it('are not served while they harm, and again once they help', () => {
@@ -164,17 +165,31 @@ describe('device adapters', () => {
       adapters,
       windowsOf(60, () => 0.9),
     );
-    expect(adapters.serves).toBe(true);
+    expect(adapters.share).toBe(1);
     play(
       adapters,
       windowsOf(6, () => -0.9),
     );
-    expect(adapters.serves).toBe(false);
+    expect(adapters.share).toBe(0);
     play(
       adapters,
       windowsOf(120, () => -0.9),
     );
-    expect(adapters.serves).toBe(true);
+    expect(adapters.share).toBe(1);
+  });
+
+  it('are served by half while all of them would go too far', () => {
+    const adapters = new VersionAdapters();
+    play(
+      adapters,
+      windowsOf(60, () => 1.9),
+    );
+    expect(adapters.share).toBe(1);
+    play(
+      adapters,
+      windowsOf(6, () => 0.5),
+    );
+    expect(adapters.share).toBe(0.5);
   });
 
   it('learn nothing of windows without readings', () => {
@@ -239,8 +254,8 @@ describe('device adapters', () => {
         const adapters = new VersionAdapters();
         for (const { corrections } of play(adapters, windows))
           for (const correction of corrections) expect(Math.abs(correction)).toBeLessThanOrEqual(2);
-        const { weight, squares, gain } = adapters.save();
-        for (const value of [weight, ...squares, gain, ...adapters.ridge.save([0, 1, 2, 3])])
+        const { weight, squares, gains } = adapters.save();
+        for (const value of [weight, ...squares, ...gains, ...adapters.ridge.save([0, 1, 2, 3])])
           expect(Number.isFinite(value)).toBe(true);
       }),
     );
