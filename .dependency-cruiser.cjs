@@ -67,6 +67,7 @@ const subRooms = {
       'metrics.ts',
       'limits.ts',
       'forecasts',
+      'adapters',
       'windows',
       'parse',
     ],

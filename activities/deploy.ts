@@ -230,5 +230,6 @@ function lineageOf(
     feedback_used: feedbackUsed,
     attempt: plan.attempt,
     training: plan.takes?.train ?? plan.attempt,
+    adapters: plan.parts.adapters,
   };
 }

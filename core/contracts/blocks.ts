@@ -118,6 +118,8 @@ const evaluationColumnsSchema = z.object({
   device_id: deviceIds,
   /** Forecast and actual mean of the target in the window, in its unit. */
   prediction_result: numbers,
+  /** The forecast as served, where the device has corrected it; null where it was served as it is. Left out by earlier releases. */
+  served_result: optionalNumbers.optional(),
   actual_result: numbers,
   /** error = prediction − actual, loss = error². */
   error: numbers,
@@ -133,7 +135,9 @@ const evaluationColumnsSchema = z.object({
     REGIMES.some((regime) => regime === value),
   ),
 });
-export type EvaluationColumns = z.infer<typeof evaluationColumnsSchema>;
+/** As the stream worker of today makes them. */
+export type EvaluationColumns = z.infer<typeof evaluationColumnsSchema> &
+  Record<'served_result', (number | null)[]>;
 
 export const evaluationBlockSchema = z.object({
   type: z.literal('evaluation'),
@@ -171,7 +175,7 @@ export function emptyAnalysis(sensors: Sensors): AnalysisColumns {
 }
 
 export function emptyEvaluations(): EvaluationColumns {
-  return emptyColumns<EvaluationColumns>(evaluationColumnsSchema);
+  return emptyColumns<EvaluationColumns>(evaluationColumnsSchema.required());
 }
 
 /**

@@ -38,6 +38,10 @@ export type ResetRequest = z.infer<typeof resetRequestSchema>;
 
 const decision = { partition: integerSchema, epoch: z.int().min(0) };
 
+/** `ridge`: core/stream/adapters. Another rule gets another name, so that rows are replayed by the rule that made them. */
+export const adapterRuleSchema = z.literal('ridge');
+export type AdapterRule = z.infer<typeof adapterRuleSchema>;
+
 /** From which window on the partition scores a version; logged before any row under it. */
 export const activationSchema = z.object({
   type: z.literal('activation'),
@@ -52,6 +56,8 @@ export const activationSchema = z.object({
    * alone.
    */
   errors_from: z.literal('predecessor').optional(),
+  /** By what rule devices correct its forecasts as they are served. Left out where they do not, and by earlier releases. */
+  adapters: adapterRuleSchema.optional(),
 });
 
 export const deactivationSchema = z.object({

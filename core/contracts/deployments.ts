@@ -50,6 +50,8 @@ export const lineageSchema = z.object({
   /** The try at the round that made it, and the try at its training: what `local_models` has its local models under. */
   attempt: nameSchema.nullable().default(null),
   training: nameSchema.nullable().default(null),
+  /** Whether devices correct its forecasts as they are served; earlier releases had none that do. */
+  adapters: z.boolean().default(false),
 });
 export type Lineage = z.infer<typeof lineageSchema>;
 
@@ -68,6 +70,7 @@ export function untrainedLineage(seed: number): Lineage {
     feedback_used: {},
     attempt: null,
     training: null,
+    adapters: false,
   };
 }
 

@@ -35,6 +35,8 @@ export const loopPartsSchema = z.strictObject({
   evidenceRule: z.boolean(),
   /** Keep the champion when the responsive proposal is worse on panel C. */
   panelGate: z.boolean(),
+  /** Let each device correct the version's forecasts, as they are served, by its own past errors. What the loop judges are the version's own. */
+  adapters: z.boolean(),
 });
 export type LoopParts = z.infer<typeof loopPartsSchema>;
 
@@ -58,6 +60,7 @@ export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInp
     steadyRefit: given.steadyRefit ?? on,
     evidenceRule: given.evidenceRule ?? on,
     panelGate: given.panelGate ?? false,
+    adapters: given.adapters ?? on,
   };
 }
 

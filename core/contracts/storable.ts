@@ -48,9 +48,14 @@ export function isStorableRecordTime(millis: number): boolean {
 }
 
 /** A message of columns whose rows do not fit together; undefined when all have as many values as the first. */
-export function raggedColumn(columns: Readonly<Record<string, readonly unknown[]>>): string | undefined {
-  const [first] = Object.entries(columns);
-  const ragged = Object.entries(columns).find(([, values]) => values.length !== first?.[1].length);
+export function raggedColumn(
+  columns: Readonly<Record<string, readonly unknown[] | undefined>>,
+): string | undefined {
+  const given = Object.entries(columns).flatMap(([name, values]) =>
+    values ? [[name, values] as const] : [],
+  );
+  const [first] = given;
+  const ragged = given.find(([, values]) => values.length !== first?.[1].length);
   if (first === undefined || ragged === undefined) return undefined;
   return `${ragged[0]} has ${ragged[1].length} values, ${first[0]} has ${first[1].length}`;
 }

@@ -51,7 +51,7 @@ export function forgetVanished({ closedUntil, settings, devices, evaluator, open
   const vanished: number[] = [];
   for (const device of devices.inOrder()) {
     if (history.newest(device) >= oldestLag || open.cells.has(device)) continue;
-    history.forget(device);
+    evaluator.forget(device);
     vanished.push(device);
   }
   devices.forget(vanished);

@@ -3,7 +3,7 @@ import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
 import { RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
 import { countFinishedDays, dropCountedDays } from './batch/stream-days';
-import { STORED_TOLERANCE, sumsOf } from './database/sums';
+import { servedSumsOf, STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
 
 /**
@@ -20,8 +20,8 @@ export function expireRows(
   return connection.transaction(async (inside) => {
     await countFinishedDays(inside, completeBefore);
     await inside.run(
-      `INSERT INTO evaluation_rollups
-       SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}
+      `INSERT INTO evaluation_rollups BY NAME
+       SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}, ${servedSumsOf(STORED_TOLERANCE)}
        FROM evaluation_rows WHERE window_start < $before GROUP BY model_version, window_start`,
       bound,
     );

@@ -1,7 +1,10 @@
+import { type z } from 'zod';
 import { type EvaluationColumns } from '../../contracts/blocks';
+import { type activationSchema } from '../../contracts/checkpoints';
 import { type VersionId } from '../../contracts/ids';
 import { type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
+import { VersionAdapters } from '../adapters/version-adapters';
 import { type DeviceSummary, usualVarianceOf } from '../windows/summary';
 import { VersionErrors } from './confidence';
 import { DeviceHistory } from './device-history';
@@ -13,6 +16,9 @@ import {
   type PlannedForecasts,
 } from './forecasts';
 import { type ActiveVersion, scores } from './versions';
+
+/** What a version begins with, as its activation says. */
+type Beginnings = Readonly<Partial<Pick<z.infer<typeof activationSchema>, 'errors_from' | 'adapters'>>>;
 
 /** The live evaluator of one partition: its versions, their forecasts of the next window, and the errors of these. */
 export class Evaluator {
@@ -34,7 +40,7 @@ export class Evaluator {
     version: VersionId,
     residualStddev: number | null,
     from: Micros | null,
-    errorsFrom?: ActiveVersion['errorsFrom'],
+    { errors_from: errorsFrom, adapters }: Beginnings = {},
   ): void {
     if (this.inForce.includes(version)) return;
     this.versions.push({
@@ -44,6 +50,7 @@ export class Evaluator {
       from: from ?? -Infinity,
       until: Infinity,
       errors: new VersionErrors(residualStddev, this.task.target.tolerance),
+      adapters: adapters === undefined ? undefined : new VersionAdapters(),
     });
   }
 
@@ -58,6 +65,7 @@ export class Evaluator {
   /** Forecasts to make of the window that closes next; undefined when there are none. Answer with `accept`. */
   plan(window: Micros, devicesInOrder: readonly number[]): PlannedForecasts | undefined {
     this.inheritErrors(window);
+    this.inheritAdapters(window);
     return planForecasts(this.task, window, devicesInOrder, this.history, this.scoring(window));
   }
 
@@ -112,6 +120,24 @@ export class Evaluator {
         .slice(0, place)
         .findLast(({ residualStddev, errors }) => residualStddev !== null && !errors.isNew);
       if (parent !== undefined) version.errors.restore(parent.errors.save());
+    });
+  }
+
+  /** No row can depend on the device any more; another one may get its number. */
+  forget(device: number): void {
+    this.history.forget(device);
+    for (const { adapters } of this.versions) adapters?.ridge.forget(device);
+  }
+
+  /**
+   * A version that is about to forecast for the first time begins with the adapters of the one before it. Not sooner, so that a replay, which learns
+   * of all versions at once, finds the same.
+   */
+  private inheritAdapters(window: Micros): void {
+    this.versions.forEach((version, place) => {
+      if (version.adapters?.isNew !== true || !scores(version, window)) return;
+      const parent = this.versions.slice(0, place).findLast(({ adapters }) => adapters?.isNew === false);
+      if (parent?.adapters !== undefined) version.adapters.inherit(parent.adapters);
     });
   }
 

@@ -4,6 +4,13 @@ import { ROW_LIMITS } from '../../contracts/limits';
 import { featureCount, type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { writeFeatures } from '../../model/features';
+import {
+  type AdaptedForecasts,
+  adaptForecasts,
+  type LatestChanges,
+  latestChanges,
+  learnFrom,
+} from './adapted-forecasts';
 import { deviceFactor, type Outcome } from './confidence';
 import { type DeviceHistory } from './device-history';
 import { type ForecastRequest } from './forecaster';
@@ -19,6 +26,8 @@ export interface OutstandingForecasts {
   /** How much harder than others the device is to forecast. */
   readonly deviceFactor: Float64Array;
   readonly versions: readonly VersionOutlook[];
+  /** What adapters need; undefined where no version has any. */
+  readonly changes: LatestChanges | undefined;
 }
 
 /** One version's forecasts, with everything that it states about them beforehand. */
@@ -33,6 +42,8 @@ interface VersionOutlook {
   readonly factor: Float64Array;
   /** A reading further than this from the forecast is a predicted anomaly; NaN = unknown. */
   readonly margin: Float64Array;
+  /** undefined for a version without adapters. */
+  readonly adapted: AdaptedForecasts | undefined;
 }
 
 export interface PlannedForecasts {
@@ -88,12 +99,15 @@ export function makeForecasts(
   const factors = Float64Array.from(devices, (device, i) =>
     deviceFactor(history.relativeErrors(device), relativeStep(steps[i] ?? NaN, meanStep)),
   );
+  const hasAdapters = versions.some(({ adapters }) => adapters !== undefined);
+  const latest = hasAdapters ? latestChanges(request, tolerance) : undefined;
   return {
     window: request.window,
     devices,
     previous,
     deviceFactor: factors,
-    versions: versions.map(({ version, errors }, v) => {
+    changes: latest,
+    versions: versions.map(({ version, errors, adapters }, v) => {
       const changeOf = (i: number): number => changes[v * devices.length + i] ?? NaN;
       const stddev = errors.stddev();
       const factor = factors.map((ofDevice, i) => ofDevice * errors.changeFactor(changeOf(i)));
@@ -101,9 +115,13 @@ export function makeForecasts(
         const probability = errors.rawProbability(size, meanStep);
         return Number.isNaN(probability) ? UNKNOWN_CONFIDENCE : probability;
       });
+      const prediction = previous.map((mean, i) => mean + changeOf(i));
+      const adapted =
+        latest && adapters && adaptForecasts(adapters, { devices, previous, prediction }, latest, tolerance);
       return {
         version,
-        prediction: previous.map((mean, i) => mean + changeOf(i)),
+        prediction,
+        adapted,
         factor,
         raw,
         confidence: raw.map((probability) => errors.stated(probability)),
@@ -147,8 +165,10 @@ export function evaluateForecasts(comparison: Comparison): void {
   const relativeCount = new Float64Array(forecasts.devices.length);
   for (const outlook of forecasts.versions) {
     const active = versions.find(({ version }) => version === outlook.version);
+    const { adapted } = outlook;
     const outcomes: Outcome[] = [];
     const compared: number[] = [];
+    const came = new Float64Array(forecasts.devices.length).fill(NaN);
     forecasts.devices.forEach((device, i) => {
       const actual = actuals[i];
       const prediction = outlook.prediction[i] ?? NaN;
@@ -158,6 +178,7 @@ export function evaluateForecasts(comparison: Comparison): void {
       out.model_version.push(outlook.version);
       out.device_id.push(idOf(device));
       out.prediction_result.push(prediction);
+      out.served_result.push(servedResult(prediction, adapted, i, tolerance));
       out.actual_result.push(actual.mean);
       out.error.push(error);
       out.loss.push(error * error);
@@ -175,7 +196,12 @@ export function evaluateForecasts(comparison: Comparison): void {
         raw: outlook.raw[i] ?? NaN,
       });
       compared.push(i);
+      came[i] = actual.mean;
     });
+    if (active?.adapters && adapted && forecasts.changes) {
+      const made = { ...forecasts, prediction: outlook.prediction };
+      learnFrom(active.adapters, made, forecasts.changes, tolerance, adapted, came);
+    }
     active?.errors.learn(outcomes).forEach((relative, i) => {
       const place = compared[i] ?? 0;
       relativeSum[place] = (relativeSum[place] ?? 0) + relative;
@@ -186,6 +212,17 @@ export function evaluateForecasts(comparison: Comparison): void {
     const count = relativeCount[i] ?? 0;
     if (count > 0) history.learnRelativeError(device, (relativeSum[i] ?? 0) / count);
   });
+}
+
+/** null where the forecast is served as it is. */
+function servedResult(
+  prediction: number,
+  adapted: AdaptedForecasts | undefined,
+  place: number,
+  tolerance: number,
+): number | null {
+  if (adapted === undefined || adapted.share === 0) return null;
+  return prediction + adapted.share * (adapted.corrections[place] ?? 0) * tolerance;
 }
 
 /** Whether some reading lies outside the margin around the forecast; null when the margin is unknown. */

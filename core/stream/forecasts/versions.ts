@@ -1,5 +1,6 @@
 import { type VersionId } from '../../contracts/ids';
 import { type Micros } from '../../contracts/time';
+import { type VersionAdapters } from '../adapters/version-adapters';
 import { type VersionErrors } from './confidence';
 
 /** A version that one partition scores. */
@@ -14,6 +15,8 @@ export interface ActiveVersion {
   /** First window that it is no longer scored on; Infinity while it is in force. */
   until: Micros;
   readonly errors: VersionErrors;
+  /** By which devices correct its forecasts as they are served; undefined where they do not. */
+  readonly adapters: VersionAdapters | undefined;
 }
 
 export function scores(version: ActiveVersion, window: Micros): boolean {

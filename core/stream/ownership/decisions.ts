@@ -96,12 +96,7 @@ export class LoggedDecisions {
 
   private applyToVersion(decision: OfVersion): void {
     if (decision.type === 'activation')
-      this.engine.activate(
-        decision.version,
-        decision.residual_stddev,
-        decision.from_window,
-        decision.errors_from,
-      );
+      this.engine.activate(decision.version, decision.residual_stddev, decision.from_window, decision);
     else this.engine.deactivate(decision.version, decision.until_window);
   }
 }

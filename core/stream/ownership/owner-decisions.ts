@@ -52,9 +52,10 @@ export function versionDecisions(
       const key = checkpointKeys.activation(partition, version, epoch, from_window);
       const type = 'activation' as const;
       const errors_from = 'predecessor' as const;
+      const adapters = message.lineage.adapters ? { adapters: 'ridge' as const } : {};
       return {
         key,
-        decision: { type, partition, epoch, version, from_window, residual_stddev, errors_from },
+        decision: { type, partition, epoch, version, from_window, residual_stddev, errors_from, ...adapters },
       };
     });
   const deactivations = engine.inForce

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
 import { versionIdSchema } from '../../contracts/ids';
-import { DEFAULT_TASK } from '../../contracts/task';
 import { microsSchema } from '../../contracts/time';
 import { parseOrThrow } from '../../contracts/validation';
 import { COUNTS, zeroCounts } from '../windows/counts';
@@ -9,7 +8,20 @@ import { type PartitionEngine } from '../engine';
 import { savedErrorsSchema } from '../forecasts/confidence';
 import { type OutstandingForecasts } from '../forecasts/forecasts';
 import { type HeldEvent } from '../windows/aside-events';
+import {
+  adaptedTableCount,
+  adaptedTables,
+  adapterSums,
+  adaptersSchema,
+  restoreAdapters,
+  savedAdapters,
+  sharesOf,
+  sharesSchema,
+  sumsCount,
+  withAdapted,
+} from './adapter-tables';
 import { decodeFrame, encodeFrame } from './checkpoint-chunks';
+import { formerSettingsOf, settingsOf } from './settings-text';
 
 /** Raised when the layout changes. A checkpoint of another layout is passed over, and recovery reads further back. */
 const LAYOUT = 1;
@@ -75,13 +87,20 @@ const headerSchema = z.object({
       /** null = in force. */
       until: microsSchema.nullable(),
       errors: savedErrorsSchema,
+      /** Left out for a version without adapters. */
+      adapters: adaptersSchema.optional(),
     }),
   ),
   /** Devices with a history, in order; `numbersOfDevice` numbers each follow in the body. */
   devices: z.array(z.string()),
   /** Forecasts whose window is still open; `devices` are indexes into the devices above. Their tables follow in the body. */
   outstanding: z
-    .object({ window: microsSchema, devices: z.array(count), versions: z.array(versionIdSchema) })
+    .object({
+      window: microsSchema,
+      devices: z.array(count),
+      versions: z.array(versionIdSchema),
+      shares: sharesSchema.optional(),
+    })
     .nullable(),
 });
 type Header = z.infer<typeof headerSchema>;
@@ -91,7 +110,7 @@ export type CheckpointPosition = Header['position'];
 const OUTLOOK_TABLES = ['prediction', 'raw', 'confidence', 'factor', 'margin'] as const;
 
 /**
- * The state of a partition without its open windows, whose events are read again: `uint32 LE length | JSON | Float64 LE`.
+ * The state of a partition without its open windows, whose events are read again: `uint32 LE length | JSON | Float64 LE | Float32 LE`.
  * Numbers keep all their digits, so that a recovered engine writes the same rows to the last digit.
  */
 export function encodeState(engine: PartitionEngine, position: CheckpointPosition): Buffer {
@@ -112,30 +131,32 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
     resets: engine.resets.all
       .filter(({ offset }) => offset > position.rewind)
       .map(({ offset, lateBefore }) => ({ offset, late_before: finiteOrNull(lateBefore) })),
-    versions: engine.evaluator.versions.map(
-      ({ version, residualStddev, errorsFrom, from, until, errors }) => ({
-        version,
-        residual_stddev: residualStddev,
-        errors_from: errorsFrom,
-        from: finiteOrNull(from),
-        until: finiteOrNull(until),
-        errors: errors.save(),
-      }),
-    ),
+    versions: engine.evaluator.versions.map((active) => ({
+      version: active.version,
+      residual_stddev: active.residualStddev,
+      errors_from: active.errorsFrom,
+      from: finiteOrNull(active.from),
+      until: finiteOrNull(active.until),
+      errors: active.errors.save(),
+      adapters: savedAdapters(active),
+    })),
     devices: devices.map((device) => engine.devices.idOf(device)),
     outstanding: null,
   };
-  const tables = [engine.history.save(devices)];
+  const tables: (Float64Array | Float32Array)[] = [engine.history.save(devices)];
   if (outstanding !== undefined) {
     const { window, previous, deviceFactor, versions } = outstanding;
     header.outstanding = {
       window,
       devices: outstanding.devices.map((device) => place.get(device) ?? 0),
       versions: versions.map(({ version }) => version),
+      shares: sharesOf(outstanding),
     };
     tables.push(previous, deviceFactor);
     for (const outlook of versions) tables.push(...OUTLOOK_TABLES.map((name) => outlook[name]));
+    tables.push(...adaptedTables(outstanding));
   }
+  tables.push(...adapterSums(engine.evaluator.versions, devices));
   const body = tables.map((table) => Buffer.from(table.buffer, table.byteOffset, table.byteLength));
   return encodeFrame(header, ...body);
 }
@@ -151,25 +172,31 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
     throw new FedloopError('InvalidData', 'a checkpoint was made under other settings of the stream');
   }
   const { numbersOfDevice } = engine.history;
-  const body = bodyOf(frame.body, header, numbersOfDevice);
+  const { numbers, sums } = bodyOf(frame.body, header, numbersOfDevice);
   let at = 0;
-  const read = (length: number): Float64Array => body.slice(at, (at += length));
+  const read = (length: number): Float64Array => numbers.slice(at, (at += length));
 
   Object.assign(engine.counts, header.counts);
   if (header.closed_until !== null) engine.schedule.close(header.closed_until);
   engine.opened = header.opened;
   for (const { offset, late_before } of header.resets)
     engine.resets.add({ offset, lateBefore: late_before ?? -Infinity });
-  for (const { version, residual_stddev, errors_from, from, until, errors } of header.versions) {
-    engine.activate(version, residual_stddev, from, errors_from);
+  for (const { version, residual_stddev, errors_from, from, until, errors, adapters } of header.versions) {
+    engine.activate(version, residual_stddev, from, { errors_from, adapters: adapters?.rule });
     const active = engine.evaluator.versions.at(-1);
     active?.errors.restore(errors);
     if (active !== undefined && until !== null) active.until = until;
   }
   const devices = header.devices.map((id) => engine.restoreDevice(id, read(numbersOfDevice)));
+  const adapters = header.versions.map((saved) => saved.adapters);
+  restoreAdapters(engine.evaluator.versions, adapters, devices, sums);
   restoreAhead(engine, header);
   if (header.outstanding !== null)
-    engine.evaluator.outstanding = outstandingOf(header.outstanding, devices, read);
+    engine.evaluator.outstanding = withAdapted(
+      outstandingOf(header.outstanding, devices, read),
+      header.outstanding.shares,
+      read,
+    );
   return header.position;
 }
 
@@ -223,20 +250,27 @@ function restoreAhead(engine: PartitionEngine, { latest_event, clock, ahead, ope
 }
 
 /** @throws FedloopError `InvalidData` when the tables are not as long as the header says. */
-function bodyOf(bytes: Buffer, { devices, outstanding }: Header, numbersOfDevice: number): Float64Array {
-  const forecasts =
+function bodyOf(
+  bytes: Buffer,
+  { devices, outstanding, versions }: Header,
+  numbersOfDevice: number,
+): { readonly numbers: Float64Array; readonly sums: Float32Array } {
+  const tables =
     outstanding === null
       ? 0
-      : outstanding.devices.length * (2 + OUTLOOK_TABLES.length * outstanding.versions.length);
-  const numbers = devices.length * numbersOfDevice + forecasts;
-  if (bytes.length !== numbers * Float64Array.BYTES_PER_ELEMENT) {
-    throw new FedloopError(
-      'InvalidData',
-      `the tables of a checkpoint have ${bytes.length} bytes instead of ${numbers * 8}`,
-    );
+      : 2 + OUTLOOK_TABLES.length * outstanding.versions.length + adaptedTableCount(outstanding.shares);
+  const numbers = devices.length * numbersOfDevice + (outstanding?.devices.length ?? 0) * tables;
+  const saved = versions.map(({ adapters }) => adapters);
+  const sums = sumsCount(saved, devices.length);
+  const sumsFrom = numbers * Float64Array.BYTES_PER_ELEMENT;
+  const length = sumsFrom + sums * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes.length !== length) {
+    const message = `the tables of a checkpoint have ${bytes.length} bytes instead of ${length}`;
+    throw new FedloopError('InvalidData', message);
   }
   // A copy, because a Float64Array must begin at a multiple of eight.
-  return new Float64Array(new Uint8Array(bytes).buffer);
+  const { buffer } = new Uint8Array(bytes);
+  return { numbers: new Float64Array(buffer, 0, numbers), sums: new Float32Array(buffer, sumsFrom, sums) };
 }
 
 function outstandingOf(
@@ -250,36 +284,16 @@ function outstandingOf(
     devices: saved.devices.map((place) => devices[place] ?? -1),
     previous: read(count),
     deviceFactor: read(count),
+    changes: undefined,
     versions: saved.versions.map((version) => {
       // In the order of OUTLOOK_TABLES.
       const prediction = read(count);
       const raw = read(count);
       const confidence = read(count);
       const factor = read(count);
-      return { version, prediction, raw, confidence, factor, margin: read(count) };
+      return { version, prediction, raw, confidence, factor, margin: read(count), adapted: undefined };
     }),
   };
-}
-
-/** Everything that a state depends on, as text. */
-function settingsOf({ settings }: PartitionEngine): string {
-  const { task, watermarkMicros, futureMicros, clockQuorum } = settings;
-  const quorum = clockQuorum === 1 ? [] : [clockQuorum];
-  return JSON.stringify([task, watermarkMicros, futureMicros, ...quorum]);
-}
-
-/** The same in the form of checkpoints from before the task was a setting; null for a task that they could not have. */
-function formerSettingsOf({ settings }: PartitionEngine): string | null {
-  const { task, watermarkMicros, futureMicros } = settings;
-  const { windowMicros, target } = task;
-  const former = {
-    ...DEFAULT_TASK,
-    windowMicros,
-    target: { ...DEFAULT_TASK.target, tolerance: target.tolerance },
-  };
-  return settings.clockQuorum === 1 && JSON.stringify(former) === JSON.stringify(task)
-    ? JSON.stringify([windowMicros, watermarkMicros, futureMicros, target.tolerance])
-    : null;
 }
 
 function finiteOrNull(value: number): number | null {

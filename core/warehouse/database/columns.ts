@@ -94,6 +94,7 @@ export const EVALUATION_TABLE: RowTable<BlockRows<EvaluationBlock>> = {
     { name: 'device_id', type: VARCHAR, of: ({ columns }) => columns.device_id },
     { name: 'window_end', type: TIMESTAMP, of: (rows) => ({ all: timestamp(rows.window_end) }) },
     { name: 'prediction_result', type: DOUBLE, of: ({ columns }) => columns.prediction_result },
+    { name: 'served_result', type: DOUBLE, of: ({ columns }) => columns.served_result ?? { all: null } },
     { name: 'actual_result', type: DOUBLE, of: ({ columns }) => columns.actual_result },
     { name: 'error', type: DOUBLE, of: ({ columns }) => columns.error },
     { name: 'loss', type: DOUBLE, of: ({ columns }) => columns.loss },

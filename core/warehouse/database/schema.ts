@@ -2,7 +2,7 @@ import { MIN_PANEL_DEVICES, SILENT_WINDOWS } from '../../contracts/readiness';
 import { FORMER_SENTINEL_VALUE, NEEDED_LAGS, type ReadingFault } from '../../contracts/task';
 import { TOPICS } from '../../contracts/topics';
 import { DEVICE_STATE_WINDOWS, DEVICE_WINDOWS, LATE_EVENTS_SEARCHED } from '../limits';
-import { STORED_TOLERANCE, sumsOf } from './sums';
+import { servedSumsOf, STORED_TOLERANCE, sumsOf } from './sums';
 
 /**
  * The tables, as a list of migrations. A released one is never edited: a change is a new one.
@@ -515,6 +515,50 @@ CREATE TABLE privacy_bookings (
 );
 `;
 
+/** Forecasts as served stand beside the version's own: in each row, and in what is counted of them. */
+const SERVED_FORECASTS = `
+ALTER TABLE evaluation_rows ADD COLUMN served_result DOUBLE;
+ALTER TABLE evaluation_rollups ADD COLUMN corrected BIGINT;
+ALTER TABLE evaluation_rollups ADD COLUMN served_correct BIGINT;
+CREATE OR REPLACE VIEW version_windows AS
+  SELECT model_version, window_start, sum(evaluations)::BIGINT AS evaluations, sum(correct)::BIGINT AS correct,
+         sum(sum_error) AS sum_error, sum(sum_absolute_error) AS sum_absolute_error, sum(sum_squared_error) AS sum_squared_error,
+         sum(sum_persistence_absolute_error) AS sum_persistence_absolute_error,
+         sum(persistence_correct)::BIGINT AS persistence_correct, sum(sum_confidence) AS sum_confidence,
+         sum(coalesce(corrected, 0))::BIGINT AS corrected, sum(coalesce(served_correct, correct))::BIGINT AS served_correct
+  FROM (
+    FROM evaluation_rollups
+    UNION ALL BY NAME
+    SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}, ${servedSumsOf(STORED_TOLERANCE)}
+    FROM evaluation_rows GROUP BY model_version, window_start
+  ) GROUP BY model_version, window_start;
+CREATE OR REPLACE VIEW model_evaluations AS
+  SELECT rows.model_version, rows.device_id, rows.window_start, rows.window_end, rows.prediction_result,
+         coalesce(rows.served_result, rows.prediction_result) AS served_result, rows.actual_result,
+         rows.error, rows.loss, rows.is_correct,
+         CASE WHEN rows.served_result IS NULL THEN rows.is_correct
+              ELSE abs(rows.served_result - rows.actual_result) <= ${STORED_TOLERANCE} END AS served_is_correct,
+         rows.confidence, up_to.model_accuracy, rows.persistence_error,
+         rows.predicted_anomaly, rows.actual_anomaly, rows.regime, rows.evaluation_timestamp
+  FROM evaluation_rows AS rows
+  JOIN accuracy_by_window AS up_to ON up_to.model_version = rows.model_version AND up_to.window_start = rows.window_start;
+CREATE OR REPLACE VIEW model_scoreboard AS
+  SELECT windows.model_version, any_value(versions.stage) AS stage, any_value(versions.round) AS round,
+         any_value(versions.role) AS role, any_value(versions.strategy) AS strategy,
+         count(*) AS windows, sum(evaluations)::BIGINT AS evaluations, sum(correct)::BIGINT AS correct,
+         sum(correct) / sum(evaluations) AS accuracy,
+         sum(served_correct) / sum(evaluations) AS served_accuracy,
+         sum(corrected) / sum(evaluations) AS corrected_share,
+         sum(persistence_correct) / sum(evaluations) AS persistence_accuracy,
+         sum(sum_error) / sum(evaluations) AS bias,
+         sum(sum_absolute_error) / sum(evaluations) AS mae,
+         sqrt(sum(sum_squared_error) / sum(evaluations)) AS rmse,
+         1 - sum(sum_absolute_error) / nullif(sum(sum_persistence_absolute_error), 0) AS skill,
+         min(windows.window_start) AS first_window, max(windows.window_start) AS last_window
+  FROM version_windows AS windows LEFT JOIN model_versions AS versions USING (model_version)
+  GROUP BY windows.model_version;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -582,4 +626,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'in which log of a topic’s name the marks are',
     sql: 'CREATE TABLE sink_logs (topic VARCHAR PRIMARY KEY, log_id VARCHAR NOT NULL);',
   },
+  { version: 24, name: 'forecasts as served', sql: SERVED_FORECASTS },
 ];

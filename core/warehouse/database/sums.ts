@@ -16,6 +16,14 @@ export function sumsOf(tolerance: string): string {
     sum(confidence) AS sum_confidence`;
 }
 
+/** Sums of forecasts as served, as SQL: those that devices corrected, and those that were right. Rows of earlier releases were served as they are. */
+export function servedSumsOf(tolerance: string): string {
+  return `
+    count(served_result) AS corrected,
+    count(*) FILTER (WHERE CASE WHEN served_result IS NULL THEN is_correct
+                                ELSE abs(served_result - actual_result) <= ${tolerance} END) AS served_correct`;
+}
+
 export const sumsRow = z.object({
   evaluations: z.int(),
   correct: z.int(),

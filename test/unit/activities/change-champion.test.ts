@@ -71,6 +71,7 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           devices_sha256: null,
           attempt: null,
           training: null,
+          adapters: false,
           data_from: null,
           data_until: null,
           feedback_used: {},

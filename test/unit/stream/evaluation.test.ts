@@ -111,7 +111,9 @@ describe('the live evaluator', () => {
       // v1 says +1, and is always right; its residuals said that it would seldom be.
       for (let index = 0; index < 12; index += 1)
         for (const device of devices) await play(driver, device, index, 11 + index);
-      driver.engine.activate(V2, 2, driver.engine.firstUnseenWindow(null), 'predecessor');
+      driver.engine.activate(V2, 2, driver.engine.firstUnseenWindow(null), {
+        errors_from: 'predecessor',
+      });
       for (let index = 12; index < 15; index += 1)
         for (const device of devices) await play(driver, device, index, 11 + index);
       await driver.flush();
@@ -127,6 +129,46 @@ describe('the live evaluator', () => {
       else expect(inherited).toBeLessThan(0.5);
     },
   );
+
+  it('serves what each device has learnt of its own errors, beside the forecast that the version made', async () => {
+    const bias = { a: 0, b: 1.6 };
+    const playedWith = async (adapters: boolean): Promise<ReturnType<Driver['evaluations']>> => {
+      const { driver } = scripted();
+      driver.engine.activate(V1, 0.5, null, adapters ? { adapters: 'ridge' } : {});
+      for (const device of ['a', 'b']) seed(driver, device);
+      // v1 says +1 each time; b rises by 2.6.
+      for (let index = 0; index < 80; index += 1)
+        for (const device of ['a', 'b'] as const)
+          await play(driver, device, index, 11 + index * (1 + bias[device]));
+      await driver.flush();
+      return driver.evaluations();
+    };
+    const plain = await playedWith(false);
+    const adapted = await playedWith(true);
+    expect(plain.every((row) => row['served_result'] === null)).toBe(true);
+    expect(adapted.map((row) => ({ ...row, served_result: null }))).toEqual(plain);
+    const last = adapted.slice(-2);
+    expect(last.map((row) => row['is_correct'])).toEqual([1, 0]);
+    const servedErrors = last.map((row) =>
+      Math.abs(Number(row['served_result']) - Number(row['actual_result'])),
+    );
+    expect(servedErrors[0]).toBeLessThan(0.05);
+    expect(servedErrors[1]).toBeLessThan(0.6);
+  });
+
+  it('begins a version with the adapters of the one before it', async () => {
+    const { driver } = scripted();
+    driver.engine.activate(V1, 0.5, null, { adapters: 'ridge' });
+    seed(driver, 'a');
+    for (let index = 0; index < 60; index += 1) await play(driver, 'a', index, 11 + index * 2.6);
+    const from = driver.engine.firstUnseenWindow(null);
+    driver.engine.activate(V2, 0.5, from, { adapters: 'ridge' });
+    for (let index = 60; index < 64; index += 1) await play(driver, 'a', index, 11 + index * 2.6);
+    await driver.flush();
+    const first = driver.evaluations().find(({ model_version }) => model_version === 'v2');
+    expect(first?.start).toBe(from);
+    expect(Number(first?.['served_result']) - Number(first?.['prediction_result'])).toBeGreaterThan(0.5);
+  });
 
   it('counts an error of exactly the tolerance as correct', async () => {
     const { driver } = scripted();

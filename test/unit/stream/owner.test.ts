@@ -206,7 +206,7 @@ function deployed(version: typeof V1, trainedUntil: number | null = null): Deplo
   return {
     version,
     model: { metadata: { residualStddev: 0.5 } },
-    message: { lineage: { data_until: trainedUntil } },
+    message: { lineage: { data_until: trainedUntil, adapters: true } },
     stage: { not_before: null },
   } as unknown as DeployedVersion;
 }
@@ -239,6 +239,7 @@ describe('the owner of a partition', () => {
     expect(world.stored('stream-analysis-results')).toEqual(analysis);
     expect(world.stored('model-evaluations')).toEqual(evaluations);
     expect(evaluations.length).toBeGreaterThan(6);
+    expect(world.readLog().decisions[0]?.decision).toMatchObject({ type: 'activation', adapters: 'ridge' });
   });
 
   it('puts no version in force on windows that it was trained on, in a partition that has read nothing yet', async () => {

@@ -29,7 +29,7 @@ function fresh(settings: StreamSettings = SETTINGS): Driver {
     );
     driver.engine.seed(device, -WINDOW, { target: past, covariates: [past, []], stddev: 0.2 });
   }
-  driver.engine.activate(V0, 0.6, null);
+  driver.engine.activate(V0, 0.6, null, { adapters: 'ridge' });
   return driver;
 }
 
@@ -43,7 +43,10 @@ async function apply(driver: Driver, step: Step): Promise<void> {
   if ('event' in step) await driver.feed(step.event);
   else if ('idle' in step) await driver.idle();
   else if ('activate' in step)
-    driver.engine.activate(V1, 0.5, driver.engine.firstUnseenWindow(null), 'predecessor');
+    driver.engine.activate(V1, 0.5, driver.engine.firstUnseenWindow(null), {
+      errors_from: 'predecessor',
+      adapters: 'ridge',
+    });
   else driver.engine.deactivate(V0, driver.engine.firstUnforecastWindow());
 }
 
@@ -83,6 +86,7 @@ const event = fc.oneof(
 describe('recovery', () => {
   it('gives the same rows and counts wherever the engine is lost and restored', async () => {
     let evaluations = 0;
+    let corrected = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(event, { minLength: 40, maxLength: 160 }),
@@ -122,12 +126,14 @@ describe('recovery', () => {
           expect(broken.closed).toEqual(straight.closed);
           expect(broken.engine.counts).toEqual(straight.engine.counts);
           evaluations += straight.evaluations().length;
+          corrected += straight.evaluations().filter((row) => row['served_result'] !== null).length;
           straight = fresh();
         },
       ),
       { numRuns: 60 },
     );
     expect(evaluations).toBeGreaterThan(100);
+    expect(corrected).toBeGreaterThan(20);
   });
 
   it('does not depend on when a version is known, only on its first and last window', async () => {
@@ -137,20 +143,35 @@ describe('recovery', () => {
     const live = fresh();
     await play(live, 0, 10);
     const from = live.engine.firstUnseenWindow(null);
-    live.engine.activate(V1, 0.5, from, 'predecessor');
+    live.engine.activate(V1, 0.5, from, { errors_from: 'predecessor', adapters: 'ridge' });
     await play(live, 10, 30);
     const until = live.engine.firstUnforecastWindow();
     live.engine.deactivate(V0, until);
     await play(live, 30, 50);
 
     const again = fresh();
-    again.engine.activate(V1, 0.5, from, 'predecessor');
+    again.engine.activate(V1, 0.5, from, { errors_from: 'predecessor', adapters: 'ridge' });
     again.engine.deactivate(V0, until);
     await play(again, 0, 50);
     expect(again.closed).toEqual(live.closed);
+    expect(live.evaluations().some((row) => row['served_result'] !== null)).toBe(true);
     expect(live.evaluations().filter(({ model_version }) => model_version === 'v1').length).toBeGreaterThan(
       5,
     );
+  });
+
+  it('writes nothing of adapters where no version has any, as earlier releases did', async () => {
+    const states = await Promise.all(
+      [{}, { adapters: 'ridge' as const }].map(async (how) => {
+        const driver = new Driver(SETTINGS, forecaster);
+        driver.engine.activate(V0, null, null, how);
+        for (let i = 0; i < 120; i += 1) await driver.feed(reading('a', i * 10, Math.sin(i)));
+        expect(driver.engine.evaluator.outstanding).toBeDefined();
+        return encodeState(driver.engine, { next: 120, rewind: 110, decisions_until: 0 });
+      }),
+    );
+    expect(states.map((state) => state.includes('"adapters"'))).toEqual([false, true]);
+    expect(states.map((state) => state.includes('"shares"'))).toEqual([false, true]);
   });
 
   it('refuses state of other settings, and bytes that are none', async () => {

@@ -2,7 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type AnalysisBlock, type EvaluationBlock } from '../../../core/contracts/blocks';
+import {
+  type AnalysisBlock,
+  type EvaluationBlock,
+  type EvaluationColumns,
+} from '../../../core/contracts/blocks';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { DEFAULT_STREAM_SETTINGS, type StreamSettings } from '../../../core/contracts/settings';
 import { TOPICS } from '../../../core/contracts/topics';
@@ -66,6 +70,8 @@ export interface EvaluationRow {
   readonly version: string;
   readonly device: string;
   readonly error: number;
+  /** Error of the forecast as served; left out: served as it is. */
+  readonly served?: number;
   readonly confidence?: number;
   readonly persistence?: number;
   readonly predicted?: 0 | 1 | null;
@@ -74,7 +80,10 @@ export interface EvaluationRow {
 }
 
 /** The actual mean is always 20 °C and the tolerance 1 °C. */
-export function evaluationBlock(place: Place, rows: readonly EvaluationRow[]): EvaluationBlock {
+export function evaluationBlock(
+  place: Place,
+  rows: readonly EvaluationRow[],
+): EvaluationBlock & { readonly columns: EvaluationColumns } {
   return {
     type: 'evaluation',
     ...header(place),
@@ -82,6 +91,7 @@ export function evaluationBlock(place: Place, rows: readonly EvaluationRow[]): E
       model_version: rows.map(({ version }) => versionIdSchema.parse(version)),
       device_id: rows.map(({ device }) => device),
       prediction_result: rows.map(({ error }) => 20 + error),
+      served_result: rows.map(({ served }) => (served === undefined ? null : 20 + served)),
       actual_result: rows.map(() => 20),
       error: rows.map(({ error }) => error),
       loss: rows.map(({ error }) => error * error),

@@ -117,7 +117,7 @@ describe('metrics from the tables', () => {
     // good-device is always right; bad-device one time in four, 3 °C too high; rows of other versions do not count.
     await connection.run(
       `INSERT INTO evaluation_rows SELECT version, device, TIMESTAMP '2020-01-01' + INTERVAL (30 * i) SECOND, TIMESTAMP '2020-01-01' + INTERVAL (30 * i + 30) SECOND,
-         20, 20, error, error * error, is_correct, 0.8, 1, false, false, 'steady', TIMESTAMP '2020-01-01', 0, 1
+         20, 20, error, error * error, is_correct, 0.8, 1, false, false, 'steady', TIMESTAMP '2020-01-01', 0, 1, NULL
        FROM (SELECT 'v1' AS version, 'good-device' AS device, i, 0.1 AS error, true AS is_correct FROM range(4) AS t(i)
              UNION ALL SELECT 'v1', 'bad-device', i, 3, i = 0 FROM range(4) AS t(i)
              UNION ALL SELECT 'v0', 'old-device', i, 9, false FROM range(4) AS t(i))`,

@@ -3,6 +3,7 @@ import { TOPICS } from '../../../core/contracts/topics';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { earliest } from '../../../core/warehouse/sink/marks';
+import { expireRows } from '../../../core/warehouse/retention';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import {
   analysisBlock,
@@ -53,6 +54,7 @@ const lineage: Lineage = {
   devices_sha256: null,
   attempt: null,
   training: null,
+  adapters: false,
 };
 const model = modelMessage(untrainedModel('v1'), lineage, '2020-01-01T00:00:00Z');
 const MODEL_KEY = { key: 'model/v1' };
@@ -107,10 +109,12 @@ describe('blocks of the stream', () => {
         window_start: T0,
         window_end: T0 + WINDOW,
         prediction_result: 20.5,
+        served_result: 20.5,
         actual_result: 20,
         error: 0.5,
         loss: 0.25,
         is_correct: true,
+        served_is_correct: true,
         confidence: 0.75,
         model_accuracy: 1,
         persistence_error: 1.5,
@@ -120,6 +124,41 @@ describe('blocks of the stream', () => {
         evaluation_timestamp: 1_600_000_000_000_000,
       },
     ]);
+  });
+
+  it('keep forecasts as served beside the version’s own, also where a release before wrote none', async () => {
+    await connection.run('INSERT INTO stream_settings VALUES (30000000, 0, 0, 1, 30000, NULL, NULL)');
+    const { columns, ...block } = evaluationBlock({ window: 1 }, [
+      { version: 'v1', device: 'a', error: 1.5 },
+    ]);
+    const { served_result, ...former } = columns;
+    expect(served_result).toEqual([null]);
+    await sink.store([
+      batch('evaluations', 0, [
+        record(
+          0,
+          evaluationBlock({ window: 0 }, [
+            { version: 'v1', device: 'a', error: 1.5, served: 0.5 },
+            { version: 'v1', device: 'b', error: 0.5, served: 1.25 },
+            { version: 'v1', device: 'c', error: 0.5 },
+          ]),
+        ),
+        record(1, { ...block, columns: former }),
+      ]),
+    ]);
+    const rows =
+      'SELECT served_result, is_correct, served_is_correct FROM model_evaluations ORDER BY window_start, device_id';
+    expect(await query(connection, rows)).toEqual([
+      { served_result: 20.5, is_correct: false, served_is_correct: true },
+      { served_result: 21.25, is_correct: true, served_is_correct: false },
+      { served_result: 20.5, is_correct: true, served_is_correct: true },
+      { served_result: 21.5, is_correct: false, served_is_correct: false },
+    ]);
+    const scores = 'SELECT accuracy, served_accuracy, corrected_share FROM model_scoreboard';
+    const scoreboard = [{ accuracy: 0.5, served_accuracy: 0.5, corrected_share: 0.5 }];
+    expect(await query(connection, scores)).toEqual(scoreboard);
+    await expireRows(connection, T0 + 10 * WINDOW, T0 + 10 * WINDOW);
+    expect(await query(connection, scores)).toEqual(scoreboard);
   });
 
   it('show the accuracy of their version up to and including their window', async () => {
