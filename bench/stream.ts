@@ -43,6 +43,7 @@ interface Options {
   readonly realtime: boolean;
   readonly seconds: number;
   readonly questions: boolean;
+  readonly adapters: boolean;
   readonly json: boolean;
 }
 
@@ -87,6 +88,7 @@ const program = new Command('bench:stream')
     180,
   )
   .option('--questions', 'in real time: ask for what has no end meanwhile, three questions at once', false)
+  .option('--no-adapters', 'serve forecasts as the models make them, without what devices have learnt')
   .option('--json', 'print the results as JSON', false);
 
 /** Everything measured over one filled topic. */
@@ -159,7 +161,7 @@ async function measureSize(bench: Bench, peers: readonly Peer[], workload: Workl
   const streamWorkers = options.workers ?? Math.min(availableParallelism(), options.partitions);
   const env = environmentOf(bench, devices);
   const topic = `${env['FEDLOOP_TOPIC_PREFIX'] ?? ''}${TOPICS.stream.name}`;
-  await prepareDeployment(env, workload);
+  await prepareDeployment(env, workload, options.adapters);
   const filling = session.progress.step(`Filling the topic: ${workload.events.toLocaleString('en')} events`);
   const filled = await fillTopic(servers.kafka.brokers, topic, workload, (events) => {
     filling.update('', events / workload.events);
@@ -216,7 +218,7 @@ async function measureRealtime(
     partitions: options.partitions,
     startMillis: realtimeStart(Date.now()),
   };
-  await prepareDeployment(env, workload);
+  await prepareDeployment(env, workload, options.adapters);
   const step = session.progress.step(`${workload.rate.toLocaleString('en')} events a second by the clock`);
   const place = {
     processes,

@@ -34,8 +34,15 @@ const TOPICS_OF_A_RUN = [
   TOPICS.feedback,
 ] as const;
 
-/** Make the topics, log the settings, the devices' past and two models in force. */
-export async function prepareDeployment(env: NodeJS.ProcessEnv, workload: Workload): Promise<void> {
+/**
+ * Make the topics, log the settings, the devices' past and two models in force.
+ * @param adapters whether devices correct the models' forecasts, as with a round's default.
+ */
+export async function prepareDeployment(
+  env: NodeJS.ProcessEnv,
+  workload: Workload,
+  adapters: boolean,
+): Promise<void> {
   await logSettings(env, SETTINGS);
   const log = silentLogger();
   const kafka = await connectKafka(readEnvironment(env), 'fedloop-bench', log);
@@ -43,7 +50,7 @@ export async function prepareDeployment(env: NodeJS.ProcessEnv, workload: Worklo
   const deployments = await followDeployments(kafka, log);
   try {
     await logPast(producer, workload);
-    const lineage = untrainedLineage(1);
+    const lineage = { ...untrainedLineage(1), adapters };
     await deployModels(
       producer,
       deployments,

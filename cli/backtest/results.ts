@@ -67,6 +67,7 @@ export function scoresOfRows(rows: readonly EvaluatedRow[], tolerance: number): 
     windowStart,
     n: 1,
     correct: correct ? 1 : 0,
+    servedCorrect: correct ? 1 : 0,
     error,
     absoluteError: Math.abs(error),
     persistenceAbsoluteError: Math.abs(persistenceError),

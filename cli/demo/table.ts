@@ -135,6 +135,8 @@ function legend(results: Results, target: TargetWords): string {
     lines.push(
       `Champion ${pc.bold(best.version)}: ${percent(best.accuracy)} real accuracy, ${ahead} points from persistence on the same device-windows.`,
     );
+    if (best.servedAccuracy !== null && best.servedAccuracy !== best.accuracy)
+      lines.push(`As served, corrected by what each device has learnt: ${percent(best.servedAccuracy)}.`);
   }
   return lines.join('\n');
 }

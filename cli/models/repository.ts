@@ -29,6 +29,7 @@ const versionRow = z.object({
   windows: z.number().nullable(),
   evaluations: z.number().nullable(),
   accuracy: z.number().nullable(),
+  servedAccuracy: z.number().nullable(),
   persistenceAccuracy: z.number().nullable(),
 });
 export type ModelVersion = z.infer<typeof versionRow>;
@@ -37,7 +38,8 @@ const VERSIONS = `
   SELECT versions.model_version AS version, versions.stage, stage_reason AS "stageReason", stage_at AS "stageAt", versions.round,
          versions.role, versions.strategy, parents, seed, devices, devices_sha256 AS "devicesSha256", data_from AS "dataFrom",
          data_until AS "dataUntil", feedback_used::VARCHAR AS "feedbackUsed", sha256, created_at AS "createdAt",
-         windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy, persistence_accuracy AS "persistenceAccuracy"
+         windows::DOUBLE AS windows, evaluations::DOUBLE AS evaluations, accuracy,
+         served_accuracy AS "servedAccuracy", persistence_accuracy AS "persistenceAccuracy"
   FROM model_versions AS versions LEFT JOIN model_scoreboard USING (model_version)`;
 
 /** The latest `limit` versions, oldest first. */

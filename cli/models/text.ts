@@ -15,12 +15,23 @@ const terminalColumns = (): number | undefined => process.stdout.columns;
 
 /** @param columns of the terminal; undefined without one, where lines may have any length. */
 export function renderList(versions: readonly ModelVersion[], columns = terminalColumns()): string {
-  const head = ['version', 'stage', 'accuracy', 'windows', 'round', 'strategy', 'devices', 'since'];
-  const aligned = ['left', 'left', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
+  const head = [
+    'version',
+    'stage',
+    'accuracy',
+    'as served',
+    'windows',
+    'round',
+    'strategy',
+    'devices',
+    'since',
+  ];
+  const aligned = ['left', 'left', 'right', 'right', 'right', 'right', 'left', 'right', 'left'] as const;
   const rows = versions.map((version) => [
     version.stage === 'champion' ? pc.green(version.version) : version.version,
     version.stage ?? '',
     percent(version.accuracy),
+    percent(version.servedAccuracy),
     whole(version.windows),
     whole(version.round),
     version.strategy ?? '',
@@ -121,9 +132,15 @@ function block(lines: readonly (readonly [string, string])[]): string {
   return `${lines.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`).join('\n')}\n`;
 }
 
-function measured({ accuracy, windows, evaluations, persistenceAccuracy }: ModelVersion): string {
+function measured({
+  accuracy,
+  servedAccuracy,
+  windows,
+  evaluations,
+  persistenceAccuracy,
+}: ModelVersion): string {
   if (accuracy === null) return 'not measured yet';
-  return `${percent(accuracy)} on ${whole(evaluations)} forecasts of ${whole(windows)} live windows (persistence ${percent(persistenceAccuracy)})`;
+  return `${percent(accuracy)} (${percent(servedAccuracy)} as served) on ${whole(evaluations)} forecasts of ${whole(windows)} live windows (persistence ${percent(persistenceAccuracy)})`;
 }
 
 function points({ mean, low, high }: Interval): string {

@@ -54,6 +54,7 @@ const scoreRow = z.object({
   window_start: z.number(),
   n: z.number(),
   correct: z.number(),
+  served_correct: z.number(),
   error: z.number(),
   absolute_error: z.number(),
   persistence_absolute_error: z.number(),
@@ -79,7 +80,7 @@ export function queryScores(
 ): Promise<readonly ScoreCluster[]> {
   return queryClusters(
     query,
-    `SELECT device_id, window_start, error, persistence_error, is_correct FROM model_evaluations
+    `SELECT device_id, window_start, error, persistence_error, is_correct, served_is_correct FROM model_evaluations
      WHERE model_version = ${quoted(version)}`,
     counted,
   );
@@ -90,7 +91,7 @@ export function queryPersistence(query: Query, counted: Counted): Promise<readon
   return queryClusters(
     query,
     `SELECT DISTINCT device_id, window_start, persistence_error AS error, persistence_error,
-            abs(persistence_error) <= ${TOLERANCE} AS is_correct
+            abs(persistence_error) <= ${TOLERANCE} AS is_correct, is_correct AS served_is_correct
      FROM model_evaluations`,
     counted,
   );
@@ -107,7 +108,7 @@ async function queryClusters(
     counted,
     (chosen) => `
     SELECT ${CLUSTER('rows')} AS cluster, ${MICROS('rows.window_start')} AS window_start, count(*)::DOUBLE AS n,
-           count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
+           count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, count(*) FILTER (WHERE served_is_correct)::DOUBLE AS served_correct, sum(error) AS error, sum(abs(error)) AS absolute_error,
            sum(abs(persistence_error)) AS persistence_absolute_error,
            count(*) FILTER (WHERE abs(persistence_error) <= ${TOLERANCE})::DOUBLE AS persistence_correct
     FROM (${forecasts}) AS rows LEFT JOIN devices USING (device_id)
@@ -119,6 +120,7 @@ async function queryClusters(
     windowStart: row.window_start,
     n: row.n,
     correct: row.correct,
+    servedCorrect: row.served_correct,
     error: row.error,
     absoluteError: row.absolute_error,
     persistenceAbsoluteError: row.persistence_absolute_error,

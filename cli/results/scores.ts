@@ -12,6 +12,8 @@ const CONFIDENCE = 0.95;
 /** Sums over the rows of one version: devices of one cluster, in one window. */
 export interface ScoreCluster extends ClusterCount {
   readonly correct: number;
+  /** The same of forecasts as served. */
+  readonly servedCorrect: number;
   /** Σ error and Σ |error| in the target's unit. */
   readonly error: number;
   readonly absoluteError: number;
@@ -24,6 +26,7 @@ export interface Score {
   readonly evaluations: number;
   readonly windows: number;
   readonly accuracy: number;
+  readonly servedAccuracy: number;
   readonly accuracyCi95: readonly [number, number];
   readonly bias: number;
   readonly mae: number;
@@ -45,6 +48,7 @@ export function scoreOf(clusters: readonly ScoreCluster[]): Score | null {
     evaluations,
     windows: new Set(clusters.map(({ windowStart }) => windowStart)).size,
     accuracy: total(({ correct }) => correct) / evaluations,
+    servedAccuracy: total(({ servedCorrect }) => servedCorrect) / evaluations,
     accuracyCi95: [interval.low, interval.high],
     bias: total(({ error }) => error) / evaluations,
     mae: absoluteError / evaluations,
@@ -77,6 +81,7 @@ export function subtractScores(from: ScoreCluster, what: ScoreCluster): ScoreClu
     ...from,
     n: from.n - what.n,
     correct: from.correct - what.correct,
+    servedCorrect: from.servedCorrect - what.servedCorrect,
     error: from.error - what.error,
     absoluteError: from.absoluteError - what.absoluteError,
     persistenceAbsoluteError: from.persistenceAbsoluteError - what.persistenceAbsoluteError,

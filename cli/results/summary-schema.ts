@@ -14,6 +14,8 @@ const interval = z.tuple([z.number(), z.number()]).readonly();
 const versionFiguresSchema = z.object({
   accuracy: z.number().nullable(),
   accuracyCi95: interval.nullable(),
+  /** The same of forecasts as served, with what devices had learnt; null in runs of earlier releases. */
+  servedAccuracy: z.number().nullable().default(null),
   /** Change from the champion before it, on the device-windows that both forecast. */
   pairedChange: z.number().nullable(),
   pairedChangeCi95: interval.nullable(),

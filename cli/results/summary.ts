@@ -92,6 +92,7 @@ function figures(score: Score | null, change: Interval | null): VersionFigures {
   return {
     accuracy: score?.accuracy ?? null,
     accuracyCi95: score?.accuracyCi95 ?? null,
+    servedAccuracy: score?.servedAccuracy ?? null,
     pairedChange: change?.mean ?? null,
     pairedChangeCi95: change === null ? null : [change.low, change.high],
     bias: score?.bias ?? null,

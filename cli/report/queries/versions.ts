@@ -10,6 +10,7 @@ const countRow = z.object({
   evaluations: z.number(),
   correct: z.number(),
   accuracy: z.number(),
+  served_accuracy: z.number(),
 });
 export type CountRow = z.infer<typeof countRow>;
 
@@ -23,7 +24,8 @@ export function queryCounts(
     query,
     countRow,
     `SELECT model_version, count(DISTINCT window_start)::DOUBLE AS windows, count(*)::DOUBLE AS evaluations,
-       count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(is_correct::DOUBLE) AS accuracy
+       count(*) FILTER (WHERE is_correct)::DOUBLE AS correct, avg(is_correct::DOUBLE) AS accuracy,
+       avg(served_is_correct::DOUBLE) AS served_accuracy
 FROM model_evaluations WHERE model_version IN (${listed(versions)})${upToCutoff(cutoff)}
 GROUP BY model_version ORDER BY model_version`,
   );

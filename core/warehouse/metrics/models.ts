@@ -17,6 +17,10 @@ const FIGURES = {
     ...BY_VERSION,
     'scope',
   ),
+  fedloop_model_served_accuracy_ratio: gauge(
+    'Share of forecasts as served, with what devices have learnt, within the tolerance, over everything measured.',
+    ...BY_VERSION,
+  ),
   fedloop_model_persistence_accuracy_ratio: gauge(
     'Accuracy that forecasting no change would have had on the same device-windows.',
     ...BY_VERSION,
@@ -108,10 +112,17 @@ export function modelFigures(figures: TableFigures, connection: SerialConnection
     );
     for (const { version, stage, seconds } of changes)
       if (versions.has(version)) put('fedloop_model_stage_timestamp_seconds', seconds, version, stage);
-    for (const { version, accuracy, persistenceAccuracy, evaluations } of await lifetimeScores(connection)) {
+    for (const {
+      version,
+      accuracy,
+      servedAccuracy,
+      persistenceAccuracy,
+      evaluations,
+    } of await lifetimeScores(connection)) {
       const known = versions.get(version);
       if (known === undefined) continue;
       putAccuracy(put, known, 'lifetime', accuracy, persistenceAccuracy);
+      put('fedloop_model_served_accuracy_ratio', servedAccuracy, version, known.stage);
       put('fedloop_model_evaluations_total', evaluations, version);
     }
     const unit = unitLabel(await storedTarget(connection));

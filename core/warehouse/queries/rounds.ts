@@ -90,6 +90,7 @@ const scoreRow = z.object({
   version: versionIdSchema,
   evaluations: z.int(),
   accuracy: z.number(),
+  servedAccuracy: z.number(),
   persistenceAccuracy: z.number(),
 });
 
@@ -100,7 +101,8 @@ type LifetimeScore = z.infer<typeof scoreRow>;
 export function lifetimeScores(connection: SerialConnection): Promise<LifetimeScore[]> {
   return connection.rows(
     scoreRow,
-    `SELECT model_version AS version, evaluations, accuracy, persistence_accuracy AS "persistenceAccuracy"
+    `SELECT model_version AS version, evaluations, accuracy, served_accuracy AS "servedAccuracy",
+            persistence_accuracy AS "persistenceAccuracy"
      FROM model_scoreboard ORDER BY round NULLS FIRST, model_version`,
   );
 }

@@ -18,6 +18,7 @@ const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
   windowStart: 0,
   n: 10,
   correct: 8,
+  servedCorrect: 9,
   error: 1,
   absoluteError: 5,
   persistenceAbsoluteError: 10,
@@ -36,6 +37,7 @@ describe('a score', () => {
       evaluations: 30,
       windows: 2,
       accuracy: 0.8,
+      servedAccuracy: 0.9,
       bias: 0.1,
       mae: 0.5,
       skill: 0.5,
@@ -170,7 +172,7 @@ describe('the results of a run', () => {
 
   it('fit a terminal of 120 columns', () => {
     const text = renderResults(resultsOf(evidence), DEFAULT_TASK.target);
-    for (const told of ['v1', '80.0 %', '+30.00', 'promoted', 'persistence', 'Champion v1'])
+    for (const told of ['v1', '80.0 %', '+30.00', 'promoted', 'persistence', 'Champion v1', 'As served'])
       expect(text).toContain(told);
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(130);
   });
