@@ -15,7 +15,8 @@ import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
 import { type PartitionLog, PartitionLogs } from './checkpoint-log';
 import { decisionsReplaced, requireDecisions } from './lost-decisions';
-import { type CheckpointPosition, restoreState } from './state-codec';
+import { restoreState } from './state-codec';
+import { type CheckpointPosition } from './state-header';
 
 /** Where an owner starts reading, and from which source offset on it counts again. */
 interface StartingPoint extends CheckpointPosition {
