@@ -15,13 +15,7 @@ import {
 } from './adapter-tables';
 import { decodeFrame, encodeFrame } from './checkpoint-chunks';
 import { formerSettingsOf, settingsOf } from './settings-text';
-import {
-  type CheckpointPosition,
-  type Header,
-  headerSchema,
-  type HeldInState,
-  LAYOUT,
-} from './state-header';
+import { type CheckpointPosition, type Header, headerSchema, type HeldInState, LAYOUT } from './state-header';
 
 /** Tables of one version's forecasts, in the order of the body. */
 const OUTLOOK_TABLES = ['prediction', 'raw', 'confidence', 'factor', 'margin'] as const;
@@ -132,13 +126,7 @@ function aheadOf({ ahead }: PartitionEngine): Header['ahead'] {
   };
 }
 
-function savedEvent({
-  offset,
-  recordMicros,
-  deviceId,
-  micros,
-  bytes,
-}: HeldEvent): HeldInState {
+function savedEvent({ offset, recordMicros, deviceId, micros, bytes }: HeldEvent): HeldInState {
   const record = finiteOrNull(recordMicros);
   return { offset, record, device: deviceId, micros, bytes: Buffer.from(bytes).toString('base64') };
 }
