@@ -26,6 +26,12 @@ interface StoredCheckpoint {
   readonly data: Buffer;
 }
 
+/** Offsets from one up to another, which is not one of them. */
+interface OffsetRange {
+  readonly from: number;
+  readonly until: number;
+}
+
 type PieceInLog = NonNullable<ReturnType<typeof readPiece>>;
 
 /**
@@ -76,12 +82,18 @@ export class PartitionLog {
     return this.firstStart;
   }
 
-  /** Up to where the loss of events stands in this log; 0 without one. */
-  get lostUntil(): number {
-    return this.valid.reduce(
-      (until, { decision }) => (decision.type === 'gap' ? Math.max(until, decision.until) : until),
-      0,
-    );
+  /** The part of a range of offsets whose loss does not stand in this log: an owner may begin before a loss that an earlier one noted. */
+  withoutLosses(from: number, until: number): readonly OffsetRange[] {
+    const losses = this.valid
+      .flatMap(({ decision }) => (decision.type === 'gap' ? decision : []))
+      .sort((one, other) => one.from - other.from);
+    const left: OffsetRange[] = [];
+    let next = from;
+    for (const loss of losses) {
+      if (loss.from > next && next < until) left.push({ from: next, until: Math.min(loss.from, until) });
+      next = Math.max(next, loss.until);
+    }
+    return next < until ? [...left, { from: next, until }] : left;
   }
 
   get decisions(): readonly LoggedDecision[] {

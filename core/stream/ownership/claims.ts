@@ -9,7 +9,7 @@ import { MICROS_PER_MILLI } from '../../contracts/time';
 import { microsOfText } from '../../contracts/timestamps';
 import { TOPICS } from '../../contracts/topics';
 import { type Kafka, type PartitionOffsets, type Producer, type Tail } from '../../platform/kafka';
-import { logGap, type LogGap } from '../../platform/kafka/log-gap';
+import { type LogGap } from '../../platform/kafka/log-gap';
 import { endsOf } from '../../platform/kafka/topic-offsets';
 import { type Logger } from '../../platform/log';
 import { PartitionEngine } from '../engine';
@@ -117,7 +117,8 @@ export class Claims {
       log.start?.offset ?? (log.mayHaveBeenRead ? 0 : await this.begin(partition, epoch, offsets));
     const rewind = Math.max(start.rewind, begin);
     const next = Math.max(start.next, begin);
-    const unlogged = Math.max(rewind, log.lostUntil);
+    const [lost] = log.withoutLosses(rewind, low);
+    const expired = lost && { kind: 'expired' as const, from: lost.from };
     logger.info({ partition, epoch, rewind, next }, 'partition claimed');
     return {
       epoch,
@@ -125,9 +126,7 @@ export class Claims {
       engine,
       highWatermark: high,
       logId,
-      gap: isReplaced
-        ? { kind: 'replaced', read: unlogged }
-        : logGap(unlogged, { from: Math.max(unlogged, low), highWatermark: high }),
+      gap: isReplaced ? { kind: 'replaced', read: next } : expired && { ...expired, until: low },
       passedOver,
       start: {
         ...start,

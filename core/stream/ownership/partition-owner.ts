@@ -162,11 +162,11 @@ export class PartitionOwner {
   }
 
   /** Log that the topic let these events go before they were read, and read on behind them. @returns how many the log did not have yet. */
-  async passOver({ until, ...gap }: ExpiredRecords): Promise<number> {
-    const from = Math.max(gap.from, this.claim.log.lostUntil);
-    if (from < until) await this.decide(gapDecision({ from, until }, this));
+  async passOver({ from, until }: ExpiredRecords): Promise<number> {
+    const lost = this.claim.log.withoutLosses(from, until);
+    for (const range of lost) await this.decide(gapDecision(range, this));
     this.next = Math.max(this.next, until);
-    return Math.max(0, until - from);
+    return lost.reduce((sum, range) => sum + range.until - range.from, 0);
   }
 
   /** Activate versions that came into force, and deactivate those that left it. */

@@ -548,8 +548,10 @@ it('counts what went before it was read once, however often it is told, and read
     [0, 5],
     [0, 5],
     [3, 7],
+    [9, 12],
+    [6, 20],
   ] as const;
   const counted: number[] = [];
   for (const [from, until] of told) counted.push(await owner.passOver({ kind: 'expired', from, until }));
-  expect({ counted, next: owner.next }).toEqual({ counted: [5, 0, 2], next: 7 });
+  expect({ counted, next: owner.next }).toEqual({ counted: [5, 0, 2, 3, 10], next: 20 });
 });
