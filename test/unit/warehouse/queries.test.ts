@@ -371,7 +371,7 @@ describe('rounds', () => {
     ]);
     await evaluate(1, [{ version: 'v0', device: 'a', error: 0 }]);
     expect(await lifetimeScores(connection)).toEqual([
-      { version: 'v0', evaluations: 3, accuracy: 2 / 3, persistenceAccuracy: 1 / 3 },
+      { version: 'v0', evaluations: 3, accuracy: 2 / 3, servedAccuracy: 2 / 3, persistenceAccuracy: 1 / 3 },
     ]);
   });
 });
