@@ -1,11 +1,17 @@
 import { relative } from 'node:path';
 import { decisionInWords } from '../../core/contracts/decisions';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
+import { isoOfMicros } from '../../core/contracts/time';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
 import { counted, percent, printableLine, span, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
-import { type DevicesInState, type PutAside, type RoundReadiness } from '../status/fleet-status';
+import {
+  type DevicesInState,
+  type FleetTables,
+  type PutAside,
+  type RoundReadiness,
+} from '../status/fleet-status';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
 import {
@@ -128,6 +134,7 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
     ...(fleet?.lostRecords ?? []).map(
       ({ topic, records }) => ['lost', describeLost(topic, records)] as const,
     ),
+    ...(fleet?.lostWindows ?? []).map((lost) => ['lost', describeLostWindows(lost)] as const),
     ...(fleet?.partitionsAhead ?? []).map(
       ({ partition, seconds }) =>
         [
@@ -150,6 +157,15 @@ function describeLost(topic: string, records: number): string {
   const verb = records === 1 ? 'was' : 'were';
   const text = `${counted(records, 'record')} of ${topic} ${verb} deleted before`;
   return pc.red(`${text} ${records === 1 ? 'it was' : 'they were'} stored: fedloop sql "FROM lost_records"`);
+}
+
+/** `8 windows of partitions in stream-analysis-results, between … and …, were written and never stored: …`. */
+function describeLostWindows({ topic, windows, from, until }: FleetTables['lostWindows'][number]): string {
+  const between = `between ${timestamp(isoOfMicros(from))} and ${timestamp(isoOfMicros(until))}`;
+  const verb = windows === 1 ? 'was' : 'were';
+  return pc.red(
+    `${counted(windows, 'window')} of partitions in ${topic}, ${between}, ${verb} written and never stored: fedloop sql "FROM lost_windows"`,
+  );
 }
 
 /** What is put aside for the rarer reasons: counted, and where it is to be seen. */

@@ -67,6 +67,15 @@ const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.
 
 const lostRow = z.object({ topic: z.string(), records: z.number() });
 
+const lostWindowsRow = z.object({
+  topic: z.string(),
+  /** Of each partition. */
+  windows: z.number(),
+  /** Microseconds since 1970: start of the first of them, end of the last. */
+  from: z.number(),
+  until: z.number(),
+});
+
 const placeRow = z.object({
   partition: z.int(),
   latest: z.number(),
@@ -87,6 +96,8 @@ export interface FleetTables {
   readonly deadLetters: readonly z.infer<typeof letterRow>[];
   /** Records that were deleted from their topics before the warehouse stored them, by topic. */
   readonly lostRecords: readonly z.infer<typeof lostRow>[];
+  /** Results that were written and never came, by topic. */
+  readonly lostWindows: readonly z.infer<typeof lostWindowsRow>[];
   readonly notForecast: readonly DevicesInState[];
   readonly putAside: readonly PutAside[];
 }
@@ -117,10 +128,17 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
     lostRow,
     'SELECT topic, sum(until_offset - from_offset)::DOUBLE AS records FROM lost_records GROUP BY topic ORDER BY records DESC, topic',
   );
+  const lostWindows = await query(
+    lostWindowsRow,
+    `SELECT topic, sum(epoch_us(until_window) - epoch_us(from_window))::DOUBLE / (SELECT max(window_micros) FROM stream_settings) AS windows,
+            epoch_us(min(from_window))::DOUBLE AS "from", epoch_us(max(until_window))::DOUBLE AS until
+     FROM lost_windows GROUP BY topic ORDER BY topic`,
+  );
   return {
     partitionsAhead: await readPartitionsAhead(query),
     deadLetters,
     lostRecords,
+    lostWindows,
     notForecast: states.map(({ state, devices, is_held, named }) => ({
       state,
       devices,

@@ -18,7 +18,8 @@ import { type AverageColumn, covariateColumns, type Sensors } from './task';
  * What the stream worker writes: blocks of at most `ROWS_PER_BLOCK` rows of one window, column by column, as JSON.
  * `ordinal` counts the blocks of one partition, topic and window from 0; `last` marks the final one. A window without rows
  * on a partition has one block with no rows and `last`, so that every closed window can be seen to be complete (after a gap
- * of many windows only the latest of them is written: a mark stands for every window before it).
+ * of many windows only the latest of them is written: a mark stands for every window before it). `after` is the end of the
+ * window that was written before it: one that a sink has not stored up to there was lost on the way.
  * The sink drops a block whose (window, ordinal) lies at or before its mark for that partition, or whose epoch is an older one.
  */
 const blockHeader = {
@@ -27,6 +28,8 @@ const blockHeader = {
   epoch: z.int().min(0),
   window_start: microsSchema,
   window_end: microsSchema,
+  /** null for the first window of a partition; left out by earlier releases. */
+  after: microsSchema.nullable().optional(),
   ordinal: integerSchema,
   last: z.boolean(),
 };

@@ -24,7 +24,7 @@ interface Parts {
 
 /** Rows of a window that closes, devices in the order of their ids; the evaluator learns from them. */
 export function closedWindow(
-  { partition, settings: { task, outlierZ }, devices, open, evaluator, counts }: Parts,
+  { partition, settings: { task, outlierZ }, devices, open, evaluator, counts, closedUntil }: Parts,
   start: Micros,
   window: OpenWindow | undefined,
 ): ClosedWindow {
@@ -41,7 +41,8 @@ export function closedWindow(
   }
   const idOf = (device: number): string => devices.idOf(device);
   counts.no_forecast += evaluator.closeWindow(start, summaries, idOf, evaluations);
-  return { partition, start, end: start + task.windowMicros, analysis, evaluations };
+  const after = Number.isFinite(closedUntil) ? closedUntil : null;
+  return { partition, start, end: start + task.windowMicros, after, analysis, evaluations };
 }
 
 /** Forget devices whose last window is older than all lags: no row can depend on them any more. */

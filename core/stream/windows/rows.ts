@@ -15,16 +15,18 @@ export interface ClosedWindow {
   readonly partition: number;
   readonly start: Micros;
   readonly end: Micros;
+  /** End of the window that closed before it; null for the first. */
+  readonly after: Micros | null;
   readonly analysis: AnalysisColumns;
   readonly evaluations: EvaluationColumns;
 }
 
 /** The window's rows as blocks for their topics, analysis first; the final block of each topic has `last`. */
 export function blocksOf(
-  { partition, start, end, analysis, evaluations }: ClosedWindow,
+  { partition, start, end, after, analysis, evaluations }: ClosedWindow,
   epoch: number,
 ): { readonly topic: string; readonly block: AnalysisBlock | EvaluationBlock }[] {
-  const header = { partition, epoch, window_start: start, window_end: end };
+  const header = { partition, epoch, window_start: start, window_end: end, after };
   return [
     ...slicesOf(analysis).map((slice) => {
       return { topic: TOPICS.analysis.name, block: { type: 'analysis' as const, ...header, ...slice } };

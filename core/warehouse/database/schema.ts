@@ -490,6 +490,17 @@ CREATE OR REPLACE VIEW self_reports AS
   GROUP BY round;
 `;
 
+/** Windows of results that a topic no longer had when it was read, by partition: those that start at the one and end at the other, or between. */
+const LOST_WINDOWS = `
+CREATE TABLE lost_windows (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  from_window TIMESTAMP NOT NULL,
+  until_window TIMESTAMP NOT NULL,
+  noticed_at TIMESTAMP NOT NULL
+);
+`;
+
 /** What topics let go before it was stored: of each partition from one offset up to another. */
 const LOST_RECORDS = `
 CREATE TABLE lost_records (
@@ -627,4 +638,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: 'CREATE TABLE sink_logs (topic VARCHAR PRIMARY KEY, log_id VARCHAR NOT NULL);',
   },
   { version: 24, name: 'forecasts as served', sql: SERVED_FORECASTS },
+  { version: 25, name: 'windows of results that never came', sql: LOST_WINDOWS },
 ];

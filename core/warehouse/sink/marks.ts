@@ -22,8 +22,21 @@ interface Judged {
   readonly judgement: Judgement;
   /** The mark afterwards. */
   readonly mark: Mark;
-  /** The block is stored, but one that should stand before it never came. */
-  readonly gap: boolean;
+  /** The block is stored, and those of these windows that should stand before it never came. */
+  readonly gap: MissingWindows | null;
+}
+
+/** Windows that start at `from` or later and end at `until` or before; the first of them may be there in part. */
+export interface MissingWindows {
+  readonly from: Micros;
+  readonly until: Micros;
+}
+
+/** What a block says of where it stands. */
+export interface BlockPlace extends Place {
+  readonly windowEnd: Micros;
+  /** End of the window that was written before it; null where it says none. */
+  readonly after: Micros | null;
 }
 
 /**
@@ -31,13 +44,15 @@ interface Judged {
  * dropped. A place at or before the mark is stored already: a newer epoch writes it again with the same rows, or Kafka
  * delivers it again. Such a block of a newer epoch still raises the epoch.
  */
-export function judge(mark: Mark | undefined, epoch: number, place: Place): Judged {
-  if (mark === undefined) return { judgement: 'stored', mark: { epoch, place }, gap: place.ordinal !== 0 };
-  if (epoch < mark.epoch) return { judgement: 'older-epoch', mark, gap: false };
-  if (mark.place !== null && !isAfter(place, mark.place)) {
-    return { judgement: 'stored-before', mark: { epoch, place: mark.place }, gap: false };
+export function judge(mark: Mark | undefined, epoch: number, block: BlockPlace): Judged {
+  const { windowStart, ordinal, last } = block;
+  const place = { windowStart, ordinal, last };
+  if (mark !== undefined && epoch < mark.epoch) return { judgement: 'older-epoch', mark, gap: null };
+  const stored = mark?.place ?? null;
+  if (stored !== null && !isAfter(place, stored)) {
+    return { judgement: 'stored-before', mark: { epoch, place: stored }, gap: null };
   }
-  return { judgement: 'stored', mark: { epoch, place }, gap: !follows(place, mark.place) };
+  return { judgement: 'stored', mark: { epoch, place }, gap: missingBefore(block, stored) };
 }
 
 /**
@@ -56,10 +71,17 @@ function isAfter(place: Place, stored: Place): boolean {
   return place.ordinal > stored.ordinal;
 }
 
-function follows(place: Place, stored: Place | null): boolean {
-  if (stored !== null && place.windowStart === stored.windowStart)
-    return place.ordinal === stored.ordinal + 1;
-  return place.ordinal === 0 && (stored?.last ?? true);
+/** The windows between what is stored and a block behind it; null where none is missing, as far as can be known. */
+function missingBefore(block: BlockPlace, stored: Place | null): MissingWindows | null {
+  const { windowStart, windowEnd, ordinal, after } = block;
+  if (stored !== null && windowStart === stored.windowStart)
+    return ordinal === stored.ordinal + 1 ? null : { from: windowStart, until: windowEnd };
+  const from =
+    stored === null ? windowStart : stored.windowStart + (stored.last ? windowEnd - windowStart : 0);
+  const until = ordinal === 0 ? (after ?? windowStart) : windowEnd;
+  // Of windows that nobody wrote, because nothing came, a block that does not say what was before it knows nothing.
+  const mayBeEmpty = ordinal === 0 && after === null && (stored?.last ?? true);
+  return from < until && !mayBeEmpty ? { from, until } : null;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Statements } from '../database/connection';
 import { rowsOf, type Block } from './blocks';
 import { storeDeadLetters, type DeadLetter } from './dead-letters';
 import { newIngestRejects } from './ingest-rejects';
-import { storeLostRecords, type LostRecords } from './lost-records';
+import { storeLostRecords, storeLostWindows, type LostRecords, type LostWindows } from './lost-records';
 import { fence, judge, type Mark } from './marks';
 import { positionKey, writePositions, type Position } from './positions';
 import { type ReadRecord, type Reading, type UnmappedRow } from './records';
@@ -33,6 +33,7 @@ export class Staging {
   private readonly records = new Map<string, RecordCounts>();
   private readonly letters: DeadLetter[] = [];
   private readonly lost: LostRecords[] = [];
+  private readonly missing: LostWindows[] = [];
   private readonly blockMillis: number[] = [];
   private deploymentsChanged = false;
 
@@ -69,6 +70,7 @@ export class Staging {
     for (const change of this.changes) await change(inside);
     await storeDeadLetters(inside, this.letters);
     await storeLostRecords(inside, this.lost);
+    await storeLostWindows(inside, this.missing);
     await writePositions(inside, this.positions.values());
   }
 
@@ -104,7 +106,7 @@ export class Staging {
   private stage({ topic, partition, record, reading }: ReadRecord, mark: Mark | undefined): Mark | undefined {
     switch (reading.kind) {
       case 'block':
-        return this.stageBlock(reading.block, record.timestampMillis, mark);
+        return this.stageBlock(reading.block, { topic, partition, record }, mark);
       case 'fence':
         return fence(mark, reading.epoch, reading.reset);
       case 'reject': {
@@ -132,11 +134,19 @@ export class Staging {
     }
   }
 
-  private stageBlock(block: Block, recordMillis: number, mark: Mark | undefined): Mark {
-    const place = { windowStart: block.window_start, ordinal: block.ordinal, last: block.last };
-    const judged = judge(mark, block.epoch, place);
+  private stageBlock(
+    block: Block,
+    { topic, partition, record }: Pick<ReadRecord, 'topic' | 'partition' | 'record'>,
+    mark: Mark | undefined,
+  ): Mark {
+    const { timestampMillis: recordMillis } = record;
+    const { ordinal, last, window_start: windowStart, window_end: windowEnd, after = null } = block;
+    const judged = judge(mark, block.epoch, { windowStart, windowEnd, after, ordinal, last });
     this.blocks[judged.judgement] += 1;
-    if (judged.gap) this.blocks.gap += 1;
+    if (judged.gap !== null) {
+      this.blocks.gap += 1;
+      this.missing.push({ topic, partition, ...judged.gap });
+    }
     if (judged.judgement === 'stored') {
       const rows = rowsOf(block);
       if (block.type === 'analysis') this.analysis.append(rows, { ...block, recordMillis });

@@ -68,7 +68,14 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     latestWindow: '2026-01-01T00:00:00Z',
     needs: null,
   },
-  fleet: { partitionsAhead: [], notForecast: [], putAside: [], deadLetters: [], lostRecords: [] },
+  fleet: {
+    partitionsAhead: [],
+    notForecast: [],
+    putAside: [],
+    deadLetters: [],
+    lostRecords: [],
+    lostWindows: [],
+  },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -182,6 +189,14 @@ describe('status', () => {
           { topic: 'edge-iiot-rejects', records: 15 },
           { topic: 'model-updates', records: 1 },
         ],
+        lostWindows: [
+          {
+            topic: 'stream-analysis-results',
+            windows: 8,
+            from: 1_767_225_600_000_000,
+            until: 1_767_225_660_000_000,
+          },
+        ],
         putAside: [
           { source: 'stream', reason: 'late', detail: null, events: 120, remedy: 'A longer watermark.' },
         ],
@@ -195,6 +210,7 @@ describe('status', () => {
       'late         120 events put aside. A longer watermark.',
       'lost         15 records of edge-iiot-rejects were deleted before they were stored: fedloop sql "FROM lost_records"',
       'lost         1 record of model-updates was deleted before it was stored: fedloop sql "FROM lost_records"',
+      'lost         8 windows of partitions in stream-analysis-results, between 2026-01-01 00:00 UTC and 2026-01-01 00:01 UTC, were written and never stored: fedloop sql "FROM lost_windows"',
       'clocks       partition 3 is 11 h ahead of the others, and no round waits for it: look at the clocks of its devices, unless the others read a backlog',
       '4; no worker here reads 3',
     ])
@@ -220,7 +236,14 @@ describe('status', () => {
     const screen = renderStatus(
       status({
         ...nothing,
-        fleet: { partitionsAhead: [], notForecast: [], putAside, deadLetters: [], lostRecords: [] },
+        fleet: {
+          partitionsAhead: [],
+          notForecast: [],
+          putAside,
+          deadLetters: [],
+          lostRecords: [],
+          lostWindows: [],
+        },
       }),
       '/work',
     );

@@ -153,6 +153,7 @@ async function replayOf({ settings }: Fleet): Promise<string> {
     partition: 0,
     start: T0,
     end: T0 + WINDOW,
+    after: null,
     analysis: analysisBlock({ window: 0 }, ['a']).columns,
     evaluations: evaluationBlock({ window: 0 }, rows).columns,
   });

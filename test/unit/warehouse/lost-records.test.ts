@@ -13,7 +13,7 @@ import { TRUSTED } from '../../../core/warehouse/sink/origins';
 import { type SinkReport } from '../../../core/warehouse/sink/report';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { FakeKafka } from './fake-kafka';
-import { analysisBlock, batch, query, record, temporaryFolder } from './helpers';
+import { analysisBlock, batch, query, record, T0, temporaryFolder, WINDOW } from './helpers';
 
 const folder = temporaryFolder();
 const TOPIC = TOPICS.analysis.name;
@@ -92,6 +92,32 @@ describe('the sink', () => {
   it('says nothing of records between others, which a topic has compacted', async () => {
     await sink.store([batch('checkpoints', 0, [record(0, { type: 'x' }), record(9, { type: 'x' })])]);
     expect(await lostRecords()).toEqual([]);
+  });
+});
+
+describe('windows of results that were written and never came', () => {
+  /** As the only record at its offset: a block of a window that follows another window than the one before it. */
+  const following = (offset: number, window: number, after: number) =>
+    record(offset, { ...analysisBlock({ window }, ['a']), after: T0 + after * WINDOW });
+  const lostWindows = () =>
+    query(
+      connection,
+      `SELECT topic, source_partition AS p, (epoch_us(from_window) - ${T0}) // ${WINDOW} AS a, (epoch_us(until_window) - ${T0}) // ${WINDOW} AS z
+       FROM lost_windows`,
+    );
+
+  it('are kept where a topic was made anew before all of it was stored', async () => {
+    await sink.enterLog(TOPIC, 'cluster/first');
+    await sink.store([{ ...place, records: [following(0, 0, 0), following(1, 1, 1)] }]);
+    await sink.enterLog(TOPIC, 'cluster/second');
+    const report = await sink.store([{ ...place, records: [following(0, 5, 5), following(1, 6, 6)] }]);
+    expect(report.blocks.gap).toBe(1);
+    expect(await lostWindows()).toEqual([{ topic: TOPIC, p: 0, a: 2, z: 5 }]);
+  });
+
+  it('are none where nothing came for hours, as only the latest of such windows is written', async () => {
+    await sink.store([{ ...place, records: [following(0, 0, 0), following(1, 50, 1)] }]);
+    expect(await lostWindows()).toEqual([]);
   });
 });
 

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { completeBefore, fence, judge, type Mark, type Place } from '../../../core/warehouse/sink/marks';
+import {
+  type BlockPlace,
+  completeBefore,
+  fence,
+  judge,
+  type Mark,
+  type Place,
+} from '../../../core/warehouse/sink/marks';
 
 const place = (windowStart: number, ordinal: number, last: boolean): Place => ({
   windowStart,
@@ -11,59 +18,79 @@ const marked = (windowStart: number, ordinal: number, last: boolean, epoch = 1):
   place: place(windowStart, ordinal, last),
 });
 
+const WINDOW = 30;
+/** A block of a window of 30; what was written before it is not said unless given. */
+const block = (windowStart: number, ordinal: number, last: boolean, after?: number): BlockPlace => ({
+  ...place(windowStart, ordinal, last),
+  windowEnd: windowStart + WINDOW,
+  after: after ?? null,
+});
+
 describe('the mark of a partition', () => {
   it('stores blocks that follow one another', () => {
-    const first = judge(undefined, 1, place(0, 0, false));
-    const second = judge(first.mark, 1, place(0, 1, true));
-    const third = judge(second.mark, 1, place(30, 0, true));
+    const first = judge(undefined, 1, block(0, 0, false));
+    const second = judge(first.mark, 1, block(0, 1, true));
+    const third = judge(second.mark, 1, block(30, 0, true));
     expect([first, second, third].map(({ judgement, gap }) => [judgement, gap])).toEqual([
-      ['stored', false],
-      ['stored', false],
-      ['stored', false],
+      ['stored', null],
+      ['stored', null],
+      ['stored', null],
     ]);
   });
 
   it('drops what lies at or before it', () => {
     const mark = marked(30, 1, false);
-    expect(judge(mark, 1, place(30, 1, false)).judgement).toBe('stored-before');
-    expect(judge(mark, 1, place(30, 0, false)).judgement).toBe('stored-before');
-    expect(judge(mark, 1, place(0, 7, true)).judgement).toBe('stored-before');
+    expect(judge(mark, 1, block(30, 1, false)).judgement).toBe('stored-before');
+    expect(judge(mark, 1, block(30, 0, false)).judgement).toBe('stored-before');
+    expect(judge(mark, 1, block(0, 7, true)).judgement).toBe('stored-before');
   });
 
   it('drops a zombie of an older epoch even when its block is new', () => {
-    const afterTakeover = judge(marked(0, 0, true, 1), 2, place(0, 0, true));
+    const afterTakeover = judge(marked(0, 0, true, 1), 2, block(0, 0, true));
     expect(afterTakeover.judgement).toBe('stored-before');
-    expect(judge(afterTakeover.mark, 1, place(30, 0, true)).judgement).toBe('older-epoch');
-    expect(judge(afterTakeover.mark, 2, place(30, 0, true)).judgement).toBe('stored');
+    expect(judge(afterTakeover.mark, 1, block(30, 0, true)).judgement).toBe('older-epoch');
+    expect(judge(afterTakeover.mark, 2, block(30, 0, true)).judgement).toBe('stored');
   });
 
   it('goes back at a fence behind the window that the watermark was set back from, and once', () => {
     const reset = { from: 900, to: 30 };
     const back = fence(marked(900, 0, true), 1, reset);
-    expect(judge(back, 1, place(60, 0, true))).toMatchObject({ judgement: 'stored', gap: false });
+    expect(judge(back, 1, block(60, 0, true))).toMatchObject({ judgement: 'stored', gap: null });
     const later = marked(60, 0, true);
     expect(fence(later, 2, reset)).toEqual(marked(60, 0, true, 2));
     expect(fence(marked(900, 0, true, 3), 2, reset)).toEqual(marked(900, 0, true, 3));
   });
 
   it('takes a fence as the end of older epochs, and of nothing else', () => {
-    expect(judge(fence(marked(0, 0, true, 1), 2), 1, place(30, 0, true)).judgement).toBe('older-epoch');
-    expect(judge(fence(marked(0, 0, true, 1), 2), 2, place(30, 0, true))).toMatchObject({
+    expect(judge(fence(marked(0, 0, true, 1), 2), 1, block(30, 0, true)).judgement).toBe('older-epoch');
+    expect(judge(fence(marked(0, 0, true, 1), 2), 2, block(30, 0, true))).toMatchObject({
       judgement: 'stored',
-      gap: false,
+      gap: null,
     });
-    expect(judge(fence(undefined, 2), 2, place(30, 0, true))).toMatchObject({
+    expect(judge(fence(undefined, 2), 2, block(30, 0, true))).toMatchObject({
       judgement: 'stored',
-      gap: false,
+      gap: null,
     });
     expect(fence(marked(0, 0, true, 3), 2)).toEqual(marked(0, 0, true, 3));
   });
 
   it('notices when a block before it never came', () => {
-    expect(judge(undefined, 1, place(0, 1, true)).gap).toBe(true);
-    expect(judge(marked(0, 0, false), 1, place(0, 2, true)).gap).toBe(true);
-    expect(judge(marked(0, 0, false), 1, place(30, 0, true)).gap).toBe(true);
-    expect(judge(marked(0, 0, true), 1, place(30, 1, true)).gap).toBe(true);
+    expect(judge(undefined, 1, block(0, 1, true)).gap).toEqual({ from: 0, until: 30 });
+    expect(judge(marked(0, 0, false), 1, block(0, 2, true)).gap).toEqual({ from: 0, until: 30 });
+    expect(judge(marked(0, 0, false), 1, block(30, 0, true)).gap).toEqual({ from: 0, until: 30 });
+    expect(judge(marked(0, 0, true), 1, block(30, 1, true)).gap).toEqual({ from: 30, until: 60 });
+  });
+
+  it('notices windows that were written and never came', () => {
+    expect(judge(marked(0, 0, true), 1, block(120, 0, true, 120)).gap).toEqual({ from: 30, until: 120 });
+    expect(judge(marked(0, 0, false), 1, block(120, 0, true, 120)).gap).toEqual({ from: 0, until: 120 });
+    expect(judge(marked(0, 0, true), 1, block(300, 0, true, 120)).gap).toEqual({ from: 30, until: 120 });
+  });
+
+  it('takes windows that nobody wrote, because nothing came in them, for none', () => {
+    expect(judge(marked(90, 0, true), 1, block(300, 0, true, 120)).gap).toBeNull();
+    expect(judge(marked(90, 0, true), 1, block(300, 0, true)).gap).toBeNull();
+    expect(judge(undefined, 1, block(300, 0, true, 120)).gap).toBeNull();
   });
 
   it('gives each row once, in order, whatever epochs re-emit, zombies write and Kafka delivers again', () => {
@@ -123,10 +150,14 @@ describe('the mark of a partition', () => {
             mark = fence(mark, epoch);
             continue;
           }
-          const judged = judge(mark, epoch, block);
+          const judged = judge(mark, epoch, {
+            ...block,
+            windowEnd: block.windowStart + WINDOW,
+            after: block.windowStart === 0 ? null : block.windowStart,
+          });
           mark = judged.mark;
           if (judged.judgement === 'stored') stored.push(block);
-          if (judged.gap) gaps += 1;
+          if (judged.gap !== null) gaps += 1;
         }
         expect(stored).toEqual(truth);
         expect(gaps).toBe(0);
