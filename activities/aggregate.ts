@@ -39,7 +39,7 @@ import { PROPOSALS, publishProposal } from './shared/proposals';
 import { withOwnStrategy } from './shared/own-strategy';
 import { bookNoise, type BookedNoise } from './shared/privacy-ledger';
 import { possibleScores } from './shared/possible-reports';
-import { deployedVersion } from './shared/registry';
+import { trainedBase } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
 const UNKNOWN_SITE = siteNameSchema.parse('unknown');
@@ -66,7 +66,7 @@ export async function aggregate(
 ): Promise<AggregateResult> {
   const { producer, deployments, inbox } = dependencies;
   await requireUndecided(deployments, plan);
-  const base = deployedVersion(deployments, plan.champion);
+  const base = trainedBase(deployments, plan.champion);
   const { weights } = base.model;
   const { good: updates, leftOut } = await receiveUpdates(dependencies, plan, trained, base);
   const sites = await inbox.descriptions(plan);
@@ -145,7 +145,7 @@ async function receiveUpdates(
     round: plan.round,
     attempt: plan.attempt,
     take: plan.takes?.train,
-    baseVersion: plan.champion,
+    baseVersion: base.version,
     parameters: parameterCount(base.model.metadata.shape),
     windows: plan.training.windows,
     isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,

@@ -1,8 +1,9 @@
 import { Context } from '@temporalio/activity';
+import { type CandidateRole, type NetworkRole } from '../core/contracts/deployments';
 import { type Feedback } from '../core/contracts/feedback';
 import { type AskInput, type AskResult } from '../core/contracts/steps';
 import { EVIDENCE_ROUNDS } from '../core/federation/constants';
-import { type Deployments } from '../core/model/deployments';
+import { type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { latestRound, requireUndecided, ROUNDS_AHEAD } from './shared/decided';
 import { type FeedbackLog } from './shared/feedback-log';
@@ -48,7 +49,7 @@ export async function ask(
     round: own ?? 1 + lastRound(deployments, measured),
     champion,
     feedback: latest,
-    evidence: evidenceOf(verdicts, deployments),
+    ...evidenceOf(verdicts, deployments),
     searchAttributes,
   };
 }
@@ -84,33 +85,58 @@ async function retireLeftovers(producer: Producer, deployments: Deployments): Pr
   );
 }
 
+/** What past rounds showed, oldest first: differences of accuracy (−1 to 1). */
+type Evidence = Required<Pick<AskResult, 'evidence' | 'linearEvidence'>>;
+
 /**
- * Responsive minus steady accuracy of the last rounds that tried both, on the windows that judged them, oldest first. Where the
+ * Responsive minus steady accuracy of the last rounds that tried both, and linear minus the elected network, on the windows that judged them. Where the
  * panel gate put the champion in the responsive one's place, the champion's accuracy on the same windows counts.
  */
 export function evidenceOf(
   verdicts: readonly Feedback[],
   deployments: Pick<Deployments, 'versions'>,
-): number[] {
+): Evidence {
   const byRound = new Map<number, Feedback[]>();
   for (const verdict of verdicts) {
     if (verdict.round === null) continue;
     byRound.set(verdict.round, [...(byRound.get(verdict.round) ?? []), verdict]);
   }
-  return [...byRound]
+  const rounds = [...byRound]
     .sort(([one], [other]) => one - other)
-    .flatMap(([round, judged]) => {
+    .map(([round, judged]) => {
       const made = deployments.versions().filter(({ message }) => message.lineage.round === round);
-      const accuracyOf = (role: 'steady' | 'responsive'): number | undefined => {
-        // A round that was reset has made more versions than were judged.
-        const own = made.filter(({ message }) => message.lineage.role === role).map(({ version }) => version);
-        return judged.find((verdict) => own.includes(verdict.model_version))?.accuracy;
-      };
-      const ownVersions = new Set(made.map(({ version }) => version));
-      const championAccuracy = judged.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;
-      const steady = accuracyOf('steady');
-      const responsive = accuracyOf('responsive') ?? championAccuracy;
-      return steady === undefined || responsive === undefined ? [] : [responsive - steady];
-    })
-    .slice(-EVIDENCE_ROUNDS);
+      return judgedRound(judged, made);
+    });
+  const lastOf = (difference: (round: JudgedRound) => number): readonly number[] =>
+    rounds
+      .map(difference)
+      .filter((value) => !Number.isNaN(value))
+      .slice(-EVIDENCE_ROUNDS);
+  return {
+    evidence: lastOf(({ responsive, steady }) => responsive - steady),
+    linearEvidence: lastOf(({ linear, steady, responsive, network }) =>
+      network === null ? NaN : linear - { steady, responsive }[network],
+    ),
+  };
+}
+
+/** Accuracy of a round's candidates; NaN of one that was not judged. */
+interface JudgedRound extends Readonly<Record<CandidateRole, number>> {
+  readonly network: NetworkRole | null;
+}
+
+function judgedRound(judged: readonly Feedback[], made: readonly DeployedVersion[]): JudgedRound {
+  const accuracyOf = (role: CandidateRole): number | undefined => {
+    // A round that was reset has made more versions than were judged.
+    const own = made.filter(({ message }) => message.lineage.role === role).map(({ version }) => version);
+    return judged.find((verdict) => own.includes(verdict.model_version))?.accuracy;
+  };
+  const ownVersions = new Set(made.map(({ version }) => version));
+  const championAccuracy = judged.find((verdict) => !ownVersions.has(verdict.model_version))?.accuracy;
+  return {
+    steady: accuracyOf('steady') ?? NaN,
+    responsive: accuracyOf('responsive') ?? championAccuracy ?? NaN,
+    linear: accuracyOf('linear') ?? NaN,
+    network: made.find(({ message }) => message.lineage.role === 'linear')?.message.lineage.network ?? null,
+  };
 }

@@ -1,4 +1,4 @@
-import { type CandidateRole, type Lineage } from '../core/contracts/deployments';
+import { type CandidateRole, type Lineage, type NetworkRole } from '../core/contracts/deployments';
 import { FedloopError } from '../core/contracts/errors';
 import { versionIdSchema, versionOfRound, type VersionId } from '../core/contracts/ids';
 import { type PanelScore } from '../core/contracts/site-reports';
@@ -14,7 +14,7 @@ import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
 import { combinedSums, possiblePanelScores } from './shared/possible-reports';
 import { PROPOSALS, REFITS } from './shared/proposals';
-import { deployedVersion, deployModels } from './shared/registry';
+import { deployModels, trainedBase } from './shared/registry';
 import { type UpdateInbox } from './shared/update-inbox';
 
 export interface DeployDependencies {
@@ -29,7 +29,15 @@ const MOST_NAMES = 999;
 interface Candidate {
   readonly version: VersionId;
   readonly role: CandidateRole | null;
+  /** Of the linear one: the network that was elected beside it. */
+  readonly network: NetworkRole | null;
   readonly proposal: string;
+}
+
+/** Of past rounds, as `ask` found it. */
+export interface Evidence {
+  readonly networks: readonly number[];
+  readonly linear: readonly number[];
 }
 
 /**
@@ -41,15 +49,16 @@ export async function deploy(
   { producer, deployments, inbox }: DeployDependencies,
   plan: RoundPlan,
   aggregated: AggregateResult,
-  evidence: readonly number[],
+  evidence: Evidence,
 ): Promise<DeployResult> {
   await requireUndecided(deployments, plan);
-  const base = deployedVersion(deployments, plan.champion);
+  const base = trainedBase(deployments, plan.champion);
   const sites = await inbox.descriptions(plan);
   const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
   const sums = await inbox.refitSums(plan);
-  const { hidden } = base.model.metadata.shape;
-  const refusedSums = REFITS.flatMap(({ of }) => combinedSums(sums, sites, { proposal: of, hidden }).refused);
+  const { shape } = base.model.metadata;
+  const summed = [...REFITS.map(({ of }) => of), PROPOSALS.linear];
+  const refusedSums = summed.flatMap((proposal) => combinedSums(sums, sites, proposal, shape).refused);
   const { candidates, feedbackUsed: chosenBy } = candidatesOf(plan, aggregated, panelScores, evidence);
   // A process that has read the panels' scores has read the refits too: they were published first.
   const feedbackUsed = {
@@ -57,13 +66,14 @@ export async function deploy(
     ...(aggregated.wantsPanels && {
       steady_refit_share: inbox.refitShare(plan, PROPOSALS.steadyRefitted),
       refit_share: inbox.refitShare(plan, PROPOSALS.responsiveRefitted),
+      linear_share: inbox.refitShare(plan, PROPOSALS.linear),
       impossible_panel_scores: refused,
       impossible_refit_sums: refusedSums.length,
     }),
   };
   const { task } = deployments.settings();
   const made = await Promise.all(
-    candidates.map(async ({ version, role, proposal }) => ({
+    candidates.map(async ({ version, role, network, proposal }) => ({
       role,
       model: {
         metadata: {
@@ -73,7 +83,10 @@ export async function deploy(
         },
         weights: await inbox.proposal(plan, proposal),
       },
-      lineage: lineageOf(plan, { role, proposal }, aggregated, { feedbackUsed, task }),
+      lineage: {
+        ...lineageOf(plan, { role, network, proposal }, aggregated, { feedbackUsed, task }),
+        parents: [base.version],
+      },
     })),
   );
   const named = underFreeNames(deployments, plan.round, made);
@@ -153,12 +166,12 @@ function candidatesOf(
   plan: RoundPlan,
   aggregated: AggregateResult,
   panelScores: readonly PanelScore[],
-  evidence: readonly number[],
+  evidence: Evidence,
 ): { readonly candidates: readonly Candidate[]; readonly feedbackUsed: Lineage['feedback_used'] } {
   const version = versionOfRound(plan.round);
   if (!aggregated.wantsPanels) {
     return {
-      candidates: [{ version, role: null, proposal: PROPOSALS.sole }],
+      candidates: [{ version, role: null, network: null, proposal: PROPOSALS.sole }],
       feedbackUsed: aggregated.feedbackUsed,
     };
   }
@@ -169,30 +182,42 @@ function candidatesOf(
     proposal: judged(panelScores, proposal),
     refitted: panelScores.some((score) => score.proposal === refit) ? judged(panelScores, refit) : null,
   });
+  const hasLinear = panelScores.some(({ proposal }) => proposal === PROPOSALS.linear);
   const chosen = chooseCandidates({
     parts: plan.parts,
     steady: judgedPair(PROPOSALS.steady, PROPOSALS.steadyRefitted),
     responsive: judgedPair(PROPOSALS.responsive, PROPOSALS.responsiveRefitted),
-    evidence,
+    evidence: evidence.networks,
+    linearEvidence: hasLinear ? evidence.linear : undefined,
   });
-  const named = (role: CandidateRole, elected: boolean, proposal: string): Candidate => ({
-    version: elected ? version : versionIdSchema.parse(`${version}-${role}`),
-    role,
-    proposal,
-  });
-  const responsiveProposal =
-    chosen.responsive === 'refitted' ? PROPOSALS.responsiveRefitted : PROPOSALS.responsive;
-  const steadyProposal = chosen.steady === 'refitted' ? PROPOSALS.steadyRefitted : PROPOSALS.steady;
   // A responsive proposal that the gate stopped is not deployed; the champion stands in for it on the live windows.
-  const responsiveServes = chosen.elected === 'responsive' && chosen.responsive !== 'champion';
-  const steady = named('steady', !responsiveServes, steadyProposal);
-  const responsive = named('responsive', responsiveServes, responsiveProposal);
-  const candidates =
-    chosen.responsive === 'champion'
-      ? [steady]
-      : responsiveServes
-        ? [responsive, steady]
-        : [steady, responsive];
+  const isStopped = chosen.responsive === 'champion';
+  const network = isStopped ? 'steady' : chosen.network;
+  const elected = isStopped && chosen.elected === 'responsive' ? 'steady' : chosen.elected;
+  const made: readonly Omit<Candidate, 'version'>[] = [
+    {
+      role: 'steady',
+      network: null,
+      proposal: chosen.steady === 'refitted' ? PROPOSALS.steadyRefitted : PROPOSALS.steady,
+    },
+    ...(isStopped
+      ? []
+      : [
+          {
+            role: 'responsive',
+            network: null,
+            proposal: chosen.responsive === 'refitted' ? PROPOSALS.responsiveRefitted : PROPOSALS.responsive,
+          } as const,
+        ]),
+    ...(hasLinear ? [{ role: 'linear', network, proposal: PROPOSALS.linear } as const] : []),
+  ];
+  const serving = made.find(({ role }) => role === elected);
+  const candidates = made
+    .toSorted((one, other) => Number(other === serving) - Number(one === serving))
+    .map((own) => ({
+      ...own,
+      version: own === serving ? version : versionIdSchema.parse(`${version}-${own.role ?? ''}`),
+    }));
   return { candidates, feedbackUsed: { ...aggregated.feedbackUsed, ...chosen.feedbackUsed } };
 }
 
@@ -210,7 +235,7 @@ function residualStddev(scores: readonly PanelScore[], proposal: string, base: G
 
 function lineageOf(
   plan: RoundPlan,
-  { role, proposal }: Omit<Candidate, 'version'>,
+  { role, network, proposal }: Omit<Candidate, 'version'>,
   { contributors }: AggregateResult,
   { feedbackUsed, task }: { readonly feedbackUsed: Lineage['feedback_used']; readonly task: Task },
 ): Lineage {
@@ -222,6 +247,7 @@ function lineageOf(
     parents: [plan.champion],
     strategy: plan.strategy,
     role,
+    network,
     seed: plan.seed,
     devices: whose?.devices ?? 0,
     devices_sha256: whose?.sha256 ?? null,

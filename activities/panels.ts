@@ -1,13 +1,16 @@
 import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
 import { sentIn, type SitePlan } from '../core/contracts/steps';
+import { LINEAR_WINDOWS } from '../core/federation/constants';
+import { linearSums } from '../core/federation/panels/linear';
 import { sumPanel, tallyProposals } from '../core/federation/panels/panel-scoring';
-import { REFITS } from './shared/proposals';
+import { linearBefore } from './shared/linear';
+import { PROPOSALS, REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
 import { publishReports } from './shared/site-reports';
 
 /**
  * Publish this site's sums, from which the aggregator refits the proposals' output layers: for the steady one over a day, for the responsive
- * one over the last windows.
+ * one over the last windows; and those of the fleet's linear model.
  * @returns names of the proposals whose sums were published.
  */
 export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly string[]> {
@@ -19,6 +22,13 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
     const weights = await inbox.proposal(plan, proposal);
     const sums = sumPanel(shape, weights, await site.refitSamples(plan, windows), windows);
     reports.push({ type: 'refit-sums', ...sentIn(plan, 'sum panels'), site: name, proposal, ...sums });
+  }
+  if (plan.parts.linear) {
+    const samples = await site.refitSamples(plan, LINEAR_WINDOWS);
+    const before = linearBefore(site.dependencies.deployments, plan.round, shape);
+    const sums = linearSums(before, samples, LINEAR_WINDOWS);
+    const sent = { ...sentIn(plan, 'sum panels'), site: name, proposal: PROPOSALS.linear };
+    reports.push({ type: 'refit-sums', ...sent, ...sums });
   }
   await publishReports(producer, reports);
   return reports.map(({ proposal }) => proposal);

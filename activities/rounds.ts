@@ -64,7 +64,13 @@ export interface RoundsActivities {
     evidence: readonly number[],
   ): Promise<AggregateResult>;
   refit(plan: RoundPlan): Promise<readonly string[]>;
-  deploy(plan: RoundPlan, aggregated: AggregateResult, evidence: readonly number[]): Promise<DeployResult>;
+  /** @param linearEvidence absent where a running workflow does not pass it on */
+  deploy(
+    plan: RoundPlan,
+    aggregated: AggregateResult,
+    evidence: readonly number[],
+    linearEvidence?: readonly number[],
+  ): Promise<DeployResult>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. @param updateId of the update that asks for it */
@@ -93,7 +99,8 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     aggregate: (plan, trained, scoredTo, evidence) =>
       longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),
-    deploy: (plan, aggregated, evidence) => change(() => deploy(dependencies, plan, aggregated, evidence)),
+    deploy: (plan, aggregated, networks, linear = []) =>
+      change(() => deploy(dependencies, plan, aggregated, { networks, linear })),
     decide: (input) => change(() => decide(dependencies, input)),
     withdraw: (input) => change(() => withdraw(dependencies, input)),
     rollback: (input, updateId) =>

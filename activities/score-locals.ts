@@ -21,7 +21,7 @@ import { publishReports } from './shared/site-reports';
  */
 export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number): Promise<MessageRange> {
   const { dependencies } = site;
-  const champion = site.champion(plan);
+  const { weights: base } = site.base(plan).model;
   const panel = scoringPanel(await site.panelSamples(plan, 'A', 'long'));
   const predictor = await site.modelsOnSamples();
   if (needsRoot(plan.strategy)) await publishRoot(site, plan);
@@ -34,7 +34,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
     // All of its devices were left out.
     if (header.devices.length === 0) continue;
     // Not weights of this network: aggregation leaves them out with their reason.
-    if (deltas.length !== header.devices.length * champion.model.weights.length) continue;
+    if (deltas.length !== header.devices.length * base.length) continue;
     const message: ScoreMessage = {
       type: 'score',
       ...sentIn(plan, 'score'),
@@ -42,7 +42,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
       scored_site: header.site,
       scored_chunk: header.chunk,
       device_id: header.devices.map(({ device_id }) => device_id),
-      ...(await scoreLocalModels(predictor, champion.model.weights, deltas, panel)),
+      ...(await scoreLocalModels(predictor, base, deltas, panel)),
     };
     messages.push({
       key: updateKey('score', plan.round, dependencies.site, header.site, header.chunk),
@@ -55,7 +55,7 @@ export async function scoreLocals(site: Site, plan: SitePlan, trainedTo: number)
 /** Train the devices of panel A as participants are trained, and publish what they come to; a site without rows there has nothing. */
 async function publishRoot(site: Site, plan: SitePlan): Promise<void> {
   const { producer, feedback, store, site: name, threads } = site.dependencies;
-  const { model } = site.champion(plan);
+  const { model } = site.base(plan);
   const effects = effectsOfFeedback(
     await feedback.latest(plan.champion),
     partsFor(plan.strategy, plan.parts),

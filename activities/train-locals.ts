@@ -104,7 +104,7 @@ async function* trainChunks(
   first: number,
 ): AsyncGenerator<LocalTraining> {
   const { site: name, store, threads } = site.dependencies;
-  const { model } = site.champion(plan);
+  const { model } = site.base(plan);
   const bytesPerDevice = model.weights.length * Float32Array.BYTES_PER_ELEMENT + HEADER_BYTES_PER_DEVICE;
   const range = { until: plan.trainUntil, windows: plan.training.windows };
   const perChunk = Math.max(1, Math.floor(MAX_UPDATE_BYTES / bytesPerDevice));
@@ -178,8 +178,8 @@ async function sendChunk(
     ...sentIn(plan, 'train'),
     site: name,
     chunk: sent.chunks,
-    base_version: plan.champion,
-    parameters: site.champion(plan).model.weights.length,
+    base_version: site.base(plan).version,
+    parameters: site.base(plan).model.weights.length,
     devices,
     left_out: leftOut,
   };

@@ -113,7 +113,7 @@ async function judge(
   const { round, attempt, champion } = plan;
 
   await control.enter('deploy');
-  const deployed = await steps.rounds.deploy(plan, aggregated, asked.evidence);
+  const deployed = await steps.rounds.deploy(plan, aggregated, asked.evidence, asked.linearEvidence);
   const elected = deployed.elected.version;
   seen.candidate(elected);
 

@@ -8,16 +8,19 @@ import {
 import { featureCount, type FeatureTask } from '../../core/contracts/task';
 import { type LeftOutReason, type ScoreMessage } from '../../core/contracts/updates';
 import { type LeftOutDevice } from '../../core/federation/aggregation/update-checks';
-import { LONG_WINDOWS } from '../../core/federation/constants';
-import { type RefitSums } from '../../core/federation/panels/refit';
+import { LINEAR_WINDOWS, LONG_WINDOWS } from '../../core/federation/constants';
+import { type RefitSums } from '../../core/federation/panels/additive-sums';
 import { combineSites } from '../../core/federation/panels/refit-sites';
 import { faultOfFeatureSums } from '../../core/federation/training/feature-sums';
 import {
   arePossibleScores,
   isPossibleTally,
+  linearKind,
   mostPanelDevices,
+  refitKind,
 } from '../../core/federation/panels/report-checks';
-import { REFITS } from './proposals';
+import { type NetworkShape } from '../../core/model/types';
+import { PROPOSALS, REFITS } from './proposals';
 
 /** Reports that a site of so many devices can have made, and how many others there were. */
 export interface Possible<Report> {
@@ -51,14 +54,18 @@ export interface ProposalSums {
 export function combinedSums(
   sums: readonly PanelSums[],
   sites: readonly SiteDescription[],
-  { proposal, hidden }: { readonly proposal: string; readonly hidden: number },
+  proposal: string,
+  shape: NetworkShape,
 ): ProposalSums {
   const devices = devicesOf(sites);
-  const windows = REFITS.find(({ of }) => of === proposal)?.windows ?? LONG_WINDOWS;
+  const isLinear = proposal === PROPOSALS.linear;
+  const windows = isLinear
+    ? LINEAR_WINDOWS
+    : (REFITS.find(({ of }) => of === proposal)?.windows ?? LONG_WINDOWS);
   const own = sums.filter((sent) => sent.proposal === proposal);
   const combined = combineSites(
     own.map((sent) => ({ sums: sent, devices: devices.get(sent.site) ?? 0, windows })),
-    hidden,
+    isLinear ? linearKind(shape) : refitKind(shape),
   );
   return {
     sums: combined.sums,

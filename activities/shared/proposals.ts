@@ -14,6 +14,8 @@ export const PROPOSALS = {
   /** The same with their output layers refitted from the sites' sums. */
   steadyRefitted: 'steady-refitted',
   responsiveRefitted: 'responsive-refitted',
+  /** What follows the fleet's linear model, beside the networks. */
+  linear: 'linear',
   /** The proposal of a strategy that makes only one. */
   sole: 'sole',
 } as const;

@@ -16,6 +16,30 @@ export function deployedVersion(deployments: Pick<Deployments, 'find'>, version:
   });
 }
 
+/** The network that a round trains from: the champion, or what was elected beside one that is linear. */
+export function trainedBase(
+  deployments: Pick<Deployments, 'find' | 'versions'>,
+  champion: VersionId,
+): DeployedVersion {
+  const serving = deployedVersion(deployments, champion);
+  const { role, network, round, attempt } = serving.message.lineage;
+  if (role !== 'linear') return serving;
+  const beside = deployments
+    .versions()
+    .findLast(
+      ({ message: { lineage } }) =>
+        lineage.role === network && lineage.round === round && lineage.attempt === attempt,
+    );
+  if (beside !== undefined) return beside;
+  throw new FedloopError(
+    'NotFound',
+    `the network that was made beside ${champion} is not in model-deployments`,
+    {
+      hint: 'Promote a version that was trained: `fedloop models promote`.',
+    },
+  );
+}
+
 /** How long a process waits to read back what it has just written; the log is followed within tens of milliseconds. */
 const READ_BACK_TIMEOUT_MS = 30_000;
 

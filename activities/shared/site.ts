@@ -19,7 +19,7 @@ import { networkShape, type GlobalModel } from '../../core/model/types';
 import { type Producer } from '../../core/platform/kafka';
 import { type FeedbackLog } from './feedback-log';
 import { type Brokers } from './long-step';
-import { deployedVersion } from './registry';
+import { deployedVersion, trainedBase } from './registry';
 import { type SiteStore } from './site-store';
 import { type UpdateInbox } from './update-inbox';
 
@@ -100,6 +100,11 @@ export class Site {
 
   champion(round: RoundPlan): DeployedVersion {
     return deployedVersion(this.dependencies.deployments, round.champion);
+  }
+
+  /** The network that the round trains from. */
+  base(round: RoundPlan): DeployedVersion {
+    return trainedBase(this.dependencies.deployments, round.champion);
   }
 
   /** A panel's samples over the last 24 closed windows, or the last 6. */

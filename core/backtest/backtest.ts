@@ -1,4 +1,4 @@
-import { type CandidateRole, type Lineage, type Stage, untrainedLineage } from '../contracts/deployments';
+import { type NetworkRole, type Lineage, type Stage, untrainedLineage } from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
 import { FIRST_VERSION, versionIdSchema, versionOfRound, type VersionId } from '../contracts/ids';
 import { covariateColumns } from '../contracts/task';
@@ -162,7 +162,7 @@ export class Backtest {
       devices: made.trained,
       data_until: until * settings.task.windowMicros,
     };
-    const deploy = async (version: VersionId, role: CandidateRole): Promise<VersionId> => {
+    const deploy = async (version: VersionId, role: NetworkRole): Promise<VersionId> => {
       const model = { metadata: this.metadataOf(version), weights: made[role] };
       await this.deploy(model, { ...lineage, role: made.hasRoles ? role : null }, 'candidate');
       return version;

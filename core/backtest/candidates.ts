@@ -5,6 +5,7 @@ import { combineRoots, rootOf } from '../federation/aggregation/root-update';
 import { effectsOfFeedback } from '../federation/training/feedback-rules';
 import { refitOutputLayer } from '../federation/panels/refit';
 import { combineSites } from '../federation/panels/refit-sites';
+import { refitKind } from '../federation/panels/report-checks';
 import { planRound, type RoundPlan } from '../federation/panels/selection';
 import { type ServerState } from '../federation/strategies/server-state';
 import { chooseCandidates } from '../federation/panels/choose-candidates';
@@ -96,7 +97,7 @@ export async function makeCandidates(
   if (steady === null || responsive === null)
     return soleCandidate(weightsOf(null) ?? champion, { trained: updates.length, state });
   const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
-    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes), shape.hidden);
+    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes), refitKind(shape));
     return sums === null ? null : (refitOutputLayer(shape, proposal, sums)?.weights ?? null);
   };
   const judge = judgeOf(graphs, champion, panels, changes);
@@ -116,7 +117,7 @@ export async function makeCandidates(
     responsive: { proposal: responsive, refitted: responsiveRefit ?? responsive, champion }[
       chosen.responsive
     ],
-    elected: chosen.elected,
+    elected: chosen.network,
     hasRoles: true,
     trained: updates.length,
     state,

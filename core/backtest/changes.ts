@@ -1,6 +1,6 @@
 import { type PanelTally } from '../contracts/site-reports';
 import { type LocalScores } from '../federation/panels/local-scoring';
-import { type RefitSums } from '../federation/panels/refit';
+import { type RefitSums } from '../federation/panels/additive-sums';
 import { type LocalUpdate } from '../federation/strategies/strategy';
 import { type Samples } from '../federation/training/samples';
 

@@ -19,7 +19,10 @@ export function isInForce(stage: Stage): boolean {
   return stage === 'candidate' || stage === 'champion' || stage === 'shadow';
 }
 
-export const candidateRoleSchema = z.enum(['steady', 'responsive']);
+/** Networks that a round makes, and the fleet's linear model beside them. */
+export const networkRoleSchema = z.enum(['steady', 'responsive']);
+export type NetworkRole = z.infer<typeof networkRoleSchema>;
+export const candidateRoleSchema = z.enum([...networkRoleSchema.options, 'linear']);
 export type CandidateRole = z.infer<typeof candidateRoleSchema>;
 
 /** What was done because of feedback, in words and numbers. */
@@ -38,6 +41,8 @@ export const lineageSchema = z.object({
   parents: z.array(versionIdSchema).max(MAX_PARENTS),
   strategy: nameSchema,
   role: candidateRoleSchema.nullable(),
+  /** Of a linear version: the network of its round that was elected beside it, which the next round trains from. */
+  network: networkRoleSchema.nullable().default(null),
   seed: z.int(),
   /** Devices whose updates went in. */
   devices: integerSchema,
@@ -62,6 +67,7 @@ export function untrainedLineage(seed: number): Lineage {
     parents: [],
     strategy: 'none',
     role: null,
+    network: null,
     seed,
     devices: 0,
     devices_sha256: null,

@@ -33,6 +33,8 @@ export const loopPartsSchema = z.strictObject({
   steadyRefit: z.boolean(),
   /** Let the evidence of past rounds elect between the steady and the responsive candidate. */
   evidenceRule: z.boolean(),
+  /** Fit the fleet's linear model from sums over the last windows, deploy it beside the networks, and let it serve on evidence. */
+  linear: z.boolean(),
   /** Keep the champion when the responsive proposal is worse on panel C. */
   panelGate: z.boolean(),
   /** Let each device correct the version's forecasts, as they are served, by its own past errors. What the loop judges are the version's own. */
@@ -59,6 +61,7 @@ export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInp
     refit: given.refit ?? on,
     steadyRefit: given.steadyRefit ?? on,
     evidenceRule: given.evidenceRule ?? on,
+    linear: given.linear ?? on,
     panelGate: given.panelGate ?? false,
     adapters: given.adapters ?? on,
   };

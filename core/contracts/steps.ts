@@ -82,6 +82,8 @@ export interface AskResult {
   readonly feedback: Feedback | null;
   /** Responsive minus steady accuracy (0 to 1) on the judged windows of past rounds, oldest first. */
   readonly evidence: readonly number[];
+  /** Linear minus elected network on them; absent from a worker of an earlier release. */
+  readonly linearEvidence?: readonly number[];
   /** Whether the namespace knows Fedloop's search attributes: a workflow that sets unknown ones gets stuck. */
   readonly searchAttributes: boolean;
 }

@@ -81,6 +81,14 @@ export const REFIT_DEVICES = 500;
 export const REFIT_BLOCKS = 6;
 /** Ridge of the refit, a sample: strong enough that six windows cannot bend the output layer far (recipe). */
 export const REFIT_RIDGE = 0.03;
+/** Freshest windows that the linear model is fitted to (recipe); half as many follow a faster clock sooner, and lose in a new season (docs/closed-loop.md). */
+export const LINEAR_WINDOWS = 48;
+/** Ridge of the linear model, a sample: it has a ninth of a network's output layer's freedom for the same samples, and scaled features. */
+export const LINEAR_RIDGE = 0.003;
+/** Passes of a site over its samples to find what is far off. */
+export const LINEAR_PASSES = 2;
+/** No change pulls harder than one of so many tolerances. */
+export const LINEAR_TARGET_CLIP = 6;
 /** A device's activations count at most this many times as much as the median device's in the refit's matrix. */
 export const LEVERAGE_TO_MEDIAN = 3;
 /** A site whose activations count so many times as much as the median site's has other features, or makes them up: its sums are left out. */

@@ -57,6 +57,11 @@ export function addScaled(sum: Float64Array, row: FlatWeights | Float64Array, fa
   for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? NaN) + factor * (row[at] ?? NaN);
 }
 
+/** Of vectors of one length, term by term; empty of none. */
+export function sumOfVectors(vectors: readonly (readonly number[])[]): number[] {
+  return (vectors[0] ?? []).map((_, at) => vectors.reduce((sum, vector) => sum + (vector[at] ?? NaN), 0));
+}
+
 export function isFiniteVector(vector: readonly number[] | Float32Array | Float64Array): boolean {
   for (const value of vector) if (!Number.isFinite(value)) return false;
   return true;

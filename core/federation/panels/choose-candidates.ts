@@ -1,7 +1,7 @@
-import { type CandidateRole, type Lineage } from '../../contracts/deployments';
+import { type CandidateRole, type Lineage, type NetworkRole } from '../../contracts/deployments';
 import { type LoopParts } from '../../contracts/rounds';
 import { type PanelScore } from '../../contracts/site-reports';
-import { electCandidate } from '../promotion/elect-candidate';
+import { electLinear, electNetwork } from '../promotion/elect-candidate';
 import { acceptsRefit, panelGate } from './panel-gate';
 
 /** How a proposal did on panels B and C, summed over sites. */
@@ -19,12 +19,16 @@ export interface CandidateRequest {
   readonly responsive: RefittedProposal;
   /** Responsive − steady on the live windows of past rounds, oldest first. */
   readonly evidence: readonly number[];
+  /** Linear − the elected network on them; left out where there is no linear model. */
+  readonly linearEvidence?: readonly number[] | undefined;
 }
 
 export interface ChosenCandidates {
   readonly steady: 'proposal' | 'refitted';
   /** What serves as the responsive candidate: `champion` when the gate found the proposal worse. */
   readonly responsive: 'proposal' | 'refitted' | 'champion';
+  /** Of the two networks. */
+  readonly network: NetworkRole;
   readonly elected: CandidateRole;
   /** For the round's lineage. */
   readonly feedbackUsed: Lineage['feedback_used'];
@@ -39,21 +43,26 @@ export function chooseCandidates({
   steady,
   responsive,
   evidence,
+  linearEvidence,
 }: CandidateRequest): ChosenCandidates {
   const steadyRefit = acceptRefit(steady, parts.steadyRefit);
   const responsiveRefit = acceptRefit(responsive, parts.refit);
   const gate = parts.panelGate ? panelGate(responsiveRefit.kept.c) : null;
-  const election = parts.evidenceRule ? electCandidate(evidence) : null;
+  const election = parts.evidenceRule ? electNetwork(evidence) : null;
+  const network = election?.elected ?? 'responsive';
+  const linear = linearEvidence === undefined ? null : electLinear(network, linearEvidence);
   return {
     steady: steadyRefit.name,
     responsive: gate?.pass === false ? 'champion' : responsiveRefit.name,
-    elected: election?.elected ?? 'responsive',
+    network,
+    elected: linear?.elected ?? network,
     feedbackUsed: {
       steady_refit: steadyRefit.outcome,
       refit: responsiveRefit.outcome,
       panel_gate: gate === null ? 'off' : gate.pass ? 'passed' : 'kept the champion',
       panel_difference: gate?.difference ?? null,
       elected_by: election?.reason ?? 'the evidence rule is off',
+      ...(linear !== null && { linear: linear.reason }),
     },
   };
 }

@@ -2,7 +2,7 @@ import { CLIP_TO_MEDIAN, LEVERAGE_TO_MEDIAN } from '../constants';
 import { median } from '../vectors';
 
 /** One sample of a refit: clipped residual, its robust weight, and the device it is of. */
-interface WeightedResidual {
+export interface WeightedResidual {
   readonly residual: number;
   readonly weight: number;
   readonly device: number;
@@ -13,7 +13,7 @@ interface WeightedResidual {
  * Σ v hᵀh. Residuals of an honest device change their signs, so that its pull stays short; readings that were made up to bend the fleet's
  * model all pull one way. As updates are, pulls are clipped to 1.5 × the median length; and activations of made-up readings
  * must not outweigh all others in the matrix.
- * @param activations hidden layer after ReLU [samples, hidden]
+ * @param activations hidden layer after ReLU, or other terms [samples, hidden]
  */
 export function deviceInfluence(
   hidden: number,

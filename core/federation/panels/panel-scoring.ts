@@ -5,7 +5,8 @@ import { weightOffsets } from '../../model/network';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_BLOCKS } from '../constants';
 import { tallyPanel } from './panel-tally';
-import { refitSums, type RefitSums } from './refit';
+import { type RefitSums } from './additive-sums';
+import { refitSums } from './refit';
 import { type Samples } from '../training/samples';
 
 /**

@@ -6,8 +6,8 @@ import {
   UNLIKE_LEVERAGE,
 } from '../constants';
 import { median } from '../vectors';
-import { addRefitSums, type RefitSums } from './refit';
-import { faultOfSums } from './report-checks';
+import { addRefitSums, type RefitSums } from './additive-sums';
+import { faultOfSums, type SumsKind } from './report-checks';
 import { type LeftOutReason } from '../../contracts/updates';
 
 /** One site's sums, and how many devices and windows it has to make them of. */
@@ -29,10 +29,10 @@ export interface CombinedSums {
  * no block of a site pulls harder by the row than 1.5 × the median site's, as updates are clipped: a minority of sites that make up their
  * sums cannot turn the refit round. Two sites cannot tell which of them lies; panel B then has the last word.
  */
-export function combineSites(sites: readonly SiteSums[], hidden: number): CombinedSums {
+export function combineSites(sites: readonly SiteSums[], kind: SumsKind): CombinedSums {
   const faults = withoutUnlike(
     sites,
-    sites.map(({ sums, devices }) => faultOfSums(sums, { hidden, devices })),
+    sites.map(({ sums, devices }) => faultOfSums(sums, kind, devices)),
   );
   const refused = faults.flatMap((reason, place) => (reason === null ? [] : [{ place, reason }]));
   const counting = sites

@@ -1,7 +1,9 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { type PanelTally } from '../../contracts/site-reports';
 import { type LeftOutReason } from '../../contracts/updates';
+import { type NetworkShape } from '../../model/types';
 import {
+  LINEAR_TARGET_CLIP,
   PANEL_DEVICES,
   PANEL_SHARE,
   RECENT_WINDOWS,
@@ -11,7 +13,7 @@ import {
 } from '../constants';
 import { isFiniteVector } from '../vectors';
 import { type LocalScores } from './local-scoring';
-import { type RefitSums } from './refit';
+import { type RefitSums } from './additive-sums';
 
 /**
  * What a site cannot have measured does not count: a single site that reports a million times its devices would else decide alone.
@@ -50,24 +52,39 @@ export function arePossibleScores(scores: LocalScores, devices: number): boolean
   );
 }
 
-/** What a site can have summed over. */
-export interface SumsExpected {
-  readonly hidden: number;
-  readonly devices: number;
-  readonly windows: number;
+/** What sums are of. */
+export interface SumsKind {
+  /** Terms beside the constant. */
+  readonly terms: number;
+  /** Whether a term may be negative. */
+  readonly isSigned: boolean;
+  /** The most that v r² can be. */
+  readonly mostSquare: number;
+}
+
+/** Of hidden activations, and residuals of the network; the largest r²/(1 + (r/1.5)⁴) there is lies at r = 1.5. */
+export function refitKind({ hidden }: Pick<NetworkShape, 'hidden'>): SumsKind {
+  return { terms: hidden, isSigned: false, mostSquare: 1.125 };
+}
+
+/** Of features, and clipped changes. */
+export function linearKind({ inputs }: Pick<NetworkShape, 'inputs'>): SumsKind {
+  return { terms: inputs, isSigned: true, mostSquare: LINEAR_TARGET_CLIP ** 2 };
 }
 
 /**
- * Why a site's sums cannot come from samples, or null where they can. Of real samples Σ v h hᵀ is symmetric, none of its entries is negative, and its
- * last diagonal entry, Σ v, is at most 1 a sample. With the moment m = Σ v r h at its border and Σ v r² ≤ 9/8 · rows in the corner it is positive
+ * Why a site's sums cannot come from samples, or null where they can. Of real samples Σ v h hᵀ is symmetric, none of its entries is negative where no term is, and its
+ * last diagonal entry, Σ v, is at most 1 a sample. With the moment m = Σ v r h at its border and the most that Σ v r² can be in the corner it is positive
  * semidefinite: that is Cauchy and Schwarz in every direction, for all blocks together and for each by itself. How many rows count is
  * bounded later (refit-sites.ts); a block of none pulls nowhere.
+ * @param devices of the site
  */
 export function faultOfSums(
   { gram, blocks }: RefitSums,
-  { hidden, devices }: Pick<SumsExpected, 'hidden' | 'devices'>,
+  kind: SumsKind,
+  devices: number,
 ): LeftOutReason | null {
-  const size = hidden + 1;
+  const size = kind.terms + 1;
   const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
   if (gram.length !== size * size || blocks.some(({ moment }) => moment.length !== size))
     return 'wrong-shape';
@@ -75,21 +92,27 @@ export function faultOfSums(
   const counts = blocks.every((block) => Number.isInteger(block.rows) && block.rows >= 0);
   if (!counts || blocks.length > REFIT_BLOCKS || (devices === 0 && rows > 0)) return 'impossible-sums';
   const heaviest = (gram[gram.length - 1] ?? NaN) <= rows * (1 + SUM_ROUNDING);
-  if (!heaviest || gram.some((value) => value < 0)) return 'impossible-sums';
+  if (!heaviest || (!kind.isSigned && gram.some((value) => value < 0))) return 'impossible-sums';
   const moment = Array.from({ length: size }, (_, at) =>
     blocks.reduce((sum, block) => sum + (block.moment[at] ?? NaN), 0),
   );
-  return [{ rows, moment }, ...blocks].every((block) => isSumOfProducts(bordered(gram, block)))
+  return [{ rows, moment }, ...blocks].every((block) =>
+    isSumOfProducts(bordered(gram, block, kind.mostSquare)),
+  )
     ? null
     : 'impossible-sums';
 }
 
 /** [[gram, moment], [momentᵀ, the most that Σ v r² can be]] */
-function bordered(gram: readonly number[], { rows, moment }: RefitSums['blocks'][number]): number[][] {
+function bordered(
+  gram: readonly number[],
+  { rows, moment }: RefitSums['blocks'][number],
+  mostSquare: number,
+): number[][] {
   const size = moment.length;
   return [
     ...moment.map((value, i) => [...gram.slice(i * size, (i + 1) * size), value]),
-    [...moment, MOST_WEIGHTED_SQUARE * rows],
+    [...moment, mostSquare * rows],
   ];
 }
 
@@ -110,6 +133,3 @@ function isSumOfProducts(matrix: readonly (readonly number[])[]): boolean {
   const { realEigenvalues } = new EigenvalueDecomposition(new Matrix(scaled), { assumeSymmetric: true });
   return Math.min(...realEigenvalues) >= -SUM_ROUNDING;
 }
-
-/** The largest r²/(1 + (r/1.5)⁴) there is, at r = 1.5. */
-const MOST_WEIGHTED_SQUARE = 1.125;

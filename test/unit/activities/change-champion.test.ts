@@ -66,6 +66,7 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           parents: parent === undefined ? [] : [v(parent)],
           strategy: 'closed-loop',
           role: null,
+          network: null,
           seed: 1,
           devices: 3,
           devices_sha256: null,

@@ -2,16 +2,12 @@ import { hiddenActivations } from '../../../core/model/hidden-activations';
 import { Matrix, solve } from 'ml-matrix';
 import { clipToMedianNorm } from '../../../core/federation/aggregation/clipping';
 import { applyBoundaryWeights, boundaryWeight } from '../../../core/federation/training/boundary-weighting';
-import { electCandidate } from '../../../core/federation/promotion/elect-candidate';
+import { electNetwork } from '../../../core/federation/promotion/elect-candidate';
 import { acceptsRefit, panelGate } from '../../../core/federation/panels/panel-gate';
 import { softCorrect } from '../../../core/contracts/soft-score';
 import { addTallies, tallyPanel } from '../../../core/federation/panels/panel-tally';
-import {
-  addRefitSums,
-  refitOutputLayer,
-  refitSums,
-  type RefitSums,
-} from '../../../core/federation/panels/refit';
+import { addRefitSums, type RefitSums } from '../../../core/federation/panels/additive-sums';
+import { refitOutputLayer, refitSums } from '../../../core/federation/panels/refit';
 import { type Samples } from '../../../core/federation/training/samples';
 import { chooseCandidates, type JudgedProposal } from '../../../core/federation/panels/choose-candidates';
 import {
@@ -274,29 +270,29 @@ describe('the gate on panel C', () => {
 
 describe('the evidence rule', () => {
   it('lets the steady candidate serve until there are two rounds of evidence', () => {
-    expect(electCandidate([]).elected).toBe('steady');
-    expect(electCandidate([0.05]).elected).toBe('steady');
-    expect(electCandidate([0.05, 0.04]).elected).toBe('responsive');
+    expect(electNetwork([]).elected).toBe('steady');
+    expect(electNetwork([0.05]).elected).toBe('steady');
+    expect(electNetwork([0.05, 0.04]).elected).toBe('responsive');
   });
 
   it('wants gains that are steady, not one storm', () => {
-    expect(electCandidate([0.001, -0.001, 0.002, 0.3]).elected).toBe('steady');
-    expect(electCandidate([0.01, 0.012, 0.011, 0.3]).elected).toBe('responsive');
-    expect(electCandidate([0.1, -0.09, 0.1, -0.09]).elected).toBe('steady');
+    expect(electNetwork([0.001, -0.001, 0.002, 0.3]).elected).toBe('steady');
+    expect(electNetwork([0.01, 0.012, 0.011, 0.3]).elected).toBe('responsive');
+    expect(electNetwork([0.1, -0.09, 0.1, -0.09]).elected).toBe('steady');
   });
 
   it('takes tiny gains for nothing, however steady they are', () => {
-    expect(electCandidate([0.0005, 0.0005, 0.0005, 0.0005]).elected).toBe('steady');
+    expect(electNetwork([0.0005, 0.0005, 0.0005, 0.0005]).elected).toBe('steady');
   });
 
   it('computes what the recipe says', () => {
     // |E| = 2, 1, 4, 3 points: median 2.5, bound 5.01 points: nothing is winsorised. Mean 2.5, sd √1.25 points, n = 4.
     const strength = 0.025 / (Math.sqrt(1.25e-4) / 2 + 0.001);
-    expect(electCandidate([0.02, 0.01, 0.04, 0.03]).reason).toContain(`strength ${strength.toFixed(2)},`);
+    expect(electNetwork([0.02, 0.01, 0.04, 0.03]).reason).toContain(`strength ${strength.toFixed(2)},`);
   });
 
   it('looks at the last four rounds alone', () => {
-    expect(electCandidate([-0.5, -0.5, 0.02, 0.02, 0.02, 0.02]).elected).toBe('responsive');
+    expect(electNetwork([-0.5, -0.5, 0.02, 0.02, 0.02, 0.02]).elected).toBe('responsive');
   });
 });
 

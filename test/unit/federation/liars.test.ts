@@ -3,10 +3,12 @@ import { combineSites, type SiteSums } from '../../../core/federation/panels/ref
 import {
   arePossibleScores,
   faultOfSums,
+  refitKind,
   isPossibleTally,
   mostPanelDevices,
 } from '../../../core/federation/panels/report-checks';
-import { type RefitSums, refitSums } from '../../../core/federation/panels/refit';
+import { type RefitSums } from '../../../core/federation/panels/additive-sums';
+import { refitSums } from '../../../core/federation/panels/refit';
 import { addTallies, tallyPanel } from '../../../core/federation/panels/panel-tally';
 import { typicalSums } from '../../../core/federation/training/feature-sums';
 import { DEFAULT_TASK, featureCount } from '../../../core/contracts/task';
@@ -14,6 +16,7 @@ import { addRow, emptyFeatureSums, scalingOf } from '../../../core/model/feature
 import { seededRandom } from '../../../core/platform/random';
 
 const shape = { inputs: 1, hidden: 1 };
+const KIND = refitKind(shape);
 const WINDOWS = 6;
 
 /** A site of ten devices whose forecasts are too low by 0.3 on average. */
@@ -43,9 +46,10 @@ const biasAskedFor = (sums: RefitSums | null): number =>
 
 describe('a refit from the sums of ten sites', () => {
   const sites = Array.from({ length: 10 }, (_, seed) => siteSums(seed));
-  const honest = biasAskedFor(combineSites(sites.map(site), 1).sums);
+  const honest = biasAskedFor(combineSites(sites.map(site), KIND).sums);
   const [first, ...others] = sites;
-  const withLie = (lie: RefitSums): number => biasAskedFor(combineSites([lie, ...others].map(site), 1).sums);
+  const withLie = (lie: RefitSums): number =>
+    biasAskedFor(combineSites([lie, ...others].map(site), KIND).sums);
 
   it.each([
     { what: 'turned round', all: 1, moments: -1 },
@@ -59,14 +63,14 @@ describe('a refit from the sums of ten sites', () => {
 
   it('counts and leaves out what no samples can sum up to', () => {
     const impossible = times(first!, 1, -1e6);
-    const { sums, refused } = combineSites([impossible, ...others].map(site), 1);
+    const { sums, refused } = combineSites([impossible, ...others].map(site), KIND);
     expect(refused).toEqual([{ place: 0, reason: 'impossible-sums' }]);
-    expect(biasAskedFor(sums)).toBeCloseTo(biasAskedFor(combineSites(others.map(site), 1).sums), 9);
-    expect(combineSites([site(impossible)], 1).sums).toBeNull();
+    expect(biasAskedFor(sums)).toBeCloseTo(biasAskedFor(combineSites(others.map(site), KIND).sums), 9);
+    expect(combineSites([site(impossible)], KIND).sums).toBeNull();
   });
 
   it('believes whatever real samples sum up to', () => {
-    for (const sums of sites) expect(faultOfSums(sums, { hidden: 1, devices: 10 })).toBeNull();
+    for (const sums of sites) expect(faultOfSums(sums, KIND, 10)).toBeNull();
   });
 });
 

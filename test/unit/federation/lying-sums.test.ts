@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { combineSites } from '../../../core/federation/panels/refit-sites';
-import { faultOfSums } from '../../../core/federation/panels/report-checks';
+import { faultOfSums, refitKind } from '../../../core/federation/panels/report-checks';
 import { sumPanel } from '../../../core/federation/panels/panel-scoring';
-import { refitOutputLayer, type RefitSums } from '../../../core/federation/panels/refit';
+import { type RefitSums } from '../../../core/federation/panels/additive-sums';
+import { refitOutputLayer } from '../../../core/federation/panels/refit';
 import { faultOfFeatureSums } from '../../../core/federation/training/feature-sums';
 import { isCorrect, type Samples } from '../../../core/federation/training/samples';
 import { panelSumsSchema } from '../../../core/contracts/site-reports';
@@ -73,7 +74,7 @@ function received(sums: RefitSums): RefitSums {
 
 function combined(sites: readonly RefitSums[]): ReturnType<typeof combineSites> {
   const sums = sites.map((own) => ({ sums: received(own), devices: DEVICES, windows: WINDOWS }));
-  return combineSites(sums, SHAPE.hidden);
+  return combineSites(sums, refitKind(SHAPE));
 }
 
 /** Share of correct forecasts on live windows of the model refitted from what these sites send; without sums of the model as it was. */
@@ -206,7 +207,7 @@ it('sums of real samples are believed, whatever the samples are', () => {
           age: device.map(() => random.below(WINDOWS)),
         };
         const sums = received(sumPanel(SHAPE, initialWeights(SHAPE, seed % 100), samples, WINDOWS));
-        expect(faultOfSums(sums, { hidden: SHAPE.hidden, devices: 4 })).toBeNull();
+        expect(faultOfSums(sums, refitKind(SHAPE), 4)).toBeNull();
       },
     ),
     { numRuns: 200 },

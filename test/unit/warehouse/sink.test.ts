@@ -46,6 +46,7 @@ const lineage: Lineage = {
   parents: [versionIdSchema.parse('v0')],
   strategy: 'closed-loop',
   role: 'steady',
+  network: null,
   seed: 7,
   devices: 20,
   data_from: T0 - 100 * WINDOW,
