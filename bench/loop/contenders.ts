@@ -50,6 +50,7 @@ const PARTS = {
   steadyRefit: 'the steady output layer stays as averaged',
   refit: 'the responsive output layer stays as averaged',
   evidenceRule: 'the responsive candidate always serves',
+  linear: 'the fleet has no linear model beside the networks',
   liveGate: 'the window in shadow stops nobody',
 } as const satisfies Partial<Readonly<Record<keyof LoopParts | 'liveGate', string>>>;
 type Part = keyof typeof PARTS;

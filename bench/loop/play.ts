@@ -1,5 +1,8 @@
-import { makeCandidates, type Candidates } from '../../core/backtest/candidates';
+import { makeCandidates } from '../../core/backtest/candidates';
 import { type RoundChanges } from '../../core/backtest/changes';
+import { linearModel } from '../../core/backtest/linear-candidate';
+import { type LinearModel, networkOfLinear } from '../../core/federation/panels/linear';
+import { electLinear } from '../../core/federation/promotion/elect-candidate';
 import { panelGate } from '../../core/federation/panels/panel-gate';
 import { tallyPanel } from '../../core/federation/panels/panel-tally';
 import { ControlVariates } from '../../core/federation/training/control-variates';
@@ -37,6 +40,10 @@ export async function play(
   const serve = (version: Forecasting, from: number, until: number): Promise<void> =>
     serveAdapted(world, graphs, version, from, until, { own: score, asServed });
   let champion: Forecasting = { weights: initialWeights(SHAPE, options.seed), adapters: null };
+  /** What a round trains from: the champion, or the network beside a linear one. */
+  let network = champion.weights;
+  let linear: LinearModel | null = null;
+  let linearEvidence: readonly number[] = [];
   let state: ServerState | null = null;
   let evidence: readonly number[] = [];
   let served = '';
@@ -51,7 +58,7 @@ export async function play(
       {
         round,
         until: closed - 1,
-        champion: champion.weights,
+        champion: network,
         state,
         controls,
         evidence,
@@ -64,14 +71,25 @@ export async function play(
     );
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
-    const candidate = successor(champion, made[made.elected], contender.adapters);
+    const elected = made[made.elected];
+    linear = contender.parts.linear
+      ? linearModel(world, { ...options }, graphs, { round, until: closed - 1, before: linear })
+      : null;
+    const beside = linear === null ? null : networkOfLinear(SHAPE, linear);
+    const isLinear = beside !== null && electLinear(made.elected, linearEvidence).elected === 'linear';
+    const candidate = successor(champion, isLinear ? beside : elected, contender.adapters);
     await serve(champion, from, from + SHADOW_WINDOWS);
     const shadows = { candidate, champion: champion.weights };
     const promoted = !contender.liveGate || (await passesShadow(world, graphs, shadows, from));
-    if (made.hasRoles) evidence = [...evidence, await differenceOf(world, graphs, made, from, until)];
+    const { responsive, steady, hasRoles } = made;
+    if (hasRoles)
+      evidence = [...evidence, await differenceOf(world, graphs, responsive, steady, from, until)];
+    if (beside !== null)
+      linearEvidence = [...linearEvidence, await differenceOf(world, graphs, beside, elected, from, until)];
     state = promoted ? made.state : withoutMomentum(made.state);
     champion = promoted ? candidate : champion;
-    served += !promoted ? 'c' : made.hasRoles ? made.elected.charAt(0) : '·';
+    network = promoted ? elected : network;
+    served += !promoted ? 'c' : isLinear ? 'l' : hasRoles ? made.elected.charAt(0) : '·';
     await serve(champion, from + SHADOW_WINDOWS, from + windowsPerRound);
   }
   return { ...(asServed ?? score), served };
@@ -93,16 +111,17 @@ async function passesShadow(
   return panelGate(tallyPanel(samples, own, other)).pass;
 }
 
-/** Evidence: accuracy of the responsive − the steady candidate on the live windows `from` to `until`. */
+/** Evidence: accuracy of one candidate − another on the live windows `from` to `until`. */
 async function differenceOf(
   world: World,
   graphs: RoundGraphs,
-  { responsive, steady }: Candidates,
+  one: FlatWeights,
+  than: FlatWeights,
   from: number,
   until: number,
 ): Promise<number> {
   const samples = world.samples(until - 1, until - from);
-  const [own, other] = await forecastsOf(graphs, responsive, steady, samples);
+  const [own, other] = await forecastsOf(graphs, one, than, samples);
   let difference = 0;
   samples.y.forEach((actual, at) => {
     difference += isCorrect((own[at] ?? NaN) - actual) - isCorrect((other[at] ?? NaN) - actual);
