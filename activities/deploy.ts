@@ -83,10 +83,12 @@ export async function deploy(
         },
         weights: await inbox.proposal(plan, proposal),
       },
-      lineage: {
-        ...lineageOf(plan, { role, network, proposal }, aggregated, { feedbackUsed, task }),
-        parents: [base.version],
-      },
+      lineage: lineageOf(
+        plan,
+        { role, network, proposal },
+        { base: base.version, contributors: aggregated.contributors },
+        { feedbackUsed, task },
+      ),
     })),
   );
   const named = underFreeNames(deployments, plan.round, made);
@@ -236,7 +238,7 @@ function residualStddev(scores: readonly PanelScore[], proposal: string, base: G
 function lineageOf(
   plan: RoundPlan,
   { role, network, proposal }: Omit<Candidate, 'version'>,
-  { contributors }: AggregateResult,
+  { base, contributors }: Pick<AggregateResult, 'contributors'> & { readonly base: VersionId },
   { feedbackUsed, task }: { readonly feedbackUsed: Lineage['feedback_used']; readonly task: Task },
 ): Lineage {
   // A refit changes the output layer of a proposal; whose updates are in it stays.
@@ -244,7 +246,8 @@ function lineageOf(
   const whose = contributors.find((known) => known.proposal === made);
   return {
     round: plan.round,
-    parents: [plan.champion],
+    // The champion first, whose place it would take; then the network beside a linear one, which was trained on.
+    parents: [...new Set([plan.champion, ...(role === 'linear' ? [] : [base])])],
     strategy: plan.strategy,
     role,
     network,

@@ -51,6 +51,10 @@ export async function play(
   await serve(champion, 0, WATERMARK_WINDOWS);
   for (let round = 1; round <= rounds; round += 1) {
     const closed = (round - 1) * windowsPerRound;
+    const changes = {
+      ...changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
+      ...liesIn?.(round),
+    };
     const made = await makeCandidates(
       world,
       { ...contender, ...options },
@@ -64,16 +68,13 @@ export async function play(
         evidence,
         feedback: feedbackOf(score, closed, windowsPerRound),
       },
-      {
-        ...changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
-        ...liesIn?.(round),
-      },
+      changes,
     );
     const from = closed + WATERMARK_WINDOWS;
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
     linear = contender.parts.linear
-      ? linearModel(world, { ...options }, graphs, { round, until: closed - 1, before: linear })
+      ? linearModel(world, options, graphs, { round, until: closed - 1, before: linear }, changes)
       : null;
     const beside = linear === null ? null : networkOfLinear(SHAPE, linear);
     const isLinear = beside !== null && electLinear(made.elected, linearEvidence).elected === 'linear';

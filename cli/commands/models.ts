@@ -131,7 +131,7 @@ function versionName(name: string): VersionName {
 function versionId(name: string): VersionId {
   const parsed = versionIdSchema.safeParse(name);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('A version is named v0, v1, … or v3-steady, v3-responsive.');
+  throw new InvalidArgumentError('A version is named v0, v1, … or v3-steady, v3-responsive, v3-linear.');
 }
 
 function text(most: number): (value: string) => string {

@@ -10,6 +10,7 @@ import {
   type RoundSummary,
   type VersionFigures,
 } from '../results/summary-schema';
+import { linearInWords } from '../shared/linear-text';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** Results of a demo as a table: figures over all devices, and beside them those over the healthy ones. */
@@ -26,6 +27,7 @@ export function renderResults(results: Results, target: TargetWords): string {
     ]);
   for (const round of results.rounds)
     rows.push(roundCells(round, round.version === results.champion, target));
+  if (results.linear !== null) rows.push(linearCells(results.linear));
   rows.push(persistenceCells(results.persistence));
 
   const table = new Table({
@@ -87,6 +89,17 @@ function healthyCells(figures: VersionFigures): string[] {
   return [percent(figures.accuracy), paintedPoints(figures.pairedChange)];
 }
 
+function linearCells({ accuracy, healthy }: NonNullable<Results['linear']>): string[] {
+  return [
+    'linear',
+    percent(accuracy),
+    ...['', '', '', '', '', ''],
+    'beside the networks',
+    percent(healthy?.accuracy ?? null),
+    '',
+  ].map((cell) => pc.dim(cell));
+}
+
 function persistenceCells(
   persistence: PersistenceSummary & { readonly healthy: PersistenceSummary },
 ): string[] {
@@ -138,6 +151,7 @@ function legend(results: Results, target: TargetWords): string {
     if (best.servedAccuracy !== null && best.servedAccuracy !== best.accuracy)
       lines.push(`As served, corrected by what each device has learnt: ${percent(best.servedAccuracy)}.`);
   }
+  if (results.linear !== null) lines.push(linearInWords(results.linear));
   return lines.join('\n');
 }
 

@@ -46,7 +46,11 @@ const COMPARED: readonly (readonly [string, (version: ModelVersion) => unknown])
 export async function diffOf(query: Query, first: VersionName, second: VersionName): Promise<ModelDiff> {
   const one = await queryVersion(query, first);
   const other = await queryVersion(query, second);
-  const pairs = await queryPairs(query, one.version, other.version, { cutoff: null });
+  const pairs = await queryPairs(
+    query,
+    { candidate: one.version, champion: other.version },
+    { cutoff: null },
+  );
   const { model } = await queryModelFile(query, one.version);
   const { model: otherModel } = await queryModelFile(query, other.version);
   const used = one.feedbackUsed ?? {};

@@ -20,6 +20,11 @@ interface Phrase {
 const number = (value: string | number | boolean, format: (value: number) => string): string =>
   typeof value === 'number' ? format(value) : String(value);
 
+/** A reason as it was recorded, with real minus signs. */
+function withMinus(reason: string | number | boolean): string {
+  return String(reason).replace(/-(?=\d)/g, '−');
+}
+
 function refitText(
   candidate: string,
   outcome: string | number | boolean,
@@ -113,8 +118,14 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
   panel_difference: { kind: 'done', text: () => null },
   elected_by: {
     kind: 'done',
-    text: (value) => `steady or responsive, by evidence: ${String(value).replace(/-(?=\d)/g, '−')}`,
+    text: (value) => `steady or responsive, by evidence: ${withMinus(value)}`,
   },
+  linear: {
+    kind: 'done',
+    text: (value, { linear_share: share }) =>
+      `the linear model or the network, by evidence: ${withMinus(value)}${typeof share === 'number' ? `; ${percent(share)} of it was fitted anew` : ''}`,
+  },
+  linear_share: { kind: 'done', text: () => null },
 };
 
 export function describeAction(used: Used, target: TargetWords): ActionText {

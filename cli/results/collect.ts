@@ -2,7 +2,14 @@ import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from './cutoff';
-import { queryPairs, queryPersistence, queryRounds, queryScores, type Counted } from './queries';
+import {
+  queryLinearModels,
+  queryPairs,
+  queryPersistence,
+  queryRounds,
+  queryScores,
+  type Counted,
+} from './queries';
 import { type Evidence, type WithFaulty } from './summary';
 import { type ScoreCluster } from './scores';
 
@@ -29,6 +36,10 @@ export async function collectEvidence(query: Query, { cutoff, faulty, last }: Se
   for (const version of new Set(rounds.flatMap(({ champion, model_version }) => [champion, model_version])))
     scores.set(version, await of((counted) => queryScores(query, version, counted)));
   for (const { model_version: candidate, champion } of rounds)
-    pairs.set(candidate, await of((counted) => queryPairs(query, candidate, champion, counted)));
-  return { rounds, scores, pairs, persistence: await of((counted) => queryPersistence(query, counted)) };
+    pairs.set(candidate, await of((counted) => queryPairs(query, { candidate, champion }, counted)));
+  const linear: WithFaulty<PairedCluster>[] = [];
+  for (const pair of await queryLinearModels(query, rounds[0]?.round ?? 0))
+    linear.push(await of((counted) => queryPairs(query, pair, counted)));
+  const persistence = await of((counted) => queryPersistence(query, counted));
+  return { rounds, scores, pairs, persistence, linear };
 }

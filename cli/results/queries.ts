@@ -128,6 +128,23 @@ async function queryClusters(
   }));
 }
 
+/** Versions that are compared with others. */
+const pairedVersionsRow = z.object({ candidate: versionIdSchema, champion: versionIdSchema });
+export type PairedVersions = z.infer<typeof pairedVersionsRow>;
+
+/** The linear models of rounds since `first`, each with the network that was elected beside it; a try of a round has one of each. */
+export function queryLinearModels(query: Query, first: number): Promise<readonly PairedVersions[]> {
+  return query(
+    pairedVersionsRow,
+    `SELECT linear.model_version AS candidate, beside.model_version AS champion
+     FROM model_versions AS linear
+     JOIN model_versions AS beside
+       ON beside.round = linear.round AND beside.role = linear.network
+          AND split_part(beside.model_version, '-', 1) = split_part(linear.model_version, '-', 1)
+     WHERE linear.role = 'linear' AND linear.round >= ${first} ORDER BY linear.round, candidate`,
+  );
+}
+
 const pairRow = z.object({
   cluster: z.string(),
   window_start: z.number(),
@@ -139,8 +156,7 @@ const pairRow = z.object({
 /** Two versions on the device-windows that both forecast. */
 export async function queryPairs(
   query: Query,
-  candidate: VersionId,
-  champion: VersionId,
+  { candidate, champion }: PairedVersions,
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
   const rows = await queryCounted(

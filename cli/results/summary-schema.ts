@@ -66,12 +66,29 @@ const persistenceSummarySchema = versionFiguresSchema.pick({
 });
 export type PersistenceSummary = Readonly<z.infer<typeof persistenceSummarySchema>>;
 
+/** The linear models against the networks that were elected beside them, on the device-windows that both forecast. */
+const linearFiguresSchema = z.object({
+  /** Rounds in which there were both. */
+  rounds: z.int(),
+  evaluations: z.int(),
+  accuracy: z.number(),
+  networkAccuracy: z.number(),
+  /** Linear − network. */
+  difference: z.number(),
+  differenceCi95: interval,
+});
+export type LinearFigures = Readonly<z.infer<typeof linearFiguresSchema>>;
+
+const linearSummarySchema = linearFiguresSchema.extend({ healthy: linearFiguresSchema.nullable() });
+
 const resultsSchema = z.object({
   rounds: z.array(roundSummarySchema).readonly(),
   /** The champion that the first round was measured against; null without rounds. */
   firstVersion: bothFiguresSchema.extend({ version: versionIdSchema }).nullable(),
   champion: versionIdSchema.nullable(),
   persistence: persistenceSummarySchema.extend({ healthy: persistenceSummarySchema }),
+  /** null where no round had a linear model, and in runs of earlier releases. */
+  linear: linearSummarySchema.nullable().default(null),
 });
 export type Results = Readonly<z.infer<typeof resultsSchema>>;
 

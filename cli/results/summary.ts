@@ -13,6 +13,7 @@ import {
 } from './scores';
 import {
   type BothFigures,
+  type LinearFigures,
   type PersistenceSummary,
   type Results,
   type RoundSummary,
@@ -33,6 +34,8 @@ export interface Evidence {
   /** By candidate: beside the champion before it. */
   readonly pairs: ReadonlyMap<VersionId, WithFaulty<PairedCluster>>;
   readonly persistence: WithFaulty<ScoreCluster>;
+  /** By round: its linear model beside the elected network. */
+  readonly linear: readonly WithFaulty<PairedCluster>[];
 }
 
 /** The figures of a run. */
@@ -48,6 +51,31 @@ export function resultsOf(evidence: Evidence): Results {
       ...persistenceSummary(persistence.all),
       healthy: persistenceSummary(withoutDevices(persistence.all, persistence.faulty, subtractScores)),
     },
+    linear: linearSummary(evidence.linear),
+  };
+}
+
+function linearSummary(rounds: Evidence['linear']): Results['linear'] {
+  const all = linearFigures(rounds.map((round) => round.all));
+  const healthy = rounds.map((round) => withoutDevices(round.all, round.faulty, subtractPairs));
+  return all === null ? null : { ...all, healthy: linearFigures(healthy) };
+}
+
+function linearFigures(rounds: readonly (readonly PairedCluster[])[]): LinearFigures | null {
+  const measured = rounds.filter((clusters) => clusters.some(({ n }) => n > 0));
+  const clusters = measured.flat();
+  const difference = changeOf(clusters);
+  if (difference === null) return null;
+  const sumOf = (count: (cluster: PairedCluster) => number): number =>
+    clusters.reduce((sum, cluster) => sum + count(cluster), 0);
+  const evaluations = sumOf(({ n }) => n);
+  return {
+    rounds: measured.length,
+    evaluations,
+    accuracy: sumOf(({ candidateCorrect }) => candidateCorrect) / evaluations,
+    networkAccuracy: sumOf(({ championCorrect }) => championCorrect) / evaluations,
+    difference: difference.mean,
+    differenceCi95: [difference.low, difference.high],
   };
 }
 

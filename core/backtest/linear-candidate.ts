@@ -4,7 +4,7 @@ import { combineSites } from '../federation/panels/refit-sites';
 import { linearKind } from '../federation/panels/report-checks';
 import { planRound } from '../federation/panels/selection';
 import { type RoundRules } from './candidates';
-import { NO_CHANGES } from './changes';
+import { type RoundChanges } from './changes';
 import { type RoundGraphs } from './graphs';
 import { bySite } from './panels';
 import { type RoundWorld } from './world';
@@ -19,7 +19,7 @@ export function linearModel(
     until,
     before,
   }: { readonly round: number; readonly until: number; readonly before: LinearModel | null },
-  { panel: seen, sums: told } = NO_CHANGES,
+  { panel: seen, sums: told }: Pick<RoundChanges, 'panel' | 'sums'>,
 ): LinearModel | null {
   const { refit } = planRound({ seed, round, devices: world.devices, participants });
   const known = before ?? noLinearModel(shape);

@@ -19,7 +19,7 @@ export const versionIdSchema = z
   .string()
   .regex(
     /^v\d{1,9}(\.\d{1,3})?(-(steady|responsive|linear))?$/,
-    'a version is named v0, v1, … or v3-steady, v3-responsive, v3.2',
+    'a version is named v0, v1, … or v3-steady, v3-responsive, v3-linear, v3.2',
   )
   .brand<'VersionId'>();
 export type VersionId = z.infer<typeof versionIdSchema>;

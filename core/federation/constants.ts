@@ -87,6 +87,8 @@ export const LINEAR_WINDOWS = 48;
 export const LINEAR_RIDGE = 0.003;
 /** Passes of a site over its samples to find what is far off. */
 export const LINEAR_PASSES = 2;
+/** Features whose squared length is so many times a site's median count half: weather stays within, jumps of a broken sensor do not. */
+export const LINEAR_LEVERAGE = 3;
 /** No change pulls harder than one of so many tolerances. */
 export const LINEAR_TARGET_CLIP = 6;
 /** A device's activations count at most this many times as much as the median device's in the refit's matrix. */

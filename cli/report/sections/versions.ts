@@ -1,5 +1,6 @@
 import { type CountRow } from '../queries/versions';
 import { percent, points, range, signed, whole } from '../../shared/format';
+import { linearInWords } from '../../shared/linear-text';
 import { errorSize, inUnit, level, signedError } from '../../shared/quantities';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';
@@ -53,6 +54,7 @@ export function accuracySection(data: ReportData): Html {
         ),
       `Real accuracy by version: ${measured.map(({ name, mean }) => `${name} ${percent(mean)}`).join(', ')}`,
     ),
+    ...(results.linear === null ? [] : [html`<p>${linearInWords(results.linear)}</p>`]),
     behind(accuracyTable(data), [counts.sql]),
   );
 }

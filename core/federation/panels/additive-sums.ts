@@ -15,15 +15,16 @@ export type RefitSums = Readonly<Pick<PanelSums, 'gram' | 'blocks'>>;
  * @param count of the terms
  * @param terms [samples, count]
  * @param blockOf place of each sample's block of windows, from 0 [samples]
+ * @param influence by device; that of the residuals where these are what pulls
  */
 export function weightedSums(
   count: number,
   terms: Float32Array,
   rows: readonly WeightedResidual[],
   blockOf: ArrayLike<number>,
+  influence = deviceInfluence(count, terms, rows),
 ): RefitSums {
   const size = count + 1;
-  const influence = deviceInfluence(count, terms, rows);
   const gram = new Float64Array(size * size);
   const blocks: { rows: number; moment: Float64Array }[] = [];
   const row = new Float64Array(size);

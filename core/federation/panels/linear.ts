@@ -1,9 +1,17 @@
 import { weightOffsets } from '../../model/network';
 import { parameterCount, type FlatWeights, type NetworkShape } from '../../model/types';
-import { LINEAR_PASSES, LINEAR_RIDGE, LINEAR_TARGET_CLIP, REFIT_BLOCKS, RESIDUAL_CLIP } from '../constants';
+import {
+  LINEAR_LEVERAGE,
+  LINEAR_PASSES,
+  LINEAR_RIDGE,
+  LINEAR_TARGET_CLIP,
+  REFIT_BLOCKS,
+  RESIDUAL_CLIP,
+} from '../constants';
 import { type Samples } from '../training/samples';
-import { isFiniteVector } from '../vectors';
+import { isFiniteVector, median } from '../vectors';
 import { type RefitSums, weightedSums } from './additive-sums';
+import { deviceInfluence } from './device-influence';
 import { clipResidual, robustWeight } from './robust';
 import { ridgeStep, shrunkStep } from './shrunk-step';
 
@@ -34,30 +42,52 @@ export function linearOutputs(model: LinearModel, { x, count }: Pick<Samples, 'x
 /**
  * A site's sums for a linear model, over its samples of the newest `windows` windows in six blocks of time, newest first. What is far off counts little; how far
  * off a sample is, the site's own best linear forecast says, found by iterated weights: after a change `before` would call everybody an outlier.
+ * Features far from what is usual at the site count little too (a Mallows weight): the error of a line can be small where one sample bends it.
  */
 export function linearSums(before: LinearModel, samples: Samples, windows: number): RefitSums {
   const blockOf = samples.age.map((age) => Math.floor((age * REFIT_BLOCKS) / windows));
+  const usual = usualFeatures(samples);
   let outputs = linearOutputs(before, samples);
   for (let pass = 0; pass < LINEAR_PASSES; pass += 1) {
-    const fitted = ridgeStep(sumsNear(outputs, samples, blockOf), LINEAR_RIDGE);
+    const fitted = ridgeStep(sumsNear(outputs, samples, usual, blockOf), LINEAR_RIDGE);
     if (fitted === null) break;
     outputs = linearOutputs(fitted, samples);
   }
-  return sumsNear(outputs, samples, blockOf);
+  return sumsNear(outputs, samples, usual, blockOf);
 }
 
-/** Sums of the actual changes, clipped and weighted by how far they lie from these outputs. */
-function sumsNear(outputs: Float64Array, samples: Samples, blockOf: ArrayLike<number>): RefitSums {
-  const rows = Array.from(samples.y, (actual, sample) => {
-    const output = outputs[sample] ?? NaN;
-    const error = clipResidual(actual - output, RESIDUAL_CLIP);
-    return {
-      residual: clipResidual(output + error, LINEAR_TARGET_CLIP),
-      weight: robustWeight(error),
-      device: samples.device[sample] ?? 0,
-    };
+/** By sample how usual its features are, 1/(1 + (|x|²/3 medians)⁴): near 1 for weather, a hundredth where a broken sensor's jumps fill all lags [samples]. */
+function usualFeatures({ x, count }: Samples): Float64Array {
+  const inputs = x.length / Math.max(1, count);
+  const squares = Float64Array.from({ length: count }, (_, sample) => {
+    let sum = 0;
+    for (let input = 0; input < inputs; input += 1) sum += (x[sample * inputs + input] ?? NaN) ** 2;
+    return sum;
   });
-  return weightedSums(samples.x.length / Math.max(1, samples.count), samples.x, rows, blockOf);
+  const most = LINEAR_LEVERAGE * median([...squares]);
+  return squares.map((square) => (most > 0 ? 1 / (1 + (square / most) ** 4) : 1));
+}
+
+/** Sums of the actual changes, clipped and weighted by how far they lie from these outputs, and by how usual their features are. */
+function sumsNear(
+  outputs: Float64Array,
+  samples: Samples,
+  usual: Float64Array,
+  blockOf: ArrayLike<number>,
+): RefitSums {
+  const inputs = samples.x.length / Math.max(1, samples.count);
+  const errors = Array.from(samples.y, (actual, sample) => {
+    const residual = clipResidual(actual - (outputs[sample] ?? NaN), RESIDUAL_CLIP);
+    const weight = (usual[sample] ?? NaN) * robustWeight(residual);
+    return { residual, weight, device: samples.device[sample] ?? 0 };
+  });
+  const changes = errors.map((error, sample) => ({
+    ...error,
+    residual: clipResidual((outputs[sample] ?? NaN) + error.residual, LINEAR_TARGET_CLIP),
+  }));
+  // What a device pulls by is its errors: changes that all devices have in common pull nowhere.
+  const influence = deviceInfluence(inputs, samples.x, errors);
+  return weightedSums(inputs, samples.x, changes, blockOf, influence);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
 } from '../constants';
 import { median } from '../vectors';
 import { addRefitSums, type RefitSums } from './additive-sums';
+import { ridgeStep } from './shrunk-step';
 import { faultOfSums, type SumsKind } from './report-checks';
 import { type LeftOutReason } from '../../contracts/updates';
 
@@ -40,7 +41,9 @@ export function combineSites(sites: readonly SiteSums[], kind: SumsKind): Combin
     .map(withinRows);
   if (counting.length === 0) return { sums: null, refused };
   return {
-    sums: addRefitSums(counting.length < MIN_PARTS_TO_COMPARE ? counting : clipToMedianSite(counting)),
+    sums: addRefitSums(
+      counting.length < MIN_PARTS_TO_COMPARE ? counting : clipToMedianSite(counting, kind.ridge),
+    ),
     refused,
   };
 }
@@ -78,7 +81,40 @@ function withinRows({ sums, devices, windows }: SiteSums): RefitSums {
   };
 }
 
-function clipToMedianSite(sites: readonly RefitSums[]): RefitSums[] {
+/** @param ridge where moments are of changes: what is clipped is what they pull beside the sites' typical solution with it */
+function clipToMedianSite(sites: readonly RefitSums[], ridge: number | null): RefitSums[] {
+  if (ridge === null) return clipMoments(sites);
+  const typical = typicalSolution(sites, ridge);
+  const beside = sites.map((sums) => moved(sums, typical, -1));
+  return clipMoments(beside).map((sums) => moved(sums, typical, 1));
+}
+
+/** Term by term the median of what each site by itself would solve for; a minority of sites does not move it far. */
+function typicalSolution(sites: readonly RefitSums[], ridge: number): readonly number[] {
+  const solutions = sites.flatMap((sums) => {
+    const solution = ridgeStep(sums, ridge);
+    return solution === null ? [] : [solution];
+  });
+  return (solutions[0] ?? []).map((_, at) => median(solutions.map((solution) => solution[at] ?? NaN)));
+}
+
+/** The moments with a block's part of `times` × gram · solution added. */
+function moved({ gram, blocks }: RefitSums, solution: readonly number[], times: number): RefitSums {
+  const rows = rowsOf({ gram, blocks });
+  const size = solution.length;
+  const pull = solution.map((_, i) =>
+    solution.reduce((sum, value, j) => sum + value * (gram[i * size + j] ?? NaN), 0),
+  );
+  return {
+    gram,
+    blocks: blocks.map((block) => ({
+      ...block,
+      moment: block.moment.map((value, at) => value + ((times * block.rows) / rows) * (pull[at] ?? NaN)),
+    })),
+  };
+}
+
+function clipMoments(sites: readonly RefitSums[]): RefitSums[] {
   const places = Math.max(...sites.map(({ blocks }) => blocks.length));
   const longest = Array.from(
     { length: places },

@@ -3,6 +3,7 @@ import { type PanelTally } from '../../contracts/site-reports';
 import { type LeftOutReason } from '../../contracts/updates';
 import { type NetworkShape } from '../../model/types';
 import {
+  LINEAR_RIDGE,
   LINEAR_TARGET_CLIP,
   PANEL_DEVICES,
   PANEL_SHARE,
@@ -60,16 +61,18 @@ export interface SumsKind {
   readonly isSigned: boolean;
   /** The most that v r² can be. */
   readonly mostSquare: number;
+  /** With which they are solved where r is a change; null where r is what a model leaves over, and pulls towards nothing. */
+  readonly ridge: number | null;
 }
 
 /** Of hidden activations, and residuals of the network; the largest r²/(1 + (r/1.5)⁴) there is lies at r = 1.5. */
 export function refitKind({ hidden }: Pick<NetworkShape, 'hidden'>): SumsKind {
-  return { terms: hidden, isSigned: false, mostSquare: 1.125 };
+  return { terms: hidden, isSigned: false, mostSquare: 1.125, ridge: null };
 }
 
 /** Of features, and clipped changes. */
 export function linearKind({ inputs }: Pick<NetworkShape, 'inputs'>): SumsKind {
-  return { terms: inputs, isSigned: true, mostSquare: LINEAR_TARGET_CLIP ** 2 };
+  return { terms: inputs, isSigned: true, mostSquare: LINEAR_TARGET_CLIP ** 2, ridge: LINEAR_RIDGE };
 }
 
 /**

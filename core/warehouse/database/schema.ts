@@ -639,4 +639,9 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 24, name: 'forecasts as served', sql: SERVED_FORECASTS },
   { version: 25, name: 'windows of results that never came', sql: LOST_WINDOWS },
+  {
+    version: 26,
+    name: 'the network that was elected beside a linear model',
+    sql: 'ALTER TABLE model_versions ADD COLUMN network VARCHAR;',
+  },
 ];

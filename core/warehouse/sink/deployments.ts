@@ -79,6 +79,7 @@ async function storeModel(inside: Statements, message: ModelMessage): Promise<vo
     model_version,
     round: lineage.round,
     role: lineage.role,
+    network: lineage.network,
     strategy: lineage.strategy,
     parents: list(lineage.parents, VARCHAR),
     seed: lineage.seed,

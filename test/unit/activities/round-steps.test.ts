@@ -63,13 +63,13 @@ async function aggregated(): ReturnType<RoundsActivities['aggregate']> {
 }
 
 /** Everything up to the candidates. */
-async function deployed(): ReturnType<RoundsActivities['deploy']> {
+async function deployed(linearEvidence: readonly number[] = []): ReturnType<RoundsActivities['deploy']> {
   const plan = world.plan();
   const made = await aggregated();
   await run(() => site.sumPanels(plan));
   const refitted = await run(() => rounds.refit(plan));
   await run(() => site.scoreProposals(plan, [...made.proposals, ...refitted]));
-  return run(() => rounds.deploy(plan, made, []));
+  return run(() => rounds.deploy(plan, made, [], linearEvidence));
 }
 
 const stageOf = (version: string): string | undefined =>
@@ -174,7 +174,7 @@ describe('scoring, aggregating and refitting', () => {
     await aggregated();
     const sum = (): Promise<unknown> => run(() => site.sumPanels(plan));
     expect(await sum()).toEqual(await sum());
-    expect(await world.inbox.refitSums(plan)).toHaveLength(2);
+    expect(await world.inbox.refitSums(plan)).toHaveLength(3);
     expect(await run(() => rounds.refit(plan))).toEqual(await run(() => rounds.refit(plan)));
     const score = (): Promise<unknown> => run(() => site.scoreProposals(plan, ['steady', 'responsive']));
     expect(await score()).toEqual(await score());
@@ -332,6 +332,27 @@ describe('deploying and deciding', () => {
     expect(elected.version).toBe('v1');
     expect(candidates.map(stageOf)).toEqual(candidates.map(() => 'candidate'));
     expect(world.deployments.champion()?.version).toBe('v0');
+  });
+
+  it('put the fleet’s linear model beside the networks', async () => {
+    expect((await deployed()).candidates).toEqual(['v1', 'v1-responsive', 'v1-linear']);
+  });
+
+  it('elect it once past rounds show that it is better', async () => {
+    const { elected, candidates } = await deployed([0.05, 0.06]);
+    expect(candidates).toEqual(['v1', 'v1-steady', 'v1-responsive']);
+    const { lineage } = world.deployments.find(elected.version)!.message;
+    expect(lineage).toMatchObject({ role: 'linear', network: 'steady', parents: ['v0'] });
+  });
+
+  it('train the next round from the network beside a linear champion', async () => {
+    const { elected, candidates } = await deployed([0.05, 0.06]);
+    await decidedAs('promoted', elected.version, candidates);
+    expect([stageOf('v1'), stageOf('v1-steady')]).toEqual(['champion', 'retired']);
+    const plan = world.plan({ round: 2, champion: elected.version, attempt: 'next' });
+    const { last } = await run(() => site.trainLocals(plan));
+    const [chunk] = await world.inbox.updates(plan, last);
+    expect(chunk?.header.base_version).toBe('v1-steady');
   });
 
   it('promote once, however often it is said, and leave the champion in latest_model', async () => {

@@ -5,36 +5,35 @@ import { type LieName } from '../../../bench/liars/lies';
 import { SHAPE } from '../../../bench/loop/task';
 import { RoundGraphs } from '../../../core/backtest/graphs';
 import { trainingSettingsSchema } from '../../../core/contracts/rounds';
+import { mean } from '../../../core/federation/vectors';
 import { loadRecording } from '../../../fleet/series';
 
 /** A short version of `npm run bench:liars`: a fleet whose clock doubles in the second of five rounds, so that all parts of the loop have work. */
 const training = trainingSettingsSchema.parse({ windows: 168 });
 const TENTH = 0.1;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 let graphs: RoundGraphs;
-let game: LiarsGame;
+/** Which candidate is elected, and when, differs from fleet to fleet: what liars cost is the mean of two. */
+const SEEDS = [101, 102];
+let games: readonly LiarsGame[];
 
 beforeAll(async () => {
   graphs = await RoundGraphs.create(SHAPE, training, 1);
   const directory = join(__dirname, '../../../data/weather');
   const { recording } = await loadRecording({ directory, labelColumn: undefined });
-  game = new LiarsGame(
-    recording,
-    graphs,
-    {
-      scenario: 'clock',
-      clock: 'independent',
-      devices: 120,
-      participants: 12,
-      rounds: 5,
-      windows: 6,
-      changeRound: 2,
-      lastRounds: 3,
-      tolerance: 1,
-      training,
-    },
-    101,
-  );
+  const settings = {
+    scenario: 'clock',
+    clock: 'independent',
+    devices: 120,
+    participants: 12,
+    rounds: 5,
+    windows: 6,
+    changeRound: 2,
+    lastRounds: 3,
+    tolerance: 1,
+    training,
+  } as const;
+  games = SEEDS.map((seed) => new LiarsGame(recording, graphs, settings, seed));
 }, TIMEOUT_MS);
 afterAll(() => graphs.release());
 
@@ -51,8 +50,9 @@ describe('the default strategy, with a tenth of liars', () => {
   ])(
     'loses under 2 points on honest devices to: %s',
     async (lie) => {
-      const lost = await game.pointsLost(contenderOf('closed-loop'), lie, TENTH);
-      expect(lost).toBeLessThan(2);
+      const lost: number[] = [];
+      for (const game of games) lost.push(await game.pointsLost(contenderOf('closed-loop'), lie, TENTH));
+      expect(mean(lost)).toBeLessThan(2);
     },
     TIMEOUT_MS,
   );
@@ -62,7 +62,7 @@ describe('a strategy without a defence', () => {
   it(
     'loses more than 2 points to scaled updates',
     async () => {
-      const lost = await game.pointsLost(contenderOf('fedavg'), 'scaled', TENTH);
+      const lost = await games[0]?.pointsLost(contenderOf('fedavg'), 'scaled', TENTH);
       expect(lost).toBeGreaterThan(2);
     },
     TIMEOUT_MS,

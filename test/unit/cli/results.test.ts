@@ -9,6 +9,7 @@ import {
   type ScoreCluster,
 } from '../../../cli/results/scores';
 import { resultsOf, type Evidence } from '../../../cli/results/summary';
+import { type Results } from '../../../cli/results/summary-schema';
 import { renderResults } from '../../../cli/demo/table';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { type RoundRow } from '../../../cli/results/queries';
@@ -142,6 +143,7 @@ describe('the results of a run', () => {
       ],
     ]),
     persistence: both(10, 6),
+    linear: [],
   };
 
   it('have the shape that others read', () => {
@@ -168,6 +170,40 @@ describe('the results of a run', () => {
   it('tell the healthy devices apart', () => {
     const { healthy } = resultsOf(evidence).rounds[0]!;
     expect(healthy).toMatchObject({ evaluations: 18, accuracy: 16 / 18 });
+  });
+
+  describe('with a linear model beside the networks', () => {
+    /** Two rounds of five windows each; the linear model is right `correct` times of 20. */
+    const beside = (correct: number): Results['linear'] =>
+      resultsOf({
+        ...evidence,
+        linear: [0, 5].map((first) => ({
+          all: [0, 1, 2, 3, 4].map((window) => ({
+            cluster: 'a',
+            windowStart: first + window,
+            n: 20,
+            candidateCorrect: correct,
+            championCorrect: 10,
+          })),
+          faulty: [{ cluster: 'a', windowStart: first, n: 10, candidateCorrect: 0, championCorrect: 10 }],
+        })),
+      }).linear;
+
+    it('compare both on the same device-windows, over all rounds', () => {
+      expect(beside(15)).toMatchObject({ rounds: 2, evaluations: 200, accuracy: 0.75, networkAccuracy: 0.5 });
+      expect(beside(15)!.difference).toBeCloseTo(0.25);
+      expect(beside(15)!.healthy).toMatchObject({ evaluations: 180, accuracy: 150 / 180 });
+    });
+
+    it.each([
+      { correct: 15, finding: 'the networks forecast worse than a line does' },
+      { correct: 10, finding: 'the networks are not shown to beat it' },
+      { correct: 5, finding: 'the networks forecast better than a line does' },
+    ])('say of $correct right beside 10: $finding', ({ correct, finding }) => {
+      const text = renderResults({ ...resultsOf(evidence), linear: beside(correct) }, DEFAULT_TASK.target);
+      expect(text).toContain(finding);
+      expect(text).toMatch(/^ *linear /m);
+    });
   });
 
   it('fit a terminal of 120 columns', () => {

@@ -7,7 +7,8 @@ import {
   nextLinear,
   noLinearModel,
 } from '../../../core/federation/panels/linear';
-import { addRefitSums } from '../../../core/federation/panels/additive-sums';
+import { addRefitSums, type RefitSums } from '../../../core/federation/panels/additive-sums';
+import { combineSites } from '../../../core/federation/panels/refit-sites';
 import { faultOfSums, linearKind } from '../../../core/federation/panels/report-checks';
 import { type Samples } from '../../../core/federation/training/samples';
 import { seededRandom } from '../../../core/platform/random';
@@ -33,6 +34,11 @@ function samplesOf(seed: number, weatherOf: (window: number) => number = () => 0
 const fitted = (before: LinearModel, ...sites: readonly Samples[]) =>
   nextLinear(before, addRefitSums(sites.map((samples) => linearSums(before, samples, WINDOWS))));
 
+const withMoments = ({ gram, blocks }: RefitSums, times: number): RefitSums => ({
+  gram,
+  blocks: blocks.map((block) => ({ ...block, moment: block.moment.map((value) => times * value) })),
+});
+
 describe('the fleet’s linear model', () => {
   const none = noLinearModel(SHAPE);
 
@@ -51,6 +57,35 @@ describe('the fleet’s linear model', () => {
     found?.model.forEach((value, at) => {
       expect(Math.abs(value - (TRUE[at] ?? NaN))).toBeLessThan(0.1);
     });
+  });
+
+  it('is hardly bent by a tenth of devices whose broken sensors fill all features with jumps', () => {
+    const samples = samplesOf(8);
+    const broken = (sample: number): boolean => (samples.device[sample] ?? 0) < DEVICES / 10;
+    const x = samples.x.map((value, at) =>
+      broken(Math.floor(at / SHAPE.inputs)) ? Math.sign(value) * 8 : value,
+    );
+    const y = samples.y.map((value, sample) =>
+      broken(sample) ? -6 * Math.sign(x[sample * SHAPE.inputs] ?? 0) : value,
+    );
+    fitted(none, { ...samples, x, y })?.model.forEach((value, at) => {
+      expect(Math.abs(value - (TRUE[at] ?? NaN))).toBeLessThan(0.1);
+    });
+  });
+
+  it.each([
+    { lie: 'turned round', times: -1 },
+    { lie: 'turned round and three times as long', times: -3 },
+  ])('keeps nine tenths of itself when one site of ten sends sums that are $lie', ({ times }) => {
+    const sites = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((seed) => linearSums(none, samplesOf(seed), WINDOWS));
+    const lied = sites.map((sums, place) => (place === 0 ? withMoments(sums, times) : sums));
+    const { sums } = combineSites(
+      lied.map((own) => ({ sums: own, devices: DEVICES, windows: WINDOWS })),
+      linearKind(SHAPE),
+    );
+    const model = nextLinear(none, sums!)!.model;
+    expect(model[0]! / TRUE[0]!).toBeGreaterThan(0.9);
+    expect(model[1]! / TRUE[1]!).toBeGreaterThan(0.9);
   });
 
   it('stays nearer to the one before it where all devices share a weather that changes', () => {
@@ -76,11 +111,7 @@ describe('the fleet’s linear model', () => {
   it('is made of sums that samples can have, and of no others', () => {
     const sums = linearSums(none, samplesOf(7), WINDOWS);
     expect(faultOfSums(sums, linearKind(SHAPE), DEVICES)).toBeNull();
-    const moments = sums.blocks.map((block) => ({
-      ...block,
-      moment: block.moment.map((value) => 1e6 * value),
-    }));
-    expect(faultOfSums({ ...sums, blocks: moments }, linearKind(SHAPE), DEVICES)).toBe('impossible-sums');
+    expect(faultOfSums(withMoments(sums, 1e6), linearKind(SHAPE), DEVICES)).toBe('impossible-sums');
     expect(faultOfSums(sums, linearKind({ inputs: 5 }), DEVICES)).toBe('wrong-shape');
   });
 });
