@@ -10,7 +10,7 @@ import {
   type RoundSummary,
   type VersionFigures,
 } from '../results/summary-schema';
-import { linearInWords } from '../shared/linear-text';
+import { linearInWords } from '../results/linear-text';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
 /** Results of a demo as a table: figures over all devices, and beside them those over the healthy ones. */

@@ -1,6 +1,6 @@
 import { type CountRow } from '../queries/versions';
 import { percent, points, range, signed, whole } from '../../shared/format';
-import { linearInWords } from '../../shared/linear-text';
+import { linearInWords } from '../../results/linear-text';
 import { errorSize, inUnit, level, signedError } from '../../shared/quantities';
 import { COLOURS } from '../charts/draw';
 import { intervalChart } from '../charts/intervals';

@@ -1,5 +1,5 @@
-import { type LinearFigures } from '../results/summary-schema';
-import { counted, percent, points, range } from './format';
+import { type LinearFigures } from './summary-schema';
+import { counted, percent, points, range } from '../shared/format';
 
 /** How the fleet's linear model did beside the networks, as one sentence: also where it says that networks do not pay. */
 export function linearInWords(linear: LinearFigures): string {
