@@ -57,7 +57,7 @@ export const ANALYTICS_GROUP_PREFIX = 'fedloop-analytics-';
 export const ROWS_PER_BLOCK = 256;
 
 /** A record batch over this is refused by a default broker. */
-const BROKER_BATCH_BYTES = 1024 * 1024;
+export const BROKER_BATCH_BYTES = 1024 * 1024;
 
 /** Messages of one call to a partition, which the client makes one batch: what is left is for its framing. */
 export const MAX_BATCH_BYTES = 900_000;

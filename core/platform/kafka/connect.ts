@@ -61,7 +61,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
   const kafka: Kafka = {
     createTopics: (topics) => {
       const named = topics.map((spec) => ({ ...spec, name: topic(spec.name) }));
-      missing.remake(named);
+      missing.know(named);
       return allowed('make topics', createTopics(admin, named));
     },
     identity: async () => {
@@ -104,7 +104,10 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     },
     failed: tails.failed,
     trouble: () => contact.trouble ?? missing.trouble,
-    disconnect: () => admin.disconnect(),
+    disconnect: () => {
+      missing.close();
+      return admin.disconnect();
+    },
   };
   return withSignatures(kafka, keys);
 }

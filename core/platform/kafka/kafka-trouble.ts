@@ -1,4 +1,5 @@
 import { FedloopError, messageOf } from '../../contracts/errors';
+import { BROKER_BATCH_BYTES } from '../../contracts/topics';
 import { tlsTrouble } from '../tls-trouble';
 import { type KafkaSecurity } from './kafka-security';
 import { NoToken, TokenRefused } from './oauth-login';
@@ -25,11 +26,13 @@ export function awayTrouble(broker: string): KafkaTrouble {
   };
 }
 
-/** What is said of a topic that was deleted, and what to do. */
-export function missingTrouble(topic: string): KafkaTrouble {
+/** What is said of a topic that was deleted, and what to do. @param isBase rows and versions rest on what it held */
+export function missingTrouble(topic: string, isBase = false): KafkaTrouble {
   return {
     message: `the Kafka brokers do not have the topic ${topic}`,
-    hint: 'Start the workers again, which make topics that are missing; what it held is gone with it.',
+    hint: isBase
+      ? 'Bring it back from a copy before workers are started again: they would make it empty, and not go on with rows and versions that rest on what it held.'
+      : 'Start the workers again, which make topics that are missing; what it held is gone with it.',
   };
 }
 
@@ -135,15 +138,30 @@ export function orNotAllowed<Cause>(cause: Cause, doing: string): Cause | Fedloo
   );
 }
 
-/** Type of Kafka's error in what the library has made of it. */
+/** The same failure, with a sentence where it is that a topic takes no batches as large as those that we send. It may pass. */
+export function orTooLarge<Cause>(cause: Cause, topic: string): Cause | FedloopError {
+  const isTooLarge = typeIn(cause, (type) => TOO_LARGE.has(type)) !== undefined;
+  if (!isTooLarge) return cause;
+  return new FedloopError('KafkaUnavailable', `the topic ${topic} takes no batches as large as ours`, {
+    hint: `Remove its max.message.bytes, or set it to ${BROKER_BATCH_BYTES} or more.`,
+    cause,
+  });
+}
+
+const TOO_LARGE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+
+/** Type of Kafka's error in what the library has made of it, where it is that an ACL is missing. */
 export function refusalIn(cause: unknown): string | undefined {
+  return typeIn(cause, (type) => type.endsWith('_AUTHORIZATION_FAILED'));
+}
+
+function typeIn(cause: unknown, isWanted: (type: string) => boolean): string | undefined {
   if (!(cause instanceof Error)) return undefined;
-  if ('type' in cause && typeof cause.type === 'string' && cause.type.endsWith('_AUTHORIZATION_FAILED'))
-    return cause.type;
+  if ('type' in cause && typeof cause.type === 'string' && isWanted(cause.type)) return cause.type;
   const inner: readonly unknown[] =
     'errors' in cause && Array.isArray(cause.errors) ? cause.errors : [cause.cause];
   for (const each of inner) {
-    const found = each === cause ? undefined : refusalIn(each);
+    const found = each === cause ? undefined : typeIn(each, isWanted);
     if (found !== undefined) return found;
   }
   return undefined;

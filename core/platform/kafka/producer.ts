@@ -10,7 +10,7 @@ import { FedloopError } from '../../contracts/errors';
 import { MAX_BATCH_BYTES } from '../../contracts/topics';
 import { type Logger } from '../log';
 import { METADATA_MAX_AGE_MS } from './group-consumer';
-import { orNotAllowed } from './kafka-trouble';
+import { orNotAllowed, orTooLarge } from './kafka-trouble';
 import { type MissingTopics } from './missing-topics';
 import { missingTopic } from './topic-offsets';
 import { type OutgoingMessage, type Position, type Producer } from './types';
@@ -110,7 +110,8 @@ async function warnWhenSlow<T>(
     if (waited() > WARN_AFTER_MS) log.info({ topic, seconds: seconds() }, 'the broker takes messages again');
     return answered;
   } catch (cause) {
-    throw missing.has(topic) ? missingTopic(topic, cause) : orNotAllowed(cause, `write to ${topic}`);
+    if (missing.has(topic)) throw missingTopic(topic, cause);
+    throw orTooLarge(orNotAllowed(cause, `write to ${topic}`), topic);
   } finally {
     clearTimeout(timer);
     missing.delete(topic);
