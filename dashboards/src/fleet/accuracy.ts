@@ -10,7 +10,7 @@ export const accuracyRow: Row = {
       kind: 'grouped-bars',
       title: 'Accuracy per version',
       description:
-        'Real accuracy of each version that serves, has served or is being tried, over everything it was measured on, and what forecasting no change had there. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
+        'Real accuracy of each version that serves, has served or is being tried, over everything it was measured on: of its own forecasts, of those as served with what devices have learnt, and of forecasting no change there. Versions were not measured on the same windows: to compare two, look at the rounds, which pair them.',
       unit: 'percentunit',
       decimals: 0,
       noData: NOT_MEASURED,
@@ -24,6 +24,11 @@ export const accuracyRow: Row = {
           expr: ofServingVersions(maxBy(['version'], 'fedloop_model_accuracy_ratio', 'scope="lifetime"')),
           legend: 'accuracy',
           colour: 'blue',
+        },
+        {
+          expr: ofServingVersions(maxBy(['version'], 'fedloop_model_served_accuracy_ratio')),
+          legend: 'as served',
+          colour: 'green',
         },
         {
           expr: ofServingVersions(
