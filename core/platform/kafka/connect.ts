@@ -88,8 +88,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     tail: (options) => {
       const isWritten = isWrittenByUs(options.topic);
       const maxBytes = maxRecordBytes(options.topic);
-      const { onFailure } = tails;
-      const of = { isWritten, maxBytes, sessionTimeoutMillis, onFailure };
+      const of = { isWritten, maxBytes, sessionTimeoutMillis, onFailure: tails.onFailure };
       const named = { ...options, ...of, topic: topic(options.topic) };
       return allowed(`follow ${named.topic}`, tailTopic(client, admin, named, log));
     },
