@@ -52,6 +52,11 @@ export function weightedSums(
   return { gram: [...gram], blocks: blocks.map((block) => ({ ...block, moment: [...block.moment] })) };
 }
 
+/** Rows of all blocks. */
+export function rowsOf({ blocks }: Pick<RefitSums, 'blocks'>): number {
+  return blocks.reduce((sum, { rows }) => sum + rows, 0);
+}
+
 /** Sums of several sites as one. @throws FedloopError `InvalidInput` when they come from networks of different sizes. */
 export function addRefitSums(parts: readonly RefitSums[]): RefitSums {
   const [first] = parts;
@@ -64,7 +69,7 @@ export function addRefitSums(parts: readonly RefitSums[]): RefitSums {
     blocks: Array.from({ length: places }, (_, place) => {
       const own = parts.flatMap(({ blocks }) => blocks[place] ?? []);
       return {
-        rows: own.reduce((sum, { rows }) => sum + rows, 0),
+        rows: rowsOf({ blocks: own }),
         moment: sumOfVectors(own.map(({ moment }) => moment)),
       };
     }),

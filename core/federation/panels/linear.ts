@@ -12,7 +12,7 @@ import { type Samples } from '../training/samples';
 import { isFiniteVector, median } from '../vectors';
 import { type RefitSums, weightedSums } from './additive-sums';
 import { deviceInfluence } from './device-influence';
-import { clipResidual, robustWeight } from './robust';
+import { clipResidual, robustWeight, weightAt } from './robust';
 import { ridgeStep, shrunkStep } from './shrunk-step';
 
 /**
@@ -65,7 +65,7 @@ function usualFeatures({ x, count }: Samples): Float64Array {
     return sum;
   });
   const most = LINEAR_LEVERAGE * median([...squares]);
-  return squares.map((square) => (most > 0 ? 1 / (1 + (square / most) ** 4) : 1));
+  return squares.map((square) => (most > 0 ? weightAt(square / most) : 1));
 }
 
 /** Sums of the actual changes, clipped and weighted by how far they lie from these outputs, and by how usual their features are. */

@@ -6,7 +6,7 @@ import {
   UNLIKE_LEVERAGE,
 } from '../constants';
 import { median } from '../vectors';
-import { addRefitSums, type RefitSums } from './additive-sums';
+import { addRefitSums, rowsOf, type RefitSums } from './additive-sums';
 import { ridgeStep } from './shrunk-step';
 import { faultOfSums, type SumsKind } from './report-checks';
 import { type LeftOutReason } from '../../contracts/updates';
@@ -100,7 +100,7 @@ function typicalSolution(sites: readonly RefitSums[], ridge: number): readonly n
 
 /** The moments with a block's part of `times` × gram · solution added. */
 function moved({ gram, blocks }: RefitSums, solution: readonly number[], times: number): RefitSums {
-  const rows = rowsOf({ gram, blocks });
+  const rows = rowsOf({ blocks });
   const size = solution.length;
   const pull = solution.map((_, i) =>
     solution.reduce((sum, value, j) => sum + value * (gram[i * size + j] ?? NaN), 0),
@@ -148,8 +148,4 @@ function leverageByRow(sums: RefitSums): number {
   let trace = 0;
   for (let at = 0; at < size; at += 1) trace += sums.gram[at * size + at] ?? NaN;
   return trace / rowsOf(sums);
-}
-
-function rowsOf({ blocks }: RefitSums): number {
-  return blocks.reduce((sum, { rows }) => sum + rows, 0);
 }

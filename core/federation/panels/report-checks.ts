@@ -14,7 +14,7 @@ import {
 } from '../constants';
 import { isFiniteVector } from '../vectors';
 import { type LocalScores } from './local-scoring';
-import { type RefitSums } from './additive-sums';
+import { rowsOf, type RefitSums } from './additive-sums';
 
 /**
  * What a site cannot have measured does not count: a single site that reports a million times its devices would else decide alone.
@@ -88,7 +88,7 @@ export function faultOfSums(
   devices: number,
 ): LeftOutReason | null {
   const size = kind.terms + 1;
-  const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+  const rows = rowsOf({ blocks });
   if (gram.length !== size * size || blocks.some(({ moment }) => moment.length !== size))
     return 'wrong-shape';
   if (!isFiniteVector([rows, ...gram, ...blocks.flatMap(({ moment }) => moment)])) return 'not-finite';

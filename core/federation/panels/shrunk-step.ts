@@ -1,7 +1,7 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { FedloopError } from '../../contracts/errors';
 import { isFiniteVector, sumOfVectors } from '../vectors';
-import { type RefitSums } from './additive-sums';
+import { rowsOf, type RefitSums } from './additive-sums';
 
 /**
  * Ridge regression from sums, shrunk to what repeats over time. With A = gram + λI, λ = ridge · rows, and moment m = Σ m_b
@@ -53,7 +53,7 @@ function ridgeSystem(
   ridge: number,
 ): { readonly rows: number; readonly moment: number[]; readonly system: CholeskyDecomposition } {
   const size = Math.sqrt(gram.length);
-  const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+  const rows = rowsOf({ blocks });
   const damped = Matrix.from1DArray(size, size, [...gram]).add(Matrix.eye(size).mul(ridge * rows));
   return {
     rows,
