@@ -25,9 +25,11 @@ export const ingestMemoryDevicesSchema = z.object({ partitions: z.int().min(1) }
 /**
  * `offset`: how far the log was read, about a minute ago at most. The group's own place is exact; brokers forget it when nobody has read for a week. Left out where nothing
  * was read yet.
+ * `commits`: what is committed has a note of ours beside it since then, so that a place without one was set by another program. Older releases wrote none.
  */
 export const ingestMemoryLogSchema = z.object({
   log_id: logIdSchema,
   offset: z.int().min(0).optional(),
+  commits: z.literal('noted').optional(),
 });
 export type RememberedLog = z.infer<typeof ingestMemoryLogSchema>;

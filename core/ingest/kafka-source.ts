@@ -14,6 +14,7 @@ import { type IngestSource } from './source';
 import { type SourceMemory } from './source-memory';
 import { type SourcePlace, SourcePlaces } from './source-places';
 import { bytesOf, messagesOf, partsOf } from './source-records';
+import { skippedSentence } from './loss-message';
 
 /** Between two looks whether the partition that is waited for has sent something. */
 const WAIT_MILLIS = 5;
@@ -121,10 +122,15 @@ export class KafkaSource implements IngestSource {
   }
 
   private async take(partition: number, place: SourcePlace, consumer: GroupConsumer): Promise<void> {
-    const { begins, committed, low, isNewLog } = place;
-    const { log, topic } = this.options;
-    const state = assignedState(begins, committed);
+    const { begins, committed, low, isNewLog, skipped } = place;
+    const { log, topic, onLost } = this.options;
+    // A place that another program has set is committed again, with our note.
+    const state = assignedState(begins, skipped === undefined ? committed : undefined);
     this.states.set(partition, state);
+    if (skipped !== undefined) {
+      log.error({ partition }, skippedSentence(topic, partition, skipped));
+      await onLost(partition, skipped, this.places.logId);
+    }
     if (isNewLog) {
       log.error({ partition }, `${topic} was deleted and made anew: it is read from its beginning`);
     }

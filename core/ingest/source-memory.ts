@@ -88,7 +88,7 @@ export class SourceMemory {
   /** These partitions are read in this log from now on, up to these offsets by now; what is committed for them counts in it. */
   async remember(
     topic: string,
-    places: readonly { readonly partition: number; readonly offset?: number }[],
+    places: readonly (Omit<RememberedLog, 'log_id'> & { readonly partition: number })[],
     logId: string,
   ): Promise<void> {
     const logs = places.map(({ partition, ...place }) => ({ partition, log: { log_id: logId, ...place } }));

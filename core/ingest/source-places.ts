@@ -3,7 +3,9 @@ import { type Source } from '../contracts/source';
 import { MICROS_PER_MILLI } from '../contracts/time';
 import { microsOfText } from '../contracts/timestamps';
 import { INGEST_GROUP, foreignTopic } from '../contracts/topics';
-import { type Kafka, type Position } from '../platform/kafka';
+import { type RememberedLog } from '../contracts/ingest-memory';
+import { type CommittedPlace, type Kafka, type Position } from '../platform/kafka';
+import { type ExpiredRecords } from '../platform/kafka/log-gap';
 import { endsOf } from '../platform/kafka/topic-offsets';
 import { type Logger } from '../platform/log';
 import { type SourceMemory } from './source-memory';
@@ -21,6 +23,8 @@ export interface SourcePlace {
   readonly low: number;
   /** The log is not the one that was read under this name before. */
   readonly isNewLog: boolean;
+  /** Messages that another program has moved the group past, without anybody reading them. */
+  readonly skipped?: ExpiredRecords;
 }
 
 interface AssignedPlaces {
@@ -77,18 +81,18 @@ export class SourcePlaces {
     const ends = await kafka.offsets(this.name);
     const byPartition = new Map(
       partitions.map((partition): [number, SourcePlace] => {
-        const { low } = endsOf(ends, partition);
+        const { low, high } = endsOf(ends, partition);
         const before = memory.logOf(topic, partition);
         const isNewLog = areTwoLogs(before?.log_id ?? '', logId);
-        const committed = isNewLog
-          ? undefined
-          : places.find((place) => place.partition === partition)?.offset;
+        const place = isNewLog ? undefined : places.find((one) => one.partition === partition);
+        const committed = place?.offset;
         if (isNewLog || before === undefined)
           return [partition, { begins: committed ?? 0, committed, low, isNewLog }];
         if (committed === undefined && before.offset !== undefined)
           this.warnOfLostPlace(partition, before.offset);
         const begins = committed ?? before.offset ?? low;
-        return [partition, { begins, committed, low, isNewLog }];
+        const skipped = skippedBy(place, before, high);
+        return [partition, { begins, committed, low, isNewLog, ...(skipped !== undefined && { skipped }) }];
       }),
     );
     return { logId, byPartition };
@@ -119,7 +123,8 @@ export class SourcePlaces {
       return isNew || (isDue && known.offset !== offset);
     });
     if (isDue) this.keptAt = now;
-    if (changed.length > 0) await memory.remember(topic, changed, this.id);
+    const noted = changed.map((place) => ({ ...place, commits: 'noted' as const }));
+    if (noted.length > 0) await memory.remember(topic, noted, this.id);
   }
 
   private warnOfLostPlace(partition: number, offset: number): void {
@@ -129,6 +134,22 @@ export class SourcePlaces {
       'the brokers have forgotten how far the group had read: it goes on from the place that was written down last, up to a minute before that; what comes twice is put aside as duplicate',
     );
   }
+}
+
+/**
+ * What lies between the place that was written down and one that another program has set ahead of it. The former is up to a minute old where the
+ * last worker was killed: what it read in that minute counts as well.
+ * @param high where the topic ends; a place behind it is none
+ */
+function skippedBy(
+  place: CommittedPlace | undefined,
+  before: RememberedLog,
+  high: number,
+): ExpiredRecords | undefined {
+  const { offset: from, commits } = before;
+  if (place === undefined || place.isOurs || from === undefined || commits === undefined) return undefined;
+  const { offset: until } = place;
+  return from < until && until <= high ? { kind: 'expired', from, until } : undefined;
 }
 
 /** @returns milliseconds since 1970, or `latest`. */

@@ -123,8 +123,8 @@ function expectedWindows(): unknown[] {
   ).flat();
 }
 
-function byPartition(positions: readonly Position[]): readonly Position[] {
-  return positions.toSorted((a, b) => a.partition - b.partition);
+function byPartition<Place extends Position>(places: readonly Place[]): readonly Place[] {
+  return places.toSorted((a, b) => a.partition - b.partition);
 }
 
 /** A broker that has just started takes some seconds until its groups are there; a worker tries again by itself. */
@@ -262,7 +262,7 @@ describe('a topic with messages of another shape', () => {
     const committed = await deployment.kafka.committed(INGEST_GROUP, foreignTopic(TOPIC));
     const ends = await deployment.kafka.offsets(foreignTopic(TOPIC));
     expect(byPartition(committed)).toEqual(
-      byPartition(ends.map(({ partition, high: offset }) => ({ partition, offset }))),
+      byPartition(ends.map(({ partition, high: offset }) => ({ partition, offset, isOurs: true }))),
     );
     ingest = await deployment.system.startWorker('ingest');
     const at = START / 1_000 + CLOSING_STEP * 10;
@@ -346,6 +346,18 @@ describe('messages that their topic let go while no worker read them', () => {
     await untilRejected(ingest, 1);
     const rows = await deployment.until(lostRow, `${sql} ORDER BY a`, 3);
     expect(rows.at(-1)).toEqual({ topic: TOPIC, p: 0, a: 17, z: 20 });
+
+    // An operator moves the group on while nobody reads.
+    await ingest.child.stop(10_000);
+    await send(4);
+    const groupId = topicPrefixOf(readEnvironment(deployment.system.env)) + INGEST_GROUP;
+    const moved = { groupId, topic: TOPIC, partitions: [{ partition: 0, offset: '24' }] };
+    await admin.setOffsets(moved);
+    ingest = await deployment.system.startWorker('ingest');
+    await send(1);
+    await untilRejected(ingest, 2);
+    const all = await deployment.until(lostRow, `${sql} ORDER BY a`, 4);
+    expect(all.at(-1)).toEqual({ topic: TOPIC, p: 0, a: 21, z: 24 });
     await admin.disconnect();
     await deployment.stop();
   });
@@ -482,8 +494,8 @@ describe('a source that begins at its end', () => {
     await producer.send(name, [message(0)]);
     await kafka.startGroup(INGEST_GROUP, name, 'latest');
     expect(byPartition(await kafka.committed(INGEST_GROUP, name))).toEqual([
-      { partition: 0, offset: 2 },
-      { partition: 1, offset: 1 },
+      { partition: 0, offset: 2, isOurs: false },
+      { partition: 1, offset: 1, isOurs: false },
     ]);
     // What the library commits for a place that the broker no longer has: the group has begun, and reads on from the beginning.
     const admin = adminOf(system);
@@ -497,8 +509,8 @@ describe('a source that begins at its end', () => {
     await admin.disconnect();
     await kafka.startGroup('another', name, START + 1);
     expect(byPartition(await kafka.committed('another', name))).toEqual([
-      { partition: 0, offset: 3 },
-      { partition: 1, offset: 0 },
+      { partition: 0, offset: 3, isOurs: false },
+      { partition: 1, offset: 0, isOurs: false },
     ]);
     await producer.disconnect();
     await kafka.disconnect();

@@ -6,7 +6,7 @@ import { deploymentKeys } from '../deployment-keys';
 import { type Logger } from '../log';
 import { registerCodecs } from './codecs';
 import { BrokerContact } from './contact';
-import { consumeGroup } from './group-consumer';
+import { COMMIT_NOTE, consumeGroup } from './group-consumer';
 import { kafkaSecurity, type KafkaSecurity } from './kafka-security';
 import { orNotAllowed } from './kafka-trouble';
 import { patchKafkajs } from './kafkajs-patches';
@@ -18,7 +18,7 @@ import { withSignatures } from './signed-topics';
 import { tailTopic } from './tail';
 import { topicNames } from './topic-names';
 import { topicOffsets, topicOffsetsAt } from './topic-offsets';
-import { type Kafka, type Position, type RetryPolicy } from './types';
+import { type CommittedPlace, type Kafka, type RetryPolicy } from './types';
 
 /** Long enough for a slow first handshake, short enough that a wrong address is noticed. */
 const CONNECTION_TIMEOUT_MS = 5_000;
@@ -186,7 +186,7 @@ function clientConfig(client: {
   };
 }
 
-async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
+async function committedOf(admin: Admin, groupId: string, topic: string): Promise<readonly CommittedPlace[]> {
   return (await placesOf(admin, groupId, topic)).filter(({ offset }) => offset >= 0);
 }
 
@@ -194,11 +194,14 @@ async function committedOf(admin: Admin, groupId: string, topic: string): Promis
  * Where a group has every partition: -1 where it has committed nothing; -2 where the library has committed "from its beginning", which it does
  * for a place behind the end of the log, and without our patch also for one before its first record.
  */
-async function placesOf(admin: Admin, groupId: string, topic: string): Promise<readonly Position[]> {
+async function placesOf(admin: Admin, groupId: string, topic: string): Promise<readonly CommittedPlace[]> {
   const groups = await admin.fetchOffsets({ groupId, topics: [topic] });
   return groups
     .flatMap(({ partitions }) => partitions)
-    .map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
+    .map(({ partition, offset, metadata }) => ({
+      ...{ partition, offset: Number(offset) },
+      isOurs: metadata === COMMIT_NOTE,
+    }));
 }
 
 async function startGroup(

@@ -106,6 +106,9 @@ export async function orDisconnect(consumer: Consumer, start: () => Promise<void
   }
 }
 
+/** Stands beside every offset that we commit. Who sets a group's offsets by hand leaves no note. */
+export const COMMIT_NOTE = 'fedloop';
+
 /** The library's types leave out what its batches know. */
 function fetchedFrom(batch: Batch): number {
   return 'fetchedOffset' in batch ? Number(batch.fetchedOffset) : NaN;
@@ -132,6 +135,7 @@ function controlOf(consumer: Consumer, names: TopicNames): GroupConsumer {
         ...at,
         topic: names.full(at.topic),
         offset: String(at.offset),
+        metadata: COMMIT_NOTE,
       }));
       await consumer.commitOffsets(places);
     },

@@ -29,6 +29,12 @@ export interface Position {
   readonly offset: number;
 }
 
+/** What a consumer group will read next. */
+export interface CommittedPlace extends Position {
+  /** Committed by one of our workers; false where another program has set it, such as Kafka's own tool. */
+  readonly isOurs: boolean;
+}
+
 export interface Producer {
   /**
    * Append messages to a topic, acknowledged by all in-sync replicas. Large batches are split below the broker's limit.
@@ -169,7 +175,7 @@ export interface Kafka {
   /** Per partition the offset of the first record with that timestamp or a later one; the end where there is none. */
   offsetsAt(topic: string, timestampMillis: number): Promise<readonly Position[]>;
   /** The next offset that a consumer group will read, of the partitions for which it has committed one. */
-  committed(groupId: string, topic: string): Promise<readonly Position[]>;
+  committed(groupId: string, topic: string): Promise<readonly CommittedPlace[]>;
   /**
    * Decide where a consumer group that has never read begins, in every partition that the topic has now; a group that has read, or has
    * members, goes on where it is. A partition that is added later is read from its beginning.

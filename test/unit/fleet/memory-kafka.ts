@@ -1,4 +1,5 @@
 import {
+  type CommittedPlace,
   type GroupConsumer,
   type GroupConsumerOptions,
   type IncomingRecord,
@@ -20,7 +21,7 @@ export class MemoryKafka implements Kafka {
   /** Ids of topics; others tell none. */
   readonly ids = new Map<string, string>();
   /** What every group has committed. */
-  places: readonly Position[] = [];
+  places: readonly (Position & Partial<CommittedPlace>)[] = [];
   /** Where groups were told to begin. */
   readonly begun: ('latest' | number)[] = [];
 
@@ -108,8 +109,8 @@ export class MemoryKafka implements Kafka {
     return Promise.resolve();
   }
 
-  committed(): Promise<readonly Position[]> {
-    return Promise.resolve(this.places);
+  committed(): Promise<readonly CommittedPlace[]> {
+    return Promise.resolve(this.places.map((place) => ({ isOurs: true, ...place })));
   }
 
   livingGroups(): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import { type Source } from '../../../core/contracts/source';
+import { ingestMemoryLogKey } from '../../../core/contracts/ingest-memory';
 import { foreignTopic, TOPICS } from '../../../core/contracts/topics';
 import { SourceMemory } from '../../../core/ingest/source-memory';
 import { type SourcePlace, SourcePlaces } from '../../../core/ingest/source-places';
@@ -86,6 +87,40 @@ describe('where a source is read from', () => {
       low: 12,
       isNewLog: false,
     });
+  });
+
+  it.each([
+    ['ahead of what was written down, skips what lies between', { offset: 9 }, { from: 5, until: 9 }],
+    ['behind it, skips nothing', { offset: 3 }, undefined],
+    ['behind the end of the log, is none', { offset: 13 }, undefined],
+    ['ahead of it by a worker of ours, skips nothing', { offset: 9, isOurs: true }, undefined],
+  ])('that another program has set %s', async (_, set, skipped) => {
+    const places = await start();
+    places.enter((await places.assigned([0])).logId);
+    await places.keep([{ partition: 0, offset: 5 }], true);
+    kafka.append(
+      NAME,
+      Array.from({ length: 12 }, () => ({ key: null, value: '{}', partition: 0 })),
+    );
+    kafka.places = [{ partition: 0, isOurs: false, ...set }];
+    expect(await placeOf(await start(), 0)).toEqual({
+      ...{ begins: set.offset, committed: set.offset, low: 0, isNewLog: false },
+      ...(skipped && { skipped: { kind: 'expired', ...skipped } }),
+    });
+  });
+
+  it('skips nothing that a worker may have read that left no notes', async () => {
+    await start();
+    const key = ingestMemoryLogKey(TOPIC, 0);
+    kafka.append(TOPICS.ingestMemory.name, [
+      { key, value: JSON.stringify({ log_id: FIRST, offset: 5 }), partition: 0 },
+    ]);
+    kafka.append(
+      NAME,
+      Array.from({ length: 12 }, () => ({ key: null, value: '{}', partition: 0 })),
+    );
+    kafka.places = [{ partition: 0, offset: 9, isOurs: false }];
+    expect((await placeOf(await start(), 0))?.skipped).toBeUndefined();
   });
 
   it('is the very beginning of a partition that the topic got later', async () => {

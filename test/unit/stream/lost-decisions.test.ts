@@ -1,4 +1,4 @@
-import { type PartitionOffsets, type Position } from '../../../core/platform/kafka';
+import { type PartitionOffsets, type CommittedPlace } from '../../../core/platform/kafka';
 import { TOPICS } from '../../../core/contracts/topics';
 import {
   areDecisionsLost,
@@ -40,7 +40,8 @@ function brokerWith(checkpoints: Omit<PartitionOffsets, 'partition'>) {
       Promise.resolve([
         { partition: 0, ...(topic === TOPICS.checkpoints.name ? checkpoints : { low: 0, high: 40 }) },
       ]),
-    committed: (): Promise<readonly Position[]> => Promise.resolve([{ partition: 0, offset: 900 }]),
+    committed: (): Promise<readonly CommittedPlace[]> =>
+      Promise.resolve([{ partition: 0, offset: 900, isOurs: true }]),
   };
 }
 

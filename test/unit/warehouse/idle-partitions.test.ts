@@ -30,7 +30,9 @@ class World {
         return Promise.resolve([...this.high].map(([partition, high]) => ({ partition, low: 0, high })));
       },
       committed: () =>
-        Promise.resolve([...this.committed].map(([partition, offset]) => ({ partition, offset }))),
+        Promise.resolve(
+          [...this.committed].map(([partition, offset]) => ({ partition, offset, isOurs: true })),
+        ),
     },
     eventTopic: 'events',
     settings: DEFAULT_STREAM_SETTINGS,
