@@ -135,6 +135,7 @@ function fleetLines(status: SystemStatus): readonly (readonly [string, string])[
       ({ topic, records }) => ['lost', describeLost(topic, records)] as const,
     ),
     ...(fleet?.lostWindows ?? []).map((lost) => ['lost', describeLostWindows(lost)] as const),
+    ...(fleet?.lostRejects ?? []).map((lost) => ['lost', describeLostRejects(lost)] as const),
     ...(fleet?.partitionsAhead ?? []).map(
       ({ partition, seconds }) =>
         [
@@ -165,6 +166,14 @@ function describeLostWindows({ topic, windows, from, until }: FleetTables['lostW
   const verb = windows === 1 ? 'was' : 'were';
   return pc.red(
     `${counted(windows, 'window')} of partitions in ${topic}, ${between}, ${verb} written and never stored: fedloop sql "FROM lost_windows"`,
+  );
+}
+
+/** `40 events were refused, and why was written to edge-iiot-rejects and never stored: …`. */
+function describeLostRejects({ topic, events }: FleetTables['lostRejects'][number]): string {
+  const verb = events === 1 ? 'was' : 'were';
+  return pc.red(
+    `${counted(events, 'event')} ${verb} refused, and why was written to ${topic} and never stored: fedloop sql "FROM lost_rejects"`,
   );
 }
 

@@ -67,6 +67,7 @@ const letterRow = z.object({ topic: z.string(), reason: z.string(), messages: z.
 
 const lostRow = z.object({ topic: z.string(), records: z.number() });
 
+const lostRejectsRow = z.object({ topic: z.string(), events: z.number() });
 const lostWindowsRow = z.object({
   topic: z.string(),
   /** Of each partition. */
@@ -98,6 +99,7 @@ export interface FleetTables {
   readonly lostRecords: readonly z.infer<typeof lostRow>[];
   /** Results that were written and never came, by topic. */
   readonly lostWindows: readonly z.infer<typeof lostWindowsRow>[];
+  readonly lostRejects: readonly z.infer<typeof lostRejectsRow>[];
   readonly notForecast: readonly DevicesInState[];
   readonly putAside: readonly PutAside[];
 }
@@ -134,11 +136,16 @@ export async function readFleetTables(query: Query): Promise<FleetTables> {
             epoch_us(min(from_window))::DOUBLE AS "from", epoch_us(max(until_window))::DOUBLE AS until
      FROM lost_windows GROUP BY topic ORDER BY topic`,
   );
+  const lostRejects = await query(
+    lostRejectsRow,
+    'SELECT topic, sum(until_number - from_number)::DOUBLE AS events FROM lost_rejects GROUP BY topic ORDER BY topic',
+  );
   return {
     partitionsAhead: await readPartitionsAhead(query),
     deadLetters,
     lostRecords,
     lostWindows,
+    lostRejects,
     notForecast: states.map(({ state, devices, is_held, named }) => ({
       state,
       devices,

@@ -216,6 +216,11 @@ export const REJECT_HEADERS = {
   remedy: 'remedy',
   /** Which claim of the partition it was written under. */
   epoch: 'epoch',
+  /**
+   * How many events of the partition were refused by then, with this one: a sink that did not get the one before it knows that it was lost. Left out by
+   * earlier releases.
+   */
+  number: 'number',
   /** Only on a fence: its own epoch. */
   fence: 'fence',
 } as const;

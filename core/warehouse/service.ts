@@ -36,6 +36,7 @@ import { IdlePartitions } from './sink/idle-partitions';
 import { storeSettings } from './sink/deployments';
 import { Intake } from './sink/intake';
 import { LogOrigins, type Origins } from './sink/origins';
+import { logFaults } from './sink/report';
 import { Sink } from './sink/sink';
 import { Readers } from './sql/readers';
 import { sqlRoute } from './sql/route';
@@ -274,10 +275,7 @@ export class WarehouseService extends RoundRepository {
       file: this.warehouse.path,
       onStored: (report, seconds) => {
         this.counts.stored(report, seconds, Date.now());
-        if (report.aside.examples.length > 0)
-          log.error({ ...report.aside }, 'messages were put aside in dead_letters');
-        if (report.blocks.gap > 0)
-          log.error({ gaps: report.blocks.gap }, 'blocks of results are missing before stored ones');
+        logFaults(report, log);
         if (report.deploymentsChanged) this.feedback.noteDeployments();
         this.feedback.wake();
         this.changes.notify();

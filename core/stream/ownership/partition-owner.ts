@@ -1,8 +1,5 @@
-import { type RejectReason } from '../../contracts/blocks';
-import { type MalformedDetail } from '../../contracts/events';
 import { type Micros, MICROS_PER_MILLI } from '../../contracts/time';
 import { TOPICS } from '../../contracts/topics';
-import { undecodableSentence } from '../../contracts/undecodable';
 import { inTurn } from '../../platform/in-turn';
 import { type RawRecord } from '../../platform/kafka';
 import { type ExpiredRecords } from '../../platform/kafka/log-gap';
@@ -15,7 +12,8 @@ import { piecesOf } from './checkpoint-chunks';
 import { type Claim } from './claims';
 import { LoggedDecisions } from './decisions';
 import { snapshotGone } from './lost-decisions';
-import { ingestRecord, recordOf, rejectMessage, resetFence } from './source-records';
+import { Refusals } from './refusals';
+import { ingestRecord, resetFence } from './source-records';
 import { encodeState } from './state-codec';
 import { type OwnerParts } from './owner-parts';
 import {
@@ -54,6 +52,7 @@ export class PartitionOwner {
   /** From this source offset on this owner may decide. */
   private readonly decideFrom: number;
   private readonly decisions: LoggedDecisions;
+  private readonly refusals: Refusals;
   private readonly inTurn = inTurn();
   private windowsSinceCheckpoint = 0;
   private bytesSinceCheckpoint = 0;
@@ -70,6 +69,7 @@ export class PartitionOwner {
     this.engine = engine;
     this.epoch = epoch;
     this.partition = engine.partition;
+    this.refusals = new Refusals(engine, epoch, parts);
     this.next = start.rewind;
     this.rebuildUntil = start.next;
     this.decideFrom = Math.max(start.next, start.decideFrom);
@@ -152,9 +152,9 @@ export class PartitionOwner {
       const verdict = ingestRecord(engine, record, recordMicros, offset);
       this.bytesSinceCheckpoint += Math.max(0, record.valueLength ?? record.value?.length ?? 0);
       this.next = offset + 1;
-      if (verdict !== 'windowed' && verdict !== 'aside') this.reject(record, verdict, engine.detail);
+      if (verdict !== 'windowed' && verdict !== 'aside') this.refusals.refuse(record, verdict, engine.detail);
       else if (engine.isDue()) await this.emit(closeDueWindows(engine, this.parts.forecaster));
-      if (engine.ahead.hasSettled) this.rejectSettled();
+      if (engine.ahead.hasSettled) this.refusals.refuseSettled();
     }
     this.next = Math.max(this.next, next);
     this.latestRecordMillis = Number(records.at(-1)?.timestamp ?? this.latestRecordMillis);
@@ -249,7 +249,7 @@ export class PartitionOwner {
   /** Close the windows of the logged idle closings at or before this source offset. */
   private async closeIdleUpTo(offset: number): Promise<void> {
     await this.emit(this.decisions.closeIdle(offset, this.parts.forecaster));
-    this.rejectSettled();
+    this.refusals.refuseSettled();
   }
 
   private async seed(): Promise<void> {
@@ -277,23 +277,5 @@ export class PartitionOwner {
       parts.metrics.rows.inc({ kind: 'evaluation' }, window.evaluations.device_id.length);
       await parts.outbox.whenRoom();
     }
-  }
-
-  /** Events that were kept aside, and are in no window. */
-  private rejectSettled(): void {
-    for (const { event, verdict, detail } of this.engine.ahead.takeSettled())
-      this.reject(recordOf(event), verdict, detail);
-  }
-
-  private reject(
-    record: Pick<RawRecord, 'offset' | 'timestamp' | 'value' | 'undecodable'>,
-    reason: RejectReason,
-    detail: MalformedDetail | undefined,
-  ): void {
-    const { partition, epoch } = this;
-    const { undecodable, offset } = record;
-    if (undecodable) this.parts.log.error({ partition }, undecodableSentence(Number(offset), undecodable));
-    if (reason === 'malformed' && detail !== undefined) this.parts.metrics.malformed.inc({ detail });
-    this.parts.outbox.push(TOPICS.rejects.name, rejectMessage(record, { partition, epoch, reason, detail }));
   }
 }

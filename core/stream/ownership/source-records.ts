@@ -36,9 +36,11 @@ export function rejectMessage(
     readonly epoch: number;
     readonly reason: RejectReason;
     readonly detail: MalformedDetail | undefined;
+    /** How many events of the partition were refused by then, with this one. */
+    readonly number: number;
   },
 ): OutgoingMessage {
-  const { partition, epoch, reason, detail } = about;
+  const { partition, epoch, reason, detail, number } = about;
   const bytes = value ?? Buffer.alloc(0);
   return {
     key: `${partition}/${offset}`,
@@ -53,6 +55,7 @@ export function rejectMessage(
       [REJECT_HEADERS.detail]: detail ?? '',
       [REJECT_HEADERS.size]: String(bytes.length),
       [REJECT_HEADERS.epoch]: String(epoch),
+      [REJECT_HEADERS.number]: String(number),
       ...(undecodable === undefined
         ? {}
         : {

@@ -1,4 +1,4 @@
-import { VERDICTS } from '../../contracts/blocks';
+import { REJECT_REASONS, VERDICTS } from '../../contracts/blocks';
 
 /**
  * Counts of a partition: events read, which is always the sum of the five verdicts and of the events aside, events by verdict, and devices in closed windows that
@@ -7,6 +7,11 @@ import { VERDICTS } from '../../contracts/blocks';
  */
 export const COUNTS = ['read', ...VERDICTS, 'no_forecast', 'bad_values', 'absent_values'] as const;
 export type Counts = Record<(typeof COUNTS)[number], number>;
+
+/** Events that were refused, for whatever reason. */
+export function refusedEvents(counts: Counts): number {
+  return REJECT_REASONS.reduce((sum, reason) => sum + counts[reason], 0);
+}
 
 export function zeroCounts(): Counts {
   return {

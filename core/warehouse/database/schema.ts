@@ -501,6 +501,18 @@ CREATE TABLE lost_windows (
 );
 `;
 
+/** Refused events whose rejects a topic no longer had when it was read: by partition from one number up to another, which is not one of them. */
+const LOST_REJECTS = `
+CREATE TABLE lost_rejects (
+  topic VARCHAR NOT NULL,
+  source_partition INTEGER NOT NULL,
+  from_number BIGINT NOT NULL,
+  until_number BIGINT NOT NULL,
+  noticed_at TIMESTAMP NOT NULL
+);
+ALTER TABLE sink_marks ADD COLUMN refused BIGINT;
+`;
+
 /** What topics let go before it was stored: of each partition from one offset up to another. */
 const LOST_RECORDS = `
 CREATE TABLE lost_records (
@@ -644,4 +656,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the network that was elected beside a linear model',
     sql: 'ALTER TABLE model_versions ADD COLUMN network VARCHAR;',
   },
+  { version: 27, name: 'rejects that never came', sql: LOST_REJECTS },
 ];

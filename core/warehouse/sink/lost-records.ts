@@ -19,6 +19,17 @@ export type LostRecords = LostRange;
 /** Windows whose blocks were written and never came. */
 export type LostWindows = LostRange & MissingWindows;
 
+/** Refused events whose rejects were written and never came, by their number in the partition. */
+export type LostRejects = LostRange;
+
+/** Store them in `lost_rejects`, in the transaction that moves the partition's number past them. */
+export function storeLostRejects(
+  inside: Pick<Statements, 'run'>,
+  lost: readonly LostRejects[],
+): Promise<void> {
+  return storeLost(inside, 'lost_rejects', lost, { suffix: 'number', type: BIGINT, valueOf: BigInt });
+}
+
 /** Store them in `lost_windows`, in the transaction that moves the mark past them. */
 export function storeLostWindows(
   inside: Pick<Statements, 'run'>,
@@ -37,14 +48,14 @@ export function storeLostRecords(
 
 /** How a table has the ends of a range: in the columns `from_…` and `until_…`. */
 interface EndColumns {
-  readonly suffix: 'offset' | 'window';
+  readonly suffix: 'offset' | 'window' | 'number';
   readonly type: DuckDBType;
   readonly valueOf: (end: number) => DuckDBValue;
 }
 
 async function storeLost(
   inside: Pick<Statements, 'run'>,
-  table: 'lost_records' | 'lost_windows',
+  table: 'lost_records' | 'lost_windows' | 'lost_rejects',
   lost: readonly LostRange[],
   { suffix, type, valueOf }: EndColumns,
 ): Promise<void> {

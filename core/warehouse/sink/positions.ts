@@ -11,7 +11,16 @@ export interface Position {
   readonly partition: number;
   readonly nextOffset: number;
   readonly mark: Mark | undefined;
+  /** The number of the last reject that is stored; null where that is not known. Other topics have 0. */
+  readonly refused: number | null;
 }
+
+/** Of a partition of which nothing was stored yet. */
+export const NO_POSITION: Pick<Position, 'nextOffset' | 'mark' | 'refused'> = {
+  nextOffset: 0,
+  mark: undefined,
+  refused: 0,
+};
 
 /** Key of a partition of a topic. */
 export function positionKey({ topic, partition }: Pick<Position, 'topic' | 'partition'>): string {
@@ -26,12 +35,14 @@ const markRow = z.object({
   windowStart: z.int().nullable(),
   ordinal: z.int().nullable(),
   last: z.boolean().nullable(),
+  refused: z.int().nullable(),
 });
 
 export async function readPositions(connection: SerialConnection): Promise<Map<string, Position>> {
   const rows = await connection.rows(
     markRow,
-    `SELECT topic, source_partition AS "partition", next_offset AS "nextOffset", epoch, window_start AS "windowStart", ordinal, last
+    `SELECT topic, source_partition AS "partition", next_offset AS "nextOffset", epoch, window_start AS "windowStart", ordinal, last,
+            refused::DOUBLE AS refused
      FROM sink_marks`,
   );
   const positions = rows.map(({ epoch, windowStart, ordinal, last, ...position }): Position => {
@@ -53,6 +64,7 @@ export async function writePositions(inside: Statements, positions: Iterable<Pos
     window_start: column(rows, TIMESTAMP, ({ mark }) => timestampOrNull(mark?.place?.windowStart ?? null)),
     ordinal: column(rows, INTEGER, ({ mark }) => mark?.place?.ordinal ?? null),
     last: column(rows, BOOLEAN, ({ mark }) => mark?.place?.last ?? null),
+    refused: column(rows, BIGINT, ({ refused }) => (refused === null ? null : BigInt(refused))),
   };
   await insertRows(inside, 'sink_marks', { own }, 'replace');
 }

@@ -6,6 +6,7 @@ import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { MAX_DETAIL_CHARACTERS, MAX_RAW_BYTES } from '../limits';
 import { column } from '../database/values';
+import { type LostRejects } from './lost-records';
 import { type SinkRecord } from './records';
 
 /** An event that the stream refused, from `edge-iiot-rejects`. */
@@ -15,6 +16,8 @@ export interface RejectedEvent extends RejectedRow {
   readonly offset: number;
   /** Of its writer's claim; null in logs of older releases. */
   readonly epoch: number | null;
+  /** Among the refused events of its partition, from 1 on; null in logs of older releases. */
+  readonly number: number | null;
 }
 
 const wholeNumber = z.coerce.number().int().min(0);
@@ -43,7 +46,23 @@ export function parseReject(record: SinkRecord): RejectedEvent | { readonly fenc
     raw: readableBytes(record.value),
     recordMillis: record.timestampMillis,
     epoch: wholeNumber.safeParse(record.headers[REJECT_HEADERS.epoch]).data ?? null,
+    number: wholeNumber.safeParse(record.headers[REJECT_HEADERS.number]).data ?? null,
   };
+}
+
+/**
+ * Whether rejects are missing before one. Those that a recovered worker writes again have the numbers that they had.
+ * @param refused the number of the last one that is stored; null where that is not known
+ * @param number null for one of an earlier release, after which nothing is known
+ */
+export function judgeNumber(
+  refused: number | null,
+  number: number | null,
+): { readonly refused: number | null; readonly gap: Omit<LostRejects, 'topic' | 'partition'> | null } {
+  if (number === null || refused === null) return { refused: number, gap: null };
+  if (number <= refused) return { refused, gap: null };
+  const isNext = number === refused + 1;
+  return { refused: number, gap: isNext ? null : { from: refused + 1, until: number } };
 }
 
 /** The first bytes as text; what is no UTF-8 shows as replacement characters. */

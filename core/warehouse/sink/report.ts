@@ -1,6 +1,7 @@
 import { type DeadLetterReason } from '../../contracts/dead-letters';
+import { type Logger } from '../../platform/log';
 import { type ReadTable } from '../database/columns';
-import { type LostRecords } from './lost-records';
+import { type LostRecords, type LostRejects } from './lost-records';
 import { type Judgement } from './marks';
 
 /** Records of one topic: every one that was read is in one of the two. */
@@ -24,6 +25,8 @@ export interface SinkReport {
   };
   /** Records that topics let go before they were stored. */
   readonly lost: readonly LostRecords[];
+  /** Refused events whose rejects never came. */
+  readonly lostRejects: readonly LostRejects[];
   /** Broker times of the stored blocks, for the latency from a window's close to its readable row. */
   readonly blockMillis: readonly number[];
   /** Versions, stages or activations changed. */
@@ -47,9 +50,17 @@ export function addReports(first: SinkReport, second: SinkReport): SinkReport {
       examples: [...first.aside.examples, ...second.aside.examples].slice(0, MAX_EXAMPLES),
     },
     lost: [...first.lost, ...second.lost],
+    lostRejects: [...first.lostRejects, ...second.lostRejects],
     blockMillis: [...first.blockMillis, ...second.blockMillis],
     deploymentsChanged: first.deploymentsChanged || second.deploymentsChanged,
   };
+}
+
+/** Say what of a transaction was not as it should be. */
+export function logFaults({ aside, blocks, lostRejects }: SinkReport, log: Logger): void {
+  if (aside.examples.length > 0) log.error({ ...aside }, 'messages were put aside in dead_letters');
+  if (blocks.gap > 0) log.error({ gaps: blocks.gap }, 'blocks of results are missing before stored ones');
+  if (lostRejects.length > 0) log.error({ rejects: lostRejects }, 'rejects are missing before stored ones');
 }
 
 export const NO_RECORDS: RecordCounts = { used: 0, aside: 0 };

@@ -6,11 +6,18 @@ import { type Statements } from '../database/connection';
 import { rowsOf, type Block } from './blocks';
 import { storeDeadLetters, type DeadLetter } from './dead-letters';
 import { newIngestRejects } from './ingest-rejects';
-import { storeLostRecords, storeLostWindows, type LostRecords, type LostWindows } from './lost-records';
+import {
+  storeLostRecords,
+  storeLostRejects,
+  storeLostWindows,
+  type LostRecords,
+  type LostRejects,
+  type LostWindows,
+} from './lost-records';
 import { fence, judge, type Mark } from './marks';
-import { positionKey, writePositions, type Position } from './positions';
+import { NO_POSITION, positionKey, writePositions, type Position } from './positions';
 import { type ReadRecord, type Reading, type UnmappedRow } from './records';
-import { newRejects, type RejectedEvent } from './rejects';
+import { judgeNumber, newRejects, type RejectedEvent } from './rejects';
 import { MAX_EXAMPLES, NO_RECORDS, type RecordCounts, type SinkReport } from './report';
 
 /** The tables that many rows go into, as the file has them. */
@@ -34,6 +41,7 @@ export class Staging {
   private readonly letters: DeadLetter[] = [];
   private readonly lost: LostRecords[] = [];
   private readonly missing: LostWindows[] = [];
+  private readonly lostRejects: LostRejects[] = [];
   private readonly blockMillis: number[] = [];
   private deploymentsChanged = false;
 
@@ -49,15 +57,15 @@ export class Staging {
   add(read: ReadRecord): void {
     const { topic, partition, record } = read;
     const key = positionKey({ topic, partition });
-    const { nextOffset, mark } = this.positions.get(key) ??
-      this.before.get(key) ?? { nextOffset: 0, mark: undefined };
+    const before = this.positions.get(key) ?? this.before.get(key) ?? NO_POSITION;
+    const { nextOffset, mark } = before;
     if (record.offset < nextOffset) return;
     const judged = judgeByFence(read, mark);
     if (judged.reading.kind === 'lost')
       this.lost.push({ topic, partition, from: nextOffset, until: record.offset + 1 });
     else this.count(judged);
-    const markAfter = this.stage(judged, mark);
-    this.positions.set(key, { topic, partition, nextOffset: record.offset + 1, mark: markAfter });
+    const after = { ...before, ...this.stage(judged, before), nextOffset: record.offset + 1 };
+    this.positions.set(key, { ...after, topic, partition });
   }
 
   async write(inside: Statements): Promise<void> {
@@ -71,6 +79,7 @@ export class Staging {
     await storeDeadLetters(inside, this.letters);
     await storeLostRecords(inside, this.lost);
     await storeLostWindows(inside, this.missing);
+    await storeLostRejects(inside, this.lostRejects);
     await writePositions(inside, this.positions.values());
   }
 
@@ -90,6 +99,7 @@ export class Staging {
       records: Object.fromEntries(this.records),
       aside: { counts, examples },
       lost: this.lost,
+      lostRejects: this.lostRejects,
       blockMillis: this.blockMillis,
       deploymentsChanged: this.deploymentsChanged,
     };
@@ -102,36 +112,46 @@ export class Staging {
     this.records.set(topic, { used: used + Number(!isAside), aside: aside + Number(isAside) });
   }
 
-  /** @returns the partition's mark afterwards. */
-  private stage({ topic, partition, record, reading }: ReadRecord, mark: Mark | undefined): Mark | undefined {
+  /** @returns what changes of where the partition stands. */
+  private stage(
+    { topic, partition, record, reading }: ReadRecord,
+    { mark, refused }: Pick<Position, 'mark' | 'refused'>,
+  ): Partial<Pick<Position, 'mark' | 'refused'>> {
     switch (reading.kind) {
       case 'block':
-        return this.stageBlock(reading.block, { topic, partition, record }, mark);
+        return { mark: this.stageBlock(reading.block, { topic, partition, record }, mark) };
       case 'fence':
-        return fence(mark, reading.epoch, reading.reset);
-      case 'reject': {
-        const { event } = reading;
-        if (event.epoch === null || mark === undefined || event.epoch >= mark.epoch)
-          this.rejected.push(event);
-        return mark;
-      }
+        return { mark: fence(mark, reading.epoch, reading.reset) };
+      case 'reject':
+        return this.stageReject(reading.event, { topic, partition, mark, refused });
       case 'unmapped':
         this.unmapped.push(reading.row);
-        return mark;
+        return {};
       case 'change':
         this.changes.push(reading.change);
         this.deploymentsChanged ||= topic !== TOPICS.updates.name;
-        return mark;
+        return {};
       case 'aside': {
         const { reason, detail } = reading;
         this.letters.push({ topic, partition, record, reason, detail });
-        return mark;
+        return {};
       }
       case 'lost':
       case 'passed':
       case 'none':
-        return mark;
+        return {};
     }
+  }
+
+  private stageReject(
+    event: RejectedEvent,
+    { topic, partition, mark, refused: before }: Omit<Position, 'nextOffset'>,
+  ): Partial<Pick<Position, 'refused'>> {
+    if (event.epoch !== null && mark !== undefined && event.epoch < mark.epoch) return {};
+    this.rejected.push(event);
+    const { refused, gap } = judgeNumber(before, event.number);
+    if (gap !== null) this.lostRejects.push({ topic, partition, ...gap });
+    return { refused };
   }
 
   private stageBlock(

@@ -75,6 +75,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     deadLetters: [],
     lostRecords: [],
     lostWindows: [],
+    lostRejects: [],
   },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
@@ -189,6 +190,7 @@ describe('status', () => {
           { topic: 'edge-iiot-rejects', records: 15 },
           { topic: 'model-updates', records: 1 },
         ],
+        lostRejects: [{ topic: 'edge-iiot-rejects', events: 40 }],
         lostWindows: [
           {
             topic: 'stream-analysis-results',
@@ -211,6 +213,7 @@ describe('status', () => {
       'lost         15 records of edge-iiot-rejects were deleted before they were stored: fedloop sql "FROM lost_records"',
       'lost         1 record of model-updates was deleted before it was stored: fedloop sql "FROM lost_records"',
       'lost         8 windows of partitions in stream-analysis-results, between 2026-01-01 00:00 UTC and 2026-01-01 00:01 UTC, were written and never stored: fedloop sql "FROM lost_windows"',
+      'lost         40 events were refused, and why was written to edge-iiot-rejects and never stored: fedloop sql "FROM lost_rejects"',
       'clocks       partition 3 is 11 h ahead of the others, and no round waits for it: look at the clocks of its devices, unless the others read a backlog',
       '4; no worker here reads 3',
     ])
@@ -243,6 +246,7 @@ describe('status', () => {
           deadLetters: [],
           lostRecords: [],
           lostWindows: [],
+          lostRejects: [],
         },
       }),
       '/work',

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type CheckpointMessage, isPieceKey } from '../../../core/contracts/checkpoints';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type DeployedVersion } from '../../../core/model/deployments';
@@ -539,6 +540,49 @@ describe('the owner of a partition', () => {
     expect(String(rejects[0]!.value)).toBe('garbage');
     expect(rejects[1]).toMatchObject({ headers: { detail: 'too-large', size: '700000' } });
     expect(rejects[1]!.value).toHaveLength(512 * 1024);
+  });
+
+  it('numbers what it refuses without a gap, and what an owner after it writes again as before', async () => {
+    const world = new World();
+    const first = world.acquire('w1');
+    const playSome = (from: number): void => {
+      play(world, from, from + 100);
+      world.write('garbage');
+      world.write(reading('a', from, 1));
+      // Waits for other devices to confirm it, and none does.
+      world.write(reading('ahead', from + 400, 1));
+      world.write('garbage');
+    };
+    playSome(100);
+    await ingest(first, world);
+    await first.run(async () => {
+      await first.checkpoint();
+    });
+    playSome(200);
+    // These rejects are written, but the worker dies before its next checkpoint.
+    await ingest(first, world);
+    const second = world.acquire('w2');
+    playSome(300);
+    play(world, 800, 990);
+    await ingest(second, world, second.next);
+    await second.run(async () => {
+      await second.checkpoint();
+    });
+    const numbers = new Map<string, Set<string>>();
+    for (const { message, topic } of world.sent) {
+      if (topic !== 'edge-iiot-rejects') continue;
+      const { number } = z.object({ number: z.string() }).parse(message.headers);
+      numbers.set(number, (numbers.get(number) ?? new Set()).add(message.key ?? ''));
+    }
+    const { late, duplicate, malformed, future, read, windowed } = second.engine.counts;
+    expect({ late, duplicate, malformed, future }).toEqual({
+      late: 3,
+      duplicate: 0,
+      malformed: 6,
+      future: 0,
+    });
+    expect([...numbers.keys()]).toEqual(Array.from({ length: read - windowed }, (_, at) => String(at + 1)));
+    expect([...numbers.values()].map(({ size }) => size)).toEqual(Array(read - windowed).fill(1));
   });
 });
 

@@ -121,6 +121,55 @@ describe('windows of results that were written and never came', () => {
   });
 });
 
+describe('rejects that were written and never came', () => {
+  const REJECTS = { topic: TOPICS.rejects.name, partition: 0 };
+  const reject = (offset: number, number: number | null, epoch = 4) =>
+    record(offset, Buffer.from(`event ${number ?? 'of old'}`), {
+      headers: {
+        ...{ reason: 'late', 'source-partition': '0', 'source-offset': String(100 + offset) },
+        ...{ epoch: String(epoch), ...(number !== null && { number: String(number) }) },
+      },
+    });
+  const lostRejects = () =>
+    query(
+      connection,
+      'SELECT topic, source_partition AS p, from_number AS a, until_number AS z FROM lost_rejects',
+    );
+  const lost = (a: number, z: number) => [{ topic: REJECTS.topic, p: 0, a, z }];
+
+  it('are counted where their topic was made anew before all of it was stored', async () => {
+    await sink.enterLog(REJECTS.topic, 'cluster/first');
+    await sink.store([{ ...REJECTS, records: [reject(0, 1), reject(1, 2)] }]);
+    const restarted = await Sink.open(connection);
+    await restarted.enterLog(REJECTS.topic, 'cluster/second');
+    const report = await restarted.store([{ ...REJECTS, records: [reject(0, 43), reject(1, 44)] }]);
+    expect(report.lostRejects).toEqual([{ ...REJECTS, from: 3, until: 43 }]);
+    expect(await lostRejects()).toEqual(lost(3, 43));
+  });
+
+  it('are counted before the first that a new warehouse gets', async () => {
+    await sink.store([{ ...REJECTS, records: [reject(0, 8)] }]);
+    expect(await lostRejects()).toEqual(lost(1, 8));
+  });
+
+  it('are none where a worker that recovered writes the last ones again', async () => {
+    const numbers = [1, 2, 3, 2, 3, 4];
+    await sink.store([{ ...REJECTS, records: numbers.map((number, at) => reject(at, number)) }]);
+    expect(await lostRejects()).toEqual([]);
+  });
+
+  it('are not known behind rejects of a release that did not number them', async () => {
+    await sink.store([{ ...REJECTS, records: [reject(0, null), reject(1, 90), reject(2, 92)] }]);
+    expect(await lostRejects()).toEqual(lost(91, 92));
+  });
+
+  it('are none of those of a worker that had lost the partition', async () => {
+    const fence = record(0, Buffer.from('{}'), { headers: { fence: '5' } });
+    await sink.store([{ ...REJECTS, records: [fence, reject(1, 70, 4), reject(2, 1, 5)] }]);
+    expect(await lostRejects()).toEqual([]);
+  });
+});
+
 describe('events that the stream says were gone before it read them', () => {
   const claim = { type: 'claim', partition: 0, worker: 'w' };
   const gap = (epoch: number, from: number, until: number) => ({
