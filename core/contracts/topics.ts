@@ -1,7 +1,7 @@
 /**
  * The data plane. Names of topics are names of tables, metrics and documents too: one name for one thing.
- * `perSource` topics have as many partitions as the stream, and a block goes to the number its events came from. `remade`: who waits to write to
- * it makes it again where somebody has deleted it. Others are not: events, and what rows and versions rest on.
+ * `perSource` topics have as many partitions as the stream, and a block goes to the number its events came from. `remade`: any worker that
+ * knows it makes it again where somebody has deleted it. Others are not: events, and what rows and versions rest on.
  */
 export const TOPICS = {
   stream: { name: 'edge-iiot-stream', partitions: 'perSource', cleanup: 'delete', remade: false },

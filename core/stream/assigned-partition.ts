@@ -14,7 +14,7 @@ type IdleSettings = Pick<StreamSettings, 'idleMillis' | 'futureMicros'>;
 
 /** Going on would pass over events whose offsets were read before. */
 const NOT_READ =
-  'it is not read; bring the old one back and restart the stream workers, or start anew under another fleet name';
+  'it is not read; bring the old one back with the files of its brokers and restart the stream workers, or start anew under another fleet name';
 
 interface Parts {
   readonly log: Logger;

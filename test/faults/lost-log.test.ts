@@ -176,7 +176,7 @@ it('does not pass over the events of a topic that was made anew, and says why it
   stream = await system.startWorker('stream');
   await untilPaused();
   expect(await readFile(stream.child.logFile, 'utf8')).toContain(
-    'because the topic was deleted and made anew: it is not read; bring the old one back',
+    'because the topic was deleted and made anew: it is not read; bring the old one back with the files of its brokers',
   );
   expect(await (await fetch(`${stream.url}/healthz`)).text()).toContain(
     `partition 0 of ${TOPICS.stream.name} is not read: its log is another one than was read`,

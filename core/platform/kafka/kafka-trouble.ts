@@ -26,13 +26,22 @@ export function awayTrouble(broker: string): KafkaTrouble {
   };
 }
 
-/** What is said of a topic that was deleted, and what to do. @param isBase rows and versions rest on what it held */
-export function missingTrouble(topic: string, isBase = false): KafkaTrouble {
+/** What rests on a topic: nothing, rows and versions by its records, or the rows by its very offsets. */
+export type WhatRests = 'nothing' | 'records' | 'offsets';
+
+const HINTS_WHEN_MISSING: Readonly<Record<WhatRests, string>> = {
+  nothing: 'Start the workers again, which make topics that are missing; what it held is gone with it.',
+  records:
+    'Bring it back from a copy before workers are started again: they would make it empty, and not go on with rows and versions that rest on what it held.',
+  offsets:
+    'Bring it back with the files of its brokers: a copy is another log, and is not read, for rows rest on the offsets of this one. Or start anew under another fleet name.',
+};
+
+/** What is said of a topic that was deleted, and what to do. */
+export function missingTrouble(topic: string, rests: WhatRests = 'nothing'): KafkaTrouble {
   return {
     message: `the Kafka brokers do not have the topic ${topic}`,
-    hint: isBase
-      ? 'Bring it back from a copy before workers are started again: they would make it empty, and not go on with rows and versions that rest on what it held.'
-      : 'Start the workers again, which make topics that are missing; what it held is gone with it.',
+    hint: HINTS_WHEN_MISSING[rests],
   };
 }
 

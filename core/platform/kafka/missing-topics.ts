@@ -4,7 +4,7 @@ import { type KafkaTrouble, missingTrouble } from './kafka-trouble';
 import { createTopics } from './make-topics';
 import { type Topic } from './types';
 
-/** Between two looks whether topics that nobody makes again are there; a topic that is missing twice is gone. */
+/** Between two looks whether topics are there; one that is missing twice is gone. */
 const LOOK_MS = 10_000;
 const LOOKS = 2;
 
@@ -12,9 +12,8 @@ const LOOKS = 2;
 export class MissingTopics {
   /** Topics that somebody waits for, and whether they are missing. */
   private readonly waits = new Map<string, boolean>();
-  private readonly remade = new Map<string, Topic>();
-  /** Topics that nobody makes again, and in how many looks in turn they were missing. */
-  private readonly bases = new Map<string, number>();
+  /** Topics that are looked after, and in how many looks in turn they were missing. */
+  private readonly known = new Map<string, { readonly topic: Topic; looks: number }>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -25,42 +24,59 @@ export class MissingTopics {
   /** What is to be done about one of them; undefined where there is none. */
   get trouble(): KafkaTrouble | undefined {
     for (const [topic, isMissing] of this.waits) if (isMissing) return this.troubleOf(topic);
-    for (const [topic, looks] of this.bases) if (looks >= LOOKS) return this.troubleOf(topic);
-    return undefined;
+    const gone = [...this.known.values()].find(
+      ({ topic, looks }) => looks >= LOOKS && topic.remade === false,
+    );
+    return gone && this.troubleOf(gone.topic.name);
   }
 
   has(topic: string): boolean {
     return this.waits.get(topic) ?? false;
   }
 
-  /** Topics that this process has made, or found: those of them that may are made again where they are missed, and others are looked after. */
+  /** Topics that this process has made, or found, and that it looks after: some of them it makes again where they are gone. */
   know(topics: readonly Topic[]): void {
     for (const topic of topics) {
-      if (topic.remade === true) this.remade.set(topic.name, topic);
-      if (topic.remade === false) this.bases.set(topic.name, 0);
+      if (topic.remade !== undefined) this.known.set(topic.name, { topic, looks: 0 });
     }
-    if (this.bases.size > 0) this.timer ??= setInterval(() => void this.look(), LOOK_MS).unref();
+    if (this.known.size > 0) this.timer ??= setInterval(() => void this.look(), LOOK_MS).unref();
   }
 
   close(): void {
     clearInterval(this.timer);
   }
 
-  /** See whether topics that nobody makes again are there. */
+  /** See whether the topics are there, also those that nobody writes to just now. */
   async look(): Promise<void> {
-    const known = await this.admin.listTopics().catch(() => undefined);
-    if (known === undefined) return;
-    for (const [topic, before] of this.bases) {
-      const looks = known.includes(topic) ? 0 : before + 1;
-      this.bases.set(topic, looks);
-      const { message, hint } = this.troubleOf(topic);
-      if (looks === LOOKS) this.log.error({ topic, hint }, message);
-      if (looks === 0 && before >= LOOKS) this.log.info({ topic }, 'the topic is there again');
+    const present = await this.admin.listTopics().catch(() => undefined);
+    if (present === undefined) return;
+    for (const [topic, watched] of this.known) {
+      const before = watched.looks;
+      watched.looks = present.includes(topic) ? 0 : before + 1;
+      const isTriedAgain = watched.looks > LOOKS && watched.topic.remade === true;
+      if (watched.looks === LOOKS || isTriedAgain) await this.isGone(topic);
+      if (watched.looks === 0 && before >= LOOKS) this.log.info({ topic }, 'the topic is there again');
     }
   }
 
   private troubleOf(topic: string): KafkaTrouble {
-    return missingTrouble(topic, this.bases.has(topic));
+    const known = this.known.get(topic)?.topic;
+    if (known === undefined || known.remade === true) return missingTrouble(topic);
+    return missingTrouble(topic, known.cleanup === 'compact' ? 'records' : 'offsets');
+  }
+
+  /** Say so, and make it again where nothing rests on it. */
+  private async isGone(topic: string): Promise<void> {
+    const { message, hint } = this.troubleOf(topic);
+    const made = this.known.get(topic)?.topic;
+    if (made?.remade !== true) {
+      this.log.error({ topic, hint }, message);
+      return;
+    }
+    this.log.error({ topic }, `${message}: it is made again; what nobody had read of it is gone`);
+    await createTopics(this.admin, [made]).catch((err: unknown) => {
+      this.log.warn({ err, topic }, 'the topic cannot be made again for now');
+    });
   }
 
   /** A topic has taken nothing for long: see whether it is there at all. */
@@ -69,15 +85,9 @@ export class MissingTopics {
     try {
       if ((await this.admin.listTopics()).includes(topic) || !this.waits.has(topic)) return;
       this.waits.set(topic, true);
-      const made = this.remade.get(topic);
-      const { message, hint } = this.troubleOf(topic);
-      if (made === undefined) this.log.error({ topic, hint }, message);
-      else {
-        this.log.error({ topic }, `${message}: it is made again; what nobody had read of it is gone`);
-        await createTopics(this.admin, [made]);
-      }
+      await this.isGone(topic);
     } catch (err) {
-      this.log.warn({ err, topic }, 'whether the topic is there is not known, or it cannot be made again');
+      this.log.warn({ err, topic }, 'whether the topic is there is not known');
     }
   }
 

@@ -76,9 +76,11 @@ function missingBefore(block: BlockPlace, stored: Place | null): MissingWindows 
   const { windowStart, windowEnd, ordinal, after } = block;
   if (stored !== null && windowStart === stored.windowStart)
     return ordinal === stored.ordinal + 1 ? null : { from: windowStart, until: windowEnd };
-  const from =
-    stored === null ? windowStart : stored.windowStart + (stored.last ? windowEnd - windowStart : 0);
+  const width = windowEnd - windowStart;
   const until = ordinal === 0 ? (after ?? windowStart) : windowEnd;
+  // Nothing is stored: how many windows were written before the one that the block names is not known.
+  if (stored === null && ordinal === 0) return after === null ? null : { from: after - width, until: after };
+  const from = stored === null ? windowStart : stored.windowStart + (stored.last ? width : 0);
   // Of windows that nobody wrote, because nothing came, a block that does not say what was before it knows nothing.
   const mayBeEmpty = ordinal === 0 && after === null && (stored?.last ?? true);
   return from < until && !mayBeEmpty ? { from, until } : null;

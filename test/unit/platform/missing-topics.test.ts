@@ -6,12 +6,34 @@ import { silentLogger } from '../../../core/platform/log';
 function watched(topics: readonly string[]) {
   const cluster = new Set(topics);
   const listTopics = () => Promise.resolve([...cluster]);
-  const missing = new MissingTopics({ listTopics } as unknown as Admin, silentLogger());
+  const createTopics = ({ topics: made }: { topics: { topic: string }[] }) => {
+    for (const { topic } of made) cluster.add(topic);
+    return Promise.resolve(true);
+  };
+  const fetchTopicMetadata = ({ topics: names }: { topics: string[] }) =>
+    Promise.resolve({ topics: names.map((name) => ({ name, partitions: [] })) });
+  const admin = {
+    listTopics,
+    createTopics,
+    fetchTopicMetadata,
+    fetchTopicOffsets: () => Promise.resolve([]),
+  };
+  const missing = new MissingTopics(admin as unknown as Admin, silentLogger());
   missing.know(
     [...cluster].map((name) => ({ name, partitions: 1, cleanup: 'compact', remade: name === 'results' })),
   );
   return { cluster, missing };
 }
+
+it('topics that nothing rests on are made again once they are missing twice in turn, though nobody writes to them', async () => {
+  const { cluster, missing } = watched(['deployments', 'results']);
+  cluster.delete('results');
+  await missing.look();
+  expect(cluster).not.toContain('results');
+  await missing.look();
+  expect(cluster).toContain('results');
+  missing.close();
+});
 
 describe('topics that rows and versions rest on', () => {
   it('are named once they are missing twice in turn, with the advice to bring them back, until they are there again', async () => {
@@ -28,7 +50,7 @@ describe('topics that rows and versions rest on', () => {
     missing.close();
   });
 
-  it('are not named where only one is missing that who writes to it makes again', async () => {
+  it('are not named where only one is missing that is made again', async () => {
     const { cluster, missing } = watched(['deployments', 'results']);
     cluster.delete('results');
     await missing.look();

@@ -96,9 +96,12 @@ describe('the sink', () => {
 });
 
 describe('windows of results that were written and never came', () => {
-  /** As the only record at its offset: a block of a window that follows another window than the one before it. */
-  const following = (offset: number, window: number, after: number) =>
-    record(offset, { ...analysisBlock({ window }, ['a']), after: T0 + after * WINDOW });
+  /** A block of a window behind which `after` windows had gone; null for the first of its partition. */
+  const following = (offset: number, window: number, after: number | null) =>
+    record(offset, {
+      ...analysisBlock({ window }, ['a']),
+      after: after === null ? null : T0 + after * WINDOW,
+    });
   const lostWindows = () =>
     query(
       connection,
@@ -108,7 +111,7 @@ describe('windows of results that were written and never came', () => {
 
   it('are kept where a topic was made anew before all of it was stored', async () => {
     await sink.enterLog(TOPIC, 'cluster/first');
-    await sink.store([{ ...place, records: [following(0, 0, 0), following(1, 1, 1)] }]);
+    await sink.store([{ ...place, records: [following(0, 0, null), following(1, 1, 1)] }]);
     await sink.enterLog(TOPIC, 'cluster/second');
     const report = await sink.store([{ ...place, records: [following(0, 5, 5), following(1, 6, 6)] }]);
     expect(report.blocks.gap).toBe(1);
@@ -116,7 +119,7 @@ describe('windows of results that were written and never came', () => {
   });
 
   it('are none where nothing came for hours, as only the latest of such windows is written', async () => {
-    await sink.store([{ ...place, records: [following(0, 0, 0), following(1, 50, 1)] }]);
+    await sink.store([{ ...place, records: [following(0, 0, null), following(1, 50, 1)] }]);
     expect(await lostWindows()).toEqual([]);
   });
 });

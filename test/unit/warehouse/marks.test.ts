@@ -90,7 +90,12 @@ describe('the mark of a partition', () => {
   it('takes windows that nobody wrote, because nothing came in them, for none', () => {
     expect(judge(marked(90, 0, true), 1, block(300, 0, true, 120)).gap).toBeNull();
     expect(judge(marked(90, 0, true), 1, block(300, 0, true)).gap).toBeNull();
-    expect(judge(undefined, 1, block(300, 0, true, 120)).gap).toBeNull();
+    expect(judge(undefined, 1, block(300, 0, true)).gap).toBeNull();
+  });
+
+  it('notices before the first block of all that others were written, of which it knows the last', () => {
+    expect(judge(undefined, 1, block(300, 0, true, 120)).gap).toEqual({ from: 90, until: 120 });
+    expect(judge(fence(undefined, 1), 1, block(300, 0, true, 120)).gap).toEqual({ from: 90, until: 120 });
   });
 
   it('gives each row once, in order, whatever epochs re-emit, zombies write and Kafka delivers again', () => {
