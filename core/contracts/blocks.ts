@@ -209,6 +209,11 @@ export const REJECT_HEADERS = {
   reason: 'reason',
   partition: 'source-partition',
   offset: 'source-offset',
+  /**
+   * Timestamp of the event's record, in milliseconds since 1970. The reject's own record has that of its writing: brokers refuse one that is too far
+   * from their clock. Left out for what has none to be believed; earlier releases gave the record that of the event's.
+   */
+  time: 'source-timestamp',
   detail: 'detail',
   size: 'size',
   /** Only on a batch that cannot be read: the offset of its last record, and what is wrong with it and what to do. */

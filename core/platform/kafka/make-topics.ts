@@ -25,7 +25,7 @@ export async function createTopics(admin: Admin, topics: readonly Topic[]): Prom
         // time-stamp check would refuse them.
         { name: 'retention.ms', value: '-1' },
         { name: 'message.timestamp.before.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
-        // A reject has its record's timestamp, which a foreign topic may allow to lie in the far future.
+        // Who stamps records with a clock far ahead gets a verdict on each event, and no refusal of all that is sent with it.
         { name: 'message.timestamp.after.max.ms', value: String(Number.MAX_SAFE_INTEGER) },
       ],
     })),

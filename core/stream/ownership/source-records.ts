@@ -46,8 +46,6 @@ export function rejectMessage(
     key: `${partition}/${offset}`,
     partition,
     value: bytes.length > MAX_REJECTED_BYTES ? bytes.subarray(0, MAX_REJECTED_BYTES) : bytes,
-    // A batch that cannot be read has no timestamp to be believed.
-    ...(undecodable === undefined ? { timestampMillis: Number(timestamp) } : {}),
     headers: {
       [REJECT_HEADERS.reason]: reason,
       [REJECT_HEADERS.partition]: String(partition),
@@ -56,8 +54,9 @@ export function rejectMessage(
       [REJECT_HEADERS.size]: String(bytes.length),
       [REJECT_HEADERS.epoch]: String(epoch),
       [REJECT_HEADERS.number]: String(number),
+      // A batch that cannot be read has no timestamp to be believed.
       ...(undecodable === undefined
-        ? {}
+        ? { [REJECT_HEADERS.time]: String(timestamp) }
         : {
             [REJECT_HEADERS.lastOffset]: String(undecodable.lastOffset),
             [REJECT_HEADERS.remedy]: undecodableSentence(Number(offset), undecodable),

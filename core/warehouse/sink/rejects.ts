@@ -1,7 +1,7 @@
 import { BIGINT, INTEGER } from '@duckdb/node-api';
 import { z } from 'zod';
 import { REJECT_HEADERS, REJECT_REASONS } from '../../contracts/blocks';
-import { MAX_INTEGER } from '../../contracts/storable';
+import { isStorableRecordTime, MAX_INTEGER } from '../../contracts/storable';
 import { type RejectedRow } from '../database/columns';
 import { type Statements } from '../database/connection';
 import { MAX_DETAIL_CHARACTERS, MAX_RAW_BYTES } from '../limits';
@@ -22,6 +22,7 @@ export interface RejectedEvent extends RejectedRow {
 
 const wholeNumber = z.coerce.number().int().min(0);
 const partitionNumber = wholeNumber.max(MAX_INTEGER);
+const recordTime = z.string().min(1).pipe(z.coerce.number());
 const rejectReason = z.enum(REJECT_REASONS);
 
 /**
@@ -44,10 +45,16 @@ export function parseReject(record: SinkRecord): RejectedEvent | { readonly fenc
     partition: partition.data,
     offset: offset.data,
     raw: readableBytes(record.value),
-    recordMillis: record.timestampMillis,
+    recordMillis: recordTimeOf(record),
     epoch: wholeNumber.safeParse(record.headers[REJECT_HEADERS.epoch]).data ?? null,
     number: wholeNumber.safeParse(record.headers[REJECT_HEADERS.number]).data ?? null,
   };
+}
+
+/** When the event was recorded, as far as a table holds it; else when its reject was. */
+function recordTimeOf({ headers, timestampMillis }: SinkRecord): number {
+  const time = recordTime.safeParse(headers[REJECT_HEADERS.time]).data;
+  return time !== undefined && isStorableRecordTime(time) ? time : timestampMillis;
 }
 
 /**

@@ -538,6 +538,9 @@ describe('the owner of a partition', () => {
       },
     });
     expect(String(rejects[0]!.value)).toBe('garbage');
+    // A broker refuses a record that is stamped too far from its clock, whatever the event was.
+    expect(rejects[0]).not.toHaveProperty('timestampMillis');
+    expect(rejects[0]).toMatchObject({ headers: { 'source-timestamp': '1000000' } });
     expect(rejects[1]).toMatchObject({ headers: { detail: 'too-large', size: '700000' } });
     expect(rejects[1]!.value).toHaveLength(512 * 1024);
   });

@@ -327,6 +327,28 @@ describe('other topics', () => {
     expect(await query(connection, 'SELECT count(*)::INT AS n FROM rejected_rows')).toEqual([{ n: 2 }]);
   });
 
+  it.each([
+    ['the event was recorded', '1577836800000', '2020-01-01 00:00:00'],
+    [
+      'its reject was, where no table holds the time of the event',
+      '9223372036854775807',
+      '2026-01-01 00:00:00',
+    ],
+    ['its reject was, where that of the event is none', 'soon', '2026-01-01 00:00:00'],
+    ['its reject was, as earlier releases stamp it', undefined, '2026-01-01 00:00:00'],
+  ])('keep with a rejected event when %s', async (_, time, stored) => {
+    const headers = {
+      ...{ reason: 'late', 'source-partition': '0', 'source-offset': '7' },
+      ...(time !== undefined && { 'source-timestamp': time }),
+    };
+    const timestampMillis = Date.UTC(2026, 0);
+    const written = { ...record(0, Buffer.from('x'), { headers }), timestampMillis };
+    await sink.store([batch('rejects', 0, [written])]);
+    expect(await query(connection, 'SELECT rejected_at::VARCHAR AS at FROM rejected_rows')).toEqual([
+      { at: stored },
+    ]);
+  });
+
   it('keep no rejects of a worker that had lost the partition', async () => {
     const reject = (offset: number, reason: string, epoch: number) =>
       record(offset, Buffer.from('x'), {
