@@ -23,7 +23,7 @@ export function placeOfIngestMemoryKey(
 export const ingestMemoryDevicesSchema = z.object({ partitions: z.int().min(1) });
 
 /**
- * `offset`: how far the log was read, about a minute ago at most. The group's own place is exact; brokers forget it when nobody has read for a week. Left out where nothing
+ * `offset`: how far the log was read, some ten seconds ago at most. The group's own place is exact; brokers forget it when nobody has read for a week. Left out where nothing
  * was read yet.
  * `commits`: what is committed has a note of ours beside it since then, so that a place without one was set by another program. Older releases wrote none.
  */

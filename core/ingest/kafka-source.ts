@@ -98,9 +98,7 @@ export class KafkaSource implements IngestSource {
 
   async close(): Promise<void> {
     await this.commit();
-    await this.keepPlaces(true).catch((err: unknown) => {
-      this.options.log.debug({ err }, 'the places were not written down');
-    });
+    await this.keepLastPlaces();
     await this.member.stop();
   }
 
@@ -110,6 +108,8 @@ export class KafkaSource implements IngestSource {
    */
   private async assign(partitions: readonly number[], consumer: GroupConsumer): Promise<void> {
     consumer.pause(this.name, partitions);
+    // Before the places are looked up: what was read here meanwhile is not taken for skipped.
+    await this.keepLastPlaces();
     const { logId, byPartition } = await this.places.assigned(partitions);
     if ([...byPartition.values()].some(({ isNewLog }) => isNewLog)) await this.drained();
     for (const partition of this.states.keys()) this.order.drop(partition);
@@ -267,6 +267,12 @@ export class KafkaSource implements IngestSource {
     }
   }
 
+  private async keepLastPlaces(): Promise<void> {
+    await this.keepPlaces(true).catch((err: unknown) => {
+      this.options.log.debug({ err }, 'the places were not written down');
+    });
+  }
+
   /** Write down what is committed, in which log. */
   private async keepPlaces(isLast = false): Promise<void> {
     const begun = [...this.states].filter(([, { begins, committed }]) => committed >= begins);
@@ -276,10 +282,10 @@ export class KafkaSource implements IngestSource {
 
   private async commit(): Promise<void> {
     const due = [...this.states].filter(([, { delivered, committed }]) => delivered > committed);
-    if (due.length === 0 || this.member.consumer === undefined) return;
+    if (this.member.consumer === undefined) return;
     const places = due.map(([partition, { delivered: offset }]) => ({ topic: this.name, partition, offset }));
     try {
-      await this.member.consumer.commit(places);
+      if (places.length > 0) await this.member.consumer.commit(places);
       for (const [index, [, state]] of due.entries()) {
         const offset = places[index]?.offset ?? 0;
         // Meanwhile the log may have become another one, whose offsets begin anew.

@@ -10,8 +10,8 @@ import { endsOf } from '../platform/kafka/topic-offsets';
 import { type Logger } from '../platform/log';
 import { type SourceMemory } from './source-memory';
 
-/** Between two writings of the places: so much is read twice at most where only they are left. */
-const KEEP_MILLIS = 60_000;
+/** Between two writings of the places: so much is read twice at most, or counts as skipped, where only they are left. */
+const KEEP_MILLIS = 10_000;
 
 /** Where a partition is read from. */
 export interface SourcePlace {
@@ -109,7 +109,7 @@ export class SourcePlaces {
   }
 
   /**
-   * What is committed for these partitions counts in the log that is read. The places themselves are written down each minute: brokers forget those of a group
+   * What is committed for these partitions counts in the log that is read. The places themselves are written down every ten seconds: brokers forget those of a group
    * that nobody was in for a week.
    * @param isLast nothing more will be committed
    */
@@ -131,14 +131,14 @@ export class SourcePlaces {
     const { topic, log } = this.options;
     log.warn(
       { topic, partition, offset },
-      'the brokers have forgotten how far the group had read: it goes on from the place that was written down last, up to a minute before that; what comes twice is put aside as duplicate',
+      'the brokers have forgotten how far the group had read: it goes on from the place that was written down last, up to ten seconds before that; what comes twice is put aside as duplicate',
     );
   }
 }
 
 /**
- * What lies between the place that was written down and one that another program has set ahead of it. The former is up to a minute old where the
- * last worker was killed: what it read in that minute counts as well.
+ * What lies between the place that was written down and one that another program has set ahead of it. The former is up to ten seconds old where
+ * the last worker was killed: what it read in them counts as well.
  * @param high where the topic ends; a place behind it is none
  */
 function skippedBy(
