@@ -1,9 +1,10 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { quoted } from './query';
+import { realFile } from './real-file';
 import { warehouseError } from './trouble';
 import { SerialConnection } from './connection';
 
@@ -19,7 +20,7 @@ const tableRow = z.object({ table_name: z.string() });
 export async function compactWarehouse(
   path: string,
 ): Promise<{ readonly before: number; readonly after: number }> {
-  const file = resolve(path);
+  const file = await realFile(path);
   const draft = `${file}.compact`;
   const before = (await stat(file)).size;
   await rm(draft, { force: true });
@@ -55,7 +56,7 @@ export async function exportWarehouse(path: string, folder: string): Promise<rea
     throw new FedloopError('InvalidInput', `the folder ${folder} is not empty`, {
       hint: 'No file is overwritten: name a new folder.',
     });
-  return beside(resolve(path), 'READ_ONLY', async (connection) => {
+  return beside(await realFile(path), 'READ_ONLY', async (connection) => {
     const tables = await connection.rows(
       tableRow,
       "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse' ORDER BY table_name",

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { SerialConnection } from './connection';
 import { refuseDamagedLog } from './damaged-log';
 import { isMigrated } from './migrations';
 import { openInstance, openWarehouse } from './open';
+import { realFile } from './real-file';
 import { warehouseError } from './trouble';
 
 /** A warehouse that no system has open, for one who only reads. */
@@ -20,7 +20,7 @@ export interface WarehouseAtRest {
  * @throws FedloopError as `openWarehouse`
  */
 export async function openToRead(path: string): Promise<WarehouseAtRest> {
-  const file = resolve(path);
+  const file = await realFile(path);
   await refuseDamagedLog(file);
   const opened = (await isMidCheckpoint(file)) ? undefined : await openAsItIs(file);
   if (opened !== undefined) return opened;

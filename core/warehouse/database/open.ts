@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { FedloopError, messageOf } from '../../contracts/errors';
 import { machineError } from '../../contracts/machine-trouble';
@@ -8,6 +8,7 @@ import { type SerialConnection } from './connection';
 import { refuseDamagedLog } from './damaged-log';
 import { identityOf } from './identity';
 import { migrate } from './migrations';
+import { realFile } from './real-file';
 import { ReopenedInstance } from './reopened-instance';
 import { warehouseError } from './trouble';
 
@@ -31,7 +32,7 @@ export interface Warehouse {
  * @throws FedloopError `WarehouseBusy` when another process owns the file, `WarehouseFailed` when it cannot be opened, and what to do then.
  */
 export async function openWarehouse(path: string): Promise<Warehouse> {
-  const file = path === ':memory:' ? path : resolve(path);
+  const file = path === ':memory:' ? path : await realFile(path);
   if (file !== ':memory:') {
     await makeFolder(dirname(file)).catch((cause: unknown) => {
       throw machineError('WarehouseFailed', cause, dirname(file), `the folder of ${file} cannot be made`);

@@ -1,8 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { compactWarehouse, exportWarehouse } from '../../../core/warehouse/database/files';
 import { openWarehouse } from '../../../core/warehouse/database/open';
+import { openToRead } from '../../../core/warehouse/database/open-to-read';
+import { Readers } from '../../../core/warehouse/sql/readers';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import {
   agreeOnSettings,
@@ -46,6 +48,29 @@ const scoreboard = async (): Promise<Record<string, unknown>[]> => {
     await warehouse.close();
   }
 };
+
+describe('a warehouse behind a link, as one that was moved to a larger disk', () => {
+  it('is written, read, asked and compacted where it lies, and the link stays', async () => {
+    const before = await scoreboard();
+    const lies = join(folder.path, 'large.db');
+    await rename(file, lies);
+    await symlink(lies, file);
+    expect(await scoreboard()).toEqual(before);
+    const sql = 'SELECT count(*)::INT AS n FROM model_evaluations';
+    const atRest = await openToRead(file);
+    const connection = await atRest.connect();
+    expect(await query(connection, sql)).toEqual([{ n: 200 }]);
+    const readers = await Readers.atRest(atRest);
+    expect(JSON.parse((await readers.ask({ sql, maxRows: 1 })).toString())).toMatchObject({
+      rows: [{ n: 200 }],
+    });
+    await readers.close();
+    await atRest.close();
+    await compactWarehouse(file);
+    expect((await lstat(file)).isSymbolicLink()).toBe(true);
+    expect(await scoreboard()).toEqual(before);
+  });
+});
 
 describe('a warehouse at rest', () => {
   it('answers the same after it was compacted, and nothing lies beside it', async () => {
