@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { FedloopError, messageOf } from '../../core/contracts/errors';
 import { fleetNameSchema } from '../../core/contracts/ids';
 import { parseJson } from '../../core/contracts/validation';
 import { type Progress } from '../progress';
@@ -28,11 +29,26 @@ const rememberedRunSchema = z.object({
 });
 export type RememberedRun = z.infer<typeof rememberedRunSchema>;
 
-/** Undefined for a run of an earlier release, which kept nothing. */
+/**
+ * Undefined for a run of an earlier release, which kept nothing.
+ * @throws FedloopError `InvalidData` for a file that is damaged: what it held cannot be guessed.
+ */
 export async function readRemembered(run: RunFolder): Promise<RememberedRun | undefined> {
-  const text = await readFile(fileOf(run), 'utf8').catch(() => '');
+  const file = fileOf(run);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    if (messageOf(cause).includes('ENOENT')) return undefined;
+    throw cause;
+  });
+  if (text === undefined) return undefined;
   const parsed = rememberedRunSchema.safeParse(parseJson(text));
-  return parsed.success ? parsed.data : undefined;
+  if (parsed.success) return parsed.data;
+  throw new FedloopError(
+    'InvalidData',
+    `${file} is damaged, which says how run ${run.id} was started: its fleet, its deployment file and its ports`,
+    {
+      hint: 'Bring it back from a copy, or delete it and give `fedloop up --resume` the same options as at first.',
+    },
+  );
 }
 
 export async function remember(run: RunFolder, what: RememberedRun): Promise<void> {

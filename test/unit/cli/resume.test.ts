@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -67,6 +67,13 @@ describe('a run that is gone on with', () => {
     };
     await remember(run, what);
     expect(await readRemembered(run)).toEqual(what);
+    for (const damaged of ['', '{', 'null', '[]', '{"fleet":"x"}']) {
+      await writeFile(join(run.path, 'system.json'), damaged);
+      await expect(readRemembered(run)).rejects.toMatchObject({
+        code: 'InvalidData',
+        message: expect.stringContaining('system.json is damaged') as string,
+      });
+    }
   });
 
   it('gets the ports that it had, unless another program has one, which is said', async () => {
