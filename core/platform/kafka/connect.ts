@@ -71,7 +71,7 @@ export async function connectKafka(env: Environment, clientId: string, log: Logg
     partitions: (name) => allowed(`look at ${topic(name)}`, partitionsOf(admin, topic(name))),
     logId: (name) => allowed(`look at ${topic(name)}`, logIdOf(admin, topic(name))),
     growTopics: (topics, partitions) =>
-      allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions)),
+      allowed('give topics more partitions', growTopics(admin, topics.map(topic), partitions, missing)),
     offsets: (name) => allowed(`look at ${topic(name)}`, topicOffsets(admin, topic(name))),
     offsetsAt: (name, timestampMillis) =>
       allowed(`look at ${topic(name)}`, topicOffsetsAt(admin, topic(name), timestampMillis)),

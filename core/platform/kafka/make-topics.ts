@@ -41,7 +41,14 @@ export async function partitionsOf(admin: Admin, topic: string): Promise<number 
   return topics[0]?.partitions.length;
 }
 
-export async function growTopics(admin: Admin, topics: readonly string[], count: number): Promise<void> {
+/** @param after looks after topics that are missing: such topics are made again with as many partitions */
+export async function growTopics(
+  admin: Admin,
+  topics: readonly string[],
+  count: number,
+  after: { grown(topics: readonly string[], partitions: number): void },
+): Promise<void> {
+  after.grown(topics, count);
   const small = await topicsWithFewer(admin, topics, count);
   if (small.length === 0) return;
   try {

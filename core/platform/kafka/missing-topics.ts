@@ -42,6 +42,15 @@ export class MissingTopics {
     if (this.known.size > 0) this.timer ??= setInterval(() => void this.look(), LOOK_MS).unref();
   }
 
+  /** They have so many partitions by now: so many are made again. */
+  grown(topics: readonly string[], partitions: number): void {
+    for (const name of topics) {
+      const watched = this.known.get(name);
+      if (watched !== undefined && watched.topic.partitions < partitions)
+        this.known.set(name, { ...watched, topic: { ...watched.topic, partitions } });
+    }
+  }
+
   close(): void {
     clearInterval(this.timer);
   }

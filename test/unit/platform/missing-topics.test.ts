@@ -6,8 +6,10 @@ import { silentLogger } from '../../../core/platform/log';
 function watched(topics: readonly string[]) {
   const cluster = new Set(topics);
   const listTopics = () => Promise.resolve([...cluster]);
-  const createTopics = ({ topics: made }: { topics: { topic: string }[] }) => {
-    for (const { topic } of made) cluster.add(topic);
+  const made: { topic: string }[] = [];
+  const createTopics = ({ topics: asked }: { topics: { topic: string }[] }) => {
+    made.push(...asked);
+    for (const { topic } of asked) cluster.add(topic);
     return Promise.resolve(true);
   };
   const fetchTopicMetadata = ({ topics: names }: { topics: string[] }) =>
@@ -22,7 +24,7 @@ function watched(topics: readonly string[]) {
   missing.know(
     [...cluster].map((name) => ({ name, partitions: 1, cleanup: 'compact', remade: name === 'results' })),
   );
-  return { cluster, missing };
+  return { cluster, missing, made };
 }
 
 it('topics that nothing rests on are made again once they are missing twice in turn, though nobody writes to them', async () => {
@@ -32,6 +34,16 @@ it('topics that nothing rests on are made again once they are missing twice in t
   expect(cluster).not.toContain('results');
   await missing.look();
   expect(cluster).toContain('results');
+  missing.close();
+});
+
+it('topics that have grown are made again as large as they were', async () => {
+  const { cluster, missing, made } = watched(['results']);
+  missing.grown(['results', 'unknown'], 6);
+  cluster.delete('results');
+  await missing.look();
+  await missing.look();
+  expect(made).toEqual([expect.objectContaining({ topic: 'results', numPartitions: 6 })]);
   missing.close();
 });
 
