@@ -10,7 +10,9 @@ import { playGames, type Game, type GameSettings } from './loop/jobs';
 import { linesOf, type Line } from './loop/lines';
 import { readOptions, type Options } from './loop/options';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS } from './loop/play-options';
-import { poisonLosses, POISONED_SHARE, type PoisonLoss } from './loop/poisoned';
+import { lossesIn, type Loss } from './loop/losses';
+import { newcomers, NEWCOMERS_SHARE } from './loop/newcomers';
+import { poisoners, POISONED_SHARE } from './loop/poisoned';
 import { differenceOf, tableOf } from './loop/report';
 import { describeMachine, writeResults } from './support/results';
 
@@ -29,7 +31,13 @@ async function main(): Promise<void> {
   const games = await playWithProgress(gamesOf(options), settings, options.processes);
   const span = { rounds, windows, lastRounds };
   const lines = linesOf(games, span);
-  const poisoned = poisonLosses(games, options.devices, span);
+  const { devices } = options;
+  const honest = (seed: number) => (place: number) => !poisoners(seed, devices).has(place);
+  const joined = (seed: number) => (place: number) => newcomers(seed, devices).has(place);
+  const losses = {
+    poisoned: lossesIn('poisoned', games, honest, span),
+    joining: lossesIn('joining', games, joined, span),
+  };
   const goals = judgeGoals(lines);
   const report = {
     benchmark: 'loop',
@@ -45,7 +53,7 @@ async function main(): Promise<void> {
     contenders: [...contenders, ...(options.bounds ? [{ name: 'central', about: CENTRAL_ABOUT }] : [])],
     goals,
     lines,
-    poisoned,
+    ...losses,
   };
   const path = await writeResults('loop', report, new Date());
   const picture = path.replace(/json$/, 'svg');
@@ -53,7 +61,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     options.json
       ? `${JSON.stringify(report, null, 2)}\n`
-      : `${textOf(lines, goals, poisoned, options)}\nWritten to ${path} and ${picture}\n`,
+      : `${textOf(lines, goals, losses, options)}\nWritten to ${path} and ${picture}\n`,
   );
 }
 
@@ -88,7 +96,7 @@ const BOUNDS = ['persistence', 'central'];
 /** Who stands beside the open loop in the first table, and whose parts stand beside the closed loop in the second. */
 function sidesOf(lines: readonly Line[]): { readonly rivals: string[]; readonly parts: string[] } {
   const names = [...new Set(lines.map(({ contender }) => contender))];
-  const isPart = (name: string): boolean => /^[−+] /.test(name) || name === 'closed-loop shuffled';
+  const isPart = (name: string): boolean => /^([−+]|closed-loop) /.test(name);
   return {
     rivals: names.filter((name) => name !== 'open-loop' && !isPart(name)),
     parts: names.filter(isPart),
@@ -109,7 +117,7 @@ function pictureOf(lines: readonly Line[], { participants, seeds }: Options): st
 function textOf(
   lines: readonly Line[],
   goals: readonly Verdict[],
-  poisoned: readonly PoisonLoss[],
+  { poisoned, joining }: Readonly<Record<'poisoned' | 'joining', readonly Loss[]>>,
   { participants, seeds, lastRounds }: Options,
 ): string {
   const { rivals, parts } = sidesOf(lines);
@@ -125,13 +133,16 @@ function textOf(
       tableOf(lines, 'closed-loop', parts),
     );
   }
-  if (poisoned.length > 0) texts.push(poisonTable(poisoned));
+  const poisonedTitle = `points lost to ${100 * POISONED_SHARE} % of poisoned devices`;
+  if (poisoned.length > 0) texts.push(lossTable(poisonedTitle, poisoned));
+  const joiningTitle = `points that newcomers (${100 * NEWCOMERS_SHARE} % of the devices) lack without a past`;
+  if (joining.length > 0) texts.push(lossTable(joiningTitle, joining));
   if (goals.length > 0) texts.push(goalsTable(goals));
   return texts.join('\n');
 }
 
-function poisonTable(losses: readonly PoisonLoss[]): string {
-  const head = ['clock', 'contender', `points lost to ${100 * POISONED_SHARE} % of poisoned devices`];
+function lossTable(title: string, losses: readonly Loss[]): string {
+  const head = ['clock', 'contender', title];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const { clock, contender, lost } of losses) table.push([clock, contender, differenceOf(lost)]);
   return table.toString();

@@ -14,5 +14,6 @@ export function contenderOf(strategy: StrategyName): Contender {
     shuffled: false,
     liveGate: true,
     adapters: false,
+    delay: 0,
   };
 }

@@ -16,7 +16,14 @@ export interface Contender {
   readonly liveGate: boolean;
   /** Count forecasts as served, with each device's corrections by its own past errors. Rounds go by the version's own. */
   readonly adapters: boolean;
+  /** Windows by which panels and sums are behind. */
+  readonly delay: number;
+  /** Everybody off the panels trains; left out: as many as in the run. */
+  readonly participants?: 'all';
 }
+
+/** Windows by which stale panels are behind: as many as the longest of them look back. */
+const STALE_WINDOWS = 48;
 
 const openLoop: Contender = {
   name: 'open-loop',
@@ -28,6 +35,7 @@ const openLoop: Contender = {
   shuffled: false,
   liveGate: false,
   adapters: false,
+  delay: 0,
 };
 
 const closedLoop: Contender = {
@@ -40,6 +48,7 @@ const closedLoop: Contender = {
   shuffled: false,
   liveGate: true,
   adapters: false,
+  delay: 0,
 };
 
 /** Parts that can be left out of the closed loop, and the effect. */
@@ -94,6 +103,18 @@ export const CONTENDERS: readonly Contender[] = [
     about: 'closed-loop whose panels see actual values of other samples',
     shuffled: true,
   },
+  {
+    ...closedLoop,
+    name: 'closed-loop stale',
+    about: `closed-loop whose panels and sums are ${STALE_WINDOWS} windows old, labels and all: the placebo`,
+    delay: STALE_WINDOWS,
+  },
+  {
+    ...closedLoop,
+    name: '+ all',
+    about: 'everybody off the panels trains in every round',
+    participants: 'all',
+  },
   ...PART_NAMES.map((part) => without(part)),
   {
     ...closedLoop,
@@ -106,6 +127,13 @@ export const CONTENDERS: readonly Contender[] = [
     name: '+ adapters',
     about:
       "the closed loop's forecasts as served: each device corrects them by its own past errors, while that helps the fleet",
+    adapters: true,
+  },
+  {
+    ...closedLoop,
+    name: '+ all + adapters',
+    about: 'everybody off the panels trains, and forecasts count as served',
+    participants: 'all',
     adapters: true,
   },
 ];

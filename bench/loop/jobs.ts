@@ -5,7 +5,7 @@ import { type TrainingSettings } from '../../core/contracts/rounds';
 import { FedloopError } from '../../core/contracts/errors';
 import { type Clock } from '../../fleet/settings';
 import { type Contender } from './contenders';
-import { type LoopScenario } from './poisoned';
+import { type LoopScenario } from './scenarios';
 import { type Played } from './score';
 
 /** Settings of all games of a run. */

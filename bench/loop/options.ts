@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { participants, positiveNumber, wholeNumber } from '../../cli/shared/options';
 import { listOf, oneOf } from '../support/options';
 import { STRATEGY_NAMES } from '../../core/contracts/strategies';
 import { CLOCKS, type Clock } from '../../fleet/settings';
 import { contendersNamed, CONTENDERS, type Contender } from './contenders';
-import { LOOP_SCENARIOS, type LoopScenario } from './poisoned';
+import { LOOP_SCENARIOS, type LoopScenario } from './scenarios';
 
 export interface Options {
   readonly data: string;
@@ -47,11 +47,10 @@ export function readOptions(): Options {
       DEFAULT_SCENARIOS,
     )
     .option('--clock <name,…>', CLOCKS.join(', '), listOf(oneOf(CLOCKS)), [...CLOCKS])
-    .option(
-      '--strategy <name,…>',
-      'contenders; "all", or names of contenders or strategies',
-      strategies,
-      CONTENDERS,
+    .addOption(
+      new Option('--strategy <name,…>', 'contenders; "all", or names of contenders or strategies')
+        .argParser(strategies)
+        .default(CONTENDERS, 'all'),
     )
     .option('--seeds <n,…>', 'one fleet and run each', listOf(wholeNumber(1)), DEFAULT_SEEDS)
     .option('--last-rounds <n>', 'rounds at the end that count', wholeNumber(1), 4)

@@ -18,7 +18,8 @@ import { SHAPE } from './task';
 import { feedbackOf } from './feedback';
 import { SHADOW_WINDOWS, WATERMARK_WINDOWS, type PlayOptions } from './play-options';
 import { adapted, type Forecasting, successor } from './adapted';
-import { emptyScore, serveAdapted, type Played } from './score';
+import { emptyScore, serveAdapted, type Played, type Score } from './score';
+import { roundWorld } from './round-world';
 import { type World } from './world';
 
 /**
@@ -32,11 +33,10 @@ export async function play(
   options: PlayOptions,
   liesIn?: (round: number) => Partial<RoundChanges>,
 ): Promise<Played> {
+  const how = { ...options, participants: contender.participants ?? options.participants };
   const { rounds, windowsPerRound } = options;
-  const score = emptyScore(rounds * windowsPerRound, world.devices.length);
-  const asServed = contender.adapters
-    ? emptyScore(rounds * windowsPerRound, world.devices.length)
-    : undefined;
+  const empty = (): Score => emptyScore(rounds * windowsPerRound, world.devices.length);
+  const [score, asServed] = [empty(), contender.adapters ? empty() : undefined];
   const serve = (version: Forecasting, from: number, until: number): Promise<void> =>
     serveAdapted(world, graphs, version, from, until, { own: score, asServed });
   let champion: Forecasting = { weights: initialWeights(SHAPE, options.seed), adapters: null };
@@ -55,9 +55,10 @@ export async function play(
       ...changesBy(world, contender, seededRandom(options.seed, 'shuffled', round)),
       ...liesIn?.(round),
     };
+    const seen = roundWorld(world, closed - 1, contender.delay);
     const made = await makeCandidates(
-      world,
-      { ...contender, ...options },
+      seen,
+      { ...contender, ...how },
       graphs,
       {
         round,
@@ -74,7 +75,7 @@ export async function play(
     const until = Math.min(closed + windowsPerRound, rounds * windowsPerRound);
     const elected = made[made.elected];
     linear = contender.parts.linear
-      ? linearModel(world, options, graphs, { round, until: closed - 1, before: linear }, changes)
+      ? linearModel(seen, how, graphs, { round, until: closed - 1, before: linear }, changes)
       : null;
     const beside = linear === null ? null : networkOfLinear(SHAPE, linear);
     const isLinear = beside !== null && electLinear(made.elected, linearEvidence).elected === 'linear';

@@ -6,7 +6,7 @@ import { RoundGraphs } from '../../core/backtest/graphs';
 import { SHAPE } from './task';
 import { type Answer, type Game, type GameSettings } from './jobs';
 import { play } from './play';
-import { fleetOf, poison } from './poisoned';
+import { fleetOf } from './scenarios';
 import { type PlayOptions } from './play-options';
 import { type Played } from './score';
 import { World } from './world';
@@ -22,16 +22,13 @@ async function playGame(
   { scenario, clock, seed }: Game,
 ): Promise<Map<string, Played>> {
   const { devices, rounds, windows, participants, tolerance } = settings;
+  const about = { seed, devices, tolerance, changeWindow: (settings.changeRound - 1) * windows };
   const world = new World(recording, {
-    scenario: fleetOf(scenario),
+    ...fleetOf(scenario, about),
+    ...about,
     clock,
-    seed,
-    devices,
     trainingWindows: settings.training.windows,
     liveWindows: rounds * windows,
-    changeWindow: (settings.changeRound - 1) * windows,
-    tolerance,
-    ...(scenario === 'poisoned' && { lies: poison(seed, devices, tolerance) }),
   });
   const how: PlayOptions = { seed, rounds, windowsPerRound: windows, participants };
   const runs = new Map<string, Played>();

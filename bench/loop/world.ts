@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly tolerance: number;
   /** What liars send instead of their readings. */
   readonly lies?: ReadingLies;
+  /** Places of devices that send nothing before live window `from`, nor have a past. */
+  readonly joining?: { readonly places: ReadonlySet<number>; readonly from: number };
   /** Sites that devices are dealt to; left out: one. */
   readonly sites?: number;
 }
@@ -84,6 +86,13 @@ export class World {
 
   siteOf(deviceId: string): number {
     return (this.placeOf.get(deviceId) ?? 0) % (this.options.sites ?? 1);
+  }
+
+  /** The devices that have sent something by the end of live window `until`. */
+  devicesAt(until: number): readonly WorldDevice[] {
+    const { joining } = this.options;
+    if (joining === undefined || until >= joining.from) return this.devices;
+    return this.devices.filter((_, place) => !joining.places.has(place));
   }
 
   /** Rows of the devices' training windows up to and including live window `until`. */
@@ -194,13 +203,16 @@ export class World {
   private write(series: DeviceSeries, place: number, firstTarget: number): void {
     const from = place * this.windows + firstTarget + this.options.trainingWindows;
     const targets = series.target.length - WINDOWS_BEFORE_TARGETS;
-    const { lies } = this.options;
+    const { lies, joining } = this.options;
+    // The lags of its first samples are of windows in which it sent.
+    const sampledFrom =
+      joining?.places.has(place) === true ? joining.from + WINDOWS_BEFORE_TARGETS : -Infinity;
     const first = firstTarget - WINDOWS_BEFORE_TARGETS;
     const target = lies?.means(place, series.target, first) ?? series.target;
     const withActual = { ...series, target, actual: target };
     for (let at = 0; at < targets; at += 1) {
       const written = writeSample(TASK, withActual, at, this.options.tolerance, this.x, this.y, from + at);
-      this.there[from + at] = written ? 1 : 0;
+      this.there[from + at] = written && firstTarget + at >= sampledFrom ? 1 : 0;
     }
   }
 

@@ -3,10 +3,17 @@ import { type MalformedDetail } from '../../contracts/events';
 import { TOPICS } from '../../contracts/topics';
 import { undecodableSentence } from '../../contracts/undecodable';
 import { type RawRecord } from '../../platform/kafka';
+import { type Logger } from '../../platform/log';
 import { type PartitionEngine } from '../engine';
 import { refusedEvents } from '../windows/counts';
-import { type OwnerParts } from './owner-parts';
+import { type Outbox } from './outbox';
 import { recordOf, rejectMessage } from './source-records';
+
+interface RefusalParts {
+  readonly outbox: Pick<Outbox, 'push'>;
+  readonly metrics: { readonly malformed: { inc(labels: { readonly detail: MalformedDetail }): void } };
+  readonly log: Pick<Logger, 'error'>;
+}
 
 /** What an owner of a partition writes of refused events, numbered on from those that its predecessors wrote. */
 export class Refusals {
@@ -16,7 +23,7 @@ export class Refusals {
   constructor(
     private readonly engine: PartitionEngine,
     private readonly epoch: number,
-    private readonly parts: Pick<OwnerParts, 'outbox' | 'metrics' | 'log'>,
+    private readonly parts: RefusalParts,
   ) {
     this.number = refusedEvents(engine.counts);
   }
