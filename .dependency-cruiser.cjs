@@ -91,6 +91,7 @@ const subRooms = {
     aggregation: ['strategies', '.'],
     'strategy-check': ['aggregation', 'strategies', '.'],
     panels: ['aggregation', 'promotion', 'strategies', 'training', '.'],
+    contribution: ['panels', 'aggregation', 'strategies', 'training', '.'],
   },
   'core/warehouse': {
     database: ['limits.ts'],

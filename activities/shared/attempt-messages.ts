@@ -1,6 +1,7 @@
 import { type z } from 'zod';
 import { type SiteName } from '../../core/contracts/ids';
 import {
+  contributionSumsSchema,
   panelScoreSchema,
   panelSumsSchema,
   rootUpdateSchema,
@@ -150,6 +151,9 @@ export class MessagesByAttempt {
         return;
       case 'panel-score':
         this.keepFirst(keyOf(record), parse(panelScoreSchema, value), value);
+        return;
+      case 'contribution-sums':
+        this.keepFirst(keyOf(record), parse(contributionSumsSchema, value), value);
         return;
       case 'root-update':
         this.keepFirst(keyOf(record), parse(rootUpdateSchema, value), value);

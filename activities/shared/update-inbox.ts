@@ -1,6 +1,7 @@
 import { FedloopError } from '../../core/contracts/errors';
 import { type SiteName } from '../../core/contracts/ids';
 import {
+  type ContributionSums,
   type PanelScore,
   type PanelSums,
   type RootUpdate,
@@ -41,6 +42,7 @@ export interface UpdateInbox {
   refitSums(ref: RoundRef): Promise<readonly PanelSums[]>;
   panelScores(ref: RoundRef): Promise<readonly PanelScore[]>;
   rootUpdates(ref: RoundRef): Promise<readonly RootUpdate[]>;
+  contributionSums(ref: RoundRef): Promise<readonly ContributionSums[]>;
   close(): Promise<void>;
 }
 
@@ -72,11 +74,6 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, report]) => report);
   };
-  const unmatched = (
-    { unmatched: filed }: AttemptMessages,
-    { takes }: RoundRef,
-  ): readonly UnmatchedUpdate[] =>
-    filed.flatMap(({ during, update }) => (isOfTake({ take: during }, takes?.train) ? [update] : []));
   /** The latest: a retry publishes the same proposal again. */
   const proposalOf = ({ attempt, takes }: RoundRef, name: string): FiledProposal | undefined =>
     messages
@@ -111,6 +108,8 @@ export async function openUpdateInbox(kafka: Kafka, log: Logger): Promise<Update
     refitSums: async (ref) => (await reports(ref)).filter((report) => report.type === 'refit-sums'),
     panelScores: async (ref) => (await reports(ref)).filter((report) => report.type === 'panel-score'),
     rootUpdates: async (ref) => (await reports(ref)).filter((report) => report.type === 'root-update'),
+    contributionSums: async (ref) =>
+      (await reports(ref)).filter((report) => report.type === 'contribution-sums'),
     close: () => tail.close(),
   };
 }
@@ -121,7 +120,13 @@ const SENT_IN = {
   'refit-sums': 'sum panels',
   'panel-score': 'score proposals',
   'root-update': 'score',
+  'contribution-sums': 'score proposals',
 } as const satisfies Record<SiteReport['type'], SendingStep>;
+
+/** Updates that came while a take of training ran, and are not of it. */
+function unmatched({ unmatched: filed }: AttemptMessages, { takes }: RoundRef): readonly UnmatchedUpdate[] {
+  return filed.flatMap(({ during, update }) => (isOfTake({ take: during }, takes?.train) ? [update] : []));
+}
 
 /** The devices that sites chose in a take, and those chosen in none, by sites of an earlier release. */
 function selectedIn(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { siteKey } from './ids';
+import { siteKey, siteNameSchema } from './ids';
 import { siteReadinessSchema } from './readiness';
 import { microsSchema } from './time';
 
@@ -84,4 +84,30 @@ export const rootUpdateSchema = z.object({
 });
 export type RootUpdate = z.infer<typeof rootUpdateSchema>;
 
-export type SiteReport = SiteDescription | PanelSums | PanelScore | RootUpdate;
+/**
+ * What a site's devices on panel C say of contributions to one proposal: sums over devices that add up over sites. A device counts once, by the mean over
+ * its windows (core/federation/contribution/).
+ */
+export const contributionSumsSchema = z.object({
+  type: z.literal('contribution-sums'),
+  ...siteKey,
+  proposal: z.string(),
+  devices: z.int().min(0),
+  /** Σ of the gradients of a device's mean soft score, by the proposal's weights [P]. */
+  gradient: z.array(reportedSchema).readonly(),
+  /** By site that the proposal was made again without; d = a device's mean of (right with it − right without it), and the same of soft scores. */
+  without: z
+    .array(
+      z.object({
+        site: siteNameSchema,
+        difference: reportedSchema,
+        squaredDifference: reportedSchema,
+        softDifference: reportedSchema,
+        squaredSoftDifference: reportedSchema,
+      }),
+    )
+    .readonly(),
+});
+export type ContributionSums = z.infer<typeof contributionSumsSchema>;
+
+export type SiteReport = SiteDescription | PanelSums | PanelScore | RootUpdate | ContributionSums;

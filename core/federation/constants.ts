@@ -145,6 +145,15 @@ export const MIN_LOSS = 1e-10;
 /** Local models that a round names for claiming more than their real accuracy: as many as a person reads. */
 export const OVERCLAIMERS_NAMED = 5;
 
+/** Sites that a proposal is made again without, one after the other; of more, each costs the round what the last one does, and shows less. */
+export const MAX_EXACT_SITES = 12;
+/** A strategy that compares all pairs may take minutes: no further site is left out once so much time has passed. */
+export const MAX_EXACT_MILLIS = 20_000;
+/** What one of three sites or more says of a contribution counts within so many median deviations of the median site: a liar cannot decide it. */
+export const CONTRIBUTION_SPREAD = 3;
+/** And within half a point, which the chance of a small panel explains. */
+export const MIN_CONTRIBUTION_SPREAD = 0.005;
+
 /** Largest ε that is stated: beyond it a guarantee means nothing, and e^ε nears the end of double precision. */
 export const MAX_EPSILON = 500;
 /** Halvings of the range in which ε is sought: more than double precision can tell apart. */
