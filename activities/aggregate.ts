@@ -21,7 +21,6 @@ import { decodeState, encodeState } from '../core/federation/strategies/server-s
 import { strategyByName } from '../core/federation/strategies';
 import { type Proposal, type RealAccuracy } from '../core/federation/strategies/strategy';
 import {
-  checkUpdates,
   requireUpdates,
   type CheckedUpdate,
   type CheckedUpdates,
@@ -31,12 +30,13 @@ import { mean, plus } from '../core/federation/vectors';
 import { logDeployment, type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { stepsOfTraining } from '../core/model/epoch-plan';
 import { sha256Of } from '../core/model/model-file';
-import { parameterCount } from '../core/model/types';
 import { type Producer } from '../core/platform/kafka';
+import { checkedUpdates } from './shared/checked-updates';
 import { requireUndecided } from './shared/decided';
 import { publishLeftOut, publishOutcomes } from './shared/outcomes';
-import { PROPOSALS, publishProposal } from './shared/proposals';
+import { nameOfProposal, publishProposal } from './shared/proposals';
 import { withOwnStrategy } from './shared/own-strategy';
+import { planContribution, type ContributionRequest } from './shared/plan-contribution';
 import { bookNoise, type BookedNoise } from './shared/privacy-ledger';
 import { possibleScores } from './shared/possible-reports';
 import { trainedBase } from './shared/registry';
@@ -76,7 +76,7 @@ export async function aggregate(
   const root = await rootOf(inbox, plan, weights.length);
   const deltas = updates.map(({ delta }) => delta);
   const booked = plan.privacy && (await bookNoise(dependencies, plan, plan.privacy, deltas));
-  const aggregation = await aggregateBy(dependencies, plan, booked, {
+  const request: ContributionRequest = {
     strategySettings: plan.strategySettings,
     updates,
     base: weights,
@@ -87,10 +87,12 @@ export async function aggregate(
     realAccuracy: real,
     rootUpdate: root?.update ?? null,
     parts: plan.parts,
-  });
+  };
+  const aggregation = await aggregateBy(dependencies, plan, booked, request);
   const { proposals } = aggregation;
   for (const proposal of proposals)
-    await publishProposal(producer, plan, nameOf(proposal), plus(weights, proposal.delta));
+    await publishProposal(producer, plan, nameOfProposal(proposal), plus(weights, proposal.delta));
+  const contribution = await planContribution(producer, plan, request, proposals);
   await logDeployment(producer, [
     { type: 'server-state', kind: 'pending', round: plan.round, state: encodeState(aggregation.state) },
   ]);
@@ -103,7 +105,8 @@ export async function aggregate(
     ...(root !== null && { impossible_root_updates: root.refused }),
     ...clippingOf(aggregation, booked),
   };
-  return resultOf(aggregation, { good: updates, leftOut }, real, feedbackUsed);
+  const result = resultOf(aggregation, { good: updates, leftOut }, real, feedbackUsed);
+  return contribution === null ? result : { ...result, contribution };
 }
 
 /** The round's strategy: one of Fedloop's, or a module in a process of its own. */
@@ -139,17 +142,7 @@ async function receiveUpdates(
   { last }: Trained,
   base: DeployedVersion,
 ): Promise<CheckedUpdates> {
-  const chunks = await inbox.updates(plan, last);
-  const selected = inbox.selected(plan);
-  const { good, leftOut } = checkUpdates(chunks, {
-    round: plan.round,
-    attempt: plan.attempt,
-    take: plan.takes?.train,
-    baseVersion: base.version,
-    parameters: parameterCount(base.model.metadata.shape),
-    windows: plan.training.windows,
-    isSelected: (site, deviceId) => selected.get(site)?.has(deviceId) ?? false,
-  });
+  const { good, leftOut } = await checkedUpdates(inbox, plan, last, base);
   const received = {
     good,
     leftOut: [...leftOut, ...unreadableDevices(await inbox.unreadable(plan, last))],
@@ -181,7 +174,7 @@ function resultOf(
   }));
   const known = reports.flatMap(({ realAccuracy }) => realAccuracy ?? []);
   return {
-    proposals: proposals.map(nameOf),
+    proposals: proposals.map(nameOfProposal),
     trained: updates.length,
     used: updates.length - dropped.length,
     leftOut: countReasons([...leftOut, ...dropped]),
@@ -204,10 +197,6 @@ function clippingOf(
   return { epsilon_spent: epsilon, clip_norm };
 }
 
-function nameOf({ role }: Proposal): string {
-  return role ?? PROPOSALS.sole;
-}
-
 /** The devices of an unreadable update are unknown: it stands under its key, and under the site that the key names. */
 /** Stands for a sender whose message had no key that a table can hold as a name. */
 const KEY_WITHOUT_NAME = '(no readable key)';
@@ -226,7 +215,7 @@ function contributorsOf(proposal: Proposal, updates: readonly CheckedUpdate[]): 
     .flatMap(({ deviceId }, index) => ((proposal.weights[index] ?? 0) === 0 ? [] : [deviceId]))
     .sort();
   return {
-    proposal: nameOf(proposal),
+    proposal: nameOfProposal(proposal),
     devices: ids.length,
     sha256: sha256Of(Buffer.from(ids.join('\n'), 'utf8')),
   };

@@ -1,8 +1,11 @@
-import { type PanelScore, type PanelSums } from '../core/contracts/site-reports';
+import { type ContributionPlan } from '../core/contracts/contribution';
+import { type ContributionSums, type PanelScore, type PanelSums } from '../core/contracts/site-reports';
 import { sentIn, type SitePlan } from '../core/contracts/steps';
 import { LINEAR_WINDOWS } from '../core/federation/constants';
+import { sumContributions } from '../core/federation/contribution/sum-contributions';
 import { linearSums } from '../core/federation/panels/linear';
 import { sumPanel, tallyProposals } from '../core/federation/panels/panel-scoring';
+import { type Samples } from '../core/federation/training/samples';
 import { linearBefore } from './shared/linear';
 import { PROPOSALS, REFITS } from './shared/proposals';
 import { type Site } from './shared/site';
@@ -35,13 +38,15 @@ export async function sumPanels(site: Site, plan: SitePlan): Promise<readonly st
 }
 
 /**
- * Publish how every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion.
+ * Publish how every proposal does on this site's panels B (acceptance of refits) and C (gate), beside the champion, and on panel C what
+ * sites and devices brought.
  * @returns names of the proposals whose scores were published.
  */
 export async function scoreProposals(
   site: Site,
   plan: SitePlan,
   names: readonly string[],
+  contribution?: ContributionPlan,
 ): Promise<readonly string[]> {
   const { inbox, producer, site: siteName } = site.dependencies;
   const champion = site.champion(plan).model.weights;
@@ -51,12 +56,39 @@ export async function scoreProposals(
   const panelC = await site.panelSamples(plan, 'C', 'recent');
   const b = await tallyProposals(predictor, champion, weights, panelB);
   const c = await tallyProposals(predictor, champion, weights, panelC);
-  const reports = names.flatMap((proposal, index): PanelScore[] => {
+  const scores = names.flatMap((proposal, index): PanelScore[] => {
     const tallies = { b: b[index], c: c[index] };
     if (tallies.b === undefined || tallies.c === undefined) return [];
     const sent = { ...sentIn(plan, 'score proposals'), site: siteName };
     return [{ type: 'panel-score', ...sent, proposal, b: tallies.b, c: tallies.c }];
   });
-  await publishReports(producer, reports);
-  return reports.map(({ proposal }) => proposal);
+  const measured =
+    contribution === undefined ? [] : [await contributionSums(site, plan, contribution, panelC)];
+  await publishReports(producer, [...scores, ...measured]);
+  return scores.map(({ proposal }) => proposal);
+}
+
+/** This site's sums on panel C for contributions to a proposal. */
+async function contributionSums(
+  site: Site,
+  plan: SitePlan,
+  { proposal, sites }: ContributionPlan,
+  samples: Samples,
+): Promise<ContributionSums> {
+  const { inbox, site: name } = site.dependencies;
+  const { shape } = site.champion(plan).model.metadata;
+  const without = await Promise.all(
+    sites.flatMap(({ site: left, without: made }) =>
+      made === null ? [] : [inbox.proposal(plan, made).then((weights) => ({ site: left, weights }))],
+    ),
+  );
+  const weights = await inbox.proposal(plan, proposal);
+  const sums = await sumContributions(shape, await site.modelsOnSamples(), weights, without, samples);
+  return {
+    type: 'contribution-sums',
+    ...sentIn(plan, 'score proposals'),
+    site: name,
+    proposal,
+    ...sums,
+  };
 }

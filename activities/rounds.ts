@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { type RoundAnswer, type ToldRun } from '../core/contracts/control';
+import { type ContributionPlan, type ContributionResult } from '../core/contracts/contribution';
 import { type VersionId } from '../core/contracts/ids';
 import { type ChampionChange, type PromoteInput, type RollbackInput } from '../core/contracts/live-checks';
 import {
@@ -21,6 +22,7 @@ import { type Producer } from '../core/platform/kafka';
 import { aggregate } from './aggregate';
 import { ask } from './ask';
 import { notRepeated, promote, rollback } from './change-champion';
+import { contribute } from './contribute';
 import { decide, withdraw } from './decide';
 import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
@@ -64,6 +66,7 @@ export interface RoundsActivities {
     evidence: readonly number[],
   ): Promise<AggregateResult>;
   refit(plan: RoundPlan): Promise<readonly string[]>;
+  contribute(plan: RoundPlan, trainedTo: number, planned: ContributionPlan): Promise<ContributionResult>;
   /** @param linearEvidence absent where a running workflow does not pass it on */
   deploy(
     plan: RoundPlan,
@@ -99,6 +102,8 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
     aggregate: (plan, trained, scoredTo, evidence) =>
       longStep(dependencies.brokers, () => aggregate(dependencies, plan, trained, scoredTo, evidence)),
     refit: (plan) => refit(dependencies, plan),
+    contribute: (plan, trainedTo, planned) =>
+      longStep(dependencies.brokers, () => contribute(dependencies, plan, trainedTo, planned)),
     deploy: (plan, aggregated, networks, linear = []) =>
       change(() => deploy(dependencies, plan, aggregated, { networks, linear })),
     decide: (input) => change(() => decide(dependencies, input)),

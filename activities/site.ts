@@ -1,3 +1,4 @@
+import { type ContributionPlan } from '../core/contracts/contribution';
 import { type SiteReadinessReport } from '../core/contracts/readiness';
 import {
   type MessageRange,
@@ -22,7 +23,12 @@ export interface SiteActivities {
   /** `trainedTo`: offset in `model-updates` up to which all sites' updates stand. */
   scoreLocals(plan: SitePlan, trainedTo: number): Promise<MessageRange>;
   sumPanels(plan: SitePlan): Promise<readonly string[]>;
-  scoreProposals(plan: SitePlan, names: readonly string[]): Promise<readonly string[]>;
+  /** @param contribution absent where none is measured, and from a workflow of an earlier release */
+  scoreProposals(
+    plan: SitePlan,
+    names: readonly string[],
+    contribution?: ContributionPlan,
+  ): Promise<readonly string[]>;
 }
 
 export function createSiteActivities(dependencies: SiteDependencies): SiteActivities {
@@ -34,6 +40,7 @@ export function createSiteActivities(dependencies: SiteDependencies): SiteActivi
     trainLocals: (plan) => trainLocals(site, plan),
     scoreLocals: (plan, trainedTo) => longStep(brokers, () => scoreLocals(site, plan, trainedTo)),
     sumPanels: (plan) => longStep(brokers, () => sumPanels(site, plan)),
-    scoreProposals: (plan, names) => longStep(brokers, () => scoreProposals(site, plan, names)),
+    scoreProposals: (plan, names, contribution) =>
+      longStep(brokers, () => scoreProposals(site, plan, names, contribution)),
   });
 }

@@ -17,13 +17,7 @@ import {
   type VersionScore,
 } from '../core/contracts/rounds';
 import { isOwnStrategy } from '../core/contracts/strategies';
-import {
-  EARLY_ENDS,
-  type AggregateResult,
-  type DeployResult,
-  type EvaluateResult,
-  type RoundPlan,
-} from '../core/contracts/steps';
+import { EARLY_ENDS, type DeployResult, type EvaluateResult } from '../core/contracts/steps';
 import { causeFirst } from './failures';
 import { ownFleet, refuseLockedId } from './fleet';
 import { parseInput, takenAlong } from './input';
@@ -109,11 +103,11 @@ async function judge(
   prepared: Prepared,
   seen: Visibility,
 ): Promise<FederatedRoundResult> {
-  const { asked, plan, aggregated } = prepared;
+  const { asked, plan } = prepared;
   const { round, attempt, champion } = plan;
 
   await control.enter('deploy');
-  const deployed = await steps.rounds.deploy(plan, aggregated, asked.evidence, asked.linearEvidence);
+  const deployed = await steps.rounds.deploy(plan, prepared.aggregated, asked.evidence, asked.linearEvidence);
   const elected = deployed.elected.version;
   seen.candidate(elected);
 
@@ -153,7 +147,7 @@ async function judge(
       reason: decided.reason,
       decision: decided.decision,
       finding: decided.finding ?? null,
-      ...resultOf(plan, aggregated, deployed, evaluation),
+      ...resultOf(prepared, deployed, evaluation),
     };
     await steps.mustComplete.feedBack({ attempt, result, candidates });
     seen.decided(elected, result.decision, result.candidate.accuracy);
@@ -164,8 +158,7 @@ async function judge(
 }
 
 function resultOf(
-  plan: RoundPlan,
-  aggregated: AggregateResult,
+  { plan, aggregated, contribution }: Prepared,
   deployed: DeployResult,
   evaluation: EvaluateResult,
 ): Omit<FederatedRoundResult, 'decision' | 'finding' | 'reason'> {
@@ -189,5 +182,6 @@ function resultOf(
     selfReportGap: aggregated.selfReportGap,
     updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
     feedbackUsed: deployed.feedbackUsed,
+    contribution,
   };
 }

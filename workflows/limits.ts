@@ -78,6 +78,13 @@ export const AGGREGATION: ActivityOptions = {
   startToCloseTimeout: durationMillis('30m') + BROKERS_AWAY_MS,
 };
 
+/** It reads the updates once more. The round goes on without it, so that it is not tried for days. */
+export const MEASUREMENT: ActivityOptions = {
+  ...SITE_WORK,
+  startToCloseTimeout: '30m',
+  scheduleToCloseTimeout: '1h',
+};
+
 /** Waiting for live windows takes as long as the fleet takes; the activity's own limit is the round's `windowsTimeout`. */
 export const EVALUATION_HEARTBEAT = '20s';
 /**

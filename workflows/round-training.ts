@@ -1,4 +1,5 @@
 import { uuid4 } from '@temporalio/workflow';
+import { type ContributionResult } from '../core/contracts/contribution';
 import { type SiteName, type VersionId } from '../core/contracts/ids';
 import { partsFor } from '../core/contracts/rounds';
 import {
@@ -12,6 +13,7 @@ import {
   type SitePlan,
 } from '../core/contracts/steps';
 import { addReasons } from '../core/contracts/updates';
+import { measureContribution, toMeasure } from './contribution';
 import { type RoundControl } from './round-control';
 import { feedbackOfSites } from './site-feedback';
 import { type RoundSteps } from './steps';
@@ -21,6 +23,8 @@ export interface Prepared {
   readonly asked: AskResult;
   readonly plan: RoundPlan;
   readonly aggregated: AggregateResult;
+  /** Null where it is not measured. */
+  readonly contribution: ContributionResult | null;
 }
 
 /** Select, train locals, score locals, aggregate: nothing that serves changes yet. */
@@ -72,12 +76,9 @@ export async function trainAndAggregate(
     asked.evidence,
   );
   control.report({ leftOut: aggregated.leftOut });
-  if (!aggregated.wantsPanels) return { asked, plan, aggregated };
-  return {
-    asked,
-    plan: await judgeOnPanels(plan, planFor, { rounds, sites }, aggregated.proposals),
-    aggregated,
-  };
+  const judged = await judgeOnPanels(plan, planFor, { rounds, sites }, aggregated);
+  const contribution = await measureContribution({ rounds }, judged, trainedTo, aggregated.contribution);
+  return { asked, plan: judged, aggregated, contribution };
 }
 
 type PlanFor = (plan: RoundPlan, site: SiteName) => SitePlan;
@@ -135,24 +136,36 @@ function nextTake<Ref extends RoundRef>(ref: Ref, step: SendingStep): Ref {
   return { ...ref, takes: { ...ref.takes, [step]: uuid4() } };
 }
 
-/** Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. */
+/**
+ * Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. Where the strategy wants no panels, panel C only
+ * measures contributions.
+ */
 async function judgeOnPanels(
   aggregated: RoundPlan,
   planFor: PlanFor,
   { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
-  proposals: readonly string[],
+  { wantsPanels, proposals, contribution: planned }: AggregateResult,
 ): Promise<RoundPlan> {
+  const contribution = toMeasure(planned);
+  if (!wantsPanels && contribution === null) return aggregated;
   let plan = aggregated;
   let refitted: readonly string[] = [];
-  if (plan.parts.refit || plan.parts.steadyRefit) {
+  if (wantsPanels && (plan.parts.refit || plan.parts.steadyRefit)) {
     const summing = nextTake(plan, 'sum panels');
     await Promise.all(sites.map((site) => site.sumPanels(planFor(summing, site.name))));
     plan = nextTake(summing, 'refit');
     refitted = await rounds.refit(plan);
   }
   const judging = nextTake(plan, 'score proposals');
+  const names = wantsPanels ? [...proposals, ...refitted] : [];
   await Promise.all(
-    sites.map((site) => site.scoreProposals(planFor(judging, site.name), [...proposals, ...refitted])),
+    sites.map((site) =>
+      site.scoreProposals(
+        planFor(judging, site.name),
+        names,
+        ...(contribution === null ? [] : [contribution]),
+      ),
+    ),
   );
   return judging;
 }

@@ -20,6 +20,7 @@ import {
   EVALUATION_RETRIES_MS,
   EVALUATION_SLACK_MS,
   LIVE_CHECK,
+  MEASUREMENT,
   MUST_COMPLETE,
   MUST_COMPLETE_READING,
   QUICK_STEP,
@@ -87,7 +88,7 @@ type Changes = Pick<RoundsActivities, 'deploy' | 'decide'>;
 
 /** Every step of a round. */
 export interface RoundSteps {
-  readonly rounds: ActivityInterfaceFor<Quick & Changes & Pick<RoundsActivities, 'aggregate'>>;
+  readonly rounds: ActivityInterfaceFor<Quick & Changes & Pick<RoundsActivities, 'aggregate' | 'contribute'>>;
   /** One of each, in the order of the round's sites. */
   readonly sites: readonly ({ readonly name: SiteName } & ActivityInterfaceFor<SiteActivities>)[];
   /** Waits for live windows, at most for the time given. */
@@ -115,6 +116,11 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
         atRounds(),
         { ...AGGREGATION, scheduleToStartTimeout },
         { aggregate: `aggregate the updates with ${input.strategy}` },
+      ),
+      ...stepsAt<Pick<RoundsActivities, 'contribute'>>(
+        atRounds(),
+        { ...MEASUREMENT, scheduleToStartTimeout },
+        { contribute: 'what sites and devices brought' },
       ),
       ...stepsAt<Changes>(
         atRounds(),

@@ -1,4 +1,5 @@
 import { type VersionId } from '../../core/contracts/ids';
+import { type ContributionMessage } from '../../core/contracts/contribution';
 import { sentIn, type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type LeftOutMessage, type OutcomeMessage } from '../../core/contracts/updates';
@@ -89,10 +90,10 @@ export async function publishOutcomes(
 }
 
 /** Send rows to `model-updates`, in messages of at most 2,000. */
-async function sendPortions<Row>(
+export async function sendPortions<Row>(
   producer: Producer,
   rows: readonly Row[],
-  messageOf: (part: readonly Row[]) => LeftOutMessage | OutcomeMessage,
+  messageOf: (part: readonly Row[]) => LeftOutMessage | OutcomeMessage | ContributionMessage,
 ): Promise<void> {
   const portions = Array.from({ length: Math.ceil(rows.length / DEVICES_PER_MESSAGE) }, (_, index) =>
     messageOf(rows.slice(index * DEVICES_PER_MESSAGE, (index + 1) * DEVICES_PER_MESSAGE)),

@@ -1,5 +1,6 @@
 import { type SiteName } from '../../core/contracts/ids';
 import {
+  type ContributionSums,
   type FeatureSums,
   type PanelScore,
   type PanelSums,
@@ -10,6 +11,12 @@ import { type LeftOutReason, type ScoreMessage } from '../../core/contracts/upda
 import { type LeftOutDevice } from '../../core/federation/aggregation/update-checks';
 import { LINEAR_WINDOWS, LONG_WINDOWS } from '../../core/federation/constants';
 import { type RefitSums } from '../../core/federation/panels/additive-sums';
+import {
+  combineContributions,
+  faultOfContribution,
+  type CombinedContributions,
+  type MeasuredProposal,
+} from '../../core/federation/contribution/combine-sums';
 import { combineSites } from '../../core/federation/panels/refit-sites';
 import { faultOfFeatureSums } from '../../core/federation/training/feature-sums';
 import {
@@ -71,6 +78,24 @@ export function combinedSums(
     sums: combined.sums,
     refused: combined.refused.flatMap(({ place, reason }) =>
       own.slice(place, place + 1).map(({ site }) => leftOutSums(site, `refit sums of ${proposal}`, reason)),
+    ),
+  };
+}
+
+/** What sites say of contributions to a proposal, and whose sums do not count. */
+export function combinedContributions(
+  sums: readonly ContributionSums[],
+  sites: readonly SiteDescription[],
+  proposal: MeasuredProposal & { readonly name: string },
+): { readonly combined: CombinedContributions | null; readonly refused: readonly LeftOutDevice[] } {
+  const devices = devicesOf(sites);
+  const judged = sums
+    .filter((sent) => sent.proposal === proposal.name)
+    .map((sent) => ({ sent, fault: faultOfContribution(sent, proposal, devices.get(sent.site) ?? 0) }));
+  return {
+    combined: combineContributions(judged.flatMap(({ sent, fault }) => (fault === null ? [sent] : []))),
+    refused: judged.flatMap(({ sent, fault }) =>
+      fault === null ? [] : [leftOutSums(sent.site, 'contribution sums', fault)],
     ),
   };
 }

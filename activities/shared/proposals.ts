@@ -1,8 +1,10 @@
+import { type SiteName } from '../../core/contracts/ids';
 import { type LoopParts } from '../../core/contracts/rounds';
 import { sentIn, type RoundRef } from '../../core/contracts/steps';
 import { TOPICS } from '../../core/contracts/topics';
 import { updateKey, type CandidateHeader } from '../../core/contracts/updates';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
+import { type Proposal } from '../../core/federation/strategies/strategy';
 import { type FlatWeights } from '../../core/model/types';
 import { encodeFrame } from '../../core/platform/frames';
 import { type Producer } from '../../core/platform/kafka';
@@ -19,6 +21,21 @@ export const PROPOSALS = {
   /** The proposal of a strategy that makes only one. */
   sole: 'sole',
 } as const;
+
+/** Under what name a strategy's proposal is published. */
+export function nameOfProposal({ role }: Pick<Proposal, 'role'>): string {
+  return role ?? PROPOSALS.sole;
+}
+
+/** The proposal that the strategy makes without one site's updates: no candidate, only measured. */
+export function nameWithout(site: SiteName): string {
+  return `without/${site}`;
+}
+
+/** Each update's share in a proposal, in the order of the updates that count. They travel as its weights do. */
+export function nameOfShares(proposal: string): string {
+  return `shares/${proposal}`;
+}
 
 /** Which proposals are refitted, with which part of the loop, from how many windows, and the refit's name. */
 export const REFITS = [

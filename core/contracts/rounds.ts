@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { contributionResultSchema } from './contribution';
 import { decisionSchema, findingSchema } from './decisions';
 import { candidateRoleSchema, feedbackUsedSchema } from './deployments';
 import { siteNameSchema, versionIdSchema } from './ids';
@@ -39,6 +40,8 @@ export const loopPartsSchema = z.strictObject({
   panelGate: z.boolean(),
   /** Let each device correct the version's forecasts, as they are served, by its own past errors. What the loop judges are the version's own. */
   adapters: z.boolean(),
+  /** Measure what each site and device brought, by the proposal without them. No weight, vote or candidate goes by it. */
+  contribution: z.boolean(),
 });
 export type LoopParts = z.infer<typeof loopPartsSchema>;
 
@@ -50,7 +53,7 @@ export const partsInputSchema = loopPartsSchema.partial().extend({
 
 /**
  * `closed-loop` has its parts by default except the panel gate, which stopped no candidate that the live gate would have let through
- * (docs/closed-loop.md). Every other strategy follows its paper unless a part is switched on.
+ * (docs/closed-loop.md). Every other strategy follows its paper unless a part is switched on. Contributions only measure, so they are on for all.
  */
 export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInputSchema>): LoopParts {
   const on = strategy === 'closed-loop';
@@ -64,6 +67,7 @@ export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInp
     linear: given.linear ?? on,
     panelGate: given.panelGate ?? false,
     adapters: given.adapters ?? on,
+    contribution: given.contribution ?? true,
   };
 }
 
@@ -271,5 +275,7 @@ export const federatedRoundResultSchema = z.object({
   selfReportGap: selfReportGapSchema.nullable().default(null),
   updates: z.object({ trained: z.int(), used: z.int(), leftOut: z.record(z.string(), z.int()) }),
   feedbackUsed: feedbackUsedSchema,
+  /** What sites and devices brought; null where that part is off, missing in rounds of earlier releases. */
+  contribution: contributionResultSchema.nullish(),
 });
 export type FederatedRoundResult = z.infer<typeof federatedRoundResultSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ContributionPlan } from './contribution';
 import { decisionSchema, type Decision } from './decisions';
 import { type CandidateRole, type Lineage } from './deployments';
 import { type Feedback } from './feedback';
@@ -172,6 +173,8 @@ export interface AggregateResult {
   readonly feedbackUsed: Lineage['feedback_used'];
   /** Whether panels decide over the proposals: refit, acceptance and gate. */
   readonly wantsPanels: boolean;
+  /** Absent where that part is off. */
+  readonly contribution?: ContributionPlan;
 }
 
 export interface DeployResult {

@@ -59,3 +59,12 @@ export function raggedColumn(
   if (first === undefined || ragged === undefined) return undefined;
   return `${ragged[0]} has ${ragged[1].length} values, ${first[0]} has ${first[1].length}`;
 }
+
+/** Lists of one value a device must be equally long: a table has no row with a part missing. */
+export function columnsFit({ value, issues }: z.core.ParsePayload<object>): void {
+  const columns = Object.entries(value).filter((entry): entry is [string, unknown[]] =>
+    Array.isArray(entry[1]),
+  );
+  const message = raggedColumn(Object.fromEntries(columns));
+  if (message !== undefined) issues.push({ code: 'custom', message, input: value });
+}

@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { type ContributionMessage } from './contribution';
 import { microsSchema } from './time';
 import { roundKey, siteKey, siteNameSchema, versionIdSchema } from './ids';
 import { MAX_ROUND_WINDOWS } from './rounds';
 import { type SiteReport } from './site-reports';
 import {
+  columnsFit,
   integerSchema,
   isMeasure,
   measureSchema,
   nameSchema,
-  raggedColumn,
   storedDeviceIdSchema,
 } from './storable';
 
@@ -17,7 +18,13 @@ import {
  * `uint32 LE length of the JSON header | JSON header | Float32 LE weights`, see core/platform/frames.ts.
  */
 type UpdateMessage =
-  SelectionMessage | UpdateHeader | ScoreMessage | CandidateHeader | OutcomeMessage | LeftOutMessage;
+  | SelectionMessage
+  | UpdateHeader
+  | ScoreMessage
+  | CandidateHeader
+  | OutcomeMessage
+  | LeftOutMessage
+  | ContributionMessage;
 type UpdateKind = (SiteReport | UpdateMessage)['type'];
 
 /** Key of a message in `model-updates`: `<kind>/<round>/…`. The kind decides how the value is read. */
@@ -127,15 +134,6 @@ export const candidateHeaderSchema = z.object({
   refit_share: z.number().min(0).max(1).nullable(),
 });
 export type CandidateHeader = z.infer<typeof candidateHeaderSchema>;
-
-/** Lists of one value a device must be equally long: a table has no row with a part missing. */
-function columnsFit({ value, issues }: z.core.ParsePayload<object>): void {
-  const columns = Object.entries(value).filter((entry): entry is [string, unknown[]] =>
-    Array.isArray(entry[1]),
-  );
-  const message = raggedColumn(Object.fromEntries(columns));
-  if (message !== undefined) issues.push({ code: 'custom', message, input: value });
-}
 
 /**
  * The outcome of each device of a round: written by the aggregator, stored in `local_models`. A device with a good update and a bad one

@@ -3,6 +3,7 @@ import { type AnalyticsActivities } from '../../activities/analytics';
 import { type RoundsActivities } from '../../activities/rounds';
 import { type SiteActivities } from '../../activities/site';
 import { type StreamActivities } from '../../activities/stream';
+import { nothingMeasured } from '../../core/contracts/contribution';
 import { FIRST_VERSION, siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { type VersionScore } from '../../core/contracts/rounds';
 import { DEFAULT_STREAM_SETTINGS } from '../../core/contracts/settings';
@@ -74,6 +75,7 @@ export const smoothRound: MockActivities = {
       wantsPanels: true,
     }),
   refit: () => Promise.resolve(['responsive-refitted']),
+  contribute: (_plan, _trainedTo, planned) => Promise.resolve(nothingMeasured(planned, 'no panel')),
   deploy: () =>
     Promise.resolve({
       elected: { version: CANDIDATE, role: 'steady' },

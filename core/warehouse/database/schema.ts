@@ -582,6 +582,32 @@ CREATE OR REPLACE VIEW model_scoreboard AS
   GROUP BY windows.model_version;
 `;
 
+/** Those of a site have no device, which no key can hold. Readers count one training a round, as of `round_local_models`. */
+const CONTRIBUTIONS = `
+CREATE TABLE contribution_rows (
+  round INTEGER NOT NULL,
+  attempt VARCHAR NOT NULL,
+  model_version VARCHAR NOT NULL,
+  proposal VARCHAR NOT NULL,
+  site VARCHAR NOT NULL,
+  device_id VARCHAR NOT NULL,
+  method VARCHAR NOT NULL,
+  contribution DOUBLE,
+  standard_error DOUBLE,
+  soft_contribution DOUBLE,
+  soft_standard_error DOUBLE,
+  weight DOUBLE NOT NULL,
+  training_rows INTEGER NOT NULL,
+  PRIMARY KEY (round, attempt, site, device_id, method)
+);
+CREATE VIEW contributions AS
+  SELECT round, model_version, proposal, site, nullif(device_id, '') AS device_id, method, contribution, standard_error,
+         soft_contribution, soft_standard_error, weight, training_rows
+  FROM contribution_rows
+  LEFT JOIN (SELECT round, arg_max(training, created_at) AS training FROM model_versions GROUP BY round) AS made USING (round)
+  WHERE made.training IS NULL OR contribution_rows.attempt = made.training;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the tables of the design', sql: STREAM_TABLES + MODEL_TABLES + BATCH_TABLES + VIEWS },
   { version: 2, name: 'champions between rounds', sql: CHAMPION_TABLES },
@@ -657,4 +683,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: 'ALTER TABLE model_versions ADD COLUMN network VARCHAR;',
   },
   { version: 27, name: 'rejects that never came', sql: LOST_REJECTS },
+  { version: 28, name: 'what each site and device brought', sql: CONTRIBUTIONS },
 ];

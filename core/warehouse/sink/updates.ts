@@ -1,5 +1,6 @@
 import { DOUBLE, INTEGER, VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
+import { contributionMessageSchema, type ContributionMessage } from '../../contracts/contribution';
 import {
   leftOutMessageSchema,
   outcomeMessageSchema,
@@ -15,14 +16,15 @@ import { insertRows } from '../database/insert';
 import { column, list } from '../database/values';
 import { type Change, type SinkRecord } from './records';
 
-/** What is stored of `model-updates`: what local models report, and what came of their updates; never weights. */
-type UpdateMessage = UpdateHeader | OutcomeMessage | LeftOutMessage;
+/** What is stored of `model-updates`: what local models report, what came of their updates, and what they brought; never weights. */
+type UpdateMessage = UpdateHeader | OutcomeMessage | LeftOutMessage | ContributionMessage;
 
 /** Kinds of messages that are stored, by the first part of their keys. */
 const STORED: Readonly<Record<string, (value: Buffer | null) => z.ZodSafeParseResult<UpdateMessage>>> = {
   update: (value) => updateHeaderSchema.safeParse(headerOf(value)),
   outcome: (value) => outcomeMessageSchema.safeParse(parseJson(value)),
   'left-out': (value) => leftOutMessageSchema.safeParse(parseJson(value)),
+  contribution: (value) => contributionMessageSchema.safeParse(parseJson(value)),
 };
 
 /** Local models of a round and their updates. Other messages are the round's own. */
@@ -37,6 +39,8 @@ export function updateChange({ key, value }: SinkRecord): Change {
       return (inside) => storeOutcome(inside, message);
     case 'left-out':
       return (inside) => storeLeftOut(inside, message);
+    case 'contribution':
+      return (inside) => storeContributions(inside, message);
     case undefined:
       return undefined;
   }
@@ -59,6 +63,28 @@ function storeLeftOut(inside: Statements, message: LeftOutMessage): Promise<void
     copies: list(message.copies, INTEGER),
   };
   return insertRows(inside, 'left_out_updates', { same: triedIn(message), own }, 'replace');
+}
+
+/** A retry of the round writes the same again. */
+function storeContributions(inside: Statements, message: ContributionMessage): Promise<void> {
+  const { version: model_version, proposal } = message;
+  const own = {
+    site: list(message.site, VARCHAR),
+    // No device has an empty name: such a row is of its site.
+    device_id: list(
+      message.device_id.map((id) => id ?? ''),
+      VARCHAR,
+    ),
+    method: list(message.method, VARCHAR),
+    contribution: list(message.contribution, DOUBLE),
+    standard_error: list(message.standard_error, DOUBLE),
+    soft_contribution: list(message.soft_contribution, DOUBLE),
+    soft_standard_error: list(message.soft_standard_error, DOUBLE),
+    weight: list(message.weight, DOUBLE),
+    training_rows: list(message.rows, INTEGER),
+  };
+  const same = { ...triedIn(message), model_version, proposal };
+  return insertRows(inside, 'contribution_rows', { same, own }, 'replace');
 }
 
 /** A training that a reset repeats is another one: rows of two must not mix. */
