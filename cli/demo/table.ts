@@ -10,6 +10,7 @@ import {
   type RoundSummary,
   type VersionFigures,
 } from '../results/summary-schema';
+import { contributionInWords } from '../results/contribution-text';
 import { linearInWords } from '../results/linear-text';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
 
@@ -152,6 +153,7 @@ function legend(results: Results, target: TargetWords): string {
       lines.push(`As served, corrected by what each device has learnt: ${percent(best.servedAccuracy)}.`);
   }
   if (results.linear !== null) lines.push(linearInWords(results.linear));
+  if (results.contribution !== null) lines.push(...contributionInWords(results.contribution));
   return lines.join('\n');
 }
 

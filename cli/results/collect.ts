@@ -1,6 +1,7 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Query } from '../../core/warehouse/database/query';
+import { queryContributions } from './contributions';
 import { type Cutoff } from './cutoff';
 import {
   queryLinearModels,
@@ -41,5 +42,6 @@ export async function collectEvidence(query: Query, { cutoff, faulty, last }: Se
   for (const pair of await queryLinearModels(query, rounds[0]?.round ?? 0))
     linear.push(await of((counted) => queryPairs(query, pair, counted)));
   const persistence = await of((counted) => queryPersistence(query, counted));
-  return { rounds, scores, pairs, persistence, linear };
+  const contribution = await queryContributions(query, rounds[0]?.round ?? 0);
+  return { rounds, scores, pairs, persistence, linear, contribution };
 }

@@ -81,6 +81,36 @@ export type LinearFigures = Readonly<z.infer<typeof linearFiguresSchema>>;
 
 const linearSummarySchema = linearFiguresSchema.extend({ healthy: linearFiguresSchema.nullable() });
 
+/** A device, and what it brought, in soft score (0 to 1). */
+const deviceContributionSchema = z.object({ device: z.string(), site: z.string(), soft: z.number() });
+
+/** What sites and devices brought to the networks of the rounds: with everybody minus without them, on devices that took no part. */
+const contributionSummarySchema = z.object({
+  sites: z
+    .array(
+      z.object({
+        site: z.string(),
+        rounds: z.int(),
+        /** Mean over rounds, in accuracy; null where no round ran its strategy without the site. */
+        accuracy: z.number().nullable(),
+        accuracyCi95: interval.nullable(),
+        soft: z.number().nullable(),
+      }),
+    )
+    .readonly(),
+  /** The newest round with figures of devices: those that brought most, and those that brought least, at most five each. */
+  lastRound: z
+    .object({
+      round: z.int(),
+      most: z.array(deviceContributionSchema).readonly(),
+      least: z.array(deviceContributionSchema).readonly(),
+    })
+    .nullable(),
+  /** Devices below zero in each of their last three rounds, and further than chance explains: at most five, the mean of those rounds. */
+  behind: z.array(deviceContributionSchema).readonly(),
+});
+export type ContributionSummary = Readonly<z.infer<typeof contributionSummarySchema>>;
+
 const resultsSchema = z.object({
   rounds: z.array(roundSummarySchema).readonly(),
   /** The champion that the first round was measured against; null without rounds. */
@@ -89,6 +119,8 @@ const resultsSchema = z.object({
   persistence: persistenceSummarySchema.extend({ healthy: persistenceSummarySchema }),
   /** null where no round had a linear model, and in runs of earlier releases. */
   linear: linearSummarySchema.nullable().default(null),
+  /** null where no round has measured it, and in runs of earlier releases. */
+  contribution: contributionSummarySchema.nullable().default(null),
 });
 export type Results = Readonly<z.infer<typeof resultsSchema>>;
 

@@ -13,6 +13,7 @@ import {
 } from './scores';
 import {
   type BothFigures,
+  type ContributionSummary,
   type LinearFigures,
   type PersistenceSummary,
   type Results,
@@ -36,6 +37,7 @@ export interface Evidence {
   readonly persistence: WithFaulty<ScoreCluster>;
   /** By round: its linear model beside the elected network. */
   readonly linear: readonly WithFaulty<PairedCluster>[];
+  readonly contribution: ContributionSummary | null;
 }
 
 /** The figures of a run. */
@@ -52,6 +54,7 @@ export function resultsOf(evidence: Evidence): Results {
       healthy: persistenceSummary(withoutDevices(persistence.all, persistence.faulty, subtractScores)),
     },
     linear: linearSummary(evidence.linear),
+    contribution: evidence.contribution,
   };
 }
 

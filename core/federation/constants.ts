@@ -151,7 +151,7 @@ export const MAX_EXACT_SITES = 12;
 export const MAX_EXACT_MILLIS = 20_000;
 /** What one of three sites or more says of a contribution counts within so many median deviations of the median site: a liar cannot decide it. */
 export const CONTRIBUTION_SPREAD = 3;
-/** And within half a point, which the chance of a small panel explains. */
+/** And within half a point, which chance explains; where most forecasts stay as right as they were, most sites say 0, and the others are no liars. */
 export const MIN_CONTRIBUTION_SPREAD = 0.005;
 
 /** Largest ε that is stated: beyond it a guarantee means nothing, and e^ε nears the end of double precision. */

@@ -71,7 +71,7 @@ export function faultOfContribution(
 /**
  * The sums of all sites as one; null where no device measured. With three sites or more a minority that makes them up decides nothing: gradients by the device
  * are clipped to 1.5 × the median length, as updates are, and what a site says of a contribution counts within three median deviations of the
- * median site, or half a point. Two sites cannot tell which of them lies.
+ * median site, or half a point, or one of its devices. A liar can make figures uncertain, and so can chance. Two sites cannot tell which of them lies.
  */
 export function combineContributions(reports: readonly OwnContributionSums[]): CombinedContributions | null {
   const counting = reports.filter(({ devices }) => devices > 0);
@@ -141,11 +141,8 @@ function panelMean(sites: readonly Moments[]): PanelMean {
 function nearMedian(sites: readonly Moments[]): readonly Moments[] {
   const middle = median(sites.map(({ mean }) => mean));
   const typical = median(sites.map(({ mean }) => Math.abs(mean - middle)));
-  const spread = Math.max(CONTRIBUTION_SPREAD * typical, MIN_CONTRIBUTION_SPREAD);
-  const widest = CONTRIBUTION_SPREAD * median(sites.map(({ variance }) => variance));
-  return sites.map(({ devices, mean, variance }) => ({
-    devices,
-    mean: Math.min(Math.max(mean, middle - spread), middle + spread),
-    variance: Math.min(variance, widest),
-  }));
+  return sites.map(({ devices, mean, variance }) => {
+    const spread = Math.max(CONTRIBUTION_SPREAD * typical, MIN_CONTRIBUTION_SPREAD, 1 / devices);
+    return { devices, mean: Math.min(Math.max(mean, middle - spread), middle + spread), variance };
+  });
 }

@@ -144,6 +144,7 @@ describe('the results of a run', () => {
     ]),
     persistence: both(10, 6),
     linear: [],
+    contribution: null,
   };
 
   it('have the shape that others read', () => {

@@ -426,11 +426,31 @@ describe('what sites say of contributions', () => {
     };
     expect(faultOfContribution(liar, proposal, 200)).toBeNull();
     const found = combined([...honest, liar]);
-    expect(Math.abs(softOf(found, B))).toBeLessThanOrEqual(0.005 / 4 + 1e-9);
-    expect(Math.abs(softOf(found) - softOf(truth))).toBeLessThan(0.01);
+    // One of its twenty devices, of eighty.
+    expect(Math.abs(softOf(found, B))).toBeLessThanOrEqual(1 / 80 + 1e-9);
+    expect(Math.abs(softOf(found) - softOf(truth))).toBeLessThan(0.02);
     const length = (vector: FlatWeights): number => Math.hypot(...vector);
     const moved = length(truth.gradient.map((value, at) => value - (found.gradient[at] ?? NaN)));
     expect(moved).toBeLessThan(length(truth.gradient));
+  });
+
+  it('keeps its chance where most sites see no forecast change from right to wrong', () => {
+    const of = (difference: number): OwnContributionSums => ({
+      devices: 20,
+      gradient: [],
+      without: [
+        {
+          site: A,
+          difference,
+          squaredDifference: difference ** 2,
+          softDifference: 0,
+          squaredSoftDifference: 0,
+        },
+      ],
+    });
+    const { mean, standardError } = combined([of(0), of(0), of(1 / 6)]).exact.get(A)!.accuracy;
+    expect(mean).toBeCloseTo(1 / 360, 12);
+    expect(standardError).toBeCloseTo(Math.sqrt((1 / 36 / 60 - mean ** 2) / 60), 12);
   });
 
   it('pairs a device’s windows and counts a device once', () => {

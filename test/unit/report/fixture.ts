@@ -118,6 +118,14 @@ export async function reportFixture(
   await connection.run(`INSERT INTO local_models (round, attempt, device_id, site, model_version, self_reported_accuracy, real_accuracy)
     SELECT round, 'a', 'sensor-' || device, 'main', 'v' || round, 0.8 + device / 100, 0.6 + device / 50
     FROM range(1, 3) AS rounds(round), range(0, 10) AS devices(device)`);
+  // Two sites and their devices: sensor-0 harms both rounds, and the others help a little.
+  await connection.run(`INSERT INTO contribution_rows
+    SELECT round, 'a', 'v' || round, 'steady', site, '', 'exact', 0.002 * round, 0.001, 0.003, 0.001, 0.5, 500
+    FROM range(1, 3) AS rounds(round), (VALUES ('main'), ('north')) AS sites(site)
+    UNION ALL
+    SELECT round, 'a', 'v' || round, 'steady', 'main', 'sensor-' || device, 'additive', NULL, NULL,
+           CASE device WHEN 0 THEN -0.0009 ELSE 0.0001 * device END, NULL, 0.1, 100
+    FROM range(1, 3) AS rounds(round), range(0, 10) AS devices(device)`);
   return { warehouse, connection };
 }
 

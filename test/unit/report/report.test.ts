@@ -251,6 +251,14 @@ describe('the page', () => {
     expect(drawn.match(/(?:fill|stroke)="(#|rgb)[^"]*"/g) ?? []).toEqual([]);
   });
 
+  it('shows what each site brought over the rounds, and the devices on either end of the last one', () => {
+    const shown = cellsOf('contributions');
+    expect(shown).toContainEqual(['main', '2', '+0.30', '+0.16 … +0.44', '+0.3000']);
+    expect(shown).toContainEqual(['sensor-9', 'main', '+0.0900']);
+    expect(shown).toContainEqual(['sensor-0', 'main', '−0.0900']);
+    expect(page).toContain('nothing goes by it');
+  });
+
   it('does not mention faults without a truth file', () => {
     expect(data.truth).toBeNull();
     expect(page).not.toContain('healthy');
