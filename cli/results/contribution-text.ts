@@ -7,12 +7,15 @@ type Device = ContributionSummary['behind'][number];
 export const CONTRIBUTION_IS =
   'Score of the round’s network on devices that took no part, with everybody minus without the one; nothing goes by it.';
 
+/** Sites that have something to be compared with: of one alone there is nothing without it. */
+export function comparedSites({ sites }: ContributionSummary): ContributionSummary['sites'] {
+  return sites.filter(({ accuracy, soft }) => accuracy !== null || (soft !== null && sites.length > 1));
+}
+
 /** What sites and devices brought, as lines of text. */
-export function contributionInWords({ sites, lastRound, behind }: ContributionSummary): readonly string[] {
-  // Of one site alone there is nothing without it.
-  const known = sites.filter(
-    ({ accuracy, soft }) => accuracy !== null || (soft !== null && sites.length > 1),
-  );
+export function contributionInWords(contribution: ContributionSummary): readonly string[] {
+  const { lastRound, behind } = contribution;
+  const known = comparedSites(contribution);
   return [
     ...(known.length === 0
       ? []

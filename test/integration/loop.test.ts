@@ -196,6 +196,29 @@ describe('the loop', () => {
     });
   });
 
+  it('measures what each device brought, which adds up by the shares of the updates that were used', async () => {
+    const counted = await sql(
+      z.object({
+        round: z.number(),
+        devices: z.number(),
+        used: z.number(),
+        off: z.number(),
+        rest: z.number(),
+      }),
+      `WITH shares AS (SELECT round, count(*) AS used FROM round_local_models WHERE left_out IS NULL GROUP BY round)
+       SELECT round, count(*)::INT AS devices, any_value(used)::INT AS used, max(abs(weight - 1 / used)) AS off,
+              abs(sum((1 - 1 / used) * soft_contribution)) / sum(abs(soft_contribution)) AS rest
+       FROM contributions JOIN shares USING (round) WHERE device_id IS NOT NULL GROUP BY round ORDER BY round`,
+    );
+    expect(counted.map(({ round }) => round)).toEqual([1, 2]);
+    for (const { devices, used, off, rest } of counted) {
+      expect(devices).toBe(used);
+      expect(off).toBeLessThan(1e-6);
+      expect(rest).toBeLessThan(1e-6);
+    }
+    expect(summary.contribution?.lastRound?.round).toBe(2);
+  });
+
   it('has nothing in its summary but what the contract names', async () => {
     const path = join(folder, 'runs', summary.run, 'summary.json');
     const written: unknown = JSON.parse(await readFile(path, 'utf8'));

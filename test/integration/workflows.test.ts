@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { withFailureCodes } from '../../activities/shared/failures';
 import { tellRun } from '../../activities/tell-run';
 import { waitForTurn } from '../../activities/wait-for-turn';
+import { nothingMeasured, type ContributionPlan } from '../../core/contracts/contribution';
 import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type FederatedRoundResult, type FederatedTrainingResult } from '../../core/contracts/rounds';
 import { type RoundProgress, type ScoreboardEntry, type TrainingProgress } from '../../core/contracts/steps';
@@ -172,6 +173,60 @@ describe('a round', () => {
     await round.result();
     expect(world.calls).not.toContain('sumPanels');
     await record('round-fedavg', round);
+  });
+
+  describe('that measures contributions', () => {
+    const planned = { proposal: 'sole', refused: null, sites: [], isMean: true, note: null };
+    const planning = (contribution: ContributionPlan): Partial<MockActivities> => ({
+      aggregate: async (...given) => ({
+        ...(await smoothRound.aggregate(...given)),
+        proposals: ['sole'],
+        wantsPanels: false,
+        contribution,
+      }),
+    });
+
+    it('asks panels for them alone where the strategy wants no panels, and has them in its result', async () => {
+      const found = { ...nothingMeasured(planned, ''), refused: null, panelDevices: 9, devices: 40 };
+      let asked: unknown;
+      world.script({
+        ...planning(planned),
+        scoreProposals: (_plan, names, contribution) => {
+          asked = { names, contribution };
+          return Promise.resolve(names);
+        },
+        contribute: () => Promise.resolve(found),
+      });
+      const round = await startRound({ strategy: 'fedavg' });
+      expect(await round.result()).toMatchObject({ decision: 'promoted', contribution: found });
+      expect(asked).toEqual({ names: [], contribution: planned });
+      expect(world.calls).not.toContain('sumPanels');
+      await record('round-contributions', round);
+    });
+
+    it('goes on where the measurement fails, and says why in its result', async () => {
+      const broken = ApplicationFailure.create({
+        type: 'InvalidData',
+        message: 'no number',
+        nonRetryable: true,
+      });
+      world.script({ ...planning(planned), contribute: () => Promise.reject(broken) });
+      const round = await startRound({ strategy: 'fedavg' });
+      expect(await round.result()).toMatchObject({
+        decision: 'promoted',
+        contribution: { refused: 'no number', devices: 0 },
+      });
+    });
+
+    it('asks nobody where none can be measured', async () => {
+      world.script(planning({ ...planned, refused: 'a round with privacy measures none' }));
+      const round = await startRound({ strategy: 'fedavg' });
+      expect(await round.result()).toMatchObject({
+        contribution: { refused: 'a round with privacy measures none' },
+      });
+      expect(world.calls).not.toContain('scoreProposals');
+      expect(world.calls).not.toContain('contribute');
+    });
   });
 
   it('asks for a strategy of one’s own before anything is trained, and fails by what is wrong with it', async () => {

@@ -1,5 +1,5 @@
 import { points, range, whole } from '../../shared/format';
-import { CONTRIBUTION_IS, softPoints } from '../../results/contribution-text';
+import { comparedSites, CONTRIBUTION_IS, softPoints } from '../../results/contribution-text';
 import { behindSql, devicesSql, sitesSql } from '../../results/contributions';
 import { type ContributionSummary } from '../../results/summary-schema';
 import { type ReportData } from '../data';
@@ -10,7 +10,8 @@ import { html, type Html } from '../html';
 export function contributionsSection({ results }: ReportData): Html | null {
   const { contribution, rounds } = results;
   if (contribution === null) return null;
-  const { sites, lastRound, behind: staysBehind } = contribution;
+  const { lastRound, behind: staysBehind } = contribution;
+  const known = comparedSites(contribution);
   const first = rounds[0]?.round ?? 0;
   return section(
     'contributions',
@@ -18,16 +19,18 @@ export function contributionsSection({ results }: ReportData): Html | null {
     html`${CONTRIBUTION_IS} A site’s is exact: the round’s strategy was run again without its updates. A
     device’s is its first order, in points of the soft score, of which all devices’ shares cancel out: half of
     them are below zero in any round.`,
-    table(
-      columns('site', 'rounds', 'points', '95 %', 'points of soft score'),
-      sites.map(({ site, rounds: measured, accuracy, accuracyCi95, soft }) => [
-        site,
-        whole(measured),
-        accuracy === null ? '' : points(accuracy),
-        range(accuracyCi95, points),
-        softPoints(soft),
-      ]),
-    ),
+    known.length === 0
+      ? null
+      : table(
+          columns('site', 'rounds', 'points', '95 %', 'points of soft score'),
+          known.map(({ site, rounds: measured, accuracy, accuracyCi95, soft }) => [
+            site,
+            whole(measured),
+            accuracy === null ? '' : points(accuracy),
+            range(accuracyCi95, points),
+            softPoints(soft),
+          ]),
+        ),
     lastRound === null
       ? null
       : html`<h3>Devices of round ${lastRound.round}</h3>
