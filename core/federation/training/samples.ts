@@ -41,7 +41,8 @@ export function seriesOfTargets(
 /**
  * Write the sample of target `k` (features known at the close of the window before it, scaled later):
  * raw features to row `at` of `x`, (mean[w+1] − mean[w]) / tolerance to `y[at]`.
- * @returns false, with nothing written, where the target or the features are missing.
+ * @returns false, with nothing written, where the target or the features are missing, or the change is one that single precision does not hold: one
+ * such code for "no reading" would make every sum that it is in infinite.
  */
 export function writeSample(
   task: FeatureTask,
@@ -54,9 +55,10 @@ export function writeSample(
 ): boolean {
   const index = target + historyWindows(task);
   const actual = series.actual[index] ?? NaN;
-  if (Number.isNaN(actual)) return false;
+  const change = Math.fround((actual - (series.target[index - 1] ?? NaN)) / tolerance);
+  if (!Number.isFinite(change)) return false;
   if (!writeFeatures(task, series, index - 1, x, at * featureCount(task))) return false;
-  y[at] = (actual - (series.target[index - 1] ?? NaN)) / tolerance;
+  y[at] = change;
   return true;
 }
 

@@ -137,6 +137,8 @@ export class Staging {
         return {};
       }
       case 'lost':
+        // They are counted by their offsets, and not by their numbers once more.
+        return { refused: null };
       case 'passed':
       case 'none':
         return {};

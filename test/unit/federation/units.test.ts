@@ -1,4 +1,5 @@
 import { featureCount, historyWindows } from '../../../core/contracts/task';
+import { tallyPanel } from '../../../core/federation/panels/panel-tally';
 import { collectSamples, type Samples } from '../../../core/federation/training/samples';
 import { WindowRing } from '../../../core/federation/training/window-ring';
 import { addRow, emptyFeatureSums, scalingOf, writeFeatures } from '../../../core/model/features';
@@ -54,5 +55,33 @@ describe('the same series', () => {
     const inputs = x.length / count;
     for (let row = 0; row < count; row += 1)
       expect(Math.abs(x[row * inputs + inputs - 1]!)).toBeLessThan(0.01);
+  });
+});
+
+describe('a change that single precision does not hold', () => {
+  it('is no sample, and leaves the others of its device', () => {
+    const task = taskWith({});
+    const W = task.windowMicros;
+    const ring = new WindowRing(task);
+    const wild = 40;
+    for (let window = 0; window < WINDOWS; window += 1) {
+      ring.put('a', window * W, 20 + Math.sin(window), [50, 50]);
+      ring.put('b', window * W, window === wild ? 1e100 : 20 + Math.sin(window), [50, 50]);
+    }
+    const inputs = featureCount(task);
+    const units = {
+      scaling: { mean: Array<number>(inputs).fill(0), scale: Array<number>(inputs).fill(1) },
+      tolerance: 1,
+    };
+    const range = { until: (WINDOWS - 1) * W, windows: 30 };
+    const { count, y, x, device, age } = collectSamples(ring, ['a', 'b'], range, units);
+    const agesOf = (index: number): number[] => [...age].filter((_, at) => device[at] === index);
+    const missing = agesOf(0).filter((one) => !agesOf(1).includes(one));
+    // The window itself, and the one behind it, whose change is as large.
+    expect(missing).toEqual([WINDOWS - 1 - wild, WINDOWS - 2 - wild]);
+    expect(count).toBe(58);
+    expect([...x, ...y].every(Number.isFinite)).toBe(true);
+    const { squaredError } = tallyPanel({ count, x, y, device, age }, new Float32Array(count), y);
+    expect(Number.isFinite(squaredError)).toBe(true);
   });
 });

@@ -161,6 +161,13 @@ describe('rejects that were written and never came', () => {
     expect(await lostRejects()).toEqual([]);
   });
 
+  it('are none where they are counted as records that the topic let go', async () => {
+    await sink.store([{ ...REJECTS, records: [reject(0, 1)] }]);
+    await sink.store([{ ...REJECTS, records: [reject(5, 6), reject(6, 8)], begins: 5 }]);
+    expect(await lostRecords()).toEqual([{ topic: REJECTS.topic, p: 0, a: 1, z: 5 }]);
+    expect(await lostRejects()).toEqual(lost(7, 8));
+  });
+
   it('are not known behind rejects of a release that did not number them', async () => {
     await sink.store([{ ...REJECTS, records: [reject(0, null), reject(1, 90), reject(2, 92)] }]);
     expect(await lostRejects()).toEqual(lost(91, 92));
