@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../contracts/errors';
+import { FedloopError, messageOf } from '../../contracts/errors';
 import { machineSentence } from '../../contracts/machine-trouble';
 import { TOPICS } from '../../contracts/topics';
 import { type GroupConsumer, type Kafka, type RawBatch } from '../../platform/kafka';
@@ -27,7 +27,7 @@ const INTAKE_TOPICS = [
   TOPICS.updates,
 ] as const;
 
-/** Another attempt does not help against a broken database: after so many failures in a row the intake fails. */
+/** Another attempt does not help against a broken database: after so many of its failures in a row the intake fails. */
 const MAX_FAILURES = 5;
 
 type Assignment = ReadonlyMap<string, readonly number[]>;
@@ -247,7 +247,8 @@ export class Intake {
   private noteFailure(thrown: unknown, { topic, partition }: SinkRecords): void {
     const { log, file } = this.options;
     const err = isDamage(messageOf(thrown)) ? damagedError(file, messageOf(thrown), thrown) : thrown;
-    this.failures += 1;
+    // The brokers, which are asked what stands behind results, come back by themselves.
+    if (err instanceof FedloopError && err.code === 'WarehouseFailed') this.failures += 1;
     if (this.failures >= MAX_FAILURES && err instanceof Error) this.fail(err);
     log.error({ err, topic, partition }, 'a batch was not stored and will be tried again');
   }

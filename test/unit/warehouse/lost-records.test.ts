@@ -9,7 +9,7 @@ import { type SerialConnection } from '../../../core/warehouse/database/connecti
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { Intake } from '../../../core/warehouse/sink/intake';
-import { TRUSTED } from '../../../core/warehouse/sink/origins';
+import { type Origins, TRUSTED } from '../../../core/warehouse/sink/origins';
 import { type SinkReport } from '../../../core/warehouse/sink/report';
 import { Sink } from '../../../core/warehouse/sink/sink';
 import { FakeKafka } from './fake-kafka';
@@ -42,6 +42,36 @@ const lostRecords = () =>
     connection,
     'SELECT topic, source_partition AS p, from_offset AS a, until_offset AS z FROM lost_records ORDER BY a',
   );
+
+it('a broker that does not answer the sink’s questions ends no worker, however often it is asked', async () => {
+  let isAway = true;
+  const asked: Origins = {
+    ...TRUSTED,
+    prepare: () => (isAway ? Promise.reject(new Error('Closed connection')) : Promise.resolve()),
+  };
+  const kafka = new FakeKafka(1);
+  kafka.append(TOPIC, 0, analysisBlock({ window: 0 }, ['a']));
+  const intake = await Intake.start({
+    kafka: kafka.asKafka(),
+    sink: await Sink.open(connection, DEFAULT_TASK, asked),
+    groupId: 'group',
+    log: silentLogger(),
+    file: warehouse.path,
+    onStored: () => undefined,
+  });
+  let isEnded = false;
+  intake.failed.catch(() => {
+    isEnded = true;
+  });
+  for (let time = 0; time < 12; time += 1) await expect(kafka.deliver()).rejects.toThrow('Closed connection');
+  expect(isEnded).toBe(false);
+  isAway = false;
+  await kafka.deliver();
+  await intake.stop();
+  expect(await query(connection, 'SELECT count(*)::INT AS n FROM stream_analysis_results')).toEqual([
+    { n: 1 },
+  ]);
+});
 
 describe('the sink', () => {
   it('keeps which records were gone before a batch, beside the rows behind them', async () => {
