@@ -29,7 +29,7 @@ export interface ContributeDependencies {
 /** An update in the measured proposal, with its share. */
 type Participant = CheckedUpdate & { readonly weight: number };
 
-/** A row of the table `contributions`. */
+/** A row of the view `contributions`. */
 interface Row {
   readonly site: SiteName;
   /** Null for the site itself. */

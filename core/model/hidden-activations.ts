@@ -46,3 +46,18 @@ export function hiddenActivations(shape: NetworkShape, weights: FlatWeights, x: 
   }
   return activations;
 }
+
+/** The network's output for a sample, of the activations of all samples [samples · hidden]. */
+export function outputOf(
+  shape: NetworkShape,
+  weights: FlatWeights,
+  activations: Float32Array,
+  sample: number,
+): number {
+  const { hidden } = shape;
+  const { w2, b2 } = weightOffsets(shape);
+  let output = weights[b2] ?? NaN;
+  for (let unit = 0; unit < hidden; unit += 1)
+    output += (activations[sample * hidden + unit] ?? NaN) * (weights[w2 + unit] ?? NaN);
+  return output;
+}

@@ -1,5 +1,5 @@
 import { softCorrectSlope } from '../../contracts/soft-score';
-import { hiddenActivations } from '../../model/hidden-activations';
+import { hiddenActivations, outputOf } from '../../model/hidden-activations';
 import { weightOffsets } from '../../model/network';
 import { FEATURE_CLIP, parameterCount, type FlatWeights, type NetworkShape } from '../../model/types';
 import { type Samples } from '../training/samples';
@@ -18,9 +18,7 @@ export function softGradient(shape: NetworkShape, weights: FlatWeights, samples:
     gradient[at] = (gradient[at] ?? NaN) + value;
   };
   for (let sample = 0; sample < samples.count; sample += 1) {
-    let output = weights[b2] ?? NaN;
-    for (let unit = 0; unit < hidden; unit += 1)
-      output += (activations[sample * hidden + unit] ?? NaN) * (weights[w2 + unit] ?? NaN);
+    const output = outputOf(shape, weights, activations, sample);
     const share = 1 / (windows.get(samples.device[sample] ?? -1) ?? NaN);
     const slope = share * softCorrectSlope(output - (samples.y[sample] ?? NaN));
     add(b2, slope);

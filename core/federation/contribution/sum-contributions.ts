@@ -3,6 +3,7 @@ import { type ContributionSums } from '../../contracts/site-reports';
 import { softCorrect } from '../../contracts/soft-score';
 import { type ModelsOnSamples } from '../../model/batch-predictor';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
+import { outputsOf } from '../panels/panel-scoring';
 import { isCorrect, type Samples } from '../training/samples';
 import { softGradient, windowsByDevice } from './soft-gradient';
 
@@ -23,18 +24,12 @@ export async function sumContributions(
   without: readonly WithoutSite[],
   samples: Samples,
 ): Promise<OwnContributionSums> {
-  const weights = new Float32Array((without.length + 1) * proposal.length);
-  weights.set(proposal);
-  without.forEach((one, at) => {
-    weights.set(one.weights, (at + 1) * proposal.length);
-  });
-  const outputs = await predictor.predict(weights, samples.x);
-  const of = (model: number): Float32Array =>
-    outputs.subarray(model * samples.count, (model + 1) * samples.count);
+  const models = [proposal, ...without.map(({ weights }) => weights)];
+  const [whole = [], ...others] = await outputsOf(predictor, models, samples);
   return {
     devices: windowsByDevice(samples).size,
     gradient: [...softGradient(shape, proposal, samples)],
-    without: without.map(({ site }, at) => ({ site, ...pairedSums(samples, of(0), of(at + 1)) })),
+    without: without.map(({ site }, at) => ({ site, ...pairedSums(samples, whole, others[at] ?? []) })),
   };
 }
 

@@ -1,7 +1,6 @@
 import { type PanelTally } from '../../contracts/site-reports';
-import { hiddenActivations } from '../../model/hidden-activations';
+import { hiddenActivations, outputOf } from '../../model/hidden-activations';
 import { type ModelsOnSamples } from '../../model/batch-predictor';
-import { weightOffsets } from '../../model/network';
 import { type FlatWeights, type NetworkShape } from '../../model/types';
 import { REFIT_BLOCKS } from '../constants';
 import { tallyPanel } from './panel-tally';
@@ -20,14 +19,7 @@ export function sumPanel(
   windows: number,
 ): RefitSums {
   const activations = hiddenActivations(shape, proposal, samples.x);
-  const { hidden } = shape;
-  const { w2, b2 } = weightOffsets(shape);
-  const outputs = Float64Array.from(samples.y, (_, sample) => {
-    let output = proposal[b2] ?? NaN;
-    for (let unit = 0; unit < hidden; unit += 1)
-      output += (activations[sample * hidden + unit] ?? NaN) * (proposal[w2 + unit] ?? NaN);
-    return output;
-  });
+  const outputs = Float64Array.from(samples.y, (_, sample) => outputOf(shape, proposal, activations, sample));
   const blockOf = samples.age.map((age) => Math.floor((age * REFIT_BLOCKS) / windows));
   return refitSums(shape, { activations, outputs, actual: samples.y, blockOf, deviceOf: samples.device });
 }
@@ -39,14 +31,21 @@ export async function tallyProposals(
   proposals: readonly FlatWeights[],
   samples: Samples,
 ): Promise<PanelTally[]> {
-  const parameters = champion.length;
-  const weights = new Float32Array((proposals.length + 1) * parameters);
-  weights.set(champion);
-  proposals.forEach((proposal, at) => {
-    weights.set(proposal, (at + 1) * parameters);
+  const [beside = [], ...outputs] = await outputsOf(predictor, [champion, ...proposals], samples);
+  return outputs.map((own) => tallyPanel(samples, own, beside));
+}
+
+/** Outputs of several models, each [P], on the same samples, in one run: [samples.count] a model. */
+export async function outputsOf(
+  predictor: Pick<ModelsOnSamples, 'predict'>,
+  models: readonly FlatWeights[],
+  { x, count }: Pick<Samples, 'x' | 'count'>,
+): Promise<readonly Float32Array[]> {
+  const parameters = models[0]?.length ?? 0;
+  const weights = new Float32Array(models.length * parameters);
+  models.forEach((model, at) => {
+    weights.set(model, at * parameters);
   });
-  const outputs = await predictor.predict(weights, samples.x);
-  const of = (model: number): Float32Array =>
-    outputs.subarray(model * samples.count, (model + 1) * samples.count);
-  return proposals.map((_, at) => tallyPanel(samples, of(at + 1), of(0)));
+  const outputs = await predictor.predict(weights, x);
+  return models.map((_, at) => outputs.subarray(at * count, (at + 1) * count));
 }
