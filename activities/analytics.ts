@@ -1,11 +1,7 @@
+import { type BatchResult } from '../core/contracts/batch-result';
 import { type CheckChampionInput, type CheckChampionResult } from '../core/contracts/live-checks';
 import { type BatchAnalyticsInput } from '../core/contracts/rounds';
-import {
-  type BatchResult,
-  type EvaluateInput,
-  type EvaluateResult,
-  type FeedBackInput,
-} from '../core/contracts/steps';
+import { type EvaluateInput, type EvaluateResult, type FeedBackInput } from '../core/contracts/steps';
 import { type Deployments } from '../core/model/deployments';
 import { type WarehouseService } from '../core/warehouse/service';
 import { ChampionChecks } from './check-champion';

@@ -1,4 +1,4 @@
-import { type VersionId } from '../core/contracts/ids';
+import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
 import {
   liveCheckSettingsSchema,
   type ChampionCheck,
@@ -33,7 +33,10 @@ export class ChampionChecks {
 
   constructor(
     private readonly tables: Tables,
-    private readonly deployments: Pick<Deployments, 'champion' | 'inForce' | 'sync'>,
+    private readonly deployments: Pick<
+      Deployments,
+      'champion' | 'inForce' | 'settings' | 'sync' | 'versions'
+    >,
   ) {}
 
   /** Checks run one after the other: two at once would feed the same windows to the detectors twice. */
@@ -46,6 +49,7 @@ export class ChampionChecks {
   private async judge({
     settings: given,
     dealtWith = null,
+    refit,
   }: CheckChampionInput): Promise<CheckChampionResult> {
     const settings = parseOrThrow(liveCheckSettingsSchema, given ?? {}, 'the settings of the live check');
     await this.deployments.sync();
@@ -66,7 +70,26 @@ export class ChampionChecks {
     // A verdict to roll back is reported until it was carried out; everything else once.
     if (dealtWith !== null && until <= dealtWith && check.verdict.action === 'keep')
       return { outcome: 'no-news', champion };
-    return { outcome: 'judged', check, asksForRound: asksForRound(check) };
+    const age = refit === undefined ? null : this.ageWhereDue(refit, until);
+    return {
+      outcome: 'judged',
+      check,
+      asksForRound: asksForRound(check),
+      ...(age !== null && { asksForRefit: age }),
+    };
+  }
+
+  /** Windows since the readings of the newest version; null while no refit is due, or nothing was trained. */
+  private ageWhereDue(
+    { everyWindows, askedAt }: NonNullable<CheckChampionInput['refit']>,
+    until: Micros,
+  ): number | null {
+    const made = this.deployments.versions().flatMap(({ message }) => message.lineage.data_until ?? []);
+    if (made.length === 0 || this.deployments.champion()?.version === FIRST_VERSION) return null;
+    const { windowMicros } = this.deployments.settings().task;
+    const age = (until - Math.max(...made)) / windowMicros;
+    const sinceAsked = askedAt === null ? age : (until - askedAt) / windowMicros;
+    return Math.min(age, sinceAsked) >= everyWindows ? age : null;
   }
 
   private async look({

@@ -2,7 +2,7 @@ import { type ServerStateMessage, type Stage } from '../core/contracts/deploymen
 import { type VersionId } from '../core/contracts/ids';
 import { type DecideInput, type DecideResult, type WithdrawInput } from '../core/contracts/steps';
 import { decodeState, encodeState, withoutMomentum } from '../core/federation/strategies/server-state';
-import { type Deployments } from '../core/model/deployments';
+import { type DeployedVersion, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { championChanged, earlierDecision, takenOut } from './shared/decided';
 import { type LatestModel } from './shared/latest-model';
@@ -116,17 +116,22 @@ async function publishFiles(
 }
 
 /**
- * The strategy's pending state becomes current with the promotion; after a rejection without its momentum. It comes last, with the decision: from
- * then on the round is decided.
+ * The strategy's pending state becomes current with the promotion; after a rejection without its momentum, unless nothing was trained that it would come
+ * from. It comes last, with the decision: from then on the round is decided.
  */
 function closedState(
-  deployments: Pick<Deployments, 'serverState'>,
-  { attempt }: DecideInput,
+  deployments: Pick<Deployments, 'find' | 'serverState'>,
+  { attempt, elected }: DecideInput,
   decided: DecideResult,
 ): readonly ServerStateMessage[] {
   const pending = deployments.serverState('pending');
   if (pending === undefined) return [];
-  const isPromoted = decided.decision === 'promoted';
-  const state = isPromoted ? pending.state : encodeState(withoutMomentum(decodeState(pending.state)));
+  const keeps = decided.decision === 'promoted' || !wasTrained(deployments.find(elected));
+  const state = keeps ? pending.state : encodeState(withoutMomentum(decodeState(pending.state)));
   return [{ ...pending, kind: 'current', state, decided: { attempt, ...decided } }];
+}
+
+/** A refit between rounds was not. */
+function wasTrained(version: DeployedVersion | undefined): boolean {
+  return version?.message.lineage.training !== null;
 }

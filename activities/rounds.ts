@@ -16,6 +16,7 @@ import {
   type Trained,
   type WithdrawInput,
 } from '../core/contracts/steps';
+import { type RefitBegun, type RefitDeployment } from '../core/contracts/refits';
 import { type Deployments } from '../core/model/deployments';
 import { inTurn } from '../core/platform/in-turn';
 import { type Producer } from '../core/platform/kafka';
@@ -27,6 +28,7 @@ import { decide, withdraw } from './decide';
 import { deploy } from './deploy';
 import { deployFirstVersion } from './first-version';
 import { refit } from './refit';
+import { deployRefit, proposeChampion } from './refit-champion';
 import { select, type SelectInput } from './select';
 import { tellRun } from './tell-run';
 import { waitForTurn, type TurnInput } from './wait-for-turn';
@@ -74,6 +76,9 @@ export interface RoundsActivities {
     evidence: readonly number[],
     linearEvidence?: readonly number[],
   ): Promise<DeployResult>;
+  /** A refit between rounds begins. */
+  proposeChampion(plan: RoundPlan): Promise<RefitBegun>;
+  deployRefit(plan: RoundPlan): Promise<RefitDeployment>;
   decide(input: DecideInput): Promise<DecideResult>;
   withdraw(input: WithdrawInput): Promise<void>;
   /** Take the champion out of service; its predecessor serves again. @param updateId of the update that asks for it */
@@ -106,6 +111,8 @@ export function createRoundsActivities(dependencies: RoundsDependencies): Rounds
       longStep(dependencies.brokers, () => contribute(dependencies, plan, trainedTo, planned)),
     deploy: (plan, aggregated, networks, linear = []) =>
       change(() => deploy(dependencies, plan, aggregated, { networks, linear })),
+    proposeChampion: (plan) => proposeChampion(dependencies, plan),
+    deployRefit: (plan) => change(() => deployRefit(dependencies, plan)),
     decide: (input) => change(() => decide(dependencies, input)),
     withdraw: (input) => change(() => withdraw(dependencies, input)),
     rollback: (input, updateId) =>

@@ -2,7 +2,7 @@ import { isAbsolute, normalize, resolve, sep } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { FedloopError } from '../core/contracts/errors';
 import { type BatchAnalyticsInput } from '../core/contracts/rounds';
-import { type BatchResult } from '../core/contracts/steps';
+import { type BatchResult } from '../core/contracts/batch-result';
 import { type WarehouseService } from '../core/warehouse/service';
 import { withHeartbeat } from './shared/heartbeat';
 

@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import { type AnalyticsActivities } from '../activities/analytics';
 import { batchAnalyticsInputSchema } from '../core/contracts/rounds';
-import { type BatchResult } from '../core/contracts/steps';
+import { type BatchResult } from '../core/contracts/batch-result';
 import { ownFleet, refuseLockedId } from './fleet';
 import { parseInput } from './input';
 import { BATCH_WORK } from './limits';

@@ -7,12 +7,10 @@ import {
   defineUpdate,
   isCancellation,
   log,
-  ParentClosePolicy,
   setCurrentDetails,
   setHandler,
-  startChild,
 } from '@temporalio/workflow';
-import { ApplicationFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import {
   continuousEvaluationInputSchema,
   joinSchema,
@@ -25,18 +23,21 @@ import {
   FEDLOOP,
   type ChampionChange,
   type ChampionCheck,
+  type CheckChampionInput,
   type RollbackInput,
 } from '../core/contracts/live-checks';
-import { type FederatedRoundInput } from '../core/contracts/rounds';
+import { partsFor } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
+import { type Micros } from '../core/contracts/time';
+import { beginUnderLock } from './begin-under-lock';
 import { ChangingSettings, describeChange } from './changing-settings';
 import { describeEvaluation } from './details';
 import { federatedRound } from './federated-round';
-import { ownFleet } from './fleet';
 import { Leases } from './leases';
 import { mustGoOn } from './long-histories';
 import { NEWS_KEPT } from './limits';
 import { Pausing } from './pausing';
+import { refitChampion } from './refit-champion';
 import { rollbackByHand } from './rollback-by-hand';
 import { evaluationSteps } from './steps';
 
@@ -139,15 +140,17 @@ export class EvaluationControl {
   async check(): Promise<void> {
     try {
       const { dealtWith, checks } = this.known;
-      const result = await this.steps.checkChampion({ settings: this.settings.check, dealtWith });
+      const refit = this.wantedRefit();
+      const result = await this.steps.checkChampion({ settings: this.settings.check, dealtWith, ...refit });
       this.update({ checks: checks + 1 });
       this.noteChampion(result.outcome === 'judged' ? result.check.champion : result.champion);
       if (result.outcome === 'judged') {
-        const { check, asksForRound } = result;
+        const { check, asksForRound, asksForRefit } = result;
         this.latest = check;
         const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
         this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
         await this.act(check, asksForRound);
+        if (asksForRefit !== undefined) await this.startRefit(asksForRefit, check.windows.until);
         this.update({ dealtWith: check.windows.until });
       }
       await this.startFirstRound();
@@ -252,7 +255,7 @@ export class EvaluationControl {
       this.report(`drift: ${reason}; the last round that drift asked for began less than ${driftPause} ago`);
       return;
     }
-    const begun = await this.beginRound(round, 'a round that drift asked for');
+    const begun = await beginUnderLock(federatedRound, round, 'a round that drift asked for');
     if (begun) {
       this.report(`drift: ${reason}; a round has begun`, {
         roundAskedAt: now,
@@ -274,24 +277,21 @@ export class EvaluationControl {
     }
     const now = Date.now();
     if (firstRoundAt !== null && now - firstRoundAt < durationMillis(driftPause)) return;
-    if (!(await this.beginRound({ ...round, ifTooEarly: 'wait' }, 'the first round'))) return;
+    const waiting = { ...round, ifTooEarly: 'wait' } as const;
+    if (!(await beginUnderLock(federatedRound, waiting, 'the first round'))) return;
     this.report('the first round has begun; it waits for the fleet’s windows', { firstRoundAt: now });
   }
 
-  /** @returns false while another round runs. */
-  private async beginRound(round: FederatedRoundInput, staticSummary: string): Promise<boolean> {
-    try {
-      await startChild(federatedRound, {
-        workflowId: ownFleet().roundId,
-        args: [round],
-        // The round outlives this run of the evaluation, which continues as new now and then.
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        staticSummary,
-      });
-      return true;
-    } catch (thrown) {
-      if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
-      return false;
-    }
+  private wantedRefit(): Pick<CheckChampionInput, 'refit'> {
+    const { refitEveryWindows, round } = this.settings;
+    if (refitEveryWindows === 'off' || !partsFor(round.strategy, round.parts).refit) return {};
+    return { refit: { everyWindows: refitEveryWindows, askedAt: this.known.refitAskedAt ?? null } };
+  }
+
+  /** @param age windows since the readings of the newest version @param until start of the last window */
+  private async startRefit(age: number, until: Micros): Promise<void> {
+    const begun = await beginUnderLock(refitChampion, this.settings.round, 'a refit between rounds');
+    // While a round runs it is not due: the round refits, too.
+    if (begun) this.report(`a refit to the last ${age} windows has begun`, { refitAskedAt: until });
   }
 }

@@ -1,32 +1,20 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  continueAsNew,
-  isCancellation,
-  workflowInfo,
-} from '@temporalio/workflow';
-import { type ErrorCode } from '../core/contracts/errors';
-import { type VersionId } from '../core/contracts/ids';
+import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import {
   federatedRoundInputSchema,
-  mostWindows,
-  windowsTimeoutMillis,
   type FederatedRoundInput,
   type FederatedRoundResult,
-  type VersionScore,
 } from '../core/contracts/rounds';
 import { isOwnStrategy } from '../core/contracts/strategies';
-import { EARLY_ENDS, type DeployResult, type EvaluateResult } from '../core/contracts/steps';
 import { causeFirst } from './failures';
 import { ownFleet, refuseLockedId } from './fleet';
 import { parseInput, takenAlong } from './input';
+import { judge, orWithdrawn } from './judge';
 import { waitUntilReady } from './readiness';
 import { RoundControl, toldRoundSchema, type ToldRound } from './round-control';
 import { runUnderLock } from './round-lock';
-import { trainAndAggregate, type Prepared } from './round-training';
-import { roundSteps, type RoundSteps } from './steps';
-import { rememberResult, visibility, type Visibility } from './visibility';
+import { trainAndAggregate } from './round-training';
+import { roundSteps } from './steps';
+import { visibility } from './visibility';
 
 const NOTHING_TOLD: ToldRound = { paused: null, changes: [] };
 
@@ -69,119 +57,12 @@ async function stepByStep(control: RoundControl, input: FederatedRoundInput): Pr
     .catch((thrown: unknown) => {
       throw causeFirst(thrown, 'ask');
     });
-  const { round } = asked;
   const seen = visibility(asked.searchAttributes);
-  try {
+  return orWithdrawn(control, steps, { round: asked.round, attempt, seen }, async () => {
     const prepared = await trainAndAggregate(control, steps, asked, attempt);
-    return await judge(control, steps, prepared, seen);
-  } catch (thrown) {
-    // A closed round that was reset has none: what came after it must not be touched.
-    const failure = causeFirst(thrown, control.step);
-    if (wasOvertaken(thrown)) throw failure;
-    // However a round fails or is cancelled, its candidates are withdrawn and the champion stays.
-    await CancellationScope.nonCancellable(async () => {
-      await steps.mustComplete.withdraw({
-        round,
-        attempt,
-        reason: EARLY_ENDS[isCancellation(thrown) ? 'cancelled' : 'failed'],
-      });
-      seen.withdrawn();
-    });
-    throw failure;
-  }
-}
-
-function wasOvertaken(thrown: unknown): boolean {
-  const cause = thrown instanceof ActivityFailure ? thrown.cause : undefined;
-  return cause instanceof ApplicationFailure && cause.type === ('RoundOvertaken' satisfies ErrorCode);
-}
-
-/** Deploy, evaluate on live windows, decide, feed back. */
-async function judge(
-  control: RoundControl,
-  steps: RoundSteps,
-  prepared: Prepared,
-  seen: Visibility,
-): Promise<FederatedRoundResult> {
-  const { asked, plan } = prepared;
-  const { round, attempt, champion } = plan;
-
-  await control.enter('deploy');
-  const deployed = await steps.rounds.deploy(plan, prepared.aggregated, asked.evidence, asked.linearEvidence);
-  const elected = deployed.elected.version;
-  seen.candidate(elected);
-
-  await control.enter('evaluate', { candidate: elected });
-  const { settings } = control;
-  const candidates = deployed.candidates;
-  const timeoutMillis = windowsTimeoutMillis(settings, plan);
-  const evaluation = await steps.evaluation(timeoutMillis).evaluate({
-    round,
-    attempt,
-    champion,
-    elected,
-    candidates,
-    windows: settings.windows,
-    maxWindows: mostWindows(settings),
-    windowsTimeoutMillis: timeoutMillis,
-    gate: settings.gate,
+    await control.enter('deploy');
+    const { evidence, linearEvidence } = asked;
+    const deployed = await steps.rounds.deploy(prepared.plan, prepared.aggregated, evidence, linearEvidence);
+    return judge(control, steps, prepared, deployed, seen);
   });
-  control.reportScores(evaluation, champion, elected);
-  const verdict = await control.approved(evaluation.verdict);
-
-  await control.enter('decide');
-  const decided = await steps.rounds.decide({
-    round,
-    attempt,
-    champion,
-    elected,
-    candidates,
-    evaluation: { ...evaluation, verdict },
-  });
-
-  // From here on the decision stands: a cancellation comes too late, and the round publishes its result.
-  return CancellationScope.nonCancellable(async () => {
-    control.report({ step: 'feed back', decision: decided.decision });
-    const result: FederatedRoundResult = {
-      // First what people look for.
-      reason: decided.reason,
-      decision: decided.decision,
-      finding: decided.finding ?? null,
-      ...resultOf(prepared, deployed, evaluation),
-    };
-    await steps.mustComplete.feedBack({ attempt, result, candidates });
-    seen.decided(elected, result.decision, result.candidate.accuracy);
-    rememberResult(result);
-    control.report({ step: 'done' });
-    return result;
-  });
-}
-
-function resultOf(
-  { plan, aggregated, contribution }: Prepared,
-  deployed: DeployResult,
-  evaluation: EvaluateResult,
-): Omit<FederatedRoundResult, 'decision' | 'finding' | 'reason'> {
-  const scoreOf = (version: VersionId): VersionScore => {
-    const score = evaluation.scores.find((known) => known.version === version);
-    if (score === undefined) throw ApplicationFailure.nonRetryable(`${version} has no score`, 'Internal');
-    return score;
-  };
-  return {
-    round: plan.round,
-    version: deployed.elected.version,
-    champion: plan.champion,
-    strategy: plan.strategy,
-    role: deployed.elected.role,
-    windows: evaluation.windows,
-    candidate: scoreOf(deployed.elected.version),
-    previousChampion: scoreOf(plan.champion),
-    pairedChange: evaluation.pairedChange,
-    selfReportedAccuracy: aggregated.selfReportedAccuracy,
-    localRealAccuracy: aggregated.localRealAccuracy,
-    selfReportGap: aggregated.selfReportGap,
-    updates: { trained: aggregated.trained, used: aggregated.used, leftOut: aggregated.leftOut },
-    feedbackUsed: deployed.feedbackUsed,
-    contribution,
-  };
 }

@@ -1,7 +1,7 @@
-import { uuid4 } from '@temporalio/workflow';
+import { patched, uuid4 } from '@temporalio/workflow';
 import { type ContributionResult } from '../core/contracts/contribution';
 import { type SiteName, type VersionId } from '../core/contracts/ids';
-import { partsFor } from '../core/contracts/rounds';
+import { partsFor, type LoopParts } from '../core/contracts/rounds';
 import {
   type AggregateResult,
   type AskResult,
@@ -92,7 +92,7 @@ interface Selected {
 }
 
 /** Sites describe themselves; participants and panels are shared over them. Before the first round v0 is made. */
-async function selectDevices(
+export async function selectDevices(
   control: RoundControl,
   { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
   asked: AskResult,
@@ -132,7 +132,7 @@ async function selectDevices(
 }
 
 /** A step that sends messages begins: what it sends has a name of its own. A reset changes every name that is drawn behind its point. */
-function nextTake<Ref extends RoundRef>(ref: Ref, step: SendingStep): Ref {
+export function nextTake<Ref extends RoundRef>(ref: Ref, step: SendingStep): Ref {
   return { ...ref, takes: { ...ref.takes, [step]: uuid4() } };
 }
 
@@ -140,17 +140,21 @@ function nextTake<Ref extends RoundRef>(ref: Ref, step: SendingStep): Ref {
  * Sites send additive sums; the refitted proposals join the others, and panels B and C judge them all. Where the strategy wants no panels, panel C only
  * measures contributions.
  */
-async function judgeOnPanels(
+export async function judgeOnPanels(
   aggregated: RoundPlan,
   planFor: PlanFor,
   { rounds, sites }: Pick<RoundSteps, 'rounds' | 'sites'>,
-  { wantsPanels, proposals, contribution: planned }: AggregateResult,
+  {
+    wantsPanels,
+    proposals,
+    contribution: planned,
+  }: Pick<AggregateResult, 'wantsPanels' | 'proposals' | 'contribution'>,
 ): Promise<RoundPlan> {
   const contribution = toMeasure(planned);
   if (!wantsPanels && contribution === null) return aggregated;
   let plan = aggregated;
   let refitted: readonly string[] = [];
-  if (wantsPanels && (plan.parts.refit || plan.parts.steadyRefit)) {
+  if (wantsPanels && wantsSums(plan.parts)) {
     const summing = nextTake(plan, 'sum panels');
     await Promise.all(sites.map((site) => site.sumPanels(planFor(summing, site.name))));
     plan = nextTake(summing, 'refit');
@@ -168,6 +172,11 @@ async function judgeOnPanels(
     ),
   );
   return judging;
+}
+
+/** Recorded histories of a round without refits made no linear model either. */
+function wantsSums({ refit, steadyRefit, linear }: LoopParts): boolean {
+  return refit || steadyRefit || (linear && patched('linear-without-refits'));
 }
 
 /** Offset in `model-updates`, which has one partition, up to which all messages of these sites stand. */

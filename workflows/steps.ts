@@ -83,8 +83,8 @@ function missingWorker({ taskQueue, worker }: StepQueue): ApplicationFailure {
   });
 }
 
-type Quick = Pick<RoundsActivities, 'ask' | 'deployFirstVersion' | 'select' | 'refit'>;
-type Changes = Pick<RoundsActivities, 'deploy' | 'decide'>;
+type Quick = Pick<RoundsActivities, 'ask' | 'deployFirstVersion' | 'select' | 'refit' | 'proposeChampion'>;
+type Changes = Pick<RoundsActivities, 'deploy' | 'deployRefit' | 'decide'>;
 
 /** Every step of a round. */
 export interface RoundSteps {
@@ -98,20 +98,19 @@ export interface RoundSteps {
   >;
 }
 
+const QUICK_SUMMARIES: Summaries<Quick> = {
+  ask: 'the champion and its live accuracy',
+  deployFirstVersion: 'deploy v0, the untrained network',
+  select: 'share participants and panels over the sites',
+  refit: 'refit the output layer from the sites’ sums',
+  proposeChampion: 'the champion as what a refit starts from',
+};
+
 export function roundSteps(input: FederatedRoundInput): RoundSteps {
   const scheduleToStartTimeout = durationMillis(input.workerTimeout);
   return {
     rounds: {
-      ...stepsAt<Quick>(
-        atRounds(),
-        { ...QUICK_STEP, scheduleToStartTimeout },
-        {
-          ask: 'the champion and its live accuracy',
-          deployFirstVersion: 'deploy v0, the untrained network',
-          select: 'share participants and panels over the sites',
-          refit: 'refit the output layer from the sites’ sums',
-        },
-      ),
+      ...stepsAt<Quick>(atRounds(), { ...QUICK_STEP, scheduleToStartTimeout }, QUICK_SUMMARIES),
       ...stepsAt<Pick<RoundsActivities, 'aggregate'>>(
         atRounds(),
         { ...AGGREGATION, scheduleToStartTimeout },
@@ -125,7 +124,11 @@ export function roundSteps(input: FederatedRoundInput): RoundSteps {
       ...stepsAt<Changes>(
         atRounds(),
         { ...CHANGE_OF_MODELS, scheduleToStartTimeout },
-        { deploy: 'deploy the candidates', decide: 'promote or reject the candidate' },
+        {
+          deploy: 'deploy the candidates',
+          deployRefit: 'deploy the refit, if panel B accepts it',
+          decide: 'promote or reject the candidate',
+        },
       ),
     },
     sites: input.sites.map((site) => ({

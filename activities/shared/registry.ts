@@ -16,21 +16,28 @@ export function deployedVersion(deployments: Pick<Deployments, 'find'>, version:
   });
 }
 
-/** The network that a round trains from: the champion, or what was elected beside one that is linear. */
+/** The network that a round trains from: the champion, or what was elected beside one that is linear. @throws FedloopError `NotFound` */
 export function trainedBase(
   deployments: Pick<Deployments, 'find' | 'versions'>,
   champion: VersionId,
 ): DeployedVersion {
-  const serving = deployedVersion(deployments, champion);
-  const { role, network, round, attempt } = serving.message.lineage;
-  if (role !== 'linear') return serving;
-  const beside = deployments
-    .versions()
-    .findLast(
-      ({ message: { lineage } }) =>
-        lineage.role === network && lineage.round === round && lineage.attempt === attempt,
-    );
-  if (beside !== undefined) return beside;
+  let known = deployedVersion(deployments, champion);
+  // A linear model that was made anew between rounds has no network beside it: that of the one before still counts.
+  for (const passed = new Set([champion]); ; passed.add(known.version)) {
+    const { role, network, round, attempt, parents } = known.message.lineage;
+    if (role !== 'linear') return known;
+    const beside = deployments
+      .versions()
+      .findLast(
+        ({ message: { lineage } }) =>
+          lineage.role === network && lineage.round === round && lineage.attempt === attempt,
+      );
+    if (beside !== undefined) return beside;
+    const [before] = parents;
+    const next = before === undefined || passed.has(before) ? undefined : deployments.find(before);
+    if (network !== null || next === undefined) break;
+    known = next;
+  }
   throw new FedloopError(
     'NotFound',
     `the network that was made beside ${champion} is not in model-deployments`,

@@ -18,6 +18,8 @@ export interface Contender {
   readonly adapters: boolean;
   /** Windows by which panels and sums are behind. */
   readonly delay: number;
+  /** Half-way between two rounds what serves is refitted to the freshest windows, as `continuousEvaluation` asks for it. */
+  readonly refitsBetween?: true;
   /** Everybody off the panels trains; left out: as many as in the run. */
   readonly participants?: 'all';
 }
@@ -128,6 +130,13 @@ export const CONTENDERS: readonly Contender[] = [
     about:
       "the closed loop's forecasts as served: each device corrects them by its own past errors, while that helps the fleet",
     adapters: true,
+  },
+  {
+    ...closedLoop,
+    name: '+ adapters + between',
+    about: 'half-way between two rounds what serves is refitted, too; forecasts count as served',
+    adapters: true,
+    refitsBetween: true,
   },
   {
     ...closedLoop,

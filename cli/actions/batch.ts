@@ -2,7 +2,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { FedloopError } from '../../core/contracts/errors';
 import { runBatch } from '../../core/warehouse/batch/run-batch';
 import { openWarehouse } from '../../core/warehouse/database/open';
-import { batchResultSchema, type BatchResult } from '../../core/contracts/steps';
+import { batchResultSchema, type BatchResult } from '../../core/contracts/batch-result';
 import { describeBatch } from '../temporal/batch-result';
 import { deploymentEnvironment } from '../system/deployment';
 import { endOf, type Step } from '../progress';

@@ -5,7 +5,7 @@ import { readEnvironment } from '../../core/platform/config';
 import { isoOfMicros } from '../../core/contracts/time';
 import { queryCutoff, type Cutoff } from '../results/cutoff';
 import { queryWorker } from '../query/query-worker';
-import { type BatchResult } from '../../core/contracts/steps';
+import { type BatchResult } from '../../core/contracts/batch-result';
 import { LIMITS } from '../shared/limits';
 import { createRunFolder, runId } from '../system/run-folder';
 import { withTemporal } from '../servers/temporal-client';

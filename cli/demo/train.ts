@@ -7,7 +7,7 @@ import {
   type FederatedRoundResult,
   type FederatedTrainingInput,
 } from '../../core/contracts/rounds';
-import { batchResultSchema, type BatchResult } from '../../core/contracts/steps';
+import { batchResultSchema, type BatchResult } from '../../core/contracts/batch-result';
 import { describeBatch } from '../temporal/batch-result';
 import { LIMITS } from '../shared/limits';
 import { endOf, type Step } from '../progress';

@@ -4,7 +4,7 @@ import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { federatedTrainingInputSchema } from '../../core/contracts/rounds';
 import { streamSettingsSchema } from '../../core/contracts/settings';
 import { fleetSettingsSchema } from '../../fleet/settings';
-import { batchResultSchema } from '../../core/contracts/steps';
+import { batchResultSchema } from '../../core/contracts/batch-result';
 
 /** `runs/<id>/summary.json`, the figures of a run. All are counted from rows. */
 

@@ -1,4 +1,4 @@
-import { type BatchResult } from '../../core/contracts/steps';
+import { type BatchResult } from '../../core/contracts/batch-result';
 import { whole } from '../shared/format';
 
 /** `7 files, 868,927 rows → 65,000 daily figures; 3 broken rows (see rejected_rows)`. */

@@ -127,6 +127,8 @@ const DONE_BEFORE: Readonly<Record<RoundStep, number>> = {
   'train locals': 0.05,
   'score locals': 0.25,
   aggregate: 0.35,
+  // Of a refit between rounds alone.
+  refit: 0.38,
   deploy: 0.4,
   evaluate: 0.45,
   approve: 0.9,

@@ -3,9 +3,6 @@ import { isPossibleClaim } from '../federation/aggregation/update-checks';
 import { LONG_WINDOWS, RECENT_WINDOWS } from '../federation/constants';
 import { combineRoots, rootOf } from '../federation/aggregation/root-update';
 import { effectsOfFeedback } from '../federation/training/feedback-rules';
-import { refitOutputLayer } from '../federation/panels/refit';
-import { combineSites } from '../federation/panels/refit-sites';
-import { refitKind } from '../federation/panels/report-checks';
 import { planRound, type RoundPlan } from '../federation/panels/selection';
 import { type ServerState } from '../federation/strategies/server-state';
 import { chooseCandidates } from '../federation/panels/choose-candidates';
@@ -22,7 +19,8 @@ import { type LoopParts } from '../contracts/rounds';
 import { correctsGradients, needsRoot, type StrategyName } from '../contracts/strategies';
 import { NO_CHANGES } from './changes';
 import { type RoundGraphs } from './graphs';
-import { bySite, judgeOf, panelsOf, realAccuracy, sumsOf } from './panels';
+import { bySite, judgeOf, panelsOf, realAccuracy } from './panels';
+import { refittedTo } from './refit-candidate';
 import { type RoundWorld } from './world';
 
 /** How rounds are run. */
@@ -96,13 +94,9 @@ export async function makeCandidates(
   const [steady, responsive] = [weightsOf('steady'), weightsOf('responsive')];
   if (steady === null || responsive === null)
     return soleCandidate(weightsOf(null) ?? champion, { trained: updates.length, state });
-  const refitOf = (proposal: FlatWeights, windows: number): FlatWeights | null => {
-    const { sums } = combineSites(sumsOf(shape, proposal, panels, windows, changes), refitKind(shape));
-    return sums === null ? null : (refitOutputLayer(shape, proposal, sums)?.weights ?? null);
-  };
   const judge = judgeOf(graphs, champion, panels, changes);
-  const steadyRefit = parts.steadyRefit ? refitOf(steady, LONG_WINDOWS) : null;
-  const responsiveRefit = parts.refit ? refitOf(responsive, RECENT_WINDOWS) : null;
+  const steadyRefit = parts.steadyRefit ? refittedTo(LONG_WINDOWS, shape, steady, panels, changes) : null;
+  const responsiveRefit = parts.refit ? refittedTo(RECENT_WINDOWS, shape, responsive, panels, changes) : null;
   const chosen = chooseCandidates({
     parts,
     steady: { proposal: await judge(steady), refitted: steadyRefit && (await judge(steadyRefit)) },

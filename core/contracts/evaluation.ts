@@ -22,7 +22,12 @@ export const continuousEvaluationInputSchema = z.strictObject({
   firstRound: z.enum(['auto', 'off']).default('off'),
   /** Rounds on drift, and first rounds, begin at least so far apart: a version needs live windows before it can be judged. */
   driftPause: durationTextSchema.default('30m'),
-  /** Input of those rounds. */
+  /**
+   * Windows since the newest version's readings after which the champion is refitted to the freshest ones, between rounds; `off` leaves it as it is. Workers start
+   * new evaluations with a number, like `firstRound`; where `round` switches the part `refit` off, there is none between rounds either.
+   */
+  refitEveryWindows: z.union([z.literal('off'), z.int().min(1).max(10_000)]).default('off'),
+  /** Input of those rounds, and of refits. */
   round: federatedRoundInputSchema.prefault({}),
 });
 export type ContinuousEvaluationInput = z.infer<typeof continuousEvaluationInputSchema>;
@@ -94,6 +99,8 @@ export const evaluationStateSchema = z.strictObject({
   firstRoundAt: z.number().nullable().optional(),
   /** Whether a trained version has served: then there is no first round any more. */
   hasTrained: z.boolean().optional(),
+  /** Start of the last window when a refit was last asked for, in microseconds since 1970; absent in states of earlier releases. */
+  refitAskedAt: z.int().nullable().optional(),
   /** Why it is paused; absent in states of earlier releases. */
   paused: z.string().nullable().optional(),
   /** The latest changes of settings; absent in states of earlier releases. */

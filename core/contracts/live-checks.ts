@@ -59,6 +59,13 @@ export interface CheckChampionInput {
   readonly settings?: z.input<typeof liveCheckSettingsSchema>;
   /** `windows.until` of the last check that the caller has dealt with: its outcome is not reported again. */
   readonly dealtWith?: Micros | null;
+  /** When a refit is due; absent where none is wanted. */
+  readonly refit?: {
+    /** Windows since the readings that the newest version was made of. */
+    readonly everyWindows: number;
+    /** Start of the last window when one was last asked for: the next is due so many windows later. */
+    readonly askedAt: Micros | null;
+  };
 }
 
 export type CheckChampionResult =
@@ -71,6 +78,8 @@ export type CheckChampionResult =
       readonly check: ChampionCheck;
       /** Why a round should start at once: drift to the worse; null when there is no reason. */
       readonly asksForRound: string | null;
+      /** How many windows old the readings are that the newest version was made of, where a refit is due. */
+      readonly asksForRefit?: number;
     };
 
 /** The name under which Fedloop itself changes the champion; people have theirs. */

@@ -226,16 +226,6 @@ export interface FeedBackInput {
   readonly candidates: readonly VersionId[];
 }
 
-/** What a run over a folder of readings came to. */
-export const batchResultSchema = z.object({
-  files: z.object({ counted: z.int(), unchanged: z.int(), removed: z.int() }),
-  rows: z.int(),
-  rejectedRows: z.int(),
-  results: z.int(),
-  seconds: z.number(),
-});
-export type BatchResult = Readonly<z.infer<typeof batchResultSchema>>;
-
 /** The steps of a round as its query `progress` reports them. */
 export const ROUND_STEPS = [
   'waiting',
@@ -245,6 +235,7 @@ export const ROUND_STEPS = [
   'train locals',
   'score locals',
   'aggregate',
+  'refit',
   'deploy',
   'evaluate',
   'approve',

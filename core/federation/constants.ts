@@ -100,6 +100,9 @@ export const SUM_ROUNDING = 1e-9;
 /** Samples further off than this weigh ever less in the refit: 1/(1 + (e/1.5)⁴). */
 export const REFIT_ROBUST_SCALE = 1.5;
 
+/** A refit between rounds whose soft score on panel B is better by less is not worth the windows that judge it: a tenth of a point, which chance brings as often. */
+export const MIN_REFIT_GAIN = 0.001;
+
 /** The panel gate forgives what chance explains (2 standard errors) and a fifth of a point (recipe). */
 export const PANEL_GATE_ERRORS = 2;
 export const PANEL_GATE_MARGIN = 0.002;

@@ -6,7 +6,7 @@ import { type VersionId } from '../contracts/ids';
 import { patienceOf } from '../contracts/partition-times';
 import { type StreamSettings } from '../contracts/settings';
 import { eventTopic, topicsOfSource } from '../contracts/source';
-import { type BatchResult } from '../contracts/steps';
+import { type BatchResult } from '../contracts/batch-result';
 import { type Micros } from '../contracts/time';
 import { ANALYTICS_GROUP_PREFIX, TOPICS } from '../contracts/topics';
 import { type WindowRequest } from '../contracts/updates';

@@ -4,7 +4,7 @@ import { type SettingsInForce } from '../../core/contracts/control';
 import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { FIRST_VERSION } from '../../core/contracts/ids';
 import { type ChampionCheck, type CheckChampionResult } from '../../core/contracts/live-checks';
-import { CANDIDATE, CHAMPION, type MockActivities } from '../support/smooth-round';
+import { CANDIDATE, CHAMPION, checkOf, type MockActivities } from '../support/smooth-round';
 import {
   failureOf,
   record,
@@ -65,23 +65,6 @@ async function emptyState(): Promise<EvaluationProgress> {
   return state;
 }
 
-const change = { mean: -0.05, low: -0.07, high: -0.03 };
-/** A check of the candidate as champion, its predecessor beside it. */
-function checkOf(verdict: ChampionCheck['verdict'], until = 90): ChampionCheck {
-  return {
-    champion: CANDIDATE,
-    predecessor: CHAMPION,
-    settings: { windows: 24, margin: 0.002, minWindows: 6, confidence: 0.99 },
-    windows: { count: 6, from: 0, until },
-    accuracy: 0.7,
-    persistenceAccuracy: 0.66,
-    predecessorAccuracy: 0.75,
-    againstPredecessor: change,
-    againstPersistence: { mean: 0.04, low: 0.02, high: 0.06 },
-    verdict,
-    drift: [],
-  };
-}
 const keep = { action: 'keep', reason: 'not worse' } as const;
 const goBack = { action: 'rollback', to: CHAMPION, reason: '5 points worse than v2' } as const;
 

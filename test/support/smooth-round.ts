@@ -3,6 +3,7 @@ import { type AnalyticsActivities } from '../../activities/analytics';
 import { type RoundsActivities } from '../../activities/rounds';
 import { type SiteActivities } from '../../activities/site';
 import { type StreamActivities } from '../../activities/stream';
+import { type ChampionCheck } from '../../core/contracts/live-checks';
 import { nothingMeasured } from '../../core/contracts/contribution';
 import { FIRST_VERSION, siteNameSchema, versionIdSchema } from '../../core/contracts/ids';
 import { type VersionScore } from '../../core/contracts/rounds';
@@ -82,6 +83,17 @@ export const smoothRound: MockActivities = {
       candidates: [CANDIDATE, versionIdSchema.parse('v3-responsive')],
       feedbackUsed: {},
     }),
+  proposeChampion: ({ parts }) =>
+    Promise.resolve({ proposal: 'responsive', parts: { ...parts, steadyRefit: false, linear: false } }),
+  deployRefit: () =>
+    Promise.resolve({
+      outcome: 'deployed',
+      deployed: {
+        elected: { version: CANDIDATE, role: 'responsive' },
+        candidates: [CANDIDATE],
+        feedbackUsed: { refit_of: CHAMPION },
+      },
+    }),
   decide: ({ evaluation }) => Promise.resolve(evaluation.verdict),
   withdraw: () => Promise.resolve(),
   waitForTurn: () => Promise.resolve(),
@@ -139,3 +151,21 @@ export const smoothRound: MockActivities = {
       seconds: 0.1,
     }),
 };
+
+const worse = { mean: -0.05, low: -0.07, high: -0.03 };
+/** A check of the candidate as champion, its predecessor beside it. */
+export function checkOf(verdict: ChampionCheck['verdict'], until = 90): ChampionCheck {
+  return {
+    champion: CANDIDATE,
+    predecessor: CHAMPION,
+    settings: { windows: 24, margin: 0.002, minWindows: 6, confidence: 0.99 },
+    windows: { count: 6, from: 0, until },
+    accuracy: 0.7,
+    persistenceAccuracy: 0.66,
+    predecessorAccuracy: 0.75,
+    againstPredecessor: worse,
+    againstPersistence: { mean: 0.04, low: 0.02, high: 0.06 },
+    verdict,
+    drift: [],
+  };
+}

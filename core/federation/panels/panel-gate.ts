@@ -19,11 +19,14 @@ export function panelGate({ devices, difference: sum, squaredDifference }: Panel
   return { pass: difference >= -PANEL_GATE_ERRORS * standardError - PANEL_GATE_MARGIN, difference };
 }
 
-/** A refit is kept when its mean soft score on panel B is above the proposal's; nothing measured, nothing kept. */
-export function acceptsRefit(proposal: PanelTally, refitted: PanelTally): boolean {
+/**
+ * A refit is kept when its mean soft score on panel B is above the proposal's; nothing measured, nothing kept.
+ * @param by how much (0 to 1) it has to be above
+ */
+export function acceptsRefit(proposal: PanelTally, refitted: PanelTally, by = 0): boolean {
   return (
     proposal.rows > 0 &&
     refitted.rows > 0 &&
-    refitted.softCorrect / refitted.rows > proposal.softCorrect / proposal.rows
+    refitted.softCorrect / refitted.rows > proposal.softCorrect / proposal.rows + by
   );
 }

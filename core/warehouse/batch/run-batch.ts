@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { VARCHAR } from '@duckdb/node-api';
 import { z } from 'zod';
 import { FedloopError } from '../../contracts/errors';
-import { type BatchResult } from '../../contracts/steps';
+import { type BatchResult } from '../../contracts/batch-result';
 import { MICROS_PER_MILLI } from '../../contracts/time';
 import { type BrokenRow } from './broken-rows';
 import { appendChunks, tableInFile, REJECTED_TABLE, RowBuffer } from '../database/columns';

@@ -1,6 +1,8 @@
 import { ChampionChecks } from '../../../activities/check-champion';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
+import { type CheckChampionInput } from '../../../core/contracts/live-checks';
+import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type DeployedVersion } from '../../../core/model/deployments';
 import { latestCheck, saveCheck, windowsInService } from '../../../core/warehouse/queries/champion-checks';
 import { compareVersions, compareWithPersistence } from '../../../core/warehouse/queries/comparison';
@@ -29,6 +31,8 @@ let connection: SerialConnection;
 let sink: Sink;
 let offset = 0;
 let next = 0;
+/** The last window whose readings a version was made of: the one before the first live one. */
+const madeOf = T0 - WINDOW;
 let staged: Readonly<Record<string, Stage>> = {};
 
 beforeEach(async () => {
@@ -47,7 +51,12 @@ function checks(): ChampionChecks {
   const before = T0 + 1e6 * WINDOW;
   const versions = (): DeployedVersion[] =>
     Object.entries(staged).map(
-      ([version, stage]) => ({ version: v(version), stage: { stage } }) as unknown as DeployedVersion,
+      ([version, stage]) =>
+        ({
+          version: v(version),
+          stage: { stage },
+          message: { lineage: { data_until: version === 'v0' ? null : madeOf } },
+        }) as unknown as DeployedVersion,
     );
   return new ChampionChecks(
     {
@@ -62,6 +71,11 @@ function checks(): ChampionChecks {
     {
       sync: () => Promise.resolve(),
       inForce: versions,
+      versions,
+      settings: () => ({
+        ...DEFAULT_STREAM_SETTINGS,
+        task: { ...DEFAULT_STREAM_SETTINGS.task, windowMicros: WINDOW },
+      }),
       champion: () => versions().find(({ stage }) => stage.stage === 'champion'),
     },
   );
@@ -158,6 +172,35 @@ describe('a check of the champion', () => {
       code: 'InvalidInput',
       message: expect.stringContaining('confidence') as string,
     });
+  });
+});
+
+describe('a refit between rounds', () => {
+  const every = (everyWindows: number, askedAt: number | null = null): CheckChampionInput => ({
+    refit: { everyWindows, askedAt },
+  });
+
+  it('is asked for once the newest version’s readings are so many windows old', async () => {
+    await live(11, { v1: 12, v2: 18 });
+    expect(await checks().check(every(12))).not.toHaveProperty('asksForRefit');
+    await live(1, { v1: 12, v2: 18 });
+    expect(await checks().check(every(12))).toMatchObject({ asksForRefit: 12 });
+  });
+
+  it('is not asked for again until as many windows have passed since', async () => {
+    await live(20, { v1: 12, v2: 18 });
+    const askedAt = lastWindow() - 11 * WINDOW;
+    expect(await checks().check(every(12, askedAt))).not.toHaveProperty('asksForRefit');
+    expect(await checks().check(every(11, askedAt))).toMatchObject({ asksForRefit: 20 });
+  });
+
+  it('is none of a version that nobody has trained, nor where nobody wants one', async () => {
+    staged = { v0: 'champion' };
+    await live(20, { v0: 12 });
+    expect(await checks().check(every(12))).not.toHaveProperty('asksForRefit');
+    staged = { v2: 'champion' };
+    await live(20, { v2: 12 });
+    expect(await checks().check({})).not.toHaveProperty('asksForRefit');
   });
 });
 
