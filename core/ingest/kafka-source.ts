@@ -10,6 +10,7 @@ import { type Delivery } from './delivery';
 import { GroupMember } from './group-member';
 import { INGEST_LIMITS } from './limits';
 import { assignedState, type PartitionState } from './partition-state';
+import { Patience } from './patience';
 import { type IngestSource } from './source';
 import { type SourceMemory } from './source-memory';
 import { type SourcePlace, SourcePlaces } from './source-places';
@@ -18,8 +19,6 @@ import { skippedSentence } from './loss-message';
 
 /** Between two looks whether the partition that is waited for has sent something. */
 const WAIT_MILLIS = 5;
-/** A partition that should have more is fetched within milliseconds; one whose broker is away holds up the others for so long only. */
-const PATIENCE_MILLIS = 2_000;
 /** Records of a partition that wait, above which it is not read any further: some megabytes. */
 const RECORDS_TO_PAUSE = 20_000;
 /** Records handed on at once: several make a request, and heartbeats are not late. */
@@ -48,6 +47,7 @@ export class KafkaSource implements IngestSource {
   private readonly watch: LogIdWatch;
   private halted = false;
   private readonly order = new ArrivalOrder<RawRecord>(({ timestamp }) => Number(timestamp));
+  private readonly patience = new Patience();
   private merging: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
@@ -75,6 +75,7 @@ export class KafkaSource implements IngestSource {
   start(): void {
     this.timer = setInterval(() => void this.commit(), INGEST_LIMITS.commitIntervalMillis);
     this.watch.start();
+    this.patience.start();
     this.member.start();
   }
 
@@ -93,6 +94,7 @@ export class KafkaSource implements IngestSource {
     this.halted = true;
     this.member.halted();
     clearInterval(this.timer);
+    this.patience.close();
     this.watch.close();
   }
 
@@ -162,7 +164,7 @@ export class KafkaSource implements IngestSource {
     state.waitingBytes += bytesOf(records);
     state.highWatermark = highWatermark;
     state.read = next;
-    state.heardAt = performance.now();
+    state.heardAt = this.patience.look();
     batch.resolve(next);
     this.followBuffer(partition, state);
     this.merging ??= this.merge()
@@ -247,11 +249,9 @@ export class KafkaSource implements IngestSource {
   /** Whether a partition may still have records that arrived before those that wait. One that sends nothing is not waited for long. */
   private isWaiting(): boolean {
     if (this.states.size < 2) return false;
-    const now = performance.now();
-    return [...this.states].some(([partition, { read, highWatermark, heardAt }]) => {
-      const mayHaveMore = read === 0 || read < highWatermark;
-      return mayHaveMore && this.order.waiting(partition) === 0 && now - heardAt < PATIENCE_MILLIS;
-    });
+    return [...this.states].some(
+      ([partition, state]) => this.order.waiting(partition) === 0 && this.patience.isDueTo(state),
+    );
   }
 
   private followBuffer(partition: number, state: PartitionState): void {

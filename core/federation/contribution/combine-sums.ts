@@ -13,10 +13,10 @@ import { isFiniteVector, median } from '../vectors';
 import { mostGradient } from './soft-gradient';
 import { type OwnContributionSums } from './sum-contributions';
 
-/** A mean over the panel's devices, and its standard error. */
+/** A mean over the panel's devices, and its standard error; one device shows none. */
 export interface PanelMean {
   readonly mean: number;
-  readonly standardError: number;
+  readonly standardError: number | null;
 }
 
 /** What a site brought to a proposal: its score with everybody minus without the site, in accuracy and in soft score (0 to 1). */
@@ -135,7 +135,7 @@ function panelMean(sites: readonly Moments[]): PanelMean {
     within.reduce((sum, own) => sum + own.devices * of(own), 0) / devices;
   const mean = average((own) => own.mean);
   const variance = average((own) => own.variance + (own.mean - mean) ** 2);
-  return { mean, standardError: Math.sqrt(variance / devices) };
+  return { mean, standardError: devices < 2 ? null : Math.sqrt(variance / (devices - 1)) };
 }
 
 function nearMedian(sites: readonly Moments[]): readonly Moments[] {

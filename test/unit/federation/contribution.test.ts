@@ -450,7 +450,15 @@ describe('what sites say of contributions', () => {
     });
     const { mean, standardError } = combined([of(0), of(0), of(1 / 6)]).exact.get(A)!.accuracy;
     expect(mean).toBeCloseTo(1 / 360, 12);
-    expect(standardError).toBeCloseTo(Math.sqrt((1 / 36 / 60 - mean ** 2) / 60), 12);
+    expect(standardError).toBeCloseTo(Math.sqrt((1 / 36 / 60 - mean ** 2) / 59), 12);
+  });
+
+  it('has no error that one device could show', async () => {
+    const found = combined([await sumsOf(1, 1)]);
+    expect(found.exact.get(A)).toMatchObject({
+      accuracy: { standardError: null },
+      soft: { standardError: null },
+    });
   });
 
   it('pairs a device’s windows and counts a device once', () => {
