@@ -48,7 +48,7 @@ export async function describeSite(
       pauseNowAndThen,
       waitsFor(site.dependencies),
     ),
-    featureSums: withFeatureSums ? await sumFeatures(store.ring) : null,
+    featureSums: withFeatureSums ? await sumFeatures(store.ring, quorum.sending) : null,
   };
   await publishReports(producer, [description]);
   return { site: name, devices: description.devices, latestWindow: description.latestWindow };
@@ -94,12 +94,12 @@ async function pauseForOthers(): Promise<void> {
 }
 
 /**
- * Additive sums of every feature over all windows that the site remembers: no single reading can be recovered from them. A large site takes
+ * Additive sums of every feature over all windows that the site remembers of devices that send: no single reading can be recovered from them. A large site takes
  * a minute, so the loop pauses for other work and heartbeats.
  */
-async function sumFeatures(ring: WindowRing): Promise<FeatureSums> {
+async function sumFeatures(ring: WindowRing, sending: readonly string[]): Promise<FeatureSums> {
   const sums: FeatureSums[] = [];
-  for (const [index, deviceId] of ring.devices().entries()) {
+  for (const [index, deviceId] of sending.entries()) {
     await pauseNowAndThen(index);
     sums.push(featuresOf(ring, deviceId));
   }

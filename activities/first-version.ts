@@ -48,8 +48,10 @@ export async function deployFirstVersion(
   const { task } = deployments.settings();
   const { possible: sums, refused } = possibleFeatureSums(descriptions, task);
   await publishLeftOut(producer, input, refused);
-  if (sums.length === 0)
-    throw new FedloopError('Internal', 'no site sent feature sums for the first version that can count');
+  if (sums.length === 0) {
+    const why = refused.map(({ site, reason }) => `${site}: ${reason}`).join(', ') || 'none came';
+    throw new FedloopError('Internal', `no site's feature sums for the first version can count (${why})`);
+  }
   const shape = networkShape(task);
   const scaling = scalingOf(task, typicalSums(task, sums));
   const model = {

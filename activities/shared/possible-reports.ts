@@ -6,7 +6,7 @@ import {
   type PanelSums,
   type SiteDescription,
 } from '../../core/contracts/site-reports';
-import { featureCount, type FeatureTask } from '../../core/contracts/task';
+import { type Task } from '../../core/contracts/task';
 import { type LeftOutReason, type ScoreMessage } from '../../core/contracts/updates';
 import { type LeftOutDevice } from '../../core/federation/aggregation/update-checks';
 import { LINEAR_WINDOWS, LONG_WINDOWS } from '../../core/federation/constants';
@@ -103,10 +103,10 @@ export function combinedContributions(
 /** Sites whose sums of features the first version's scaling can be made of, and whose do not count. */
 export function possibleFeatureSums(
   sites: readonly SiteDescription[],
-  task: FeatureTask,
+  task: Task,
 ): { readonly possible: readonly FeatureSums[]; readonly refused: readonly LeftOutDevice[] } {
   const judged = sites.flatMap(({ site, devices, featureSums: sums }) =>
-    sums === null ? [] : [{ site, sums, fault: faultOfFeatureSums(sums, featureCount(task), devices) }],
+    sums === null ? [] : [{ site, sums, fault: faultOfFeatureSums(sums, task, devices) }],
   );
   return {
     possible: judged.flatMap(({ sums, fault }) => (fault === null ? [sums] : [])),

@@ -1,11 +1,11 @@
 import { type FeatureSums } from '../../contracts/site-reports';
-import { featureCount, type FeatureTask } from '../../contracts/task';
+import { featureCount, type FeatureTask, type Task } from '../../contracts/task';
 import { addRow, emptyFeatureSums, mergeFeatureSums, writeFeatures } from '../../model/features';
 import { fillHeldMeans } from '../../model/held-means';
 import { type LeftOutReason } from '../../contracts/updates';
-import { MIN_PARTS_TO_COMPARE, RING_WINDOWS, SCALING_OUTLIER, SUM_ROUNDING } from '../constants';
+import { MIN_PARTS_TO_COMPARE, SCALING_OUTLIER, SUM_ROUNDING } from '../constants';
 import { isFiniteVector, median } from '../vectors';
-import { type WindowRing } from './window-ring';
+import { windowsRemembered, type WindowRing } from './window-ring';
 
 /** Sums of every feature of all windows that the ring remembers of a device. */
 export function featuresOf(ring: WindowRing, deviceId: string): FeatureSums {
@@ -27,9 +27,10 @@ export function featuresOf(ring: WindowRing, deviceId: string): FeatureSums {
  */
 export function faultOfFeatureSums(
   { count, sum, sumOfSquares }: FeatureSums,
-  features: number,
+  task: Task,
   devices: number,
 ): LeftOutReason | null {
+  const features = featureCount(task);
   if ([count, sum, sumOfSquares].some(({ length }) => length !== features)) return 'wrong-shape';
   if (!isFiniteVector([...count, ...sum, ...sumOfSquares])) return 'not-finite';
   const isPossible = count.every((n, feature) => {
@@ -37,7 +38,7 @@ export function faultOfFeatureSums(
     return (
       Number.isInteger(n) &&
       n >= 0 &&
-      n <= devices * RING_WINDOWS &&
+      n <= devices * windowsRemembered(task) &&
       (sum[feature] ?? NaN) ** 2 <= n * squares * (1 + SUM_ROUNDING)
     );
   });

@@ -16,6 +16,11 @@ const PRESENT = 2;
 /** Where a window comes from: closed by a stream worker, or out of a history that was imported. */
 export type WindowOrigin = 'live' | 'history';
 
+/** Windows that are remembered of each device: those of a round, and what holds before the first of them. */
+export function windowsRemembered(task: Task): number {
+  return RING_WINDOWS + Math.max(...heldWindows(task));
+}
+
 /**
  * A site's memory of its devices: the last windows of each on one grid of time. The first write wins, but a live window takes the place of one
  * from a history, whichever came first. Readings stay here; only updates and sums leave the site. Memory: devices · windows · sensors · 8 bytes
@@ -38,7 +43,7 @@ export class WindowRing {
   /** @param capacity windows kept of each device */
   constructor(
     readonly task: Task,
-    readonly capacity = RING_WINDOWS + Math.max(...heldWindows(task)),
+    readonly capacity = windowsRemembered(task),
   ) {
     this.fields = 1 + task.covariates.length;
   }

@@ -5,7 +5,7 @@ import { type Selection } from '../../../core/contracts/steps';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
 import { RING_WINDOWS } from '../../../core/federation/constants';
 import { WindowRing } from '../../../core/federation/training/window-ring';
-import { activityEnvironment, activityWorld, MAIN } from './world';
+import { activityEnvironment, activityWorld, MAIN, type ActivityWorld } from './world';
 
 const W = DEFAULT_TASK.windowMicros;
 const DEVICES = 120;
@@ -13,6 +13,17 @@ const FELL_SILENT = 100;
 
 function run<Result>(step: () => Promise<Result>): Promise<Result> {
   return activityEnvironment().environment.run(step);
+}
+
+function roundsIn(world: ActivityWorld): RoundsActivities {
+  return createRoundsActivities({
+    ...world,
+    feedback: world.site.feedback,
+    latestModel: { publish: () => Promise.resolve() },
+    searchAttributes: true,
+    roundId: NAMES.roundId,
+    roundsQueue: NAMES.roundsQueue,
+  });
 }
 
 /** A round of 120 devices, the first `silent` of which fell silent so many windows ago, up to the aggregation. */
@@ -30,14 +41,7 @@ async function roundAfter(later: number, silent = 2) {
       );
   const devices = () => ids.map((deviceId) => ({ deviceId, cluster: deviceId }));
   const site = createSiteActivities({ ...world.site, store: { ...world.site.store, ring, devices } });
-  const rounds: RoundsActivities = createRoundsActivities({
-    ...world,
-    feedback: world.site.feedback,
-    latestModel: { publish: () => Promise.resolve() },
-    searchAttributes: true,
-    roundId: NAMES.roundId,
-    roundsQueue: NAMES.roundsQueue,
-  });
+  const rounds = roundsIn(world);
   const ref = { round: 1, attempt: 'this-try' };
   await run(() => site.describeSite({ ...ref, withFeatureSums: false }));
   const { quotas, ...selection }: Selection = await run(() =>
@@ -51,6 +55,24 @@ async function roundAfter(later: number, silent = 2) {
   );
   return { selection, quota: quotas[0]!, aggregated };
 }
+
+describe('the first version of a fleet whose memory is full', () => {
+  it.each([0, 2, 20])('is made while %s of 40 devices have fallen silent', async (silent) => {
+    const world = await activityWorld(null);
+    const ring = new WindowRing(DEFAULT_TASK);
+    const ids = Array.from({ length: 40 }, (_, device) => `device-${device}`);
+    for (const [device, id] of ids.entries())
+      for (let window = 0; window < RING_WINDOWS + (device < silent ? 0 : 60); window += 1)
+        ring.put(id, window * W, 20 + Math.sin(window / 4 + device), [50, 1_000]);
+    const devices = () => ids.map((deviceId) => ({ deviceId, cluster: deviceId }));
+    const site = createSiteActivities({ ...world.site, store: { ...world.site.store, ring, devices } });
+    const rounds = roundsIn(world);
+    const ref = { round: 1, attempt: 'this-try' };
+    await run(() => site.describeSite({ ...ref, withFeatureSums: true }));
+    const asked = { ...ref, sites: [MAIN], participants: 'all', firstVersionSeed: 1 } as const;
+    expect((await run(() => rounds.select(asked))).champion).toBe('v0');
+  });
+});
 
 describe('a round of 120 devices, two of which have fallen silent', () => {
   // They are counted as long as they have windows in the time that the round trains on.

@@ -13,6 +13,7 @@ import { initialWeights, weightOffsets } from '../../../core/model/network';
 import { type FlatWeights } from '../../../core/model/types';
 import { seededRandom } from '../../../core/platform/random';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { RING_WINDOWS } from '../../../core/federation/constants';
 import { FEATURES, SHAPE } from '../../support/task';
 
 /**
@@ -229,7 +230,21 @@ describe('sums of features, of which the first version’s scaling is made', () 
   const replaced = (list: readonly number[], value: number): number[] => [value, ...list.slice(1)];
 
   it('count when a device can have them', () => {
-    expect(faultOfFeatureSums(sums, FEATURES, 1)).toBeNull();
+    expect(faultOfFeatureSums(sums, DEFAULT_TASK, 1)).toBeNull();
+  });
+
+  it('count of a device whose readings hold, beyond a round’s windows', () => {
+    const held = {
+      ...DEFAULT_TASK,
+      target: { ...DEFAULT_TASK.target, holdMicros: 20 * DEFAULT_TASK.windowMicros },
+    };
+    const long = (windows: number): typeof sums => ({ ...sums, count: sums.count.map(() => windows) });
+    const squares = { sumOfSquares: sums.sumOfSquares.map(() => 1e9) };
+    expect(faultOfFeatureSums({ ...long(RING_WINDOWS + 20), ...squares }, held, 1)).toBeNull();
+    expect(faultOfFeatureSums({ ...long(RING_WINDOWS + 21), ...squares }, held, 1)).toBe('impossible-sums');
+    expect(faultOfFeatureSums({ ...long(RING_WINDOWS + 1), ...squares }, DEFAULT_TASK, 1)).toBe(
+      'impossible-sums',
+    );
   });
 
   it.each([
@@ -240,6 +255,6 @@ describe('sums of features, of which the first version’s scaling is made', () 
     ['impossible-sums', { ...sums, sumOfSquares: replaced(sums.sumOfSquares, -1) }],
     ['impossible-sums', { ...sums, sum: replaced(sums.sum, 1e6) }],
   ])('do not count as %s', (reason, forged) => {
-    expect(faultOfFeatureSums(forged, FEATURES, 1)).toBe(reason);
+    expect(faultOfFeatureSums(forged, DEFAULT_TASK, 1)).toBe(reason);
   });
 });
