@@ -30,8 +30,8 @@ export interface EvaluationLease {
   stop(): Promise<void>;
 }
 
-/** What an evaluation that workers start has where `FEDLOOP_EVALUATION` does not say: a fresh deployment gets its first version by itself. */
-const STARTED_BY_WORKERS: Partial<ContinuousEvaluationInput> = { firstRound: 'auto' };
+/** What an evaluation that workers start has where `FEDLOOP_EVALUATION` does not say: a fresh deployment gets its first version by itself, and what serves is refitted. */
+const STARTED_BY_WORKERS: Partial<ContinuousEvaluationInput> = { firstRound: 'auto', refitEveryWindows: 12 };
 
 /** The input with which the first worker starts the workflow: JSON in `FEDLOOP_EVALUATION`. @throws FedloopError `InvalidConfig` */
 export function evaluationInput(text: string | undefined): ContinuousEvaluationInput {

@@ -18,27 +18,22 @@ import {
   type EvaluationProgress,
   type EvaluationState,
 } from '../core/contracts/evaluation';
-import { FIRST_VERSION, type VersionId } from '../core/contracts/ids';
+import { type VersionId } from '../core/contracts/ids';
 import {
   FEDLOOP,
   type ChampionChange,
   type ChampionCheck,
-  type CheckChampionInput,
   type RollbackInput,
 } from '../core/contracts/live-checks';
-import { partsFor } from '../core/contracts/rounds';
 import { durationMillis } from '../core/contracts/settings';
-import { type Micros } from '../core/contracts/time';
-import { beginUnderLock } from './begin-under-lock';
 import { ChangingSettings, describeChange } from './changing-settings';
 import { describeEvaluation } from './details';
-import { federatedRound } from './federated-round';
 import { Leases } from './leases';
 import { mustGoOn } from './long-histories';
 import { NEWS_KEPT } from './limits';
 import { Pausing } from './pausing';
-import { refitChampion } from './refit-champion';
 import { rollbackByHand } from './rollback-by-hand';
+import { RoundsAskedFor } from './rounds-asked-for';
 import { evaluationSteps } from './steps';
 
 const joinSignal = defineSignal<[unknown]>('join');
@@ -62,6 +57,16 @@ export class EvaluationControl {
   private readonly steps = evaluationSteps();
   private readonly pausing: Pausing;
   private readonly changing: ChangingSettings<typeof continuousEvaluationInputSchema>;
+  private readonly rounds = new RoundsAskedFor({
+    settings: () => this.settings,
+    known: () => this.known,
+    report: (what, changes) => {
+      this.report(what, changes);
+    },
+    update: (changes) => {
+      this.update(changes);
+    },
+  });
   private readonly leases = new Leases({
     granted: (worker) => {
       this.report(`${worker} evaluates`);
@@ -140,7 +145,7 @@ export class EvaluationControl {
   async check(): Promise<void> {
     try {
       const { dealtWith, checks } = this.known;
-      const refit = this.wantedRefit();
+      const refit = this.rounds.wantedRefit();
       const result = await this.steps.checkChampion({ settings: this.settings.check, dealtWith, ...refit });
       this.update({ checks: checks + 1 });
       this.noteChampion(result.outcome === 'judged' ? result.check.champion : result.champion);
@@ -150,10 +155,10 @@ export class EvaluationControl {
         const { champion, accuracy, predecessorAccuracy, persistenceAccuracy } = check;
         this.update({ champion, accuracy, predecessorAccuracy, persistenceAccuracy });
         await this.act(check, asksForRound);
-        if (asksForRefit !== undefined) await this.startRefit(asksForRefit, check.windows.until);
+        if (asksForRefit !== undefined) await this.rounds.startRefit(asksForRefit, check.windows.until);
         this.update({ dealtWith: check.windows.until });
       }
-      await this.startFirstRound();
+      await this.rounds.startFirstRound();
     } catch (thrown) {
       // A check that fails, or that no worker takes, must not end the workflow; the next one looks at the same windows.
       const isFailedStep = thrown instanceof ActivityFailure || thrown instanceof ApplicationFailure;
@@ -244,54 +249,6 @@ export class EvaluationControl {
     }
     if (asksForRound === null) return;
     if (this.settings.onDrift === 'off') this.report(`drift: ${asksForRound} (rounds on drift are off)`);
-    else await this.startRound(asksForRound);
-  }
-
-  private async startRound(reason: string): Promise<void> {
-    const now = Date.now();
-    const { roundAskedAt, roundsAskedFor } = this.known;
-    const { driftPause, round } = this.settings;
-    if (roundAskedAt !== null && now - roundAskedAt < durationMillis(driftPause)) {
-      this.report(`drift: ${reason}; the last round that drift asked for began less than ${driftPause} ago`);
-      return;
-    }
-    const begun = await beginUnderLock(federatedRound, round, 'a round that drift asked for');
-    if (begun) {
-      this.report(`drift: ${reason}; a round has begun`, {
-        roundAskedAt: now,
-        roundsAskedFor: roundsAskedFor + 1,
-      });
-    } else {
-      this.report(`drift: ${reason}; a round is running already`);
-    }
-  }
-
-  /** While no trained version serves: a round that waits for the fleet's windows, at most one every `driftPause`. */
-  private async startFirstRound(): Promise<void> {
-    const { champion, hasTrained = false, firstRoundAt = null } = this.known;
-    const { firstRound, driftPause, round } = this.settings;
-    if (firstRound === 'off' || hasTrained) return;
-    if (champion !== null && champion !== FIRST_VERSION) {
-      this.update({ hasTrained: true });
-      return;
-    }
-    const now = Date.now();
-    if (firstRoundAt !== null && now - firstRoundAt < durationMillis(driftPause)) return;
-    const waiting = { ...round, ifTooEarly: 'wait' } as const;
-    if (!(await beginUnderLock(federatedRound, waiting, 'the first round'))) return;
-    this.report('the first round has begun; it waits for the fleet’s windows', { firstRoundAt: now });
-  }
-
-  private wantedRefit(): Pick<CheckChampionInput, 'refit'> {
-    const { refitEveryWindows, round } = this.settings;
-    if (refitEveryWindows === 'off' || !partsFor(round.strategy, round.parts).refit) return {};
-    return { refit: { everyWindows: refitEveryWindows, askedAt: this.known.refitAskedAt ?? null } };
-  }
-
-  /** @param age windows since the readings of the newest version @param until start of the last window */
-  private async startRefit(age: number, until: Micros): Promise<void> {
-    const begun = await beginUnderLock(refitChampion, this.settings.round, 'a refit between rounds');
-    // While a round runs it is not due: the round refits, too.
-    if (begun) this.report(`a refit to the last ${age} windows has begun`, { refitAskedAt: until });
+    else await this.rounds.startOnDrift(asksForRound);
   }
 }

@@ -101,6 +101,8 @@ export const evaluationStateSchema = z.strictObject({
   hasTrained: z.boolean().optional(),
   /** Start of the last window when a refit was last asked for, in microseconds since 1970; absent in states of earlier releases. */
   refitAskedAt: z.int().nullable().optional(),
+  /** Whether a refit has begun, and its end was not seen: drift asks for a round that waits for it. */
+  refitRuns: z.boolean().optional(),
   /** Why it is paused; absent in states of earlier releases. */
   paused: z.string().nullable().optional(),
   /** The latest changes of settings; absent in states of earlier releases. */

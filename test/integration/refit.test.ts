@@ -130,7 +130,9 @@ describe('the live evaluation', () => {
     });
     await join({ refitEveryWindows: 12 });
     const { news } = await until(({ refitAskedAt }) => refitAskedAt === 90);
-    expect(news.at(-1)?.what).toBe('a refit to the last 13 windows has begun');
+    expect(news.at(-1)?.what).toBe(
+      'a refit has begun: the newest version knows nothing of the last 13 windows',
+    );
     expect(await world.client.workflow.getHandle(NAMES.roundId).result()).toMatchObject({
       decision: 'rejected',
     });
@@ -141,6 +143,30 @@ describe('the live evaluation', () => {
     await evaluation.cancel();
     await failureOf(evaluation);
     await record('evaluation-refit', evaluation);
+  });
+
+  it('has a round on drift wait for the refit that runs', async () => {
+    let look = 0;
+    world.script({
+      checkChampion: () => {
+        look += 1;
+        return Promise.resolve({
+          outcome: 'judged',
+          check: checkOf({ action: 'keep', reason: 'fine' }),
+          asksForRound: look === 2 ? 'adwin found drift' : null,
+          ...(look === 1 && { asksForRefit: 13 }),
+        });
+      },
+    });
+    const evaluating = world.hold('evaluate');
+    await join({ refitEveryWindows: 12 });
+    await evaluating.reached;
+    await until(({ roundsAskedFor }) => roundsAskedFor === 1);
+    expect(world.calls).not.toContain('trainLocals');
+    evaluating.release();
+    const round = world.client.workflow.getHandle(`${NAMES.evaluationId}-round`);
+    expect(await round.result()).toMatchObject({ decision: 'promoted', updates: { trained: 42 } });
+    await until(({ refitRuns }) => refitRuns === false);
   });
 
   it.each([
