@@ -53,7 +53,7 @@ export const MIN_PARTS_TO_COMPARE = 3;
 /** No sample is forgotten: the floor under the boundary weights (recipe). */
 export const BOUNDARY_FLOOR = 0.3;
 /**
- * The band around the boundary is as wide as the champion's mean absolute error in tolerances, measured live: that far its forecasts can be moved.
+ * The band around the boundary is as wide as the champion typically errs in tolerances, measured live: that far its forecasts can be moved.
  * The recipe's champion erred by about 0.6 and its width was 0.6. Narrower than 0.3, a handful of samples would decide.
  */
 export const MIN_BOUNDARY_WIDTH = 0.3;

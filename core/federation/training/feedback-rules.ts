@@ -2,6 +2,7 @@ import { type Lineage } from '../../contracts/deployments';
 import { type Feedback } from '../../contracts/feedback';
 import { type LoopParts } from '../../contracts/rounds';
 import { MAX_BOUNDARY_WIDTH, MIN_BOUNDARY_WIDTH } from '../constants';
+import { equivalentStddev } from '../panels/panel-tally';
 
 /** What a round's training does because of the champion's live accuracy. */
 export interface FeedbackEffects {
@@ -12,7 +13,7 @@ export interface FeedbackEffects {
 }
 
 /**
- * Effort goes to samples near the boundary between right and wrong, in a band as wide as the champion's real mean absolute error, between
+ * Effort goes to samples near the boundary between right and wrong, in a band as wide as the champion typically errs, between
  * 0.3 and 1.5 tolerances. All samples count alike without feedback, with the part switched off, or where the champion errs by more.
  */
 export function effectsOfFeedback(
@@ -34,12 +35,20 @@ export function effectsOfFeedback(
     weakest_regime: weakestRegime(feedback),
   };
   if (!parts.boundaryWeighting) return alike('boundary weighting is off', measured);
-  if (!(errorInTolerances <= MAX_BOUNDARY_WIDTH))
-    return alike('the champion is far off everywhere', measured);
-  const boundaryWidth = Math.max(errorInTolerances, MIN_BOUNDARY_WIDTH);
+  const typicalError = Math.min(errorInTolerances, equivalentError(feedback));
+  if (!(typicalError <= MAX_BOUNDARY_WIDTH)) return alike('the champion is far off everywhere', measured);
+  const boundaryWidth = Math.max(typicalError, MIN_BOUNDARY_WIDTH);
   const emphasis = 'samples near the boundary between right and wrong';
   // The key keeps the name that earlier lineages have.
   return { boundaryWidth, used: { ...measured, emphasis, edge_width: boundaryWidth } };
+}
+
+/**
+ * Mean absolute error, in tolerances, of normal errors that are within the tolerance as often as the champion's: σ · √(2/π). A few sensors that jump, or one with
+ * readings of 1e147, move the mean as far as they like, and this hardly; without them the two are alike.
+ */
+function equivalentError({ n, n_correct: correct }: Feedback): number {
+  return (equivalentStddev({ rows: n, correct }) ?? Number.POSITIVE_INFINITY) * Math.sqrt(2 / Math.PI);
 }
 
 /** The regime in which the version was least accurate, in words; null where none was measured. */

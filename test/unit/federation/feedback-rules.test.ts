@@ -39,7 +39,7 @@ const feedback = (about: Record<string, unknown> = {}): Feedback =>
   });
 
 describe('what feedback changes', () => {
-  it('is the width of the edge band: the champion’s real mean error in tolerances', () => {
+  it('is the width of the edge band: the champion’s typical error in tolerances', () => {
     expect(effectsOfFeedback(feedback(), { boundaryWeighting: true }).boundaryWidth).toBeCloseTo(0.6);
     expect(
       effectsOfFeedback(feedback({ mae: 1, tolerance: 2 }), { boundaryWeighting: true }).boundaryWidth,
@@ -47,10 +47,17 @@ describe('what feedback changes', () => {
     expect(effectsOfFeedback(feedback({ mae: 0.1 }), { boundaryWeighting: true }).boundaryWidth).toBe(0.3);
   });
 
+  it('is not turned off by one wild device, whose errors make the mean as large as they like', () => {
+    const wild = effectsOfFeedback(feedback({ mae: 1e145 }), { boundaryWeighting: true });
+    expect(wild.boundaryWidth).toBeCloseTo(0.62, 1);
+    expect(wild.used).toMatchObject({ champion_error_in_tolerances: 1e145 });
+  });
+
   it('is nothing in the first round, when the part is off, or when the champion is far off everywhere', () => {
     expect(effectsOfFeedback(null, { boundaryWeighting: true }).boundaryWidth).toBeNull();
     expect(effectsOfFeedback(feedback(), { boundaryWeighting: false }).boundaryWidth).toBeNull();
-    expect(effectsOfFeedback(feedback({ mae: 4 }), { boundaryWeighting: true }).boundaryWidth).toBeNull();
+    const farOff = feedback({ mae: 4, n_correct: 15, accuracy: 0.15 });
+    expect(effectsOfFeedback(farOff, { boundaryWeighting: true }).boundaryWidth).toBeNull();
   });
 
   it('is recorded in words and numbers', () => {
