@@ -4,6 +4,7 @@ import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Query } from '../../core/warehouse/database/query';
+import { linearPairsSql } from '../../core/warehouse/queries/linear-models';
 import { upToCutoff, type Cutoff } from './cutoff';
 import { type ScoreCluster } from './scores';
 
@@ -128,24 +129,14 @@ async function queryClusters(
   }));
 }
 
-/** Versions that are compared with others. */
-const pairedVersionsRow = z.object({ candidate: versionIdSchema, champion: versionIdSchema });
-export type PairedVersions = z.infer<typeof pairedVersionsRow>;
-
-/** The linear models of rounds since `first`, each with the network that was elected beside it; a try of a round has one of each. */
-export function queryLinearModels(query: Query, first: number): Promise<readonly PairedVersions[]> {
-  return query(
-    pairedVersionsRow,
-    `SELECT linear.model_version AS candidate, beside.model_version AS champion
-     FROM model_versions AS linear
-     JOIN model_versions AS beside
-       ON beside.round = linear.round AND beside.role = linear.network
-          AND split_part(beside.model_version, '-', 1) = split_part(linear.model_version, '-', 1)
-     WHERE linear.role = 'linear' AND linear.round >= ${first} ORDER BY linear.round, candidate`,
-  );
+/** Versions that are compared: a candidate with the champion before it, or a linear model with a network. */
+interface PairedVersions {
+  readonly candidate: VersionId;
+  readonly champion: VersionId;
 }
 
 const pairRow = z.object({
+  candidate: versionIdSchema,
   cluster: z.string(),
   window_start: z.number(),
   n: z.number(),
@@ -159,43 +150,79 @@ export async function queryPairs(
   { candidate, champion }: PairedVersions,
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
-  const rows = await queryCounted(
+  const pair = `SELECT ${quoted(candidate)} AS candidate, ${quoted(champion)} AS champion`;
+  return (await queryPairRows(query, pair, counted)).map(pairOf);
+}
+
+/** By linear model of the rounds since `first`: it and the network beside it, on the device-windows that both forecast. */
+export async function queryLinearPairs(
+  query: Query,
+  first: number,
+  counted: Counted,
+): Promise<ReadonlyMap<VersionId, readonly PairedCluster[]>> {
+  const pairs = new Map<VersionId, PairedCluster[]>();
+  for (const row of await queryPairRows(query, linearPairsSql(first), counted)) {
+    const known = pairs.get(row.candidate);
+    if (known === undefined) pairs.set(row.candidate, [pairOf(row)]);
+    else known.push(pairOf(row));
+  }
+  return pairs;
+}
+
+/** @param pairs SQL of the versions that are compared, as `candidate` and `champion` */
+function queryPairRows(
+  query: Query,
+  pairs: string,
+  counted: Counted,
+): Promise<readonly z.infer<typeof pairRow>[]> {
+  return queryCounted(
     query,
     pairRow,
     counted,
     (chosen) => `
-    SELECT ${CLUSTER('candidate')} AS cluster, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
+    SELECT pairs.candidate, ${CLUSTER('candidate')} AS cluster, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
            count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
            count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
-    FROM model_evaluations AS candidate
+    FROM (${pairs}) AS pairs
+    JOIN model_evaluations AS candidate ON candidate.model_version = pairs.candidate
     JOIN model_evaluations AS champion
-      ON champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start
+      ON champion.model_version = pairs.champion AND champion.device_id = candidate.device_id
+         AND champion.window_start = candidate.window_start
     LEFT JOIN devices ON devices.device_id = candidate.device_id
-    WHERE candidate.model_version = ${quoted(candidate)} AND champion.model_version = ${quoted(champion)}
-      AND ${chosen('candidate')}
+    WHERE ${chosen('candidate')}
     GROUP BY ALL`,
+    'window_start, cluster, candidate',
   );
-  return rows.map(({ cluster, window_start, n, candidate_correct, champion_correct }) => ({
-    cluster,
-    windowStart: window_start,
-    n,
-    candidateCorrect: candidate_correct,
-    championCorrect: champion_correct,
-  }));
 }
 
-/** Query all devices, or chosen ones in portions, page by page. `chosen` gives the condition for rows of a table. */
+function pairOf(row: z.infer<typeof pairRow>): PairedCluster {
+  return {
+    cluster: row.cluster,
+    windowStart: row.window_start,
+    n: row.n,
+    candidateCorrect: row.candidate_correct,
+    championCorrect: row.champion_correct,
+  };
+}
+
+/**
+ * Query all devices, or chosen ones in portions, page by page.
+ * @param sqlOf `chosen` gives the condition for rows of a table
+ * @param order the columns that tell rows apart
+ */
 async function queryCounted<Row extends z.ZodType>(
   query: Query,
   row: Row,
   { cutoff, devices }: Counted,
   sqlOf: (chosen: (table: string) => string) => string,
+  order = 'window_start, cluster',
 ): Promise<readonly z.infer<Row>[]> {
   if (devices === undefined)
     return queryPages(
       query,
       row,
       sqlOf((table) => `true${upToCutoff(cutoff, `${table}.window_start`)}`),
+      order,
     );
   const answers: z.infer<Row>[] = [];
   for (let first = 0; first < devices.length; first += DEVICES_PER_QUERY) {
@@ -206,7 +233,7 @@ async function queryCounted<Row extends z.ZodType>(
     const sql = sqlOf(
       (table) => `${table}.device_id IN (${list})${upToCutoff(cutoff, `${table}.window_start`)}`,
     );
-    answers.push(...(await queryPages(query, row, sql)));
+    answers.push(...(await queryPages(query, row, sql, order)));
   }
   return answers;
 }
@@ -215,13 +242,11 @@ async function queryPages<Row extends z.ZodType>(
   query: Query,
   row: Row,
   sql: string,
+  order: string,
 ): Promise<readonly z.infer<Row>[]> {
   const answers: z.infer<Row>[] = [];
   for (;;) {
-    const page = await query(
-      row,
-      `${sql} ORDER BY window_start, cluster LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
-    );
+    const page = await query(row, `${sql} ORDER BY ${order} LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`);
     answers.push(...page);
     if (page.length < PAGE_ROWS) return answers;
   }

@@ -1,6 +1,7 @@
 import { type Interval } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { linearFigures } from './linear';
 import { type RoundRow } from './queries';
 import {
   changeOf,
@@ -14,7 +15,6 @@ import {
 import {
   type BothFigures,
   type ContributionSummary,
-  type LinearFigures,
   type PersistenceSummary,
   type Results,
   type RoundSummary,
@@ -62,24 +62,6 @@ function linearSummary(rounds: Evidence['linear']): Results['linear'] {
   const all = linearFigures(rounds.map((round) => round.all));
   const healthy = rounds.map((round) => withoutDevices(round.all, round.faulty, subtractPairs));
   return all === null ? null : { ...all, healthy: linearFigures(healthy) };
-}
-
-function linearFigures(rounds: readonly (readonly PairedCluster[])[]): LinearFigures | null {
-  const measured = rounds.filter((clusters) => clusters.some(({ n }) => n > 0));
-  const clusters = measured.flat();
-  const difference = changeOf(clusters);
-  if (difference === null) return null;
-  const sumOf = (count: (cluster: PairedCluster) => number): number =>
-    clusters.reduce((sum, cluster) => sum + count(cluster), 0);
-  const evaluations = sumOf(({ n }) => n);
-  return {
-    rounds: measured.length,
-    evaluations,
-    accuracy: sumOf(({ candidateCorrect }) => candidateCorrect) / evaluations,
-    networkAccuracy: sumOf(({ championCorrect }) => championCorrect) / evaluations,
-    difference: difference.mean,
-    differenceCi95: [difference.low, difference.high],
-  };
 }
 
 function roundSummary(round: RoundRow, evidence: Evidence): RoundSummary {
