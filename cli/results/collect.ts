@@ -4,7 +4,7 @@ import { type Query } from '../../core/warehouse/database/query';
 import { queryContributions } from './contributions';
 import { type Cutoff } from './cutoff';
 import {
-  queryLinearPairs,
+  queryLinearSums,
   queryPairs,
   queryPersistence,
   queryRounds,
@@ -39,10 +39,10 @@ export async function collectEvidence(query: Query, { cutoff, faulty, last }: Se
   for (const { model_version: candidate, champion } of rounds)
     pairs.set(candidate, await of((counted) => queryPairs(query, { candidate, champion }, counted)));
   const first = rounds[0]?.round ?? 0;
-  const ofFaulty = await queryLinearPairs(query, first, { cutoff, devices: faulty });
-  const linear = [...(await queryLinearPairs(query, first, { cutoff }))].map(([version, all]) => {
-    return { all, faulty: ofFaulty.get(version) ?? [] };
-  });
+  const linear = {
+    all: await queryLinearSums(query, first, { cutoff }),
+    faulty: await queryLinearSums(query, first, { cutoff, devices: faulty }),
+  };
   const persistence = await of((counted) => queryPersistence(query, counted));
   const contribution = await queryContributions(query, first);
   return { rounds, scores, pairs, persistence, linear, contribution };

@@ -1,8 +1,8 @@
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { pairedChangeOf, type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Query } from '../../core/warehouse/database/query';
 import { type Cutoff } from './cutoff';
-import { queryLinearPairs } from './queries';
-import { changeOf } from './scores';
+import { queryLinearSums, type LinearSums } from './queries';
+import { CONFIDENCE, subtractPairs, withoutDevices } from './scores';
 import { type LinearFigures } from './summary-schema';
 
 /** How the linear models of rounds since `first` did beside the networks; null where none was measured beside one. */
@@ -11,18 +11,17 @@ export async function queryLinear(
   first: number,
   cutoff: Cutoff,
 ): Promise<LinearFigures | null> {
-  return linearFigures([...(await queryLinearPairs(query, first, { cutoff })).values()]);
+  return linearFigures(await queryLinearSums(query, first, { cutoff }));
 }
 
-/** @param rounds by round, its linear model as the candidate and the elected network as the champion */
-export function linearFigures(rounds: readonly (readonly PairedCluster[])[]): LinearFigures | null {
-  const measured = rounds.filter((clusters) => clusters.some(({ n }) => n > 0));
-  const clusters = measured.flat();
-  const difference = changeOf(clusters);
-  if (difference === null) return null;
-  const sumOf = (count: (cluster: PairedCluster) => number): number =>
-    clusters.reduce((sum, cluster) => sum + count(cluster), 0);
+/** @param sums linear models as candidates, the elected networks as champions */
+export function linearFigures(sums: LinearSums): LinearFigures | null {
+  const measured = sums.byModel.filter(({ n }) => n > 0);
+  if (measured.length === 0) return null;
+  const sumOf = (count: (pair: PairedCluster) => number): number =>
+    measured.reduce((sum, pair) => sum + count(pair), 0);
   const evaluations = sumOf(({ n }) => n);
+  const difference = pairedChangeOf(sums, CONFIDENCE);
   return {
     rounds: measured.length,
     evaluations,
@@ -30,5 +29,14 @@ export function linearFigures(rounds: readonly (readonly PairedCluster[])[]): Li
     networkAccuracy: sumOf(({ championCorrect }) => championCorrect) / evaluations,
     difference: difference.mean,
     differenceCi95: [difference.low, difference.high],
+  };
+}
+
+/** What is left of sums when those of some devices are taken out. */
+export function linearWithout(all: LinearSums, some: LinearSums): LinearSums {
+  return {
+    byCluster: withoutDevices(all.byCluster, some.byCluster, subtractPairs),
+    byWindow: withoutDevices(all.byWindow, some.byWindow, subtractPairs),
+    byModel: withoutDevices(all.byModel, some.byModel, subtractPairs),
   };
 }

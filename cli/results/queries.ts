@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { type Margins, type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
@@ -135,14 +135,29 @@ interface PairedVersions {
   readonly champion: VersionId;
 }
 
-const pairRow = z.object({
-  candidate: versionIdSchema,
-  cluster: z.string(),
-  window_start: z.number(),
-  n: z.number(),
-  candidate_correct: z.number(),
-  champion_correct: z.number(),
+const pairSums = z.object({ n: z.number(), candidate_correct: z.number(), champion_correct: z.number() });
+const pairRow = pairSums.extend({ cluster: z.string(), window_start: z.number() });
+/** Sums by one of the three; the others are null. */
+const marginRow = pairSums.extend({
+  cluster: z.string().nullable(),
+  window_start: z.number().nullable(),
+  candidate: versionIdSchema.nullable(),
 });
+
+const PAIR_SUMS = `count(*)::DOUBLE AS n, count(*) FILTER (WHERE is_correct)::DOUBLE AS candidate_correct,
+           count(*) FILTER (WHERE champion_is_correct)::DOUBLE AS champion_correct`;
+
+/** SQL of the device-windows that both versions of each pair forecast. `pairs`: SQL of the pairs, as `candidate` and `champion`. */
+function pairsSql(pairs: string, chosen: (table: string) => string): string {
+  return `SELECT pairs.candidate, ${CLUSTER('rows')} AS cluster, ${MICROS('rows.window_start')} AS window_start, rows.is_correct,
+           champion.is_correct AS champion_is_correct
+    FROM (${pairs}) AS pairs
+    JOIN evaluation_rows AS rows ON rows.model_version = pairs.candidate
+    JOIN evaluation_rows AS champion
+      ON champion.model_version = pairs.champion AND champion.device_id = rows.device_id AND champion.window_start = rows.window_start
+    LEFT JOIN devices ON devices.device_id = rows.device_id
+    WHERE ${chosen('rows')}`;
+}
 
 /** Two versions on the device-windows that both forecast. */
 export async function queryPairs(
@@ -151,54 +166,45 @@ export async function queryPairs(
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
   const pair = `SELECT ${quoted(candidate)} AS candidate, ${quoted(champion)} AS champion`;
-  return (await queryPairRows(query, pair, counted)).map(pairOf);
-}
-
-/** By linear model of the rounds since `first`: it and the network beside it, on the device-windows that both forecast. */
-export async function queryLinearPairs(
-  query: Query,
-  first: number,
-  counted: Counted,
-): Promise<ReadonlyMap<VersionId, readonly PairedCluster[]>> {
-  const pairs = new Map<VersionId, PairedCluster[]>();
-  for (const row of await queryPairRows(query, linearPairsSql(first), counted)) {
-    const known = pairs.get(row.candidate);
-    if (known === undefined) pairs.set(row.candidate, [pairOf(row)]);
-    else known.push(pairOf(row));
-  }
-  return pairs;
-}
-
-/** @param pairs SQL of the versions that are compared, as `candidate` and `champion` */
-function queryPairRows(
-  query: Query,
-  pairs: string,
-  counted: Counted,
-): Promise<readonly z.infer<typeof pairRow>[]> {
-  return queryCounted(
+  const rows = await queryCounted(
     query,
     pairRow,
     counted,
-    (chosen) => `
-    SELECT pairs.candidate, ${CLUSTER('candidate')} AS cluster, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
-           count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
-           count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
-    FROM (${pairs}) AS pairs
-    JOIN model_evaluations AS candidate ON candidate.model_version = pairs.candidate
-    JOIN model_evaluations AS champion
-      ON champion.model_version = pairs.champion AND champion.device_id = candidate.device_id
-         AND champion.window_start = candidate.window_start
-    LEFT JOIN devices ON devices.device_id = candidate.device_id
-    WHERE ${chosen('candidate')}
-    GROUP BY ALL`,
-    'window_start, cluster, candidate',
+    (chosen) => `SELECT cluster, window_start, ${PAIR_SUMS} FROM (${pairsSql(pair, chosen)}) GROUP BY ALL`,
   );
+  return rows.map((row) => pairOf(row, row.cluster, row.window_start));
 }
 
-function pairOf(row: z.infer<typeof pairRow>): PairedCluster {
+/** Sums of the linear models of rounds beside the networks: by cluster, by window, and by linear model. */
+export interface LinearSums extends Margins<PairedCluster> {
+  readonly byModel: readonly PairedCluster[];
+}
+
+/**
+ * The linear models of rounds since `first` beside the networks that were elected, on the device-windows that both forecast. Sums alone:
+ * thousands of devices have hundreds of thousands of device-windows in a dozen rounds, which nobody waits for.
+ */
+export async function queryLinearSums(query: Query, first: number, counted: Counted): Promise<LinearSums> {
+  const rows = await queryCounted(
+    query,
+    marginRow,
+    counted,
+    (chosen) =>
+      `SELECT cluster, window_start, candidate, ${PAIR_SUMS} FROM (${pairsSql(linearPairsSql(first), chosen)})
+       GROUP BY GROUPING SETS ((cluster), (window_start), (candidate))`,
+    'window_start, cluster, candidate',
+  );
   return {
-    cluster: row.cluster,
-    windowStart: row.window_start,
+    byCluster: rows.flatMap((row) => (row.cluster === null ? [] : [pairOf(row, row.cluster, 0)])),
+    byWindow: rows.flatMap((row) => (row.window_start === null ? [] : [pairOf(row, '', row.window_start)])),
+    byModel: rows.flatMap((row) => (row.candidate === null ? [] : [pairOf(row, row.candidate, 0)])),
+  };
+}
+
+function pairOf(row: z.infer<typeof pairSums>, cluster: string, windowStart: number): PairedCluster {
+  return {
+    cluster,
+    windowStart,
     n: row.n,
     candidateCorrect: row.candidate_correct,
     championCorrect: row.champion_correct,

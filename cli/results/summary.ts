@@ -1,8 +1,8 @@
 import { type Interval } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
-import { linearFigures } from './linear';
-import { type RoundRow } from './queries';
+import { linearFigures, linearWithout } from './linear';
+import { type LinearSums, type RoundRow } from './queries';
 import {
   changeOf,
   scoreOf,
@@ -35,8 +35,8 @@ export interface Evidence {
   /** By candidate: beside the champion before it. */
   readonly pairs: ReadonlyMap<VersionId, WithFaulty<PairedCluster>>;
   readonly persistence: WithFaulty<ScoreCluster>;
-  /** By round: its linear model beside the elected network. */
-  readonly linear: readonly WithFaulty<PairedCluster>[];
+  /** The linear models of the rounds beside the elected networks. */
+  readonly linear: { readonly all: LinearSums; readonly faulty: LinearSums };
   readonly contribution: ContributionSummary | null;
 }
 
@@ -58,10 +58,9 @@ export function resultsOf(evidence: Evidence): Results {
   };
 }
 
-function linearSummary(rounds: Evidence['linear']): Results['linear'] {
-  const all = linearFigures(rounds.map((round) => round.all));
-  const healthy = rounds.map((round) => withoutDevices(round.all, round.faulty, subtractPairs));
-  return all === null ? null : { ...all, healthy: linearFigures(healthy) };
+function linearSummary({ all, faulty }: Evidence['linear']): Results['linear'] {
+  const figures = linearFigures(all);
+  return figures === null ? null : { ...figures, healthy: linearFigures(linearWithout(all, faulty)) };
 }
 
 function roundSummary(round: RoundRow, evidence: Evidence): RoundSummary {

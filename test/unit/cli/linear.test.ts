@@ -1,7 +1,10 @@
 import { queryConnection } from '../../../cli/query/query-file';
 import { collectEvidence } from '../../../cli/results/collect';
 import { queryLinear } from '../../../cli/results/linear';
+import { queryPairs } from '../../../cli/results/queries';
+import { changeOf } from '../../../cli/results/scores';
 import { resultsOf } from '../../../cli/results/summary';
+import { versionIdSchema } from '../../../core/contracts/ids';
 import { microsSchema } from '../../../core/contracts/time';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
@@ -55,6 +58,22 @@ describe('linear models in the tables', () => {
       networkAccuracy: (6 + 8) / 24,
     });
     expect(await queryLinear(query(), 2, null)).toMatchObject({ rounds: 1, evaluations: 16 });
+  });
+
+  it('have the interval of their device-windows, though only sums by cluster and by window are asked for', async () => {
+    await forecast('v1-linear', { from: 0, until: 8, every: 3 });
+    await forecast('v1', { from: 0, until: 8, every: 4, devices: 3 });
+    const pairs = await queryPairs(
+      query(),
+      { candidate: versionIdSchema.parse('v1-linear'), champion: versionIdSchema.parse('v1') },
+      { cutoff: null },
+    );
+    const { mean, low, high } = changeOf(pairs)!;
+    const linear = (await queryLinear(query(), 1, null))!;
+    expect(low).toBeGreaterThan(-1);
+    expect(linear.difference).toBeCloseTo(mean, 12);
+    expect(linear.differenceCi95[0]).toBeCloseTo(low, 12);
+    expect(linear.differenceCi95[1]).toBeCloseTo(high, 12);
   });
 
   it('count up to the latest complete window', async () => {
