@@ -1,9 +1,11 @@
 import { relative } from 'node:path';
 import { decisionInWords } from '../../core/contracts/decisions';
 import { DEFAULT_FLEET } from '../../core/contracts/ids';
+import { shortName } from '../../core/contracts/named';
 import { isoOfMicros } from '../../core/contracts/time';
 import { outColours as pc } from '../shared/colours';
 import { type TargetWords } from '../../core/contracts/task';
+import { LIMITS } from '../shared/limits';
 import { counted, percent, printableLine, span, timestamp, whole } from '../shared/format';
 import { inUnit, level, signedError } from '../shared/quantities';
 import {
@@ -12,6 +14,8 @@ import {
   type PutAside,
   type RoundReadiness,
 } from '../status/fleet-status';
+import { broughtInWords } from '../results/contribution-text';
+import { besideNetworks } from '../results/linear-text';
 import { requireRunning } from '../system/running';
 import { type Session } from '../system/session';
 import {
@@ -29,6 +33,9 @@ export async function status(session: Session, { json }: { readonly json?: boole
   const found = await unlessAborted(readSystemStatus(session, system, 'everything'), session.signal);
   session.out(json === true ? `${JSON.stringify(found, null, 2)}\n` : renderStatus(found, session.folder));
 }
+
+/** Instead of a comparison. */
+const TOO_LONG = `unknown: comparing it took more than ${LIMITS.statusMillis / 1_000} s`;
 
 /** Widest of the usual names of a line. */
 const NAME_WIDTH = 12;
@@ -63,6 +70,7 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         ? nothingOf(status, 'the analytics worker', 'none yet')
         : `${lastRound.round}: ${lastRound.model_version} ${decisionInWords(lastRound)}, ${lastRound.reason}`,
     ],
+    ...resultLines(status),
     ['now', describeNow(status)],
     ...(status.checksPaused === null
       ? []
@@ -74,10 +82,25 @@ export function renderStatus(status: SystemStatus, folder: string): string {
         ? nothingOf(status, 'Temporal', 'nothing scheduled')
         : `${timestamp(nextScheduled.at)} (${nextScheduled.schedule})`,
     ],
-    ...(status.splitDevices === null ? [] : ([['devices', pc.red(status.splitDevices)]] as const)),
+    ...(status.splitDevices === null
+      ? []
+      : ([['devices', pc.red(printableLine(status.splitDevices))]] as const)),
     ['logs', `${relative(folder, system.runFolder)}/logs`],
   ];
   return `${lines.map(([name, text]) => `${pc.bold(`${name.padEnd(NAME_WIDTH)} `)}${text}`).join('\n')}\n`;
+}
+
+/** What the rounds so far say of the networks: beside a linear model, and what each site and device brought. */
+function resultLines({ results, silent }: SystemStatus): readonly (readonly [string, string])[] {
+  if (results === null)
+    return silent.includes('the analytics worker') ? [] : [['linear model', TOO_LONG] as const];
+  const { linear, contribution } = results;
+  return [
+    ...(linear === null ? [] : [['linear model', besideNetworks(linear)] as const]),
+    ...(contribution === null
+      ? []
+      : broughtInWords(contribution).map((what) => ['contribution', what] as const)),
+  ];
 }
 
 /** The round under way, or why none can be. */
@@ -211,7 +234,7 @@ const NAMES_OF_STATES: Readonly<Partial<Record<string, string>>> = {
 function describeDevices({ devices, examples }: DevicesInState): string {
   const [first] = examples;
   const more = devices - 1;
-  const named = first === undefined ? '' : `: ${printableLine(first.device)} ${first.reason}`;
+  const named = first === undefined ? '' : `: ${shortName(printableLine(first.device))} ${first.reason}`;
   return `${counted(devices, 'device')} not forecast${named}${more > 0 ? `; and ${whole(more)} more` : ''}`;
 }
 

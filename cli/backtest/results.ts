@@ -62,17 +62,19 @@ export function figuresOf({ rounds, tally }: BacktestResult, tolerance: number):
 
 /** Figures over rows, with intervals clustered by device and by window; null without rows. */
 export function scoresOfRows(rows: readonly EvaluatedRow[], tolerance: number): Score | null {
-  const clusters = rows.map(({ deviceId, windowStart, error, correct, persistenceError }): ScoreCluster => ({
-    cluster: deviceId,
-    windowStart,
-    n: 1,
-    correct: correct ? 1 : 0,
-    servedCorrect: correct ? 1 : 0,
-    error,
-    absoluteError: Math.abs(error),
-    persistenceAbsoluteError: Math.abs(persistenceError),
-    persistenceCorrect: Math.abs(persistenceError) <= tolerance ? 1 : 0,
-  }));
+  const clusters = rows.map(
+    ({ deviceId, windowStart, error, correct, servedCorrect, persistenceError }): ScoreCluster => ({
+      cluster: deviceId,
+      windowStart,
+      n: 1,
+      correct: correct ? 1 : 0,
+      servedCorrect: servedCorrect ? 1 : 0,
+      error,
+      absoluteError: Math.abs(error),
+      persistenceAbsoluteError: Math.abs(persistenceError),
+      persistenceCorrect: Math.abs(persistenceError) <= tolerance ? 1 : 0,
+    }),
+  );
   return scoreOf(clusters);
 }
 

@@ -15,13 +15,14 @@ export function renderBacktest(figures: BacktestFigures, { target }: Task): stri
       'version',
       'accuracy',
       '95 %',
+      'as served',
       'change',
       '95 %',
       `bias ${target.unit}`.trim(),
       'skill',
       'decision',
     ].map((name) => pc.bold(name)),
-    colAligns: ['left', 'right', 'left', 'right', 'left', 'right', 'right', 'left'],
+    colAligns: ['left', 'right', 'left', 'right', 'right', 'left', 'right', 'right', 'left'],
     ...NUMBERS,
   });
   versions.push(...figures.versions.map((version) => versionCells(version, figures.champion)));
@@ -42,6 +43,7 @@ function versionCells({ version, round, score }: VersionResult, champion: string
     version === champion ? pc.bold(version) : version,
     percent(score?.accuracy ?? null),
     range(score?.accuracyCi95 ?? null, (share) => percent(share)),
+    percent(score?.servedAccuracy ?? null),
     change === null ? '' : points(change.mean),
     change === null ? '' : range([change.low, change.high], points),
     score === null ? '' : signed(score.bias, 3),
@@ -67,8 +69,11 @@ function legend({ served }: BacktestFigures): string {
       'accuracy: forecasts within the tolerance, of windows that the version had not seen. change: from the champion before',
     ),
     pc.dim('it, in points, on the windows on which it was judged. skill: 1 − MAE / MAE of persistence.'),
+    pc.dim(
+      'as served: corrected by what each device has learnt. linear: the line that rounds fit for the fleet.',
+    ),
     served === null
       ? 'No version forecast anything.'
-      : `Whichever version served: ${percent(served.accuracy)} of ${counted(served.evaluations, 'device-window')}.`,
+      : `Whichever version served: ${percent(served.accuracy)} of ${counted(served.evaluations, 'device-window')}, ${percent(served.servedAccuracy)} as served.`,
   ].join('\n');
 }

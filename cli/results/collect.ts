@@ -4,7 +4,7 @@ import { type Query } from '../../core/warehouse/database/query';
 import { queryContributions } from './contributions';
 import { type Cutoff } from './cutoff';
 import {
-  queryLinearModels,
+  queryLinearSums,
   queryPairs,
   queryPersistence,
   queryRounds,
@@ -38,10 +38,12 @@ export async function collectEvidence(query: Query, { cutoff, faulty, last }: Se
     scores.set(version, await of((counted) => queryScores(query, version, counted)));
   for (const { model_version: candidate, champion } of rounds)
     pairs.set(candidate, await of((counted) => queryPairs(query, { candidate, champion }, counted)));
-  const linear: WithFaulty<PairedCluster>[] = [];
-  for (const pair of await queryLinearModels(query, rounds[0]?.round ?? 0))
-    linear.push(await of((counted) => queryPairs(query, pair, counted)));
+  const first = rounds[0]?.round ?? 0;
+  const linear = {
+    all: await queryLinearSums(query, first, { cutoff }),
+    faulty: await queryLinearSums(query, first, { cutoff, devices: faulty }),
+  };
   const persistence = await of((counted) => queryPersistence(query, counted));
-  const contribution = await queryContributions(query, rounds[0]?.round ?? 0);
+  const contribution = await queryContributions(query, first);
   return { rounds, scores, pairs, persistence, linear, contribution };
 }

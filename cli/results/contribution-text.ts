@@ -1,5 +1,11 @@
+import { fewOf, shortName } from '../../core/contracts/named';
 import { type ContributionSummary } from './summary-schema';
 import { counted, points, printableLine, range, signed } from '../shared/format';
+
+/** Sites of one line. */
+const SITES_SHOWN = 4;
+/** Devices of either end. */
+const DEVICES_SHOWN = 2;
 
 type Device = ContributionSummary['behind'][number];
 
@@ -14,23 +20,41 @@ export function comparedSites({ sites }: ContributionSummary): ContributionSumma
 
 /** What sites and devices brought, as lines of text. */
 export function contributionInWords(contribution: ContributionSummary): readonly string[] {
-  const { lastRound, behind } = contribution;
-  const known = comparedSites(contribution);
+  const { behind, allBehind } = contribution;
   return [
-    ...(known.length === 0
-      ? []
-      : [`Contribution of sites, in points: ${known.map(siteInWords).join('; ')}.`]),
-    ...(lastRound === null
-      ? []
-      : [
-          `Contribution of devices in round ${lastRound.round}, in points of soft score: most ${devices(lastRound.most)}; least ${devices(lastRound.least)}.`,
-        ]),
+    ...broughtInWords(contribution).map((what) => `Contribution ${what}.`),
     ...(behind.length === 0
       ? []
       : [
-          `Below zero in each of their last three rounds, and further than chance explains: ${devices(behind)}.`,
+          `Below zero in each of their last three rounds, and further than chance explains: ${devices(behind, allBehind)}.`,
         ]),
   ];
+}
+
+/** The same without devices that stay behind, for lines that are called contributions. */
+export function broughtInWords(contribution: ContributionSummary): readonly string[] {
+  const { lastRound } = contribution;
+  const known = comparedSites(contribution);
+  return [
+    ...(known.length === 0 ? [] : [`of sites, in points: ${sites(known)}`]),
+    ...(lastRound === null
+      ? []
+      : [
+          `of devices in round ${lastRound.round}, in points of soft score: most ${devices(lastRound.most, lastRound.above)}; least ${devices(lastRound.least, lastRound.below)}`,
+        ]),
+  ];
+}
+
+/** All of a few sites; of many those that brought most and least, and how many lie between. */
+function sites(known: ContributionSummary['sites']): string {
+  if (known.length <= SITES_SHOWN) return known.map(siteInWords).join('; ');
+  const ranked = known.toSorted((a, b) => broughtBy(b) - broughtBy(a));
+  const ends = [...ranked.slice(0, SITES_SHOWN / 2), ...ranked.slice(-SITES_SHOWN / 2)];
+  return `${ends.map(siteInWords).join('; ')}; ${known.length - SITES_SHOWN} more between`;
+}
+
+function broughtBy({ accuracy, soft }: ContributionSummary['sites'][number]): number {
+  return accuracy ?? soft ?? 0;
 }
 
 function siteInWords({
@@ -41,15 +65,17 @@ function siteInWords({
   soft,
 }: ContributionSummary['sites'][number]): string {
   const over = `over ${counted(rounds, 'round')}`;
-  if (accuracy === null) return `${site} ${softPoints(soft)} of soft score ${over}`;
+  const name = shortName(printableLine(site));
+  if (accuracy === null) return `${name} ${softPoints(soft)} of soft score ${over}`;
   const interval = accuracyCi95 === null ? '' : ` (95 %: ${range(accuracyCi95, points)})`;
-  return `${site} ${points(accuracy)}${interval} ${over}`;
+  return `${name} ${points(accuracy)}${interval} ${over}`;
 }
 
-function devices(named: readonly Device[]): string {
-  return named.length === 0
-    ? 'none'
-    : named.map(({ device, soft }) => `${printableLine(device)} ${softPoints(soft)}`).join(', ');
+/** @param count of all that there are, of which the first are named; null where nobody counted them */
+function devices(named: readonly Device[], count: number | null): string {
+  if (named.length === 0) return 'none';
+  const items = named.map(({ device, soft }) => `${shortName(printableLine(device))} ${softPoints(soft)}`);
+  return fewOf(items.slice(0, DEVICES_SHOWN), count ?? named.length);
 }
 
 /** One device of a thousand moves a thousandth of what they move together. */

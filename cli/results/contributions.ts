@@ -29,22 +29,31 @@ export function sitesSql(first: number): string {
 FROM contributions WHERE device_id IS NULL AND round >= ${first} GROUP BY site ORDER BY site`;
 }
 
-const deviceRow = z.object({ round: z.number(), device: z.string(), site: z.string(), soft: z.number() });
+const deviceRow = z.object({
+  round: z.number(),
+  device: z.string(),
+  site: z.string(),
+  soft: z.number(),
+  above: z.number(),
+  below: z.number(),
+});
 
-/** Devices of the newest round that has any, those that brought most first. */
+/** Devices of the newest round that has any, those that brought most first, each with how many are above and below zero. */
 export function devicesSql(first: number): string {
   return `WITH devices AS (
   SELECT round, device_id, site, soft_contribution AS soft FROM contributions
   WHERE device_id IS NOT NULL AND soft_contribution IS NOT NULL AND round >= ${first}
 ), newest AS (
-  SELECT *, row_number() OVER (ORDER BY soft DESC, device_id) AS place, count(*) OVER () AS size FROM devices
+  SELECT *, row_number() OVER (ORDER BY soft DESC, device_id) AS place, count(*) OVER () AS size,
+         (count(*) FILTER (WHERE soft > 0) OVER ())::DOUBLE AS above, (count(*) FILTER (WHERE soft < 0) OVER ())::DOUBLE AS below
+  FROM devices
   WHERE round = (SELECT max(round) FROM devices)
 )
-SELECT round, device_id AS device, site, soft FROM newest
+SELECT round, device_id AS device, site, soft, above, below FROM newest
 WHERE place <= ${NAMED} OR place > size - ${NAMED} ORDER BY place`;
 }
 
-const behindRow = z.object({ device: z.string(), site: z.string(), soft: z.number() });
+const behindRow = z.object({ device: z.string(), site: z.string(), soft: z.number(), all: z.number() });
 
 /** Devices below zero in each of their last rounds, and further than chance puts them. */
 export function behindSql(first: number): string {
@@ -56,7 +65,7 @@ export function behindSql(first: number): string {
   SELECT device_id, any_value(site) AS site, avg(soft) AS soft, max(soft) AS most FROM latest
   GROUP BY device_id HAVING count(*) = ${ROUNDS_BEHIND}
 )
-SELECT device_id AS device, site, soft FROM devices
+SELECT device_id AS device, site, soft, (count(*) OVER ())::DOUBLE AS "all" FROM devices
 WHERE most < 0 AND soft < -${SPREADS_BEHIND * MEDIAN_DEVIATIONS} * (SELECT mad(soft) FROM devices)
 ORDER BY soft, device_id LIMIT ${NAMED}`;
 }
@@ -67,7 +76,8 @@ export async function queryContributions(query: Query, first: number): Promise<C
   if (sites.length === 0) return null;
   const devices = await query(deviceRow, devicesSql(first));
   const round = devices[0]?.round;
-  const brought = devices.map(({ device, site, soft }) => ({ device, site, soft }));
+  const brought = devices.map(named);
+  const behind = await query(behindRow, behindSql(first));
   return {
     sites: sites.map(({ site, rounds, accuracy, accuracy_error: error, soft }) => ({
       site,
@@ -87,7 +97,26 @@ export async function queryContributions(query: Query, first: number): Promise<C
               .filter(({ soft }) => soft < 0)
               .slice(-NAMED)
               .reverse(),
+            above: devices[0]?.above ?? null,
+            below: devices[0]?.below ?? null,
           },
-    behind: await query(behindRow, behindSql(first)),
+    behind: behind.map(named),
+    allBehind: behind[0]?.all ?? 0,
   };
+}
+
+function named({
+  device,
+  site,
+  soft,
+}: z.infer<typeof behindRow | typeof deviceRow>): ContributionSummary['behind'][number] {
+  return { device, site, soft };
+}
+
+const newestRow = z.object({ round: z.number().nullable() });
+
+/** What sites and devices brought to the newest round that has measured it, under way or not; null where none has. */
+export async function queryNewestContributions(query: Query): Promise<ContributionSummary | null> {
+  const [newest] = await query(newestRow, 'SELECT max(round) AS round FROM contributions');
+  return newest === undefined || newest.round === null ? null : queryContributions(query, newest.round);
 }

@@ -3,6 +3,11 @@ import { counted, percent, points, range } from '../shared/format';
 
 /** How the fleet's linear model did beside the networks, as one sentence: also where it says that networks do not pay. */
 export function linearInWords(linear: LinearFigures): string {
+  return `Linear model: ${besideNetworks(linear)}.`;
+}
+
+/** The same for a line that is called so. */
+export function besideNetworks(linear: LinearFigures): string {
   const { rounds, accuracy, networkAccuracy, difference, differenceCi95 } = linear;
   const [low, high] = differenceCi95;
   const finding =
@@ -12,7 +17,7 @@ export function linearInWords(linear: LinearFigures): string {
         ? 'the networks forecast better than a line does'
         : 'the networks are not shown to beat it';
   return (
-    `Linear model: ${percent(accuracy)} beside ${percent(networkAccuracy)} of the networks on the same device-windows of ` +
-    `${counted(rounds, 'round')}, ${points(difference)} points (${range(differenceCi95, points)}): ${finding}.`
+    `${percent(accuracy)} beside ${percent(networkAccuracy)} of the networks on the same device-windows of ` +
+    `${counted(rounds, 'round')}, ${points(difference)} points (${range(differenceCi95, points)}): ${finding}`
   );
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
+import { type Margins, type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type VersionId, versionIdSchema } from '../../core/contracts/ids';
 import { decisionSchema, findingSchema } from '../../core/contracts/decisions';
 import { candidateRoleSchema } from '../../core/contracts/deployments';
 import { quoted, type Query } from '../../core/warehouse/database/query';
+import { linearPairsSql } from '../../core/warehouse/queries/linear-models';
 import { upToCutoff, type Cutoff } from './cutoff';
 import { type ScoreCluster } from './scores';
 
@@ -128,30 +129,35 @@ async function queryClusters(
   }));
 }
 
-/** Versions that are compared with others. */
-const pairedVersionsRow = z.object({ candidate: versionIdSchema, champion: versionIdSchema });
-export type PairedVersions = z.infer<typeof pairedVersionsRow>;
-
-/** The linear models of rounds since `first`, each with the network that was elected beside it; a try of a round has one of each. */
-export function queryLinearModels(query: Query, first: number): Promise<readonly PairedVersions[]> {
-  return query(
-    pairedVersionsRow,
-    `SELECT linear.model_version AS candidate, beside.model_version AS champion
-     FROM model_versions AS linear
-     JOIN model_versions AS beside
-       ON beside.round = linear.round AND beside.role = linear.network
-          AND split_part(beside.model_version, '-', 1) = split_part(linear.model_version, '-', 1)
-     WHERE linear.role = 'linear' AND linear.round >= ${first} ORDER BY linear.round, candidate`,
-  );
+/** Versions that are compared: a candidate with the champion before it, or a linear model with a network. */
+interface PairedVersions {
+  readonly candidate: VersionId;
+  readonly champion: VersionId;
 }
 
-const pairRow = z.object({
-  cluster: z.string(),
-  window_start: z.number(),
-  n: z.number(),
-  candidate_correct: z.number(),
-  champion_correct: z.number(),
+const pairSums = z.object({ n: z.number(), candidate_correct: z.number(), champion_correct: z.number() });
+const pairRow = pairSums.extend({ cluster: z.string(), window_start: z.number() });
+/** Sums by one of the three; the others are null. */
+const marginRow = pairSums.extend({
+  cluster: z.string().nullable(),
+  window_start: z.number().nullable(),
+  candidate: versionIdSchema.nullable(),
 });
+
+const PAIR_SUMS = `count(*)::DOUBLE AS n, count(*) FILTER (WHERE is_correct)::DOUBLE AS candidate_correct,
+           count(*) FILTER (WHERE champion_is_correct)::DOUBLE AS champion_correct`;
+
+/** SQL of the device-windows that both versions of each pair forecast. `pairs`: SQL of the pairs, as `candidate` and `champion`. */
+function pairsSql(pairs: string, chosen: (table: string) => string): string {
+  return `SELECT pairs.candidate, ${CLUSTER('rows')} AS cluster, ${MICROS('rows.window_start')} AS window_start, rows.is_correct,
+           champion.is_correct AS champion_is_correct
+    FROM (${pairs}) AS pairs
+    JOIN evaluation_rows AS rows ON rows.model_version = pairs.candidate
+    JOIN evaluation_rows AS champion
+      ON champion.model_version = pairs.champion AND champion.device_id = rows.device_id AND champion.window_start = rows.window_start
+    LEFT JOIN devices ON devices.device_id = rows.device_id
+    WHERE ${chosen('rows')}`;
+}
 
 /** Two versions on the device-windows that both forecast. */
 export async function queryPairs(
@@ -159,43 +165,70 @@ export async function queryPairs(
   { candidate, champion }: PairedVersions,
   counted: Counted,
 ): Promise<readonly PairedCluster[]> {
+  const pair = `SELECT ${quoted(candidate)} AS candidate, ${quoted(champion)} AS champion`;
   const rows = await queryCounted(
     query,
     pairRow,
     counted,
-    (chosen) => `
-    SELECT ${CLUSTER('candidate')} AS cluster, ${MICROS('candidate.window_start')} AS window_start, count(*)::DOUBLE AS n,
-           count(*) FILTER (WHERE candidate.is_correct)::DOUBLE AS candidate_correct,
-           count(*) FILTER (WHERE champion.is_correct)::DOUBLE AS champion_correct
-    FROM model_evaluations AS candidate
-    JOIN model_evaluations AS champion
-      ON champion.device_id = candidate.device_id AND champion.window_start = candidate.window_start
-    LEFT JOIN devices ON devices.device_id = candidate.device_id
-    WHERE candidate.model_version = ${quoted(candidate)} AND champion.model_version = ${quoted(champion)}
-      AND ${chosen('candidate')}
-    GROUP BY ALL`,
+    (chosen) => `SELECT cluster, window_start, ${PAIR_SUMS} FROM (${pairsSql(pair, chosen)}) GROUP BY ALL`,
   );
-  return rows.map(({ cluster, window_start, n, candidate_correct, champion_correct }) => ({
-    cluster,
-    windowStart: window_start,
-    n,
-    candidateCorrect: candidate_correct,
-    championCorrect: champion_correct,
-  }));
+  return rows.map((row) => pairOf(row, row.cluster, row.window_start));
 }
 
-/** Query all devices, or chosen ones in portions, page by page. `chosen` gives the condition for rows of a table. */
+/** Sums of the linear models of rounds beside the networks: by cluster, by window, and by linear model. */
+export interface LinearSums extends Margins<PairedCluster> {
+  readonly byModel: readonly PairedCluster[];
+}
+
+/**
+ * The linear models of rounds since `first` beside the networks that were elected, on the device-windows that both forecast. Sums alone:
+ * thousands of devices have hundreds of thousands of device-windows in a dozen rounds, which nobody waits for.
+ */
+export async function queryLinearSums(query: Query, first: number, counted: Counted): Promise<LinearSums> {
+  const rows = await queryCounted(
+    query,
+    marginRow,
+    counted,
+    (chosen) =>
+      `SELECT cluster, window_start, candidate, ${PAIR_SUMS} FROM (${pairsSql(linearPairsSql(first), chosen)})
+       GROUP BY GROUPING SETS ((cluster), (window_start), (candidate))`,
+    'window_start, cluster, candidate',
+  );
+  return {
+    byCluster: rows.flatMap((row) => (row.cluster === null ? [] : [pairOf(row, row.cluster, 0)])),
+    byWindow: rows.flatMap((row) => (row.window_start === null ? [] : [pairOf(row, '', row.window_start)])),
+    byModel: rows.flatMap((row) => (row.candidate === null ? [] : [pairOf(row, row.candidate, 0)])),
+  };
+}
+
+function pairOf(row: z.infer<typeof pairSums>, cluster: string, windowStart: number): PairedCluster {
+  return {
+    cluster,
+    windowStart,
+    n: row.n,
+    candidateCorrect: row.candidate_correct,
+    championCorrect: row.champion_correct,
+  };
+}
+
+/**
+ * Query all devices, or chosen ones in portions, page by page.
+ * @param sqlOf `chosen` gives the condition for rows of a table
+ * @param order the columns that tell rows apart
+ */
 async function queryCounted<Row extends z.ZodType>(
   query: Query,
   row: Row,
   { cutoff, devices }: Counted,
   sqlOf: (chosen: (table: string) => string) => string,
+  order = 'window_start, cluster',
 ): Promise<readonly z.infer<Row>[]> {
   if (devices === undefined)
     return queryPages(
       query,
       row,
       sqlOf((table) => `true${upToCutoff(cutoff, `${table}.window_start`)}`),
+      order,
     );
   const answers: z.infer<Row>[] = [];
   for (let first = 0; first < devices.length; first += DEVICES_PER_QUERY) {
@@ -206,7 +239,7 @@ async function queryCounted<Row extends z.ZodType>(
     const sql = sqlOf(
       (table) => `${table}.device_id IN (${list})${upToCutoff(cutoff, `${table}.window_start`)}`,
     );
-    answers.push(...(await queryPages(query, row, sql)));
+    answers.push(...(await queryPages(query, row, sql, order)));
   }
   return answers;
 }
@@ -215,13 +248,11 @@ async function queryPages<Row extends z.ZodType>(
   query: Query,
   row: Row,
   sql: string,
+  order: string,
 ): Promise<readonly z.infer<Row>[]> {
   const answers: z.infer<Row>[] = [];
   for (;;) {
-    const page = await query(
-      row,
-      `${sql} ORDER BY window_start, cluster LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`,
-    );
+    const page = await query(row, `${sql} ORDER BY ${order} LIMIT ${PAGE_ROWS} OFFSET ${answers.length}`);
     answers.push(...page);
     if (page.length < PAGE_ROWS) return answers;
   }

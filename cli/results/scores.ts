@@ -7,7 +7,7 @@ import {
 import { type Interval } from '../../core/contracts/rounds';
 
 /** Confidence level of every interval in a report. */
-const CONFIDENCE = 0.95;
+export const CONFIDENCE = 0.95;
 
 /** Sums over the rows of one version: devices of one cluster, in one window. */
 export interface ScoreCluster extends ClusterCount {

@@ -104,10 +104,15 @@ const contributionSummarySchema = z.object({
       round: z.int(),
       most: z.array(deviceContributionSchema).readonly(),
       least: z.array(deviceContributionSchema).readonly(),
+      /** Devices that brought something, and those that took something away; null in runs of earlier releases. */
+      above: z.int().nullable().default(null),
+      below: z.int().nullable().default(null),
     })
     .nullable(),
   /** Devices below zero in each of their last three rounds, and further than chance explains: at most five, the mean of those rounds. */
   behind: z.array(deviceContributionSchema).readonly(),
+  /** How many such devices there are; null in runs of earlier releases. */
+  allBehind: z.int().nullable().default(null),
 });
 export type ContributionSummary = Readonly<z.infer<typeof contributionSummarySchema>>;
 

@@ -1,7 +1,8 @@
 import { type Interval } from '../../core/contracts/rounds';
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
-import { type RoundRow } from './queries';
+import { linearFigures, linearWithout } from './linear';
+import { type LinearSums, type RoundRow } from './queries';
 import {
   changeOf,
   scoreOf,
@@ -14,7 +15,6 @@ import {
 import {
   type BothFigures,
   type ContributionSummary,
-  type LinearFigures,
   type PersistenceSummary,
   type Results,
   type RoundSummary,
@@ -35,8 +35,8 @@ export interface Evidence {
   /** By candidate: beside the champion before it. */
   readonly pairs: ReadonlyMap<VersionId, WithFaulty<PairedCluster>>;
   readonly persistence: WithFaulty<ScoreCluster>;
-  /** By round: its linear model beside the elected network. */
-  readonly linear: readonly WithFaulty<PairedCluster>[];
+  /** The linear models of the rounds beside the elected networks. */
+  readonly linear: { readonly all: LinearSums; readonly faulty: LinearSums };
   readonly contribution: ContributionSummary | null;
 }
 
@@ -58,28 +58,9 @@ export function resultsOf(evidence: Evidence): Results {
   };
 }
 
-function linearSummary(rounds: Evidence['linear']): Results['linear'] {
-  const all = linearFigures(rounds.map((round) => round.all));
-  const healthy = rounds.map((round) => withoutDevices(round.all, round.faulty, subtractPairs));
-  return all === null ? null : { ...all, healthy: linearFigures(healthy) };
-}
-
-function linearFigures(rounds: readonly (readonly PairedCluster[])[]): LinearFigures | null {
-  const measured = rounds.filter((clusters) => clusters.some(({ n }) => n > 0));
-  const clusters = measured.flat();
-  const difference = changeOf(clusters);
-  if (difference === null) return null;
-  const sumOf = (count: (cluster: PairedCluster) => number): number =>
-    clusters.reduce((sum, cluster) => sum + count(cluster), 0);
-  const evaluations = sumOf(({ n }) => n);
-  return {
-    rounds: measured.length,
-    evaluations,
-    accuracy: sumOf(({ candidateCorrect }) => candidateCorrect) / evaluations,
-    networkAccuracy: sumOf(({ championCorrect }) => championCorrect) / evaluations,
-    difference: difference.mean,
-    differenceCi95: [difference.low, difference.high],
-  };
+function linearSummary({ all, faulty }: Evidence['linear']): Results['linear'] {
+  const figures = linearFigures(all);
+  return figures === null ? null : { ...figures, healthy: linearFigures(linearWithout(all, faulty)) };
 }
 
 function roundSummary(round: RoundRow, evidence: Evidence): RoundSummary {

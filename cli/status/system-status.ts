@@ -26,6 +26,7 @@ import {
   type RoundReadiness,
   type StreamPosition,
 } from './fleet-status';
+import { readResults, type ResultsSoFar } from './results-status';
 import { readWaitingWorkers, type WaitingWorker } from './worker-health';
 
 const versionRow = z.object({
@@ -88,6 +89,8 @@ export interface SystemStatus {
   readonly readiness: RoundReadiness | null;
   /** Devices that are not forecast and events put aside; null where only the scoreboard was wanted. */
   readonly fleet: FleetTables | null;
+  /** What the results of the rounds say of the networks; null where only the scoreboard was wanted, or where it took too long. */
+  readonly results: ResultsSoFar | null;
   readonly silent: readonly Source[];
   /** ISO 8601; null when no schedule of this fleet will start anything. */
   readonly nextScheduled: { readonly schedule: string; readonly at: string } | null;
@@ -107,12 +110,13 @@ export async function readSystemStatus(
   const env = await environmentIn(session, system);
   const query = analytics === undefined ? undefined : queryWorker(analytics);
   const all = about === 'everything';
-  const [tables, control, stream, readiness, fleet, waiting] = await Promise.all([
+  const [tables, control, stream, readiness, fleet, results, waiting] = await Promise.all([
     inTime(query === undefined ? Promise.resolve(null) : readTables(query)),
     inTime(readTemporal(env)),
     inTime(withKafka(env, (kafka) => readStreamPosition(system, kafka))),
     inTime(all ? readReadiness(system) : Promise.resolve(null)),
     inTime(all && query !== undefined ? readFleetTables(query) : Promise.resolve(null)),
+    inTime(all && query !== undefined ? readResults(query) : Promise.resolve(null)),
     inTime(all ? readWaitingWorkers(system) : Promise.resolve([])),
   ]);
   const versions = tables?.versions ?? [];
@@ -134,6 +138,7 @@ export async function readSystemStatus(
     stream,
     readiness,
     fleet,
+    results,
     silent: [
       ...(tables === null ? (['the analytics worker'] as const) : []),
       ...(all && readiness === null ? (['the site worker'] as const) : []),

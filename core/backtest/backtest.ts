@@ -3,6 +3,7 @@ import { FedloopError } from '../contracts/errors';
 import { FIRST_VERSION, versionIdSchema, versionOfRound, type VersionId } from '../contracts/ids';
 import { covariateColumns } from '../contracts/task';
 import { type Micros } from '../contracts/time';
+import { type LinearModel } from '../federation/panels/linear';
 import { decidePromotion, type GateVerdict } from '../federation/promotion/gate';
 import { type ServerState, withoutMomentum } from '../federation/strategies/server-state';
 import { ControlVariates } from '../federation/training/control-variates';
@@ -23,8 +24,10 @@ import { type ClosedWindow } from '../stream/windows/rows';
 import { Baselines } from './baselines';
 import { type BacktestOptions, type BacktestResult, type BacktestRound } from './types';
 import { type Candidates, makeCandidates } from './candidates';
+import { NO_CHANGES } from './changes';
 import { feedbackOn } from './feedback';
 import { RoundGraphs } from './graphs';
+import { linearModel } from './linear-candidate';
 import { RingWorld, scalingOfRing } from './ring-world';
 import { Tally } from './tally';
 
@@ -54,6 +57,7 @@ export class Backtest {
   private champion: VersionId | null = null;
   private scaling: FeatureScaling | null = null;
   private state: ServerState | null = null;
+  private linear: LinearModel | null = null;
   private readonly controls = new ControlVariates();
   private evidence: readonly number[] = [];
   private open: OpenRound | null = null;
@@ -152,8 +156,8 @@ export class Backtest {
       evidence: this.evidence,
       feedback: feedbackOn(this.tally.of(champion), champion, units.tolerance),
     });
-    const pooled = this.ring.devices().slice(0, POOLED_DEVICES);
-    this.baselines.refit(world.samples(until, training.windows, pooled), this.scaling);
+    this.linear = linearModel(world, rules, this.graphs, { round, until, before: this.linear }, NO_CHANGES);
+    this.baselines.serveLinear(this.linear, this.scaling);
     const lineage = {
       ...untrainedLineage(rules.seed),
       round,
@@ -161,6 +165,7 @@ export class Backtest {
       strategy: rules.strategy,
       devices: made.trained,
       data_until: until * settings.task.windowMicros,
+      adapters: rules.parts.adapters,
     };
     const deploy = async (version: VersionId, role: NetworkRole): Promise<VersionId> => {
       const model = { metadata: this.metadataOf(version), weights: made[role] };
@@ -246,7 +251,8 @@ export class Backtest {
   private async deploy(model: GlobalModel, lineage: Lineage, stage: 'candidate' | 'champion'): Promise<void> {
     const { version } = model.metadata;
     this.models.set(version, model);
-    this.engine.activate(version, null, this.engine.firstUnseenWindow(null));
+    const beginnings = lineage.adapters ? { adapters: 'ridge' as const } : {};
+    this.engine.activate(version, null, this.engine.firstUnseenWindow(null), beginnings);
     await this.options.log.deployment(modelMessage(model, lineage, new Date().toISOString()));
     await this.stage(version, stage, lineage.round, `made by ${lineage.strategy}`);
   }
@@ -272,6 +278,3 @@ export class Backtest {
     return model.weights;
   }
 }
-
-/** Devices whose past a model of all is fitted on; more change nothing (bench:loop). */
-export const POOLED_DEVICES = 400;

@@ -1,12 +1,11 @@
 import { featureCount, historyWindows, type Task } from '../contracts/task';
 import { type Micros } from '../contracts/time';
-import { type Samples } from '../federation/training/samples';
+import { linearOutputs, type LinearModel } from '../federation/panels/linear';
 import { WindowRing } from '../federation/training/window-ring';
 import { scaleFeatures, writeFeatures } from '../model/features';
 import { fillHeldMeans } from '../model/held-means';
 import { type FeatureScaling } from '../model/types';
 import { type ClosedWindow } from '../stream/windows/rows';
-import { fitLinear, forecastLinear, type LinearModel } from './linear';
 
 /** Errors of the simple forecasts of one device-window, in the target's unit; null where one could not be made. */
 export interface BaselineErrors {
@@ -17,7 +16,7 @@ export interface BaselineErrors {
 /**
  * Simple forecasts beside the versions, made at the same moment from the same windows.
  * - Seasonal naive: the device's mean one season before (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 5.2).
- * - Linear: a ridge regression on the network's own features, fitted anew in each round.
+ * - Linear: the fleet's linear model, as rounds fit it from sums (`panels/linear.ts`).
  */
 export class Baselines {
   private readonly season: WindowRing | null;
@@ -35,9 +34,8 @@ export class Baselines {
       seasonWindows === null ? null : new WindowRing({ ...task, covariates: [] }, seasonWindows + 1);
   }
 
-  /** Fit the linear forecast on what is known now. */
-  refit(samples: Samples, scaling: FeatureScaling): void {
-    const model = fitLinear(samples);
+  /** The linear model of a round forecasts from now on; null: none does. */
+  serveLinear(model: LinearModel | null, scaling: FeatureScaling): void {
     this.linear = model === null ? null : { model, scaling };
   }
 
@@ -73,8 +71,8 @@ export class Baselines {
       fillHeldMeans(this.task, series);
       if (!writeFeatures(this.task, series, windows - 1, features, 0)) continue;
       scaleFeatures(features, 1, scaling);
-      const change = forecastLinear(model, features) * this.task.target.tolerance;
-      forecasts.set(deviceId, (series.target[windows - 1] ?? NaN) + change);
+      const [change = NaN] = linearOutputs(model, { x: features, count: 1 });
+      forecasts.set(deviceId, (series.target[windows - 1] ?? NaN) + change * this.task.target.tolerance);
     }
     return forecasts;
   }

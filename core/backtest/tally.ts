@@ -12,6 +12,8 @@ export interface EvaluatedRow {
   readonly windowStart: Micros;
   readonly error: number;
   readonly correct: boolean;
+  /** Of the forecast as served, which the device may have corrected. */
+  readonly servedCorrect: boolean;
   readonly persistenceError: number;
   /** Of the version that served; null for versions beside it. */
   readonly baselines: BaselineErrors | null;
@@ -40,10 +42,17 @@ export class Tally {
         windowStart: start,
         error: columns.error[at] ?? NaN,
         correct: columns.is_correct[at] === 1,
+        servedCorrect: this.servedCorrect(columns, at),
         persistenceError: columns.persistence_error[at] ?? NaN,
         baselines: version === champion ? baselinesOf(deviceId, columns.actual_result[at] ?? NaN) : null,
       });
     });
+  }
+
+  private servedCorrect(columns: ClosedWindow['evaluations'], at: number): boolean {
+    const served = columns.served_result[at];
+    if (served === undefined || served === null) return columns.is_correct[at] === 1;
+    return Math.abs(served - (columns.actual_result[at] ?? NaN)) <= this.tolerance;
   }
 
   of(version: VersionId): readonly EvaluatedRow[] {

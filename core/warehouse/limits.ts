@@ -131,6 +131,9 @@ export const METRICS_MAX_PAUSE_MS = 10_000;
 /** Rounds that have metrics of their own: what fits on one screen. */
 export const ROUNDS_WITH_METRICS = 20;
 
+/** Sites whose contributions have metrics: a round runs its strategy without at most so many. */
+export const SITES_WITH_METRICS = 12;
+
 /** Windows over which single devices are compared: one window would make each right or wrong. Part of a migration: fixed. */
 export const DEVICE_WINDOWS = 24;
 

@@ -32,6 +32,15 @@ export function sumBy(by: readonly string[], name: string, ...matchers: readonly
   return `sum${grouping(by)} (${metric(name, ...matchers)})`;
 }
 
+/**
+ * The largest of a figure by round and another label, with both as one in `row`, `3 / 1`: rows of a table are told apart by one label.
+ * @param kept whether both stay beside it, as further columns
+ */
+export function maxByRow(label: string, name: string, kept: 'both kept' | 'row alone'): string {
+  const by = kept === 'both kept' ? ['row', 'round', label] : ['row'];
+  return `max${grouping(by)} (label_join(${metric(name)}, "row", " / ", "round", "${label}"))`;
+}
+
 /** A share, or a difference of shares, in percentage points. */
 export function points(expr: string): string {
   return `100 * ${expr}`;

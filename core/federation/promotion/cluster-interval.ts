@@ -23,6 +23,12 @@ export interface ScoredCluster extends PairedCluster {
   readonly championScore: number;
 }
 
+/** The sums of device-windows by cluster and by window alone, which is all that an interval needs; what was summed over has any value. */
+export interface Margins<Cluster extends ClusterCount> {
+  readonly byCluster: readonly Cluster[];
+  readonly byWindow: readonly Cluster[];
+}
+
 /** Range of a difference of accuracies, and of an accuracy: the interval where nothing is known. */
 export const DIFFERENCE_RANGE = [-1, 1] as const;
 const ACCURACY_RANGE = [0, 1] as const;
@@ -39,8 +45,13 @@ export type Reach = (degreesOfFreedom: number) => number;
  * windows, and the wider of the two intervals counts. With fewer than three windows the interval is the whole range: too few to say.
  */
 export function pairedChange(clusters: readonly PairedCluster[], confidence: number): Interval {
+  return pairedChangeOf({ byCluster: clusters, byWindow: clusters }, confidence);
+}
+
+/** The same of sums by cluster and by window. */
+export function pairedChangeOf(margins: Margins<PairedCluster>, confidence: number): Interval {
   const difference = (pair: PairedCluster): number => pair.candidateCorrect - pair.championCorrect;
-  return clusterInterval(clusters, difference, twoSided(confidence), DIFFERENCE_RANGE, LEAST_COUNT_ERROR);
+  return marginsInterval(margins, difference, twoSided(confidence), DIFFERENCE_RANGE, LEAST_COUNT_ERROR);
 }
 
 /**
@@ -68,26 +79,38 @@ export function clusterInterval<Cluster extends ClusterCount>(
   clusters: readonly Cluster[],
   sumOf: (cluster: Cluster) => number,
   reach: Reach,
-  [lowest, highest]: readonly [number, number],
+  range: readonly [number, number],
   leastError = 0,
 ): Interval {
-  const n = clusters.reduce((total, cluster) => total + cluster.n, 0);
+  return marginsInterval({ byCluster: clusters, byWindow: clusters }, sumOf, reach, range, leastError);
+}
+
+function marginsInterval<Cluster extends ClusterCount>(
+  { byCluster: clusters, byWindow: windowed }: Margins<Cluster>,
+  sumOf: (cluster: Cluster) => number,
+  reach: Reach,
+  [lowest, highest]: readonly [number, number],
+  leastError: number,
+): Interval {
+  const n = windowed.reduce((total, cluster) => total + cluster.n, 0);
   if (n === 0) return { mean: 0, low: lowest, high: highest };
-  const mean = clusters.reduce((total, cluster) => total + sumOf(cluster), 0) / n;
-  const inOrder = clusters.toSorted((a, b) => a.windowStart - b.windowStart);
-  const residualsBy = (keyOf: (cluster: Cluster) => string | number): readonly number[] => {
+  const mean = windowed.reduce((total, cluster) => total + sumOf(cluster), 0) / n;
+  const residualsBy = (
+    sums: readonly Cluster[],
+    keyOf: (cluster: Cluster) => string | number,
+  ): readonly number[] => {
     const residuals = new Map<string | number, number>();
-    for (const cluster of inOrder) {
+    for (const cluster of sums.toSorted((a, b) => a.windowStart - b.windowStart)) {
       const key = keyOf(cluster);
       residuals.set(key, (residuals.get(key) ?? 0) + sumOf(cluster) - mean * cluster.n);
     }
     return [...residuals.values()];
   };
   const byCluster = errorOfClusters(
-    residualsBy(({ cluster }) => cluster),
+    residualsBy(clusters, ({ cluster }) => cluster),
     n,
   );
-  const windows = residualsBy(({ windowStart }) => windowStart);
+  const windows = residualsBy(windowed, ({ windowStart }) => windowStart);
   const byWindow = errorOfWindowMeans(windows.map((residual) => (residual * windows.length) / n));
   if (byWindow === null) return { mean, low: lowest, high: highest };
   const half = Math.max(

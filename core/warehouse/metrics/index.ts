@@ -2,7 +2,9 @@ import { Counter, Histogram, type Registry } from '../../platform/metrics';
 import { type SerialConnection } from '../database/connection';
 import { type SinkReport } from '../sink/report';
 import { checkFigures } from './checks';
+import { contributionFigures } from './contributions';
 import { deviceFigures, splitDeviceFigures } from './devices';
+import { linearFigures } from './linear';
 import { modelFigures } from './models';
 import { roundFigures } from './rounds';
 import { storeFigures } from './stores';
@@ -30,6 +32,8 @@ export function registerWarehouseMetrics(
   deviceFigures(figures, connection);
   splitDeviceFigures(figures, connection);
   roundFigures(figures, connection);
+  linearFigures(figures, connection);
+  contributionFigures(figures, connection);
   checkFigures(figures, connection);
   storeFigures(figures, connection, path);
   return sinkCounts([registry]);

@@ -1,3 +1,5 @@
+import { fewOf, shortName } from '../../contracts/named';
+
 /** A device whose readings lie in more than one partition: each of its rows is made of a part of them. */
 export interface SplitDevice {
   readonly device: string;
@@ -28,14 +30,9 @@ export class SplitDevices {
   }
 }
 
-/** Devices that are named in one sentence. */
-const NAMED = 10;
-
-/** What is wrong with them in one sentence; undefined where there are none. */
+/** What is wrong with them in one sentence, which names a few; undefined where there are none. */
 export function splitDevicesSentence(devices: readonly string[], count = devices.length): string | undefined {
   if (count === 0) return undefined;
-  const named = devices.slice(0, NAMED);
-  const more = count > named.length ? ` and ${(count - named.length).toLocaleString('en')} more` : '';
   const who = count === 1 ? '1 device sends' : `${count.toLocaleString('en')} devices send`;
-  return `${who} to more than one partition (key the topic by device): ${named.join(', ')}${more}`;
+  return `${who} to more than one partition (key the topic by device): ${fewOf(devices.map(shortName), count)}`;
 }

@@ -1,5 +1,6 @@
 import { type DashboardSpec } from '../spec';
 import { roundsRow } from './rounds';
+import { broughtRow } from './brought';
 import { evidenceRow } from './evidence';
 import { localsRow } from './locals';
 import { timeRow } from './time';
@@ -11,5 +12,5 @@ export const roundsDashboard: DashboardSpec = {
   title: 'Round by round',
   description:
     'What each federated round made, how its candidate did against the champion, and where the time went.',
-  rows: [roundsRow, evidenceRow, localsRow, timeRow],
+  rows: [roundsRow, evidenceRow, broughtRow, localsRow, timeRow],
 };

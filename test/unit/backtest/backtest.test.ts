@@ -1,6 +1,6 @@
 import { Backtest } from '../../../core/backtest/backtest';
 import { type BacktestOptions, type BacktestResult } from '../../../core/backtest/types';
-import { versionOfRound } from '../../../core/contracts/ids';
+import { FIRST_VERSION, versionOfRound } from '../../../core/contracts/ids';
 import { gateSettingsSchema, partsFor, trainingSettingsSchema } from '../../../core/contracts/rounds';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../../../core/contracts/time';
@@ -12,6 +12,8 @@ jest.setTimeout(60_000);
 
 const HOUR = 3_600 * MICROS_PER_SECOND;
 const DEVICES = 8;
+/** A tolerance that corrections of devices cross now and then. */
+const TIGHT = 0.3;
 const START = Date.UTC(2026, 0, 1) * MICROS_PER_MILLI;
 
 /** Hourly readings of a few devices, oldest first. */
@@ -60,6 +62,10 @@ function play(valueOf: (hour: number, device: number) => number, tolerance: numb
 const daily = (hour: number, device: number): number =>
   20 + device + 8 * Math.sin((2 * Math.PI * hour) / 24 + device);
 
+/** The same with what no forecast can know. */
+const noisy = (hour: number, device: number): number =>
+  daily(hour, device) + Math.sin(hour * 12.9898 + device * 78.233);
+
 describe('a backtest', () => {
   it('reads every event, and closes every window but those that the watermark holds open', async () => {
     const { counts, windows, devices } = await play(daily, 1);
@@ -94,11 +100,41 @@ describe('a backtest', () => {
     expect(figures.baselines.find(({ name }) => name === 'persistence')?.accuracy).toBe(1);
   });
 
+  it('scores the line that rounds fit for the fleet beside persistence', async () => {
+    // Every device's change follows its last one, which persistence cannot say and a line can.
+    const figures = figuresOf(await play(daily, 1), 1);
+    const accuracyOf = (name: string): number | undefined =>
+      figures.baselines.find((baseline) => baseline.name === name)?.accuracy;
+    expect(accuracyOf('linear')).toBeGreaterThan((accuracyOf('persistence') ?? NaN) + 0.1);
+  });
+
+  it('says how right versions were as served, with what devices had learnt, beside their own forecasts', async () => {
+    const result = await play(noisy, TIGHT);
+    const { versions } = figuresOf(result, TIGHT);
+    const scores = new Map(versions.map(({ version, score }) => [version, score]));
+    for (const [version, score] of scores) {
+      const rows = result.tally.of(version);
+      const share = rows.filter(({ servedCorrect }) => servedCorrect).length / rows.length;
+      expect(score?.servedAccuracy).toBeCloseTo(share, 12);
+    }
+    // Nobody has trained the first version, and it is served as it is.
+    const first = scores.get(FIRST_VERSION);
+    expect(first?.servedAccuracy).toBe(first?.accuracy);
+    const served = result.tally.served();
+    expect(served.some(({ correct, servedCorrect }) => correct !== servedCorrect)).toBe(true);
+  });
+
+  it('serves versions as they are where the part is off', async () => {
+    const options = optionsFor(TIGHT);
+    const rules = { ...options.rules, parts: { ...options.rules.parts, adapters: false } };
+    const { tally } = await Backtest.play(hourly(150, noisy), { ...options, rules });
+    expect(tally.served().every(({ correct, servedCorrect }) => correct === servedCorrect)).toBe(true);
+  });
+
   it('gives the same accuracy in other units', async () => {
     const accuracyIn = async (unit: number): Promise<readonly (number | undefined)[]> => {
-      const noisy = (hour: number, device: number): number =>
-        unit * (daily(hour, device) + Math.sin(hour * 12.9898 + device * 78.233));
-      const { versions, baselines } = figuresOf(await play(noisy, 1.5 * unit), 1.5 * unit);
+      const scaled = (hour: number, device: number): number => unit * noisy(hour, device);
+      const { versions, baselines } = figuresOf(await play(scaled, 1.5 * unit), 1.5 * unit);
       return [...versions.map(({ score }) => score?.accuracy), ...baselines.map(({ accuracy }) => accuracy)];
     };
     const plain = await accuracyIn(1);

@@ -1,28 +1,5 @@
-import { fitLinear, forecastLinear } from '../../../core/backtest/linear';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { assertFilled, planRounds } from '../../../cli/backtest/plan';
-
-describe('the linear forecast', () => {
-  it('finds the weights that made the samples', () => {
-    const count = 400;
-    const x = Float32Array.from({ length: 2 * count }, (_, at) => Math.sin(at * 12.9898) * 1.5);
-    const y = Float32Array.from(
-      { length: count },
-      (_, at) => 0.5 * (x[2 * at] ?? 0) - 2 * (x[2 * at + 1] ?? 0) + 0.25,
-    );
-    const samples = { count, x, y, device: new Int32Array(count), age: new Int32Array(count) };
-    const model = fitLinear(samples);
-    expect(model).not.toBeNull();
-    expect(model && forecastLinear(model, Float32Array.of(1, 1))).toBeCloseTo(-1.25, 2);
-  });
-
-  it('is none without samples', () => {
-    const none = new Float32Array(0);
-    expect(
-      fitLinear({ count: 0, x: none, y: none, device: new Int32Array(0), age: new Int32Array(0) }),
-    ).toBeNull();
-  });
-});
 
 describe('the plan of a backtest', () => {
   const request = { windows: 1_000, rounds: 4, judged: 6, seasonMicros: 86_400_000_000 } as const;

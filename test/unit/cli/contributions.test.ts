@@ -1,6 +1,6 @@
 import { queryConnection } from '../../../cli/query/query-file';
 import { contributionInWords } from '../../../cli/results/contribution-text';
-import { queryContributions } from '../../../cli/results/contributions';
+import { queryContributions, queryNewestContributions } from '../../../cli/results/contributions';
 import { type ContributionSummary } from '../../../cli/results/summary-schema';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -64,6 +64,7 @@ describe('the contributions of a run', () => {
     expect(lastRound?.round).toBe(2);
     expect(lastRound?.most.map(({ device }) => device)).toEqual(['d19', 'd18', 'd17', 'd16', 'd15']);
     expect(lastRound?.least.map(({ device }) => device)).toEqual(['d0', 'd1', 'd2', 'd3', 'd4']);
+    expect(lastRound).toMatchObject({ above: 11, below: 8 });
   });
 
   it('name a device that stays far below zero for three rounds, and none that was so for two', async () => {
@@ -92,13 +93,39 @@ describe('the contributions of a run', () => {
         { site: 'a', rounds: 3, accuracy: 0.012, accuracyCi95: [0.002, 0.022], soft: 0.01 },
         { site: 'b', rounds: 1, accuracy: null, accuracyCi95: null, soft: 0.004 },
       ],
-      lastRound: { round: 3, most: [], least: [device] },
+      lastRound: { round: 3, most: [], least: [device], above: 0, below: 1 },
       behind: [device],
+      allBehind: 1,
     };
     expect(contributionInWords(summary)).toEqual([
       'Contribution of sites, in points: a +1.20 (95 %: +0.20 … +2.20) over 3 rounds; b +0.4000 of soft score over 1 round.',
       'Contribution of devices in round 3, in points of soft score: most none; least d\\u001b[1m −0.0120.',
       'Below zero in each of their last three rounds, and further than chance explains: d\\u001b[1m −0.0120.',
+    ]);
+  });
+
+  it('are told of many sites and devices by the ends, and how many more there are', () => {
+    const brought = [5, 4, 3, 2, 1].map((soft) => ({ device: `d${soft}`, site: 'main', soft: soft / 1_000 }));
+    const summary: ContributionSummary = {
+      sites: [0.01, 0.05, 0.03, 0.02, 0.04].map((accuracy) => {
+        return { site: `s${100 * accuracy}`, rounds: 1, accuracy, accuracyCi95: null, soft: null };
+      }),
+      lastRound: { round: 3, most: brought, least: [], above: 900, below: 0 },
+      behind: brought,
+      allBehind: 7,
+    };
+    expect(contributionInWords(summary)).toEqual([
+      'Contribution of sites, in points: s5 +5.00 over 1 round; s4 +4.00 over 1 round; s2 +2.00 over 1 round; s1 +1.00 over 1 round; 1 more between.',
+      'Contribution of devices in round 3, in points of soft score: most d5 +0.5000, d4 +0.4000 and 898 more; least none.',
+      'Below zero in each of their last three rounds, and further than chance explains: d5 +0.5000, d4 +0.4000 and 5 more.',
+    ]);
+  });
+
+  it('of the newest round are asked for apart, of a round under way as well', async () => {
+    expect(await queryNewestContributions(queryConnection(connection))).toBeNull();
+    await store(`VALUES (1, 'a', '', 'exact', 0.01, 0.003, 0.02), (2, 'a', '', 'exact', 0.03, 0.004, 0.04)`);
+    expect((await queryNewestContributions(queryConnection(connection)))!.sites).toMatchObject([
+      { site: 'a', rounds: 1, accuracy: 0.03 },
     ]);
   });
 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { type PairedCluster } from '../../../core/federation/promotion/cluster-interval';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import {
   changeOf,
@@ -12,7 +13,9 @@ import { resultsOf, type Evidence } from '../../../cli/results/summary';
 import { type Results } from '../../../cli/results/summary-schema';
 import { renderResults } from '../../../cli/demo/table';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
-import { type RoundRow } from '../../../cli/results/queries';
+import { type LinearSums, type RoundRow } from '../../../cli/results/queries';
+
+const NO_SUMS: LinearSums = { byCluster: [], byWindow: [], byModel: [] };
 
 const cluster = (given: Partial<ScoreCluster>): ScoreCluster => ({
   cluster: 'a',
@@ -143,7 +146,7 @@ describe('the results of a run', () => {
       ],
     ]),
     persistence: both(10, 6),
-    linear: [],
+    linear: { all: NO_SUMS, faulty: NO_SUMS },
     contribution: null,
   };
 
@@ -174,20 +177,38 @@ describe('the results of a run', () => {
   });
 
   describe('with a linear model beside the networks', () => {
+    const pair = (given: Omit<PairedCluster, 'cluster'>): PairedCluster => ({ cluster: 'a', ...given });
+    const sum = (pairs: readonly PairedCluster[], cluster: string, windowStart: number): PairedCluster => ({
+      cluster,
+      windowStart,
+      n: pairs.reduce((total, { n }) => total + n, 0),
+      candidateCorrect: pairs.reduce((total, { candidateCorrect }) => total + candidateCorrect, 0),
+      championCorrect: pairs.reduce((total, { championCorrect }) => total + championCorrect, 0),
+    });
+    const sumsOf = (pairs: readonly PairedCluster[]): LinearSums => ({
+      byCluster: [sum(pairs, 'a', 0)],
+      byWindow: pairs.map((one) => ({ ...one, cluster: '' })),
+      byModel: [
+        sum(pairs.slice(0, pairs.length / 2), 'v1-linear', 0),
+        sum(pairs.slice(pairs.length / 2), 'v2-linear', 0),
+      ],
+    });
     /** Two rounds of five windows each; the linear model is right `correct` times of 20. */
     const beside = (correct: number): Results['linear'] =>
       resultsOf({
         ...evidence,
-        linear: [0, 5].map((first) => ({
-          all: [0, 1, 2, 3, 4].map((window) => ({
-            cluster: 'a',
-            windowStart: first + window,
-            n: 20,
-            candidateCorrect: correct,
-            championCorrect: 10,
-          })),
-          faulty: [{ cluster: 'a', windowStart: first, n: 10, candidateCorrect: 0, championCorrect: 10 }],
-        })),
+        linear: {
+          all: sumsOf(
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((windowStart) => {
+              return pair({ windowStart, n: 20, candidateCorrect: correct, championCorrect: 10 });
+            }),
+          ),
+          faulty: sumsOf(
+            [0, 5].map((windowStart) => {
+              return pair({ windowStart, n: 10, candidateCorrect: 0, championCorrect: 10 });
+            }),
+          ),
+        },
       }).linear;
 
     it('compare both on the same device-windows, over all rounds', () => {

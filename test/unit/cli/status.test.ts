@@ -1,6 +1,9 @@
 import { renderBoard, plainLine } from '../../../cli/actions/watch';
 import { renderStatus } from '../../../cli/actions/status';
 import { DEFAULT_TASK } from '../../../core/contracts/task';
+import { linearInWords } from '../../../cli/results/linear-text';
+import { type ContributionSummary, type LinearFigures } from '../../../cli/results/summary-schema';
+import { splitDevicesSentence } from '../../../core/warehouse/verify/split-devices';
 import { type SystemStatus } from '../../../cli/status/system-status';
 import { NAMES } from '../../support/names';
 import { readWaitingWorkers } from '../../../cli/status/worker-health';
@@ -77,6 +80,7 @@ const status = (given: Partial<SystemStatus> = {}): SystemStatus => ({
     lostWindows: [],
     lostRejects: [],
   },
+  results: { linear: null, contribution: null },
   silent: [],
   nextScheduled: { schedule: 'nightly', at: '2026-01-02T00:00:00.000Z' },
   ...given,
@@ -147,6 +151,87 @@ describe('status', () => {
     expect(renderStatus(status({ retries }), '/work')).toMatch(
       /failing .*decide has failed 4 times, .* tried again/,
     );
+  });
+
+  describe('of a fleet with a linear model and contributions', () => {
+    const linear: LinearFigures = {
+      rounds: 2,
+      evaluations: 200,
+      accuracy: 0.75,
+      networkAccuracy: 0.745,
+      difference: 0.005,
+      differenceCi95: [-0.01, 0.02],
+    };
+    const device = (name: string, soft: number) => ({ device: name, site: 'main', soft });
+    const contribution: ContributionSummary = {
+      sites: [
+        { site: 'main', rounds: 1, accuracy: 0.012, accuracyCi95: [0.002, 0.022], soft: 0.01 },
+        { site: 'north', rounds: 1, accuracy: -0.001, accuracyCi95: null, soft: 0 },
+      ],
+      lastRound: {
+        round: 2,
+        most: ['a', 'b', 'c', 'd', 'e'].map((name) => device(name, 0.0001)),
+        least: ['f', 'g', 'h', 'i', 'j'].map((name) => device(name, -0.0001)),
+        above: 1_203,
+        below: 1_204,
+      },
+      behind: [],
+      allBehind: 0,
+    };
+
+    it('says how it compares with the networks, in the words of the results of a run', () => {
+      const screen = renderStatus(status({ results: { linear, contribution: null } }), '/work');
+      expect(screen).toContain(
+        'linear model 75.0 % beside 74.5 % of the networks on the same device-windows of 2 rounds, +0.50 points (−1.00 … +2.00): the networks are not shown to beat it\n',
+      );
+      const told = linearInWords(linear).replace('Linear model: ', '').slice(0, -1);
+      expect(screen).toContain(told);
+    });
+
+    it('says what each site brought to the newest round, and which devices most and least: a few, and how many more', () => {
+      const screen = renderStatus(status({ results: { linear: null, contribution } }), '/work');
+      expect(screen).toContain(
+        'contribution of sites, in points: main +1.20 (95 %: +0.20 … +2.20) over 1 round; north −0.10 over 1 round\n',
+      );
+      expect(screen).toContain(
+        'contribution of devices in round 2, in points of soft score: most a +0.0100, b +0.0100 and 1,201 more; least f −0.0100, g −0.0100 and 1,202 more\n',
+      );
+    });
+
+    it('says so where the comparison took too long, and nothing where the analytics worker is silent', () => {
+      expect(renderStatus(status({ results: null }), '/work')).toContain(
+        'linear model unknown: comparing it took more than 10 s',
+      );
+      const silent = status({ results: null, silent: ['the analytics worker'] });
+      expect(renderStatus(silent, '/work')).not.toContain('linear model');
+    });
+  });
+
+  it('has no line that long names of devices make long', () => {
+    const long = 'sensor-'.repeat(36);
+    const some = [1, 2, 3, 4, 5].map((n) => ({ device: `${n}${long}`, site: long, soft: 0.01 }));
+    const lines = renderStatus(
+      status({
+        splitDevices:
+          splitDevicesSentence(
+            some.map(({ device }) => device),
+            12,
+          ) ?? null,
+        results: {
+          linear: null,
+          contribution: {
+            sites: some.map(({ device: site }) => {
+              return { site, rounds: 1, accuracy: 0.01, accuracyCi95: [-0.01, 0.02], soft: 0.01 };
+            }),
+            lastRound: { round: 1, most: some, least: some, above: 5_000, below: 5_000 },
+            behind: some,
+            allBehind: 5,
+          },
+        },
+      }),
+      '/work',
+    ).split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(330);
   });
 
   it('says so where there is nothing yet', () => {

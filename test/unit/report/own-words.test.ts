@@ -14,6 +14,7 @@ import { collectReport } from '../../../cli/report/collect';
 import { renderReport } from '../../../cli/report/page';
 import { collectEvidence } from '../../../cli/results/collect';
 import { resultsOf } from '../../../cli/results/summary';
+import { readResults } from '../../../cli/status/results-status';
 import { type SystemStatus } from '../../../cli/status/system-status';
 import { UNMEASURED } from '../../../core/backtest/feedback';
 import { deploymentFileSchema, planDeployment } from '../../../core/contracts/deployment-file';
@@ -137,6 +138,7 @@ async function statusOf(connection: SerialConnection): Promise<SystemStatus> {
     stream: null,
     readiness: null,
     fleet: null,
+    results: await readResults(query),
     silent: [],
     nextScheduled: null,
   };

@@ -2,6 +2,7 @@ import { UNMEASURED } from '../../../core/backtest/feedback';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
+import { METRICS_MAX_PAUSE_MS } from '../../../core/warehouse/limits';
 import { registerWarehouseMetrics } from '../../../core/warehouse/metrics';
 import { openWarehouse, type Warehouse } from '../../../core/warehouse/database/open';
 import { saveRound } from '../../../core/warehouse/queries/rounds';
@@ -104,6 +105,60 @@ describe('metrics from the tables', () => {
     const lines = await scrape();
     expect(lines).toContain('fedloop_round_aggregation_weight_ratio{round="1",percentile="50"} 0.5');
     expect(lines).toContain('fedloop_round_aggregation_weight_ratio{round="1",percentile="100"} 2');
+  });
+
+  it('hold the linear model of a round against the network elected beside it, on the device-windows of both', async () => {
+    await connection.run(
+      `INSERT INTO model_versions (model_version, round, role, network) VALUES
+         ('v3', 3, 'steady', NULL), ('v3-responsive', 3, 'responsive', NULL), ('v3-linear', 3, 'linear', 'steady')`,
+    );
+    const forecasts = (version: string, devices: number, windows: string, right: number): Promise<unknown> =>
+      connection.run(
+        `INSERT INTO evaluation_rows SELECT '${version}', 'd' || device, start, start + INTERVAL 30 SECOND, 20, 20, 0, 0,
+           device < ${right}, 0.8, 0, false, false, 'steady', start, 0, 1, NULL
+         FROM (SELECT device, TIMESTAMP '2020-01-01' + INTERVAL (30 * i) SECOND AS start FROM range(${devices}) AS d(device), ${windows} AS t(i))`,
+      );
+    await forecasts('v3-linear', 4, 'range(0, 4)', 3);
+    await forecasts('v3', 4, 'range(2, 6)', 1);
+    await forecasts('v3-responsive', 4, 'range(2, 6)', 4);
+    let elapsed = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => elapsed);
+    const registry = createMetrics('analytics');
+    registerWarehouseMetrics(registry, connection, warehouse.path);
+    const figures = async (): Promise<string[]> => {
+      // Scrapes share one reading for a while.
+      elapsed += METRICS_MAX_PAUSE_MS;
+      return (await registry.metrics()).split('\n').filter((line) => line.startsWith('fedloop_round_linear'));
+    };
+    expect(await figures()).toEqual([
+      expect.stringMatching(/round="3",measured="linear".*} 0\.75$/),
+      expect.stringMatching(/round="3",measured="network".*} 0\.25$/),
+    ]);
+    // What came since counts as well.
+    await forecasts('v3-linear', 4, 'range(4, 6)', 1);
+    expect(await figures()).toEqual([
+      expect.stringMatching(/measured="linear".*} 0\.5$/),
+      expect.stringMatching(/measured="network".*} 0\.25$/),
+    ]);
+    clock.mockRestore();
+  });
+
+  it('show what each of several sites brought to each round, by number and without naming it', async () => {
+    await connection.run(
+      `INSERT INTO contribution_rows SELECT round, 'a', 'v' || round, 'steady', site, device, method, contribution, error, soft, NULL, 0.1, 100
+       FROM (VALUES (1, 'secret-lab', '', 'exact', 0.01, 0.002, 0.02), (1, 'secret-lab', '', 'additive', NULL, NULL, 0.5),
+                    (1, 'secret-lab', 'device-1', 'additive', NULL, NULL, 0.4),
+                    (2, 'secret-lab', '', 'exact', -0.01, 0.002, 0.03), (2, 'a-hospital', '', 'additive', NULL, NULL, 0.04))
+         AS rows(round, site, device, method, contribution, error, soft)`,
+    );
+    const lines = await scrape();
+    expect(lines.filter((line) => line.startsWith('fedloop_round_site')).sort()).toEqual([
+      'fedloop_round_site_contribution_error_ratio{round="2",site_number="1"} 0.002',
+      'fedloop_round_site_contribution_ratio{round="2",site_number="1"} -0.01',
+      'fedloop_round_site_soft_contribution_ratio{round="2",site_number="1"} 0.03',
+      'fedloop_round_site_soft_contribution_ratio{round="2",site_number="2"} 0.04',
+    ]);
+    expect(lines.join('\n')).not.toMatch(/secret-lab|a-hospital|device-1/);
   });
 
   it('sort devices into bands by their accuracy under the champion, and rank the worst without naming them', async () => {
