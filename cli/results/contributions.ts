@@ -24,7 +24,8 @@ const siteRow = z.object({
 /** Sites since a round: their mean over the rounds that have an exact figure, else over those in additive form. */
 export function sitesSql(first: number): string {
   return `SELECT site, count(DISTINCT round)::DOUBLE AS rounds, avg(contribution) AS accuracy,
-       sqrt(sum(standard_error ** 2)) / nullif(count(standard_error), 0) AS accuracy_error,
+       CASE WHEN count(standard_error) = count(contribution)
+            THEN sqrt(sum(standard_error ** 2)) / nullif(count(standard_error), 0) END AS accuracy_error,
        coalesce(avg(soft_contribution) FILTER (WHERE method = 'exact'), avg(soft_contribution)) AS soft
 FROM contributions WHERE device_id IS NULL AND round >= ${first} GROUP BY site ORDER BY site`;
 }
