@@ -116,7 +116,7 @@ const subRooms = {
     dashboard: ['shared'],
     history: ['shared'],
     report: ['results', 'system', 'progress', 'shared'],
-    status: ['query', 'temporal', 'servers', 'system', 'processes', 'progress', 'shared'],
+    status: ['results', 'query', 'temporal', 'servers', 'system', 'processes', 'progress', 'shared'],
     backtest: ['results', 'shared'],
     sample: ['system', 'shared'],
     init: ['shared'],

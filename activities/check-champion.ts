@@ -13,6 +13,7 @@ import { DriftWatch } from '../core/federation/drift/watch';
 import { judgeChampion } from '../core/federation/promotion/live-check';
 import { pairedChange, type PairedCluster } from '../core/federation/promotion/cluster-interval';
 import { type Deployments } from '../core/model/deployments';
+import { releasesWithNoise } from './shared/privacy-ledger';
 import { type WarehouseService } from '../core/warehouse/service';
 
 /** Windows that a detector follows between two queries: a fleet of thousands has about a thousand values each. */
@@ -35,7 +36,7 @@ export class ChampionChecks {
     private readonly tables: Tables,
     private readonly deployments: Pick<
       Deployments,
-      'champion' | 'inForce' | 'settings' | 'sync' | 'versions'
+      'champion' | 'inForce' | 'privacyBookings' | 'settings' | 'sync' | 'versions'
     >,
   ) {}
 
@@ -79,13 +80,14 @@ export class ChampionChecks {
     };
   }
 
-  /** Windows since the readings of the newest version; null while no refit is due, or nothing was trained. */
+  /** Windows since the readings of the newest version; null while no refit is due or possible. */
   private ageWhereDue(
     { everyWindows, askedAt }: NonNullable<CheckChampionInput['refit']>,
     until: Micros,
   ): number | null {
     const made = this.deployments.versions().flatMap(({ message }) => message.lineage.data_until ?? []);
-    if (made.length === 0 || this.deployments.champion()?.version === FIRST_VERSION) return null;
+    const isTrained = made.length > 0 && this.deployments.champion()?.version !== FIRST_VERSION;
+    if (!isTrained || releasesWithNoise(this.deployments)) return null;
     const { windowMicros } = this.deployments.settings().task;
     const age = (until - Math.max(...made)) / windowMicros;
     const sinceAsked = askedAt === null ? age : (until - askedAt) / windowMicros;

@@ -1,8 +1,9 @@
+import { type CandidateRole, type Lineage } from '../core/contracts/deployments';
 import { FIRST_VERSION, versionOfRound } from '../core/contracts/ids';
 import { FedloopError } from '../core/contracts/errors';
 import { type RefitBegun, type RefitDeployment } from '../core/contracts/refits';
 import { type RoundPlan } from '../core/contracts/steps';
-import { LINEAR_WINDOWS, MIN_REFIT_GAIN, RECENT_WINDOWS } from '../core/federation/constants';
+import { LINEAR_WINDOWS, MIN_REFIT_GAIN } from '../core/federation/constants';
 import { acceptsRefit } from '../core/federation/panels/panel-gate';
 import { encodeState, stateFor } from '../core/federation/strategies/server-state';
 import { logDeployment, type Deployments } from '../core/model/deployments';
@@ -14,14 +15,15 @@ import {
   type Candidate,
   type DeployDependencies,
 } from './shared/deploy-candidates';
+import { releasesWithNoise } from './shared/privacy-ledger';
 import { combinedSums, possiblePanelScores } from './shared/possible-reports';
-import { PROPOSALS, publishProposal } from './shared/proposals';
+import { PROPOSALS, publishProposal, REFITS } from './shared/proposals';
 import { deployedVersion, trainedBase } from './shared/registry';
 
 /**
- * A refit between rounds begins: the champion itself is the proposal. A network gets its output layer refitted, as a responsive candidate does; a linear
+ * A refit between rounds begins: the champion itself is the proposal. A network gets its output layer refitted, as candidates of its role do; a linear
  * model is fitted anew.
- * @throws FedloopError `InvalidInput` while nothing that was trained serves; `RoundOvertaken` for a closed round
+ * @throws FedloopError `InvalidInput` while nothing that was trained serves, and where the fleet has a privacy budget; `RoundOvertaken` for a closed round
  */
 export async function proposeChampion(
   { producer, deployments }: { readonly producer: Producer; readonly deployments: Deployments },
@@ -34,17 +36,34 @@ export async function proposeChampion(
       hint: 'Start a round.',
     });
   }
-  const proposal = PROPOSALS.responsive;
+  if (releasesWithNoise(deployments)) {
+    throw new FedloopError(
+      'InvalidInput',
+      'the fleet has trained with noise: a refit would release exact sums',
+      {
+        hint: 'Start a round with "privacy" instead.',
+      },
+    );
+  }
+  const { role } = message.lineage;
+  const proposal = proposalOf(role);
   await publishProposal(producer, plan, proposal, model.weights);
   // The strategy goes on from where it stands.
   const current = deployments.serverState('current')?.state;
   const state = current ?? encodeState(stateFor(plan.strategy, null, model.weights.length));
   await logDeployment(producer, [{ type: 'server-state', kind: 'pending', round: plan.round, state }]);
-  const isLinear = message.lineage.role === 'linear';
-  return {
-    proposal,
-    parts: { ...plan.parts, refit: !isLinear, steadyRefit: false, linear: isLinear, contribution: false },
+  const parts = {
+    refit: role === 'responsive',
+    steadyRefit: role !== 'responsive' && role !== 'linear',
+    linear: role === 'linear',
+    contribution: false,
   };
+  return { proposal, parts: { ...plan.parts, ...parts } };
+}
+
+/** What stands for the champion: a responsive network is refitted as responsive candidates are; all others, to more windows, as steady ones. */
+function proposalOf(role: CandidateRole | null): string {
+  return role === 'responsive' ? PROPOSALS.responsive : PROPOSALS.steady;
 }
 
 /**
@@ -61,24 +80,21 @@ export async function deployRefit(
   const base = trainedBase(deployments, champion);
   const sites = await inbox.descriptions(plan);
   const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
-  const candidate = candidateOf(plan);
-  const [before, made] = [PROPOSALS.responsive, candidate.proposal].map(
-    (name) => judged(panelScores, name).b,
-  );
-  if (before === undefined || made === undefined || made.rows === 0 || before.rows === 0)
+  const { lineage } = deployedVersion(deployments, champion).message;
+  const { candidate, of, windows } = candidateOf(plan, lineage);
+  const before = judged(panelScores, proposalOf(lineage.role)).b;
+  const made = judged(panelScores, candidate.proposal).b;
+  if (made.rows === 0 || before.rows === 0)
     return { outcome: 'refused', reason: `no refit of ${champion}: nothing in the sites' sums repeats` };
-  const scores = [made, before].map(({ softCorrect, rows }) => (100 * softCorrect) / rows);
-  const [own = NaN, other = NaN] = scores;
+  const [own, other] = [made.softCorrect / made.rows, before.softCorrect / before.rows];
   if (!acceptsRefit(before, made, MIN_REFIT_GAIN)) {
-    const figures = `${own.toFixed(2)} against ${other.toFixed(2)} of 100`;
+    const figures = `${(100 * own).toFixed(2)} against ${(100 * other).toFixed(2)} of 100`;
     return {
       outcome: 'refused',
       reason: `panel B does not find the refit of ${champion} better: ${figures}`,
     };
   }
-  const of = candidate.role === 'linear' ? PROPOSALS.linear : PROPOSALS.responsive;
   const refusedSums = combinedSums(await inbox.refitSums(plan), sites, of, base.model.metadata.shape).refused;
-  const windows = candidate.role === 'linear' ? LINEAR_WINDOWS : RECENT_WINDOWS;
   const deployed = await deployCandidates(dependencies, plan, {
     candidates: [candidate],
     base,
@@ -88,7 +104,7 @@ export async function deployRefit(
       refit_of: champion,
       refit: 'accepted',
       refit_share: inbox.refitShare(plan, candidate.proposal),
-      panel_b_gain: (own - other) / 100,
+      panel_b_gain: own - other,
       impossible_panel_scores: refused,
       impossible_refit_sums: refusedSums.length,
     },
@@ -98,9 +114,22 @@ export async function deployRefit(
   return { outcome: 'deployed', deployed };
 }
 
-function candidateOf({ round, parts }: RoundPlan): Candidate {
+interface Remade {
+  readonly candidate: Candidate;
+  /** The proposal of whose sums it is made. */
+  readonly of: string;
+  /** The newest windows that it is made of. */
+  readonly windows: number;
+}
+
+/** A refit keeps the champion's role. */
+function candidateOf({ round }: RoundPlan, { role }: Lineage): Remade {
   const version = versionOfRound(round);
-  return parts.linear
-    ? { version, role: 'linear', network: null, proposal: PROPOSALS.linear }
-    : { version, role: 'responsive', network: null, proposal: PROPOSALS.responsiveRefitted };
+  const remade = REFITS.find(({ of }) => of === proposalOf(role));
+  if (role !== 'linear' && remade !== undefined) {
+    const { of, into, windows } = remade;
+    return { candidate: { version, role, network: null, proposal: into }, of, windows };
+  }
+  const of = PROPOSALS.linear;
+  return { candidate: { version, role, network: null, proposal: of }, of, windows: LINEAR_WINDOWS };
 }

@@ -61,7 +61,8 @@ export class RoundsAskedFor {
 
   wantedRefit(): Pick<CheckChampionInput, 'refit'> {
     const { refitEveryWindows, round } = this.host.settings();
-    if (refitEveryWindows === 'off' || !partsFor(round.strategy, round.parts).refit) return {};
+    const isPossible = partsFor(round.strategy, round.parts).refit && round.privacy === undefined;
+    if (refitEveryWindows === 'off' || !isPossible) return {};
     return { refit: { everyWindows: refitEveryWindows, askedAt: this.host.known().refitAskedAt ?? null } };
   }
 

@@ -28,6 +28,11 @@ export function requireBudget(deployments: Log, privacy: PrivacySettings): void 
   epsilonAfter(spentBefore(deployments), privacy);
 }
 
+/** Whether a round of the fleet has booked noise: what is released without any would break what its ε promises. */
+export function releasesWithNoise(deployments: Pick<Deployments, 'privacyBookings'>): boolean {
+  return deployments.privacyBookings().length > 0;
+}
+
 /**
  * Book what a round's noise costs, and only then hand it out. Every call books, and its noise is new: an `aggregate` step that is tried again, or
  * whose round is reset, pays again, as the same updates may have been published with the noise of the try before.

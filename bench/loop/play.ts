@@ -2,6 +2,7 @@ import { makeCandidates } from '../../core/backtest/candidates';
 import { type RoundChanges } from '../../core/backtest/changes';
 import { refitBetween } from '../../core/backtest/refit-candidate';
 import { linearModel } from '../../core/backtest/linear-candidate';
+import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { type LinearModel, networkOfLinear } from '../../core/federation/panels/linear';
 import { electLinear } from '../../core/federation/promotion/elect-candidate';
 import { panelGate } from '../../core/federation/panels/panel-gate';
@@ -44,6 +45,8 @@ class Loop {
   private readonly asServed: Score | undefined;
   private champion: Forecasting;
   private servesLinear = false;
+  /** Of a steady champion, or a responsive one. */
+  private refitWindows = LONG_WINDOWS;
   /** What a round trains from: the champion, or the network beside a linear one. */
   private network: FlatWeights;
   private linear: LinearModel | null = null;
@@ -108,7 +111,10 @@ class Loop {
         await differenceOf(world, graphs, beside, elected, from, until),
       ];
     this.state = promoted ? made.state : withoutMomentum(made.state);
-    if (promoted) [this.network, this.servesLinear] = [elected, isLinear];
+    if (promoted) {
+      [this.network, this.servesLinear] = [elected, isLinear];
+      this.refitWindows = made.elected === 'steady' ? LONG_WINDOWS : RECENT_WINDOWS;
+    }
     this.served += !promoted ? 'c' : isLinear ? 'l' : hasRoles ? made.elected.charAt(0) : '·';
     if (contender.refitsBetween === true) await this.between(round, closed, changes);
     else await this.serve(from + SHADOW_WINDOWS, from + windowsPerRound);
@@ -133,7 +139,7 @@ class Loop {
       graphs,
       { round: number, until, champion: this.champion.weights },
       changes,
-      linear === null ? undefined : networkOfLinear(SHAPE, linear),
+      linear === null ? this.refitWindows : networkOfLinear(SHAPE, linear),
     );
     if (refit === null) await this.serve(from, from + SHADOW_WINDOWS);
     else {

@@ -1,11 +1,10 @@
-import { MIN_REFIT_GAIN, RECENT_WINDOWS } from '../federation/constants';
+import { MIN_REFIT_GAIN } from '../federation/constants';
 import { acceptsRefit } from '../federation/panels/panel-gate';
 import { refitOutputLayer } from '../federation/panels/refit';
 import { combineSites } from '../federation/panels/refit-sites';
 import { refitKind } from '../federation/panels/report-checks';
 import { planRound } from '../federation/panels/selection';
 import { type FlatWeights, type NetworkShape } from '../model/types';
-import { type RoundRules } from './candidates';
 import { type RoundChanges } from './changes';
 import { type RoundGraphs } from './graphs';
 import { judgeOf, panelsOf, sumsOf, type PanelSamples } from './panels';
@@ -25,12 +24,12 @@ export function refittedTo(
 
 /**
  * A refit between rounds up to what panel B says, with the code that the workers run.
- * @param anew what a linear champion becomes; left out: a network, whose output layer is refitted to the freshest windows
+ * @param anew what a linear champion becomes, or to how many of the newest windows a network's output layer is refitted
  * @returns null where nothing repeats, or panel B does not find it better
  */
 export async function refitBetween(
   world: RoundWorld,
-  { seed, participants }: Pick<RoundRules, 'seed' | 'participants'>,
+  { seed, participants }: { readonly seed: number; readonly participants: number | 'all' },
   graphs: RoundGraphs,
   {
     round,
@@ -38,11 +37,11 @@ export async function refitBetween(
     champion,
   }: { readonly round: number; readonly until: number; readonly champion: FlatWeights },
   changes: RoundChanges,
-  anew?: FlatWeights,
+  anew: FlatWeights | number,
 ): Promise<FlatWeights | null> {
   const plan = planRound({ seed, round, devices: world.devices, participants });
   const panels = panelsOf(world, plan, until, changes);
-  const made = anew ?? refittedTo(RECENT_WINDOWS, graphs.shape, champion, panels, changes);
+  const made = typeof anew === 'number' ? refittedTo(anew, graphs.shape, champion, panels, changes) : anew;
   if (made === null) return null;
   const judge = judgeOf(graphs, champion, panels, changes);
   const [before, after] = [await judge(champion), await judge(made)];

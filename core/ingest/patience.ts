@@ -5,6 +5,8 @@ const PATIENCE_MILLIS = 2_000;
 /** A process that looks ten times a second, and has not looked for so long, stood still: it was suspended, or had no processor. */
 const STANDSTILL_MILLIS = 1_000;
 const LOOK_EVERY_MILLIS = 100;
+/** A process that stands still again and again must not wait all the time in between. */
+const WAITS_APART_MILLIS = 10_000;
 
 /**
  * How long a partition that sends nothing is waited for, so that records of several are handed on in the order in which they arrived.
@@ -32,7 +34,7 @@ export class Patience {
   /** Notice a standstill. @returns milliseconds on the clock of `heardAt` */
   look(): number {
     const now = this.now();
-    if (now - this.lookedAt > STANDSTILL_MILLIS) this.wokeAt = now;
+    if (now - this.lookedAt > STANDSTILL_MILLIS && now - this.wokeAt > WAITS_APART_MILLIS) this.wokeAt = now;
     this.lookedAt = now;
     return now;
   }

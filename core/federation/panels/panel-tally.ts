@@ -1,4 +1,3 @@
-import normalQuantile from '@stdlib/stats-base-dists-normal-quantile';
 import { panelTallySchema, type PanelTally } from '../../contracts/site-reports';
 import { softCorrect } from '../../contracts/soft-score';
 import { isCorrect, type Samples } from '../training/samples';
@@ -49,16 +48,4 @@ export function addTallies(parts: readonly PanelTally[]): PanelTally {
   return panelTallySchema.parse(
     Object.fromEntries(panelTallySchema.keyof().options.map((name) => [name, sumOf(name)])),
   );
-}
-
-/**
- * Standard deviation, in tolerances, of normal errors that are within the tolerance as often as those of the tally. Their root mean square is no such
- * thing: a few wild sensors make it large, and a version that is right in 86 of 100 then begins 20 points too unsure. Half a row is added to both
- * outcomes, so that it is finite and above 0.
- * @returns null where the tally has no rows
- */
-export function equivalentStddev({ rows, correct }: Pick<PanelTally, 'rows' | 'correct'>): number | null {
-  if (rows === 0) return null;
-  const within = (correct + 0.5) / (rows + 1);
-  return 1 / normalQuantile((1 + within) / 2, 0, 1);
 }

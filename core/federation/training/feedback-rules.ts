@@ -2,7 +2,7 @@ import { type Lineage } from '../../contracts/deployments';
 import { type Feedback } from '../../contracts/feedback';
 import { type LoopParts } from '../../contracts/rounds';
 import { MAX_BOUNDARY_WIDTH, MIN_BOUNDARY_WIDTH } from '../constants';
-import { equivalentStddev } from '../panels/panel-tally';
+import { equivalentStddev } from '../equivalent-stddev';
 
 /** What a round's training does because of the champion's live accuracy. */
 export interface FeedbackEffects {

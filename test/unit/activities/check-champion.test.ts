@@ -2,6 +2,7 @@ import { ChampionChecks } from '../../../activities/check-champion';
 import { type Stage } from '../../../core/contracts/deployments';
 import { versionIdSchema } from '../../../core/contracts/ids';
 import { type CheckChampionInput } from '../../../core/contracts/live-checks';
+import { type PrivacyBooking } from '../../../core/contracts/privacy';
 import { DEFAULT_STREAM_SETTINGS } from '../../../core/contracts/settings';
 import { type DeployedVersion } from '../../../core/model/deployments';
 import { latestCheck, saveCheck, windowsInService } from '../../../core/warehouse/queries/champion-checks';
@@ -31,6 +32,7 @@ let connection: SerialConnection;
 let sink: Sink;
 let offset = 0;
 let next = 0;
+let bookings: readonly PrivacyBooking[] = [];
 /** The last window whose readings a version was made of: the one before the first live one. */
 const madeOf = T0 - WINDOW;
 let staged: Readonly<Record<string, Stage>> = {};
@@ -43,6 +45,7 @@ beforeEach(async () => {
   offset = 0;
   next = 0;
   staged = { v1: 'shadow', v2: 'champion' };
+  bookings = [];
 });
 afterEach(() => warehouse.close());
 
@@ -72,6 +75,7 @@ function checks(): ChampionChecks {
       sync: () => Promise.resolve(),
       inForce: versions,
       versions,
+      privacyBookings: () => bookings,
       settings: () => ({
         ...DEFAULT_STREAM_SETTINGS,
         task: { ...DEFAULT_STREAM_SETTINGS.task, windowMicros: WINDOW },
@@ -192,6 +196,12 @@ describe('a refit between rounds', () => {
     const askedAt = lastWindow() - 11 * WINDOW;
     expect(await checks().check(every(12, askedAt))).not.toHaveProperty('asksForRefit');
     expect(await checks().check(every(11, askedAt))).toMatchObject({ asksForRefit: 20 });
+  });
+
+  it('is none in a fleet that has booked noise', async () => {
+    await live(20, { v1: 12, v2: 18 });
+    bookings = [{} as PrivacyBooking];
+    expect(await checks().check(every(12))).not.toHaveProperty('asksForRefit');
   });
 
   it('is none of a version that nobody has trained, nor where nobody wants one', async () => {

@@ -76,10 +76,10 @@ const decided = (
   );
 
 /** v1 serves: a network that forecasts a change of one and a half tolerances, whatever it sees. */
-async function constantChampion(): Promise<void> {
+async function constantChampion(role: 'steady' | 'responsive' = 'steady'): Promise<void> {
   const weights = new Float32Array(parameterCount(SHAPE));
   weights[weightOffsets(SHAPE).b2] = 1.5;
-  await serving([{ version: V1, weights, role: 'steady', network: null, stage: 'champion' }]);
+  await serving([{ version: V1, weights, role, network: null, stage: 'champion' }]);
 }
 
 /** v1 serves: a linear model that forecasts ten tolerances too much. Beside it stands the network of its round. */
@@ -155,22 +155,29 @@ describe('a refit of a network', () => {
     expect(after!.metadata.residualStddev).toBeGreaterThan(0);
   });
 
-  it('says of itself what it was made of: the champion, no devices’ updates, six windows', async () => {
+  it('says of itself what it was made of: the champion, no devices’ updates, a day’s windows', async () => {
     await constantChampion();
     const { plan, made } = await refitted();
     const lineage = lineageOf(deployedBy(made).elected.version);
     expect(lineage).toMatchObject({
       round: 2,
       parents: ['v1'],
-      role: 'responsive',
+      role: 'steady',
       devices: 0,
       training: null,
       data_until: plan.trainUntil,
       feedback_used: { refit_of: 'v1', refit: 'accepted', impossible_panel_scores: 0 },
     });
     expect(world.deployments.find(versionIdSchema.parse('v2'))!.stage.reason).toBe(
-      'v1 refitted to the last 6 windows, between rounds',
+      'v1 refitted to the last 24 windows, between rounds',
     );
+  });
+
+  it('follows the freshest six windows where the champion is the responsive one', async () => {
+    await constantChampion('responsive');
+    const { elected } = deployedBy((await refitted()).made);
+    expect(lineageOf(elected.version).role).toBe('responsive');
+    expect(world.deployments.find(elected.version)!.stage.reason).toContain('the last 6 windows');
   });
 
   it('leaves the strategy where it stands, also when the live windows reject it', async () => {
@@ -230,6 +237,28 @@ describe('a refit', () => {
     await expect(refitted(V0, 1)).rejects.toMatchObject({
       type: 'InvalidInput',
       message: expect.stringContaining('v0 was not trained: a refit of it learns nothing') as string,
+    });
+  });
+
+  it('in a fleet that has booked noise is refused: its sums have none', async () => {
+    await constantChampion();
+    await logDeployment(world.producer, [
+      {
+        type: 'privacy-booking',
+        round: 1,
+        attempt: 'a',
+        draw: 'one',
+        inverse_squares: 1,
+        clip_norm: 1,
+        next_clip: null,
+        delta: 1e-5,
+        epsilon: 4,
+        at: new Date(0).toISOString(),
+      },
+    ]);
+    await expect(refitted()).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: expect.stringContaining('a refit would release exact sums') as string,
     });
   });
 });

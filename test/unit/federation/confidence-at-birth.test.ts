@@ -1,4 +1,4 @@
-import { equivalentStddev } from '../../../core/federation/panels/panel-tally';
+import { equivalentStddev } from '../../../core/federation/equivalent-stddev';
 
 describe('what a version’s confidence begins with', () => {
   it('is the spread of normal errors that are as often within the tolerance', () => {

@@ -37,6 +37,18 @@ describe('waiting for a partition that sends nothing', () => {
     expect(own.isDueTo(heard)).toBe(false);
   });
 
+  it('is due for no more than two seconds of ten where one standstill comes after another', () => {
+    const own = patience();
+    const read = { read: 9, highWatermark: 9, heardAt: 0 };
+    let waited = 0;
+    for (let standstill = 0; standstill < 20; standstill += 1) {
+      millis += 1_100;
+      for (const end = millis + 700; millis < end; millis += 100) waited += own.isDueTo(read) ? 100 : 0;
+    }
+    expect(waited).toBeGreaterThan(0);
+    expect(waited / millis).toBeLessThanOrEqual(0.2);
+  });
+
   it('takes no pause of half a second for a standstill', () => {
     const own = patience();
     runs(own, 500);
