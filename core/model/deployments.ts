@@ -20,7 +20,7 @@ import { type IncomingRecord, type Kafka, type Producer, type Tail } from '../pl
 import { type Logger } from '../platform/log';
 import { assertNotOlder, assertSameWeights, orderOf, withOneChampion } from './deployment-order';
 import { acceptModel, fitsTask, readDeployment } from './accept-deployment';
-import { deploymentsReplaced, requireNewFleet } from './lost-deployments';
+import { deploymentsReplaced, requireNewFleet, settingsUnreadable } from './lost-deployments';
 import { type GlobalModel } from './types';
 
 /** A version in `model-deployments`, with its latest stage. */
@@ -90,7 +90,7 @@ export class Deployments {
       // may log them anew, where somebody has written some who may not.
       const { cause, isRefused } = this.settingsFault ?? {};
       const agrees = Object.keys(own).length === 0;
-      if (cause instanceof FedloopError && !(isRefused === true && agrees)) throw cause;
+      if (cause instanceof FedloopError && !(isRefused === true && agrees)) throw settingsUnreadable(cause);
       if (this.logged === undefined) await requireNewFleet(this.kafka);
       assertOwnSettings(this.loggedAtStart, own);
     } catch (cause) {

@@ -1,3 +1,4 @@
+import { SETTINGS_KEY } from '../contracts/deployments';
 import { FedloopError } from '../contracts/errors';
 import { TOPICS } from '../contracts/topics';
 import { type Kafka } from '../platform/kafka';
@@ -23,4 +24,11 @@ export async function requireNewFleet(kafka: Pick<Kafka, 'offsets'>): Promise<vo
 export function deploymentsReplaced(): FedloopError {
   const message = `${TOPICS.deployments.name} was made anew while it was followed: versions and settings are gone from it`;
   return new FedloopError('InvalidData', message, { hint: HINT });
+}
+
+/** The record that every process goes by is there, and is none. A cause that says what to do stands for itself. */
+export function settingsUnreadable(cause: FedloopError): FedloopError {
+  if (cause.hint !== undefined) return cause;
+  const message = `the record "${SETTINGS_KEY}" of ${TOPICS.deployments.name}, which has the fleet's settings, cannot be read: ${cause.message}`;
+  return new FedloopError(cause.code, message, { cause, hint: 'Write it again from a copy of the topic.' });
 }

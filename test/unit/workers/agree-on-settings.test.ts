@@ -51,4 +51,16 @@ describe('a fleet without logged settings', () => {
       hint: expect.stringContaining('another fleet name') as string,
     });
   });
+
+  it('whose record of settings is damaged is refused by its key, with what to do', async () => {
+    const kafka = brokerWith([]);
+    kafka.append(TOPICS.deployments.name, [{ key: 'settings', value: '{"type":"settings"}', partition: 0 }]);
+    const refusal = {
+      code: 'InvalidConfig',
+      message: expect.stringContaining('the record "settings" of model-deployments') as string,
+      hint: 'Write it again from a copy of the topic.',
+    };
+    await expect(agree(kafka)).rejects.toMatchObject(refusal);
+    await expect(followDeployments(kafka, silentLogger())).rejects.toMatchObject(refusal);
+  });
 });
