@@ -1,6 +1,7 @@
-import { type CandidateRole, type Lineage } from '../core/contracts/deployments';
+import { type CandidateRole } from '../core/contracts/deployments';
 import { FIRST_VERSION, versionOfRound } from '../core/contracts/ids';
 import { FedloopError } from '../core/contracts/errors';
+import { type LoopParts } from '../core/contracts/rounds';
 import { type RefitBegun, type RefitDeployment } from '../core/contracts/refits';
 import { type RoundPlan } from '../core/contracts/steps';
 import { LINEAR_WINDOWS, MIN_REFIT_GAIN } from '../core/federation/constants';
@@ -9,12 +10,7 @@ import { encodeState, stateFor } from '../core/federation/strategies/server-stat
 import { logDeployment, type Deployments } from '../core/model/deployments';
 import { type Producer } from '../core/platform/kafka';
 import { requireUndecided } from './shared/decided';
-import {
-  deployCandidates,
-  judged,
-  type Candidate,
-  type DeployDependencies,
-} from './shared/deploy-candidates';
+import { deployCandidates, judged, type DeployDependencies } from './shared/deploy-candidates';
 import { releasesWithNoise } from './shared/privacy-ledger';
 import { combinedSums, possiblePanelScores } from './shared/possible-reports';
 import { PROPOSALS, publishProposal, REFITS } from './shared/proposals';
@@ -45,25 +41,14 @@ export async function proposeChampion(
       },
     );
   }
-  const { role } = message.lineage;
-  const proposal = proposalOf(role);
+  const { part, standsFor: proposal } = remakingOf(message.lineage.role);
   await publishProposal(producer, plan, proposal, model.weights);
   // The strategy goes on from where it stands.
   const current = deployments.serverState('current')?.state;
   const state = current ?? encodeState(stateFor(plan.strategy, null, model.weights.length));
   await logDeployment(producer, [{ type: 'server-state', kind: 'pending', round: plan.round, state }]);
-  const parts = {
-    refit: role === 'responsive',
-    steadyRefit: role !== 'responsive' && role !== 'linear',
-    linear: role === 'linear',
-    contribution: false,
-  };
-  return { proposal, parts: { ...plan.parts, ...parts } };
-}
-
-/** What stands for the champion: a responsive network is refitted as responsive candidates are; all others, to more windows, as steady ones. */
-function proposalOf(role: CandidateRole | null): string {
-  return role === 'responsive' ? PROPOSALS.responsive : PROPOSALS.steady;
+  const none = { refit: false, steadyRefit: false, linear: false, contribution: false };
+  return { proposal, parts: { ...plan.parts, ...none, [part]: true } };
 }
 
 /**
@@ -81,9 +66,9 @@ export async function deployRefit(
   const sites = await inbox.descriptions(plan);
   const { possible: panelScores, refused } = possiblePanelScores(await inbox.panelScores(plan), sites);
   const { lineage } = deployedVersion(deployments, champion).message;
-  const { candidate, of, windows } = candidateOf(plan, lineage);
-  const before = judged(panelScores, proposalOf(lineage.role)).b;
-  const made = judged(panelScores, candidate.proposal).b;
+  const { of, into, standsFor, windows } = remakingOf(lineage.role);
+  const before = judged(panelScores, standsFor).b;
+  const made = judged(panelScores, into).b;
   if (made.rows === 0 || before.rows === 0)
     return { outcome: 'refused', reason: `no refit of ${champion}: nothing in the sites' sums repeats` };
   const [own, other] = [made.softCorrect / made.rows, before.softCorrect / before.rows];
@@ -96,14 +81,15 @@ export async function deployRefit(
   }
   const refusedSums = combinedSums(await inbox.refitSums(plan), sites, of, base.model.metadata.shape).refused;
   const deployed = await deployCandidates(dependencies, plan, {
-    candidates: [candidate],
+    // It keeps the champion's role.
+    candidates: [{ version: versionOfRound(plan.round), role: lineage.role, network: null, proposal: into }],
     base,
     contributors: [],
     panelScores,
     feedbackUsed: {
       refit_of: champion,
       refit: 'accepted',
-      refit_share: inbox.refitShare(plan, candidate.proposal),
+      refit_share: inbox.refitShare(plan, into),
       panel_b_gain: own - other,
       impossible_panel_scores: refused,
       impossible_refit_sums: refusedSums.length,
@@ -114,22 +100,25 @@ export async function deployRefit(
   return { outcome: 'deployed', deployed };
 }
 
-interface Remade {
-  readonly candidate: Candidate;
-  /** The proposal of whose sums it is made. */
+/** How a champion is made anew. */
+interface Remaking {
+  readonly part: keyof LoopParts;
+  /** The proposal of whose sums it is made, and the name of what comes out. */
   readonly of: string;
+  readonly into: string;
   /** The newest windows that it is made of. */
   readonly windows: number;
+  /** The proposal that is the champion as it is. */
+  readonly standsFor: string;
 }
 
-/** A refit keeps the champion's role. */
-function candidateOf({ round }: RoundPlan, { role }: Lineage): Remade {
-  const version = versionOfRound(round);
-  const remade = REFITS.find(({ of }) => of === proposalOf(role));
-  if (role !== 'linear' && remade !== undefined) {
-    const { of, into, windows } = remade;
-    return { candidate: { version, role, network: null, proposal: into }, of, windows };
-  }
-  const of = PROPOSALS.linear;
-  return { candidate: { version, role, network: null, proposal: of }, of, windows: LINEAR_WINDOWS };
+const [STEADY, RESPONSIVE] = REFITS;
+
+/** As candidates of the champion's role are; one without a role as a steady one. */
+function remakingOf(role: CandidateRole | null): Remaking {
+  const { linear, steady: standsFor } = PROPOSALS;
+  if (role === 'linear')
+    return { part: 'linear', of: linear, into: linear, windows: LINEAR_WINDOWS, standsFor };
+  const own = role === 'responsive' ? RESPONSIVE : STEADY;
+  return { ...own, standsFor: own.of };
 }

@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { federatedRoundInputSchema, partsFor, type FederatedRoundInput } from '../core/contracts/rounds';
+import { federatedRoundInputSchema, type FederatedRoundInput } from '../core/contracts/rounds';
 import { type RefitResult } from '../core/contracts/refits';
 import { type AggregateResult } from '../core/contracts/steps';
 import { causeFirst } from './failures';
@@ -7,7 +7,7 @@ import { ownFleet } from './fleet';
 import { parseInput, refuse } from './input';
 import { judge, orWithdrawn } from './judge';
 import { RoundControl } from './round-control';
-import { judgeOnPanels, nextTake, selectDevices } from './round-training';
+import { judgeOnPanels, nextTake, planOf, selectDevices } from './round-training';
 import { roundSteps } from './steps';
 import { visibility } from './visibility';
 
@@ -38,24 +38,11 @@ async function stepByStep(control: RoundControl, input: FederatedRoundInput): Pr
   });
   const seen = visibility(asked.searchAttributes);
   return orWithdrawn(control, steps, { round: asked.round, attempt, seen }, async () => {
-    const { described, champion, selection, planFor } = await selectDevices(control, steps, asked, attempt);
-    const { seed, strategy, strategySettings, parts, training, minUpdates } = control.settings;
+    const selected = await selectDevices(control, steps, asked, attempt);
+    const { champion, planFor } = selected;
+    const { settings } = control;
     await control.enter('refit', { champion });
-    const planned = nextTake(
-      {
-        ...described,
-        champion,
-        ...selection,
-        seed,
-        strategy,
-        strategySettings,
-        parts: partsFor(strategy, parts),
-        training,
-        privacy: null,
-        minUpdates,
-      },
-      'aggregate',
-    );
+    const planned = nextTake({ ...planOf(selected, settings), privacy: null }, 'aggregate');
     const begun = await steps.rounds.proposeChampion(planned);
     const plan = await judgeOnPanels({ ...planned, parts: begun.parts }, planFor, steps, {
       wantsPanels: true,

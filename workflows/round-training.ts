@@ -1,7 +1,7 @@
 import { patched, uuid4 } from '@temporalio/workflow';
 import { type ContributionResult } from '../core/contracts/contribution';
 import { type SiteName, type VersionId } from '../core/contracts/ids';
-import { partsFor, type LoopParts } from '../core/contracts/rounds';
+import { partsFor, type FederatedRoundInput, type LoopParts } from '../core/contracts/rounds';
 import {
   type AggregateResult,
   type AskResult,
@@ -34,26 +34,11 @@ export async function trainAndAggregate(
   asked: AskResult,
   attempt: string,
 ): Promise<Prepared> {
-  const { described, champion, selection, planFor } = await selectDevices(
-    control,
-    { rounds, sites },
-    asked,
-    attempt,
-  );
+  const selected = await selectDevices(control, { rounds, sites }, asked, attempt);
+  const { champion, planFor } = selected;
   const { settings } = control;
   await control.enter('train locals', { champion });
-  const planned = {
-    ...described,
-    champion,
-    ...selection,
-    seed: settings.seed,
-    strategy: settings.strategy,
-    strategySettings: settings.strategySettings,
-    parts: partsFor(settings.strategy, settings.parts),
-    training: settings.training,
-    privacy: settings.privacy ?? null,
-    minUpdates: control.settings.minUpdates,
-  };
+  const planned = planOf(selected, { ...settings, minUpdates: control.settings.minUpdates });
   const training = nextTake(planned, 'train');
   const trained = await Promise.all(sites.map((site) => site.trainLocals(planFor(training, site.name))));
   const trainedTo = lastOf(trained);
@@ -128,6 +113,25 @@ export async function selectDevices(
     champion,
     selection,
     planFor: (plan, name) => ({ ...plan, quota: quotas.find(({ site }) => site === name) ?? null }),
+  };
+}
+
+/** The plan of a round before its first step that sends anything. */
+export function planOf(
+  { described, champion, selection }: Selected,
+  { seed, strategy, strategySettings, parts, training, privacy, minUpdates }: FederatedRoundInput,
+): RoundPlan {
+  return {
+    ...described,
+    champion,
+    ...selection,
+    seed,
+    strategy,
+    strategySettings,
+    parts: partsFor(strategy, parts),
+    training,
+    privacy: privacy ?? null,
+    minUpdates,
   };
 }
 

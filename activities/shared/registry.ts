@@ -21,23 +21,20 @@ export function trainedBase(
   deployments: Pick<Deployments, 'find' | 'versions'>,
   champion: VersionId,
 ): DeployedVersion {
-  let known = deployedVersion(deployments, champion);
-  // A linear model that was made anew between rounds has no network beside it: that of the one before still counts.
-  for (const passed = new Set([champion]); ; passed.add(known.version)) {
-    const { role, network, round, attempt, parents } = known.message.lineage;
-    if (role !== 'linear') return known;
-    const beside = deployments
-      .versions()
-      .findLast(
-        ({ message: { lineage } }) =>
-          lineage.role === network && lineage.round === round && lineage.attempt === attempt,
-      );
-    if (beside !== undefined) return beside;
-    const [before] = parents;
-    const next = before === undefined || passed.has(before) ? undefined : deployments.find(before);
-    if (network !== null || next === undefined) break;
-    known = next;
-  }
+  const serving = deployedVersion(deployments, champion);
+  const { role, network, round, attempt, parents } = serving.message.lineage;
+  if (role !== 'linear') return serving;
+  const beside = deployments
+    .versions()
+    .findLast(
+      ({ message: { lineage } }) =>
+        lineage.role === network && lineage.round === round && lineage.attempt === attempt,
+    );
+  if (beside !== undefined) return beside;
+  // One that was made anew between rounds has none: that of the version before it counts, which is of an earlier round.
+  const before = network === null ? deployments.find(parents[0] ?? champion) : undefined;
+  if (before !== undefined && before.message.lineage.round < round)
+    return trainedBase(deployments, before.version);
   throw new FedloopError(
     'NotFound',
     `the network that was made beside ${champion} is not in model-deployments`,

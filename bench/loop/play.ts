@@ -6,9 +6,10 @@ import { LONG_WINDOWS, RECENT_WINDOWS } from '../../core/federation/constants';
 import { type LinearModel, networkOfLinear } from '../../core/federation/panels/linear';
 import { electLinear } from '../../core/federation/promotion/elect-candidate';
 import { panelGate } from '../../core/federation/panels/panel-gate';
+import { outputsOf } from '../../core/federation/panels/panel-scoring';
 import { tallyPanel } from '../../core/federation/panels/panel-tally';
 import { ControlVariates } from '../../core/federation/training/control-variates';
-import { isCorrect, type Samples } from '../../core/federation/training/samples';
+import { isCorrect } from '../../core/federation/training/samples';
 import { type ServerState, withoutMomentum } from '../../core/federation/strategies/server-state';
 import { initialWeights } from '../../core/model/network';
 import { type FlatWeights } from '../../core/model/types';
@@ -178,7 +179,11 @@ async function passesShadow(
   window: number,
 ): Promise<boolean> {
   const samples = world.samples(window, SHADOW_WINDOWS);
-  const [own, other] = await forecastsOf(graphs, candidate.weights, champion, samples);
+  const [own = new Float32Array(), other = new Float32Array()] = await outputsOf(
+    graphs.predictor,
+    [candidate.weights, champion],
+    samples,
+  );
   adapted(world, candidate.adapters, samples, own);
   return panelGate(tallyPanel(samples, own, other)).pass;
 }
@@ -193,24 +198,14 @@ async function differenceOf(
   until: number,
 ): Promise<number> {
   const samples = world.samples(until - 1, until - from);
-  const [own, other] = await forecastsOf(graphs, one, than, samples);
+  const [own = new Float32Array(), other = new Float32Array()] = await outputsOf(
+    graphs.predictor,
+    [one, than],
+    samples,
+  );
   let difference = 0;
   samples.y.forEach((actual, at) => {
     difference += isCorrect((own[at] ?? NaN) - actual) - isCorrect((other[at] ?? NaN) - actual);
   });
   return difference / samples.count;
-}
-
-/** Outputs of two models on the same samples, in one run. */
-async function forecastsOf(
-  graphs: RoundGraphs,
-  first: FlatWeights,
-  second: FlatWeights,
-  { x, count }: Samples,
-): Promise<readonly [Float32Array, Float32Array]> {
-  const both = new Float32Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  const outputs = await graphs.predictor.predict(both, x);
-  return [outputs.subarray(0, count), outputs.subarray(count)];
 }

@@ -12,6 +12,7 @@ import {
   STREAM_WORKER,
   type WorkflowWorld,
 } from '../support/workflow-world';
+import { joinEvaluation, untilProgress } from '../support/live-evaluation';
 import { NAMES } from '../support/names';
 
 jest.setTimeout(120_000);
@@ -31,26 +32,15 @@ afterEach(async () => {
 
 /** Start it as a stream worker does. */
 async function join(input: object = {}): Promise<WorkflowHandle> {
-  evaluation = await world.client.workflow.signalWithStart('continuousEvaluation', {
-    workflowId: NAMES.evaluationId,
-    taskQueue: NAMES.roundsQueue,
-    args: [{ checkEvery: '100ms', ...input }],
-    signal: 'join',
-    signalArgs: [{ worker: STREAM_WORKER }],
-  });
+  evaluation = await joinEvaluation(world, input);
   return evaluation;
 }
 
 const progressOf = (): Promise<EvaluationProgress> => evaluation.query<EvaluationProgress>('progress');
 const callsOf = (name: keyof MockActivities): number => world.calls.filter((call) => call === name).length;
 const pause = (): Promise<unknown> => new Promise((wake) => setTimeout(wake, 30));
-async function until(is: (progress: EvaluationProgress) => boolean): Promise<EvaluationProgress> {
-  for (;;) {
-    const progress = await progressOf();
-    if (is(progress)) return progress;
-    await pause();
-  }
-}
+const until = (is: (progress: EvaluationProgress) => boolean): Promise<EvaluationProgress> =>
+  untilProgress(evaluation, is);
 /** Cancel, and wait until it has ended. */
 async function finish(name?: string): Promise<void> {
   await evaluation.cancel();

@@ -3,13 +3,8 @@ import { type EvaluationProgress } from '../../core/contracts/evaluation';
 import { type RefitResult } from '../../core/contracts/refits';
 import { type RoundProgress } from '../../core/contracts/steps';
 import { CANDIDATE, CHAMPION, checkOf, evaluationOf } from '../support/smooth-round';
-import {
-  failureOf,
-  record,
-  startWorkflowWorld,
-  STREAM_WORKER,
-  type WorkflowWorld,
-} from '../support/workflow-world';
+import { failureOf, record, startWorkflowWorld, type WorkflowWorld } from '../support/workflow-world';
+import { joinEvaluation, untilProgress } from '../support/live-evaluation';
 import { NAMES } from '../support/names';
 
 jest.setTimeout(120_000);
@@ -101,21 +96,10 @@ describe('the live evaluation', () => {
   });
 
   const join = async (input: object): Promise<void> => {
-    evaluation = await world.client.workflow.signalWithStart('continuousEvaluation', {
-      workflowId: NAMES.evaluationId,
-      taskQueue: NAMES.roundsQueue,
-      args: [{ checkEvery: '100ms', ...input }],
-      signal: 'join',
-      signalArgs: [{ worker: STREAM_WORKER }],
-    });
+    evaluation = await joinEvaluation(world, input);
   };
-  const until = async (is: (progress: EvaluationProgress) => boolean): Promise<EvaluationProgress> => {
-    for (;;) {
-      const progress = await evaluation.query<EvaluationProgress>('progress');
-      if (is(progress)) return progress;
-      await new Promise((wake) => setTimeout(wake, 30));
-    }
-  };
+  const until = (is: (progress: EvaluationProgress) => boolean): Promise<EvaluationProgress> =>
+    untilProgress(evaluation, is);
 
   it('starts one when a check asks for it, and says from which window on the next is due', async () => {
     world.script({
