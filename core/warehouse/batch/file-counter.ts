@@ -1,7 +1,9 @@
 import { DuckDBInstance, VARCHAR, type DuckDBDataChunk } from '@duckdb/node-api';
+import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import { messageOf } from '../../contracts/errors';
 import { ROW_LIMITS } from '../../contracts/limits';
+import { machineError, machineTroubleIn } from '../../contracts/machine-trouble';
 import { findBrokenRows, type BrokenRow } from './broken-rows';
 import { SerialConnection } from '../database/connection';
 import { BATCH_MEMORY_LIMIT, MAX_REJECTED_DETAILS_PER_FILE } from '../limits';
@@ -59,12 +61,23 @@ export class FileCounter {
     this.instance.closeSync();
   }
 
-  /** Count one file. A file that cannot be read at all counts as one broken row without a line. */
+  /**
+   * Count one file. A file that cannot be read at all counts as one broken row without a line.
+   * @throws FedloopError `WarehouseFailed` where the machine lacks what it takes: that says nothing of the file, which is counted the next time.
+   */
   async count(path: string): Promise<FileCount> {
     try {
       const file = await openReadings(this.connection, path);
       return typeof file === 'string' ? unreadable(file) : await this.countReadings(file, path);
     } catch (cause) {
+      const trouble = machineTroubleIn(messageOf(cause));
+      if (trouble === 'disk-full' || trouble === 'open-files')
+        throw machineError(
+          'WarehouseFailed',
+          cause,
+          `the temporary folder ${tmpdir()}`,
+          'files cannot be counted',
+        );
       return unreadable(firstLineOf(messageOf(cause)));
     }
   }

@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { runBatch } from '../../../core/warehouse/batch/run-batch';
 import { openWarehouse } from '../../../core/warehouse/database/open';
 import { passesBy } from '../../../core/warehouse/database/trouble';
 import { describeWith, MOUNT } from '../../support/requirements';
+import { SmallDisk } from '../../support/small-disk';
+import { temporaryFolder } from './helpers';
 
 jest.setTimeout(30_000);
 
@@ -62,5 +65,47 @@ describeWith(MOUNT, 'a warehouse on a disk that fills up', () => {
       message: `the disk of ${join(folder, 'w.duckdb')} is full`,
       hint: expect.stringContaining('Free space') as unknown,
     });
+  });
+});
+
+describeWith(MOUNT, 'a temporary folder that is full', () => {
+  const root = temporaryFolder();
+  let disk: SmallDisk;
+  beforeEach(() => {
+    disk = SmallDisk.mount(join(root.path, 'small'), 2);
+    jest.spyOn(os, 'tmpdir').mockReturnValue(disk.folder);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    disk.unmount();
+  });
+  afterAll(() => {
+    root.remove();
+  });
+
+  it('ends a count with a sentence, and what was not counted is the next time', async () => {
+    const folder = join(root.path, 'files');
+    mkdirSync(folder);
+    // A quote that is never closed takes a copy without its line.
+    const rows = Array.from(
+      { length: 2_000 },
+      (_, at) => `d1,2020-01-01T00:00:00.${String(at).padStart(6, '0')}Z,1\n`,
+    );
+    rows[1_000] = '"d1,2020-01-01T00:00:01Z,1\n';
+    writeFileSync(join(folder, 'a.csv'), `device_id,timestamp,temperature\n${rows.join('')}`);
+    const warehouse = await openWarehouse(':memory:');
+    const connection = await warehouse.connect();
+    disk.fill();
+    await expect(runBatch(connection, folder)).rejects.toMatchObject({
+      code: 'WarehouseFailed',
+      message: `the disk of the temporary folder ${disk.folder} is full`,
+    });
+    disk.free();
+    expect(await runBatch(connection, folder)).toMatchObject({
+      files: { counted: 1 },
+      rows: 1_999,
+      rejectedRows: 1,
+    });
+    await warehouse.close();
   });
 });
