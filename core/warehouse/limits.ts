@@ -167,6 +167,12 @@ export const RETENTION_STEP_MICROS = 3_600_000_000;
 /** Devices, or one in a hundred where that is more, that must have reached a time before rows are too old for it. */
 export const RETENTION_QUORUM = 3;
 
+/**
+ * Windows that are kept however old they are: more than a round and the checks on a champion are measured on by default. With windows of a week a
+ * month of retention would leave four.
+ */
+export const KEPT_WINDOWS = 64;
+
 /** Windows of event time that the states of devices look back on: as many as sites remember. Part of a migration: fixed. */
 export const DEVICE_STATE_WINDOWS = 400;
 

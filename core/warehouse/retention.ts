@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MICROS_PER_MILLI, type Micros } from '../contracts/time';
 import { type SerialConnection } from './database/connection';
-import { RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
+import { KEPT_WINDOWS, RETENTION_QUORUM, RETENTION_STEP_MICROS } from './limits';
 import { countFinishedDays, dropCountedDays } from './batch/stream-days';
 import { servedSumsOf, STORED_TOLERANCE, sumsOf } from './database/sums';
 import { timestamp } from './database/values';
@@ -51,9 +51,27 @@ async function agreedWindow(connection: SerialConnection): Promise<Micros> {
   return row === undefined || row.devices < RETENTION_QUORUM ? Infinity : (row.agreed ?? Infinity);
 }
 
+const neededRow = z.object({ needed: z.int().nullable() });
+
+/**
+ * Start of the oldest window that is still asked for, however old it is: of the newest `keptWindows`, and of all since a candidate came into force, whose
+ * round waits for its windows. Infinity where nothing is.
+ */
+async function neededFrom(connection: SerialConnection, keptWindows: number): Promise<Micros> {
+  const [row] = await connection.rows(
+    neededRow,
+    `SELECT least(
+       (SELECT min(window_start) FROM (SELECT DISTINCT window_start FROM evaluation_rows ORDER BY ALL DESC LIMIT ${keptWindows})),
+       (SELECT min(from_window) FROM stream_activations JOIN model_versions USING (model_version) WHERE stage = 'candidate')
+     ) AS needed`,
+  );
+  return row?.needed ?? Infinity;
+}
+
 /**
  * Deletes old rows as event time advances, a step at a time. Rows that are gone do not come back, so the time that they are too old for is
- * nobody's word alone: windows are complete, several devices have reached it, and the clock of this machine has as well.
+ * nobody's word alone: windows are complete, several devices have reached it, and the clock of this machine has as well. What a round or a check is
+ * still measured on stays.
  */
 export class Retention {
   private expired: Micros = Number.NEGATIVE_INFINITY;
@@ -64,13 +82,15 @@ export class Retention {
     private readonly connection: SerialConnection,
     private readonly keepMillis: number,
     private readonly now: () => number = Date.now,
+    private readonly keptWindows = KEPT_WINDOWS,
   ) {}
 
   /** @param completeBefore bound of complete windows. Most calls do nothing. */
   async advance(completeBefore: Micros): Promise<void> {
     const reached = Math.min(completeBefore, this.now() * MICROS_PER_MILLI);
     if (!Number.isFinite(reached) || reached < this.judged + RETENTION_STEP_MICROS) return;
-    const bound = Math.min(reached, await agreedWindow(this.connection)) - this.keepMillis * MICROS_PER_MILLI;
+    const old = Math.min(reached, await agreedWindow(this.connection)) - this.keepMillis * MICROS_PER_MILLI;
+    const bound = Math.min(old, await neededFrom(this.connection, this.keptWindows));
     if (bound >= this.expired + RETENTION_STEP_MICROS) {
       await expireRows(this.connection, bound, completeBefore);
       this.expired = bound;

@@ -197,7 +197,7 @@ describe('rows that are too old', () => {
   });
 
   it('go as event time moves on, not before', async () => {
-    const retention = new Retention(connection, DAY / 1000);
+    const retention = new Retention(connection, DAY / 1000, Date.now, 1);
     await retention.advance(Number.NEGATIVE_INFINITY);
     await retention.advance(T0 + DAY);
     expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
@@ -215,13 +215,42 @@ describe('rows that are too old', () => {
         record(4, analysisBlock({ window: ahead }, ['a'])),
       ]),
     ]);
-    await new Retention(connection, (2 * DAY) / 1000).advance(T0 + 401 * DAY);
+    await new Retention(connection, (2 * DAY) / 1000, Date.now, 1).advance(T0 + 401 * DAY);
     expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
   });
 
   it('do not go before the clock of this machine has reached their time', async () => {
-    const retention = new Retention(connection, DAY / 1000, () => (T0 + DAY) / 1000);
+    const retention = new Retention(connection, DAY / 1000, () => (T0 + DAY) / 1000, 1);
     await retention.advance(T0 + 2 * DAY);
     expect(await query(connection, 'SELECT count(*) AS n FROM evaluation_rows')).toEqual([{ n: 4 }]);
+  });
+
+  it('stay as long as they are among the newest windows, on which rounds and champions are measured', async () => {
+    const windowsAfter = async (keptWindows: number): Promise<unknown> => {
+      await new Retention(connection, DAY / 1000, Date.now, keptWindows).advance(T0 + 9 * DAY);
+      return query(connection, 'SELECT count(DISTINCT window_start) AS n FROM evaluation_rows');
+    };
+    expect(await windowsAfter(64)).toEqual([{ n: 3 }]);
+    expect(await windowsAfter(2)).toEqual([{ n: 2 }]);
+    expect(await windowsAfter(1)).toEqual([{ n: 1 }]);
+  });
+
+  it('stay from the first window of a candidate on, whose round waits for more', async () => {
+    await connection.run(
+      "INSERT INTO model_versions (model_version, round, stage) VALUES ('v1', 1, 'candidate')",
+    );
+    await connection.run(
+      `INSERT INTO stream_activations VALUES ('v1', 0, 1, make_timestamp(${T0 + WINDOW}), NULL), ('v1', 1, 1, NULL, NULL)`,
+    );
+    const retention = (): Retention => new Retention(connection, DAY / 1000, Date.now, 1);
+    await retention().advance(T0 + 9 * DAY);
+    expect(await query(connection, 'SELECT count(DISTINCT window_start) AS n FROM evaluation_rows')).toEqual([
+      { n: 2 },
+    ]);
+    await connection.run("UPDATE model_versions SET stage = 'retired'");
+    await retention().advance(T0 + 9 * DAY);
+    expect(await query(connection, 'SELECT count(DISTINCT window_start) AS n FROM evaluation_rows')).toEqual([
+      { n: 1 },
+    ]);
   });
 });
