@@ -110,7 +110,7 @@ function eventsOf(
       covariates: plan.asRecorded
         ? covariates
         : covariates.map((mean, index) => scattered(grid.sensors, index, mean, random)),
-      label: spiked ? true : recorded,
+      label: spiked || (recorded ?? (plan.asRecorded ? null : false)),
     });
     const value = slab.put(text);
     const delay = fault === 'late' ? lateBy(random, untilMillis - fromMillis) : 0;

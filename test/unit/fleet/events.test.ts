@@ -84,7 +84,17 @@ describe('events of a window', () => {
       'timestamp',
       'temperature',
       'humidity',
+      'label',
     ]);
+  });
+
+  it('say of each reading whether it is a spike', () => {
+    const events = Array.from({ length: 60 }, (_, window) => windowEvents(all('spikes'), GRID, window))
+      .flat()
+      .map(parsed);
+    const labels = events.map(({ label }) => label);
+    expect(new Set(labels)).toEqual(new Set([0, 1]));
+    expect(windowEvents(all('noisy'), GRID, 0).every((event) => parsed(event).label === 0)).toBe(true);
   });
 
   it('are none from a device whose recording has a gap there', () => {
