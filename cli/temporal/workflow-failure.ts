@@ -1,4 +1,4 @@
-import { WorkflowFailedError } from '@temporalio/client';
+import { isGrpcServiceError, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TimeoutFailure, TerminatedFailure } from '@temporalio/common';
 import { FedloopError, isErrorCode, messageOf, type ErrorCode } from '../../core/contracts/errors';
 
@@ -23,6 +23,12 @@ export function workflowFailure(thrown: unknown, workflow: string): FedloopError
       `${workflow} timed out: no worker carried out one of its steps in time`,
       { cause: thrown },
     );
+  }
+  if (causes.some(isGrpcServiceError)) {
+    return new FedloopError('ServerUnavailable', `Temporal did not answer while ${workflow} was waited for`, {
+      hint: 'What has begun goes on; `fedloop status` shows it.',
+      cause: thrown,
+    });
   }
   return new FedloopError('Internal', `${workflow} failed: ${messageOf(causes.at(-1))}`, { cause: thrown });
 }
