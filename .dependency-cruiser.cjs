@@ -56,8 +56,9 @@ const subRooms = {
   'core/stream': {
     parse: ['limits.ts'],
     windows: ['parse', 'limits.ts'],
-    adapters: ['limits.ts'],
-    forecasts: ['windows', 'adapters', 'limits.ts'],
+    adapters: ['windows', 'limits.ts'],
+    anomalies: ['windows', 'limits.ts'],
+    forecasts: ['windows', 'adapters', 'anomalies', 'limits.ts'],
     backpressure: ['limits.ts'],
     ownership: [
       'refuse-batch.ts',
@@ -68,6 +69,7 @@ const subRooms = {
       'limits.ts',
       'forecasts',
       'adapters',
+      'anomalies',
       'windows',
       'parse',
     ],

@@ -179,5 +179,6 @@ function lineageOf(
     attempt: plan.attempt,
     training: training.take,
     adapters: plan.parts.adapters,
+    anomalies: plan.parts.anomalies,
   };
 }

@@ -90,6 +90,9 @@ function evaluationRows({ start, end, evaluations }: ClosedWindow): object[] {
     confidence: evaluations.confidence[i],
     persistence_error: evaluations.persistence_error[i],
     predicted_anomaly: booleanOrNull(evaluations.predicted_anomaly[i]),
+    band: evaluations.band[i],
+    anomaly_score: evaluations.anomaly_score[i],
+    anomaly_kind: evaluations.anomaly_kind[i],
     actual_anomaly: booleanOrNull(evaluations.actual_anomaly[i]),
     regime: evaluations.regime[i],
   }));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ANOMALY_KINDS, type AnomalyKind, isAnomalyKind } from './anomalies';
 import { type Micros, microsSchema } from './time';
 import { versionIdSchema, type VersionId } from './ids';
 import {
@@ -133,14 +134,25 @@ const evaluationColumnsSchema = z.object({
   /** Persistence's error on the same window: mean of the window before − actual. */
   persistence_error: numbers,
   predicted_anomaly: flags,
+  /** Half the width of the band around the forecast, outside of which a mean is a predicted anomaly; null = none. Left out by earlier releases. */
+  band: optionalNumbers.optional(),
+  /** −log₁₀ of the share of windows that look as unusual by chance; null = unknown. Left out by earlier releases. */
+  anomaly_score: optionalNumbers.optional(),
+  /** What the predicted anomaly looks like; null where there is none. Left out by earlier releases. */
+  anomaly_kind: column(
+    'kinds of anomalies or null',
+    { enum: [...ANOMALY_KINDS, null] },
+    (value): value is AnomalyKind | null => value === null || isAnomalyKind(value),
+  ).optional(),
+  /** What `predicted_anomaly` is compared with; null = unknown. Labels alone where there is a score; else labels, and Grubbs' test where there are none. */
   actual_anomaly: flags,
   regime: column('regimes', { enum: REGIMES }, (value): value is Regime =>
     REGIMES.some((regime) => regime === value),
   ),
 });
 /** As the stream worker of today makes them. */
-export type EvaluationColumns = z.infer<typeof evaluationColumnsSchema> &
-  Record<'served_result', (number | null)[]>;
+const fullEvaluationColumnsSchema = evaluationColumnsSchema.required();
+export type EvaluationColumns = z.infer<typeof fullEvaluationColumnsSchema>;
 
 export const evaluationBlockSchema = z.object({
   type: z.literal('evaluation'),
@@ -178,7 +190,7 @@ export function emptyAnalysis(sensors: Sensors): AnalysisColumns {
 }
 
 export function emptyEvaluations(): EvaluationColumns {
-  return emptyColumns<EvaluationColumns>(evaluationColumnsSchema.required());
+  return emptyColumns<EvaluationColumns>(fullEvaluationColumnsSchema);
 }
 
 /**

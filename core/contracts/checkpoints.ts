@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { anomalyRuleSchema } from './anomalies';
 import { logIdSchema } from './log-ids';
 import { versionIdSchema, type VersionId } from './ids';
 import { integerSchema, nameSchema } from './storable';
@@ -58,6 +59,8 @@ export const activationSchema = z.object({
   errors_from: z.literal('predecessor').optional(),
   /** By what rule devices correct its forecasts as they are served. Left out where they do not, and by earlier releases. */
   adapters: adapterRuleSchema.optional(),
+  /** By what rule it predicts anomalies. Left out by earlier releases, whose versions do by a margin around their forecasts. */
+  anomalies: anomalyRuleSchema.optional(),
 });
 
 export const deactivationSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { falseAlarmsOf, falseAlarmsTextSchema } from './anomalies';
 import { FedloopError } from './errors';
 import { DEFAULT_FLEET, type FleetName, fleetNameSchema } from './ids';
 import { ROW_LIMITS } from './limits';
@@ -85,6 +86,12 @@ export const deploymentFileSchema = z.strictObject({
     .positive()
     .optional()
     .describe('|Z| above which a reading is an outlier of its window.'),
+  anomaly: z
+    .strictObject({ falseAlarms: falseAlarmsTextSchema })
+    .optional()
+    .describe(
+      'How many device-windows without an anomaly may be predicted to have one: "1 per 50000 device-windows".',
+    ),
   duplicates: z
     .enum(['time', 'reading'])
     .optional()
@@ -137,6 +144,10 @@ export function planDeployment(file: DeploymentFile): DeploymentPlan {
     futureMicros: microsOf(file.future) ?? defaults.futureMicros,
     idleMillis: file.idle === undefined ? defaults.idleMillis : durationMillis(file.idle),
     outlierZ: file.outlierZ ?? defaults.outlierZ,
+    anomaly:
+      file.anomaly === undefined
+        ? defaults.anomaly
+        : { falseAlarms: falseAlarmsOf(file.anomaly.falseAlarms) },
     duplicates: file.duplicates ?? defaults.duplicates,
     clockQuorum: defaults.clockQuorum,
     plausible:

@@ -57,6 +57,8 @@ export const lineageSchema = z.object({
   training: nameSchema.nullable().default(null),
   /** Whether devices correct its forecasts as they are served; earlier releases had none that do. */
   adapters: z.boolean().default(false),
+  /** Whether it predicts anomalies by bands and devices' pasts; versions of earlier releases do by a margin around their forecasts. */
+  anomalies: z.boolean().default(false),
 });
 export type Lineage = z.infer<typeof lineageSchema>;
 
@@ -77,6 +79,7 @@ export function untrainedLineage(seed: number): Lineage {
     attempt: null,
     training: null,
     adapters: false,
+    anomalies: true,
   };
 }
 

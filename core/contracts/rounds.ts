@@ -40,6 +40,8 @@ export const loopPartsSchema = z.strictObject({
   panelGate: z.boolean(),
   /** Let each device correct the version's forecasts, as they are served, by its own past errors. What the loop judges are the version's own. */
   adapters: z.boolean(),
+  /** Predict anomalies by bands and devices' pasts, at the fleet's wanted rate of false alarms; else by a margin around the forecast. */
+  anomalies: z.boolean(),
   /** Measure what each site and device brought, by the proposal without them. No weight, vote or candidate goes by it. */
   contribution: z.boolean(),
 });
@@ -67,6 +69,7 @@ export function partsFor(strategy: RoundStrategy, given: z.infer<typeof partsInp
     linear: given.linear ?? on,
     panelGate: given.panelGate ?? false,
     adapters: given.adapters ?? on,
+    anomalies: given.anomalies ?? true,
     contribution: given.contribution ?? true,
   };
 }

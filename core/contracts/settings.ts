@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_FALSE_ALARMS, falseAlarmsSchema } from './anomalies';
 import { FedloopError } from './errors';
 import { ROW_LIMITS } from './limits';
 import { DEFAULT_SOURCE, SOURCE_FIELDS, sourceSchema } from './source';
@@ -79,6 +80,8 @@ const laterSettings = {
    * events far ahead are kept aside. A partition with one device needs no other. 1 = each event moves the time by itself.
    */
   clockQuorum: z.int().min(1).default(1),
+  /** Part of the device-windows without an anomaly that versions may predict to have one. */
+  anomaly: z.strictObject({ falseAlarms: falseAlarmsSchema }).default({ falseAlarms: DEFAULT_FALSE_ALARMS }),
   /** Where the fleet's messages come from. */
   source: sourceSchema.default(DEFAULT_SOURCE),
 };

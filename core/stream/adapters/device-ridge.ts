@@ -1,3 +1,5 @@
+import { DeviceNumbers } from '../windows/device-numbers';
+
 /**
  * Of each device a ridge regression of a version's errors on what was known when it forecast: recursive, so that nothing but sums is kept;
  * robust, so that a broken reading pulls no harder than others; forgetting, so that a device may change. All is in tolerances.
@@ -20,10 +22,10 @@ const ROBUST_SCALE = 3;
 const ERROR_CLIP = 2;
 /** Nor does a device's past move a forecast further. */
 const MAX_CORRECTION = 2;
-const FIRST_DEVICES = 256;
 
 export class DeviceRidge {
-  private sums = new Float32Array(FIRST_DEVICES * SUMS);
+  /** Of each device. */
+  readonly sums = new DeviceNumbers(SUMS);
 
   /**
    * By what a device's past corrects a forecast; 0 where it says nothing.
@@ -36,8 +38,8 @@ export class DeviceRidge {
     last: number,
     before: number,
   ): number {
-    const { sums } = this;
     const at = device * SUMS;
+    const sums = this.sums.all;
     if (at >= sums.length) return 0;
     const of = (place: number): number => sums[at + place] ?? 0;
     const [a01, a02, a03, a12, a13, a23] = [of(1), of(2), of(3), of(5), of(6), of(8)];
@@ -64,8 +66,8 @@ export class DeviceRidge {
 
   /** Learn from a forecast of the device and its error. */
   learn(device: number, forecast: number, last: number, before: number, error: number): void {
-    const at = this.roomFor(device);
-    const { sums } = this;
+    const at = this.sums.placeOf(device);
+    const sums = this.sums.all;
     const outlying = (error / ROBUST_SCALE) ** 2;
     const weight = 1 / (1 + outlying * outlying);
     const pull = weight * Math.min(Math.max(error, -ERROR_CLIP), ERROR_CLIP);
@@ -88,39 +90,5 @@ export class DeviceRidge {
     add(pull * forecast);
     add(pull * last);
     add(pull * before);
-  }
-
-  forget(device: number): void {
-    this.sums.fill(0, device * SUMS, (device + 1) * SUMS);
-  }
-
-  /** Begin as another one is. */
-  copyFrom({ sums }: DeviceRidge): void {
-    this.sums = sums.slice();
-  }
-
-  /** A copy of the sums of the devices, `SUMS` each, one device after the other. */
-  save(devices: readonly number[]): Float32Array<ArrayBuffer> {
-    const saved = new Float32Array(devices.length * SUMS);
-    devices.forEach((device, i) => {
-      saved.set(this.sums.subarray(device * SUMS, (device + 1) * SUMS), i * SUMS);
-    });
-    return saved;
-  }
-
-  restore(devices: readonly number[], saved: Float32Array): void {
-    devices.forEach((device, i) => {
-      this.sums.set(saved.subarray(i * SUMS, (i + 1) * SUMS), this.roomFor(device));
-    });
-  }
-
-  private roomFor(device: number): number {
-    const needed = (device + 1) * SUMS;
-    if (needed > this.sums.length) {
-      const larger = new Float32Array(Math.max(needed, 2 * this.sums.length));
-      larger.set(this.sums);
-      this.sums = larger;
-    }
-    return device * SUMS;
   }
 }

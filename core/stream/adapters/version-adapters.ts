@@ -122,7 +122,7 @@ export class VersionAdapters {
 
   /** Begin as another version's are: versions differ by little, and a device's past is worth most where it is long. */
   inherit(parent: VersionAdapters): void {
-    this.ridge.copyFrom(parent.ridge);
+    this.ridge.sums.copyFrom(parent.ridge.sums);
     this.restore(parent.save());
   }
 

@@ -5,20 +5,19 @@ import { type VersionId } from '../../contracts/ids';
 import { type Task } from '../../contracts/task';
 import { type Micros } from '../../contracts/time';
 import { VersionAdapters } from '../adapters/version-adapters';
+import { VersionAnomalies } from '../anomalies/version-anomalies';
+import { WindowDetector } from '../anomalies/window-detector';
 import { type DeviceSummary, usualVarianceOf } from '../windows/summary';
 import { VersionErrors } from './confidence';
 import { DeviceHistory } from './device-history';
-import {
-  evaluateForecasts,
-  makeForecasts,
-  type OutstandingForecasts,
-  planForecasts,
-  type PlannedForecasts,
-} from './forecasts';
+import { type DetectedWindow, evaluateForecasts } from './comparison';
+import { makeForecasts, type OutstandingForecasts, planForecasts, type PlannedForecasts } from './forecasts';
 import { type ActiveVersion, scores } from './versions';
 
 /** What a version begins with, as its activation says. */
-type Beginnings = Readonly<Partial<Pick<z.infer<typeof activationSchema>, 'errors_from' | 'adapters'>>>;
+type Beginnings = Readonly<
+  Partial<Pick<z.infer<typeof activationSchema>, 'errors_from' | 'adapters' | 'anomalies'>>
+>;
 
 /** The live evaluator of one partition: its versions, their forecasts of the next window, and the errors of these. */
 export class Evaluator {
@@ -26,9 +25,17 @@ export class Evaluator {
   /** In the order in which they were activated; a deactivated one stays until its last window has closed. */
   versions: ActiveVersion[] = [];
   outstanding: OutstandingForecasts | undefined;
+  /** From the first window on which a version needs it; undefined before. */
+  detector: WindowDetector | undefined;
 
   constructor(private readonly task: Task) {
     this.history = new DeviceHistory(task);
+  }
+
+  /** Begin to learn what is usual for the devices. */
+  beginDetecting(): WindowDetector {
+    this.detector ??= new WindowDetector(this.task.target.tolerance);
+    return this.detector;
   }
 
   get inForce(): readonly VersionId[] {
@@ -40,7 +47,7 @@ export class Evaluator {
     version: VersionId,
     residualStddev: number | null,
     from: Micros | null,
-    { errors_from: errorsFrom, adapters }: Beginnings = {},
+    { errors_from: errorsFrom, adapters, anomalies }: Beginnings = {},
   ): void {
     if (this.inForce.includes(version)) return;
     this.versions.push({
@@ -51,6 +58,7 @@ export class Evaluator {
       until: Infinity,
       errors: new VersionErrors(residualStddev, this.task.target.tolerance),
       adapters: adapters === undefined ? undefined : new VersionAdapters(),
+      anomalies: anomalies === undefined ? undefined : new VersionAnomalies(anomalies.false_alarms),
     });
   }
 
@@ -66,6 +74,7 @@ export class Evaluator {
   plan(window: Micros, devicesInOrder: readonly number[]): PlannedForecasts | undefined {
     this.inheritErrors(window);
     this.inheritAdapters(window);
+    this.inheritAnomalies(window);
     return planForecasts(this.task, window, devicesInOrder, this.history, this.scoring(window));
   }
 
@@ -89,8 +98,10 @@ export class Evaluator {
     const { history, task } = this;
     const versions = this.scoring(start);
     const forecasts = this.outstanding?.window === start ? this.outstanding : undefined;
+    const detected = this.detect(start, summaries, versions);
     if (versions.length > 0 && forecasts !== undefined)
-      evaluateForecasts({ forecasts, summaries, versions, idOf, history, task, out });
+      evaluateForecasts({ forecasts, summaries, versions, idOf, history, task, detected, out });
+    detected?.learn();
     for (const [device, summary] of summaries) {
       const { mean: target, covariates } = summary;
       history.record(device, start, { target, covariates, variance: usualVarianceOf(summary) });
@@ -126,7 +137,8 @@ export class Evaluator {
   /** No row can depend on the device any more; another one may get its number. */
   forget(device: number): void {
     this.history.forget(device);
-    for (const { adapters } of this.versions) adapters?.ridge.forget(device);
+    this.detector?.pasts.sums.forget(device);
+    for (const { adapters } of this.versions) adapters?.ridge.sums.forget(device);
   }
 
   /**
@@ -139,6 +151,41 @@ export class Evaluator {
       const parent = this.versions.slice(0, place).findLast(({ adapters }) => adapters?.isNew === false);
       if (parent?.adapters !== undefined) version.adapters.inherit(parent.adapters);
     });
+  }
+
+  /** The same of what it knows of its errors' tail. */
+  private inheritAnomalies(window: Micros): void {
+    this.versions.forEach((version, place) => {
+      if (version.anomalies?.isNew !== true || !scores(version, window)) return;
+      const parent = this.versions.slice(0, place).findLast(({ anomalies }) => anomalies?.isNew === false);
+      if (parent?.anomalies !== undefined) version.anomalies.inherit(parent.anomalies);
+    });
+  }
+
+  /** Devices beside their own pasts, where a version asks; those without a history are left out. */
+  private detect(
+    start: Micros,
+    summaries: ReadonlyMap<number, DeviceSummary>,
+    versions: readonly ActiveVersion[],
+  ): (DetectedWindow & { learn(): void }) | undefined {
+    const falseAlarms = versions.findLast(({ anomalies }) => anomalies)?.anomalies?.falseAlarms;
+    if (falseAlarms === undefined) return undefined;
+    const { history } = this;
+    const detector = this.beginDetecting();
+    const known = new Map([...summaries].filter(([device]) => history.has(device)));
+    const before = start - this.task.windowMicros;
+    const findings = detector.judge(
+      known,
+      (device) => history.usualVariance(device),
+      (device) => (history.newest(device) === before ? history.latestMean(device) : NaN),
+    );
+    return {
+      detector,
+      findings,
+      learn: () => {
+        detector.learn(known, findings, falseAlarms);
+      },
+    };
   }
 
   private scoring(window: Micros): ActiveVersion[] {

@@ -1,4 +1,3 @@
-import { type EvaluationColumns, type Regime } from '../../contracts/blocks';
 import { type VersionId } from '../../contracts/ids';
 import { ROW_LIMITS } from '../../contracts/limits';
 import { featureCount, type Task } from '../../contracts/task';
@@ -9,12 +8,10 @@ import {
   adaptForecasts,
   type LatestChanges,
   latestChanges,
-  learnFrom,
 } from './adapted-forecasts';
-import { deviceFactor, type Outcome } from './confidence';
+import { deviceFactor } from './confidence';
 import { type DeviceHistory } from './device-history';
 import { type ForecastRequest } from './forecaster';
-import { type DeviceSummary } from '../windows/summary';
 import { type ActiveVersion } from './versions';
 
 /** Forecasts whose window is still open. `devices` are in the order of ids; tables are [versions][devices]. */
@@ -31,7 +28,7 @@ export interface OutstandingForecasts {
 }
 
 /** One version's forecasts, with everything that it states about them beforehand. */
-interface VersionOutlook {
+export interface VersionOutlook {
   readonly version: VersionId;
   /** Forecast mean of the target; NaN where the model gave none. */
   readonly prediction: Float64Array;
@@ -40,8 +37,13 @@ interface VersionOutlook {
   readonly confidence: Float64Array;
   /** How much harder than others the forecast is; see confidence.ts. */
   readonly factor: Float64Array;
-  /** A reading further than this from the forecast is a predicted anomaly; NaN = unknown. */
+  /**
+   * Half the width of the band around the forecast; NaN = unknown. Of a version of an earlier release a reading outside of it is a predicted anomaly, else a
+   * mean.
+   */
   readonly margin: Float64Array;
+  /** The same in the size that the error is expected to have; null for a version of an earlier release. */
+  readonly bandLimit: number | null;
   /** undefined for a version without adapters. */
   readonly adapted: AdaptedForecasts | undefined;
 }
@@ -107,7 +109,7 @@ export function makeForecasts(
     previous,
     deviceFactor: factors,
     changes: latest,
-    versions: versions.map(({ version, errors, adapters }, v) => {
+    versions: versions.map(({ version, errors, adapters, anomalies }, v) => {
       const changeOf = (i: number): number => changes[v * devices.length + i] ?? NaN;
       const stddev = errors.stddev();
       const factor = factors.map((ofDevice, i) => ofDevice * errors.changeFactor(changeOf(i)));
@@ -118,19 +120,27 @@ export function makeForecasts(
       const prediction = previous.map((mean, i) => mean + changeOf(i));
       const adapted =
         latest && adapters && adaptForecasts(adapters, { devices, previous, prediction }, latest, tolerance);
+      const bandLimit = anomalies?.bandLimit ?? null;
       return {
         version,
         prediction,
         adapted,
+        bandLimit,
         factor,
         raw,
         confidence: raw.map((probability) => errors.stated(probability)),
-        margin: Float64Array.from(devices, (device) => {
-          return ROW_LIMITS.predictedAnomalyZ * Math.sqrt(stddev * stddev + history.usualVariance(device));
-        }),
+        margin:
+          bandLimit === null
+            ? Float64Array.from(devices, (device) => readingsMargin(stddev, history.usualVariance(device)))
+            : factor.map((size) => bandLimit * size * stddev),
       };
     }),
   };
+}
+
+/** How far a reading may lie from the forecast, as versions of earlier releases have it. */
+function readingsMargin(stddev: number, usualVariance: number): number {
+  return ROW_LIMITS.predictedAnomalyZ * Math.sqrt(stddev * stddev + usualVariance);
 }
 
 /** Steps beyond so many tolerances count as this many, so that one wild sensor does not make all others look calm. */
@@ -142,98 +152,4 @@ const UNKNOWN_CONFIDENCE = 0.5;
 /** Steps predict persistence's errors better than a model's: the square root halves the difference between devices. */
 function relativeStep(step: number, meanStep: number): number {
   return meanStep > 0 ? Math.sqrt(step / meanStep) : NaN;
-}
-
-interface Comparison {
-  readonly forecasts: OutstandingForecasts;
-  /** The window by device; a device that sent nothing is not in it. */
-  readonly summaries: ReadonlyMap<number, DeviceSummary>;
-  readonly versions: readonly ActiveVersion[];
-  readonly idOf: (device: number) => string;
-  readonly history: DeviceHistory;
-  readonly task: Task;
-  /** Rows are appended here. */
-  readonly out: EvaluationColumns;
-}
-
-/** Compare forecasts with their window: a row a version and device. Both learn from their errors afterwards. */
-export function evaluateForecasts(comparison: Comparison): void {
-  const { forecasts, summaries, versions, idOf, history, task, out } = comparison;
-  const { tolerance } = task.target;
-  const actuals = forecasts.devices.map((device) => summaries.get(device));
-  const relativeSum = new Float64Array(forecasts.devices.length);
-  const relativeCount = new Float64Array(forecasts.devices.length);
-  for (const outlook of forecasts.versions) {
-    const active = versions.find(({ version }) => version === outlook.version);
-    const { adapted } = outlook;
-    const outcomes: Outcome[] = [];
-    const compared: number[] = [];
-    const came = new Float64Array(forecasts.devices.length).fill(NaN);
-    forecasts.devices.forEach((device, i) => {
-      const actual = actuals[i];
-      const prediction = outlook.prediction[i] ?? NaN;
-      if (actual === undefined || !Number.isFinite(prediction)) return;
-      const previous = forecasts.previous[i] ?? NaN;
-      const error = prediction - actual.mean;
-      out.model_version.push(outlook.version);
-      out.device_id.push(idOf(device));
-      out.prediction_result.push(prediction);
-      out.served_result.push(servedResult(prediction, adapted, i, tolerance));
-      out.actual_result.push(actual.mean);
-      out.error.push(error);
-      out.loss.push(error * error);
-      out.is_correct.push(Math.abs(error) <= tolerance ? 1 : 0);
-      out.confidence.push(outlook.confidence[i] ?? NaN);
-      out.persistence_error.push(previous - actual.mean);
-      out.predicted_anomaly.push(predictedAnomaly(prediction, actual, outlook.margin[i] ?? NaN));
-      out.actual_anomaly.push(actual.anomaly);
-      out.regime.push(regimeOf(actual.mean - previous, tolerance));
-      outcomes.push({
-        error,
-        change: prediction - previous,
-        device: forecasts.deviceFactor[i] ?? 1,
-        factor: outlook.factor[i] ?? 1,
-        raw: outlook.raw[i] ?? NaN,
-      });
-      compared.push(i);
-      came[i] = actual.mean;
-    });
-    if (active?.adapters && adapted && forecasts.changes) {
-      const made = { ...forecasts, prediction: outlook.prediction };
-      learnFrom(active.adapters, made, forecasts.changes, tolerance, adapted, came);
-    }
-    active?.errors.learn(outcomes).forEach((relative, i) => {
-      const place = compared[i] ?? 0;
-      relativeSum[place] = (relativeSum[place] ?? 0) + relative;
-      relativeCount[place] = (relativeCount[place] ?? 0) + 1;
-    });
-  }
-  forecasts.devices.forEach((device, i) => {
-    const count = relativeCount[i] ?? 0;
-    if (count > 0) history.learnRelativeError(device, (relativeSum[i] ?? 0) / count);
-  });
-}
-
-/** null where the forecast is served as it is. */
-function servedResult(
-  prediction: number,
-  adapted: AdaptedForecasts | undefined,
-  place: number,
-  tolerance: number,
-): number | null {
-  if (adapted === undefined || adapted.share === 0) return null;
-  return prediction + adapted.share * (adapted.corrections[place] ?? 0) * tolerance;
-}
-
-/** Whether some reading lies outside the margin around the forecast; null when the margin is unknown. */
-function predictedAnomaly(prediction: number, { min, max }: DeviceSummary, margin: number): 0 | 1 | null {
-  if (Number.isNaN(margin)) return null;
-  return max - prediction > margin || prediction - min > margin ? 1 : 0;
-}
-
-/** `rising` or `falling` when the mean moved by more than half a tolerance from the window before. */
-function regimeOf(change: number, tolerance: number): Regime {
-  const edge = ROW_LIMITS.regimeShareOfTolerance * tolerance;
-  if (change > edge) return 'rising';
-  return change < -edge ? 'falling' : 'steady';
 }

@@ -1,6 +1,7 @@
 import { type VersionId } from '../../contracts/ids';
 import { type Micros } from '../../contracts/time';
 import { type VersionAdapters } from '../adapters/version-adapters';
+import { type VersionAnomalies } from '../anomalies/version-anomalies';
 import { type VersionErrors } from './confidence';
 
 /** A version that one partition scores. */
@@ -17,6 +18,8 @@ export interface ActiveVersion {
   readonly errors: VersionErrors;
   /** By which devices correct its forecasts as they are served; undefined where they do not. */
   readonly adapters: VersionAdapters | undefined;
+  /** How it predicts anomalies; undefined: by a margin around its forecasts, as versions of earlier releases do. */
+  readonly anomalies: VersionAnomalies | undefined;
 }
 
 export function scores(version: ActiveVersion, window: Micros): boolean {

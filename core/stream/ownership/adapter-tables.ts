@@ -19,7 +19,7 @@ export function savedAdapters({ adapters }: ActiveVersion): SavedVersionAdapters
 
 /** The sums of all devices, version by version. */
 export function adapterSums(versions: readonly ActiveVersion[], devices: readonly number[]): Float32Array[] {
-  return versions.flatMap(({ adapters }) => adapters?.ridge.save(devices) ?? []);
+  return versions.flatMap(({ adapters }) => adapters?.ridge.sums.save(devices) ?? []);
 }
 
 export function restoreAdapters(
@@ -31,7 +31,7 @@ export function restoreAdapters(
   let at = 0;
   const restore = (adapters: VersionAdapters, state: SavedVersionAdapters): void => {
     adapters.restore(state);
-    adapters.ridge.restore(devices, sums.subarray(at, (at += devices.length * SUMS)));
+    adapters.ridge.sums.restore(devices, sums.subarray(at, (at += devices.length * SUMS)));
   };
   versions.forEach(({ adapters }, place) => {
     const state = saved[place];

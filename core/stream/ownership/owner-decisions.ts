@@ -1,3 +1,4 @@
+import { type AnomalyRule } from '../../contracts/anomalies';
 import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
 import { type Micros } from '../../contracts/time';
 import { type DeployedVersion } from '../../model/deployments';
@@ -52,11 +53,22 @@ export function versionDecisions(
       const key = checkpointKeys.activation(partition, version, epoch, from_window);
       const type = 'activation' as const;
       const errors_from = 'predecessor' as const;
-      const adapters = message.lineage.adapters ? { adapters: 'ridge' as const } : {};
-      return {
-        key,
-        decision: { type, partition, epoch, version, from_window, residual_stddev, errors_from, ...adapters },
+      const { lineage } = message;
+      const rules = {
+        ...(lineage.adapters ? { adapters: 'ridge' as const } : {}),
+        ...(lineage.anomalies ? { anomalies: anomalyRuleOf(engine) } : {}),
       };
+      const decision = {
+        type,
+        partition,
+        epoch,
+        version,
+        from_window,
+        residual_stddev,
+        errors_from,
+        ...rules,
+      };
+      return { key, decision };
     });
   const deactivations = engine.inForce
     .filter((version) => !wanted.some((one) => one.version === version))
@@ -66,6 +78,10 @@ export function versionDecisions(
       return { key, decision: { type: 'deactivation' as const, partition, epoch, version, until_window } };
     });
   return [...activations, ...deactivations];
+}
+
+function anomalyRuleOf({ settings }: PartitionEngine): AnomalyRule {
+  return { rule: 'tails', false_alarms: settings.anomaly.falseAlarms };
 }
 
 /**

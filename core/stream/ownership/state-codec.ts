@@ -13,6 +13,14 @@ import {
   sumsCount,
   withAdapted,
 } from './adapter-tables';
+import {
+  bandLimitsOf,
+  pastsCount,
+  pastsOf,
+  restoreDetector,
+  savedAnomalies,
+  savedDetector,
+} from './anomaly-tables';
 import { decodeFrame, encodeFrame } from './checkpoint-chunks';
 import { formerSettingsOf, settingsOf } from './settings-text';
 import { type CheckpointPosition, type Header, headerSchema, type HeldInState, LAYOUT } from './state-header';
@@ -50,7 +58,9 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
       until: finiteOrNull(active.until),
       errors: active.errors.save(),
       adapters: savedAdapters(active),
+      anomalies: savedAnomalies(active),
     })),
+    detector: savedDetector(engine.evaluator),
     devices: devices.map((device) => engine.devices.idOf(device)),
     outstanding: null,
   };
@@ -62,12 +72,13 @@ export function encodeState(engine: PartitionEngine, position: CheckpointPositio
       devices: outstanding.devices.map((device) => place.get(device) ?? 0),
       versions: versions.map(({ version }) => version),
       shares: sharesOf(outstanding),
+      band_limits: bandLimitsOf(outstanding),
     };
     tables.push(previous, deviceFactor);
     for (const outlook of versions) tables.push(...OUTLOOK_TABLES.map((name) => outlook[name]));
     tables.push(...adaptedTables(outstanding));
   }
-  tables.push(...adapterSums(engine.evaluator.versions, devices));
+  tables.push(...adapterSums(engine.evaluator.versions, devices), ...pastsOf(engine.evaluator, devices));
   const body = tables.map((table) => Buffer.from(table.buffer, table.byteOffset, table.byteLength));
   return encodeFrame(header, ...body);
 }
@@ -92,15 +103,19 @@ export function restoreState(engine: PartitionEngine, bytes: Buffer): Checkpoint
   engine.opened = header.opened;
   for (const { offset, late_before } of header.resets)
     engine.resets.add({ offset, lateBefore: late_before ?? -Infinity });
-  for (const { version, residual_stddev, errors_from, from, until, errors, adapters } of header.versions) {
-    engine.activate(version, residual_stddev, from, { errors_from, adapters: adapters?.rule });
+  for (const saved of header.versions) {
+    const { version, residual_stddev, errors_from, from, until, errors, adapters, anomalies } = saved;
+    engine.activate(version, residual_stddev, from, { errors_from, adapters: adapters?.rule, anomalies });
     const active = engine.evaluator.versions.at(-1);
     active?.errors.restore(errors);
+    if (anomalies !== undefined) active?.anomalies?.restore(anomalies);
     if (active !== undefined && until !== null) active.until = until;
   }
   const devices = header.devices.map((id) => engine.restoreDevice(id, read(numbersOfDevice)));
   const adapters = header.versions.map((saved) => saved.adapters);
-  restoreAdapters(engine.evaluator.versions, adapters, devices, sums);
+  const ofAdapters = sumsCount(adapters, devices.length);
+  restoreAdapters(engine.evaluator.versions, adapters, devices, sums.subarray(0, ofAdapters));
+  restoreDetector(engine.evaluator, header.detector, devices, sums.subarray(ofAdapters));
   restoreAhead(engine, header);
   if (header.outstanding !== null)
     engine.evaluator.outstanding = withAdapted(
@@ -157,7 +172,7 @@ function restoreAhead(engine: PartitionEngine, { latest_event, clock, ahead, ope
 /** @throws FedloopError `InvalidData` when the tables are not as long as the header says. */
 function bodyOf(
   bytes: Buffer,
-  { devices, outstanding, versions }: Header,
+  { devices, outstanding, versions, detector }: Header,
   numbersOfDevice: number,
 ): { readonly numbers: Float64Array; readonly sums: Float32Array } {
   const tables =
@@ -166,7 +181,7 @@ function bodyOf(
       : 2 + OUTLOOK_TABLES.length * outstanding.versions.length + adaptedTableCount(outstanding.shares);
   const numbers = devices.length * numbersOfDevice + (outstanding?.devices.length ?? 0) * tables;
   const saved = versions.map(({ adapters }) => adapters);
-  const sums = sumsCount(saved, devices.length);
+  const sums = sumsCount(saved, devices.length) + pastsCount(detector, devices.length);
   const sumsFrom = numbers * Float64Array.BYTES_PER_ELEMENT;
   const length = sumsFrom + sums * Float32Array.BYTES_PER_ELEMENT;
   if (bytes.length !== length) {
@@ -190,13 +205,15 @@ function outstandingOf(
     previous: read(count),
     deviceFactor: read(count),
     changes: undefined,
-    versions: saved.versions.map((version) => {
+    versions: saved.versions.map((version, place) => {
       // In the order of OUTLOOK_TABLES.
       const prediction = read(count);
       const raw = read(count);
       const confidence = read(count);
       const factor = read(count);
-      return { version, prediction, raw, confidence, factor, margin: read(count), adapted: undefined };
+      const margin = read(count);
+      const bandLimit = saved.band_limits?.[place] ?? null;
+      return { version, prediction, raw, confidence, factor, margin, bandLimit, adapted: undefined };
     }),
   };
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { versionIdSchema } from '../../contracts/ids';
 import { microsSchema } from '../../contracts/time';
+import { anomalyRuleSchema } from '../../contracts/anomalies';
+import { savedTailSchema } from '../anomalies/tail';
+import { savedVersionAnomaliesSchema } from '../anomalies/version-anomalies';
 import { COUNTS, zeroCounts } from '../windows/counts';
 import { savedErrorsSchema } from '../forecasts/confidence';
 import { adaptersSchema, sharesSchema } from './adapter-tables';
@@ -74,8 +77,12 @@ export const headerSchema = z.object({
       errors: savedErrorsSchema,
       /** Left out for a version without adapters. */
       adapters: adaptersSchema.optional(),
+      /** Left out for a version of an earlier release. */
+      anomalies: savedVersionAnomaliesSchema.extend(anomalyRuleSchema.shape).optional(),
     }),
   ),
+  /** What is usual in the partition; the devices' numbers follow in the body. Left out before a version needed it. */
+  detector: z.object({ scatter: savedTailSchema }).optional(),
   /** Devices with a history, in order; `numbersOfDevice` numbers each follow in the body. */
   devices: z.array(z.string()),
   /** Forecasts whose window is still open; `devices` are indexes into the devices above. Their tables follow in the body. */
@@ -85,6 +92,8 @@ export const headerSchema = z.object({
       devices: z.array(count),
       versions: z.array(versionIdSchema),
       shares: sharesSchema.optional(),
+      /** By version; null for one of an earlier release, left out where all are. */
+      band_limits: z.array(z.number().nullable()).optional(),
     })
     .nullable(),
 });

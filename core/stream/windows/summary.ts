@@ -15,7 +15,9 @@ export interface DeviceSummary {
   readonly outliers: number;
   /** Means of the covariates in the task's order; NaN where the device sent none. */
   readonly covariates: readonly number[];
-  /** The actual anomaly, compared with the predicted one; null = unknown. */
+  /** Whether the events themselves say that there is an anomaly; null = they do not say. */
+  readonly label: 0 | 1 | null;
+  /** The label where there is one, else what Grubbs' test says; null = unknown. */
   readonly anomaly: 0 | 1 | null;
 }
 
@@ -24,6 +26,7 @@ export function summariseCell(cells: Cells, cell: number, outlierZ: number): Dev
   const { count, mean, m2, min, max, label, covariates } = cells.read(cell);
   const stddev = min === max ? 0 : sampleStddev(m2, count);
   const maxAbsZ = largestAbsZ(mean, stddev, min, max);
+  const known = label < 0 ? null : label > 0 ? 1 : 0;
   return {
     count,
     mean,
@@ -33,13 +36,13 @@ export function summariseCell(cells: Cells, cell: number, outlierZ: number): Dev
     maxAbsZ,
     outliers: maxAbsZ > outlierZ ? cells.countOutliers(cell, mean, stddev, outlierZ) : 0,
     covariates,
-    anomaly: actualAnomaly(label, count, maxAbsZ),
+    label: known,
+    anomaly: known ?? outlierAnomaly(count, maxAbsZ),
   };
 }
 
-/** The events' own label where there is one, else Grubbs' test where there are enough readings for it. */
-function actualAnomaly(label: number, count: number, maxAbsZ: number): 0 | 1 | null {
-  if (label >= 0) return label > 0 ? 1 : 0;
+/** Grubbs' test where there are enough readings for it. */
+function outlierAnomaly(count: number, maxAbsZ: number): 0 | 1 | null {
   if (count < ROW_LIMITS.grubbsMinReadings) return null;
   return maxAbsZ > grubbsCritical(count) ? 1 : 0;
 }

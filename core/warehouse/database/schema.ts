@@ -538,6 +538,24 @@ CREATE TABLE privacy_bookings (
 );
 `;
 
+const FLAGS = 'rows.predicted_anomaly, rows.actual_anomaly';
+const BANDS = `rows.predicted_anomaly, rows.anomaly_kind, rows.anomaly_score, rows.band,
+         rows.prediction_result - rows.band AS band_lower, rows.prediction_result + rows.band AS band_upper, rows.actual_anomaly`;
+
+/** @param anomalies what each row says of them. */
+function modelEvaluations(anomalies: string): string {
+  return `CREATE OR REPLACE VIEW model_evaluations AS
+  SELECT rows.model_version, rows.device_id, rows.window_start, rows.window_end, rows.prediction_result,
+         coalesce(rows.served_result, rows.prediction_result) AS served_result, rows.actual_result,
+         rows.error, rows.loss, rows.is_correct,
+         CASE WHEN rows.served_result IS NULL THEN rows.is_correct
+              ELSE abs(rows.served_result - rows.actual_result) <= ${STORED_TOLERANCE} END AS served_is_correct,
+         rows.confidence, up_to.model_accuracy, rows.persistence_error,
+         ${anomalies}, rows.regime, rows.evaluation_timestamp
+  FROM evaluation_rows AS rows
+  JOIN accuracy_by_window AS up_to ON up_to.model_version = rows.model_version AND up_to.window_start = rows.window_start;`;
+}
+
 /** Forecasts as served stand beside the version's own: in each row, and in what is counted of them. */
 const SERVED_FORECASTS = `
 ALTER TABLE evaluation_rows ADD COLUMN served_result DOUBLE;
@@ -555,16 +573,7 @@ CREATE OR REPLACE VIEW version_windows AS
     SELECT model_version, window_start, ${sumsOf(STORED_TOLERANCE)}, ${servedSumsOf(STORED_TOLERANCE)}
     FROM evaluation_rows GROUP BY model_version, window_start
   ) GROUP BY model_version, window_start;
-CREATE OR REPLACE VIEW model_evaluations AS
-  SELECT rows.model_version, rows.device_id, rows.window_start, rows.window_end, rows.prediction_result,
-         coalesce(rows.served_result, rows.prediction_result) AS served_result, rows.actual_result,
-         rows.error, rows.loss, rows.is_correct,
-         CASE WHEN rows.served_result IS NULL THEN rows.is_correct
-              ELSE abs(rows.served_result - rows.actual_result) <= ${STORED_TOLERANCE} END AS served_is_correct,
-         rows.confidence, up_to.model_accuracy, rows.persistence_error,
-         rows.predicted_anomaly, rows.actual_anomaly, rows.regime, rows.evaluation_timestamp
-  FROM evaluation_rows AS rows
-  JOIN accuracy_by_window AS up_to ON up_to.model_version = rows.model_version AND up_to.window_start = rows.window_start;
+${modelEvaluations(FLAGS)}
 CREATE OR REPLACE VIEW model_scoreboard AS
   SELECT windows.model_version, any_value(versions.stage) AS stage, any_value(versions.round) AS round,
          any_value(versions.role) AS role, any_value(versions.strategy) AS strategy,
@@ -606,6 +615,14 @@ CREATE VIEW contributions AS
   FROM contribution_rows
   LEFT JOIN (SELECT round, arg_max(training, created_at) AS training FROM model_versions GROUP BY round) AS made USING (round)
   WHERE made.training IS NULL OR contribution_rows.attempt = made.training;
+`;
+
+/** Bands around forecasts, and what a predicted anomaly looks like; NULL in rows of versions of earlier releases. */
+const ANOMALIES = `
+ALTER TABLE evaluation_rows ADD COLUMN band DOUBLE;
+ALTER TABLE evaluation_rows ADD COLUMN anomaly_score DOUBLE;
+ALTER TABLE evaluation_rows ADD COLUMN anomaly_kind VARCHAR;
+${modelEvaluations(BANDS)}
 `;
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -684,4 +701,5 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 27, name: 'rejects that never came', sql: LOST_REJECTS },
   { version: 28, name: 'what each site and device brought', sql: CONTRIBUTIONS },
+  { version: 29, name: 'bands, and kinds of anomalies', sql: ANOMALIES },
 ];

@@ -73,6 +73,7 @@ async function deploy(version: string, round: number, stage: Stage, parent?: str
           attempt: null,
           training: null,
           adapters: false,
+          anomalies: false,
           data_from: null,
           data_until: null,
           feedback_used: {},

@@ -198,12 +198,12 @@ describe('device adapters', () => {
       adapters,
       windowsOf(30, (device) => device / 4),
     );
-    const before = [adapters.save(), adapters.ridge.save([0, 1, 2, 3, 4])];
+    const before = [adapters.save(), adapters.ridge.sums.save([0, 1, 2, 3, 4])];
     play(
       adapters,
       windowsOf(5, () => NaN),
     );
-    expect([adapters.save(), adapters.ridge.save([0, 1, 2, 3, 4])]).toEqual(before);
+    expect([adapters.save(), adapters.ridge.sums.save([0, 1, 2, 3, 4])]).toEqual(before);
   });
 
   it('forget a device whose number another one gets', () => {
@@ -212,8 +212,8 @@ describe('device adapters', () => {
       adapters,
       windowsOf(50, () => 1),
     );
-    adapters.ridge.forget(2);
-    expect([...adapters.ridge.save([2])]).toEqual(new Array<number>(SUMS).fill(0));
+    adapters.ridge.sums.forget(2);
+    expect([...adapters.ridge.sums.save([2])]).toEqual(new Array<number>(SUMS).fill(0));
     const corrections = [...adapters.corrections(windowsOf(1, () => 0)[0]!)];
     expect(corrections[2]).toBe(0);
     expect(corrections[3]).not.toBe(0);
@@ -255,7 +255,7 @@ describe('device adapters', () => {
         for (const { corrections } of play(adapters, windows))
           for (const correction of corrections) expect(Math.abs(correction)).toBeLessThanOrEqual(2);
         const { weight, squares, gains } = adapters.save();
-        for (const value of [weight, ...squares, ...gains, ...adapters.ridge.save([0, 1, 2, 3])])
+        for (const value of [weight, ...squares, ...gains, ...adapters.ridge.sums.save([0, 1, 2, 3])])
           expect(Number.isFinite(value)).toBe(true);
       }),
     );
@@ -271,7 +271,7 @@ describe('device adapters', () => {
           play(adapters, first);
           const restored = new VersionAdapters();
           restored.restore(structuredClone(adapters.save()));
-          restored.ridge.restore([0, 1, 2, 3], adapters.ridge.save([0, 1, 2, 3]));
+          restored.ridge.sums.restore([0, 1, 2, 3], adapters.ridge.sums.save([0, 1, 2, 3]));
           const child = new VersionAdapters();
           child.inherit(adapters);
           const expected = play(adapters, then);

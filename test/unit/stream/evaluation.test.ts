@@ -314,3 +314,84 @@ describe('the live evaluator', () => {
     expect(driver.evaluations()).toEqual([]);
   });
 });
+
+describe('a version that predicts anomalies by devices’ pasts', () => {
+  const ANOMALIES = { rule: 'tails', false_alarms: 1e-3 } as const;
+  const DEVICES = Array.from({ length: 30 }, (_, at) => `device-${at}`);
+
+  /** Twelve readings of each device in each window from `from` to `until`, a tenth of a degree apart; `odd` changes what device-3 reads. */
+  async function playFleet(
+    driver: Driver,
+    from: number,
+    until: number,
+    odd: (window: number, reading: number) => { readonly add?: number; readonly label?: 0 | 1 } = () => ({}),
+  ): Promise<void> {
+    for (let window = from; window < until; window += 1)
+      for (let at = 0; at < 12; at += 1)
+        for (const [place, device] of DEVICES.entries()) {
+          const { add = 0, label } = place === 3 ? odd(window, at) : {};
+          const scatter = 0.1 * Math.sin(7 * at + place + 3 * window);
+          const extra = label === undefined ? {} : { label };
+          await driver.feed(reading(device, window * 30 + at * 2 + 1, 20 + scatter + add, extra));
+        }
+  }
+
+  function fleet(anomalies: boolean): Driver {
+    const driver = new Driver(SETTINGS, ({ versions, rows }) =>
+      Promise.resolve(new Float32Array(versions.length * rows)),
+    );
+    driver.engine.activate(V1, 0.5, null, anomalies ? { anomalies: ANOMALIES } : {});
+    for (const device of DEVICES) seed(driver, device, 20, LAGS, 0.07);
+    return driver;
+  }
+
+  const oddRows = (driver: Driver, window: number): Record<string, unknown>[] =>
+    driver
+      .evaluations()
+      .filter(({ device_id, start }) => device_id === 'device-3' && start === window * WINDOW);
+
+  it('says of a spike what it is, how unusual, and in which band the mean was expected', async () => {
+    const driver = fleet(true);
+    await playFleet(driver, 0, 15, (window, at) => (window === 10 && at < 2 ? { add: 3 } : {}));
+    await driver.flush();
+    const [row] = oddRows(driver, 10);
+    expect(row).toMatchObject({ predicted_anomaly: 1, anomaly_kind: 'spike', actual_anomaly: null });
+    expect(Number(row?.['anomaly_score'])).toBeGreaterThan(3);
+    expect(Number(row?.['band'])).toBeGreaterThan(0);
+    const predicted = driver.evaluations().filter(({ predicted_anomaly }) => predicted_anomaly === 1);
+    expect(predicted).toEqual([row]);
+  });
+
+  it('knows what is true by labels alone', async () => {
+    const driver = fleet(true);
+    await playFleet(driver, 0, 3, (window, at) => ({ add: at === 5 ? 9 : 0, label: window === 1 ? 1 : 0 }));
+    await driver.flush();
+    // Grubbs' test would call all of them anomalous, and the other devices normal.
+    expect([0, 1, 2].map((window) => oddRows(driver, window)[0]?.['actual_anomaly'])).toEqual([0, 1, 0]);
+    const unlabelled = driver.evaluations().filter(({ device_id }) => device_id === 'device-4');
+    expect(unlabelled.map(({ actual_anomaly }) => actual_anomaly)).toEqual([null, null, null]);
+  });
+
+  it('leaves rows of versions without it, as of earlier releases, as they were', async () => {
+    const [former, today] = [fleet(false), fleet(true)];
+    for (const driver of [former, today]) {
+      await playFleet(driver, 0, 4);
+      await driver.flush();
+    }
+    const without = (row: Record<string, unknown>): Record<string, unknown> => ({
+      ...row,
+      ...{
+        band: null,
+        anomaly_score: null,
+        anomaly_kind: null,
+        predicted_anomaly: null,
+        actual_anomaly: null,
+      },
+    });
+    expect(
+      former.evaluations().every(({ band, anomaly_score: score }) => band === null && score === null),
+    ).toBe(true);
+    expect(former.evaluations().map(without)).toEqual(today.evaluations().map(without));
+    expect(former.evaluations().every(({ actual_anomaly }) => actual_anomaly === 0)).toBe(true);
+  });
+});

@@ -12,6 +12,8 @@ import { FEATURES, taskWith } from '../../support/task';
 const V0 = versionIdSchema.parse('v0');
 const V1 = versionIdSchema.parse('v1');
 const DEVICES = ['a', 'b', 'c', 'd'];
+const ANOMALIES = { rule: 'tails', false_alarms: 0.05 } as const;
+const HOW = { errors_from: 'predecessor', adapters: 'ridge', anomalies: ANOMALIES } as const;
 
 /** Any function of the features will do, as long as it is one. */
 const forecaster: Forecaster = ({ versions, features, rows }) =>
@@ -29,7 +31,7 @@ function fresh(settings: StreamSettings = SETTINGS): Driver {
     );
     driver.engine.seed(device, -WINDOW, { target: past, covariates: [past, []], stddev: 0.2 });
   }
-  driver.engine.activate(V0, 0.6, null, { adapters: 'ridge' });
+  driver.engine.activate(V0, 0.6, null, { adapters: 'ridge', anomalies: ANOMALIES });
   return driver;
 }
 
@@ -46,6 +48,7 @@ async function apply(driver: Driver, step: Step): Promise<void> {
     driver.engine.activate(V1, 0.5, driver.engine.firstUnseenWindow(null), {
       errors_from: 'predecessor',
       adapters: 'ridge',
+      anomalies: ANOMALIES,
     });
   else driver.engine.deactivate(V0, driver.engine.firstUnforecastWindow());
 }
@@ -87,6 +90,7 @@ describe('recovery', () => {
   it('gives the same rows and counts wherever the engine is lost and restored', async () => {
     let evaluations = 0;
     let corrected = 0;
+    let predicted = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(event, { minLength: 40, maxLength: 160 }),
@@ -127,6 +131,7 @@ describe('recovery', () => {
           expect(broken.engine.counts).toEqual(straight.engine.counts);
           evaluations += straight.evaluations().length;
           corrected += straight.evaluations().filter((row) => row['served_result'] !== null).length;
+          predicted += straight.evaluations().filter((row) => row['anomaly_kind'] !== null).length;
           straight = fresh();
         },
       ),
@@ -134,6 +139,7 @@ describe('recovery', () => {
     );
     expect(evaluations).toBeGreaterThan(100);
     expect(corrected).toBeGreaterThan(20);
+    expect(predicted).toBeGreaterThan(5);
   });
 
   it('does not depend on when a version is known, only on its first and last window', async () => {
@@ -143,14 +149,14 @@ describe('recovery', () => {
     const live = fresh();
     await play(live, 0, 10);
     const from = live.engine.firstUnseenWindow(null);
-    live.engine.activate(V1, 0.5, from, { errors_from: 'predecessor', adapters: 'ridge' });
+    live.engine.activate(V1, 0.5, from, HOW);
     await play(live, 10, 30);
     const until = live.engine.firstUnforecastWindow();
     live.engine.deactivate(V0, until);
     await play(live, 30, 50);
 
     const again = fresh();
-    again.engine.activate(V1, 0.5, from, { errors_from: 'predecessor', adapters: 'ridge' });
+    again.engine.activate(V1, 0.5, from, HOW);
     again.engine.deactivate(V0, until);
     await play(again, 0, 50);
     expect(again.closed).toEqual(live.closed);
@@ -160,9 +166,9 @@ describe('recovery', () => {
     );
   });
 
-  it('writes nothing of adapters where no version has any, as earlier releases did', async () => {
+  it('writes nothing of adapters and anomalies where no version has any, as earlier releases did', async () => {
     const states = await Promise.all(
-      [{}, { adapters: 'ridge' as const }].map(async (how) => {
+      [{}, HOW].map(async (how) => {
         const driver = new Driver(SETTINGS, forecaster);
         driver.engine.activate(V0, null, null, how);
         for (let i = 0; i < 120; i += 1) await driver.feed(reading('a', i * 10, Math.sin(i)));
@@ -172,6 +178,8 @@ describe('recovery', () => {
     );
     expect(states.map((state) => state.includes('"adapters"'))).toEqual([false, true]);
     expect(states.map((state) => state.includes('"shares"'))).toEqual([false, true]);
+    for (const part of ['"anomalies"', '"detector"', '"band_limits"'])
+      expect(states.map((state) => state.includes(part))).toEqual([false, true]);
   });
 
   it('refuses state of other settings, and bytes that are none', async () => {

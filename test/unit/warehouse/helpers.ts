@@ -1,3 +1,4 @@
+import { type AnomalyKind } from '../../../core/contracts/anomalies';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +77,8 @@ export interface EvaluationRow {
   readonly persistence?: number;
   readonly predicted?: 0 | 1 | null;
   readonly actual?: 0 | 1 | null;
+  /** Of the predicted anomaly, null = none; left out: a version of an earlier release, which has no band. */
+  readonly kind?: AnomalyKind | null;
   readonly regime?: 'rising' | 'falling' | 'steady';
 }
 
@@ -99,6 +102,9 @@ export function evaluationBlock(
       confidence: rows.map(({ confidence }) => confidence ?? 0.75),
       persistence_error: rows.map(({ persistence }) => persistence ?? 1.5),
       predicted_anomaly: rows.map(({ predicted }) => predicted ?? null),
+      band: rows.map(({ kind }) => (kind === undefined ? null : 2)),
+      anomaly_score: rows.map(({ kind }) => (kind === undefined ? null : kind === null ? 0.5 : 4.5)),
+      anomaly_kind: rows.map(({ kind }) => kind ?? null),
       actual_anomaly: rows.map(({ actual }) => actual ?? null),
       regime: rows.map(({ regime }) => regime ?? 'steady'),
     },

@@ -56,6 +56,7 @@ const lineage: Lineage = {
   attempt: null,
   training: null,
   adapters: false,
+  anomalies: false,
 };
 const model = modelMessage(untrainedModel('v1'), lineage, '2020-01-01T00:00:00Z');
 const MODEL_KEY = { key: 'model/v1' };
@@ -78,7 +79,15 @@ describe('blocks of the stream', () => {
         record(
           0,
           evaluationBlock({ window: 0 }, [
-            { version: 'v0', device: 'a', error: 0.5, predicted: 1, actual: 0, regime: 'rising' },
+            {
+              version: 'v0',
+              device: 'a',
+              error: 0.5,
+              predicted: 1,
+              actual: 0,
+              kind: 'spike',
+              regime: 'rising',
+            },
           ]),
         ),
       ]),
@@ -120,6 +129,11 @@ describe('blocks of the stream', () => {
         model_accuracy: 1,
         persistence_error: 1.5,
         predicted_anomaly: true,
+        anomaly_kind: 'spike',
+        anomaly_score: 4.5,
+        band: 2,
+        band_lower: 18.5,
+        band_upper: 22.5,
         actual_anomaly: false,
         regime: 'rising',
         evaluation_timestamp: 1_600_000_000_000_000,
@@ -132,8 +146,8 @@ describe('blocks of the stream', () => {
     const { columns, ...block } = evaluationBlock({ window: 1 }, [
       { version: 'v1', device: 'a', error: 1.5 },
     ]);
-    const { served_result, ...former } = columns;
-    expect(served_result).toEqual([null]);
+    const { served_result, band, anomaly_score, anomaly_kind, ...former } = columns;
+    expect([served_result, band, anomaly_score, anomaly_kind]).toEqual([[null], [null], [null], [null]]);
     await sink.store([
       batch('evaluations', 0, [
         record(

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { type AnomalyKind } from '../../contracts/anomalies';
+import { savedTailSchema, Tail } from './tail';
+import { type Finding, scoreToLearn, TEST_SHARES } from './window-detector';
+
+/** What one version says of a device's window. */
+export interface Judgement {
+  /** null: nothing could be told. */
+  readonly predicted: 0 | 1 | null;
+  /** The most telling kind of a predicted anomaly. */
+  readonly kind: AnomalyKind | null;
+  /** −log₁₀ of the share of windows that look as unusual by chance: 3 comes once in a thousand; null where nothing could be told. */
+  readonly score: number | null;
+}
+
+export const savedVersionAnomaliesSchema = z.object({ shift: savedTailSchema, learnt: z.boolean() });
+type SavedVersionAnomalies = z.infer<typeof savedVersionAnomaliesSchema>;
+
+/** No share of windows is written as smaller than 10^−99. */
+const MOST_SCORE = 99;
+
+/** How one version predicts anomalies in one partition: by the band around its forecasts, and by what devices' own pasts say. */
+export class VersionAnomalies {
+  /** Of forecasts' errors, each in the size that it was expected to have. */
+  readonly shift = new Tail();
+  private learnt = false;
+
+  /** @param falseAlarms part of the windows without an anomaly that may be predicted to have one. */
+  constructor(readonly falseAlarms: number) {}
+
+  /** Nothing was learnt yet, nor inherited. */
+  get isNew(): boolean {
+    return !this.learnt;
+  }
+
+  /** Half the width of a forecast's band, in the size that its error is expected to have. */
+  get bandLimit(): number {
+    return this.shift.limit(TEST_SHARES.band * this.falseAlarms);
+  }
+
+  /**
+   * @param error of the forecast, and the half width of its band, in the target's unit; NaN = there is no band.
+   * @param bandLimit as it was when the band was made.
+   */
+  judge(finding: Finding, error: number, band: number, bandLimit: number, scatterLimit: number): Judgement {
+    const { scatter, scatterShare, scatterKind, stillness } = finding;
+    const size = Math.abs(error);
+    const seesShift = !finding.followsAnomaly && band > 0;
+    if (!seesShift && Number.isNaN(scatter) && stillness === 1) return NOTHING;
+    const shift = seesShift ? this.shift.share((size / band) * bandLimit) / TEST_SHARES.band : 1;
+    const uneven = scatterShare / TEST_SHARES.scatter;
+    const still = stillness / TEST_SHARES.stillness;
+    const predicted: Predicted[] = [];
+    if (scatter > scatterLimit) predicted.push({ kind: scatterKind, share: uneven });
+    if (still <= this.falseAlarms) predicted.push({ kind: 'stuck', share: still });
+    if (seesShift && size > band) predicted.push({ kind: 'shift', share: shift });
+    const least = Math.min(1, shift, uneven, still);
+    return {
+      predicted: predicted.length > 0 ? 1 : 0,
+      kind: predicted.sort((a, b) => a.share - b.share)[0]?.kind ?? null,
+      score: Math.min(MOST_SCORE, Math.round(100 * Math.abs(Math.log10(least))) / 100),
+    };
+  }
+
+  /** Learn from the forecasts of one window. Those made of an anomalous window tell nothing. */
+  learn(errors: readonly ForecastError[]): void {
+    if (errors.length === 0) return;
+    this.shift.learn(
+      errors.map(({ error, band, bandLimit, label, followsAnomaly }) =>
+        followsAnomaly || !(band > 0)
+          ? NaN
+          : scoreToLearn((Math.abs(error) / band) * bandLimit, bandLimit, label),
+      ),
+    );
+    this.learnt = true;
+  }
+
+  inherit(parent: VersionAnomalies): void {
+    this.restore(parent.save());
+  }
+
+  save(): SavedVersionAnomalies {
+    return { shift: this.shift.save(), learnt: this.learnt };
+  }
+
+  restore({ shift, learnt }: SavedVersionAnomalies): void {
+    this.shift.restore(shift);
+    this.learnt = learnt;
+  }
+}
+
+interface Predicted {
+  readonly kind: AnomalyKind;
+  /** Share of windows that look so by chance. */
+  readonly share: number;
+}
+
+export interface ForecastError {
+  readonly error: number;
+  readonly band: number;
+  readonly bandLimit: number;
+  readonly label: 0 | 1 | null;
+  readonly followsAnomaly: boolean;
+}
+
+const NOTHING: Judgement = { predicted: null, kind: null, score: null };
