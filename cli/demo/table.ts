@@ -10,6 +10,7 @@ import {
   type RoundSummary,
   type VersionFigures,
 } from '../results/summary-schema';
+import { renderAnomalies } from './anomaly-table';
 import { contributionInWords } from '../results/contribution-text';
 import { linearInWords } from '../results/linear-text';
 import { linesOf, PLAIN_TABLE } from '../shared/table-style';
@@ -61,7 +62,8 @@ export function renderResults(results: Results, target: TargetWords): string {
     ...PLAIN_TABLE,
   });
   table.push(...rows);
-  return `${linesOf(table)}\n${legend(results, target)}\n`;
+  const anomalies = renderAnomalies(results);
+  return `${linesOf(table)}\n${legend(results, target)}\n${anomalies === '' ? '' : `\n${anomalies}\n`}`;
 }
 
 function roundCells(round: RoundSummary, isChampion: boolean, target: TargetWords): string[] {

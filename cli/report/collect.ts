@@ -63,6 +63,7 @@ export async function collectReport(
     results,
     versions,
     champion,
+    cutoff,
     truth,
     counts: await queryCounts(query, versions, cutoff),
     expired: await queryExpired(query),

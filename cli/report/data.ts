@@ -1,5 +1,6 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type TargetWords } from '../../core/contracts/task';
+import { type Cutoff } from '../results/cutoff';
 import { type RoundSummary, type Results } from '../results/summary-schema';
 import { type FleetTruth } from '../results/truth';
 import { type Answered } from './queries/answered';
@@ -21,6 +22,8 @@ export interface ReportData {
   /** Measured versions, oldest first: the first champion, then the version of each round. */
   readonly versions: readonly VersionId[];
   readonly champion: VersionId;
+  /** The latest window that figures count. */
+  readonly cutoff: Cutoff;
   /** The truth file of a simulated fleet; null for a real one. */
   readonly truth: FleetTruth | null;
   readonly counts: Answered<CountRow>;

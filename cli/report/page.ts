@@ -4,6 +4,7 @@ import { errorSize } from '../shared/quantities';
 import { type ReportData } from './data';
 import { withUnit } from './figure';
 import { html, Html } from './html';
+import { anomaliesSection } from './sections/anomalies';
 import { contributionsSection } from './sections/contributions';
 import { devicesSection, regimesSection, reliabilitySection } from './sections/errors';
 import { claimsSection, feedbackSection } from './sections/feedback';
@@ -28,8 +29,8 @@ export function renderReport(data: ReportData): string {
         <main>
           ${header(data)} ${accuracySection(data)} ${changeSection(data)} ${windowsSection(data)}
           ${claimsSection(data)} ${feedbackSection(data)} ${contributionsSection(data)}
-          ${reliabilitySection(data)} ${regimesSection(data)} ${devicesSection(data)} ${timelineSection(data)}
-          ${settingsSection(data)}
+          ${reliabilitySection(data)} ${regimesSection(data)} ${anomaliesSection(data)}
+          ${devicesSection(data)} ${timelineSection(data)} ${settingsSection(data)}
         </main>
         <footer>
           Made by Fedloop ${data.software} on ${data.madeAt.slice(0, 16).replace('T', ' ')} UTC from the

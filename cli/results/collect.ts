@@ -1,6 +1,7 @@
 import { type VersionId } from '../../core/contracts/ids';
 import { type PairedCluster } from '../../core/federation/promotion/cluster-interval';
 import { type Query } from '../../core/warehouse/database/query';
+import { queryAnomalies } from './anomalies';
 import { queryContributions } from './contributions';
 import { type Cutoff } from './cutoff';
 import {
@@ -45,5 +46,6 @@ export async function collectEvidence(query: Query, { cutoff, faulty, last }: Se
   };
   const persistence = await of((counted) => queryPersistence(query, counted));
   const contribution = await queryContributions(query, first);
-  return { rounds, scores, pairs, persistence, linear, contribution };
+  const anomalies = await queryAnomalies(query, [...scores.keys()], cutoff);
+  return { rounds, scores, pairs, persistence, linear, contribution, anomalies };
 }

@@ -28,8 +28,27 @@ const versionFiguresSchema = z.object({
 });
 export type VersionFigures = Readonly<z.infer<typeof versionFiguresSchema>>;
 
+/** Device-windows by predicted and actual anomaly. */
+const anomalyCountsSchema = z.object({
+  /** Known to have one, by a label. */
+  actual: z.int(),
+  /** Of these, predicted. */
+  found: z.int(),
+  /** Predicted, and known to have none. */
+  falseAlarms: z.int(),
+  /** Known to have one or none. */
+  judged: z.int(),
+  /** Predicted, whatever is known. */
+  predicted: z.int(),
+});
+export type AnomalyCounts = Readonly<z.infer<typeof anomalyCountsSchema>>;
+
 /** The figures over all devices, and over the healthy ones. */
-const bothFiguresSchema = versionFiguresSchema.extend({ healthy: versionFiguresSchema });
+const bothFiguresSchema = versionFiguresSchema.extend({
+  healthy: versionFiguresSchema,
+  /** null in runs of earlier releases, and for versions that predict by a margin. */
+  anomalies: anomalyCountsSchema.nullable().default(null),
+});
 export type BothFigures = Readonly<z.infer<typeof bothFiguresSchema>>;
 
 const roundSummarySchema = bothFiguresSchema.extend({

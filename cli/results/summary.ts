@@ -13,6 +13,7 @@ import {
   type ScoreCluster,
 } from './scores';
 import {
+  type AnomalyCounts,
   type BothFigures,
   type ContributionSummary,
   type PersistenceSummary,
@@ -38,6 +39,7 @@ export interface Evidence {
   /** The linear models of the rounds beside the elected networks. */
   readonly linear: { readonly all: LinearSums; readonly faulty: LinearSums };
   readonly contribution: ContributionSummary | null;
+  readonly anomalies: ReadonlyMap<VersionId, AnomalyCounts>;
 }
 
 /** The figures of a run. */
@@ -93,6 +95,7 @@ function bothFigures(version: VersionId, evidence: Evidence): BothFigures {
   const pairs = evidence.pairs.get(version) ?? { all: [], faulty: [] };
   return {
     ...figures(scoreOf(scores.all), changeOf(pairs.all)),
+    anomalies: evidence.anomalies.get(version) ?? null,
     healthy: figures(
       scoreOf(withoutDevices(scores.all, scores.faulty, subtractScores)),
       changeOf(withoutDevices(pairs.all, pairs.faulty, subtractPairs)),

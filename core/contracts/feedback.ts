@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ANOMALY_KINDS } from './anomalies';
 import { microsSchema } from './time';
 import { versionIdSchema } from './ids';
 import { storedDeviceIdSchema } from './storable';
@@ -15,6 +16,12 @@ export const TENDENCIES = [
   'balanced',
   'unknown',
 ] as const;
+
+/** `none`: nobody knows of any of the device-windows. */
+export const ANOMALY_TRUTHS = ['labels', 'labels or Grubbs', 'none'] as const;
+export type AnomalyTruth = (typeof ANOMALY_TRUTHS)[number];
+
+const kindCounts = z.object({ predicted: z.int(), true_positive: z.int(), false_positive: z.int() });
 
 /** Real accuracy and error patterns of one version over closed windows, counted from rows. */
 export const feedbackSchema = z.object({
@@ -51,6 +58,10 @@ export const feedbackSchema = z.object({
     false_negative: z.int(),
     true_negative: z.int(),
     tendency: z.enum(TENDENCIES),
+    /** What the counts rest on. Left out by earlier releases, whose counts rest on labels, and on Grubbs' test where there are none. */
+    truth: z.enum(ANOMALY_TRUTHS).optional(),
+    /** Predicted anomalies by what they look like, those of which nobody knows included. Left out by earlier releases. */
+    by_kind: z.partialRecord(z.enum(ANOMALY_KINDS), kindCounts).optional(),
   }),
   worst_devices: z
     .array(

@@ -22,6 +22,7 @@ export async function feedbackOfRange(
   const cells = await connection.rows(
     cellRow,
     `SELECT model_version, least(9, greatest(0, floor(confidence * 10)))::INTEGER AS bin, regime, actual_anomaly, predicted_anomaly,
+            anomaly_kind, anomaly_score IS NOT NULL AS is_scored,
             min(window_start) AS first_start, max(window_end) AS last_end, ${sumsOf('$tolerance')}
      FROM evaluation_rows WHERE ${IN_RANGE} GROUP BY ALL ORDER BY ALL`,
     { ...boundsOf(input), tolerance: input.tolerance },

@@ -68,6 +68,14 @@ const FIGURES = {
     ...BY_VERSION,
     'outcome',
   ),
+  fedloop_model_anomaly_precision_ratio: gauge(
+    'Part of the predicted anomalies that were actual ones, over the life of the version, where that is known.',
+    ...BY_VERSION,
+  ),
+  fedloop_model_anomaly_recall_ratio: gauge(
+    'Part of the actual anomalies that were predicted, over the life of the version, where they are known.',
+    ...BY_VERSION,
+  ),
   fedloop_model_info: gauge(
     'A version that was deployed, with its stage and how it came to be; always 1.',
     ...BY_VERSION,
@@ -95,6 +103,22 @@ type KnownVersion = z.infer<typeof versionRow>;
 
 const changeRow = z.object({ version: versionIdSchema, stage: stageSchema, seconds: z.number() });
 const feedbackRow = z.object({ feedback: jsonText(feedbackSchema) });
+
+const anomaliesRow = z.object({
+  version: versionIdSchema,
+  actual: z.number(),
+  found: z.number(),
+  predicted: z.number(),
+});
+
+/** Anomalies of all windows so far; predicted ones of which nobody knows do not count. */
+const ANOMALIES = `SELECT model_version AS version,
+         sum(found)::DOUBLE AS found, sum(found + missed)::DOUBLE AS actual, sum(found + false_alarms)::DOUBLE AS predicted
+  FROM (SELECT model_version, (feedback->'anomalies'->>'true_positive')::BIGINT AS found,
+               (feedback->'anomalies'->>'false_positive')::BIGINT AS false_alarms,
+               (feedback->'anomalies'->>'false_negative')::BIGINT AS missed
+        FROM model_feedback WHERE scope = 'window')
+  GROUP BY model_version`;
 
 /** Feedback on the latest window: a version that left before it has none any more, and its curve ends. */
 const LATEST_FEEDBACK = `SELECT feedback FROM model_feedback
@@ -125,12 +149,26 @@ export function modelFigures(figures: TableFigures, connection: SerialConnection
       put('fedloop_model_served_accuracy_ratio', servedAccuracy, version, known.stage);
       put('fedloop_model_evaluations_total', evaluations, version);
     }
+    for (const counts of await connection.rows(anomaliesRow, ANOMALIES)) {
+      const known = versions.get(counts.version);
+      if (known !== undefined) putAnomalies(put, known, counts);
+    }
     const unit = unitLabel(await storedTarget(connection));
     for (const { feedback } of await connection.rows(feedbackRow, LATEST_FEEDBACK)) {
       const known = versions.get(feedback.model_version);
       if (known !== undefined) putWindow(put, known, feedback, unit);
     }
   });
+}
+
+/** A share of nothing is not put. */
+function putAnomalies(
+  put: PutModel,
+  { version, stage }: KnownVersion,
+  { actual, found, predicted }: z.infer<typeof anomaliesRow>,
+): void {
+  put('fedloop_model_anomaly_precision_ratio', predicted === 0 ? null : found / predicted, version, stage);
+  put('fedloop_model_anomaly_recall_ratio', actual === 0 ? null : found / actual, version, stage);
 }
 
 function putVersion(put: PutModel, { version, stage, round, strategy, role }: KnownVersion): void {

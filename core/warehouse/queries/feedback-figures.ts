@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { TENDENCIES, type Feedback } from '../../contracts/feedback';
+import { ANOMALY_KINDS } from '../../contracts/anomalies';
+import { type AnomalyTruth, TENDENCIES, type Feedback } from '../../contracts/feedback';
 import { versionIdSchema } from '../../contracts/ids';
 import { addUp, figuresOf, sumsRow, type EvaluationSums } from '../database/sums';
 
@@ -13,6 +14,9 @@ export const cellRow = sumsRow.extend({
   regime: z.string(),
   actual_anomaly: z.boolean().nullable(),
   predicted_anomaly: z.boolean().nullable(),
+  anomaly_kind: z.enum(ANOMALY_KINDS).nullable(),
+  /** Of a version that predicts by devices' pasts: what is actual are labels alone. */
+  is_scored: z.boolean(),
   first_start: z.int(),
   last_end: z.int(),
 });
@@ -30,10 +34,14 @@ export function calibrationOf(
 /** Beyond this many standard deviations the two kinds of mistakes are not equally frequent by chance. */
 const TENDENCY_Z = 2;
 
+/** Device-windows by predicted and actual anomaly. */
+type Confusion = Pick<
+  Feedback['anomalies'],
+  'true_positive' | 'false_positive' | 'false_negative' | 'true_negative'
+>;
+
 /** False alarms against misses, by McNemar's test (1947): a difference that chance explains is `balanced`. */
-export function tendencyOf(
-  counts: Omit<Feedback['anomalies'], 'tendency'>,
-): Feedback['anomalies']['tendency'] {
+export function tendencyOf(counts: Confusion): Feedback['anomalies']['tendency'] {
   if (Object.values(counts).every((count) => count === 0)) return 'unknown';
   const { false_positive, false_negative } = counts;
   const discordant = false_positive + false_negative;
@@ -53,14 +61,6 @@ export function feedbackOf(
   const accuracyWhere = (holds: (cell: Cell) => boolean): Feedback['by_regime']['normal'] => {
     const { evaluations: n, correct } = sumsWhere(holds);
     return { n, n_correct: correct, accuracy: n === 0 ? null : correct / n };
-  };
-  const countOf = (actual: boolean, predicted: boolean): number =>
-    sumsWhere((cell) => cell.actual_anomaly === actual && cell.predicted_anomaly === predicted).evaluations;
-  const anomalies = {
-    true_positive: countOf(true, true),
-    false_positive: countOf(false, true),
-    false_negative: countOf(true, false),
-    true_negative: countOf(false, false),
   };
   return {
     type: 'feedback',
@@ -83,7 +83,40 @@ export function feedbackOf(
       falling: accuracyWhere(({ regime }) => regime === 'falling'),
       steady: accuracyWhere(({ regime }) => regime === 'steady'),
     },
-    anomalies: { ...anomalies, tendency: tendencyOf(anomalies) },
+    anomalies: anomaliesOf(cells),
     worst_devices: input.worst_devices,
   };
+}
+
+function anomaliesOf(cells: readonly Cell[]): Feedback['anomalies'] {
+  const count = (holds: (cell: Cell) => boolean): number => addUp(cells.filter(holds)).evaluations;
+  const countOf = (actual: boolean, predicted: boolean): number =>
+    count((cell) => cell.actual_anomaly === actual && cell.predicted_anomaly === predicted);
+  const confusion = {
+    true_positive: countOf(true, true),
+    false_positive: countOf(false, true),
+    false_negative: countOf(true, false),
+    true_negative: countOf(false, false),
+  };
+  const kinds = ANOMALY_KINDS.map((kind) => {
+    const ofKind = (actual?: boolean): number =>
+      count((cell) => cell.anomaly_kind === kind && (actual === undefined || cell.actual_anomaly === actual));
+    return [
+      kind,
+      { predicted: ofKind(), true_positive: ofKind(true), false_positive: ofKind(false) },
+    ] as const;
+  });
+  return {
+    ...confusion,
+    tendency: tendencyOf(confusion),
+    truth: truthOf(cells),
+    by_kind: Object.fromEntries(kinds.filter(([, { predicted }]) => predicted > 0)),
+  };
+}
+
+/** What is known to be actual rests on. */
+function truthOf(cells: readonly Cell[]): AnomalyTruth {
+  const known = cells.filter(({ actual_anomaly }) => actual_anomaly !== null);
+  if (known.length === 0) return 'none';
+  return known.every(({ is_scored }) => is_scored) ? 'labels' : 'labels or Grubbs';
 }

@@ -1,6 +1,7 @@
 import { type DashboardSpec } from '../spec';
 import { championRow } from './champion';
 import { accuracyRow } from './accuracy';
+import { anomaliesRow } from './anomalies';
 import { errorsRow } from './errors';
 import { devicesRow } from './devices';
 import { loopRow } from './loop';
@@ -12,5 +13,5 @@ export const fleetDashboard: DashboardSpec = {
   title: 'Fleet & accuracy',
   description:
     'Which version is live, its prequential (test-then-train) accuracy, and which errors it makes.',
-  rows: [championRow, accuracyRow, errorsRow, devicesRow, loopRow],
+  rows: [championRow, accuracyRow, errorsRow, anomaliesRow, devicesRow, loopRow],
 };

@@ -2,7 +2,7 @@ import { NOT_MEASURED } from '../no-data';
 import { maxBy } from '../promql';
 import { TARGETS_UNIT, type Row } from '../spec';
 
-/** Errors of the champion by regime, anomalies, bias, skill, calibration. */
+/** Errors of the champion by regime, bias, skill, calibration. */
 export const errorsRow: Row = {
   title: 'Which errors it makes',
   panels: [
@@ -16,34 +16,12 @@ export const errorsRow: Row = {
       min: 0,
       max: 1,
       noData: NOT_MEASURED,
-      width: 4,
+      width: 8,
       height: 8,
       queries: ['steady', 'rising', 'falling', 'normal', 'anomalous'].map((regime) => ({
         expr: maxBy([], 'fedloop_model_regime_accuracy_ratio', 'stage="champion"', `regime="${regime}"`),
         legend: regime,
         colour: 'blue' as const,
-      })),
-    },
-    {
-      kind: 'bars',
-      title: 'Anomalies: predicted against actual',
-      description:
-        'Device-windows of the latest window by the champion’s anomaly flag against the actual one, without those where both say normal. Much predicted alone: it overpredicts anomalies; much actual alone: it misses them.',
-      unit: 'none',
-      min: 0,
-      noData: 'No device-window has an actual anomaly flag yet: it takes labels, or seven readings a window.',
-      width: 4,
-      height: 8,
-      queries: (
-        [
-          ['true_positive', 'both say anomaly', 'green'],
-          ['false_positive', 'predicted alone', 'orange'],
-          ['false_negative', 'actual alone', 'red'],
-        ] as const
-      ).map(([outcome, legend, colour]) => ({
-        expr: maxBy([], 'fedloop_model_anomaly_flags', 'stage="champion"', `outcome="${outcome}"`),
-        legend,
-        colour,
       })),
     },
     {

@@ -31,7 +31,7 @@ async function forecast(
 ): Promise<void> {
   await connection.run(
     `INSERT INTO evaluation_rows SELECT '${version}', 'd' || device, start, start + INTERVAL 30 SECOND, 20, 20, 0, 0,
-       (device + number) % ${every} <> 0, 0.8, 0, false, false, 'steady', start, 0, 1, NULL
+       (device + number) % ${every} <> 0, 0.8, 0, false, false, 'steady', start, 0, 1, NULL, NULL, NULL, NULL
      FROM (SELECT device, number, TIMESTAMP '2026-01-01' + INTERVAL (30 * number) SECOND AS start
            FROM range(0, ${devices}) AS devices(device), range(${from}, ${until}) AS windows(number))`,
   );

@@ -148,6 +148,7 @@ describe('the results of a run', () => {
     persistence: both(10, 6),
     linear: { all: NO_SUMS, faulty: NO_SUMS },
     contribution: null,
+    anomalies: new Map(),
   };
 
   it('have the shape that others read', () => {
@@ -226,6 +227,18 @@ describe('the results of a run', () => {
       expect(text).toContain(finding);
       expect(text).toMatch(/^ *linear /m);
     });
+  });
+
+  it('say which anomalies were predicted, and nothing of precision where nobody knows', () => {
+    const anomalies = new Map([
+      [v('v0'), { actual: 0, found: 0, falseAlarms: 0, judged: 0, predicted: 12 }],
+      [v('v1'), { actual: 18, found: 17, falseAlarms: 3, judged: 14_442, predicted: 20 }],
+    ]);
+    const text = renderResults(resultsOf({ ...evidence, anomalies }), DEFAULT_TASK.target);
+    expect(text).toMatch(/^ *anomalies +labelled +predicted +right +false +precision +recall/m);
+    expect(text).toMatch(/v0 +12 *$/m);
+    expect(text).toMatch(/v1 +18 +20 +17 +3 +85\.0 % +94\.4 %/);
+    expect(renderResults(resultsOf(evidence), DEFAULT_TASK.target)).not.toContain('precision');
   });
 
   it('fit a terminal of 120 columns', () => {

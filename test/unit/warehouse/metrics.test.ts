@@ -115,7 +115,7 @@ describe('metrics from the tables', () => {
     const forecasts = (version: string, devices: number, windows: string, right: number): Promise<unknown> =>
       connection.run(
         `INSERT INTO evaluation_rows SELECT '${version}', 'd' || device, start, start + INTERVAL 30 SECOND, 20, 20, 0, 0,
-           device < ${right}, 0.8, 0, false, false, 'steady', start, 0, 1, NULL
+           device < ${right}, 0.8, 0, false, false, 'steady', start, 0, 1, NULL, NULL, NULL, NULL
          FROM (SELECT device, TIMESTAMP '2020-01-01' + INTERVAL (30 * i) SECOND AS start FROM range(${devices}) AS d(device), ${windows} AS t(i))`,
       );
     await forecasts('v3-linear', 4, 'range(0, 4)', 3);
@@ -172,7 +172,7 @@ describe('metrics from the tables', () => {
     // good-device is always right; bad-device one time in four, 3 °C too high; rows of other versions do not count.
     await connection.run(
       `INSERT INTO evaluation_rows SELECT version, device, TIMESTAMP '2020-01-01' + INTERVAL (30 * i) SECOND, TIMESTAMP '2020-01-01' + INTERVAL (30 * i + 30) SECOND,
-         20, 20, error, error * error, is_correct, 0.8, 1, false, false, 'steady', TIMESTAMP '2020-01-01', 0, 1, NULL
+         20, 20, error, error * error, is_correct, 0.8, 1, false, false, 'steady', TIMESTAMP '2020-01-01', 0, 1, NULL, NULL, NULL, NULL
        FROM (SELECT 'v1' AS version, 'good-device' AS device, i, 0.1 AS error, true AS is_correct FROM range(4) AS t(i)
              UNION ALL SELECT 'v1', 'bad-device', i, 3, i = 0 FROM range(4) AS t(i)
              UNION ALL SELECT 'v0', 'old-device', i, 9, false FROM range(4) AS t(i))`,
