@@ -39,4 +39,8 @@ export function falseAlarmsOf(text: string): number {
 
 /** How a version predicts anomalies, and how many false ones it may. Another rule gets another name, so that rows are replayed by the rule that made them. */
 export const anomalyRuleSchema = z.object({ rule: z.literal('tails'), false_alarms: falseAlarmsSchema });
-export type AnomalyRule = z.infer<typeof anomalyRuleSchema>;
+
+/** The rule of today. */
+export function anomalyRule(falseAlarms: number): z.infer<typeof anomalyRuleSchema> {
+  return { rule: 'tails', false_alarms: falseAlarms };
+}

@@ -1,4 +1,4 @@
-import { type AnomalyRule } from '../../contracts/anomalies';
+import { anomalyRule } from '../../contracts/anomalies';
 import { checkpointKeys, type Decision, type ResetRequest } from '../../contracts/checkpoints';
 import { type Micros } from '../../contracts/time';
 import { type DeployedVersion } from '../../model/deployments';
@@ -56,7 +56,7 @@ export function versionDecisions(
       const { lineage } = message;
       const rules = {
         ...(lineage.adapters ? { adapters: 'ridge' as const } : {}),
-        ...(lineage.anomalies ? { anomalies: anomalyRuleOf(engine) } : {}),
+        ...(lineage.anomalies ? { anomalies: anomalyRule(engine.settings.anomaly.falseAlarms) } : {}),
       };
       const decision = {
         type,
@@ -78,10 +78,6 @@ export function versionDecisions(
       return { key, decision: { type: 'deactivation' as const, partition, epoch, version, until_window } };
     });
   return [...activations, ...deactivations];
-}
-
-function anomalyRuleOf({ settings }: PartitionEngine): AnomalyRule {
-  return { rule: 'tails', false_alarms: settings.anomaly.falseAlarms };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { anomalyRule } from '../../contracts/anomalies';
 import { type RejectReason } from '../../contracts/blocks';
 import { type MalformedDetail } from '../../contracts/events';
 import { type VersionId } from '../../contracts/ids';
@@ -48,7 +49,9 @@ export async function replayLines(
 ): Promise<ReplaySummary> {
   const engines = Array.from({ length: options.partitions }, (_, partition) => {
     const engine = new PartitionEngine(partition, options.settings);
-    for (const version of options.versions) engine.activate(version, options.residualStddev, null);
+    const anomalies = anomalyRule(options.settings.anomaly.falseAlarms);
+    for (const version of options.versions)
+      engine.activate(version, options.residualStddev, null, { anomalies });
     return engine;
   });
   const route = options.partitions === 1 ? () => 0 : routeByDevice(options.settings, options.partitions);

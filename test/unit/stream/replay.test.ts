@@ -134,6 +134,9 @@ describe('fedloop replay --json', () => {
       'confidence',
       'persistence_error',
       'predicted_anomaly',
+      'band',
+      'anomaly_score',
+      'anomaly_kind',
       'actual_anomaly',
       'regime',
     ]);

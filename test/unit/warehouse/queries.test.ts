@@ -124,6 +124,8 @@ describe('feedback on a range of windows', () => {
         false_negative: 1,
         true_negative: 1,
         tendency: 'balanced',
+        truth: 'labels or Grubbs',
+        by_kind: {},
       },
       worst_devices: [
         { device_id: 'b', n: 2, accuracy: 0, mae: 2.5, bias: 0.5 },
@@ -136,7 +138,38 @@ describe('feedback on a range of windows', () => {
       accuracy: 1,
       window_end: T0 + WINDOW,
       skill: 1,
-      anomalies: { tendency: 'unknown' },
+      anomalies: { tendency: 'unknown', truth: 'none' },
+    });
+  });
+
+  it('counts predicted anomalies by kind, those of which nobody knows too, and rests on labels where versions have bands', async () => {
+    const rows = [
+      { device: 'a', predicted: 1, actual: 1, kind: 'spike' },
+      { device: 'b', predicted: 1, actual: 0, kind: 'spike' },
+      { device: 'c', predicted: 1, actual: null, kind: 'shift' },
+      { device: 'd', predicted: 0, actual: 0, kind: null },
+    ] as const;
+    await evaluate(
+      0,
+      rows.map((row) => ({ version: 'v0', error: 0, ...row })),
+    );
+    const [feedback] = await feedbackOfRange(connection, {
+      scope: 'round',
+      round: 3,
+      ...everything,
+      tolerance: 1,
+    });
+    expect(feedback?.anomalies).toEqual({
+      true_positive: 1,
+      false_positive: 1,
+      false_negative: 0,
+      true_negative: 1,
+      tendency: 'balanced',
+      truth: 'labels',
+      by_kind: {
+        spike: { predicted: 2, true_positive: 1, false_positive: 1 },
+        shift: { predicted: 1, true_positive: 0, false_positive: 0 },
+      },
     });
   });
 
