@@ -45,14 +45,6 @@ const STEP_ALLOWANCE = 2;
 /** In tolerances squared. */
 const MOST_SQUARED_STEP = 16;
 
-/** A window of a device beside what is usual for it. */
-export interface Unusual {
-  /** How far the scatter lies above the usual one, as a standard normal variable; NaN where it cannot be told. */
-  readonly scatter: number;
-  /** Probability that the device is still for so many windows in a row; 1 where it moves. */
-  readonly stillness: number;
-}
-
 /** A window that a device learns from; the figures are those that it was judged by. */
 interface Lesson {
   readonly summary: DeviceSummary;
@@ -96,19 +88,25 @@ export class DevicePasts {
   }
 
   /**
+   * How far the scatter of a window lies above the device's usual one, as a standard normal variable; NaN where it cannot be told.
    * @param step change of the mean from the window before, in the target's unit; NaN = unknown.
    * @param fleetVariance variance that is usual in the fleet; NaN = unknown.
    */
-  unusual(device: number, summary: DeviceSummary, step: number, fleetVariance: number): Unusual {
+  scatter(device: number, summary: DeviceSummary, step: number, fleetVariance: number): number {
     const at = this.sums.placeOf(device);
-    const run = (this.sums.all[at + STILL_RUN] ?? 0) + 1;
-    const stillness = isStill(summary, step) ? this.stillShare(at) ** run : 1;
     const usual = this.usualVariance(at, fleetVariance);
     const variance = this.varianceOf(summary);
-    if (Number.isNaN(variance) || !(usual > 0)) return { scatter: NaN, stillness };
+    if (Number.isNaN(variance) || !(usual > 0)) return NaN;
     const unexplained = Math.max(0, variance - STEP_ALLOWANCE * this.explained(at, step));
     const freedom = (this.sums.all[at + FREEDOM] ?? 0) + FLEET_FREEDOM;
-    return { scatter: normalOfRatio(unexplained / usual, summary.count - 1, freedom), stillness };
+    return normalOfRatio(unexplained / usual, summary.count - 1, freedom);
+  }
+
+  /** Probability that the device is still for so many windows in a row as it is with this one; 1 where it moves. */
+  stillness(device: number, summary: DeviceSummary, step: number): number {
+    if (!isStill(summary, step)) return 1;
+    const at = this.sums.placeOf(device);
+    return this.stillShare(at) ** ((this.sums.all[at + STILL_RUN] ?? 0) + 1);
   }
 
   /** Learn from a window of the device. */

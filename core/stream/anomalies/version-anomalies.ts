@@ -50,14 +50,16 @@ export class VersionAnomalies {
     const shift = seesShift ? this.shift.share((size / band) * bandLimit) / TEST_SHARES.band : 1;
     const uneven = scatterShare / TEST_SHARES.scatter;
     const still = stillness / TEST_SHARES.stillness;
-    const predicted: Predicted[] = [];
-    if (scatter > scatterLimit) predicted.push({ kind: scatterKind, share: uneven });
-    if (still <= this.falseAlarms) predicted.push({ kind: 'stuck', share: still });
-    if (seesShift && size > band) predicted.push({ kind: 'shift', share: shift });
     const least = Math.min(1, shift, uneven, still);
+    let kind: AnomalyKind | null = null;
+    // The most telling of those that are beyond their limits.
+    let told = Infinity;
+    if (scatter > scatterLimit) [kind, told] = [scatterKind, uneven];
+    if (still <= this.falseAlarms && still < told) [kind, told] = ['stuck', still];
+    if (seesShift && size > band && shift < told) kind = 'shift';
     return {
-      predicted: predicted.length > 0 ? 1 : 0,
-      kind: predicted.sort((a, b) => a.share - b.share)[0]?.kind ?? null,
+      predicted: kind === null ? 0 : 1,
+      kind,
       score: Math.min(MOST_SCORE, Math.round(100 * Math.abs(Math.log10(least))) / 100),
     };
   }
@@ -87,12 +89,6 @@ export class VersionAnomalies {
     this.shift.restore(shift);
     this.learnt = learnt;
   }
-}
-
-interface Predicted {
-  readonly kind: AnomalyKind;
-  /** Share of windows that look so by chance. */
-  readonly share: number;
 }
 
 export interface ForecastError {

@@ -1,10 +1,14 @@
 import { type AnomalyKind } from '../../contracts/anomalies';
 import { type DeviceSummary } from '../windows/summary';
-import { DevicePasts, type Unusual } from './device-pasts';
+import { DevicePasts } from './device-pasts';
 import { Tail } from './tail';
 
 /** What a device's own past says of a closed window, whatever was forecast for it. */
-export interface Finding extends Unusual {
+export interface Finding {
+  /** How far the scatter lies above the usual one, as a standard normal variable; NaN where it cannot be told. */
+  readonly scatter: number;
+  /** Probability that so many windows in a row do not move; 1 where this one does. */
+  readonly stillness: number;
   /** Change of the mean from the window before, in the target's unit; NaN = unknown. */
   readonly step: number;
   /** Share of windows whose scatter is as large by chance; 1 where it cannot be told. */
@@ -46,17 +50,19 @@ export class WindowDetector {
     usualVariance: (device: number) => number,
     previousMean: (device: number) => number,
   ): ReadonlyMap<number, Finding> {
-    const { pasts, scatter } = this;
+    const { pasts, scatter: tail } = this;
     for (const device of summaries.keys()) pasts.seed(device, usualVariance(device));
-    this.fleetVariance = this.medianVariance(summaries);
+    const fleetVariance = this.medianVariance(summaries);
+    this.fleetVariance = fleetVariance;
     const findings = new Map<number, Finding>();
     for (const [device, summary] of summaries) {
       const step = summary.mean - previousMean(device);
-      const unusual = pasts.unusual(device, summary, step, this.fleetVariance);
+      const scatter = pasts.scatter(device, summary, step, fleetVariance);
       findings.set(device, {
-        ...unusual,
+        scatter,
+        stillness: pasts.stillness(device, summary, step),
         step,
-        scatterShare: Number.isNaN(unusual.scatter) ? 1 : scatter.share(unusual.scatter),
+        scatterShare: Number.isNaN(scatter) ? 1 : tail.share(scatter),
         scatterKind: isUneven(summary) ? 'spike' : 'noise',
         followsAnomaly: pasts.wasAnomalous(device),
       });
