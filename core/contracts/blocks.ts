@@ -134,7 +134,10 @@ const evaluationColumnsSchema = z.object({
   /** Persistence's error on the same window: mean of the window before − actual. */
   persistence_error: numbers,
   predicted_anomaly: flags,
-  /** Half the width of the band around the forecast, outside of which a mean is a predicted anomaly; null = none. Left out by earlier releases. */
+  /**
+   * Half the width of the band around the forecast, outside of which a mean is a predicted anomaly, once what the version errs for all devices alike is taken
+   * off; null = none. Left out by earlier releases.
+   */
   band: optionalNumbers.optional(),
   /** −log₁₀ of the share of windows that look as unusual by chance; null = unknown. Left out by earlier releases. */
   anomaly_score: optionalNumbers.optional(),

@@ -66,7 +66,9 @@ function compareVersion(
 ): Compared {
   const { tolerance } = task.target;
   const compared: Compared = { outcomes: [], places: [] };
-  const anomalies = anomaliesOf(outlook, active?.anomalies, detected);
+  const anomalies = anomaliesOf(outlook, active?.anomalies, detected, () =>
+    commonError(forecasts, outlook, summaries),
+  );
   forecasts.devices.forEach((device, i) => {
     const actual = summaries.get(device);
     const prediction = outlook.prediction[i] ?? NaN;
@@ -122,16 +124,18 @@ function anomaliesOf(
   outlook: VersionOutlook,
   anomalies: VersionAnomalies | undefined,
   detected: DetectedWindow | undefined,
+  common: () => number,
 ): AnomalyColumns {
   const { bandLimit } = outlook;
   if (anomalies === undefined || detected === undefined || bandLimit === null) return byMargin(outlook);
   const { detector, findings } = detected;
   const scatterLimit = detector.scatterLimit(anomalies.falseAlarms);
+  const shared = common();
   const errors: ForecastError[] = [];
   return {
     push: (out, device, place, { mean, label }) => {
       const band = outlook.margin[place] ?? NaN;
-      const error = (outlook.prediction[place] ?? NaN) - mean;
+      const error = (outlook.prediction[place] ?? NaN) - mean - shared;
       const finding = findings.get(device);
       const judgement = finding && anomalies.judge(finding, error, band, bandLimit, scatterLimit);
       pushAnomaly(out, { band: isMeasure(band) ? band : null, ...(judgement ?? NOT_JUDGED) }, label);
@@ -141,6 +145,26 @@ function anomaliesOf(
       anomalies.learn(errors);
     },
   };
+}
+
+/** With fewer devices a common error is hardly told from their own. */
+const MIN_NEIGHBOURS = 20;
+
+/**
+ * By how much the version errs for all devices of the partition alike, in the target's unit: their median. A front that nobody foresaw is the weather's,
+ * and no device's anomaly. 0 among few devices.
+ */
+function commonError(
+  { devices }: OutstandingForecasts,
+  { prediction }: VersionOutlook,
+  summaries: ReadonlyMap<number, DeviceSummary>,
+): number {
+  const errors = Float64Array.from(devices, (device, i) => {
+    return (prediction[i] ?? NaN) - (summaries.get(device)?.mean ?? NaN);
+  })
+    .filter((error) => Number.isFinite(error))
+    .sort();
+  return errors.length < MIN_NEIGHBOURS ? 0 : (errors[Math.floor(errors.length / 2)] ?? 0);
 }
 
 /** As versions of earlier releases do: some reading lies outside the margin around the forecast. */

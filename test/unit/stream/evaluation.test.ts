@@ -325,6 +325,7 @@ describe('a version that predicts anomalies by devices’ pasts', () => {
     from: number,
     until: number,
     odd: (window: number, reading: number) => { readonly add?: number; readonly label?: 0 | 1 } = () => ({}),
+    level: (window: number) => number = () => 20,
   ): Promise<void> {
     for (let window = from; window < until; window += 1)
       for (let at = 0; at < 12; at += 1)
@@ -332,7 +333,7 @@ describe('a version that predicts anomalies by devices’ pasts', () => {
           const { add = 0, label } = place === 3 ? odd(window, at) : {};
           const scatter = 0.1 * Math.sin(7 * at + place + 3 * window);
           const extra = label === undefined ? {} : { label };
-          await driver.feed(reading(device, window * 30 + at * 2 + 1, 20 + scatter + add, extra));
+          await driver.feed(reading(device, window * 30 + at * 2 + 1, level(window) + scatter + add, extra));
         }
   }
 
@@ -360,6 +361,20 @@ describe('a version that predicts anomalies by devices’ pasts', () => {
     expect(Number(row?.['band'])).toBeGreaterThan(0);
     const predicted = driver.evaluations().filter(({ predicted_anomaly }) => predicted_anomaly === 1);
     expect(predicted).toEqual([row]);
+  });
+
+  it('says of a mean that left the band alone that it shifted, and nothing of one that all devices share', async () => {
+    const driver = fleet(true);
+    await playFleet(
+      driver,
+      0,
+      18,
+      (window) => ({ add: window >= 15 ? 5 : 0 }),
+      (window) => (window >= 10 ? 25 : 20),
+    );
+    await driver.flush();
+    const predicted = driver.evaluations().filter(({ predicted_anomaly }) => predicted_anomaly === 1);
+    expect(predicted).toMatchObject([{ start: 15 * WINDOW, device_id: 'device-3', anomaly_kind: 'shift' }]);
   });
 
   it('knows what is true by labels alone', async () => {

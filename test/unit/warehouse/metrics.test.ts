@@ -1,4 +1,6 @@
 import { UNMEASURED } from '../../../core/backtest/feedback';
+import { versionIdSchema } from '../../../core/contracts/ids';
+import { storeFeedback } from '../../../core/warehouse/feedback/store';
 import { createMetrics, type Registry } from '../../../core/platform/metrics';
 import { federatedRoundResultSchema, type FederatedRoundResult } from '../../../core/contracts/rounds';
 import { type SerialConnection } from '../../../core/warehouse/database/connection';
@@ -93,6 +95,34 @@ describe('metrics from the tables', () => {
     const rounds = (lines: readonly string[]): string[] =>
       lines.filter((line) => line.startsWith('fedloop_round'));
     expect(rounds(await scrape())).toEqual(rounds(before));
+  });
+
+  it('show precision and recall of the anomalies of each version over its life, and none of a version without any', async () => {
+    await connection.run(
+      "INSERT INTO model_versions (model_version, round, stage) VALUES ('v1', 1, 'champion'), ('v2', 2, 'candidate')",
+    );
+    const windows = [
+      { model_version: versionIdSchema.parse('v1'), true_positive: 3, false_positive: 1, false_negative: 0 },
+      { model_version: versionIdSchema.parse('v1'), true_positive: 5, false_positive: 1, false_negative: 0 },
+      { model_version: versionIdSchema.parse('v2'), true_positive: 0, false_positive: 0, false_negative: 0 },
+    ];
+    await storeFeedback(
+      connection,
+      windows.map(({ model_version, ...counts }, at) => ({
+        ...UNMEASURED,
+        scope: 'window' as const,
+        model_version,
+        window_start: T0 + at * WINDOW,
+        window_end: T0 + (at + 1) * WINDOW,
+        anomalies: { ...UNMEASURED.anomalies, ...counts, true_negative: 90 },
+      })),
+    );
+    const lines = await scrape();
+    expect(lines).toContain('fedloop_model_anomaly_precision_ratio{version="v1",stage="champion"} 0.8');
+    expect(lines).toContain('fedloop_model_anomaly_recall_ratio{version="v1",stage="champion"} 1');
+    expect(
+      lines.filter((line) => /^fedloop_model_anomaly_(precision|recall)_ratio.*"v2"/.test(line)),
+    ).toEqual([]);
   });
 
   it('show how weights are spread over the local models that took part', async () => {
