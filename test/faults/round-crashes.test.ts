@@ -101,8 +101,10 @@ it('goes on with another worker within the heartbeat time-out, whichever was kil
 
   const result = await rounds.resultOf(round);
   expect(result.candidate.evaluations).toBeGreaterThan(0);
-  expect((await rounds.resultOf(next)).round).toBe(result.round + 1);
-  expect((await rounds.resultOf(last)).round).toBe(result.round + 2);
+  // In the order in which they were started; a refit between rounds takes a number, too.
+  const [second, third] = [await rounds.resultOf(next), await rounds.resultOf(last)];
+  expect(second.round).toBeGreaterThan(result.round);
+  expect(third.round).toBeGreaterThan(second.round);
   report({
     'site worker, in training': trainedAnew - siteKilled,
     'rounds worker, with a step': waitsAnew - killed,
