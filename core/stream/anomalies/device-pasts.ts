@@ -72,9 +72,7 @@ export class DevicePasts {
 
   /** Variance of the device's readings so far; NaN where nothing is known. */
   variance(device: number): number {
-    const at = this.sums.placeOf(device);
-    const freedom = this.sums.all[at + FREEDOM] ?? 0;
-    return freedom > 0 ? (this.sums.all[at + SQUARES] ?? 0) / freedom : NaN;
+    return this.usualVariance(this.sums.placeOf(device), NaN);
   }
 
   /** Variance of the readings of one window; NaN where there are too few. */

@@ -4,8 +4,8 @@ import { z } from 'zod';
  * How large a score gets by chance: a histogram of scores so far, older ones fading, that says what share of them reaches a score, and which score
  * a wanted share reaches.
  *
- * It begins as a tail heavier than a normal one (Laplace's), so that there are too few alarms at first rather than too many. Beyond the scores that were seen often enough the tail is drawn on by the moment estimator of Dekkers,
- * Einmahl and de Haan (1989), which fits light and heavy tails alike.
+ * It begins as a tail heavier than a normal one (Laplace's), so that there are too few alarms at first rather than too many. Beyond the scores that
+ * were seen often enough the tail is drawn on by the moment estimator of Dekkers, Einmahl and de Haan (1989), which fits light and heavy tails alike.
  */
 
 /** Bins equal in log₂, eight to an octave; the first takes all smaller scores, the last all larger ones. */
@@ -41,6 +41,11 @@ export class Tail {
 
   constructor() {
     this.settle();
+  }
+
+  /** Nothing was learnt yet, nor restored of one that had. */
+  get isNew(): boolean {
+    return this.prior === PRIOR_WEIGHT;
   }
 
   /** Learn the scores of one window; NaN counts for nothing. */
@@ -100,7 +105,10 @@ export class Tail {
   }
 }
 
-/** How a tail goes on: a score beyond the edge exceeds it by y or more with the probability (1 + index · y / scale)^(−1/index), or exp(−y / scale) for the index 0. */
+/**
+ * How a tail goes on: a score beyond the edge exceeds it by y or more with the probability (1 + index · y / scale)^(−1/index), or exp(−y / scale) for
+ * the index 0.
+ */
 interface Decay {
   readonly scale: number;
   readonly index: number;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AnomalyKind } from '../../contracts/anomalies';
 import { savedTailSchema, Tail } from './tail';
-import { type Finding, scoreToLearn, TEST_SHARES } from './window-detector';
+import { type Finding, isStuck, scoreToLearn, TEST_SHARES } from './window-detector';
 
 /** What one version says of a device's window. */
 export interface Judgement {
@@ -13,7 +13,7 @@ export interface Judgement {
   readonly score: number | null;
 }
 
-export const savedVersionAnomaliesSchema = z.object({ shift: savedTailSchema, learnt: z.boolean() });
+export const savedVersionAnomaliesSchema = z.object({ shift: savedTailSchema });
 type SavedVersionAnomalies = z.infer<typeof savedVersionAnomaliesSchema>;
 
 /** No share of windows is written as smaller than 10^−99. */
@@ -23,14 +23,13 @@ const MOST_SCORE = 99;
 export class VersionAnomalies {
   /** Of forecasts' errors, each in the size that it was expected to have. */
   readonly shift = new Tail();
-  private learnt = false;
 
   /** @param falseAlarms part of the windows without an anomaly that may be predicted to have one. */
   constructor(readonly falseAlarms: number) {}
 
   /** Nothing was learnt yet, nor inherited. */
   get isNew(): boolean {
-    return !this.learnt;
+    return this.shift.isNew;
   }
 
   /** Half the width of a forecast's band, in the size that its error is expected to have. */
@@ -46,7 +45,7 @@ export class VersionAnomalies {
     const { scatter, scatterShare, scatterKind, stillness } = finding;
     const size = Math.abs(error);
     const seesShift = !finding.followsAnomaly && band > 0;
-    if (!seesShift && Number.isNaN(scatter) && stillness === 1) return NOTHING;
+    if (!seesShift && Number.isNaN(scatter) && stillness === 1) return NOT_JUDGED;
     const shift = seesShift ? this.shift.share((size / band) * bandLimit) / TEST_SHARES.band : 1;
     const uneven = scatterShare / TEST_SHARES.scatter;
     const still = stillness / TEST_SHARES.stillness;
@@ -55,7 +54,7 @@ export class VersionAnomalies {
     // The most telling of those that are beyond their limits.
     let told = Infinity;
     if (scatter > scatterLimit) [kind, told] = [scatterKind, uneven];
-    if (still <= this.falseAlarms && still < told) [kind, told] = ['stuck', still];
+    if (isStuck(finding, this.falseAlarms) && still < told) [kind, told] = ['stuck', still];
     if (seesShift && size > band && shift < told) kind = 'shift';
     return {
       predicted: kind === null ? 0 : 1,
@@ -74,7 +73,6 @@ export class VersionAnomalies {
           : scoreToLearn((Math.abs(error) / band) * bandLimit, bandLimit, label),
       ),
     );
-    this.learnt = true;
   }
 
   inherit(parent: VersionAnomalies): void {
@@ -82,12 +80,11 @@ export class VersionAnomalies {
   }
 
   save(): SavedVersionAnomalies {
-    return { shift: this.shift.save(), learnt: this.learnt };
+    return { shift: this.shift.save() };
   }
 
-  restore({ shift, learnt }: SavedVersionAnomalies): void {
+  restore({ shift }: SavedVersionAnomalies): void {
     this.shift.restore(shift);
-    this.learnt = learnt;
   }
 }
 
@@ -99,4 +96,5 @@ export interface ForecastError {
   readonly followsAnomaly: boolean;
 }
 
-const NOTHING: Judgement = { predicted: null, kind: null, score: null };
+/** Nothing could be told. */
+export const NOT_JUDGED: Judgement = { predicted: null, kind: null, score: null };

@@ -1,4 +1,5 @@
 import { type AnomalyKind } from '../../contracts/anomalies';
+import { middleOf } from '../windows/statistics';
 import { type DeviceSummary } from '../windows/summary';
 import { DevicePasts } from './device-pasts';
 import { Tail } from './tail';
@@ -83,12 +84,13 @@ export class WindowDetector {
   ): void {
     const limit = this.scatterLimit(falseAlarms);
     const scores: number[] = [];
-    for (const [device, { scatter, stillness, step }] of findings) {
+    for (const [device, finding] of findings) {
       const summary = summaries.get(device);
       if (summary === undefined) continue;
-      const isUnusual = scatter > limit || stillness <= TEST_SHARES.stillness * falseAlarms;
+      const isUnusual = finding.scatter > limit || isStuck(finding, falseAlarms);
       const isAnomalous = summary.label === 1 || (summary.label === null && isUnusual);
-      scores.push(scoreToLearn(scatter, limit, summary.label));
+      scores.push(scoreToLearn(finding.scatter, limit, summary.label));
+      const { step } = finding;
       this.pasts.learn(device, { summary, step, fleetVariance: this.fleetVariance, isAnomalous });
     }
     this.scatter.learn(scores);
@@ -100,8 +102,7 @@ export class WindowDetector {
       const variance = this.pasts.variance(device);
       return Number.isNaN(variance) ? this.pasts.varianceOf(summary) : variance;
     });
-    const sorted = Float64Array.from(known.filter((variance) => !Number.isNaN(variance))).sort();
-    return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+    return middleOf(Float64Array.from(known.filter((variance) => !Number.isNaN(variance))));
   }
 }
 
@@ -112,6 +113,11 @@ const MOST_TIMES_LIMIT = 1.25;
 export function scoreToLearn(score: number, limit: number, label: 0 | 1 | null): number {
   if (label === 1) return NaN;
   return label === 0 ? score : Math.min(score, MOST_TIMES_LIMIT * limit);
+}
+
+/** The device has been still for so long that it no longer is by chance. */
+export function isStuck({ stillness }: Finding, falseAlarms: number): boolean {
+  return stillness <= TEST_SHARES.stillness * falseAlarms;
 }
 
 function isUneven({ mean, min, max }: DeviceSummary): boolean {

@@ -2,8 +2,14 @@ import { type EvaluationColumns, type Regime } from '../../contracts/blocks';
 import { ROW_LIMITS } from '../../contracts/limits';
 import { isMeasure } from '../../contracts/storable';
 import { type Task } from '../../contracts/task';
-import { type ForecastError, type Judgement, type VersionAnomalies } from '../anomalies/version-anomalies';
+import {
+  type ForecastError,
+  type Judgement,
+  NOT_JUDGED,
+  type VersionAnomalies,
+} from '../anomalies/version-anomalies';
 import { type Finding, type WindowDetector } from '../anomalies/window-detector';
+import { middleOf } from '../windows/statistics';
 import { type DeviceSummary } from '../windows/summary';
 import { type AdaptedForecasts, learnFrom } from './adapted-forecasts';
 import { type Outcome } from './confidence';
@@ -60,15 +66,14 @@ interface Compared {
 }
 
 function compareVersion(
-  { forecasts, summaries, idOf, task, detected, out }: Comparison,
+  comparison: Comparison,
   outlook: VersionOutlook,
   active: ActiveVersion | undefined,
 ): Compared {
+  const { forecasts, summaries, idOf, task, out } = comparison;
   const { tolerance } = task.target;
   const compared: Compared = { outcomes: [], places: [] };
-  const anomalies = anomaliesOf(outlook, active?.anomalies, detected, () =>
-    commonError(forecasts, outlook, summaries),
-  );
+  const anomalies = anomaliesOf(comparison, outlook, active?.anomalies);
   forecasts.devices.forEach((device, i) => {
     const actual = summaries.get(device);
     const prediction = outlook.prediction[i] ?? NaN;
@@ -121,16 +126,15 @@ interface AnomalyColumns {
 }
 
 function anomaliesOf(
+  { forecasts, summaries, detected }: Comparison,
   outlook: VersionOutlook,
   anomalies: VersionAnomalies | undefined,
-  detected: DetectedWindow | undefined,
-  common: () => number,
 ): AnomalyColumns {
   const { bandLimit } = outlook;
   if (anomalies === undefined || detected === undefined || bandLimit === null) return byMargin(outlook);
   const { detector, findings } = detected;
   const scatterLimit = detector.scatterLimit(anomalies.falseAlarms);
-  const shared = common();
+  const shared = commonError(forecasts, outlook, summaries);
   const errors: ForecastError[] = [];
   return {
     push: (out, device, place, { mean, label }) => {
@@ -161,10 +165,8 @@ function commonError(
 ): number {
   const errors = Float64Array.from(devices, (device, i) => {
     return (prediction[i] ?? NaN) - (summaries.get(device)?.mean ?? NaN);
-  })
-    .filter((error) => Number.isFinite(error))
-    .sort();
-  return errors.length < MIN_NEIGHBOURS ? 0 : (errors[Math.floor(errors.length / 2)] ?? 0);
+  }).filter((error) => Number.isFinite(error));
+  return errors.length < MIN_NEIGHBOURS ? 0 : middleOf(errors);
 }
 
 /** As versions of earlier releases do: some reading lies outside the margin around the forecast. */
@@ -180,8 +182,6 @@ function byMargin(outlook: VersionOutlook): AnomalyColumns {
     learn: () => undefined,
   };
 }
-
-const NOT_JUDGED: Judgement = { predicted: null, kind: null, score: null };
 
 function pushAnomaly(
   out: EvaluationColumns,

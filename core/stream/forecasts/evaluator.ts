@@ -73,8 +73,7 @@ export class Evaluator {
   /** Forecasts to make of the window that closes next; undefined when there are none. Answer with `accept`. */
   plan(window: Micros, devicesInOrder: readonly number[]): PlannedForecasts | undefined {
     this.inheritErrors(window);
-    this.inheritAdapters(window);
-    this.inheritAnomalies(window);
+    this.inheritLearnt(window);
     return planForecasts(this.task, window, devicesInOrder, this.history, this.scoring(window));
   }
 
@@ -142,23 +141,21 @@ export class Evaluator {
   }
 
   /**
-   * A version that is about to forecast for the first time begins with the adapters of the one before it. Not sooner, so that a replay, which learns
-   * of all versions at once, finds the same.
+   * A version that is about to forecast for the first time begins with what the one before it has learnt: its adapters, and the tail of its errors. Not
+   * sooner, so that a replay, which learns of all versions at once, finds the same.
    */
-  private inheritAdapters(window: Micros): void {
+  private inheritLearnt(window: Micros): void {
     this.versions.forEach((version, place) => {
-      if (version.adapters?.isNew !== true || !scores(version, window)) return;
-      const parent = this.versions.slice(0, place).findLast(({ adapters }) => adapters?.isNew === false);
-      if (parent?.adapters !== undefined) version.adapters.inherit(parent.adapters);
-    });
-  }
-
-  /** The same of what it knows of its errors' tail. */
-  private inheritAnomalies(window: Micros): void {
-    this.versions.forEach((version, place) => {
-      if (version.anomalies?.isNew !== true || !scores(version, window)) return;
-      const parent = this.versions.slice(0, place).findLast(({ anomalies }) => anomalies?.isNew === false);
-      if (parent?.anomalies !== undefined) version.anomalies.inherit(parent.anomalies);
+      if (!scores(version, window)) return;
+      const before = this.versions.slice(0, place);
+      inherit(
+        version.adapters,
+        before.map(({ adapters }) => adapters),
+      );
+      inherit(
+        version.anomalies,
+        before.map(({ anomalies }) => anomalies),
+      );
     });
   }
 
@@ -191,4 +188,14 @@ export class Evaluator {
   private scoring(window: Micros): ActiveVersion[] {
     return this.versions.filter((version) => scores(version, window));
   }
+}
+
+/** @param before the same of the versions before, oldest first; undefined where one has none. */
+function inherit<Learnt extends { readonly isNew: boolean; inherit(parent: Learnt): void }>(
+  own: Learnt | undefined,
+  before: readonly (Learnt | undefined)[],
+): void {
+  if (own?.isNew !== true) return;
+  const parent = before.findLast((other) => other?.isNew === false);
+  if (parent !== undefined) own.inherit(parent);
 }

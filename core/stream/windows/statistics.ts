@@ -6,6 +6,11 @@ export function sampleStddev(m2: number, count: number): number {
   return count > 1 ? Math.sqrt(m2 / (count - 1)) : 0;
 }
 
+/** The middle one of some numbers, of two the larger; NaN of none. Puts them in order. */
+export function middleOf(numbers: Float64Array): number {
+  return numbers.sort()[Math.floor(numbers.length / 2)] ?? NaN;
+}
+
 /** Largest |Z| = |x − mean| / stddev of a window's readings: that of the smallest or the largest one. 0 where stddev is 0. */
 export function largestAbsZ(mean: number, stddev: number, min: number, max: number): number {
   return stddev > 0 ? Math.max(max - mean, mean - min) / stddev : 0;

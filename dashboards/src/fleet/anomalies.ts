@@ -1,6 +1,8 @@
 import { maxBy } from '../promql';
 import { type Row } from '../spec';
 
+const NO_LABELS = 'Nobody knows of any device-window whether it has an anomaly: it takes events with labels.';
+
 /** What versions predict of anomalies, and how much of it is true. */
 export const anomaliesRow: Row = {
   title: 'Anomalies that it predicts',
@@ -12,7 +14,7 @@ export const anomaliesRow: Row = {
         'Over the life of each version, on device-windows whose events are labelled: precision = part of the predicted anomalies that were actual ones, recall = part of the actual ones that were predicted. Low precision is a version that cries wolf.',
       unit: 'percentunit',
       decimals: 1,
-      noData: 'Nobody knows of any device-window whether it has an anomaly: it takes events with labels.',
+      noData: NO_LABELS,
       width: 16,
       height: 8,
       by: 'version',
@@ -32,7 +34,7 @@ export const anomaliesRow: Row = {
         'Device-windows of the latest window by the champion’s anomaly flag against the actual one, without those where both say normal. Much predicted alone: it overpredicts anomalies; much actual alone: it misses them.',
       unit: 'none',
       min: 0,
-      noData: 'Nobody knows of any device-window whether it has an anomaly: it takes events with labels.',
+      noData: NO_LABELS,
       width: 8,
       height: 8,
       queries: (
